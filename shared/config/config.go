@@ -1,0 +1,94 @@
+// Package config turns flags and environment into one checked struct: every mistake at once, no secret ever printed.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Secret is text that must not be printed. Its String is "***"; Reveal gives the text.
+type Secret string
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "***"
+}
+
+// GoString hides the text from %#v too.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the text from encoders and loggers.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the text as it is; trailing white space, as files have it, is cut.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = Secret(strings.TrimSpace(string(text)))
+	return nil
+}
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return string(s) }
+
+// Checker is a config struct that can say everything that is wrong with it.
+type Checker interface{ Check() []error }
+
+// Source is where a process gets its configuration from.
+type Source struct {
+	Args   []string            // without the program's name
+	Getenv func(string) string // the environment; NAME_FILE names a file that holds NAME's value
+	Stdout io.Writer           // for --help
+}
+
+// Parse fills the kong struct into and returns the command line it understood. ok is false when --help was asked for and printed.
+// name and about head the help page; env names below are read through src.Getenv, so tests need no process environment.
+func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool, err error) {
+	exited := false
+	parser, err := kong.New(into, kong.Name(name), kong.Description(about), kong.Writers(src.Stdout, src.Stdout),
+		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Resolvers(environment(src.Getenv)))
+	if err != nil {
+		return nil, false, fmt.Errorf("config: %w", err)
+	}
+	ctx, err = parser.Parse(src.Args)
+	if exited {
+		return nil, false, nil
+	}
+	return ctx, err == nil, err
+}
+
+// environment resolves a flag by its `from:"NAME"` tag: NAME, else the content of the file NAME_FILE names.
+// The tag is ours and not kong's env, because kong reads only the process environment and no files.
+func environment(getenv func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		name := flag.Tag.Get("from")
+		if name == "" {
+			return nil, nil
+		}
+		if v := getenv(name); v != "" {
+			return v, nil
+		}
+		file := getenv(name + "_FILE")
+		if file == "" {
+			return nil, nil
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s_FILE: %w", name, err)
+		}
+		return strings.TrimSpace(string(text)), nil
+	})
+}
+
+// Errors joins mistakes into one error with a line each, or nil.
+func Errors(mistakes []error) error {
+	if len(mistakes) == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration:\n%w", errors.Join(mistakes...))
+}

@@ -1,0 +1,95 @@
+// Package id makes and reads public identifiers: a UUIDv7 shown as prefix + lower-case Crockford base32 (TypeID), so that ids sort by time.
+package id
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+)
+
+// UUID is what tables hold; clients only ever see String of one of the prefixes.
+type UUID = uuid.UUID
+
+// Prefix says what an identifier names.
+type Prefix string
+
+// The prefixes.
+const (
+	Workspace Prefix = "ws_"
+	Chatbot   Prefix = "cb_"
+	Lead      Prefix = "lead_"
+	Key       Prefix = "key_"
+	Endpoint  Prefix = "we_"
+	Event     Prefix = "evt_"
+	Delivery  Prefix = "dlv_"
+	Attempt   Prefix = "att_"
+	Request   Prefix = "req_"
+)
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
+// digits is the inverse of alphabet; 0xFF marks a character that is no digit.
+var digits = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 0xFF
+	}
+	for i := range len(alphabet) {
+		t[alphabet[i]] = byte(i)
+	}
+	return t
+}()
+
+// ErrMalformed is returned by Parse for any text that Format did not make.
+var ErrMalformed = errors.New("malformed id")
+
+// New returns a new UUIDv7.
+func New() UUID { return uuid.Must(uuid.NewV7()) }
+
+// Format shows u under prefix p: 26 base32 digits after the prefix.
+func (p Prefix) Format(u UUID) string {
+	return string(p.Append(make([]byte, 0, len(p)+26), u))
+}
+
+// Append is Format into dst.
+func (p Prefix) Append(dst []byte, u UUID) []byte {
+	dst = append(dst, p...)
+	// 128 bits in 26 digits of 5: the first digit holds the 3 highest bits.
+	var acc uint32
+	bits := 2 // two zero bits ahead make 130
+	for _, b := range u {
+		acc = acc<<8 | uint32(b)
+		bits += 8
+		for bits >= 5 {
+			bits -= 5
+			dst = append(dst, alphabet[acc>>bits&31])
+		}
+	}
+	return dst
+}
+
+// Parse reads what Format made and nothing else: exact prefix, lower case, 26 digits, no overflow.
+func (p Prefix) Parse(s string) (u UUID, err error) {
+	if len(s) != len(p)+26 || s[:len(p)] != string(p) {
+		return u, ErrMalformed
+	}
+	s = s[len(p):]
+	if s[0] > '7' {
+		return u, ErrMalformed
+	}
+	var acc uint32
+	bits, out := -2, 0
+	for i := range len(s) {
+		d := digits[s[i]]
+		if d == 0xFF {
+			return UUID{}, ErrMalformed
+		}
+		acc = acc<<5 | uint32(d)
+		bits += 5
+		if bits >= 8 {
+			bits -= 8
+			u[out] = byte(acc >> bits)
+			out++
+		}
+	}
+	return u, nil
+}

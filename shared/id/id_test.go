@@ -1,0 +1,63 @@
+package id_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"leadgate/shared/id"
+)
+
+func TestRoundTripAndOrder(t *testing.T) {
+	var shown []string
+	for range 5000 {
+		u := id.New()
+		s := id.Lead.Format(u)
+		back, err := id.Lead.Parse(s)
+		if err != nil || back != u {
+			t.Fatalf("Parse(%q) = %v, %v, want %v", s, back, err, u)
+		}
+		shown = append(shown, s)
+	}
+	if !slices.IsSorted(shown) {
+		t.Error("ids made one after the other do not sort by time")
+	}
+}
+
+// The vectors are those of the TypeID specification (valid.json: nil, one, ten, sixteen, thirty-two, max).
+func TestTypeIDVectors(t *testing.T) {
+	var u id.UUID
+	for _, v := range []struct {
+		last byte
+		want string
+	}{{0, "00000000000000000000000000"}, {1, "00000000000000000000000001"}, {10, "0000000000000000000000000a"}, {16, "0000000000000000000000000g"}, {32, "00000000000000000000000010"}} {
+		u[15] = v.last
+		if got := id.Lead.Format(u); got != "lead_"+v.want {
+			t.Errorf("Format(%d) = %s, want lead_%s", v.last, got, v.want)
+		}
+	}
+	for i := range u {
+		u[i] = 0xFF
+	}
+	if got, want := id.Lead.Format(u), "lead_7zzzzzzzzzzzzzzzzzzzzzzzzz"; got != want {
+		t.Errorf("Format(max) = %s, want %s", got, want)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good := id.Chatbot.Format(id.New())
+	for _, bad := range []string{"", "cb_", good[:len(good)-1], good + "0", "lead_" + good[3:], strings.ToUpper(good), "cb_8" + good[4:], "cb_" + strings.Repeat("u", 26), "cb_1234567890abcdef"} {
+		if _, err := id.Chatbot.Parse(bad); err == nil {
+			t.Errorf("Parse(%q) succeeded, want an error", bad)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(id.Lead.Format(id.New()))
+	f.Fuzz(func(t *testing.T, s string) {
+		if u, err := id.Lead.Parse(s); err == nil && id.Lead.Format(u) != s {
+			t.Errorf("Format(Parse(%q)) = %q", s, id.Lead.Format(u))
+		}
+	})
+}

@@ -1,0 +1,83 @@
+// Package lead is the lead itself: what it is made of, which input makes one, and how it is shown.
+package lead
+
+import (
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"leadgate/shared/id"
+)
+
+// Lead is a visitor who left an email.
+type Lead struct {
+	WorkspaceID id.UUID
+	ID          id.UUID
+	ChatbotID   id.UUID // zero: the lead came without a chatbot
+	Name        string  // "" is shown as null
+	Email       string  // as typed, trimmed
+	EmailKey    string  // what is unique in a workspace
+	Phone       string  // "" is shown as null
+	Source      string
+	Status      string
+	Metadata    []byte // a JSON object, as it came
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Enrichment  []byte // a JSON object; nil until facts were found
+}
+
+// TimeFormat is how every time is shown: UTC with milliseconds (RFC 3339).
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// AppendJSON appends the lead as the API shows it, with the contract's keys in the contract's order.
+// withEnrichment adds "enrichment", null while it is owed.
+func (l *Lead) AppendJSON(dst []byte, withEnrichment bool) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = id.Lead.Append(dst, l.ID)
+	dst = append(dst, `","name":`...)
+	dst = appendOptional(dst, l.Name)
+	dst = append(dst, `,"email":`...)
+	dst = appendString(dst, l.Email)
+	dst = append(dst, `,"phone":`...)
+	dst = appendOptional(dst, l.Phone)
+	dst = append(dst, `,"source":`...)
+	dst = appendString(dst, l.Source)
+	dst = append(dst, `,"status":`...)
+	dst = appendString(dst, l.Status)
+	dst = append(dst, `,"metadata":`...)
+	dst = append(dst, l.Metadata...)
+	dst = append(dst, `,"createdAt":"`...)
+	dst = l.CreatedAt.UTC().AppendFormat(dst, TimeFormat)
+	dst = append(dst, `","updatedAt":"`...)
+	dst = l.UpdatedAt.UTC().AppendFormat(dst, TimeFormat)
+	dst = append(dst, `","workspaceId":"`...)
+	dst = id.Workspace.Append(dst, l.WorkspaceID)
+	dst = append(dst, '"')
+	if l.ChatbotID != (id.UUID{}) {
+		dst = append(dst, `,"chatbotId":"`...)
+		dst = id.Chatbot.Append(dst, l.ChatbotID)
+		dst = append(dst, '"')
+	}
+	if withEnrichment {
+		dst = append(dst, `,"enrichment":`...)
+		if l.Enrichment == nil {
+			dst = append(dst, "null"...)
+		} else {
+			dst = append(dst, l.Enrichment...)
+		}
+	}
+	return append(dst, '}')
+}
+
+func appendOptional(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return appendString(dst, s)
+}
+
+// appendString never fails: what is not UTF-8, which no validated lead holds, goes out as U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}

@@ -1,0 +1,125 @@
+// Package pg is the only room that speaks SQL: every statement of leadgate, one file per table.
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"leadgate/shared/fault"
+)
+
+// DB is a pool of connections to one database.
+type DB struct {
+	*sqlx.DB
+}
+
+// Options of Open.
+type Options struct {
+	MaxConns         int           // 0: 16
+	StatementTimeout time.Duration // 0: 10 s; kept by the server, so that the connection survives
+	Application      string        // shown in pg_stat_activity
+}
+
+// Open makes a pool for the connection URL dsn; it connects at the first use.
+// sslmode is "prefer" unless the URL says otherwise, and parameters go out in binary, which saves a round trip per statement.
+func Open(dsn string, opt Options) (*DB, error) {
+	u, err := url.Parse(dsn)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, errors.New("database URL: want postgres://user:password@host:port/name")
+	}
+	if opt.MaxConns == 0 {
+		opt.MaxConns = 16
+	}
+	if opt.StatementTimeout == 0 {
+		opt.StatementTimeout = 10 * time.Second
+	}
+	q := u.Query()
+	set := func(key, value string) {
+		if !q.Has(key) {
+			q.Set(key, value)
+		}
+	}
+	set("sslmode", "prefer")
+	set("binary_parameters", "yes")
+	set("connect_timeout", "3")
+	set("statement_timeout", fmt.Sprint(opt.StatementTimeout.Milliseconds()))
+	set("timezone", "UTC")
+	set("fallback_application_name", opt.Application)
+	u.RawQuery = q.Encode()
+	connector, err := pq.NewConnector(u.String())
+	if err != nil {
+		return nil, errors.New("database URL: " + strings.ReplaceAll(err.Error(), dsn, "***"))
+	}
+	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	db.SetMaxOpenConns(opt.MaxConns)
+	db.SetMaxIdleConns(opt.MaxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return &DB{db}, nil
+}
+
+// InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or commits.
+func (db *DB) InTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fail(ctx, "begin", err)
+	}
+	defer tx.Rollback() // after a commit this does nothing
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fail(ctx, "commit", err)
+	}
+	return nil
+}
+
+// fail wraps err with what was being done, and marks it UNAVAILABLE when the reason is that Postgres cannot be reached or is too busy.
+func fail(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	wrapped := fmt.Errorf("%s: %w", doing, err)
+	if cause := ctx.Err(); cause != nil {
+		return fault.Away(fmt.Errorf("%s: %w: %w", doing, cause, err), time.Second)
+	}
+	if away(err) {
+		return fault.Away(wrapped, time.Second)
+	}
+	return wrapped
+}
+
+// away tells an unreachable or exhausted server from a wrong statement, by SQLSTATE class or by the absence of one.
+func away(err error) bool {
+	var pe *pq.Error
+	if errors.As(err, &pe) {
+		switch string(pe.Code)[:2] {
+		case "08", "53", "57", "58": // connection, resources, operator intervention, system error
+			return true
+		}
+		return pe.Code == "25006" || pe.Code == "55P03" // read-only standby, lock timeout
+	}
+	var ne net.Error
+	return errors.As(err, &ne) || errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "driver: bad connection") ||
+		strings.Contains(err.Error(), "EOF") || strings.Contains(err.Error(), "connection re")
+}
+
+// Code returns err's SQLSTATE, or "".
+func Code(err error) string {
+	var pe *pq.Error
+	if errors.As(err, &pe) {
+		return string(pe.Code)
+	}
+	return ""
+}
+
+// nullString stores "" as null.
+func nullString(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }

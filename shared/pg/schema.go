@@ -1,0 +1,71 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"leadgate/migrations"
+)
+
+func (db *DB) provider() (*goose.Provider, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // a try a second, for a minute
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, db.DB.DB, migrations.FS, goose.WithSessionLocker(locker))
+}
+
+// Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once.
+// It returns how many migrations it applied.
+func (db *DB) Migrate(ctx context.Context) (int, error) {
+	p, err := db.provider()
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	done, err := p.Up(ctx)
+	if err != nil {
+		return len(done), fmt.Errorf("migrate: %w", err)
+	}
+	return len(done), db.EnsurePartitions(ctx)
+}
+
+// CheckSchema returns an error that says what to do when the schema is older than this binary needs.
+// A newer schema is fine: migrations expand before they contract.
+func (db *DB) CheckSchema(ctx context.Context) error {
+	p, err := db.provider()
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	sources := p.ListSources()
+	need := sources[len(sources)-1].Version
+	var have int64
+	const table = `select to_regclass('goose_db_version') is not null`
+	var exists bool
+	if err := db.GetContext(ctx, &exists, table); err != nil {
+		return fail(ctx, "check schema", err)
+	}
+	if exists {
+		const version = `select coalesce(max(version_id), 0) from goose_db_version where is_applied`
+		if err := db.GetContext(ctx, &have, version); err != nil {
+			return fail(ctx, "check schema", err)
+		}
+	}
+	if have < need {
+		return fmt.Errorf("the database schema is at version %d and this build needs %d: run `gateway migrate`, or start with --migrate", have, need)
+	}
+	return nil
+}
+
+// partitionsAhead is how far ahead of now rows can be written: ensured at every start and by upkeep long before it runs out.
+const partitionsAhead = 28 * 24 * time.Hour
+
+// EnsurePartitions makes the missing partitions of events, deliveries and attempts from now on.
+func (db *DB) EnsurePartitions(ctx context.Context) error {
+	const q = `select ensure_partitions(now(), now() + make_interval(secs => $1))`
+	var made int
+	return fail(ctx, "ensure partitions", db.GetContext(ctx, &made, q, partitionsAhead.Seconds()))
+}

@@ -1,0 +1,29 @@
+package rdb
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+
+	"leadgate/shared/id"
+)
+
+// Keys, each tagged {workspace} so that a workspace's keys share one cluster slot:
+//
+//	lg:{ws_...}:rate             GCRA's theoretical arrival time, microseconds; lives until it is in the past
+//	lg:{ws_...}:email:<hash>     a reservation: "p<lead id>" pending, "c<lead id>" committed
+//	lg:{ws_...}:wake:<what>      the state of a wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
+//	lg:{ws_...}:retry:<what>     id of the one task that stands for a failing key in the retry list
+
+func workspaceKey(workspace id.UUID, rest string) string {
+	return "lg:{" + id.Workspace.Format(workspace) + "}:" + rest
+}
+
+func rateKey(workspace id.UUID) string { return workspaceKey(workspace, "rate") }
+
+// emailKey holds a hash, so that no address is in Redis.
+func emailKey(workspace id.UUID, key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return workspaceKey(workspace, "email:"+base64.RawURLEncoding.EncodeToString(sum[:16]))
+}
+
+func wakeKey(workspace id.UUID, what string) string { return workspaceKey(workspace, "wake:"+what) }

@@ -1,0 +1,53 @@
+// Package rdb is the only room that speaks Redis: how to open it, every key's name, every Lua script.
+// Nothing here is a fact: all of it can be flushed at any moment.
+package rdb
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Options of Open.
+type Options struct {
+	Timeout  time.Duration // of one command; 0: 500 ms. Short, because a gateway does better without Redis than waiting for it
+	PoolSize int           // 0: go-redis' default
+	Retries  int           // 0: none
+}
+
+// Open makes a client for redis://, rediss:// or unix:// URLs; several, separated by commas, are a cluster's nodes. It connects at the first use.
+func Open(urls string, opt Options) (redis.UniversalClient, error) {
+	if opt.Timeout == 0 {
+		opt.Timeout = 500 * time.Millisecond
+	}
+	if opt.Retries == 0 {
+		opt.Retries = -1
+	}
+	all := strings.Split(urls, ",")
+	first, err := redis.ParseURL(strings.TrimSpace(all[0]))
+	if err != nil {
+		return nil, errors.New("redis URL: want redis://user:password@host:port/0")
+	}
+	u := &redis.UniversalOptions{
+		Addrs: []string{first.Addr}, DB: first.DB, Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
+		DialTimeout: opt.Timeout, ReadTimeout: opt.Timeout, WriteTimeout: opt.Timeout, PoolTimeout: opt.Timeout,
+		ContextTimeoutEnabled: true, // else a caller's deadline is ignored while a read waits
+		MaxRetries:            opt.Retries, PoolSize: opt.PoolSize, PipelinePoolSize: opt.PoolSize,
+		DisableIdentity: true,
+	}
+	for _, more := range all[1:] {
+		o, err := redis.ParseURL(strings.TrimSpace(more))
+		if err != nil {
+			return nil, errors.New("redis URL: want redis://user:password@host:port/0")
+		}
+		u.Addrs = append(u.Addrs, o.Addr)
+	}
+	if first.Network == "unix" {
+		first.DialTimeout, first.ReadTimeout, first.WriteTimeout, first.PoolTimeout = opt.Timeout, opt.Timeout, opt.Timeout, opt.Timeout
+		first.ContextTimeoutEnabled, first.MaxRetries, first.PoolSize, first.DisableIdentity = true, opt.Retries, opt.PoolSize, true
+		return redis.NewClient(first), nil
+	}
+	return redis.NewUniversalClient(u), nil
+}

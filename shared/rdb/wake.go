@@ -1,0 +1,148 @@
+package rdb
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"leadgate/shared/id"
+)
+
+// How long the states of a wake-up live. They lapse so that a killed process, or a task Redis lost, holds nothing up for longer.
+const (
+	WaitingTTL = 15 * time.Second
+	RunningTTL = 30 * time.Second
+)
+
+// WakeKey is what can be woken: the drain of an endpoint, the enrichment of a workspace.
+type WakeKey struct {
+	Workspace id.UUID
+	What      string // unique in the workspace
+}
+
+func (k WakeKey) key() string { return wakeKey(k.Workspace, k.What) }
+
+// The life of a wake-up, one Redis key:
+//
+//	idle --wake--> waiting "w" --begin--> running "r<token>" --finish--> idle
+//	                                          |  ^                 (from R: go on)
+//	                                         wake finish
+//	                                          v  |
+//	                                  woken again "R<token>"
+//
+// Only idle -> waiting asks for a task, so there is at most one waiting task per key, and no wake-up is lost while one runs.
+
+// wakeScript: KEYS[1] wake key   ARGV[1] waiting TTL, ms   returns 1 when the caller must enqueue a task
+var wakeScript = redis.NewScript(`
+local s = redis.call('GET', KEYS[1])
+if not s then
+  redis.call('SET', KEYS[1], 'w', 'PX', ARGV[1])
+  return 1
+end
+if string.sub(s, 1, 1) == 'r' then
+  redis.call('SET', KEYS[1], 'R' .. string.sub(s, 2), 'KEEPTTL')
+end
+return 0
+`)
+
+// beginScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] running TTL, ms   returns 1 when the token runs, 0 when another one does and was told to go on
+var beginScript = redis.NewScript(`
+local s = redis.call('GET', KEYS[1])
+if s and s ~= 'w' and string.sub(s, 2) ~= ARGV[1] then
+  redis.call('SET', KEYS[1], 'R' .. string.sub(s, 2), 'KEEPTTL')
+  return 0
+end
+redis.call('SET', KEYS[1], 'r' .. ARGV[1], 'PX', ARGV[2])
+return 1
+`)
+
+// finishScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] TTL, ms   ARGV[3] what comes next: "idle" or "waiting"
+// returns 1 when the token was woken again and must go on; 2 when it went to waiting and the caller must enqueue a task; else 0
+var finishScript = redis.NewScript(`
+local s = redis.call('GET', KEYS[1])
+if s and string.sub(s, 2) ~= ARGV[1] then return 0 end
+if ARGV[3] == 'waiting' then
+  redis.call('SET', KEYS[1], 'w', 'PX', ARGV[2])
+  return 2
+end
+if s == 'R' .. ARGV[1] then
+  redis.call('SET', KEYS[1], 'r' .. ARGV[1], 'PX', ARGV[2])
+  return 1
+end
+redis.call('DEL', KEYS[1])
+return 0
+`)
+
+// renewScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] running TTL, ms
+var renewScript = redis.NewScript(`
+local s = redis.call('GET', KEYS[1])
+if s and string.sub(s, 2) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+`)
+
+// Wake marks keys in one pipeline and returns those that were idle: the caller enqueues a task for each.
+func Wake(ctx context.Context, c redis.UniversalClient, keys []WakeKey) (idle []WakeKey, err error) {
+	cmds, err := runAll(ctx, c, wakeScript, len(keys), func(i int) ([]string, []any) {
+		return []string{keys[i].key()}, []any{WaitingTTL.Milliseconds()}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, cmd := range cmds {
+		n, err := cmd.Int()
+		if err != nil {
+			return idle, err
+		}
+		if n == 1 {
+			idle = append(idle, keys[i])
+		}
+	}
+	return idle, nil
+}
+
+// Unwake returns a key to idle when its task could not be enqueued.
+func Unwake(ctx context.Context, c redis.UniversalClient, k WakeKey) error {
+	return c.Del(ctx, k.key()).Err()
+}
+
+// Begin makes token the one that works on k. false: another one does, and will look again before it ends.
+func Begin(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (bool, error) {
+	n, err := beginScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds()).Int()
+	return n == 1, err
+}
+
+// Renew keeps token's state alive; call it well within RunningTTL.
+func Renew(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) error {
+	return renewScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds()).Err()
+}
+
+// Finish ends token's work. again: it was woken meanwhile and must look once more.
+func Finish(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (again bool, err error) {
+	n, err := finishScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds(), "idle").Int()
+	return n == 1, err
+}
+
+// Yield ends token's work although more is left. enqueue: the caller must enqueue a task, which goes to the back of the queue.
+func Yield(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (enqueue bool, err error) {
+	n, err := finishScript.Run(ctx, c, []string{k.key()}, token, WaitingTTL.Milliseconds(), "waiting").Int()
+	return n == 2, err
+}
+
+// ClaimRetry makes task the one that stands for k in the queue's retry list, for ttl. false: another task does.
+func ClaimRetry(ctx context.Context, c redis.UniversalClient, k WakeKey, task string, ttl time.Duration) (bool, error) {
+	key := workspaceKey(k.Workspace, "retry:"+k.What)
+	old, err := c.Get(ctx, key).Result()
+	if err != nil && err != redis.Nil {
+		return false, err
+	}
+	if old != "" && old != task {
+		return false, nil
+	}
+	return true, c.Set(ctx, key, task, ttl).Err()
+}
+
+// ReleaseRetry forgets who stands for k in the retry list: it works again.
+func ReleaseRetry(ctx context.Context, c redis.UniversalClient, k WakeKey) error {
+	return c.Del(ctx, workspaceKey(k.Workspace, "retry:"+k.What)).Err()
+}

@@ -1,0 +1,77 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"leadgate/shared/rdb"
+)
+
+// Options of every wake-up task.
+const (
+	timeout   = 2 * time.Minute // a drain's slice is seconds; this only ends a stuck one
+	retention = time.Minute     // how long a finished task, with its result, stays to be read
+	maxRetry  = 1000            // what fails is an endpoint, not a task; Postgres says when to stop
+	enqueuers = 16
+)
+
+// Waker tells workers that there is work.
+type Waker struct {
+	redis redis.UniversalClient
+	asynq *asynq.Client
+}
+
+// NewWaker makes a Waker on a shared client, which it does not close.
+func NewWaker(c redis.UniversalClient) *Waker {
+	return &Waker{redis: c, asynq: asynq.NewClientFromRedisClient(c)}
+}
+
+// Wake sees to it that each key is worked on soon. A key that waits or runs already costs one small script.
+// A wake-up that fails is not lost work: the sweep finds what is due.
+func (w *Waker) Wake(ctx context.Context, keys []Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	byState := make(map[rdb.WakeKey]Key, len(keys))
+	states := make([]rdb.WakeKey, 0, len(keys))
+	for _, k := range keys {
+		s := k.Wake()
+		if _, seen := byState[s]; !seen {
+			byState[s] = k
+			states = append(states, s)
+		}
+	}
+	idle, err := rdb.Wake(ctx, w.redis, states)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(enqueuers)
+	for _, s := range idle {
+		g.Go(func() error { return w.Enqueue(gctx, byState[s]) })
+	}
+	return errors.Join(err, g.Wait())
+}
+
+// Enqueue puts a task for k into its queue; only whoever turned k's state to waiting may call it.
+func (w *Waker) Enqueue(ctx context.Context, k Key) error {
+	_, err := w.asynq.EnqueueContext(ctx, k.task(), asynq.Queue(k.queue()), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(maxRetry))
+	if err != nil {
+		return errors.Join(fmt.Errorf("enqueue %s: %w", k, err), rdb.Unwake(ctx, w.redis, k.Wake()))
+	}
+	return nil
+}
+
+// Sweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.
+func (w *Waker) Sweep(ctx context.Context, tick time.Time, every time.Duration) error {
+	id := "sweep:" + tick.UTC().Format(time.RFC3339Nano)
+	_, err := w.asynq.EnqueueContext(ctx, asynq.NewTask(TypeSweep, nil), asynq.Queue(QueueUpkeep), asynq.TaskID(id),
+		asynq.Timeout(time.Minute), asynq.Retention(max(retention, 2*every)), asynq.MaxRetry(0))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	return err
+}
