@@ -1,0 +1,190 @@
+// Package httpx is the HTTP edge of both listeners: one envelope, one error table, one log line and one set of metrics per request.
+package httpx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+)
+
+// Handler answers a request or returns why it cannot; Edge.Handle renders what it returns.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Deps of New.
+type Deps struct {
+	Log       *slog.Logger          // nil: slog.Default
+	Registry  prometheus.Registerer // nil: metrics are kept but not published
+	AccessLog bool                  // false: only answers of 500 and above are logged
+	Listener  string                // "api" or "admin": a label of every metric
+}
+
+// Edge wraps everything one listener serves.
+type Edge struct {
+	log      *slog.Logger
+	access   bool
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+}
+
+// New makes the edge of one listener and registers its metrics.
+func New(d Deps) *Edge {
+	if d.Log == nil {
+		d.Log = slog.Default()
+	}
+	reg := d.Registry
+	if reg != nil {
+		reg = prometheus.WrapRegistererWith(prometheus.Labels{"listener": d.Listener}, reg)
+	}
+	make := promauto.With(reg)
+	return &Edge{
+		log:    d.Log.With("listener", d.Listener),
+		access: d.AccessLog,
+		requests: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "leadgate_http_requests_total", Help: "Requests answered, by route template.",
+		}, []string{"method", "route", "status"}),
+		seconds: make.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "leadgate_http_request_seconds", Help: "Time from the request's head to the end of its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"method", "route"}),
+		inFlight: make.NewGauge(prometheus.GaugeOpts{
+			Name: "leadgate_http_in_flight", Help: "Requests being answered now.",
+		}),
+	}
+}
+
+// Handle makes h an http.Handler: an error it returns becomes the envelope.
+func (e *Edge) Handle(h Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			e.fail(w, r, err)
+		}
+	})
+}
+
+// Wrap goes around the whole router: request id, recover, log line, metrics.
+func (e *Edge) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		x := &exchange{ResponseWriter: w, id: id.Request.Format(id.New()), route: "none"}
+		h := w.Header()
+		h.Set("X-Request-Id", x.id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		e.inFlight.Inc()
+		defer func() {
+			reason := recover()
+			if reason != nil && reason != http.ErrAbortHandler {
+				e.recovered(x, r, reason)
+			}
+			e.inFlight.Dec()
+			e.finish(x, r, time.Since(start))
+			if reason != nil && x.torn {
+				panic(http.ErrAbortHandler) // half an answer went out: the client must see it break off
+			}
+		}()
+		next.ServeHTTP(x, r)
+	})
+}
+
+// recovered turns a panic into INTERNAL, or marks the answer torn when its head is already out.
+func (e *Edge) recovered(x *exchange, r *http.Request, reason any) {
+	torn := x.status != 0
+	x.note("stack", string(debug.Stack()))
+	err := fmt.Errorf("panic: %v", reason)
+	if torn {
+		x.torn, x.status, x.fault = true, http.StatusInternalServerError, fault.From(err)
+		return
+	}
+	e.fail(x, r, err)
+}
+
+// clientGone is the status logged and counted when the client left before its answer; nobody receives it.
+const clientGone = 499
+
+// fail renders err once; after the head is out it can only be logged.
+func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
+	x := of(r)
+	f := fault.From(err)
+	if x != nil {
+		x.fault = f
+		if x.status != 0 {
+			return
+		}
+		if errors.Is(r.Context().Err(), context.Canceled) {
+			x.status = clientGone
+			return
+		}
+	}
+	writeFault(w, x, f)
+}
+
+// finish counts the request and writes its line.
+func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
+	if x.status == 0 {
+		x.status = http.StatusOK // net/http sends that for a handler that wrote nothing
+	}
+	method := method(r.Method)
+	e.requests.WithLabelValues(method, x.route, strconv.Itoa(x.status)).Inc()
+	e.seconds.WithLabelValues(method, x.route).Observe(took.Seconds())
+	level := slog.LevelInfo
+	switch {
+	case x.status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case x.status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	}
+	if !e.access && level == slog.LevelInfo || !e.log.Enabled(r.Context(), level) {
+		return
+	}
+	// The route, never the path or the query: those hold whatever a client put there.
+	attrs := make([]slog.Attr, 0, 8+len(x.notes)+3)
+	attrs = append(attrs, slog.String("request_id", x.id), slog.String("method", method), slog.String("route", x.route),
+		slog.Int("status", x.status), slog.Int64("bytes", x.bytes), slog.Float64("ms", float64(took.Microseconds())/1000))
+	if theirs := sanitise(r.Header.Get("X-Request-Id")); theirs != "" {
+		attrs = append(attrs, slog.String("client_request_id", theirs))
+	}
+	if x.fault != nil {
+		attrs = append(attrs, slog.String("code", string(x.fault.Kind)))
+		if x.fault.Cause != nil {
+			attrs = append(attrs, slog.String("error", x.fault.Cause.Error()))
+		}
+	}
+	e.log.LogAttrs(r.Context(), level, "request", append(attrs, x.notes...)...)
+}
+
+// method keeps a client from inventing label values.
+func method(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return m
+	}
+	return "OTHER"
+}
+
+// template records which route matched, for the log line and the metrics.
+func template(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if x := of(r); x != nil {
+			if route := mux.CurrentRoute(r); route != nil {
+				if t, err := route.GetPathTemplate(); err == nil {
+					x.route = t
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

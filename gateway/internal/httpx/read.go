@@ -1,0 +1,64 @@
+package httpx
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"leadgate/shared/fault"
+)
+
+// ReadJSON returns the body of a request that says it is application/json and is at most maxBytes octets.
+// Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, VALIDATION_ERROR when the body breaks off.
+func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
+	if !isJSON(r.Header.Get("Content-Type")) {
+		return nil, fault.New(fault.MediaType, "Content-Type must be application/json")
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the body uncompressed")
+	}
+	if r.ContentLength > maxBytes {
+		w.Header().Set("Connection", "close") // its body stays unread
+		return nil, tooLarge(maxBytes)
+	}
+	if x := of(r); x != nil {
+		w = x.ResponseWriter // MaxBytesReader closes the connection only of net/http's own writer
+	}
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(r.ContentLength) + bytes.MinRead) // room to see the end without growing
+	}
+	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxBytes)); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, tooLarge(maxBytes)
+		}
+		f := fault.InvalidField("body", nil, "The request body broke off before its end")
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			f.Cause = err
+		}
+		return nil, f
+	}
+	return b.Bytes(), nil
+}
+
+// isJSON accepts application/json, alone or with charset=utf-8 (RFC 8259 knows no other).
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+func tooLarge(maxBytes int64) error {
+	return fault.New(fault.TooLarge, "The request body is larger than "+strconv.FormatInt(maxBytes/1024, 10)+" KiB")
+}
