@@ -111,3 +111,21 @@ func Invalid(fields []Field) *Error {
 func InvalidField(field string, value any, message string) *Error {
 	return Invalid([]Field{{Field: field, Value: value, Message: message}})
 }
+
+// MaxValue is how many characters of a wrong value are told back.
+const MaxValue = 200
+
+// Cut returns s, or its first MaxValue characters, as what Field.Value tells back.
+func Cut(s string) string {
+	if len(s) <= MaxValue {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n == MaxValue {
+			return s[:i]
+		}
+		n++
+	}
+	return s
+}

@@ -1,0 +1,71 @@
+package tenant
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"leadgate/shared/fault"
+)
+
+// MaxStatus is how many characters one of a workspace's statuses may have.
+const MaxStatus = 50
+
+// Check returns everything that is wrong with s; zero fields are right, they mean the default.
+func (s Settings) Check() []fault.Field {
+	var wrong []fault.Field
+	refuse := func(field, pointer string, value any, format string, args ...any) {
+		wrong = append(wrong, fault.Field{Field: field, Pointer: pointer, Value: value, Message: fmt.Sprintf(format, args...)})
+	}
+	if s.Rate < 0 || s.Rate > MaxRate {
+		refuse("rate", "/rate", s.Rate, "Must be between 1 and %d requests per second", MaxRate)
+	}
+	if s.Burst < 0 || s.Burst > 10*MaxRate {
+		refuse("burst", "/burst", s.Burst, "Must be between 1 and %d requests", 10*MaxRate)
+	}
+	if len(s.Statuses) > MaxStatuses {
+		refuse("statuses", "/statuses", len(s.Statuses), "Must be at most %d statuses", MaxStatuses)
+		return wrong
+	}
+	for i, status := range s.Statuses {
+		pointer := fmt.Sprintf("/statuses/%d", i)
+		switch n := utf8.RuneCountInString(status); {
+		case n == 0 || n > MaxStatus || !utf8.ValidString(status) || strings.ContainsFunc(status, unicode.IsControl):
+			refuse("statuses", pointer, fault.Cut(status), "Must be 1 to %d characters without control characters", MaxStatus)
+		case slices.Contains(s.Statuses[:i], status):
+			refuse("statuses", pointer, status, "Must be listed once")
+		}
+	}
+	return wrong
+}
+
+// ParseScopes reads scopes by name; none asked for are DefaultScopes, one named twice counts once.
+func ParseScopes(names []string) ([]Scope, []fault.Field) {
+	if len(names) == 0 {
+		return DefaultScopes(), nil
+	}
+	var scopes []Scope
+	var wrong []fault.Field
+	for i, name := range names {
+		switch scope := Scope(name); {
+		case !slices.Contains(Scopes(), scope):
+			wrong = append(wrong, fault.Field{Field: "scopes", Pointer: fmt.Sprintf("/scopes/%d", i), Value: fault.Cut(name), Message: "Must be one of: " + scopeNames()})
+		case !slices.Contains(scopes, scope):
+			scopes = append(scopes, scope)
+		}
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	return scopes, nil
+}
+
+func scopeNames() string {
+	var names []string
+	for _, s := range Scopes() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
