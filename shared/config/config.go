@@ -2,7 +2,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +35,8 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // Reveal returns the text.
 func (s Secret) Reveal() string { return string(s) }
 
-// Checker is a config struct that can say everything that is wrong with it.
+// Checker is a config struct that can say everything that is wrong with it, preferably as Wrong.
+// Parse asks the struct it filled and that of each command on the command line.
 type Checker interface{ Check() []error }
 
 // Source is where a process gets its configuration from.
@@ -47,24 +47,34 @@ type Source struct {
 }
 
 // Parse fills the kong struct into and returns the command line it understood. ok is false when --help was asked for and printed.
-// name and about head the help page; env names below are read through src.Getenv, so tests need no process environment.
+// name and about head the help page; the names of `from:"NAME"` tags are read through src.Getenv, so tests need no process environment.
+// The error is ErrBad and lists every mistake. `required:""` is met by a flag, a variable or a file.
 func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool, err error) {
 	exited := false
+	found := &mistakes{}
 	parser, err := kong.New(into, kong.Name(name), kong.Description(about), kong.Writers(src.Stdout, src.Stdout),
-		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Resolvers(environment(src.Getenv)))
+		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(describe), kong.Resolvers(environment(src.Getenv, found)))
 	if err != nil {
 		return nil, false, fmt.Errorf("config: %w", err)
 	}
+	found.watch(parser.Model)
 	ctx, err = parser.Parse(src.Args)
 	if exited {
 		return nil, false, nil
 	}
-	return ctx, err == nil, err
+	if err != nil {
+		found.add("", err)
+		return nil, false, Errors(found.list)
+	}
+	found.missing(ctx)
+	found.check(into, ctx)
+	return ctx, len(found.list) == 0, Errors(found.list)
 }
 
 // environment resolves a flag by its `from:"NAME"` tag: NAME, else the content of the file NAME_FILE names.
 // The tag is ours and not kong's env, because kong reads only the process environment and no files.
-func environment(getenv func(string) string) kong.Resolver {
+func environment(getenv func(string) string, found *mistakes) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		name := flag.Tag.Get("from")
 		if name == "" {
@@ -79,16 +89,18 @@ func environment(getenv func(string) string) kong.Resolver {
 		}
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("%s_FILE: %w", name, err)
+			found.add(flag.Name, fmt.Errorf("%s_FILE: %w", name, err))
+			return nil, nil
 		}
 		return strings.TrimSpace(string(text)), nil
 	})
 }
 
-// Errors joins mistakes into one error with a line each, or nil.
-func Errors(mistakes []error) error {
-	if len(mistakes) == 0 {
-		return nil
+// describe adds to a flag's help where else its value may come from.
+func describe(v *kong.Value) string {
+	text := v.Help
+	if name := v.Tag.Get("from"); name != "" {
+		text += " [" + name + "]"
 	}
-	return fmt.Errorf("configuration:\n%w", errors.Join(mistakes...))
+	return strings.TrimSpace(text)
 }
