@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -20,6 +21,7 @@ import (
 // DB is a pool of connections to one database.
 type DB struct {
 	*sqlx.DB
+	stmts sync.Map // query -> *sqlx.Stmt
 }
 
 // Options of Open.
@@ -63,7 +65,7 @@ func Open(dsn string, opt Options) (*DB, error) {
 	db.SetMaxOpenConns(opt.MaxConns)
 	db.SetMaxIdleConns(opt.MaxConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{db}, nil
+	return &DB{DB: db}, nil
 }
 
 // InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or commits.

@@ -1,0 +1,130 @@
+package pg
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+)
+
+// maxEnrichAttempts ends a lead's enrichment when nothing was ever found out.
+const maxEnrichAttempts = 10
+
+// Finding is what enrichment found out about one lead.
+type Finding struct {
+	Facts []byte        // a JSON object; nil: nothing, because it failed
+	Retry time.Duration // when it failed: how long to wait
+}
+
+// Enriched is what one round did.
+type Enriched struct {
+	Taken int           // leads looked at; fewer than asked for means that no more are owed now
+	Done  int           // leads that have facts
+	Wake  []EndpointRef // endpoints that got deliveries
+}
+
+// Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts with the
+// lead.enriched events and deliveries in one commit. Rows another worker has are passed over; a crash leaves them owed.
+// find must be done well within the statement timeout of the connection's idle transaction.
+func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		leads, err := takeOwed(ctx, tx, workspace, limit)
+		if err != nil || len(leads) == 0 {
+			return err
+		}
+		out.Taken = len(leads)
+		return db.storeFindings(ctx, tx, leads, find(ctx, leads), &out)
+	})
+	return out, err
+}
+
+func takeOwed(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, limit int) ([]lead.Lead, error) {
+	const q = `
+with owed as materialized (
+    select workspace_id, lead_id from enrichments
+     where workspace_id = $1 and due_at <= now() order by due_at limit $2 for update skip locked
+)
+select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
+       l.source, l.status, l.metadata, l.created_at, l.updated_at, null
+  from owed o join leads l on l.workspace_id = o.workspace_id and l.id = o.lead_id`
+	rows, err := tx.QueryContext(ctx, q, workspace, limit)
+	if err != nil {
+		return nil, fail(ctx, "take owed enrichments", err)
+	}
+	defer rows.Close()
+	var leads []lead.Lead
+	for rows.Next() {
+		l, err := scanLead(rows)
+		if err != nil {
+			return nil, fail(ctx, "take owed enrichments", err)
+		}
+		leads = append(leads, l)
+	}
+	return leads, fail(ctx, "take owed enrichments", rows.Err())
+}
+
+func (db *DB) storeFindings(ctx context.Context, tx *sqlx.Tx, leads []lead.Lead, findings []Finding, out *Enriched) error {
+	const q = `
+with f as (
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[]) as f (lead_id, facts, retry_s, event_id, data)
+), kept as (
+    update enrichments e set facts = f.facts, attempts = e.attempts + 1,
+           enriched_at = case when f.facts is not null then now() end,
+           due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
+      from f where e.workspace_id = $1 and e.lead_id = f.lead_id
+), ev as (
+    insert into events (workspace_id, id, type, lead_id, data, created_at)
+    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, data, now() from f where facts is not null
+    returning workspace_id, id, type, created_at
+), ` + fanOut + `
+select distinct workspace_id, endpoint_id from dl`
+	n := len(leads)
+	ids, facts, retry, events, data := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768)
+	var text []byte
+	for i := range leads {
+		l := &leads[i]
+		ids.uuid(l.ID)
+		events.uuid(id.New())
+		retry.int(int64(findings[i].Retry.Seconds()))
+		l.Enrichment = findings[i].Facts
+		text = l.AppendJSON(text[:0], true)
+		data.bytes(text)
+		if l.Enrichment == nil {
+			facts.null()
+			continue
+		}
+		out.Done++
+		facts.bytes(l.Enrichment)
+	}
+	rows, err := tx.QueryContext(ctx, q, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts)
+	if err != nil {
+		return fail(ctx, "store enrichments", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r EndpointRef
+		if err := rows.Scan(&r.Workspace, &r.Endpoint); err != nil {
+			return fail(ctx, "store enrichments", err)
+		}
+		out.Wake = append(out.Wake, r)
+	}
+	return fail(ctx, "store enrichments", rows.Err())
+}
+
+// DueEnrichments returns up to limit workspaces that are owed enrichment, hopping from one to the next in the index.
+func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
+	const q = `
+with recursive hop (workspace_id) as (
+    (select workspace_id from enrichments where due_at <= now() order by workspace_id limit 1)
+    union all
+    select (select e.workspace_id from enrichments e where e.due_at <= now() and e.workspace_id > hop.workspace_id order by e.workspace_id limit 1)
+      from hop where hop.workspace_id is not null
+)
+select workspace_id from hop where workspace_id is not null limit $1`
+	var all []id.UUID
+	return all, fail(ctx, "due enrichments", db.SelectContext(ctx, &all, q, limit))
+}

@@ -1,0 +1,194 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+)
+
+// EndpointRef names an endpoint that has work.
+type EndpointRef struct {
+	Workspace id.UUID
+	Endpoint  id.UUID
+}
+
+// NewLead is a lead to insert with the id of its lead.created event.
+type NewLead struct {
+	lead.Lead
+	EventID id.UUID
+}
+
+// Inserted is what became of a batch.
+type Inserted struct {
+	Leads []LeadResult  // one for each lead, in order
+	Wake  []EndpointRef // endpoints that got deliveries
+}
+
+// LeadResult is what became of one lead: inserted, or Taken, its email being that of Holder.
+// Holder is zero in the rare case that the holder was deleted since.
+type LeadResult struct {
+	Taken  bool
+	Holder id.UUID
+}
+
+// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each enabled endpoint of the workspace that wants the type.
+const fanOut = `dl as (
+    insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+    select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, 'pending', now(), ev.created_at, ev.created_at
+      from ev
+      join endpoints ep on ep.workspace_id = ev.workspace_id and ep.enabled
+       and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']
+    returning workspace_id, endpoint_id
+)`
+
+// InsertLeads writes leads with the enrichment they are owed, their events and their deliveries in one statement and one commit.
+// A lead whose email is taken is left out whole. Rows go in one order, so that concurrent batches cannot deadlock.
+func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
+	const q = `
+with input as (
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
+      as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data)
+), ins as (
+    insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
+    select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, created_at
+      from input order by workspace_id, email_key
+    on conflict (workspace_id, email_key) do nothing
+    returning workspace_id, id
+), owed as (
+    insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from ins
+), ev as (
+    insert into events (workspace_id, id, type, lead_id, data, created_at)
+    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.data, i.created_at from ins join input i using (workspace_id, id)
+    returning workspace_id, id, type, created_at
+), ` + fanOut + `
+select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
+union all
+select distinct false, workspace_id, endpoint_id from dl`
+	stmt, err := db.prepared(ctx, q)
+	if err != nil {
+		return Inserted{}, fail(ctx, "prepare insert leads", err)
+	}
+	rows, err := stmt.QueryContext(ctx, leadColumns(leads)...)
+	if err != nil {
+		return Inserted{}, fail(ctx, "insert leads", err)
+	}
+	defer rows.Close()
+	taken := map[id.UUID]bool{}
+	out := Inserted{Leads: make([]LeadResult, len(leads))}
+	for rows.Next() {
+		var isTaken bool
+		var workspace, row id.UUID
+		if err := rows.Scan(&isTaken, &workspace, &row); err != nil {
+			return Inserted{}, fail(ctx, "insert leads", err)
+		}
+		if isTaken {
+			taken[row] = true
+		} else {
+			out.Wake = append(out.Wake, EndpointRef{workspace, row})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return Inserted{}, fail(ctx, "insert leads", err)
+	}
+	if len(taken) == 0 {
+		return out, nil
+	}
+	return out, db.findHolders(ctx, leads, taken, out.Leads)
+}
+
+func leadColumns(leads []NewLead) []any {
+	n := len(leads)
+	c := [13]*column{}
+	for i, width := range [13]int{36, 36, 36, 24, 24, 24, 16, 8, 8, 128, 24, 36, 512} {
+		c[i] = newColumn(n, width)
+	}
+	var data []byte
+	for i := range leads {
+		l := &leads[i]
+		c[0].uuid(l.WorkspaceID)
+		c[1].uuid(l.ID)
+		c[2].optionalUUID(l.ChatbotID)
+		c[3].string(l.Email)
+		c[4].string(l.EmailKey)
+		c[5].optionalString(l.Name)
+		c[6].optionalString(l.Phone)
+		c[7].string(l.Source)
+		c[8].string(l.Status)
+		c[9].bytes(l.Metadata)
+		c[10].time(l.CreatedAt)
+		c[11].uuid(l.EventID)
+		data = l.AppendJSON(data[:0], false)
+		c[12].bytes(data)
+	}
+	args := make([]any, len(c))
+	for i := range c {
+		args[i] = c[i].done()
+	}
+	return args
+}
+
+// findHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
+func (db *DB) findHolders(ctx context.Context, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
+	const q = `
+select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
+  join leads l on l.workspace_id = i.workspace_id and l.email_key = i.email_key`
+	type who struct {
+		workspace id.UUID
+		key       string
+	}
+	workspaces, keys := newColumn(len(taken), 36), newColumn(len(taken), 24)
+	asked := map[who]bool{}
+	for i := range leads {
+		w := who{leads[i].WorkspaceID, leads[i].EmailKey}
+		if taken[leads[i].ID] && !asked[w] {
+			asked[w] = true
+			workspaces.uuid(w.workspace)
+			keys.string(w.key)
+		}
+	}
+	rows, err := db.QueryContext(ctx, q, workspaces.done(), keys.done())
+	if err != nil {
+		return fail(ctx, "find holders", err)
+	}
+	defer rows.Close()
+	found := map[who]id.UUID{}
+	for rows.Next() {
+		var w who
+		var holder id.UUID
+		if err := rows.Scan(&w.workspace, &w.key, &holder); err != nil {
+			return fail(ctx, "find holders", err)
+		}
+		found[w] = holder
+	}
+	for i := range leads {
+		if taken[leads[i].ID] {
+			out[i] = LeadResult{Taken: true, Holder: found[who{leads[i].WorkspaceID, leads[i].EmailKey}]}
+		}
+	}
+	return fail(ctx, "find holders", rows.Err())
+}
+
+// GetLead returns a workspace's lead with its enrichment.
+func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead, error) {
+	const q = `
+select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
+       l.source, l.status, l.metadata, l.created_at, l.updated_at, e.facts
+  from leads l left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
+ where l.workspace_id = $1 and l.id = $2`
+	l, err := scanLead(db.QueryRowContext(ctx, q, workspace, leadID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, fault.New(fault.NotFound, "Lead not found")
+	}
+	return l, fail(ctx, "get lead", err)
+}
+
+func scanLead(row interface{ Scan(...any) error }) (l lead.Lead, err error) {
+	err = row.Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.EmailKey, &l.Phone,
+		&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.Enrichment)
+	return l, err
+}
