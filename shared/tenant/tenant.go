@@ -102,7 +102,15 @@ type Principal struct {
 	WorkspaceID id.UUID
 	KeyID       id.UUID
 	Scopes      []Scope
-	Settings    Settings // with defaults filled in
+	Settings    Settings   // with defaults filled in
+	ExpiresAt   *time.Time // of the key; nil: never
+}
+
+// KeyUse is when a key was last used.
+type KeyUse struct {
+	WorkspaceID id.UUID
+	KeyID       id.UUID
+	At          time.Time
 }
 
 // May tells whether the principal's key has scope s.
