@@ -1,0 +1,174 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// maxLiveKeys is how many keys of a workspace can be live; simultaneous creations may pass it by a few.
+const maxLiveKeys = 1000
+
+const keyColumns = `workspace_id, id, name, hint, scopes, created_at, expires_at, revoked_at, last_used_at`
+
+func scanKey(row interface{ Scan(...any) error }) (k tenant.Key, err error) {
+	var scopes []string
+	err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt)
+	k.Scopes = convert[tenant.Scope](scopes)
+	return k, err
+}
+
+// convert changes the string type of a list.
+func convert[To, From ~string](from []From) []To {
+	to := make([]To, len(from))
+	for i, s := range from {
+		to[i] = To(s)
+	}
+	return to
+}
+
+// CreateKey stores k under the hash of its secret: NOT_FOUND without its workspace, CONFLICT when that has 1000 live keys already.
+func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte) error {
+	return insertKey(ctx, db.DB, k, hash)
+}
+
+func insertKey(ctx context.Context, on sqlx.ExecerContext, k tenant.Key, hash [32]byte) error {
+	const q = `
+insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at)
+select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timestamptz, $8::timestamptz
+ where (select count(*) from api_keys
+         where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $7)) < $9`
+	scopes := convert[string](k.Scopes)
+	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt, k.ExpiresAt, maxLiveKeys)
+	if ownerMissing(err) {
+		return workspaceNotFound()
+	}
+	if err != nil {
+		return fail(ctx, "create key", err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d live API keys at most; revoke some first", maxLiveKeys))
+	}
+	return nil
+}
+
+// GetKey returns a workspace's key, live or not; NOT_FOUND when there is none.
+func (db *DB) GetKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
+	const q = `select ` + keyColumns + ` from api_keys where workspace_id = $1 and id = $2`
+	k, err := scanKey(db.QueryRowContext(ctx, q, workspace, key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return k, fault.New(fault.NotFound, "API key not found")
+	}
+	return k, fail(ctx, "get key", err)
+}
+
+// ListKeys returns a workspace's keys before one of them, live or not, newest first; a zero before begins at the newest. At most 1000.
+func (db *DB) ListKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
+	const q = `
+select ` + keyColumns + ` from api_keys
+ where workspace_id = $1 and ($2 = '00000000-0000-0000-0000-000000000000'::uuid or id < $2) order by id desc limit $3`
+	rows, err := db.QueryContext(ctx, q, workspace, before, page(limit))
+	if err != nil {
+		return nil, fail(ctx, "list keys", err)
+	}
+	defer rows.Close()
+	var all []tenant.Key
+	for rows.Next() {
+		k, err := scanKey(rows)
+		if err != nil {
+			return nil, fail(ctx, "list keys", err)
+		}
+		all = append(all, k)
+	}
+	return all, fail(ctx, "list keys", rows.Err())
+}
+
+// RotateKey stores next beside the live key old, which then ends at oldExpires unless it ends earlier anyway: until then both open the workspace.
+// NOT_FOUND when old is not a live key of the workspace.
+func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte) error {
+	const q = `
+update api_keys set expires_at = least(expires_at, $3::timestamptz)
+ where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $4)`
+	next.WorkspaceID = workspace
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if err := insertKey(ctx, tx, next, hash); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, q, workspace, old, oldExpires, next.CreatedAt)
+		if err != nil {
+			return fail(ctx, "rotate key", err)
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return fault.New(fault.NotFound, "API key not found, or no longer live")
+		}
+		return nil
+	})
+}
+
+// RevokeKey ends a key at now, for ever; gateways follow within a second. Again it changes nothing. NOT_FOUND when there is none.
+func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time) error {
+	const q = `update api_keys set revoked_at = coalesce(revoked_at, $3) where workspace_id = $1 and id = $2`
+	res, err := db.ExecContext(ctx, q, workspace, key, now)
+	if err != nil {
+		return fail(ctx, "revoke key", err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		return fault.New(fault.NotFound, "API key not found")
+	}
+	return nil
+}
+
+// PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when there is none that is live at now.
+// It is the one look-up without a workspace: the hash is what says which it is.
+func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
+	const q = `
+select k.workspace_id, k.id, k.scopes, k.expires_at, k.revoked_at, w.settings
+  from api_keys k join workspaces w on w.id = k.workspace_id
+ where k.hash = $1`
+	var p tenant.Principal
+	var k tenant.Key
+	var scopes []string
+	var settings []byte
+	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, pqStrings(&scopes), &k.ExpiresAt, &k.RevokedAt, &settings)
+	if err == nil {
+		err = json.Unmarshal(settings, &p.Settings)
+	}
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !k.Live(now) {
+		return tenant.Principal{}, fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")
+	}
+	p.Scopes, p.ExpiresAt, p.Settings = convert[tenant.Scope](scopes), k.ExpiresAt, p.Settings.WithDefaults()
+	return p, fail(ctx, "look up key", err)
+}
+
+// TouchKeys records when keys were last used. A row another gateway is just touching is left to it, so that neither waits.
+func (db *DB) TouchKeys(ctx context.Context, uses []tenant.KeyUse) error {
+	const q = `
+with u as (
+    select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as u (workspace_id, id, at)
+), free as (
+    select k.workspace_id, k.id, u.at from api_keys k join u using (workspace_id, id)
+     where k.last_used_at is null or k.last_used_at < u.at
+       for no key update of k skip locked
+)
+update api_keys k set last_used_at = free.at from free where k.workspace_id = free.workspace_id and k.id = free.id`
+	if len(uses) == 0 {
+		return nil
+	}
+	workspaces, keys, times := newColumn(len(uses), 36), newColumn(len(uses), 36), newColumn(len(uses), 30)
+	for _, u := range uses {
+		workspaces.uuid(u.WorkspaceID)
+		keys.uuid(u.KeyID)
+		times.time(u.At)
+	}
+	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), times.done())
+	return fail(ctx, "touch keys", err)
+}

@@ -1,0 +1,91 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// maxPage is how many rows a listing returns at most, whatever its caller asks for.
+const maxPage = 1000
+
+// page is limit within 1..maxPage.
+func page(limit int) int { return min(max(limit, 1), maxPage) }
+
+const workspaceColumns = `id, name, settings, created_at, updated_at`
+
+func scanWorkspace(row interface{ Scan(...any) error }) (w tenant.Workspace, err error) {
+	var settings []byte
+	if err := row.Scan(&w.ID, &w.Name, &settings, &w.CreatedAt, &w.UpdatedAt); err != nil {
+		return w, err
+	}
+	return w, json.Unmarshal(settings, &w.Settings)
+}
+
+// CreateWorkspace stores w.
+func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace) error {
+	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5)`
+	settings, err := json.Marshal(w.Settings)
+	if err != nil {
+		return fail(ctx, "create workspace", err)
+	}
+	_, err = db.ExecContext(ctx, q, w.ID, w.Name, string(settings), w.CreatedAt, w.UpdatedAt)
+	return fail(ctx, "create workspace", err)
+}
+
+// GetWorkspace returns a workspace; NOT_FOUND when there is none.
+func (db *DB) GetWorkspace(ctx context.Context, workspace id.UUID) (tenant.Workspace, error) {
+	const q = `select ` + workspaceColumns + ` from workspaces where id = $1`
+	w, err := scanWorkspace(db.QueryRowContext(ctx, q, workspace))
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, workspaceNotFound()
+	}
+	return w, fail(ctx, "get workspace", err)
+}
+
+// ListWorkspaces returns the workspaces after one of them, oldest first; a zero after begins at the start. At most 1000.
+func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]tenant.Workspace, error) {
+	const q = `select ` + workspaceColumns + ` from workspaces where id > $1 order by id limit $2`
+	rows, err := db.QueryContext(ctx, q, after, page(limit))
+	if err != nil {
+		return nil, fail(ctx, "list workspaces", err)
+	}
+	defer rows.Close()
+	var all []tenant.Workspace
+	for rows.Next() {
+		w, err := scanWorkspace(rows)
+		if err != nil {
+			return nil, fail(ctx, "list workspaces", err)
+		}
+		all = append(all, w)
+	}
+	return all, fail(ctx, "list workspaces", rows.Err())
+}
+
+// UpdateWorkspaceSettings replaces a workspace's settings; gateways follow within a second. NOT_FOUND when there is none.
+func (db *DB) UpdateWorkspaceSettings(ctx context.Context, workspace id.UUID, s tenant.Settings, now time.Time) error {
+	const q = `update workspaces set settings = $2, updated_at = $3 where id = $1`
+	settings, err := json.Marshal(s)
+	if err != nil {
+		return fail(ctx, "update workspace settings", err)
+	}
+	res, err := db.ExecContext(ctx, q, workspace, string(settings), now)
+	if err != nil {
+		return fail(ctx, "update workspace settings", err)
+	}
+	if n, _ := res.RowsAffected(); n == 0 {
+		return workspaceNotFound()
+	}
+	return nil
+}
+
+func workspaceNotFound() error { return fault.New(fault.NotFound, "Workspace not found") }
+
+// ownerMissing tells a violated reference to workspaces from other failures.
+func ownerMissing(err error) bool { return Code(err) == "23503" }
