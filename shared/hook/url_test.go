@@ -69,7 +69,7 @@ func TestParseAllowNamesTheMistake(t *testing.T) {
 func TestReason(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		hook.StatusError(503):                               "503 from hooks.example.com",
+		hook.StatusError(503):                                "503 from hooks.example.com",
 		hook.FailedTimeout.Because("no whole answer in 15s"): "timeout at hooks.example.com",
 		hook.FailedDNS.Because("no such host"):               "dns at hooks.example.com",
 	} {
