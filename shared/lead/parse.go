@@ -1,0 +1,86 @@
+package lead
+
+import (
+	"leadgate/shared/strictjson"
+)
+
+// Limits of a lead's fields.
+const (
+	MaxName     = 200      // characters
+	MaxEmail    = 254      // octets (RFC 5321 4.5.3.1.3)
+	MaxPhone    = 40       // characters
+	MaxSource   = 100      // characters
+	MaxMetadata = 32 << 10 // bytes of JSON
+	MaxDepth    = 8        // levels of metadata, which is the first
+)
+
+// DefaultSource is the source of a lead that names none.
+const DefaultSource = "api"
+
+const emailMessage = "Must be a valid email address"
+
+var fields = []string{"name", "email", "phone", "source", "status", "metadata"}
+
+// Draft is a lead as a request asks for it: checked, with defaults, and without an id.
+type Draft struct {
+	Name     string
+	Email    string // as typed, trimmed
+	EmailKey string
+	Phone    string
+	Source   string
+	Status   string
+	Metadata []byte // a JSON object, as it came
+}
+
+// Parse reads the body of a request that creates a lead. statuses is what its status may be; the first is the default.
+// The error is a VALIDATION_ERROR that tells every mistake of the body.
+func Parse(body []byte, statuses []string) (Draft, error) {
+	var d Draft
+	r := strictjson.NewReader(body, fields)
+	for r.Next() {
+		switch r.Name() {
+		case "name":
+			d.Name = r.Text(MaxName)
+		case "email":
+			d.email(r)
+		case "phone":
+			d.Phone = r.Text(MaxPhone)
+		case "source":
+			d.Source = r.Text(MaxSource)
+		case "status":
+			d.Status = r.Choice(statuses)
+		case "metadata":
+			d.Metadata = r.Object(MaxMetadata, MaxDepth)
+		}
+	}
+	r.Require("email", emailMessage)
+	if err := r.Err(); err != nil {
+		return Draft{}, err
+	}
+	d.fill(statuses)
+	return d, nil
+}
+
+func (d *Draft) email(r *strictjson.Reader) {
+	typed, given := r.String(emailMessage)
+	if !given {
+		return
+	}
+	var ok bool
+	if d.Email, d.EmailKey, ok = ParseEmail(typed); !ok {
+		r.Refuse(emailMessage)
+	}
+}
+
+func (d *Draft) fill(statuses []string) {
+	if d.Source == "" {
+		d.Source = DefaultSource
+	}
+	if d.Status == "" {
+		d.Status = statuses[0]
+	}
+	if d.Metadata == nil {
+		d.Metadata = []byte("{}")
+	}
+}
+

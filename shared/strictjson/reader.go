@@ -1,0 +1,206 @@
+// Package strictjson reads a request's JSON object field by field: strict in form, exact about the place of every mistake, never a panic.
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"leadgate/shared/fault"
+)
+
+// Reader goes over the members of one JSON object in one pass and collects what is wrong with them:
+//
+//	r := strictjson.NewReader(body, []string{"name", "email"})
+//	for r.Next() {
+//		switch r.Name() {
+//		case "name":
+//			name = r.Text(200)
+//		...
+//	}
+//	r.Require("email", "Must be a valid email address")
+//	return r.Err()
+//
+// A member that is null reads as the zero value, as if it were absent.
+// It refuses duplicate names at any depth, unknown names, invalid UTF-8, lone surrogates and anything after the object.
+type Reader struct {
+	dec    jsontext.Decoder
+	source bytes.Buffer
+	body   []byte
+	known  []string
+	given  []bool // by index in known: present and not null
+
+	at     int    // index of the current member in known
+	raw    []byte // its value; part of body
+	opened bool
+	broken bool // the JSON itself cannot be read on
+	wrong  []fault.Field
+}
+
+// NewReader reads body, an object whose members may be those known, and no others.
+func NewReader(body []byte, known []string) *Reader {
+	r := &Reader{body: body, source: *bytes.NewBuffer(body), known: known, given: make([]bool, len(known))}
+	r.dec.Reset(&r.source)
+	return r
+}
+
+// Next goes to the next known member; false: there is none, or the JSON is broken.
+func (r *Reader) Next() bool {
+	if !r.open() {
+		return false
+	}
+	for r.dec.PeekKind() == '"' {
+		name, err := r.dec.ReadValue()
+		if err != nil {
+			return r.fail(err)
+		}
+		at := index(r.known, name)
+		var unknown string
+		if at < 0 {
+			unknown = unquote(name) // before reading on: name does not outlive the next read
+		}
+		if r.raw, err = r.dec.ReadValue(); err != nil {
+			return r.fail(err)
+		}
+		if at >= 0 {
+			r.at, r.given[at] = at, !r.null()
+			return true
+		}
+		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: fault.Cut("/" + escape(unknown)), Value: echo(r.raw),
+			Message: "Unknown field: must be one of " + strings.Join(r.known, ", ")})
+	}
+	return r.close()
+}
+
+// Name returns the current member's name.
+func (r *Reader) Name() string { return r.known[r.at] }
+
+// Refuse adds a mistake at the current member: message says what would be right.
+func (r *Reader) Refuse(message string) { r.refuseAt("", r.raw, message) }
+
+// Add adds mistakes that others found.
+func (r *Reader) Add(fields ...fault.Field) { r.wrong = append(r.wrong, fields...) }
+
+// Require adds a mistake when name was absent or null. To be called after the last Next.
+func (r *Reader) Require(name, message string) {
+	if !r.broken && !r.given[slices.Index(r.known, name)] {
+		r.Add(fault.Field{Field: name, Pointer: "/" + escape(name), Message: message})
+	}
+}
+
+// Err returns every mistake as one VALIDATION_ERROR, or nil. Of a body that cannot be read as JSON it tells only that.
+func (r *Reader) Err() error {
+	if len(r.wrong) == 0 {
+		return nil
+	}
+	return fault.Invalid(r.wrong)
+}
+
+func (r *Reader) open() bool {
+	if r.opened {
+		return !r.broken
+	}
+	r.opened = true
+	if r.dec.PeekKind() != '{' {
+		return r.breaks(fault.Field{Field: "body", Message: "Must be a JSON object"})
+	}
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.fail(err)
+	}
+	return true
+}
+
+// close reads the object's end and makes sure that nothing follows.
+func (r *Reader) close() bool {
+	if _, err := r.dec.ReadToken(); err != nil {
+		return r.fail(err)
+	}
+	if _, err := r.dec.ReadToken(); err != io.EOF {
+		return r.breaks(fault.Field{Field: "body", Message: "Must be one JSON object and nothing after it"})
+	}
+	return false
+}
+
+// fail says what makes the JSON unreadable. The pointer leads to the innermost value that holds the place.
+func (r *Reader) fail(err error) bool {
+	field := fault.Field{Field: "body"}
+	var syntax *jsontext.SyntacticError
+	offset := int64(0)
+	if errors.As(err, &syntax) {
+		field.Pointer, offset = fault.Cut(string(syntax.JSONPointer)), syntax.ByteOffset
+		for first := range syntax.JSONPointer.Tokens() {
+			field.Field = fault.Cut(first)
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		field.Message = "Must not be given twice"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		field.Message = "Must be complete JSON: the body ends too early"
+	case !utf8.Valid(r.body):
+		field.Message = "Must be valid UTF-8"
+	case syntax != nil && syntax.Err != nil:
+		field.Message = fault.Cut(fmt.Sprintf("Must be valid JSON: %v at byte %d", syntax.Err, offset))
+	default:
+		field.Message = "Must be valid JSON"
+	}
+	return r.breaks(field)
+}
+
+func (r *Reader) breaks(field fault.Field) bool {
+	r.broken = true
+	r.wrong = []fault.Field{field}
+	return false
+}
+
+func (r *Reader) refuseAt(below string, raw []byte, message string) {
+	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name()) + below), Value: echo(raw), Message: message})
+}
+
+// index returns where in list the JSON string quoted is, or -1. It allocates nothing as long as there are no escapes.
+func index(list []string, quoted []byte) int {
+	text := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(text, '\\') >= 0 {
+		return slices.Index(list, unquote(quoted))
+	}
+	return slices.IndexFunc(list, func(s string) bool { return s == string(text) })
+}
+
+func (r *Reader) null() bool { return r.raw[0] == 'n' }
+
+// echo is what a mistake tells back of a value: short values as they are, long ones cut, nested ones as text.
+func echo(raw []byte) any {
+	switch {
+	case raw[0] == '"':
+		return fault.Cut(unquote(raw))
+	case raw[0] == '{', raw[0] == '[', len(raw) > fault.MaxValue:
+		return fault.Cut(string(raw[:min(len(raw), utf8.UTFMax*fault.MaxValue)]))
+	default:
+		return json.RawMessage(bytes.Clone(raw))
+	}
+}
+
+// unquote returns the text of a JSON string that was checked before.
+func unquote(raw []byte) string {
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw)
+	return string(text)
+}
+
+// escape makes a name a reference token of a JSON pointer (RFC 6901).
+func escape(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
