@@ -48,18 +48,18 @@ func New(d Deps) *Edge {
 	if reg != nil {
 		reg = prometheus.WrapRegistererWith(prometheus.Labels{"listener": d.Listener}, reg)
 	}
-	make := promauto.With(reg)
+	metrics := promauto.With(reg)
 	return &Edge{
 		log:    d.Log.With("listener", d.Listener),
 		access: d.AccessLog,
-		requests: make.NewCounterVec(prometheus.CounterOpts{
+		requests: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadgate_http_requests_total", Help: "Requests answered, by route template.",
 		}, []string{"method", "route", "status"}),
-		seconds: make.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: metrics.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "leadgate_http_request_seconds", Help: "Time from the request's head to the end of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"method", "route"}),
-		inFlight: make.NewGauge(prometheus.GaugeOpts{
+		inFlight: metrics.NewGauge(prometheus.GaugeOpts{
 			Name: "leadgate_http_in_flight", Help: "Requests being answered now.",
 		}),
 	}
@@ -88,11 +88,11 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 		defer func() {
 			reason := recover()
 			if reason != nil && reason != http.ErrAbortHandler {
-				e.recovered(x, r, reason)
+				e.recovered(x, reason)
 			}
 			e.inFlight.Dec()
 			e.finish(x, r, time.Since(start))
-			if reason != nil && x.torn {
+			if reason == http.ErrAbortHandler || x.torn {
 				panic(http.ErrAbortHandler) // half an answer went out: the client must see it break off
 			}
 		}()
@@ -101,15 +101,14 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 }
 
 // recovered turns a panic into INTERNAL, or marks the answer torn when its head is already out.
-func (e *Edge) recovered(x *exchange, r *http.Request, reason any) {
-	torn := x.status != 0
+func (e *Edge) recovered(x *exchange, reason any) {
 	x.note("stack", string(debug.Stack()))
-	err := fmt.Errorf("panic: %v", reason)
-	if torn {
-		x.torn, x.status, x.fault = true, http.StatusInternalServerError, fault.From(err)
+	x.fault = fault.From(fmt.Errorf("panic: %v", reason))
+	if x.status != 0 {
+		x.torn, x.status = true, http.StatusInternalServerError
 		return
 	}
-	e.fail(x, r, err)
+	writeFault(x, x, x.fault)
 }
 
 // clientGone is the status logged and counted when the client left before its answer; nobody receives it.
@@ -137,7 +136,7 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 	if x.status == 0 {
 		x.status = http.StatusOK // net/http sends that for a handler that wrote nothing
 	}
-	method := method(r.Method)
+	method := verb(r.Method)
 	e.requests.WithLabelValues(method, x.route, strconv.Itoa(x.status)).Inc()
 	e.seconds.WithLabelValues(method, x.route).Observe(took.Seconds())
 	level := slog.LevelInfo
@@ -151,7 +150,7 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 		return
 	}
 	// The route, never the path or the query: those hold whatever a client put there.
-	attrs := make([]slog.Attr, 0, 8+len(x.notes)+3)
+	attrs := make([]slog.Attr, 0, 9+len(x.notes))
 	attrs = append(attrs, slog.String("request_id", x.id), slog.String("method", method), slog.String("route", x.route),
 		slog.Int("status", x.status), slog.Int64("bytes", x.bytes), slog.Float64("ms", float64(took.Microseconds())/1000))
 	if theirs := sanitise(r.Header.Get("X-Request-Id")); theirs != "" {
@@ -166,8 +165,8 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 	e.log.LogAttrs(r.Context(), level, "request", append(attrs, x.notes...)...)
 }
 
-// method keeps a client from inventing label values.
-func method(m string) string {
+// verb keeps a client from inventing label values.
+func verb(m string) string {
 	switch m {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
 		return m

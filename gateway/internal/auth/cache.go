@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"leadgate/shared/fault"
+)
+
+// Limits of a cache.
+const (
+	maxEntries  = 100_000
+	loadTimeout = 2 * time.Second  // one look-up, whoever waits for it
+	grace       = 60 * time.Second // how long a found entry may be used while the store cannot be reached
+	retryEvery  = time.Second      // between look-ups of one entry during its grace
+)
+
+// cache remembers look-ups, also those that found nothing, and lets one look-up per key run at a time.
+type cache[K comparable, V any] struct {
+	now      func() time.Time
+	name     func(K) string // for singleflight
+	load     func(context.Context, K) (v V, found bool, err error)
+	foundTTL time.Duration
+	noneTTL  time.Duration
+
+	flight  singleflight.Group
+	mu      sync.RWMutex
+	entries map[K]entry[V]
+}
+
+type entry[V any] struct {
+	value  V
+	found  bool
+	loaded time.Time // when the look-up that gave value began
+	until  time.Time // when to look again
+}
+
+func (c *cache[K, V]) peek(k K) (entry[V], bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	e, ok := c.entries[k]
+	return e, ok
+}
+
+// get returns what is known of k, looking it up when that is too old.
+func (c *cache[K, V]) get(ctx context.Context, k K) (v V, found bool, err error) {
+	if e, ok := c.peek(k); ok && c.now().Before(e.until) {
+		return e.value, e.found, nil
+	}
+	// The look-up outlives a caller that gives up: others wait for the same one.
+	loading := c.flight.DoChan(c.name(k), func() (any, error) {
+		return c.refresh(context.WithoutCancel(ctx), k)
+	})
+	select {
+	case r := <-loading:
+		if r.Err != nil {
+			return v, false, r.Err
+		}
+		e := r.Val.(entry[V])
+		return e.value, e.found, nil
+	case <-ctx.Done():
+		return v, false, fault.Away(ctx.Err(), time.Second)
+	}
+}
+
+// refresh looks k up. While the store cannot be reached, what was found last goes on counting for its grace;
+// an answer "not found" replaces it at once, so the grace never outlives a revocation this process has seen.
+func (c *cache[K, V]) refresh(ctx context.Context, k K) (entry[V], error) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	start := c.now()
+	v, found, err := c.load(ctx, k)
+	if err != nil {
+		old, ok := c.peek(k)
+		if !ok || !old.found || !fault.Is(err, fault.Unavailable) || !c.now().Before(old.loaded.Add(grace)) {
+			return entry[V]{}, err
+		}
+		old.until = c.now().Add(retryEvery)
+		c.put(k, old)
+		return old, nil
+	}
+	e := entry[V]{v, found, start, start.Add(c.noneTTL)}
+	if found {
+		e.until = start.Add(c.foundTTL)
+	}
+	c.put(k, e)
+	return e, nil
+}
+
+func (c *cache[K, V]) put(k K, e entry[V]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries == nil {
+		c.entries = map[K]entry[V]{}
+	}
+	if _, ok := c.entries[k]; !ok && len(c.entries) >= maxEntries {
+		c.evict()
+	}
+	c.entries[k] = e
+}
+
+// evict drops an outdated entry among a few random ones, else any: what is dropped is only looked up again.
+func (c *cache[K, V]) evict() {
+	now, seen := c.now(), 0
+	var victim K
+	for k, e := range c.entries { // Go's map order is random
+		if victim = k; !now.Before(e.until) {
+			break
+		}
+		if seen++; seen == 8 {
+			break
+		}
+	}
+	delete(c.entries, victim)
+}
