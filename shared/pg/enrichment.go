@@ -29,7 +29,7 @@ type Enriched struct {
 
 // Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts with the
 // lead.enriched events and deliveries in one commit. Rows another worker has are passed over; a crash leaves them owed.
-// find must be done well within the statement timeout of the connection's idle transaction.
+// The rows stay locked while find runs, so it must be a matter of seconds.
 func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		leads, err := takeOwed(ctx, tx, workspace, limit)
@@ -126,5 +126,6 @@ with recursive hop (workspace_id) as (
 )
 select workspace_id from hop where workspace_id is not null limit $1`
 	var all []id.UUID
-	return all, fail(ctx, "due enrichments", db.SelectContext(ctx, &all, q, limit))
+	err := db.SelectContext(ctx, &all, q, limit)
+	return all, fail(ctx, "due enrichments", err)
 }

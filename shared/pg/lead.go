@@ -166,9 +166,12 @@ select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as 
 		found[w] = holder
 	}
 	for i := range leads {
-		if taken[leads[i].ID] {
-			out[i] = LeadResult{Taken: true, Holder: found[who{leads[i].WorkspaceID, leads[i].EmailKey}]}
+		if !taken[leads[i].ID] {
+			continue
 		}
+		holder := found[who{leads[i].WorkspaceID, leads[i].EmailKey}]
+		// A lead that holds its own email was inserted by a first try whose answer was lost.
+		out[i] = LeadResult{Taken: holder != leads[i].ID, Holder: holder}
 	}
 	return fail(ctx, "find holders", rows.Err())
 }

@@ -110,7 +110,7 @@ func away(err error) bool {
 		return pe.Code == "25006" || pe.Code == "55P03" // read-only standby, lock timeout
 	}
 	var ne net.Error
-	return errors.As(err, &ne) || errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "driver: bad connection") ||
+	return errors.As(err, &ne) || errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "driver: bad connection") || strings.Contains(err.Error(), "database is closed") ||
 		strings.Contains(err.Error(), "EOF") || strings.Contains(err.Error(), "connection re")
 }
 

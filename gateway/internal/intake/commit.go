@@ -1,0 +1,106 @@
+package intake
+
+import (
+	"context"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+)
+
+// commitAll makes a batch durable and, before anyone is answered, marks the reservations and wakes the workers.
+// Its context is its own: a lead that was admitted is written although its client has left.
+func (s *Service) commitAll(leads []pg.NewLead) []commitResult {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	s.metrics.batch.Observe(float64(len(leads)))
+	out := make([]commitResult, len(leads))
+	done, err := s.insert(ctx, leads)
+	if err != nil {
+		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
+		for i := range out {
+			out[i].err = err
+		}
+		return out
+	}
+	for i := range out {
+		out[i] = done[i]
+	}
+	return out
+}
+
+// noPartition is the SQLSTATE (check_violation) of a row that no partition takes: no process has made any ahead for weeks.
+const noPartition = "23514"
+
+// insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is refused.
+func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
+	done, err := s.DB.InsertLeads(ctx, leads)
+	if pg.Code(err) == noPartition {
+		if err = s.DB.EnsurePartitions(ctx); err == nil {
+			done, err = s.DB.InsertLeads(ctx, leads)
+		}
+	}
+	if err == nil {
+		s.announce(ctx, leads, done)
+		out := make([]commitResult, len(leads))
+		for i := range out {
+			out[i].LeadResult = done.Leads[i]
+		}
+		return out, nil
+	}
+	if fault.Is(err, fault.Unavailable) {
+		return nil, err
+	}
+	if len(leads) == 1 {
+		s.Log.Error("lead refused by Postgres", "sqlstate", pg.Code(err))
+		return []commitResult{{err: err}}, nil
+	}
+	half := len(leads) / 2
+	first, err := s.insert(ctx, leads[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := s.insert(ctx, leads[half:])
+	if err != nil { // the first half is durable: say so
+		second = make([]commitResult, len(leads)-half)
+		for i := range second {
+			second[i].err = err
+		}
+	}
+	return append(first, second...), nil
+}
+
+// announce tells Redis what is now a fact. When it fails nothing is lost: reservations lapse and Postgres decides, the sweep wakes.
+func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inserted) {
+	if !s.breaker.closed(s.Now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	defer cancel()
+	held := make([]rdb.Reservation, 0, len(leads))
+	keys := make([]task.Key, 0, len(done.Wake)+1)
+	for _, w := range done.Wake {
+		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	}
+	woken := map[id.UUID]bool{}
+	for i := range leads {
+		l, res := &leads[i], done.Leads[i]
+		holder := l.ID
+		if res.Taken {
+			holder = res.Holder
+		} else if !woken[l.WorkspaceID] {
+			woken[l.WorkspaceID] = true
+			keys = append(keys, task.Enrich(l.WorkspaceID))
+		}
+		if holder != (id.UUID{}) {
+			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, EmailKey: l.EmailKey, LeadID: holder})
+		}
+	}
+	err := rdb.Commit(ctx, s.Redis, held)
+	if err == nil {
+		err = s.Waker.Wake(ctx, keys)
+	}
+	s.redisSaid(err)
+}

@@ -1,0 +1,135 @@
+// Package intake is the hot path: rate limit and reservation in Redis, then a group commit to Postgres.
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"leadgate/shared/batch"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// Limits of the two batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
+const (
+	gateQueue, gateBatch, gateWorkers       = 8192, 128, 4
+	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
+
+	commitTimeout = 8 * time.Second
+	fullRetry     = time.Second // Retry-After of a 503
+)
+
+// Deps is what intake works with; all are needed.
+type Deps struct {
+	DB       *pg.DB
+	Redis    redis.UniversalClient
+	Waker    *task.Waker
+	Log      *slog.Logger
+	Registry prometheus.Registerer
+	Now      func() time.Time
+}
+
+// Service takes leads in.
+//
+//	Create --> gate batcher --> Redis: rate limit + SET NX (one pipeline)
+//	              | reserved, pending elsewhere, or Redis away
+//	              v
+//	        commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
+type Service struct {
+	Deps
+	breaker breaker
+	local   localLimiter
+	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
+	commits *batch.Batcher[pg.NewLead, commitResult]
+	metrics metrics
+}
+
+type commitResult struct {
+	pg.LeadResult
+	err error
+}
+
+// New starts a Service; Stop ends it.
+func New(d Deps) *Service {
+	s := &Service{Deps: d, metrics: newMetrics(d.Registry)}
+	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, s.gateAll)
+	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, s.commitAll)
+	s.metrics.watch(d.Registry, s)
+	return s
+}
+
+// Stop finishes what was admitted. Call it when no request can come any more.
+func (s *Service) Stop() {
+	s.gates.Stop()
+	s.commits.Stop()
+}
+
+// Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.
+func (s *Service) Limit(ctx context.Context, p *tenant.Principal) tenant.Verdict {
+	return s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID}).Verdict
+}
+
+// Create makes a durable lead of d, or says why not: RATE_LIMITED, DUPLICATE_EMAIL with the lead that has the email, UNAVAILABLE.
+// The Verdict is valid in every case. A zero chatbot means none.
+func (s *Service) Create(ctx context.Context, p *tenant.Principal, chatbot id.UUID, d lead.Draft) (lead.Lead, tenant.Verdict, error) {
+	now := s.Now().UTC().Truncate(time.Millisecond)
+	l := lead.Lead{
+		WorkspaceID: p.WorkspaceID, ID: id.New(), ChatbotID: chatbot,
+		Name: d.Name, Email: d.Email, EmailKey: d.EmailKey, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
+		CreatedAt: now, UpdatedAt: now,
+	}
+	pass := s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID, EmailKey: l.EmailKey, LeadID: l.ID})
+	if pass.Limited {
+		s.metrics.count("limited")
+		return l, pass.Verdict, limited(pass.Verdict)
+	}
+	if pass.Committed {
+		s.metrics.count("duplicate_fast")
+		return l, pass.Verdict, duplicate(l.Email, pass.Holder)
+	}
+	err := s.commit(ctx, l)
+	return l, pass.Verdict, err
+}
+
+func (s *Service) commit(ctx context.Context, l lead.Lead) error {
+	res, err := s.commits.Do(ctx, pg.NewLead{Lead: l, EventID: id.New()})
+	switch {
+	case errors.Is(err, batch.ErrFull):
+		s.metrics.count("queue_full")
+		return fault.Away(err, fullRetry)
+	case err != nil: // stopping, or the caller left: the lead may still be committed
+		return fault.Away(err, fullRetry)
+	case res.err != nil:
+		s.metrics.count("failed")
+		return res.err
+	case res.Taken && res.Holder == (id.UUID{}): // deleted between two statements
+		return fault.Away(errors.New("the lead that has the email was just deleted"), fullRetry)
+	case res.Taken:
+		s.metrics.count("duplicate")
+		return duplicate(l.Email, res.Holder)
+	}
+	s.metrics.count("created")
+	return nil
+}
+
+func duplicate(email string, holder id.UUID) error {
+	return &fault.Error{Kind: fault.Duplicate, Public: "Email already exists", Details: struct {
+		Email          string `json:"email"`
+		ExistingLeadID string `json:"existingLeadId"`
+		Message        string `json:"message"`
+	}{email, id.Lead.Format(holder), "A lead with this email already exists in your workspace"}}
+}
+
+func limited(v tenant.Verdict) error {
+	return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: max(v.RetryAfter, time.Millisecond)}
+}
