@@ -7,6 +7,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
@@ -83,6 +85,31 @@ func (db *DB) UpdateWorkspaceSettings(ctx context.Context, workspace id.UUID, s 
 		return workspaceNotFound()
 	}
 	return nil
+}
+
+// UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now. NOT_FOUND when there is none.
+func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error) (w tenant.Workspace, err error) {
+	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for update`
+	const write = `update workspaces set name = $2, settings = $3, updated_at = $4 where id = $1`
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		w, err = scanWorkspace(tx.QueryRowContext(ctx, read, workspace))
+		if errors.Is(err, sql.ErrNoRows) {
+			return workspaceNotFound()
+		}
+		if err != nil {
+			return fail(ctx, "update workspace", err)
+		}
+		if err := change(&w); err != nil {
+			return err
+		}
+		settings, err := json.Marshal(w.Settings)
+		if err != nil {
+			return fail(ctx, "update workspace", err)
+		}
+		_, err = tx.ExecContext(ctx, write, w.ID, w.Name, string(settings), w.UpdatedAt)
+		return fail(ctx, "update workspace", err)
+	})
+	return w, err
 }
 
 func workspaceNotFound() error { return fault.New(fault.NotFound, "Workspace not found") }

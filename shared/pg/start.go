@@ -1,0 +1,55 @@
+package pg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// startPatience is how long a starting process waits for Postgres, so that both can be started together.
+const startPatience = 30 * time.Second
+
+// Start waits for Postgres and makes sure of the schema: it applies migrations if migrate is set, and else only checks.
+// Its error is one line fit to be a process' last word.
+func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
+	if err := db.await(ctx, log); err != nil {
+		return err
+	}
+	if !migrate {
+		return db.CheckSchema(ctx)
+	}
+	n, err := db.Migrate(ctx)
+	if err != nil {
+		return err
+	}
+	log.Info("migrated", "applied", n)
+	return nil
+}
+
+// await pings until Postgres answers. A refusal that waiting cannot change, such as a wrong password, ends it at once.
+func (db *DB) await(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for told := false; ; told = true {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		if code := Code(err); code != "" && !away(err) {
+			return fmt.Errorf("connect to Postgres: %w", err)
+		}
+		if !told {
+			log.Warn("waiting for Postgres", "error", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("connect to Postgres: not reachable for %s: %w", startPatience, err)
+			}
+			return fmt.Errorf("connect to Postgres: %w", ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
