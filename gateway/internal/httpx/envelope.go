@@ -88,7 +88,7 @@ func writeFault(w http.ResponseWriter, x *exchange, f *fault.Error) {
 	if f.RetryAfter > 0 || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", seconds(f.RetryAfter))
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" { // a page for browsers asks in its own way
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	body := failure{Error: f.Public, Code: f.Kind, Details: f.Details}
