@@ -1,0 +1,16 @@
+# Two static binaries in one small image; compose.yaml says which runs.
+FROM golang:1.26-alpine AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/ ./gateway ./worker
+
+FROM alpine:3.22
+RUN adduser -D -H -u 10001 leadgate
+COPY --from=build /out/gateway /out/worker /usr/local/bin/
+USER 10001
+ENV LEADGATE_LISTEN=:8080 LEADGATE_ADMIN_LISTEN=:8081 LEADGATE_WORKER_LISTEN=:8082
+EXPOSE 8080 8081 8082
+STOPSIGNAL SIGTERM
+CMD ["gateway"]

@@ -1,0 +1,216 @@
+// Package archtest holds the walls of the house: who may import what, each with its reason.
+package archtest
+
+import (
+	"bufio"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "leadgate"
+
+// walls say which packages may import something; a name ending in /... covers what is below it.
+var walls = []struct {
+	imports []string
+	only    []string
+	because string
+}{
+	{[]string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3"},
+		[]string{"shared/pg/...", "shared/devstack", "shared/bench"},
+		"every statement is in one room, where its workspace_id can be seen (devstack creates databases, bench measures a bare INSERT)"},
+	{[]string{"github.com/hibiken/asynq"},
+		[]string{"shared/task", "worker/...", "gateway/internal/admin"},
+		"a task is a wake-up: only shared/task says what it is called and holds"},
+	{[]string{"github.com/hibiken/asynqmon"},
+		[]string{"gateway/internal/admin"},
+		"the dashboard is behind the admin token"},
+	{[]string{"github.com/gorilla/mux"},
+		[]string{"gateway/..."},
+		"routes are the gateway's"},
+	{[]string{"github.com/fergusstrange/embedded-postgres", "github.com/alicebob/miniredis/v2"},
+		[]string{"shared/devstack"},
+		"private stores are for development and tests"},
+	{[]string{"leadgate/shared/devstack", "leadgate/shared/pg/pgtest", "leadgate/shared/rdb/redistest"},
+		[]string{"shared/dev", "shared/bench", "shared/chaos", "shared/e2e", "shared/pg/pgtest", "shared/rdb/redistest"},
+		"test stores never get into a binary that users run"},
+}
+
+// domain packages speak only the standard library, each other's facts, and text.
+var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/tenant", "shared/hook"}
+
+var domainImports = []string{
+	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/strictjson",
+	"github.com/google/uuid", "github.com/go-json-experiment/json", "golang.org/x/net/idna", "golang.org/x/text/",
+}
+
+type source struct {
+	pkg  string // directory below the module: "shared/pg"
+	path string
+	test bool
+	file *ast.File
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	var all []source
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") && d.Name() != ".." {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		all = append(all, source{filepath.ToSlash(filepath.Dir(rel)), rel, strings.HasSuffix(path, "_test.go"), f})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Fatalf("found %d Go files: not looking at the module", len(all))
+	}
+	return all
+}
+
+func (s source) imports() []string {
+	var all []string
+	for _, i := range s.file.Imports {
+		all = append(all, strings.Trim(i.Path.Value, `"`))
+	}
+	return all
+}
+
+func covers(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if below, ok := strings.CutSuffix(p, "/..."); pkg == p || ok && (pkg == below || strings.HasPrefix(pkg, below+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWalls(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, imported := range s.imports() {
+			for _, w := range walls {
+				if covers(w.imports, imported) && !covers(w.only, s.pkg) {
+					t.Errorf("%s imports %s, which only %v may: %s", s.path, imported, w.only, w.because)
+				}
+			}
+		}
+	}
+}
+
+func TestDomainIsPure(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || !covers(domain, s.pkg) {
+			continue
+		}
+		for _, imported := range s.imports() {
+			standard := !strings.Contains(strings.Split(imported, "/")[0], ".") && !strings.HasPrefix(imported, module+"/")
+			allowed := standard
+			for _, prefix := range domainImports {
+				allowed = allowed || strings.HasPrefix(imported, prefix)
+			}
+			if !allowed {
+				t.Errorf("%s imports %s: a domain package must not know how things are stored or sent", s.path, imported)
+			}
+		}
+	}
+}
+
+// What a process is told comes through main, so that every test can start one with an environment of its own.
+func TestEnvironmentIsReadInMain(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test || s.file.Name.Name == "main" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := sel.X.(*ast.Ident)
+			if ok && pkg.Name == "os" && (sel.Sel.Name == "Getenv" || sel.Sel.Name == "LookupEnv") {
+				t.Errorf("%s reads the environment; only a main may", s.path)
+			}
+			if ok && pkg.Name == "redis" && sel.Sel.Name == "NewScript" && s.pkg != "shared/rdb" {
+				t.Errorf("%s holds a Lua script; scripts and key names are in shared/rdb", s.path)
+			}
+			return true
+		})
+	}
+}
+
+func TestHouseRules(t *testing.T) {
+	documented := map[string]bool{}
+	for _, s := range sources(t) {
+		documented[s.pkg] = documented[s.pkg] || s.file.Doc != nil
+		if s.pkg == "shared" {
+			t.Errorf("%s: no Go files directly in shared", s.path)
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "init" && f.Recv == nil {
+				t.Errorf("%s: init() hides when things happen", s.path)
+			}
+		}
+		if n := lines(t, s.path); n > 500 {
+			t.Errorf("%s has %d lines: a room to divide", s.path, n)
+		}
+	}
+	for pkg, ok := range documented {
+		if !ok {
+			t.Errorf("package %s has no doc that says its room", pkg)
+		}
+	}
+}
+
+func lines(t *testing.T, path string) (n int) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	scan := bufio.NewScanner(f)
+	scan.Buffer(nil, 1<<20)
+	for scan.Scan() {
+		n++
+	}
+	return n
+}
+
+// What users run must not carry what tests run on, not even through a third package.
+func TestBinariesAreClean(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"/gateway", module+"/worker").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dep := range strings.Lines(string(out)) {
+		dep = strings.TrimSpace(dep)
+		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/", "github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest"} {
+			if dep == bad || strings.HasSuffix(bad, "/") && strings.HasPrefix(dep, bad) {
+				t.Errorf("gateway or worker depends on %s", dep)
+			}
+		}
+	}
+}
