@@ -109,7 +109,7 @@ end
 $$;
 -- +goose StatementEnd
 
-select ensure_partitions(now(), now() + interval '28 days');
+select ensure_partitions(now() - interval '1 day', now() + interval '28 days');
 
 -- +goose Down
 drop table attempts, deliveries, events, endpoints;

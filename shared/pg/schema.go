@@ -63,9 +63,9 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 // partitionsAhead is how far ahead of now rows can be written: ensured at every start and by upkeep long before it runs out.
 const partitionsAhead = 28 * 24 * time.Hour
 
-// EnsurePartitions makes the missing partitions of events, deliveries and attempts from now on.
+// EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are behind.
 func (db *DB) EnsurePartitions(ctx context.Context) error {
-	const q = `select ensure_partitions(now(), now() + make_interval(secs => $1))`
+	const q = `select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1))`
 	var made int
 	return fail(ctx, "ensure partitions", db.GetContext(ctx, &made, q, partitionsAhead.Seconds()))
 }
