@@ -1,0 +1,138 @@
+package devstack
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// account is whom the stores run as: ourselves, or for root, whom Postgres refuses, an unprivileged user.
+type account struct {
+	uid, gid int
+	other    bool // not ourselves
+}
+
+func storeAccount() account {
+	if os.Geteuid() != 0 {
+		return account{uid: os.Geteuid(), gid: os.Getegid()}
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		if err1 == nil && err2 == nil && uid > 0 {
+			return account{uid: uid, gid: gid, other: true}
+		}
+	}
+	return account{uid: 65534, gid: 65534, other: true}
+}
+
+// become makes a child run as the account.
+func (a account) become(attr *syscall.SysProcAttr) error {
+	if a.other {
+		attr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+	}
+	return nil
+}
+
+// own gives everything under path to the account.
+func (a account) own(path string) error {
+	if !a.other {
+		return nil
+	}
+	return filepath.WalkDir(path, func(p string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(p, a.uid, a.gid)
+	})
+}
+
+// place returns the directory that stands for dir, made if need be: dir itself, or, where the account cannot reach it
+// (root's home, a 0700 temporary directory), one in the system's temporary directory that is always the same for dir.
+func (a account) place(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if !a.other || a.reaches(dir) {
+		return dir, a.makeDir(dir)
+	}
+	sum := sha256.Sum256([]byte(dir))
+	instead := filepath.Join("/var/tmp", fmt.Sprintf("leadgate-%x", sum[:6]))
+	if !a.reaches(instead) {
+		return "", fmt.Errorf("%s: user %d, as whom Postgres has to run, can reach neither it nor %s", dir, a.uid, instead)
+	}
+	if err := a.makeDir(instead); err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(instead)
+	if err != nil {
+		return "", err
+	}
+	// /var/tmp is everybody's: somebody else may have been there first.
+	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
+		return "", fmt.Errorf("%s: is not ours", instead)
+	}
+	return instead, nil
+}
+
+func (a account) makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if a.reaches(dir) {
+		return nil
+	}
+	return os.Chmod(dir, 0o755) // a strict umask
+}
+
+// reaches tells whether the account may search every directory on the way to dir that exists already.
+func (a account) reaches(dir string) bool {
+	for {
+		if info, err := os.Stat(dir); err == nil && !a.searches(info) {
+			return false
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return true
+		}
+		dir = up
+	}
+}
+
+func (a account) searches(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false
+	}
+	mode := info.Mode().Perm()
+	switch {
+	case int(st.Uid) == a.uid:
+		return mode&0o100 != 0
+	case int(st.Gid) == a.gid:
+		return mode&0o010 != 0
+	}
+	return mode&0o001 != 0
+}
+
+// TempDir makes a new directory that the stores' user can reach; the caller removes it.
+func TempDir(pattern string) (string, error) {
+	who, base := storeAccount(), os.TempDir()
+	if who.other && !who.reaches(base) {
+		base = "/var/tmp"
+	}
+	dir, err := os.MkdirTemp(base, pattern)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755)
+}

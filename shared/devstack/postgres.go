@@ -1,0 +1,204 @@
+// Package devstack runs leadgate's private surroundings from local programs: Postgres, Redis, and whole systems, for dev mode, tests, bench and chaos.
+package devstack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"leadgate/shared/pg"
+)
+
+// PostgresOptions of StartPostgres.
+type PostgresOptions struct {
+	Dir      string              // holds the cluster; where the store's user cannot reach it, a directory in /var/tmp stands for it
+	Port     int                 // 0: a free one
+	Durable  bool                // fsync and the rest of it; else fast and lost with the machine
+	MaxConns int                 // 0: 200
+	Log      io.Writer           // the server's log; nil: nowhere
+	Getenv   func(string) string // PG_BINDIR; nil: looks in the usual places only
+	OnExit   func(error)         // an end nobody asked for; nil: nobody is told
+}
+
+// Postgres is a private cluster on 127.0.0.1. Its superuser is "leadgate" with a random password.
+type Postgres struct {
+	*Process
+	port     int
+	dir      string
+	password string
+}
+
+const superuser = "leadgate"
+
+// StartPostgres starts the cluster in opt.Dir, made by initdb where there is none, and returns when it accepts queries.
+func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) {
+	who := storeAccount()
+	dir, err := who.place(opt.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("postgres directory: %w", err)
+	}
+	data := filepath.Join(dir, "data")
+	bin, err := findPostgres(ctx, opt.Getenv, dataMajor(data))
+	if err != nil {
+		return nil, err
+	}
+	if err := initCluster(ctx, bin, who, dir, opt.Durable); err != nil {
+		return nil, err
+	}
+	if err := endStray(ctx, data); err != nil {
+		return nil, err
+	}
+	password, err := os.ReadFile(filepath.Join(dir, "password"))
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	p := &Postgres{dir: dir, password: string(password), port: opt.Port}
+	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, mild: syscall.SIGINT, hard: syscall.SIGQUIT, wrap: who.become}
+	if opt.OnExit != nil {
+		p.fell = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("postgres %w", how)) }
+	}
+	p.make = func() *exec.Cmd { return p.command(bin, data, opt) }
+	return p, startOnFreePort(ctx, p.Process, &p.port)
+}
+
+// startOnFreePort starts p; where the port was left to us and somebody else was quicker, on another one.
+func startOnFreePort(ctx context.Context, p *Process, port *int) error {
+	if *port != 0 {
+		return p.Start(ctx)
+	}
+	var err error
+	for range 5 {
+		if *port, err = FreePort(); err != nil {
+			return err
+		}
+		if err = p.Start(ctx); err == nil || !strings.Contains(err.Error(), "in use") {
+			return err
+		}
+	}
+	return err
+}
+
+func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *exec.Cmd {
+	if opt.MaxConns == 0 {
+		opt.MaxConns = 200
+	}
+	args := []string{"-D", data, "-p", strconv.Itoa(p.port)}
+	set := func(name, value string) { args = append(args, "-c", name+"="+value) }
+	set("listen_addresses", "127.0.0.1")
+	set("unix_socket_directories", "") // none: their default place is not ours, and paths are limited to 107 bytes
+	set("max_connections", strconv.Itoa(opt.MaxConns))
+	set("logging_collector", "off")
+	set("log_timezone", "UTC")
+	if !opt.Durable {
+		set("fsync", "off")
+		set("synchronous_commit", "off")
+		set("full_page_writes", "off")
+	}
+	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...)
+	cmd.Dir = data
+	return cmd
+}
+
+// ready is a query, answered with our own password: no other server on the port can pass for this one.
+func (p *Postgres) ready(ctx context.Context, _ int) error {
+	db, err := pg.Open(p.URL("postgres"), pg.Options{MaxConns: 1})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, "select 1")
+	return err
+}
+
+// URL is the connection URL of a database.
+func (p *Postgres) URL(database string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(superuser, p.password), Host: fmt.Sprintf("127.0.0.1:%d", p.port), Path: "/" + database, RawQuery: "sslmode=disable"}
+	return u.String()
+}
+
+// Dir is where the cluster really is.
+func (p *Postgres) Dir() string { return p.dir }
+
+// CreateDatabase makes a database, as a copy of template where that is not "".
+func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) error {
+	stmt := "create database " + quote(name)
+	if template != "" {
+		stmt += " template " + quote(template)
+	}
+	return p.exec(ctx, stmt)
+}
+
+// DropDatabase drops a database with whoever is still connected to it.
+func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
+	return p.exec(ctx, "drop database if exists "+quote(name)+" with (force)")
+}
+
+func (p *Postgres) exec(ctx context.Context, stmt string) error {
+	db, err := pg.Open(p.URL("postgres"), pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, stmt); err != nil {
+		return fmt.Errorf("%s: %w", stmt, err)
+	}
+	return nil
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// dataMajor is the version whose data is in dir, 0 for none.
+func dataMajor(dir string) int {
+	text, err := os.ReadFile(filepath.Join(dir, "PG_VERSION"))
+	if err != nil {
+		return 0
+	}
+	major, _ := strconv.Atoi(string(bytes.TrimSpace(text)))
+	return major
+}
+
+// initCluster makes dir/data by way of dir/new, so that a half-made cluster is never taken for one.
+func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, durable bool) error {
+	data, fresh := filepath.Join(dir, "data"), filepath.Join(dir, "new")
+	if dataMajor(data) != 0 {
+		return nil
+	}
+	if err := os.RemoveAll(fresh); err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte(rand.Text()), 0o600); err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	if err := os.Mkdir(fresh, 0o700); err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	for _, path := range []string{password, fresh} {
+		if err := who.own(path); err != nil {
+			return fmt.Errorf("postgres: %w", err)
+		}
+	}
+	args := []string{"-D", fresh, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--pwfile=" + password}
+	if !durable {
+		args = append(args, "--no-sync")
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
+	cmd.Dir, cmd.SysProcAttr = fresh, &syscall.SysProcAttr{Setpgid: true}
+	if err := who.become(cmd.SysProcAttr); err != nil {
+		return err
+	}
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(said))
+	}
+	return os.Rename(fresh, data)
+}
