@@ -87,3 +87,12 @@ func public(addr netip.Addr) bool {
 	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598
 	return addr.Zone() == "" && addr.IsGlobalUnicast() && !addr.IsPrivate() && !shared.Contains(addr)
 }
+
+// Host is the host raw names, for people to read; "" if there is none.
+func Host(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

@@ -1,0 +1,111 @@
+// Package process is what a worker does when it is woken: it drains endpoints and enriches leads until nothing is owed.
+package process
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/task"
+)
+
+// Bounds of one turn.
+const (
+	takeLimit  = 200                    // deliveries or leads taken at once
+	leaseTime  = 30 * time.Second       // of an endpoint; longer than a slice and the attempt that ends it
+	slice      = 5 * time.Second        // after it a turn goes to the back of the queue
+	flushEvery = 200 * time.Millisecond // outcomes wait for no longer
+	renewEvery = 10 * time.Second       // of the wake-up's state, which lives rdb.RunningTTL
+	closing    = 5 * time.Second        // for the last words to a store when there is no other deadline
+)
+
+// Parallel is how many attempts one endpoint gets at once.
+const Parallel = 16
+
+// Deps is what a Processor works with. All fields are required.
+type Deps struct {
+	DB       *pg.DB
+	Redis    redis.UniversalClient
+	Waker    *task.Waker
+	Send     func(context.Context, *hook.Endpoint, *hook.Job) (a hook.Attempt, made bool) // one attempt; not made: the context ended first
+	Find     func(context.Context, []lead.Lead) []pg.Finding                              // one for each lead, in order
+	Schedule hook.Schedule
+	Now      func() time.Time
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+}
+
+// Processor handles wake-ups.
+//
+//	Stop --> taking ends (no turn takes more) --> grace later: sending ends (attempts under way are given up)
+type Processor struct {
+	Deps
+	metrics metrics
+	spread  func() float64 // random in [0,1)
+
+	taking, sending         context.Context
+	stopTaking, stopSending context.CancelFunc
+}
+
+// New makes a Processor.
+func New(d Deps) *Processor {
+	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), spread: rand.Float64}
+	p.taking, p.stopTaking = context.WithCancel(context.Background())
+	p.sending, p.stopSending = context.WithCancel(context.Background())
+	return p
+}
+
+// Stop makes turns under way take nothing more, and after grace give up what they are sending. It does not wait: the servers do.
+// An attempt that is given up is not recorded; its delivery stays owed.
+func (p *Processor) Stop(grace time.Duration) {
+	p.stopTaking()
+	time.AfterFunc(grace, p.stopSending)
+}
+
+// Handler routes tasks by type; sweep is upkeep's.
+func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
+	mux := asynq.NewServeMux()
+	mux.HandleFunc(task.TypeDrain, p.Drain)
+	mux.HandleFunc(task.TypeEnrich, p.Enrich)
+	mux.Handle(task.TypeSweep, sweep)
+	return mux
+}
+
+// storeRetry is how long a task waits that failed for a reason of ours, such as Postgres being away.
+const storeRetry = 5 * time.Second
+
+// RetryDelay is asynq's RetryDelayFunc: a failing endpoint is looked at when its next delivery is due.
+func RetryDelay(_ int, err error, _ *asynq.Task) time.Duration {
+	var f *failing
+	if errors.As(err, &f) {
+		return f.in
+	}
+	return storeRetry
+}
+
+// ErrorHandler logs each task that did not end well, once: an endpoint's failure is its owner's, the rest is ours.
+func ErrorHandler(log *slog.Logger) asynq.ErrorHandler {
+	return asynq.ErrorHandlerFunc(func(ctx context.Context, t *asynq.Task, err error) {
+		id, _ := asynq.GetTaskID(ctx)
+		var f *failing
+		if errors.As(err, &f) {
+			log.Info("endpoint fails", "task", id, "key", f.key.String(), "error", err.Error())
+			return
+		}
+		log.Error("task failed", "task", id, "type", t.Type(), "payload", string(t.Payload()), "error", err.Error())
+	})
+}
+
+// keep makes a context for closing words: it outlives ctx.
+func keep(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), closing)
+}

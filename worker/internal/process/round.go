@@ -1,0 +1,152 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+)
+
+// round takes due deliveries, sends them and records what came of it:
+//
+//	take --> Parallel senders --> results --> this goroutine: record every 200 ms and at the end
+//
+// It returns whether more is left. The endpoint's lease is given back unless the turn goes on with it.
+func (d *drain) round() (more bool, err error) {
+	took, err := d.DB.TakeDue(d.sending, pg.Take{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: takeLimit})
+	if err != nil {
+		d.giveBack()
+		return false, err
+	}
+	if len(took.Jobs) == 0 {
+		return false, nil
+	}
+	d.tally.url = took.Endpoint.URL
+	results, left := d.sendAll(&took)
+	var batch []hook.Outcome
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for open := true; open; {
+		select {
+		case o, ok := <-results:
+			if open = ok; ok {
+				batch = append(batch, o)
+			}
+		case <-tick.C:
+			batch = d.flush(batch)
+			d.renew()
+		}
+	}
+	more = left() > 0 || len(took.Jobs) == takeLimit
+	lease := leaseTime
+	if !more || d.taking.Err() != nil {
+		lease = 0
+	}
+	return more, d.last(batch, lease)
+}
+
+// sendAll sends jobs while more may be taken, a bounded number at once. The channel closes when all attempts have ended; only then left tells how many jobs were not attempted.
+func (d *drain) sendAll(took *pg.Slice) (results <-chan hook.Outcome, left func() int) {
+	out := make(chan hook.Outcome, len(took.Jobs))
+	var next, made atomic.Int64
+	var senders sync.WaitGroup
+	for range min(Parallel, len(took.Jobs)) {
+		senders.Go(func() {
+			for d.taking.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(took.Jobs) {
+					return
+				}
+				j := &took.Jobs[i]
+				a, ok := d.Send(d.sending, &took.Endpoint, j)
+				if !ok {
+					return
+				}
+				made.Add(1)
+				out <- d.decide(j, a)
+			}
+		})
+	}
+	go func() { senders.Wait(); close(out) }()
+	return out, func() int { return len(took.Jobs) - int(made.Load()) }
+}
+
+// decide says where a delivery stands after an attempt, and tells log and metrics.
+func (d *drain) decide(j *hook.Job, a hook.Attempt) hook.Outcome {
+	o := hook.Outcome{Attempt: a, State: hook.Delivered}
+	if a.Error != "" {
+		o.State = hook.Exhausted
+		if at, ok := d.Schedule.Next(a.Number, d.Now(), d.spread()); ok {
+			o.State, o.NextAt = hook.Pending, &at
+		}
+	}
+	d.metrics.attempted(j, &o)
+	d.Log.Info("attempt",
+		"workspace", id.Workspace.Format(d.key.Workspace), "endpoint", id.Endpoint.Format(d.key.Endpoint),
+		"delivery", id.Delivery.Format(j.DeliveryID), "event", id.Event.Format(j.EventID), "type", j.EventType,
+		"number", a.Number, "status", a.Status, "class", string(hook.ClassOf(a.Error)), "outcome", outcomeOf(o.State),
+		"latency_ms", a.Latency.Milliseconds(), "age_ms", a.At.Sub(j.EventAt).Milliseconds())
+	return o
+}
+
+// flush records outcomes in the middle of a round and renews the lease. What cannot be recorded now stays in the batch.
+func (d *drain) flush(batch []hook.Outcome) []hook.Outcome {
+	if len(batch) == 0 {
+		return batch
+	}
+	if err := d.record(d.sending, batch, leaseTime); err != nil {
+		d.Log.Warn("record outcomes, will try again", "key", d.key.String(), "error", err.Error())
+		return batch
+	}
+	return batch[:0]
+}
+
+// last records the rest of a round. It has its own deadline, because what was sent is to be recorded also when the process stops;
+// what cannot be recorded is sent again after the lease: a delivery is made at least once.
+func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
+	ctx, cancel := keep(d.sending)
+	defer cancel()
+	for {
+		err := d.record(ctx, batch, lease)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("%d attempts are not recorded: %w", len(batch), err)
+		}
+	}
+}
+
+func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration) error {
+	err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch})
+	if err != nil {
+		return err
+	}
+	for i := range batch {
+		a := &batch[i].Attempt
+		if a.Error == "" {
+			d.tally.delivered++
+		} else {
+			d.tally.failed++
+			d.tally.lastError = a.Error
+		}
+		d.tally.again = d.tally.again || a.Number > 1
+	}
+	return nil
+}
+
+// giveBack returns the lease of a take whose answer did not come.
+func (d *drain) giveBack() {
+	ctx, cancel := keep(d.sending)
+	defer cancel()
+	if err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease}); err != nil {
+		d.Log.Warn("the endpoint's lease lapses by itself", "key", d.key.String(), "error", err.Error())
+	}
+}
