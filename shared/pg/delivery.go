@@ -91,6 +91,7 @@ with o as (
 ), made as (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
     select $1, delivery_id, id, number, status, error, response_head, latency_ms, at from o
+    on conflict do nothing -- recorded before, and the answer was lost
 )
 update endpoints set drain_until = coalesce($17, now()) + cast($4 as interval)
  where workspace_id = $1 and id = $2 and drain_token = $3`
