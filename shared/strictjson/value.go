@@ -33,7 +33,7 @@ func (r *Reader) Text(limit int) string {
 	return text
 }
 
-// Texts reads an array of at most items strings, each as Text has it.
+// Texts reads an array of at most items strings, each as Text has it; nil when absent, so that an empty array can be told from none.
 func (r *Reader) Texts(items, limit int) []string {
 	if r.null() {
 		return nil
@@ -44,7 +44,7 @@ func (r *Reader) Texts(items, limit int) []string {
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(r.raw))
 	dec.ReadToken() // "["; the value was checked when the member was read
-	var texts []string
+	texts := []string{}
 	for i := 0; dec.PeekKind() != ']'; i++ {
 		if i == items {
 			r.Refuse(fmt.Sprintf("Must be at most %d strings", items))
