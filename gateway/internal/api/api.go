@@ -1,0 +1,120 @@
+// Package api is the public HTTP API: the route table and one file per operation.
+package api
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/intake"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+// Limits of requests.
+const (
+	maxBody     = 64 << 10        // octets
+	readTimeout = 5 * time.Second // of a request that creates no lead; intake has its own
+)
+
+// Deps of New; all are needed but Now.
+type Deps struct {
+	DB         *pg.DB
+	Auth       *auth.Auth
+	Intake     *intake.Service
+	Edge       *httpx.Edge
+	Now        func() time.Time            // nil: time.Now
+	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
+	Ready      func(context.Context) error // nil when both stores answer
+}
+
+// operation answers one route; p is nil where the route is public.
+type operation func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error
+
+// public is the scope of a route that takes no key.
+const public tenant.Scope = ""
+
+type route struct {
+	method, path string
+	scope        tenant.Scope
+	do           operation
+	gated        bool // do takes the rate limit itself, together with the reservation
+}
+
+func (a *api) routes() []route {
+	return []route{
+		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true},
+		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true},
+		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false},
+
+		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false},
+		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listDeliveries, false},
+
+		{"GET", "/", public, a.index, false},
+		{"GET", "/docs", public, a.docs, false},
+		{"GET", "/healthz", public, a.healthz, false},
+		{"GET", "/readyz", public, a.readyz, false},
+	}
+}
+
+type api struct {
+	Deps
+	buffers sync.Pool // *[]byte: answers that are appended by hand
+}
+
+// New makes the handler of the public listener.
+func New(d Deps) http.Handler {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	a := &api{Deps: d}
+	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
+	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
+	httpx.RouterErrors(r, d.Edge)
+	for _, rt := range a.routes() {
+		methods := []string{rt.method}
+		if rt.method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+		r.Handle(rt.path, d.Edge.Handle(a.handler(rt))).Methods(methods...)
+	}
+	return d.Edge.Wrap(r)
+}
+
+// handler puts before a route's operation what every route needs: who asks, how often, and whether they may.
+func (a *api) handler(rt route) httpx.Handler {
+	if rt.scope == public {
+		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !rt.gated {
+			ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		p, err := a.Auth.Principal(r.Context(), r)
+		if err != nil {
+			return err
+		}
+		httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
+		httpx.Note(r, "key", id.Key.Format(p.KeyID))
+		if !p.May(rt.scope) {
+			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))
+		}
+		if !rt.gated {
+			if err := a.limit(w, r, p); err != nil {
+				return err
+			}
+		}
+		return rt.do(w, r, p)
+	}
+}

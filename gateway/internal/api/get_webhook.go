@@ -1,0 +1,17 @@
+package api
+
+import (
+	"net/http"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/tenant"
+)
+
+// getWebhook answers an endpoint without its secret.
+func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	e, err := a.endpoint(r, p)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showWebhook(e))
+}

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/tenant"
+)
+
+// limit takes one request from the workspace's rate limit, tells the client where it stands, and is RATE_LIMITED when nothing is left.
+func (a *api) limit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	v := a.Intake.Limit(r.Context(), p)
+	tellLimit(w, p, v)
+	if v.Limited {
+		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: v.RetryAfter}
+	}
+	return nil
+}
+
+// refuse is how a gated route fails before it came to the gate: mistakes count against the limit too.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal, reason error) error {
+	if err := a.limit(w, r, p); err != nil {
+		return err
+	}
+	return reason
+}
+
+// tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit fields.
+// The map is written directly: Set would change their spelling and costs more.
+func tellLimit(w http.ResponseWriter, p *tenant.Principal, v tenant.Verdict) {
+	rate := tenant.Rate{PerSecond: p.Settings.Rate, Burst: p.Settings.Burst}
+	burst, left, reset := strconv.Itoa(rate.Burst), strconv.Itoa(v.Remaining), strconv.Itoa(wholeSeconds(v.Reset))
+	h := w.Header()
+	h["RateLimit-Policy"] = []string{`"workspace";q=` + burst + `;w=` + strconv.Itoa(wholeSeconds(rate.Window()))}
+	h["RateLimit"] = []string{`"workspace";r=` + left + `;t=` + reset}
+	h["X-RateLimit-Limit"] = []string{burst}
+	h["X-RateLimit-Remaining"] = []string{left}
+	h["X-RateLimit-Reset"] = []string{reset}
+}
+
+// wholeSeconds rounds up, so that a client that waits so long is never early.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
