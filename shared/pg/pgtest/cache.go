@@ -1,0 +1,228 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadgate/migrations"
+	"leadgate/shared/devstack"
+	"leadgate/shared/pg"
+)
+
+// The cache directory holds, for each version of Postgres and each history of migrations (the key),
+//
+//	KEY/template    a stopped cluster with the migrated database templateDB
+//	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next
+//
+// so there are never more copies than there were test processes at a time.
+const (
+	templateDB = "template_leadgate"
+	maxSlots   = 64
+	staleAfter = 24 * time.Hour // a key nobody used for so long is removed
+	maxConns   = 400            // tests run in parallel, each with a pool
+)
+
+// cacheDir is this user's, made if need be.
+func cacheDir() (string, error) {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("leadgate-pgtest-%d", os.Geteuid()))
+	return devstack.OwnDir(dir)
+}
+
+// cacheKey names a template.
+func cacheKey(ctx context.Context) (string, error) {
+	version, err := devstack.PostgresVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	err = fs.WalkDir(migrations.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(migrations.FS, path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	return fmt.Sprintf("pg%d-%x", version, sum.Sum(nil)[:6]), err
+}
+
+// startCluster takes a free slot and starts it.
+func startCluster(ctx context.Context) (*devstack.Postgres, error) {
+	home, err := prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for n := range maxSlots {
+		slot := filepath.Join(home, fmt.Sprintf("slot-%d", n))
+		release, err := devstack.Lock(slot+".lock", false)
+		if errors.Is(err, devstack.ErrLocked) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		p, err := startSlot(ctx, home, slot)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		return p, nil // the lock is kept until this process ends
+	}
+	return nil, fmt.Errorf("all %d test clusters in %s are in use", maxSlots, home)
+}
+
+// startSlot starts the cluster a former process left, or where that fails (it runs without fsync) a fresh copy.
+func startSlot(ctx context.Context, home, slot string) (*devstack.Postgres, error) {
+	if _, err := os.Stat(slot); err == nil {
+		p, err := start(ctx, slot)
+		if err == nil {
+			if err = dropLeftovers(ctx, p); err == nil {
+				return p, nil
+			}
+			p.Kill()
+		}
+	}
+	if err := os.RemoveAll(slot); err != nil {
+		return nil, err
+	}
+	if err := devstack.CopyDir(filepath.Join(home, "template"), slot); err != nil {
+		return nil, err
+	}
+	return start(ctx, slot)
+}
+
+func start(ctx context.Context, dir string) (*devstack.Postgres, error) {
+	return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, MaxConns: maxConns})
+}
+
+// startCopy starts a copy of the template in dir.
+func startCopy(ctx context.Context, dir string) (*devstack.Postgres, error) {
+	home, err := prepare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	copied := filepath.Join(dir, "cluster")
+	if err := devstack.CopyDir(filepath.Join(home, "template"), copied); err != nil {
+		return nil, err
+	}
+	return start(ctx, copied)
+}
+
+// dropLeftovers drops the databases of tests that were killed.
+func dropLeftovers(ctx context.Context, p *devstack.Postgres) error {
+	db, err := pg.Open(p.URL("postgres"), pg.Options{MaxConns: 1})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var names []string
+	if err := db.SelectContext(ctx, &names, `select datname from pg_database where datname like 't\_%'`); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := p.DropDatabase(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare returns the directory of the key, in which there is a template.
+func prepare(ctx context.Context) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	key, err := cacheKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	release, err := devstack.Lock(filepath.Join(cache, "lock"), true)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	removeStale(cache, key)
+	home := filepath.Join(cache, key)
+	template := filepath.Join(home, "template")
+	if _, err := os.Stat(template); err == nil {
+		now := time.Now()
+		return home, os.Chtimes(home, now, now) // in use
+	}
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return "", err
+	}
+	fresh := template + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return "", err
+	}
+	if err := makeTemplate(ctx, fresh); err != nil {
+		return "", fmt.Errorf("make the template database: %w", err)
+	}
+	return home, os.Rename(fresh, template)
+}
+
+func makeTemplate(ctx context.Context, dir string) error {
+	p, err := start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	if err := p.CreateDatabase(ctx, templateDB, ""); err != nil {
+		return err
+	}
+	db, err := pg.Open(p.URL(templateDB), pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	_, err = db.Migrate(ctx)
+	db.Close()
+	if err != nil {
+		return err
+	}
+	return p.Stop()
+}
+
+// removeStale removes templates of other keys that were not used for a day and of which no copy is in use.
+func removeStale(cache, key string) {
+	entries, _ := os.ReadDir(cache)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || e.Name() == key || time.Since(info.ModTime()) < staleAfter {
+			continue
+		}
+		home := filepath.Join(cache, e.Name())
+		if !inUse(home) {
+			os.RemoveAll(home)
+		}
+	}
+}
+
+func inUse(home string) bool {
+	entries, _ := os.ReadDir(home)
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".lock") {
+			continue
+		}
+		release, err := devstack.Lock(filepath.Join(home, e.Name()), false)
+		if err != nil {
+			return true
+		}
+		release()
+	}
+	return false
+}
+
+func removeAll(t testing.TB, dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		t.Logf("pgtest: %v", err)
+	}
+}

@@ -1,0 +1,70 @@
+// Package pgtest gives each test a migrated Postgres database of its own.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leadgate/shared/devstack"
+	"leadgate/shared/pg"
+)
+
+// cluster is this test process' Postgres, started by the first test that asks. It ends with the process (devstack sees to that).
+// It is the one thing in leadgate that is shared by package variable: tests have no main in which to make it.
+var cluster = sync.OnceValues(func() (*devstack.Postgres, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	return startCluster(ctx)
+})
+
+// New returns a pool on a new migrated database, which is dropped when t ends.
+func New(t testing.TB) *pg.DB {
+	t.Helper()
+	db, err := pg.Open(URL(t), pg.Options{MaxConns: 8, Application: t.Name()})
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// URL makes a migrated database for t and returns its connection URL.
+func URL(t testing.TB) string {
+	t.Helper()
+	p, err := cluster()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := "t_" + strings.ToLower(rand.Text()[:16])
+	if err := p.CreateDatabase(t.Context(), name, templateDB); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := p.DropDatabase(ctx, name); err != nil {
+			t.Logf("pgtest: %v", err)
+		}
+	})
+	return p.URL(name)
+}
+
+// Start returns a cluster for t alone, which it may stop and start, and a migrated database in it.
+func Start(t testing.TB) (p *devstack.Postgres, database string) {
+	t.Helper()
+	dir, err := devstack.TempDir("leadgate-pgtest-")
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { removeAll(t, dir) })
+	p, err = startCopy(t.Context(), dir)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { p.Kill() })
+	return p, p.URL(templateDB)
+}
