@@ -48,15 +48,14 @@ func ParseEmail(typed string) (email, key string, ok bool) {
 
 // localKey checks the part before the @ and returns it as the key has it.
 func localKey(local string) (string, bool) {
-	if !ascii(local) {
+	if ascii(local) {
+		local = strings.ToLower(local)
+	} else {
 		if !visible(local) {
 			return "", false
 		}
-		local = norm.NFC.String(local)
-	}
-	// Lower case may compose anew, so that the key of a key would be another: NFC comes last as well.
-	if local = strings.ToLower(local); !ascii(local) {
-		local = norm.NFC.String(local)
+		// Letters are lowered apart from their marks: else İ as one character and as two would be two addresses.
+		local = norm.NFC.String(strings.ToLower(norm.NFD.String(local)))
 	}
 	if local == "" || len(local) > maxLocal {
 		return "", false

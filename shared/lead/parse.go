@@ -83,4 +83,3 @@ func (d *Draft) fill(statuses []string) {
 		d.Metadata = []byte("{}")
 	}
 }
-

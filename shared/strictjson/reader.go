@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -181,11 +182,17 @@ func echo(raw []byte) any {
 	switch {
 	case raw[0] == '"':
 		return fault.Cut(unquote(raw))
-	case raw[0] == '{', raw[0] == '[', len(raw) > fault.MaxValue:
+	case raw[0] == '{', raw[0] == '[', len(raw) > fault.MaxValue, !common(raw):
 		return fault.Cut(string(raw[:min(len(raw), utf8.UTFMax*fault.MaxValue)]))
 	default:
 		return json.RawMessage(bytes.Clone(raw))
 	}
+}
+
+// common tells whether every client can read the number raw; true, false and null are taken as they are.
+func common(raw []byte) bool {
+	_, err := strconv.ParseFloat(string(raw), 64)
+	return err == nil || raw[0] == 't' || raw[0] == 'f' || raw[0] == 'n'
 }
 
 // unquote returns the text of a JSON string that was checked before.
