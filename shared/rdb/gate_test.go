@@ -1,0 +1,80 @@
+package rdb_test
+
+import (
+	"testing"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/rdb"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/tenant"
+)
+
+func TestGateReservesOnce(t *testing.T) {
+	t.Parallel()
+	c := redistest.New(t)
+	ws, first, second := id.New(), id.New(), id.New()
+	rate := tenant.Rate{PerSecond: 100, Burst: 10}
+	call := func(lead id.UUID) rdb.GateResult {
+		return rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate, EmailKey: "a@example.com", LeadID: lead}})[0]
+	}
+	if got := call(first); got.Err != nil || got.Holder != (id.UUID{}) || got.Remaining != 9 {
+		t.Fatalf("first call = %+v, want a reservation and 9 remaining", got)
+	}
+	if got := call(second); got.Err != nil || got.Holder != first || got.Committed {
+		t.Fatalf("second call = %+v, want pending holder %v", got, first)
+	}
+	if err := rdb.Commit(t.Context(), c, []rdb.Reservation{{Workspace: ws, EmailKey: "a@example.com", LeadID: first}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := call(second); got.Holder != first || !got.Committed {
+		t.Fatalf("third call = %+v, want committed holder %v", got, first)
+	}
+	keys, err := c.Keys(t.Context(), "*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if ttl := c.PTTL(t.Context(), k).Val(); ttl <= 0 {
+			t.Errorf("key %s has TTL %v: it would stay for ever", k, ttl)
+		}
+	}
+}
+
+// The script and tenant.Rate.Decide are one rule in two languages.
+func TestGateDecidesAsTheDomainDoes(t *testing.T) {
+	t.Parallel()
+	c := redistest.New(t)
+	ws := id.New()
+	rate := tenant.Rate{PerSecond: 1, Burst: 3} // slow enough that the test's own time does not count
+	var tat time.Time
+	now := time.Now()
+	for i := range 5 {
+		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate}})[0]
+		var want tenant.Verdict
+		want, tat = rate.Decide(tat, now)
+		if got.Err != nil || got.Limited != want.Limited || got.Remaining != want.Remaining || (got.Reset-want.Reset).Abs() > time.Second || (got.RetryAfter-want.RetryAfter).Abs() > time.Second {
+			t.Errorf("call %d = %+v, want %+v", i, got, want)
+		}
+	}
+}
+
+// A pipeline has no fallback of its own for a script Redis forgot.
+func TestGateAfterScriptFlush(t *testing.T) {
+	t.Parallel()
+	c := redistest.New(t)
+	calls := make([]rdb.GateCall, 20)
+	for i := range calls {
+		calls[i] = rdb.GateCall{Workspace: id.New(), Rate: tenant.Rate{PerSecond: 10, Burst: 10}}
+	}
+	for range 2 {
+		for i, got := range rdb.Gate(t.Context(), c, calls) {
+			if got.Err != nil {
+				t.Fatalf("call %d: %v", i, got.Err)
+			}
+		}
+		if err := c.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
