@@ -1,0 +1,130 @@
+package pg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+)
+
+// tenantEpoch is a moment the database can hold exactly.
+var tenantEpoch = time.Date(2026, 1, 15, 10, 30, 0, 123456000, time.UTC)
+
+func mustCreateWorkspace(t *testing.T, db *pg.DB, name string) tenant.Workspace {
+	t.Helper()
+	w := tenant.Workspace{ID: id.New(), Name: name, CreatedAt: tenantEpoch, UpdatedAt: tenantEpoch}
+	if err := db.CreateWorkspace(t.Context(), w); err != nil {
+		t.Fatalf("CreateWorkspace(%s) = %v", name, err)
+	}
+	return w
+}
+
+func TestWorkspaceSettings(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := mustCreateWorkspace(t, db, "Ünïcode & Söhne")
+	want := w
+	want.Settings = tenant.Settings{Rate: 7, Burst: 9, Statuses: []string{"neu", "alt"}}
+	want.UpdatedAt = tenantEpoch.Add(time.Minute)
+	if err := db.UpdateWorkspaceSettings(t.Context(), w.ID, want.Settings, want.UpdatedAt); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.GetWorkspace(t.Context(), w.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("GetWorkspace (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnknownWorkspace(t *testing.T) {
+	t.Parallel()
+	db, unknown := pgtest.New(t), id.New()
+	_, get := db.GetWorkspace(t.Context(), unknown)
+	for name, err := range map[string]error{
+		"GetWorkspace":            get,
+		"UpdateWorkspaceSettings": db.UpdateWorkspaceSettings(t.Context(), unknown, tenant.Settings{}, tenantEpoch),
+		"CreateChatbot":           db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}),
+		"CreateKey":               db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}, [32]byte{1}),
+	} {
+		if !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s of an unknown workspace = %v, want NOT_FOUND", name, err)
+		}
+	}
+}
+
+func TestListWorkspacesPages(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	var want, got []string
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		want = append(want, mustCreateWorkspace(t, db, name).Name)
+	}
+	var after id.UUID
+	for {
+		all, err := db.ListWorkspaces(t.Context(), after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) == 0 {
+			break
+		}
+		for _, w := range all {
+			got, after = append(got, w.Name), w.ID
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ListWorkspaces in pages (-want +got):\n%s", diff)
+	}
+}
+
+func TestChatbotsBelongToTheirWorkspace(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	mine, theirs := mustCreateWorkspace(t, db, "mine"), mustCreateWorkspace(t, db, "theirs")
+	want := []tenant.Chatbot{
+		{WorkspaceID: mine.ID, ID: id.New(), Name: "first", CreatedAt: tenantEpoch},
+		{WorkspaceID: mine.ID, ID: id.New(), Name: "second", CreatedAt: tenantEpoch},
+	}
+	for _, c := range want {
+		if err := db.CreateChatbot(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := db.ListChatbots(t.Context(), mine.ID, id.UUID{}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ListChatbots (-want +got):\n%s", diff)
+	}
+	if got, err := db.ListChatbots(t.Context(), theirs.ID, id.UUID{}, 10); len(got) != 0 || err != nil {
+		t.Errorf("ListChatbots of the other workspace = %v, %v, want none", got, err)
+	}
+	for ws, want := range map[id.UUID]bool{mine.ID: true, theirs.ID: false} {
+		if got, err := db.ChatbotExists(t.Context(), ws, got[0].ID); got != want || err != nil {
+			t.Errorf("ChatbotExists = %v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+func TestChatbotLimit(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := mustCreateWorkspace(t, db, "full")
+	const fill = `insert into chatbots (workspace_id, id, name, created_at) select $1, gen_random_uuid(), 'x', now() from generate_series(1, 10000)`
+	if _, err := db.ExecContext(t.Context(), fill, w.ID); err != nil {
+		t.Fatal(err)
+	}
+	err := db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: w.ID, ID: id.New(), Name: "one more", CreatedAt: tenantEpoch})
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("CreateChatbot(10,001st) = %v, want CONFLICT", err)
+	}
+}
