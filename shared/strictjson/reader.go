@@ -83,6 +83,9 @@ func (r *Reader) Next() bool {
 // Name returns the current member's name.
 func (r *Reader) Name() string { return r.known[r.at] }
 
+// Given tells whether the current member is anything but null.
+func (r *Reader) Given() bool { return !r.null() }
+
 // Refuse adds a mistake at the current member: message says what would be right.
 func (r *Reader) Refuse(message string) { r.refuseAt("", r.raw, message) }
 
