@@ -1,0 +1,40 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+)
+
+const pingTimeout = 2 * time.Second
+
+// stores is the body of /readyz.
+type stores struct {
+	Postgres string `json:"postgres"`
+	Redis    string `json:"redis"`
+}
+
+// health says that the process answers, and nothing about what it depends on: restarting it would not repair a store.
+func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
+	return httpx.Data(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// readiness is whether requests should come here. Without Redis they should: leads are still taken in.
+func (s *server) readiness(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
+	defer cancel()
+	state := stores{Postgres: "ok", Redis: "ok"}
+	if err := s.redis.Ping(ctx).Err(); err != nil {
+		state.Redis = "away, ingest goes on"
+	}
+	if err := s.ready(ctx); err != nil {
+		state.Postgres = "away"
+		f := fault.Away(err, time.Second)
+		f.Details = state
+		return f
+	}
+	return httpx.Data(w, http.StatusOK, state)
+}

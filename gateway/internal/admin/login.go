@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+)
+
+const basicChallenge = `Basic realm="leadgate admin", charset="UTF-8"`
+
+// private lets in whoever the door admits. The refusal is an error in the envelope.
+func (s *server) private(next http.Handler) http.Handler {
+	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.door.admit(r); err != nil {
+			return err
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// page is private for what people look at: browsers are sent to the login form, anyone else is asked for Basic credentials.
+func (s *server) page(next http.Handler) http.Handler {
+	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		err := s.door.admit(r)
+		if err == nil {
+			next.ServeHTTP(w, r)
+			return nil
+		}
+		if _, tried := credential(r); !tried && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Redirect(w, r, "/admin/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return nil
+		}
+		w.Header().Set("WWW-Authenticate", basicChallenge)
+		w.Header().Set("Link", `</admin/login>; rel="login"`)
+		return err
+	})
+}
+
+// local returns next where it is a page of this listener, else the start page: a login must not lead elsewhere.
+func local(next string) string {
+	const start = "/admin/"
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.Contains(next, `\`) {
+		return start
+	}
+	for _, room := range []string{"/admin/", "/debug/pprof/"} {
+		if strings.HasPrefix(u.Path+"/", room) && !strings.HasPrefix(u.Path, "/admin/log") {
+			return u.RequestURI()
+		}
+	}
+	return start
+}
+
+func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
+	return s.render(w, http.StatusOK, "login.html", loginPage{Next: local(r.URL.Query().Get("next"))})
+}
+
+type loginPage struct {
+	Next  string
+	Wrong string
+}
+
+// login takes the form's token; the answer to a wrong one is the form again.
+func (s *server) login(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	if err := r.ParseForm(); err != nil {
+		return fault.InvalidField("body", nil, "Must be a form of at most 8 KiB")
+	}
+	next := local(r.PostForm.Get("next"))
+	if err := s.door.try(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
+		f := fault.From(err)
+		httpx.Note(r, "login", "refused")
+		if f.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
+		}
+		return s.render(w, f.Kind.Status(), "login.html", loginPage{Next: next, Wrong: f.Public})
+	}
+	return s.open(w, r, next)
+}
+
+// prompt is the login by the browser's own password prompt, and by user:token@ in an address.
+func (s *server) prompt(w http.ResponseWriter, r *http.Request) error {
+	if err := s.door.admit(r); err != nil {
+		w.Header().Set("WWW-Authenticate", basicChallenge)
+		return err
+	}
+	return s.open(w, r, local(r.URL.Query().Get("next")))
+}
+
+func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error {
+	http.SetCookie(w, s.door.session(r))
+	httpx.Note(r, "login", "opened")
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
+	http.SetCookie(w, forget(r))
+	http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
+	return nil
+}
