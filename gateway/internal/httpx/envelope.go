@@ -36,7 +36,7 @@ func Page(w http.ResponseWriter, data any, next string) error {
 
 const (
 	rawOpen  = `{"success":true,"data":`
-	rawClose = `}`
+	rawClose = "}\n" // with a line end, as encoding/json writes it too
 )
 
 // RawData is Data of what is JSON already.

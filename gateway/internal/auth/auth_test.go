@@ -1,0 +1,266 @@
+package auth_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leadgate/gateway/internal/auth"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+)
+
+// clock is a clock that tests move.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// bundle is an Auth on a database of its own with one workspace and one key. direct reaches the database past the Auth's own pool.
+type bundle struct {
+	*auth.Auth
+	clock  *clock
+	pool   *pg.DB // closing it takes Postgres away from the Auth
+	direct *pg.DB
+	ws     id.UUID
+	key    tenant.Key
+	secret string
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	url := pgtest.URL(t)
+	b := &bundle{clock: &clock{at: time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)}, pool: mustOpen(t, url), direct: mustOpen(t, url), ws: id.New()}
+	b.Auth = auth.New(auth.Deps{DB: b.pool, Now: b.clock.now, Log: slog.New(slog.DiscardHandler)})
+	w := tenant.Workspace{ID: b.ws, Name: "Test", CreatedAt: b.clock.now(), UpdatedAt: b.clock.now()}
+	if err := b.direct.CreateWorkspace(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	b.key, b.secret = b.mustKey(t, nil)
+	return b
+}
+
+func mustOpen(t *testing.T, url string) *pg.DB {
+	t.Helper()
+	db, err := pg.Open(url, pg.Options{MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func (b *bundle) mustKey(t *testing.T, expires *time.Time) (tenant.Key, string) {
+	t.Helper()
+	secret := tenant.NewSecret()
+	hash, _ := tenant.HashSecret(secret)
+	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "key", Scopes: tenant.DefaultScopes(), CreatedAt: b.clock.now(), ExpiresAt: expires}
+	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
+		t.Fatal(err)
+	}
+	return k, secret
+}
+
+// ask returns the kind of error a request with this header gets, "" when it is let in.
+func (b *bundle) ask(t *testing.T, header string) fault.Kind {
+	t.Helper()
+	r, err := http.NewRequest("GET", "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != "" {
+		r.Header.Set("Authorization", header)
+	}
+	p, err := b.Principal(t.Context(), r)
+	if err != nil {
+		return fault.From(err).Kind
+	}
+	if p.WorkspaceID != b.ws {
+		t.Fatalf("Principal = %v, want one of workspace %v", p, b.ws)
+	}
+	return ""
+}
+
+func (b *bundle) want(t *testing.T, when, header string, want fault.Kind) {
+	t.Helper()
+	if got := b.ask(t, header); got != want {
+		t.Errorf("%s: Principal = %q, want %q", when, got, want)
+	}
+}
+
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	mistyped := strings.Replace(b.secret, b.secret[20:22], "__", 1)
+	for header, want := range map[string]fault.Kind{
+		"Bearer " + b.secret:           "",
+		"bearer " + b.secret:           "",
+		"BEARER   " + b.secret + " ":   "",
+		"":                             fault.Unauthorized,
+		"Bearer":                       fault.Unauthorized,
+		"Bearer ":                      fault.Unauthorized,
+		b.secret:                       fault.Unauthorized,
+		"Basic " + b.secret:            fault.Unauthorized,
+		"Bearer " + mistyped:           fault.Unauthorized,
+		"Bearer " + tenant.NewSecret(): fault.Unauthorized,
+	} {
+		b.want(t, header, header, want)
+	}
+}
+
+func TestMistypedKeyNeedsNoLookUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.pool.Close()
+	b.want(t, "mistyped without Postgres", "Bearer "+b.secret[:30]+"x"+b.secret[31:], fault.Unauthorized)
+	b.want(t, "well-formed without Postgres", "Bearer "+tenant.NewSecret(), fault.Unavailable)
+}
+
+func TestRevocationCountsWithinASecond(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.want(t, "live", "Bearer "+b.secret, "")
+	if err := b.direct.RevokeKey(t.Context(), b.ws, b.key.ID, b.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.forward(999 * time.Millisecond)
+	b.want(t, "revoked", "Bearer "+b.secret, fault.Unauthorized)
+	b.pool.Close()
+	b.clock.forward(time.Second)
+	b.want(t, "revoked, then Postgres away", "Bearer "+b.secret, fault.Unavailable)
+}
+
+func TestExpiryCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	end := b.clock.now().Add(time.Minute)
+	_, secret := b.mustKey(t, &end)
+	b.clock.forward(time.Minute - time.Millisecond)
+	b.want(t, "just before expiry", "Bearer "+secret, "")
+	b.clock.forward(time.Millisecond)
+	b.want(t, "at expiry, cached", "Bearer "+secret, fault.Unauthorized)
+}
+
+func TestNewKeyWorksWithinASecond(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	secret := tenant.NewSecret()
+	b.want(t, "unknown", "Bearer "+secret, fault.Unauthorized)
+	hash, _ := tenant.HashSecret(secret)
+	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), CreatedAt: b.clock.now()}
+	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
+		t.Fatal(err)
+	}
+	b.want(t, "made since, unknown is cached", "Bearer "+secret, fault.Unauthorized)
+	b.clock.forward(time.Second)
+	b.want(t, "a second later", "Bearer "+secret, "")
+}
+
+func TestPostgresAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	end := b.clock.now().Add(30 * time.Second)
+	_, ending := b.mustKey(t, &end)
+	_, unseen := b.mustKey(t, nil)
+	b.want(t, "before", "Bearer "+b.secret, "")
+	b.want(t, "before", "Bearer "+ending, "")
+	b.pool.Close()
+	b.clock.forward(29 * time.Second)
+	b.want(t, "seen before", "Bearer "+b.secret, "")
+	b.want(t, "seen before, expires soon", "Bearer "+ending, "")
+	b.want(t, "never seen", "Bearer "+unseen, fault.Unavailable)
+	b.clock.forward(time.Second)
+	b.want(t, "expired meanwhile", "Bearer "+ending, fault.Unauthorized)
+	b.clock.forward(29 * time.Second)
+	b.want(t, "after 59 s", "Bearer "+b.secret, "")
+	b.clock.forward(2 * time.Second)
+	b.want(t, "after 61 s", "Bearer "+b.secret, fault.Unavailable)
+}
+
+func TestChatbot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
+	if err := b.Chatbot(t.Context(), b.ws, c.ID); !fault.Is(err, fault.ChatbotNotFound) {
+		t.Errorf("Chatbot(unknown) = %v, want CHATBOT_NOT_FOUND", err)
+	}
+	if err := b.direct.CreateChatbot(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.forward(time.Second)
+	if err := b.Chatbot(t.Context(), b.ws, c.ID); err != nil {
+		t.Errorf("Chatbot(made a second ago) = %v, want nil", err)
+	}
+	if err := b.Chatbot(t.Context(), id.New(), c.ID); !fault.Is(err, fault.ChatbotNotFound) {
+		t.Errorf("Chatbot(of another workspace) = %v, want CHATBOT_NOT_FOUND", err)
+	}
+	b.pool.Close()
+	b.clock.forward(59 * time.Second)
+	if err := b.Chatbot(t.Context(), b.ws, c.ID); err != nil {
+		t.Errorf("Chatbot(seen before, Postgres away) = %v, want nil", err)
+	}
+	if err := b.Chatbot(t.Context(), b.ws, id.New()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("Chatbot(never seen, Postgres away) = %v, want UNAVAILABLE", err)
+	}
+}
+
+func TestLastUsedIsWrittenAtStop(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Start()
+	b.want(t, "live", "Bearer "+b.secret, "")
+	for range 2 {
+		if err := b.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k, err := b.direct.GetKey(t.Context(), b.ws, b.key.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k.LastUsedAt == nil || !k.LastUsedAt.Equal(b.clock.now()) {
+		t.Errorf("LastUsedAt = %v, want %v", k.LastUsedAt, b.clock.now())
+	}
+}
+
+// Many requests with one key at the same moment share look-ups and get the same answer; a caller that leaves takes nobody along.
+func TestConcurrentRequests(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			r, _ := http.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", "Bearer "+b.secret)
+			ctx := t.Context()
+			if i%10 == 0 {
+				ctx = gone
+			}
+			if _, err := b.Principal(ctx, r); err != nil && ctx != gone {
+				t.Errorf("Principal = %v, want nil", err)
+			}
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,281 @@
+package httpx_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+)
+
+// bundle is an edge with one route, POST /things/{id}, on a real server.
+type bundle struct {
+	url      string
+	client   *http.Client
+	lines    chan []byte // of the log
+	registry *prometheus.Registry
+}
+
+type lineWriter chan []byte
+
+func (w lineWriter) Write(b []byte) (int, error) { w <- bytes.Clone(b); return len(b), nil }
+
+func setup(t *testing.T, h httpx.Handler) *bundle {
+	t.Helper()
+	b := &bundle{lines: make(chan []byte, 16), registry: prometheus.NewRegistry()}
+	e := httpx.New(httpx.Deps{Log: slog.New(slog.NewJSONHandler(lineWriter(b.lines), nil)), Registry: b.registry, AccessLog: true, Listener: "api"})
+	r := mux.NewRouter()
+	httpx.RouterErrors(r, e)
+	r.Handle("/things/{id}", e.Handle(h)).Methods("POST")
+	r.Handle("/things/{id}", e.Handle(h)).Methods("PUT")
+	s := httptest.NewUnstartedServer(e.Wrap(r))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.Start()
+	t.Cleanup(s.Close)
+	b.url, b.client = s.URL, s.Client()
+	return b
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (b *bundle) do(t *testing.T, method, path string, body io.Reader, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, b.url+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	res, err := b.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(text)}
+}
+
+// line returns the next log line.
+func (b *bundle) line(t *testing.T) map[string]any {
+	t.Helper()
+	select {
+	case text := <-b.lines:
+		var m map[string]any
+		if err := json.Unmarshal(text, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	case <-time.After(10 * time.Second):
+		t.Fatal("no log line")
+		return nil
+	}
+}
+
+func TestErrorsInTheEnvelope(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err    error
+		status int
+		body   string // without requestId
+		header map[string]string
+	}{
+		"validation": {fault.InvalidField("email", "a&b", "Must be a valid email address"), 400,
+			`{"success":false,"error":"Validation failed","code":"VALIDATION_ERROR","details":{"field":"email","value":"a&b","message":"Must be a valid email address","errors":[{"field":"email","value":"a&b","message":"Must be a valid email address"}]}`, nil},
+		"unauthorized": {fault.New(fault.Unauthorized, "Who?"), 401, `{"success":false,"error":"Who?","code":"UNAUTHORIZED"`,
+			map[string]string{"WWW-Authenticate": "Bearer", "Retry-After": ""}},
+		"limited rounds up": {&fault.Error{Kind: fault.RateLimited, Public: "Slow", RetryAfter: 1001 * time.Millisecond}, 429,
+			`{"success":false,"error":"Slow","code":"RATE_LIMITED"`, map[string]string{"Retry-After": "2"}},
+		"unavailable says when": {fault.New(fault.Unavailable, "Away"), 503, `{"success":false,"error":"Away","code":"UNAVAILABLE"`,
+			map[string]string{"Retry-After": "1"}},
+		"cause is private":               {errors.New("pq: password of user bob"), 500, `{"success":false,"error":"Internal error","code":"INTERNAL"`, nil},
+		"details that cannot be encoded": {&fault.Error{Kind: fault.Conflict, Public: "No", Details: func() {}}, 409, `{"success":false,"error":"No","code":"CONFLICT"`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(http.ResponseWriter, *http.Request) error { return c.err })
+			got := b.do(t, "POST", "/things/1", nil)
+			want := c.body + `,"requestId":"` + got.header.Get("X-Request-Id") + "\"}\n"
+			if got.status != c.status || got.body != want {
+				t.Errorf("answer = %d %s, want %d %s", got.status, got.body, c.status, want)
+			}
+			for k, v := range c.header {
+				if got.header.Get(k) != v {
+					t.Errorf("%s = %q, want %q", k, got.header.Get(k), v)
+				}
+			}
+			for k, v := range map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+				if got.header.Get(k) != v {
+					t.Errorf("%s = %q, want %q", k, got.header.Get(k), v)
+				}
+			}
+		})
+	}
+}
+
+func TestPanicIsInternal(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(http.ResponseWriter, *http.Request) error { panic("secret state") })
+	got := b.do(t, "POST", "/things/1", nil)
+	if got.status != 500 || !strings.Contains(got.body, `"code":"INTERNAL"`) || strings.Contains(got.body, "secret state") {
+		t.Errorf("answer = %d %s, want the INTERNAL envelope without the reason", got.status, got.body)
+	}
+	line := b.line(t)
+	if line["level"] != "ERROR" || !strings.Contains(line["error"].(string), "secret state") || !strings.Contains(line["stack"].(string), "httpx_test") {
+		t.Errorf("log line = %v, want the reason and the stack", line)
+	}
+}
+
+func TestPanicAfterTheHeadBreaksTheAnswerOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("half"))
+		panic("late")
+	})
+	res, err := b.client.Post(b.url+"/things/1", "text/plain", nil)
+	if err == nil {
+		defer res.Body.Close()
+		_, err = io.ReadAll(res.Body)
+	}
+	if err == nil {
+		t.Error("the client got a whole answer, want it broken off")
+	}
+	if line := b.line(t); line["status"] != 500.0 {
+		t.Errorf("logged status = %v, want 500", line["status"])
+	}
+}
+
+func TestRouterErrors(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(http.ResponseWriter, *http.Request) error { return nil })
+	if got := b.do(t, "GET", "/nothing", nil); got.status != 404 || !strings.Contains(got.body, `"code":"NOT_FOUND"`) {
+		t.Errorf("unknown path = %d %s, want NOT_FOUND", got.status, got.body)
+	}
+	for _, method := range []string{"GET", "DELETE", "OPTIONS", "BREW"} {
+		got := b.do(t, method, "/things/1", nil)
+		if got.status != 405 || !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) || got.header.Get("Allow") != "POST, PUT" {
+			t.Errorf("%s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and POST, PUT", method, got.status, got.body, got.header.Get("Allow"))
+		}
+	}
+}
+
+func TestLogLineAndMetrics(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) error {
+		httpx.Note(r, "lead", "lead_1")
+		return httpx.Data(w, 201, "ok")
+	})
+	got := b.do(t, "POST", "/things/joe@example.com?q=joe@example.com", nil, "X-Request-Id", "client-7")
+	line := b.line(t)
+	delete(line, "time")
+	delete(line, "ms")
+	want := map[string]any{
+		"level": "INFO", "msg": "request", "listener": "api", "request_id": got.header.Get("X-Request-Id"), "client_request_id": "client-7",
+		"method": "POST", "route": "/things/{id}", "status": 201.0, "bytes": 29.0, "lead": "lead_1",
+	}
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Errorf("log line (-want +got):\n%s", diff)
+	}
+	families, err := b.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{}
+	for _, f := range families {
+		if f.GetName() == "leadgate_http_requests_total" {
+			for _, l := range f.GetMetric()[0].GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+		}
+	}
+	wantLabels := map[string]string{"listener": "api", "method": "POST", "route": "/things/{id}", "status": "201"}
+	if diff := cmp.Diff(wantLabels, labels); diff != "" {
+		t.Errorf("labels of leadgate_http_requests_total (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientRequestIDIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(http.ResponseWriter, *http.Request) error { return nil })
+	for _, theirs := range []string{"a b", "joe@example.com", strings.Repeat("a", 65)} {
+		got := b.do(t, "POST", "/things/1", nil, "X-Request-Id", theirs)
+		if id := got.header.Get("X-Request-Id"); !strings.HasPrefix(id, "req_") {
+			t.Errorf("X-Request-Id = %q, want our own", id)
+		}
+		if line := b.line(t); line["client_request_id"] != nil {
+			t.Errorf("client_request_id = %v, want it left out", line["client_request_id"])
+		}
+	}
+}
+
+func TestTwoListenersShareARegistry(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	httpx.New(httpx.Deps{Registry: reg, Listener: "api"})
+	httpx.New(httpx.Deps{Registry: reg, Listener: "admin"})
+}
+
+// chunked hides a body's length.
+type chunked struct{ io.Reader }
+
+func TestReadJSON(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var read string
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) error {
+		body, err := httpx.ReadJSON(w, r, 8)
+		mu.Lock()
+		defer mu.Unlock()
+		read = string(body)
+		return err
+	})
+	const js = "application/json"
+	for _, c := range []struct {
+		contentType, encoding string
+		body                  io.Reader
+		status                int
+		read                  string
+	}{
+		{js, "", strings.NewReader("12345678"), 200, "12345678"},
+		{js, "", chunked{strings.NewReader("12345678")}, 200, "12345678"},
+		{js, "", nil, 200, ""},
+		{"Application/JSON; charset=UTF-8", "", strings.NewReader("1"), 200, "1"},
+		{js, "identity", strings.NewReader("1"), 200, "1"},
+		{js, "", strings.NewReader("123456789"), 413, ""},
+		{js, "", chunked{strings.NewReader("123456789")}, 413, ""},
+		{js, "", strings.NewReader(strings.Repeat("x", 1<<20)), 413, ""},
+		{"", "", strings.NewReader("1"), 415, ""},
+		{"text/plain", "", strings.NewReader("1"), 415, ""},
+		{"application/json; charset=latin1", "", strings.NewReader("1"), 415, ""},
+		{"application/json; charset", "", strings.NewReader("1"), 415, ""},
+		{js, "gzip", strings.NewReader("1"), 415, ""},
+	} {
+		got := b.do(t, "POST", "/things/1", c.body, "Content-Type", c.contentType, "Content-Encoding", c.encoding)
+		mu.Lock()
+		if got.status != c.status || read != c.read {
+			t.Errorf("ReadJSON(%q, %q) = %d %q, want %d %q", c.contentType, c.encoding, got.status, read, c.status, c.read)
+		}
+		mu.Unlock()
+	}
+}
