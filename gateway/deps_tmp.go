@@ -13,4 +13,3 @@ import (
 	_ "golang.org/x/net/publicsuffix"
 	_ "golang.org/x/text/unicode/norm"
 )
-func main() {}

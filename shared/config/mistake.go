@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -64,7 +65,12 @@ func (m *mistakes) watch(model *kong.Application) {
 			m.from[flag.Name] = flag.Tag.Get("from")
 			m.required[flag] = flag.Required
 			flag.Required = false
-			flag.Mapper = &tolerant{flag.Mapper, flag.Name, m}
+			t := &tolerant{Mapper: flag.Mapper, flag: flag.Name, found: m}
+			if flag.Enum != "" {
+				t.enum = flag.EnumSlice()
+				flag.Enum, flag.Tag.Enum = "", "" // t checks it
+			}
+			flag.Mapper = t
 		}
 		return next(nil)
 	})
@@ -125,12 +131,15 @@ func (m *mistakes) check(into any, ctx *kong.Context) {
 type tolerant struct {
 	kong.Mapper
 	flag  string
+	enum  []string // empty: anything goes
 	found *mistakes
 }
 
 func (t *tolerant) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err := t.Mapper.Decode(ctx, target); err != nil {
 		t.found.add(t.flag, err)
+	} else if len(t.enum) > 0 && !slices.Contains(t.enum, fmt.Sprint(target)) {
+		t.found.add(t.flag, fmt.Errorf("must be one of %s, not %q", strings.Join(t.enum, ", "), fmt.Sprint(target)))
 	}
 	return nil
 }

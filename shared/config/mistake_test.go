@@ -19,6 +19,7 @@ import (
 type tool struct {
 	Database config.Secret `required:"" from:"DATABASE_URL" help:"Where the data is."`
 	Conns    int           `default:"16" from:"CONNS" help:"Connections."`
+	Level    string        `default:"info" enum:"debug,info" from:"LEVEL" help:"Level."`
 	Run      struct {
 		Token config.Secret `required:"" from:"TOKEN" help:"Opens the door."`
 		Loud  bool          `from:"LOUD" help:"Talk."`
@@ -48,18 +49,18 @@ func parse(t *testing.T, env map[string]string, args ...string) (tool, string, e
 
 func TestParseTellsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"CONNS": "many", "GRACE": "soon", "LOUD": "maybe", "TOKEN_FILE": "/nowhere/token"}
+	env := map[string]string{"LEVEL": "loud", "CONNS": "many", "GRACE": "soon", "LOUD": "maybe", "TOKEN_FILE": "/nowhere/token"}
 	_, _, err := parse(t, env)
 	if !errors.Is(err, config.ErrBad) {
 		t.Fatalf("Parse() = %v, want ErrBad", err)
 	}
-	for _, want := range []string{"--database (DATABASE_URL): required", "--conns (CONNS): ", "--grace (GRACE): ", "--loud (LOUD): ", "--token (TOKEN): TOKEN_FILE: "} {
+	for _, want := range []string{"--database (DATABASE_URL): required", "--conns (CONNS): ", "--level (LEVEL): must be one of debug, info", "--grace (GRACE): ", "--loud (LOUD): ", "--token (TOKEN): TOKEN_FILE: "} {
 		if got := strings.Count(err.Error(), want); got != 1 {
 			t.Errorf("Parse() tells %q %d times, want once:\n%v", want, got, err)
 		}
 	}
-	if got := strings.Count(err.Error(), "\n"); got != 5 {
-		t.Errorf("Parse() tells %d mistakes, want 5:\n%v", got, err)
+	if got := strings.Count(err.Error(), "\n"); got != 6 {
+		t.Errorf("Parse() tells %d mistakes, want 6:\n%v", got, err)
 	}
 }
 
@@ -84,6 +85,7 @@ func TestParseTakesFlagThenVariableThenFile(t *testing.T) {
 		t.Fatalf("Parse() = %v, want no mistake", err)
 	}
 	var want tool
+	want.Level = "info"
 	want.Database, want.Conns, want.Run.Token, want.Run.Loud, want.Run.Grace = "from variable", 16, "from file", true, 5*time.Second
 	if diff := cmp.Diff(want, got); diff != "" || command != "run" {
 		t.Errorf("Parse() of %q (-want +got):\n%s", command, diff)

@@ -14,7 +14,7 @@ const startPatience = 30 * time.Second
 // Start waits for Postgres and makes sure of the schema: it applies migrations if migrate is set, and else only checks.
 // Its error is one line fit to be a process' last word.
 func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
-	if err := db.await(ctx, log); err != nil {
+	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
 	if !migrate {
@@ -28,8 +28,8 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
 	return nil
 }
 
-// await pings until Postgres answers. A refusal that waiting cannot change, such as a wrong password, ends it at once.
-func (db *DB) await(ctx context.Context, log *slog.Logger) error {
+// Await pings until Postgres answers. A refusal that waiting cannot change, such as a wrong password, ends it at once.
+func (db *DB) Await(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for told := false; ; told = true {

@@ -84,7 +84,7 @@ func New(d Deps) http.Handler {
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready))
 	s.routes = s.table()
 
-	r := mux.NewRouter()
+	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
 	for _, t := range s.routes {
 		r.Methods(t.Method).Path(t.Path).Handler(s.guarded(t.guard, d.Edge.Handle(t.handle)))

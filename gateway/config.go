@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net"
+	"time"
+
+	"leadgate/shared/config"
+	"leadgate/shared/hook"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+)
+
+// cli is everything the gateway can be told, by flag or by environment.
+type cli struct {
+	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
+	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+
+	Serve     settings         `cmd:"" default:"withargs" help:"Take in leads; this is what happens without a command."`
+	Migrate   migrate          `cmd:"" help:"Bring the database schema up to date."`
+	Workspace workspaceCommand `cmd:"" help:"Make and list workspaces."`
+	Chatbot   chatbotCommand   `cmd:"" help:"Make and list a workspace's chatbots."`
+	Key       keyCommand       `cmd:"" help:"Make, list, rotate and revoke a workspace's API keys."`
+}
+
+// settings is what serving takes.
+type settings struct {
+	Listen         string        `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	AdminListen    string        `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
+	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Opens the admin pages, at least 16 characters."`
+	RedisURL       config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	Migrate        bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
+	QueuesWritable bool          `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
+	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR,..." help:"Private networks webhooks may reach, on any port."`
+	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
+	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
+	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
+}
+
+const minToken = 16 // characters
+
+// Check says everything that is wrong with what all commands share.
+func (c *cli) Check() (mistakes []error) {
+	if c.DBConns < 2 || c.DBConns > 1000 {
+		mistakes = append(mistakes, config.Wrong("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
+	}
+	if db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{}); err != nil {
+		mistakes = append(mistakes, config.Wrong("database-url", "%v", err))
+	} else {
+		db.Close()
+	}
+	return mistakes
+}
+
+// Check says everything that is wrong.
+func (s *settings) Check() (mistakes []error) {
+	wrong := func(flag, format string, args ...any) {
+		mistakes = append(mistakes, config.Wrong(flag, format, args...))
+	}
+	for flag, address := range map[string]string{"listen": s.Listen, "admin-listen": s.AdminListen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			wrong(flag, "%q is not host:port", address)
+		}
+	}
+	if len(s.AdminToken) < minToken {
+		wrong("admin-token", "must have at least %d characters", minToken)
+	}
+	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
+		wrong("redis-url", "%v", err)
+	} else {
+		client.Close()
+	}
+	if _, err := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP); err != nil {
+		wrong("webhook-allow-cidrs", "%v", err)
+	}
+	if s.Grace < time.Second || s.Grace > 10*time.Minute {
+		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)
+	}
+	return mistakes
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"leadgate/gateway/internal/admin"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// workspaceID and keyID are ids as flags.
+type (
+	workspaceID id.UUID
+	keyID       id.UUID
+)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (w *workspaceID) UnmarshalText(text []byte) error {
+	u, err := id.Workspace.Parse(string(text))
+	if err != nil {
+		return errors.New("must be a workspace's id, ws_ and 26 characters")
+	}
+	*w = workspaceID(u)
+	return nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *keyID) UnmarshalText(text []byte) error {
+	u, err := id.Key.Parse(string(text))
+	if err != nil {
+		return errors.New("must be a key's id, key_ and 26 characters")
+	}
+	*k = keyID(u)
+	return nil
+}
+
+type inWorkspace struct {
+	Workspace workspaceID `required:"" placeholder:"ws_..." help:"The workspace."`
+}
+
+type keyCommand struct {
+	Create createKey `cmd:"" help:"Make an API key and print its secret, once."`
+	List   listKeys  `cmd:"" help:"List a workspace's keys, newest first."`
+	Rotate rotateKey `cmd:"" help:"Make a key's successor; both work until the overlap is over."`
+	Revoke revokeKey `cmd:"" help:"End a key for ever, within a second."`
+}
+
+type createKey struct {
+	output
+	inWorkspace
+	Name    string        `required:"" help:"What people call it, 1 to 100 characters."`
+	Scopes  []string      `placeholder:"SCOPE,..." help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
+	Expires time.Duration `placeholder:"720h" help:"When it ends; never unless given."`
+}
+
+// Run makes the key.
+func (c *createKey) Run(o *operator) error {
+	d := admin.KeyDraft{Name: c.Name, Scopes: c.Scopes}
+	if c.Expires != 0 {
+		until := o.tenants.Now().UTC().Add(c.Expires).Truncate(time.Millisecond)
+		d.ExpiresAt = &until
+	}
+	k, secret, err := o.tenants.CreateKey(o.ctx, id.UUID(c.Workspace), d)
+	if err != nil {
+		return err
+	}
+	return c.show(o.out, admin.ViewKey(k, secret), describeKey(k, secret))
+}
+
+// describeKey tells a new key's secret on a line of its own, ready to be copied.
+func describeKey(k tenant.Key, secret string) string {
+	until := "it does not expire"
+	if k.ExpiresAt != nil {
+		until = "it expires " + day(k.ExpiresAt)
+	}
+	return fmt.Sprintf("Made key %s (%s) for %s; %s\nIts secret, shown only now:\n%s\n", id.Key.Format(k.ID), k.Name, scopes(k), until, secret)
+}
+
+func scopes(k tenant.Key) string {
+	var names []string
+	for _, s := range k.Scopes {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ",")
+}
+
+type listKeys struct {
+	output
+	inWorkspace
+}
+
+// Run lists.
+func (c *listKeys) Run(o *operator) error {
+	if _, err := o.db.GetWorkspace(o.ctx, id.UUID(c.Workspace)); err != nil {
+		return err
+	}
+	all, err := everything(func(before id.UUID) ([]tenant.Key, error) {
+		return o.db.ListKeys(o.ctx, id.UUID(c.Workspace), before, pageSize)
+	}, func(k tenant.Key) id.UUID { return k.ID })
+	if err != nil {
+		return err
+	}
+	view := func(k tenant.Key) admin.KeyView { return admin.ViewKey(k, "") }
+	return c.show(o.out, views(all, view), table("ID\tNAME\tENDS IN\tSCOPES\tCREATED\tEXPIRES\tREVOKED\tLAST USED", all, func(k tenant.Key) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", id.Key.Format(k.ID), k.Name, k.Hint, scopes(k), day(&k.CreatedAt), day(k.ExpiresAt), day(k.RevokedAt), day(k.LastUsedAt))
+	}))
+}
+
+type rotateKey struct {
+	output
+	inWorkspace
+	Key     keyID         `required:"" placeholder:"key_..." help:"The key to be replaced."`
+	Overlap time.Duration `default:"24h" help:"How long the old key goes on working, up to 720h."`
+}
+
+// Run makes the successor.
+func (c *rotateKey) Run(o *operator) error {
+	k, secret, err := o.tenants.RotateKey(o.ctx, id.UUID(c.Workspace), id.UUID(c.Key), c.Overlap)
+	if err != nil {
+		return err
+	}
+	old := fmt.Sprintf("Key %s goes on working for %s at most\n", id.Key.Format(id.UUID(c.Key)), c.Overlap)
+	return c.show(o.out, admin.ViewKey(k, secret), describeKey(k, secret)+old)
+}
+
+type revokeKey struct {
+	output
+	inWorkspace
+	Key keyID `required:"" placeholder:"key_..." help:"The key to be ended."`
+}
+
+// Run revokes.
+func (c *revokeKey) Run(o *operator) error {
+	if err := o.tenants.RevokeKey(o.ctx, id.UUID(c.Workspace), id.UUID(c.Key)); err != nil {
+		return err
+	}
+	k, err := o.db.GetKey(o.ctx, id.UUID(c.Workspace), id.UUID(c.Key))
+	if err != nil {
+		return err
+	}
+	return c.show(o.out, admin.ViewKey(k, ""), fmt.Sprintf("Revoked key %s (%s)\n", id.Key.Format(k.ID), k.Name))
+}

@@ -1,0 +1,156 @@
+// Command gateway takes leads in: it accepts a request, makes it durable and answers. Its other commands set tenants up.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"leadgate/gateway/internal/admin"
+	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/intake"
+	"leadgate/shared/config"
+	"leadgate/shared/hook"
+	"leadgate/shared/lifecycle"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+	"leadgate/shared/telemetry"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(config.Exit(os.Stderr, "gateway", run(ctx, os.Args[1:], os.Getenv, os.Stdout)))
+}
+
+// run is the gateway's life, or that of one of its other commands. Its goroutines:
+//
+//	client --> api server, one per request --> auth --> gate workers   --> Redis: rate limit, reservation
+//	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
+//	                                            |                     \--> Redis: mark committed, wake workers
+//	                                            +--> ticker: last-used times --> Postgres
+//	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
+//
+// A stop goes backwards: no new requests, those under way end, intake writes what it took, auth what it noted, then the stores close.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	var c cli
+	cmd, ok, err := config.Parse(&c, "gateway", "Takes in leads for many workspaces.", config.Source{Args: args, Getenv: getenv, Stdout: stdout})
+	if !ok || err != nil {
+		return err
+	}
+	if cmd.Command() != "serve" {
+		return operate(ctx, cmd, &c, stdout)
+	}
+	s := &c.Serve
+	log, err := telemetry.Logger(stdout, "gateway", c.LogLevel)
+	if err != nil {
+		return err
+	}
+	registry := telemetry.Registry()
+	var group lifecycle.Group
+	defer group.Stop(log, s.Grace) // of what had started when a later part could not
+
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, Application: "leadgate gateway"})
+	if err != nil {
+		return err
+	}
+	group.OnStop("postgres", func(context.Context) error { return db.Close() })
+	if err := db.Start(ctx, log, s.Migrate); err != nil {
+		return err
+	}
+	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{})
+	if err != nil {
+		return err
+	}
+	group.OnStop("redis", func(context.Context) error { return redis.Close() })
+	if err := redis.Ping(ctx).Err(); err != nil {
+		log.Warn("Redis does not answer; leads are taken in without it", "error", err.Error())
+	}
+	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
+	keys := auth.New(auth.Deps{DB: db, Now: time.Now, Log: log})
+	keys.Start()
+	group.OnStop("auth", keys.Stop)
+	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: task.NewWaker(redis), Log: log, Registry: registry, Now: time.Now})
+	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
+
+	listeners, err := listen(s.Listen, s.AdminListen)
+	if err != nil {
+		return err
+	}
+	edge := func(listener string) *httpx.Edge {
+		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener})
+	}
+	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
+		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin"), Log: log, QueuesWritable: s.QueuesWritable,
+		Registry: registry, Ready: ready(db), Now: time.Now, APIAddr: listeners[0].Addr().String(),
+	}))
+	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
+		DB: db, Auth: keys, Intake: leads, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready(db),
+	}))
+	return group.Wait(ctx, log, s.Grace)
+}
+
+// ready is whether requests should come here: only Postgres decides, because without Redis leads are still taken in.
+func ready(db *pg.DB) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		return db.PingContext(ctx)
+	}
+}
+
+func webhookURL(s *settings) func(string) string {
+	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
+	return func(raw string) string { return hook.CheckURL(raw, allow) }
+}
+
+// listen opens all addresses or none.
+func listen(addresses ...string) (all []net.Listener, err error) {
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, opened := range all {
+				opened.Close()
+			}
+			return nil, fmt.Errorf("listen: %w", err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// serve runs a server as a part of group and says where it listens.
+func serve(group *lifecycle.Group, log *slog.Logger, name string, l net.Listener, grace time.Duration, h http.Handler) {
+	s := &http.Server{
+		Handler: h, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	}
+	group.OnStop(name, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, grace*3/4) // the rest is for writing what was taken in
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.Close())
+		}
+		return nil
+	})
+	group.Go(name, func() error {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	log.Info("listening", "listener", name, "addr", l.Addr().String())
+}
