@@ -56,31 +56,37 @@ func (a account) own(path string) error {
 	})
 }
 
-// place returns the directory that stands for dir, made if need be: dir itself, or, where the account cannot reach it
-// (root's home, a 0700 temporary directory), one in the system's temporary directory that is always the same for dir.
+// place makes the directory that stands for dir, owned by us, and returns it.
 func (a account) place(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
+	at, err := a.standIn(dir)
 	if err != nil {
 		return "", err
 	}
-	if !a.other || a.reaches(dir) {
-		return dir, a.makeDir(dir)
+	if err := a.makeDir(at); err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(at)
+	if err != nil {
+		return "", err
+	}
+	// Temporary directories are everybody's: somebody else may have been there first.
+	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
+		return "", fmt.Errorf("%s: is not ours", at)
+	}
+	return at, nil
+}
+
+// standIn returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in /var/tmp
+// that is always the same for dir.
+func (a account) standIn(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil || !a.other || a.reaches(dir) {
+		return dir, err
 	}
 	sum := sha256.Sum256([]byte(dir))
 	instead := filepath.Join("/var/tmp", fmt.Sprintf("leadgate-%x", sum[:6]))
 	if !a.reaches(instead) {
 		return "", fmt.Errorf("%s: user %d, as whom Postgres has to run, can reach neither it nor %s", dir, a.uid, instead)
-	}
-	if err := a.makeDir(instead); err != nil {
-		return "", err
-	}
-	info, err := os.Lstat(instead)
-	if err != nil {
-		return "", err
-	}
-	// /var/tmp is everybody's: somebody else may have been there first.
-	if st, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(st.Uid) != os.Geteuid() {
-		return "", fmt.Errorf("%s: is not ours", instead)
 	}
 	return instead, nil
 }

@@ -138,6 +138,14 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) er
 	return p.exec(ctx, stmt)
 }
 
+func (p *Postgres) ensureDatabase(ctx context.Context, name string) error {
+	err := p.CreateDatabase(ctx, name, "")
+	if pg.Code(err) == "42P04" { // it is there
+		return nil
+	}
+	return err
+}
+
 // DropDatabase drops a database with whoever is still connected to it.
 func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
 	return p.exec(ctx, "drop database if exists "+quote(name)+" with (force)")

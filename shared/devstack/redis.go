@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -57,8 +58,10 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 		if err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
-		if dir, err = filepath.Abs(placed); err != nil {
-			return nil, err
+		// The server's own directory is one below, so that what we made stays ours.
+		dir = filepath.Join(placed, "data")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("redis directory: %w", err)
 		}
 		if err := who.own(dir); err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
@@ -93,6 +96,11 @@ func findRedis() string {
 
 // ready is an INFO that names our own process: another server may have been quicker on the port.
 func (r *Redis) ready(ctx context.Context, pid int) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr()) // go-redis logs every refused connection
+	if err != nil {
+		return err
+	}
+	conn.Close()
 	client, err := rdb.Open(r.URL(), rdb.Options{})
 	if err != nil {
 		return err
@@ -141,7 +149,9 @@ func (r *Redis) Kind() string {
 }
 
 // URL is the connection URL.
-func (r *Redis) URL() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", r.port) }
+func (r *Redis) URL() string { return "redis://" + r.addr() + "/0" }
+
+func (r *Redis) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
 
 // Start starts a stopped server again, on the same port and with the data it kept.
 func (r *Redis) Start(ctx context.Context) error {

@@ -1,0 +1,282 @@
+package devstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"leadgate/shared/pg"
+)
+
+// SystemOptions of Start.
+type SystemOptions struct {
+	Dir         string                      // keeps the stores' data and the demo tenant
+	Root        string                      // where Procfile and go.mod are; "": Root()
+	Bin         string                      // where the programs are; "": built into Dir/bin
+	Listen      string                      // the API; "": a free port on 127.0.0.1
+	AdminListen string                      // likewise
+	Workers     int                         // 0: 1
+	Durable     bool                        // stores that survive the machine's crash; else fast ones
+	InProcess   bool                        // miniredis even where there is a redis-server
+	DatabaseURL string                      // used instead of a private Postgres
+	RedisURL    string                      // used instead of a private Redis
+	Env         []string                    // NAME=value, more of it for gateway and workers
+	Getenv      func(string) string         // PG_BINDIR; nil: looks in the usual places only
+	Output      func(name string) io.Writer // where a part's lines go; nil: nowhere
+	Say         func(what string)           // told what takes a while; nil: nobody is told
+}
+
+// System is a whole leadgate on this machine: stores, gateway, workers and a demo tenant.
+//
+//	Postgres, Redis   <- worker, worker ...  <- gateway        started from left to right, stopped from right to left
+type System struct {
+	URL, AdminURL, AdminToken   string
+	WorkspaceID, ChatbotID, Key string // the demo tenant; Key has the default scopes
+	DatabaseURL, RedisURL       string
+
+	Postgres *Postgres // nil: not ours
+	Redis    *Redis    // nil: not ours
+
+	opt     SystemOptions
+	procs   []*Process // in the order of Procfile, which is the order in which they stop
+	gateway *Process
+	workers []*Process
+	exited  chan error
+	stop    sync.Once
+	stopErr error
+}
+
+// Start starts a system and returns when all of it is ready.
+func Start(ctx context.Context, opt SystemOptions) (*System, error) {
+	s := &System{opt: opt, exited: make(chan error, 1), DatabaseURL: opt.DatabaseURL, RedisURL: opt.RedisURL}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *System) start(ctx context.Context) (err error) {
+	if s.opt.Root == "" {
+		if s.opt.Root, err = Root(); err != nil {
+			return err
+		}
+	}
+	entries, err := readProcfile(filepath.Join(s.opt.Root, "Procfile"))
+	if err != nil {
+		return err
+	}
+	if s.opt.Dir, err = filepath.Abs(s.opt.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.opt.Dir, 0o755); err != nil {
+		return err
+	}
+	for _, listen := range []*string{&s.opt.Listen, &s.opt.AdminListen} {
+		if *listen == "" {
+			*listen = "127.0.0.1:0"
+		}
+		if *listen, err = Listen(*listen); err != nil {
+			return err
+		}
+	}
+	s.URL, s.AdminURL = clientURL(s.opt.Listen), clientURL(s.opt.AdminListen)
+
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.build(gctx) })
+	g.Go(func() error { return s.startPostgres(gctx) })
+	g.Go(func() error { return s.startRedis(gctx) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := s.makeTenant(ctx); err != nil {
+		return err
+	}
+	return s.startProcesses(ctx, entries)
+}
+
+func (s *System) say(format string, args ...any) {
+	if s.opt.Say != nil {
+		s.opt.Say(fmt.Sprintf(format, args...))
+	}
+}
+
+func (s *System) output(name string) io.Writer {
+	if s.opt.Output == nil {
+		return nil
+	}
+	return s.opt.Output(name)
+}
+
+// fell reports an end nobody asked for; the first is enough.
+func (s *System) fell(err error) {
+	select {
+	case s.exited <- err:
+	default:
+	}
+}
+
+func (s *System) build(ctx context.Context) error {
+	if s.opt.Bin != "" {
+		return nil
+	}
+	s.opt.Bin = filepath.Join(s.opt.Dir, "bin")
+	s.say("building gateway and worker")
+	return Build(ctx, s.opt.Root, s.opt.Bin)
+}
+
+func (s *System) startPostgres(ctx context.Context) (err error) {
+	if s.DatabaseURL != "" {
+		return nil
+	}
+	s.say("starting Postgres")
+	s.Postgres, err = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(s.opt.Dir, "postgres"), Durable: s.opt.Durable,
+		Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.fell})
+	if err != nil {
+		return err
+	}
+	s.DatabaseURL = s.Postgres.URL("leadgate")
+	return s.Postgres.ensureDatabase(ctx, "leadgate")
+}
+
+func (s *System) startRedis(ctx context.Context) (err error) {
+	if s.RedisURL != "" {
+		return nil
+	}
+	s.Redis, err = StartRedis(ctx, RedisOptions{Dir: filepath.Join(s.opt.Dir, "redis"), Persist: s.opt.Durable, InProcess: s.opt.InProcess,
+		Log: s.output("redis"), OnExit: s.fell})
+	if err != nil {
+		return err
+	}
+	if s.Redis.Kind() == InProcess {
+		s.say("no redis-server here: using an in-process stand-in, which is slower and keeps nothing")
+	}
+	s.RedisURL = s.Redis.URL()
+	return nil
+}
+
+func (s *System) makeTenant(ctx context.Context) error {
+	db, err := pg.Open(s.DatabaseURL, pg.Options{MaxConns: 4, StatementTimeout: time.Minute, Application: "leadgate-dev"})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Start(ctx, slog.New(slog.DiscardHandler), true); err != nil {
+		return err
+	}
+	d, err := openDemo(ctx, db, s.opt.Dir, time.Now())
+	s.AdminToken, s.WorkspaceID, s.ChatbotID, s.Key = d.AdminToken, d.WorkspaceID, d.ChatbotID, d.Key
+	return err
+}
+
+// startProcesses starts what Procfile names, last to first, so that the door opens when everything behind it is there.
+func (s *System) startProcesses(ctx context.Context, entries []entry) error {
+	for _, e := range entries {
+		count := 1
+		if e.name == "worker" {
+			count = max(1, s.opt.Workers)
+		}
+		for n := range count {
+			name := e.name
+			if count > 1 {
+				name = fmt.Sprintf("%s.%d", e.name, n+1)
+			}
+			p, err := s.process(e, name)
+			if err != nil {
+				return err
+			}
+			s.procs = append(s.procs, p)
+			switch e.name {
+			case "gateway":
+				s.gateway = p
+			case "worker":
+				s.workers = append(s.workers, p)
+			}
+		}
+	}
+	s.say("starting gateway and worker")
+	for _, p := range slices.Backward(s.procs) {
+		if err := p.Start(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *System) process(e entry, name string) (*Process, error) {
+	env := []string{"DATABASE_URL=" + s.DatabaseURL, "REDIS_URL=" + s.RedisURL,
+		// A developer's webhook receiver is on this machine and has no certificate.
+		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true"}
+	ready := s.AdminURL + "/readyz"
+	if e.name == "gateway" {
+		env = append(env, "LEADGATE_LISTEN="+s.opt.Listen, "LEADGATE_ADMIN_LISTEN="+s.opt.AdminListen, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)
+	} else {
+		ops, err := Listen("127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, "LEADGATE_WORKER_LISTEN="+ops)
+		ready = clientURL(ops) + "/readyz"
+	}
+	p := &Process{Name: name, out: s.output(name), mild: syscall.SIGTERM, hard: syscall.SIGKILL}
+	p.ready = func(ctx context.Context, _ int) error { return answers(ctx, ready) }
+	p.fell = func(_ *Process, how error) { s.fell(fmt.Errorf("%s %w", name, how)) }
+	p.make = func() *exec.Cmd {
+		cmd := exec.Command(filepath.Join(s.opt.Bin, e.program()), e.args[1:]...)
+		cmd.Dir = s.opt.Dir
+		cmd.Env = slices.Concat(cmd.Environ(), env, s.opt.Env)
+		return cmd
+	}
+	return p, nil
+}
+
+// Gateway is the gateway's process.
+func (s *System) Gateway() *Process { return s.gateway }
+
+// Workers are the workers' processes.
+func (s *System) Workers() []*Process { return s.workers }
+
+// Exited gives the first end of a part that nobody asked for.
+func (s *System) Exited() <-chan error { return s.exited }
+
+// Stop stops everything, in the reverse order of the start, and waits. Called again, it returns what the first call did.
+func (s *System) Stop() error {
+	s.stop.Do(func() {
+		var errs []error
+		for _, p := range s.procs {
+			errs = append(errs, p.Stop())
+		}
+		if s.Redis != nil {
+			errs = append(errs, s.Redis.Stop())
+		}
+		if s.Postgres != nil {
+			errs = append(errs, s.Postgres.Stop())
+		}
+		s.stopErr = errors.Join(errs...)
+	})
+	return s.stopErr
+}
+
+// Remove throws away what a stopped system kept in dir.
+func Remove(dir string) error {
+	who := storeAccount()
+	var errs []error
+	for _, store := range []string{"postgres", "redis"} {
+		placed, err := who.standIn(filepath.Join(dir, store))
+		if err == nil {
+			err = os.RemoveAll(placed)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, os.RemoveAll(dir))...)
+}
