@@ -1,0 +1,89 @@
+package enrich_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/lead"
+	"leadgate/worker/internal/enrich"
+	"leadgate/worker/internal/enrich/enrichtest"
+)
+
+// provider is a provider made of a function.
+type provider struct {
+	name string
+	do   func(ctx context.Context) (any, error)
+}
+
+func (p provider) Name() string                                          { return p.name }
+func (p provider) Lookup(ctx context.Context, _ *lead.Lead) (any, error) { return p.do(ctx) }
+
+func gives(facts any, err error) func(context.Context) (any, error) {
+	return func(context.Context) (any, error) { return facts, err }
+}
+
+func TestFindOfTheBuiltInProviders(t *testing.T) {
+	t.Parallel()
+	l := enrichtest.Leads(t)["whole"]
+	got := enrich.New(time.Minute).Find(t.Context(), []lead.Lead{l, {EmailKey: "a@gmail.com", Metadata: []byte("{}")}})
+	want := []enrich.Finding{
+		{Facts: []byte(`{"email":{"domain":"example.com","freeMail":false,"disposable":false,"roleAccount":false,"companyDomain":"example.com"},` +
+			`"phone":{"valid":false,"e164":"+15551234567"},"attribution":{"utm":{"source":"google"}},` +
+			`"providers":{"email":"found","phone":"found","attribution":"found"}}`)},
+		{Facts: []byte(`{"email":{"domain":"gmail.com","freeMail":true,"disposable":false,"roleAccount":false},` +
+			`"providers":{"email":"found","phone":"nothing","attribution":"nothing"}}`)},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Find() differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFailingProviderCostsOnlyItsOwnFacts(t *testing.T) {
+	t.Parallel()
+	down := errors.New("connect: secret.example.com is down")
+	told, never := map[string]bool{}, make(chan struct{})
+	defer close(never)
+	p := enrich.Pipeline{
+		Timeout: 20 * time.Millisecond,
+		Failed:  func(provider string, err error) { told[provider] = errors.Is(err, down) },
+		Providers: []enrich.Provider{
+			provider{"down", gives(map[string]int{"half": 1}, down)},
+			provider{"panics", func(context.Context) (any, error) { panic("oh") }},
+			provider{"hangs", func(context.Context) (any, error) { <-never; return nil, nil }},
+			provider{"waits", func(ctx context.Context) (any, error) { <-ctx.Done(); return nil, ctx.Err() }},
+			provider{"odd", gives([]int{1}, nil)},
+			provider{"worse", gives(make(chan int), nil)},
+			provider{"good", gives(map[string]int{"n": 1}, nil)},
+		},
+	}
+	got := p.Find(t.Context(), make([]lead.Lead, 1))
+	const want = `{"good":{"n":1},"providers":{"down":"failed","panics":"failed","hangs":"timeout","waits":"timeout","odd":"failed","worse":"failed","good":"found"}}`
+	if len(got) != 1 || string(got[0].Facts) != want || !json.Valid(got[0].Facts) {
+		t.Errorf("Find() = %s, want %s", got[0].Facts, want)
+	}
+	if diff := cmp.Diff(map[string]bool{"down": true, "panics": false, "hangs": false, "waits": false, "odd": false, "worse": false}, told); diff != "" {
+		t.Errorf("told failures differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestFindAgainLaterWhenNobodyAnswered(t *testing.T) {
+	t.Parallel()
+	down := provider{"down", gives(nil, errors.New("down"))}
+	p := enrich.Pipeline{Timeout: time.Minute, Providers: []enrich.Provider{down, down}}
+	if got := p.Find(t.Context(), make([]lead.Lead, 1)); len(got) != 1 || got[0].Facts != nil || got[0].Retry <= 0 {
+		t.Errorf("Find() = %+v, want no facts and a retry", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	leads := []lead.Lead{{EmailKey: "a@example.com", Metadata: []byte("{}")}, {EmailKey: "b@example.com", Metadata: []byte("{}")}}
+	for i, got := range enrich.New(time.Minute).Find(ctx, leads) {
+		if got.Facts != nil || got.Retry <= 0 {
+			t.Errorf("Find() after its context ended: finding %d = %+v, want no facts and a retry", i, got)
+		}
+	}
+}
