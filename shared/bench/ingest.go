@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// contender is one of those compared, round by round.
+type contender struct {
+	name  string
+	do    func(conns int) (call, func(), error)
+	rates []float64
+	last  *result
+}
+
+// ingest compares accepted leads per second, closed loop: a bare prepared INSERT, a handler that inserts row by row, leadgate with everything on.
+func (b *bench) ingest(ctx context.Context) error {
+	for _, conns := range b.conns {
+		all := []*contender{
+			{name: "INSERT, one prepared row", do: func(int) (call, func(), error) { return b.base.inserts(ctx, b.nextRun()), func() {}, nil }},
+			{name: "handler, row by row", do: b.posts(b.rows, "/", "none")},
+			{name: "leadgate", do: b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/chatbots/"+b.ChatbotID+"/leads", b.Key)},
+		}
+		for range b.rounds {
+			for _, c := range all {
+				if err := b.measure(ctx, c, conns); err != nil {
+					return fmt.Errorf("%s: %w", c.name, err)
+				}
+			}
+		}
+		b.printf("%d connections, median of %d rounds of %v", conns, b.rounds, b.duration)
+		for _, c := range all {
+			b.printf("%-26s %8.0f/s   last round: %v", c.name, median(c.rates), c.last)
+		}
+		lead := median(all[2].rates)
+		b.printf("leadgate : INSERT = %.2f   leadgate : row by row = %.2f", lead/median(all[0].rates), lead/median(all[1].rates))
+	}
+	return nil
+}
+
+func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
+	do, done, err := c.do(conns)
+	if err != nil {
+		return err
+	}
+	defer done()
+	res, err := closedLoop(ctx, conns, b.duration, do)
+	if err != nil {
+		return err
+	}
+	c.rates, c.last = append(c.rates, res.rate()), res
+	return b.settle(ctx)
+}
+
+// posts makes leads at addr over one connection per worker.
+func (b *bench) posts(addr, path, key string) func(conns int) (call, func(), error) {
+	return func(conns int) (call, func(), error) {
+		all := make([]*conn, conns)
+		done := func() {
+			for _, c := range all {
+				if c != nil {
+					c.Close()
+				}
+			}
+		}
+		bodies := make([][]byte, conns)
+		for i := range all {
+			var err error
+			if all[i], err = dial(addr); err != nil {
+				done()
+				return nil, nil, err
+			}
+		}
+		run := b.nextRun()
+		return func(worker int, n int64) (int, error) {
+			bodies[worker] = leadBody(bodies[worker][:0], run, n)
+			return all[worker].post(path, key, bodies[worker])
+		}, done, nil
+	}
+}
+
+// settle waits until the worker has done what the measurement left it, so that the next one has the machine to itself.
+func (b *bench) settle(ctx context.Context) error {
+	const owed = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		var n int
+		if err := b.base.db.QueryRowContext(ctx, owed).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%d jobs are still owed after two minutes", n)
+		}
+	}
+}
+
+func median(all []float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
+}
+
+// open sends at a fixed rate, whatever the answers do.
+func (b *bench) open(ctx context.Context) error {
+	for _, perSecond := range []int{100, 1000, 3000} {
+		do, done, err := b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/leads", b.Key)(256)
+		if err != nil {
+			return err
+		}
+		res, err := openLoop(ctx, 256, perSecond, b.duration, do)
+		done()
+		if err != nil {
+			return err
+		}
+		b.printf("%5d/s offered: %v", perSecond, res)
+		if err := b.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
