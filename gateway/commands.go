@@ -93,7 +93,7 @@ type createWorkspace struct {
 	Name     string   `required:"" help:"What people call it, 1 to 100 characters."`
 	Rate     int      `help:"Requests per second, sustained; 0 is the default."`
 	Burst    int      `help:"Requests at once; 0 is the default."`
-	Statuses []string `placeholder:"STATUS,..." help:"What a lead's status may be; the first is the default."`
+	Statuses []string `placeholder:"STATUS" help:"What a lead's status may be; the first is the default."`
 }
 
 // Run makes the workspace.

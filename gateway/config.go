@@ -31,7 +31,7 @@ type settings struct {
 	RedisURL       config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate        bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	QueuesWritable bool          `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
-	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR,..." help:"Private networks webhooks may reach, on any port."`
+	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
 	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
 	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`

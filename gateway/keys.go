@@ -52,7 +52,7 @@ type createKey struct {
 	output
 	inWorkspace
 	Name    string        `required:"" help:"What people call it, 1 to 100 characters."`
-	Scopes  []string      `placeholder:"SCOPE,..." help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
+	Scopes  []string      `placeholder:"SCOPE" help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
 	Expires time.Duration `placeholder:"720h" help:"When it ends; never unless given."`
 }
 

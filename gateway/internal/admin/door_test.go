@@ -1,0 +1,195 @@
+package admin_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// doors are addresses behind the token, one of each guard.
+func doors() []string {
+	return []string{"/admin/", "/admin/queues", "/admin/queues/api/queues", "/admin/api/v1/workspaces", "/debug/pprof/", "/debug/pprof/heap"}
+}
+
+func TestStrangersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	forged := (&http.Cookie{Name: "leadgate_admin", Value: strings.Repeat("A", 54)}).String()
+	credentials := map[string][]string{
+		"no token":       nil,
+		"wrong token":    {"Authorization", "Bearer " + token + "x"},
+		"empty token":    {"Authorization", "Bearer "},
+		"other scheme":   {"Authorization", "Digest " + token},
+		"wrong password": {"Authorization", basic("admin", "guess")},
+		"forged cookie":  {"Cookie", forged},
+	}
+	for name, header := range credentials {
+		for _, path := range doors() {
+			b.clock.move(time.Minute) // a wrong guess is not the last one's fault
+			a := b.do(b.request("GET", path, "", header...))
+			want := "Bearer"
+			if !strings.HasPrefix(path, "/admin/api/") {
+				want = `Basic realm="leadgate admin", charset="UTF-8"`
+			}
+			if got := a.header.Get("WWW-Authenticate"); a.status != http.StatusUnauthorized || got != want {
+				t.Errorf("GET %s with %s = %d, WWW-Authenticate %q; want 401, %q", path, name, a.status, got, want)
+			}
+			if strings.Contains(a.body, "Asynq") || !strings.Contains(a.body, `"code":"UNAUTHORIZED"`) {
+				t.Errorf("GET %s with %s = %s, want only the envelope", path, name, a.body)
+			}
+		}
+	}
+}
+
+func basic(user, password string) string {
+	r := &http.Request{Header: http.Header{}}
+	r.SetBasicAuth(user, password)
+	return r.Header.Get("Authorization")
+}
+
+func TestTokenOpensEveryDoor(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for _, credential := range []string{"Bearer " + token, "bearer " + token, basic("anyone", token)} {
+		for _, path := range doors() {
+			if a := b.do(b.request("GET", path, "", "Authorization", credential)); a.status != http.StatusOK {
+				t.Errorf("GET %s with %s = %d %s, want 200", path, credential, a.status, a.body)
+			}
+		}
+	}
+}
+
+func TestBrowsersAreSentToTheLogin(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	a := b.do(b.request("GET", "/admin/queues/queues/webhook?status=retry", "", "Accept", "text/html,*/*"))
+	want := "/admin/login?next=" + url.QueryEscape("/admin/queues/queues/webhook?status=retry")
+	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != want {
+		t.Errorf("GET as a browser = %d to %q, want 303 to %q", a.status, got, want)
+	}
+	form := b.do(b.request("GET", want, ""))
+	if form.status != http.StatusOK || !strings.Contains(form.body, `name="next" value="/admin/queues/queues/webhook?status=retry"`) {
+		t.Errorf("GET login = %d %s, want the form with next in it", form.status, form.body)
+	}
+}
+
+func TestLoginOpensASession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	a := b.login(token, "/admin/queues")
+	cookie := a.header.Get("Set-Cookie")
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/admin/queues" {
+		t.Fatalf("POST login = %d to %q, want 303 to /admin/queues", a.status, a.header.Get("Location"))
+	}
+	for _, attribute := range []string{"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} {
+		if !strings.Contains(cookie, attribute) {
+			t.Errorf("Set-Cookie = %q, want %s", cookie, attribute)
+		}
+	}
+	if strings.Contains(cookie, token) {
+		t.Errorf("Set-Cookie = %q, want no token in it", cookie)
+	}
+	value, _, _ := strings.Cut(cookie, ";")
+	for _, path := range doors() {
+		if got := b.do(b.request("GET", path, "", "Cookie", value)); got.status != http.StatusOK {
+			t.Errorf("GET %s with the cookie = %d, want 200", path, got.status)
+		}
+	}
+	flipped := value[:len("leadgate_admin=")] + "B" + value[len("leadgate_admin=")+1:] // a later expiry, the old signature
+	if got := b.do(b.request("GET", "/admin/queues", "", "Cookie", flipped)); got.status != http.StatusUnauthorized {
+		t.Errorf("GET with a changed cookie = %d, want 401", got.status)
+	}
+	b.clock.move(12*time.Hour + time.Second)
+	if got := b.do(b.request("GET", "/admin/queues", "", "Cookie", value)); got.status != http.StatusUnauthorized {
+		t.Errorf("GET with an expired cookie = %d, want 401", got.status)
+	}
+}
+
+func (b *bundle) login(token, next string) answer {
+	b.t.Helper()
+	form := url.Values{"token": {token}, "next": {next}}.Encode()
+	return b.do(b.request("POST", "/admin/login", form, "Content-Type", "application/x-www-form-urlencoded"))
+}
+
+func TestLogoutEndsTheBrowsersSession(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	status := func(res *http.Response, err error) int {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	if got := status(client.PostForm(b.url+"/admin/login", url.Values{"token": {token}})); got != http.StatusOK {
+		t.Fatalf("login, redirect followed = %d, want 200", got)
+	}
+	status(client.PostForm(b.url+"/admin/logout", nil))
+	if got := status(client.Get(b.url + "/admin/queues")); got != http.StatusUnauthorized {
+		t.Errorf("GET after logout = %d, want 401", got)
+	}
+}
+
+func TestLoginLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for _, next := range []string{"", "https://example.com/", "//example.com/admin/", `/\example.com/admin/`, "/admin/login", "/admin/logout", "javascript:alert(1)", "/elsewhere", "/adminx"} {
+		if a := b.login(token, next); a.header.Get("Location") != "/admin/" {
+			t.Errorf("login with next=%q leads to %q, want /admin/", next, a.header.Get("Location"))
+		}
+	}
+}
+
+func TestGuessingIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for range 10 {
+		if a := b.login("guess", ""); a.status != http.StatusUnauthorized {
+			t.Fatalf("a wrong login = %d, want 401", a.status)
+		}
+	}
+	for name, a := range map[string]answer{
+		"login":  b.login(token, ""), // even the right token: else guessing would go on
+		"basic":  b.do(b.request("GET", "/admin/queues", "", "Authorization", basic("x", "guess"))),
+		"bearer": b.do(b.request("GET", "/admin/api/v1/workspaces", "", "Authorization", "Bearer guess")),
+	} {
+		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "1" {
+			t.Errorf("%s after ten wrong guesses = %d, Retry-After %q; want 429, 1", name, a.status, a.header.Get("Retry-After"))
+		}
+	}
+	b.clock.move(time.Second)
+	if a := b.login(token, ""); a.status != http.StatusSeeOther {
+		t.Errorf("login a second later = %d, want 303", a.status)
+	}
+}
+
+func TestOtherSitesAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	value, _, _ := strings.Cut(b.login(token, "").header.Get("Set-Cookie"), ";")
+	for name, header := range map[string][]string{
+		"fetch metadata": {"Sec-Fetch-Site", "cross-site"},
+		"same site":      {"Sec-Fetch-Site", "same-site"},
+		"origin":         {"Origin", "https://example.com"},
+	} {
+		for _, path := range []string{"/admin/api/v1/workspaces", "/admin/login", "/admin/queues/api/queues/webhook:pause"} {
+			a := b.do(b.request("POST", path, `{"name":"x"}`, append(header, "Cookie", value, "Content-Type", "application/json")...))
+			if a.status != http.StatusForbidden || !strings.Contains(a.body, `"code":"FORBIDDEN"`) {
+				t.Errorf("POST %s by %s = %d %s, want 403", path, name, a.status, a.body)
+			}
+		}
+	}
+	a := b.do(b.request("POST", "/admin/api/v1/workspaces", `{"name":"x"}`, "Sec-Fetch-Site", "same-origin", "Cookie", value, "Content-Type", "application/json"))
+	if a.status != http.StatusCreated {
+		t.Errorf("POST from our own page = %d %s, want 201", a.status, a.body)
+	}
+}
