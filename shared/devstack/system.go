@@ -23,7 +23,8 @@ import (
 type SystemOptions struct {
 	Dir         string                      // keeps the stores' data and the demo tenant
 	Root        string                      // where Procfile and go.mod are; "": Root()
-	Bin         string                      // where the programs are; "": built into Dir/bin
+	Bin         string                      // where the programs are, see Build; "": they are built into Dir/bin
+	Build       bool                        // build them into Bin first
 	Listen      string                      // the API; "": a free port on 127.0.0.1
 	AdminListen string                      // likewise
 	Workers     int                         // 0: 1
@@ -127,10 +128,13 @@ func (s *System) fell(err error) {
 }
 
 func (s *System) build(ctx context.Context) error {
-	if s.opt.Bin != "" {
-		return nil
+	var err error
+	if s.opt.Bin == "" {
+		s.opt.Bin, s.opt.Build = filepath.Join(s.opt.Dir, "bin"), true
 	}
-	s.opt.Bin = filepath.Join(s.opt.Dir, "bin")
+	if s.opt.Bin, err = filepath.Abs(s.opt.Bin); err != nil || !s.opt.Build {
+		return err
+	}
 	s.say("building gateway and worker")
 	return Build(ctx, s.opt.Root, s.opt.Bin)
 }
