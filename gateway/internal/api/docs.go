@@ -29,7 +29,7 @@ func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) 
 // origin is the address r was sent to, as far as the gateway can know it behind a proxy.
 func origin(r *http.Request) string {
 	odd := func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-:[]", c))
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune(".-_:[]", c))
 	}
 	switch {
 	case r.Host == "" || strings.ContainsFunc(r.Host, odd): // it goes into commands that people paste

@@ -104,14 +104,13 @@ func TestDocs(t *testing.T) {
 			t.Errorf("/docs does not explain %s", code)
 		}
 	}
-	for _, host := range []string{`evil.example.com"><script>`, "a b"} {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/docs", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = host
-		if got := b.do(t, req); strings.Contains(got.text, "evil") || strings.Contains(got.text, "a b/api") {
-			t.Errorf("/docs repeats the odd host %q", host)
-		}
+	// The address goes into commands that people paste, so an odd one is not repeated.
+	req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/docs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "example.com;evil"
+	if got := b.do(t, req); got.status != 200 || strings.Contains(got.text, "evil") || !strings.Contains(got.text, "curl -X POST https://your-domain.com/") {
+		t.Errorf("/docs for an odd host = %d, want 200 and the placeholder", got.status)
 	}
 }
