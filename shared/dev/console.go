@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,9 +16,11 @@ import (
 
 // console writes whole lines of many parts, each after its part's name.
 type console struct {
-	mu     sync.Mutex
 	out    io.Writer
 	colour bool
+
+	mu   sync.Mutex
+	seen []string // the parts, each of which has the colour of its place here
 }
 
 func newConsole(out io.Writer, getenv func(string) string) *console {
@@ -37,15 +40,16 @@ var palette = [...]int{36, 35, 32, 34, 33}
 
 func (c *console) line(name string, text []byte) {
 	head := fmt.Sprintf("%-*s | ", nameWidth, name)
-	if c.colour {
-		sum := 0
-		for _, b := range []byte(name) {
-			sum += int(b)
-		}
-		head = fmt.Sprintf("\x1b[%dm%s\x1b[0m", palette[sum%len(palette)], head)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.colour {
+		at := slices.Index(c.seen, name)
+		if at < 0 {
+			at = len(c.seen)
+			c.seen = append(c.seen, name)
+		}
+		head = fmt.Sprintf("\x1b[%dm%s\x1b[0m", palette[at%len(palette)], head)
+	}
 	fmt.Fprintf(c.out, "%s%s\n", head, text)
 }
 

@@ -128,12 +128,13 @@ func (p *Process) awaitReady(ctx context.Context, r *running) error {
 }
 
 // how says how a process ended and what it said last.
-func (r *running) how() error {
-	how := "ended"
+func (r *running) how() error { return errors.New(r.end() + r.tail.text()) }
+
+func (r *running) end() string {
 	if r.err != nil {
-		how += ": " + r.err.Error()
+		return "ended: " + r.err.Error()
 	}
-	return errors.New(how + r.tail.text())
+	return "ended by itself"
 }
 
 func (p *Process) watch(r *running) {
@@ -141,7 +142,11 @@ func (p *Process) watch(r *running) {
 	p.mu.Lock()
 	asked := r.asked
 	p.mu.Unlock()
-	if !asked && p.fell != nil {
+	switch {
+	case asked || p.fell == nil:
+	case p.out != nil:
+		p.fell(p, errors.New(r.end())) // what it said was seen
+	default:
 		p.fell(p, r.how())
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // SystemOptions of Start.
 type SystemOptions struct {
-	Dir         string                      // keeps the stores' data and the demo tenant
+	Dir         string                      // keeps the stores' data and the demo tenant; "": a temporary one that Stop removes
 	Root        string                      // where Procfile and go.mod are; "": Root()
 	Bin         string                      // where the programs are, see Build; "": they are built into Dir/bin
 	Build       bool                        // build them into Bin first
@@ -49,13 +49,14 @@ type System struct {
 	Postgres *Postgres // nil: not ours
 	Redis    *Redis    // nil: not ours
 
-	opt     SystemOptions
-	procs   []*Process // in the order of Procfile, which is the order in which they stop
-	gateway *Process
-	workers []*Process
-	exited  chan error
-	stop    sync.Once
-	stopErr error
+	opt       SystemOptions
+	temporary string     // "": Dir is the caller's
+	procs     []*Process // in the order of Procfile, which is the order in which they stop
+	gateway   *Process
+	workers   []*Process
+	exited    chan error
+	stop      sync.Once
+	stopErr   error
 }
 
 // Start starts a system and returns when all of it is ready.
@@ -76,6 +77,12 @@ func (s *System) start(ctx context.Context) (err error) {
 	entries, err := readProcfile(filepath.Join(s.opt.Root, "Procfile"))
 	if err != nil {
 		return err
+	}
+	if s.opt.Dir == "" {
+		if s.temporary, err = TempDir("leadgate-"); err != nil {
+			return err
+		}
+		s.opt.Dir = s.temporary
 	}
 	if s.opt.Dir, err = filepath.Abs(s.opt.Dir); err != nil {
 		return err
@@ -265,6 +272,9 @@ func (s *System) Stop() error {
 		}
 		if s.Postgres != nil {
 			errs = append(errs, s.Postgres.Stop())
+		}
+		if s.temporary != "" {
+			errs = append(errs, Remove(s.temporary))
 		}
 		s.stopErr = errors.Join(errs...)
 	})

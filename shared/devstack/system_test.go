@@ -183,7 +183,7 @@ func TestSystemUsesGivenStores(t *testing.T) {
 	if err := p.CreateDatabase(t.Context(), "mine", ""); err != nil {
 		t.Fatal(err)
 	}
-	s := mustSystem(t, devstack.SystemOptions{Root: mustRoot(t), Dir: mustDir(t), DatabaseURL: p.URL("mine"), RedisURL: "redis://127.0.0.1:1/0"})
+	s := mustSystem(t, devstack.SystemOptions{Root: mustRoot(t), DatabaseURL: p.URL("mine"), RedisURL: "redis://127.0.0.1:1/0"})
 	if s.Postgres != nil || s.Redis != nil {
 		t.Error("private stores were started beside the given ones")
 	}
