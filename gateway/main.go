@@ -71,6 +71,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err := db.Start(ctx, log, s.Migrate); err != nil {
 		return err
 	}
+	rdb.LogTo(log)
 	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{})
 	if err != nil {
 		return err

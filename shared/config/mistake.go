@@ -96,7 +96,8 @@ func (m *mistakes) add(flag string, err error) {
 func (m *mistakes) missing(ctx *kong.Context) {
 	for _, path := range ctx.Path {
 		for _, flag := range path.Flags {
-			if m.required[flag] && (!flag.Set || flag.Target.IsZero()) {
+			empty := flag.Target.Kind() == reflect.String && flag.Target.Len() == 0
+			if m.required[flag] && (!flag.Set || empty) {
 				m.add(flag.Name, errors.New("required"))
 			}
 		}

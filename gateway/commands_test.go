@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"leadgate/shared/config"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+)
+
+// must runs a command that has to succeed.
+func must(t *testing.T, env map[string]string, args ...string) string {
+	t.Helper()
+	text, err := command(env, args...)
+	if err != nil {
+		t.Fatalf("run(%q) = %v", args, err)
+	}
+	return text
+}
+
+func TestTenantsByCommandLine(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
+	ws := field(must(t, env, "workspace", "create", "--name", "Acme", "--rate=50"), "ws_")
+	if text := must(t, env, "workspace", "list"); !strings.Contains(text, ws) || !strings.Contains(text, "50/s") {
+		t.Errorf("workspace list = %s, want %s with 50/s", text, ws)
+	}
+	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "--name", "Front page"), "cb_")
+	if text := must(t, env, "chatbot", "list", "--workspace", ws); !strings.Contains(text, bot) {
+		t.Errorf("chatbot list = %s, want %s", text, bot)
+	}
+	made := must(t, env, "key", "create", "--workspace", ws, "--name", "site", "--scopes", "leads:write,leads:read", "--expires", "720h")
+	key, secret := field(made, "key_"), field(made, "sk-workspace_")
+	if _, ok := tenant.HashSecret(secret); !ok || strings.Count(made, secret) != 1 {
+		t.Errorf("key create = %s, want a secret once", made)
+	}
+	rotated := must(t, env, "key", "rotate", "--workspace", ws, "--key", key, "--overlap", "1h")
+	next := field(rotated, "key_")
+	if next == key || field(rotated, "sk-workspace_") == secret {
+		t.Errorf("key rotate = %s, want another key", rotated)
+	}
+	for range 2 { // again it changes nothing
+		must(t, env, "key", "revoke", "--workspace", ws, "--key", key)
+	}
+	var keys []struct {
+		ID        string
+		Scopes    []string
+		ExpiresAt *string
+		RevokedAt *string
+	}
+	if err := json.Unmarshal([]byte(must(t, env, "key", "list", "--workspace", ws, "--json")), &keys); err != nil {
+		t.Fatal(err)
+	}
+	if len(keys) != 2 || keys[0].ID != next || keys[0].RevokedAt != nil || keys[1].ID != key || keys[1].RevokedAt == nil {
+		t.Errorf("key list = %+v, want %s and the revoked %s", keys, next, key)
+	}
+	if text := must(t, env, "key", "list", "--workspace", ws); strings.Contains(text, secret) {
+		t.Errorf("key list tells the secret: %s", text)
+	}
+}
+
+// field returns the first word of text that begins with prefix.
+func field(text, prefix string) string {
+	for _, word := range strings.Fields(text) {
+		if strings.HasPrefix(word, prefix) {
+			return word
+		}
+	}
+	return ""
+}
+
+func TestCommandsTellWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
+	ws := field(must(t, env, "workspace", "create", "--name", "Acme"), "ws_")
+	const nobody = "ws_00000000000000000000000000"
+	tests := []struct {
+		args []string
+		code int
+		want []string
+	}{
+		{[]string{"workspace", "create"}, 2, []string{"--name: required"}},
+		{[]string{"workspace", "create", "--name= ", "--rate=-1", "--statuses=a,a"}, 2, []string{"--name: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once"}},
+		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be a workspace's id", "--name: required"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be in the future"}},
+		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: Must be between"}},
+		{[]string{"key", "revoke", "--workspace", ws, "--key=key_00000000000000000000000000"}, 1, []string{"API key not found"}},
+		{[]string{"chatbot", "list", "--workspace", nobody}, 1, []string{"Workspace not found"}},
+		{[]string{"chatbot", "create", "--workspace", nobody, "--name=x"}, 1, []string{"Workspace not found"}},
+	}
+	for _, tt := range tests {
+		text, err := command(env, tt.args...)
+		if code := config.Exit(io.Discard, "", err); code != tt.code || text != "" {
+			t.Errorf("run(%q) = %q, %v: exit %d, want %d and no output", tt.args, text, err, code, tt.code)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("run(%q) = %v, want %q in it", tt.args, err, want)
+			}
+		}
+	}
+}
