@@ -1,0 +1,56 @@
+package main
+
+import (
+	"net"
+	"time"
+
+	"leadgate/shared/config"
+	"leadgate/shared/hook"
+)
+
+// settings is everything a worker can be told, by flag or by environment.
+type settings struct {
+	OpsListen   string        `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
+	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	RedisURL    config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	Migrate     bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
+	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
+	Grace       time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
+	Drains      int           `name:"drains" from:"LEADGATE_DRAINS" default:"256" help:"Endpoints delivered to at the same time."`
+	Enrichers   int           `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
+	Sweep       time.Duration `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
+	Poll        time.Duration `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How often an idle worker asks Redis for tasks."`
+	AllowCIDRs  []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR,..." help:"Private networks webhooks may reach, on any port."`
+	AllowHTTP   bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
+}
+
+// Check says everything that is wrong.
+func (s *settings) Check() (mistakes []error) {
+	wrong := func(flag, format string, args ...any) {
+		mistakes = append(mistakes, config.Wrong(flag, format, args...))
+	}
+	if _, _, err := net.SplitHostPort(s.OpsListen); err != nil {
+		wrong("ops-listen", "%q is not host:port", s.OpsListen)
+	}
+	for _, n := range []struct {
+		flag          string
+		got, low, top int
+	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"enrichers", s.Enrichers, 1, 1000}} {
+		if n.got < n.low || n.got > n.top {
+			wrong(n.flag, "must be between %d and %d, not %d", n.low, n.top, n.got)
+		}
+	}
+	for _, d := range []struct {
+		flag          string
+		got, low, top time.Duration
+	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute}, {"poll", s.Poll, time.Millisecond, 10 * time.Second}} {
+		if d.got < d.low || d.got > d.top {
+			wrong(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
+		}
+	}
+	if _, err := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP); err != nil {
+		wrong("webhook-allow-cidrs", "%v", err)
+	}
+	return mistakes
+}

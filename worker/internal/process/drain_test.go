@@ -1,0 +1,238 @@
+package process_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/task"
+)
+
+func TestDeliversSigned(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL + "/in?token=x")
+	b.worker(options{})
+	b.mustWake(b.mustLeads(1)...)
+
+	got := rec.mustNext(t)
+	verify(t, e, got)
+	var payload struct {
+		Type string
+		Data struct{ ID, WorkspaceID string }
+	}
+	if err := json.Unmarshal(got.body, &payload); err != nil || payload.Type != hook.LeadCreated || payload.Data.WorkspaceID != id.Workspace.Format(b.ws) {
+		t.Errorf("payload = %s, %v, want lead.created of the workspace", got.body, err)
+	}
+	b.awaitStates(e, 1, hook.Delivered)
+	all, attempts := b.deliveries(e)
+	if want := id.Event.Format(all[0].EventID); got.id != want {
+		t.Errorf("webhook-id = %s, want the event's id %s", got.id, want)
+	}
+	if a := attempts[all[0].ID]; len(a) != 1 || a[0].Status != 200 || a[0].Error != "" {
+		t.Errorf("attempts = %+v, want one with status 200", a)
+	}
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	want := "endpoint " + id.Endpoint.Format(e.ID) + ": delivered 1, failed 0"
+	await(t, "result "+want, func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueWebhook)
+		return len(tasks) == 1 && string(tasks[0].Result) == want
+	})
+}
+
+// Whatever is not 2xx is tried again: an error, a redirect, which is not followed, and a silence.
+func TestRetriesUntilDelivered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		switch n {
+		case 1:
+			http.Error(w, "oh no", 500)
+		case 2:
+			http.Redirect(w, r, "/elsewhere", http.StatusFound)
+		case 3:
+			<-r.Context().Done() // silence
+		}
+	})
+	e := b.mustEndpoint(rec.URL + "/in")
+	b.worker(options{sweep: 100 * time.Millisecond, timeout: 2 * time.Second})
+	b.mustWake(b.mustLeads(1)...)
+	b.awaitStates(e, 1, hook.Delivered)
+
+	all, attempts := b.deliveries(e)
+	type short struct {
+		Number, Status int
+		Class          hook.ErrorClass
+	}
+	var got []short
+	for _, a := range attempts[all[0].ID] {
+		got = append(got, short{a.Number, a.Status, hook.ClassOf(a.Error)})
+	}
+	want := []short{{1, 500, hook.FailedStatus}, {2, 302, hook.FailedStatus}, {3, 0, hook.FailedTimeout}, {4, 200, ""}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	if head := attempts[all[0].ID][0].ResponseHead; head != "oh no\n" {
+		t.Errorf("ResponseHead = %q, want the body of the answer", head)
+	}
+	for range want {
+		r := rec.mustNext(t)
+		verify(t, e, r)
+		if r.id != id.Event.Format(all[0].EventID) {
+			t.Errorf("webhook-id = %s, want the event's at every attempt", r.id)
+		}
+	}
+}
+
+func TestScheduleEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) })
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{sweep: 100 * time.Millisecond, schedule: hook.Schedule{0, 10 * time.Millisecond}})
+	b.mustWake(b.mustLeads(3)...)
+	b.awaitStates(e, 3, hook.Exhausted)
+	all, _ := b.deliveries(e)
+	for _, d := range all {
+		if d.Attempts != 2 || d.NextAt != nil || d.LastStatus != 410 {
+			t.Errorf("delivery = %+v, want 2 attempts, no next, status 410", d)
+		}
+	}
+}
+
+func TestFailingEndpointIsOneTask(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{schedule: hook.Schedule{0, 5 * time.Minute}})
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	retrying := func() []*asynq.TaskInfo {
+		tasks, _ := inspect.ListRetryTasks(task.QueueWebhook)
+		return tasks
+	}
+	idle := func() bool {
+		info, err := inspect.GetQueueInfo(task.QueueWebhook)
+		return err == nil && info.Active+info.Pending == 0
+	}
+
+	b.mustWake(b.mustLeads(3)...)
+	await(t, "a task in retry", func() bool { return len(retrying()) == 1 })
+	first := retrying()[0]
+	reason := regexp.MustCompile(`^503 from 127\.0\.0\.1: delivered 0, failed 3, 3 wait, next try in [456]m(\d+s)?$`)
+	if !reason.MatchString(first.LastErr) {
+		t.Errorf("LastErr = %q, want %s", first.LastErr, reason)
+	}
+	if in := time.Until(first.NextProcessAt); in < 3*time.Minute || in > 7*time.Minute {
+		t.Errorf("next run in %s, want when the next delivery is due", in)
+	}
+
+	b.mustWake(b.mustLeads(2)...)
+	await(t, "five attempts", func() bool { _, a := b.deliveries(e); return len(a) == 5 && idle() })
+	if got := retrying(); len(got) != 1 || got[0].ID != first.ID {
+		t.Errorf("%d tasks in retry after more failed, want the one of before", len(got))
+	}
+
+	// An operator runs it while nothing is due: it goes on standing for the endpoint, and tells what it saw.
+	if err := inspect.RunTask(task.QueueWebhook, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	seen := regexp.MustCompile(`^503 from 127\.0\.0\.1: delivered 0, failed 0, 5 wait, next try in `)
+	await(t, "the task back in retry", func() bool { got := retrying(); return len(got) == 1 && seen.MatchString(got[0].LastErr) })
+}
+
+// While deliveries come in one by one, drains end all the time; none may be left behind, and there is no sweep to help.
+func TestNoWakeUpIsLost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{})
+	const n = 150
+	for range n {
+		b.mustWake(b.mustLeads(1)...)
+	}
+	b.awaitStates(e, n, hook.Delivered)
+}
+
+// A delivery committed while the drain's last attempt is under way is taken by the same drain or the next.
+func TestWokenWhileDraining(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hold := make(chan struct{})
+	rec := mustReceive(t, holdFirst(hold))
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{})
+	b.mustWake(b.mustLeads(1)...)
+	rec.mustNext(t)
+	b.mustWake(b.mustLeads(1)...)
+	close(hold)
+	b.awaitStates(e, 2, hook.Delivered)
+}
+
+// Two workers that know nothing of each other, as after a lost Redis, share one endpoint: the lease keeps every delivery single.
+func TestWorkersDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	other := setup(t)
+	other.db, other.ws = b.db, b.ws
+	for _, worker := range []*bundle{b, other} {
+		worker.worker(options{sweep: 100 * time.Millisecond})
+	}
+	const n = 500
+	keys := b.mustLeads(n)
+	b.mustWake(keys...)
+	other.mustWake(keys...)
+	b.awaitStates(e, n, hook.Delivered)
+	var got []string
+	for range n {
+		got = append(got, rec.mustNext(t).id)
+	}
+	slices.Sort(got)
+	if len(slices.Compact(got)) != n || len(rec.got) != 0 {
+		t.Errorf("requests = %d of them different, and %d more, want %d different ones", len(got), len(rec.got), n)
+	}
+}
+
+// A hanging endpoint keeps its own drain only.
+func TestHangingEndpointDelaysNobodyElse(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stuck := mustReceive(t, func(_ int, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	b.mustEndpoint(stuck.URL)
+	b.worker(options{})
+	b.mustWake(b.mustLeads(50)...)
+	stuck.mustNext(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	b.mustWake(b.mustLeads(1)...)
+	b.awaitStates(e, 1, hook.Delivered)
+}
+
+func BenchmarkIdleDelivery(bm *testing.B) {
+	b := setup(bm)
+	rec := mustReceive(bm, nil)
+	b.mustEndpoint(rec.URL)
+	b.worker(options{})
+	var all []time.Duration
+	for bm.Loop() {
+		start := time.Now()
+		b.mustWake(b.mustLeads(1)...)
+		rec.mustNext(bm)
+		all = append(all, time.Since(start))
+	}
+	slices.Sort(all)
+	bm.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
+	bm.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+}

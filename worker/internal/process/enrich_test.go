@@ -1,0 +1,69 @@
+package process_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/task"
+)
+
+func facts(_ context.Context, leads []lead.Lead) []pg.Finding {
+	out := make([]pg.Finding, len(leads))
+	for i := range out {
+		out[i].Facts = []byte(`{"email":{"domain":"example.com"}}`)
+	}
+	return out
+}
+
+func TestEnrichedLeadIsDelivered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL, hook.LeadEnriched)
+	b.worker(options{find: facts})
+	b.mustLeads(3)
+	b.mustWake(task.Enrich(b.ws))
+	for range 3 {
+		got := rec.mustNext(t)
+		verify(t, e, got)
+		if !strings.Contains(string(got.body), `"type":"lead.enriched"`) || !strings.Contains(string(got.body), `"domain":"example.com"`) {
+			t.Errorf("payload = %s, want lead.enriched with the facts", got.body)
+		}
+	}
+	b.awaitStates(e, 3, hook.Delivered)
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	want := "leads of " + id.Workspace.Format(b.ws) + ": enriched 3"
+	await(t, "result "+want, func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueEnrich)
+		return len(tasks) == 1 && string(tasks[0].Result) == want
+	})
+}
+
+// Facts that could not be found are owed until they are, and the sweep asks again.
+func TestEnrichmentIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	b.mustEndpoint(rec.URL, hook.LeadEnriched)
+	var asked atomic.Int32
+	b.worker(options{sweep: 100 * time.Millisecond, find: func(ctx context.Context, leads []lead.Lead) []pg.Finding {
+		if asked.Add(1) == 1 {
+			return []pg.Finding{{Retry: 0}}
+		}
+		return facts(ctx, leads)
+	}})
+	b.mustLeads(1)
+	rec.mustNext(t)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("find was asked %d times, want 2", n)
+	}
+}

@@ -1,0 +1,249 @@
+package process_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+	"leadgate/worker/internal/process"
+	"leadgate/worker/internal/upkeep"
+	"leadgate/worker/internal/webhook"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+// bundle is a workspace in stores of its own.
+type bundle struct {
+	testing.TB
+	db    *pg.DB
+	redis redis.UniversalClient
+	waker *task.Waker
+	ws    id.UUID
+}
+
+func setup(t testing.TB) *bundle {
+	t.Helper()
+	b := &bundle{TB: t, db: pgtest.New(t), ws: id.New()}
+	b.useRedis(redistest.New(t))
+	now := time.Now()
+	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: b.ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bundle) useRedis(c redis.UniversalClient) { b.redis, b.waker = c, task.NewWaker(c) }
+
+// mustEndpoint makes an endpoint for url.
+func (b *bundle) mustEndpoint(url string, types ...string) hook.Endpoint {
+	b.Helper()
+	if types == nil {
+		types = []string{hook.LeadCreated}
+	}
+	e := hook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: url, EventTypes: types, Secret: hook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	if err := b.db.CreateEndpoint(b.Context(), e); err != nil {
+		b.Fatal(err)
+	}
+	return e
+}
+
+// mustLeads commits n leads without a wake-up and returns what would be woken.
+func (b *bundle) mustLeads(n int) []task.Key {
+	b.Helper()
+	var leads []pg.NewLead
+	for range n {
+		l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+		l.Email = fmt.Sprintf("%s@example.com", l.ID)
+		l.EmailKey = l.Email
+		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
+	}
+	in, err := b.db.InsertLeads(b.Context(), leads)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return process.Drains(in.Wake)
+}
+
+func (b *bundle) mustWake(keys ...task.Key) {
+	b.Helper()
+	if err := b.waker.Wake(b.Context(), keys); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// options of a worker; the zero value is an ordinary one without sweeps.
+type options struct {
+	schedule hook.Schedule
+	sweep    time.Duration // 0: none
+	timeout  time.Duration // of an attempt
+	find     func(context.Context, []lead.Lead) []pg.Finding
+}
+
+// worker starts what a worker process runs. It ends with the test; stop ends it earlier, with grace for what is under way.
+func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
+	b.Helper()
+	if o.schedule == nil {
+		o.schedule = hook.Schedule{0, 50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}
+	}
+	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	sender := webhook.New(webhook.Deps{Allow: hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
+		Timeout: o.timeout, Parallel: process.Parallel, Now: time.Now})
+	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
+		Schedule: o.schedule, Now: time.Now, Log: log, Metrics: metrics})
+	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
+	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
+		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1},
+		TaskCheckInterval: 5 * time.Millisecond, DelayedTaskCheckInterval: 100 * time.Millisecond,
+		RetryDelayFunc: process.RetryDelay, LogLevel: asynq.FatalLevel,
+	})
+	if err := server.Start(p.Handler(keeper.Sweep)); err != nil {
+		b.Fatal(err)
+	}
+	if o.sweep > 0 {
+		keeper.Start()
+	}
+	var once sync.Once
+	stop = func(grace time.Duration) {
+		once.Do(func() {
+			if o.sweep > 0 {
+				keeper.Stop()
+			}
+			p.Stop(grace)
+			server.Shutdown()
+			sender.Close()
+		})
+	}
+	b.Cleanup(func() { stop(0) })
+	return stop
+}
+
+// request is what a receiver got.
+type request struct {
+	id   string
+	body []byte
+	head http.Header
+}
+
+// receiver is an endpoint on loopback that answers as told and keeps what it got.
+type receiver struct {
+	*httptest.Server
+	got chan request
+}
+
+// mustReceive starts a receiver; answer gets the number of the request, from 1.
+func mustReceive(t testing.TB, answer func(n int, w http.ResponseWriter, r *http.Request)) *receiver {
+	t.Helper()
+	rec := &receiver{got: make(chan request, 10_000)}
+	var mu sync.Mutex
+	n := 0
+	rec.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		n++
+		nth := n
+		mu.Unlock()
+		rec.got <- request{r.Header.Get("webhook-id"), body, r.Header}
+		if answer != nil {
+			answer(nth, w, r)
+		}
+	}))
+	t.Cleanup(func() { rec.CloseClientConnections(); rec.Close() })
+	return rec
+}
+
+// holdFirst answers the first request only when hold is closed, or not at all.
+func holdFirst(hold chan struct{}) func(int, http.ResponseWriter, *http.Request) {
+	return func(n int, _ http.ResponseWriter, r *http.Request) {
+		if n == 1 {
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+			}
+		}
+	}
+}
+
+// mustNext waits for a request.
+func (r *receiver) mustNext(t testing.TB) request {
+	t.Helper()
+	select {
+	case got := <-r.got:
+		return got
+	case <-time.After(patience):
+		t.Fatal("no request came")
+		return request{}
+	}
+}
+
+// verify checks a request's signature with the library of the specification's project.
+func verify(t testing.TB, e hook.Endpoint, r request) {
+	t.Helper()
+	wh, err := standardwebhooks.NewWebhook(e.Secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wh.Verify(r.body, r.head); err != nil {
+		t.Errorf("Verify(%s) = %v, want nil", r.body, err)
+	}
+}
+
+// await looks until cond holds.
+func await(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+		if cond() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain: %s", what)
+}
+
+// deliveries returns an endpoint's deliveries and their attempts.
+func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[id.UUID][]hook.Attempt) {
+	b.Helper()
+	all, err := b.db.ListDeliveries(b.Context(), b.ws, e.ID, id.UUID{}, 5000)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ids := make([]id.UUID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	if attempts, err = b.db.ListAttempts(b.Context(), b.ws, ids); err != nil {
+		b.Fatal(err)
+	}
+	return all, attempts
+}
+
+// awaitStates waits until the endpoint has n deliveries, all in state.
+func (b *bundle) awaitStates(e hook.Endpoint, n int, state hook.State) {
+	b.Helper()
+	await(b, fmt.Sprintf("%d deliveries %s", n, state), func() bool {
+		all, _ := b.deliveries(e)
+		return len(all) == n && !slices.ContainsFunc(all, func(d hook.Delivery) bool { return d.State != state })
+	})
+}

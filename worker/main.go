@@ -1,0 +1,136 @@
+// Command worker is everything after the answer: it delivers webhooks, enriches leads and sees to it that nothing owed is forgotten.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"leadgate/shared/config"
+	"leadgate/shared/hook"
+	"leadgate/shared/lead"
+	"leadgate/shared/lifecycle"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+	"leadgate/shared/telemetry"
+	"leadgate/worker/internal/enrich"
+	"leadgate/worker/internal/process"
+	"leadgate/worker/internal/upkeep"
+	"leadgate/worker/internal/webhook"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(config.Exit(os.Stderr, "worker", run(ctx, os.Args[1:], os.Getenv, os.Stdout)))
+}
+
+// run is the worker's life. Its goroutines:
+//
+//	ticker --sweep task--+
+//	                     v
+//	gateway --wake--> Redis --poll--> asynq server "upkeep"   --> Sweep  --wake--> Redis
+//	                            +---> asynq server "enrich"   --> Enrich --wake--> Redis
+//	                            +---> asynq server "webhook"  --> Drain  --> up to 16 senders --> endpoint
+//	                                                                 \--> outcomes --> Postgres
+//	ops listener: /healthz /readyz /metrics /debug/pprof
+//
+// A stop goes backwards: no new ticks, turns take no more, servers wait for what is under way, then connections close.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	var s settings
+	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout}); !ok || err != nil {
+		return err
+	}
+	log, err := telemetry.Logger(stdout, "worker", s.LogLevel)
+	if err != nil {
+		return err
+	}
+	rdb.LogTo(log)
+	registry := telemetry.Registry()
+	var group lifecycle.Group
+	defer group.Stop(log, s.Grace) // of what had started when a later part could not
+
+	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, Application: "leadgate worker"})
+	if err != nil {
+		return err
+	}
+	group.OnStop("postgres", func(context.Context) error { return db.Close() })
+	if err := db.Start(ctx, log, s.Migrate); err != nil {
+		return err
+	}
+	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
+	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{Timeout: 3 * time.Second, PoolSize: 64, Retries: 1})
+	if err != nil {
+		return err
+	}
+	group.OnStop("redis", func(context.Context) error { return redis.Close() })
+	if err := redis.Ping(ctx).Err(); err != nil {
+		log.Warn("Redis does not answer; work waits in Postgres until it does", "error", err.Error())
+	}
+	listener, err := net.Listen("tcp", s.OpsListen)
+	if err != nil {
+		return fmt.Errorf("ops listener: %w", err)
+	}
+	ops := newOps(db, redis, registry)
+	ops.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	group.OnStop("ops", ops.Shutdown)
+	group.Go("ops", func() error { return serve(ops, listener) })
+
+	waker := task.NewWaker(redis)
+	processor := process.New(process.Deps{
+		DB: db, Redis: redis, Waker: waker, Send: newSender(&s, &group).Send, Find: newFind(log),
+		Schedule: hook.DefaultSchedule(), Now: time.Now, Log: log, Metrics: registry,
+	})
+	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Now: time.Now, Log: log, Metrics: registry})
+	queues := newServers(redis, &s, log)
+	if err := queues.start(processor.Handler(keeper.Sweep)); err != nil {
+		return err
+	}
+	group.OnStop("queues", queues.stop)
+	group.OnStop("turns", func(context.Context) error { processor.Stop(s.Grace * 3 / 4); return nil })
+	keeper.Start()
+	group.OnStop("sweeps", func(context.Context) error { keeper.Stop(); return nil })
+	log.Info("working", "ops", listener.Addr().String(), "drains", s.Drains, "enrichers", s.Enrichers)
+	return group.Wait(ctx, log, s.Grace)
+}
+
+func serve(s *http.Server, l net.Listener) error {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func newSender(s *settings, group *lifecycle.Group) *webhook.Sender {
+	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
+	sender := webhook.New(webhook.Deps{Allow: allow, Parallel: process.Parallel, Now: time.Now})
+	group.OnStop("sender", func(context.Context) error { sender.Close(); return nil })
+	return sender
+}
+
+// lookupTime is what one provider has for one lead. The built-in ones need microseconds.
+const lookupTime = 2 * time.Second
+
+// newFind makes enrichment speak pg's words. A provider's error may quote the lead, so only its name is logged.
+func newFind(log *slog.Logger) func(context.Context, []lead.Lead) []pg.Finding {
+	pipeline := enrich.New(lookupTime)
+	pipeline.Failed = func(provider string, _ error) { log.Warn("enrichment provider failed", "provider", provider) }
+	return func(ctx context.Context, leads []lead.Lead) []pg.Finding {
+		out := make([]pg.Finding, len(leads))
+		for i, f := range pipeline.Find(ctx, leads) {
+			out[i] = pg.Finding(f)
+		}
+		return out
+	}
+}
