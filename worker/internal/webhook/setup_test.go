@@ -1,0 +1,84 @@
+package webhook_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/worker/internal/webhook"
+)
+
+// loopback lets webhooks go to this machine, as a developer would.
+func loopback() hook.Allow {
+	return hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, HTTP: true}
+}
+
+func mustSender(t *testing.T, d webhook.Deps) *webhook.Sender {
+	t.Helper()
+	d.Now, d.Parallel = time.Now, 16
+	s := webhook.New(d)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func mustServe(t *testing.T, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	return s
+}
+
+func endpoint(url string) *hook.Endpoint {
+	return &hook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: url, Secret: hook.NewSecret(), Enabled: true}
+}
+
+func job() *hook.Job {
+	return &hook.Job{DeliveryID: id.New(), EventID: id.New(), EventType: hook.LeadCreated, EventAt: time.Now(), Data: []byte(`{"id":"lead_1"}`)}
+}
+
+// mustResolve makes a resolver whose answers come from answer, asked with the name and the number of the question from 1;
+// an invalid address says that the name does not exist.
+func mustResolve(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolver {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pc.Close() })
+	go func() {
+		buf := make([]byte, 1500)
+		for asked := 0; ; {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var q dnsmessage.Message
+			if q.Unpack(buf[:n]) != nil || len(q.Questions) != 1 {
+				continue
+			}
+			reply := dnsmessage.Message{Header: dnsmessage.Header{ID: q.ID, Response: true, RecursionAvailable: true}, Questions: q.Questions}
+			if name := q.Questions[0]; name.Type == dnsmessage.TypeA {
+				asked++
+				if to := answer(name.Name.String(), asked); to.IsValid() {
+					reply.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: name.Name, Type: name.Type, Class: name.Class}, Body: &dnsmessage.AResource{A: to.As4()}}}
+				} else {
+					reply.RCode = dnsmessage.RCodeNameError
+				}
+			}
+			if packed, err := reply.Pack(); err == nil {
+				pc.WriteTo(packed, from)
+			}
+		}
+	}()
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
+	}}
+}
