@@ -2,7 +2,6 @@ package devstack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -141,8 +140,11 @@ func download(ctx context.Context) (pgBinaries, error) {
 	}
 	os.RemoveAll(filepath.Join(dir, "run"))
 	b, err := inspect(ctx, filepath.Join(programs, "bin"))
+	if err != nil && startErr != nil {
+		err = startErr // the reason for it
+	}
 	if err != nil {
-		return pgBinaries{}, fmt.Errorf("download: %w", errors.Join(startErr, err))
+		return pgBinaries{}, fmt.Errorf("download: %w", err)
 	}
 	return b, nil
 }

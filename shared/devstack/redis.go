@@ -182,3 +182,11 @@ func (r *Redis) Kill() error {
 	}
 	return nil
 }
+
+// PID is the server's process; 0 when it is stopped or runs in this one.
+func (r *Redis) PID() int {
+	if r.proc == nil {
+		return 0
+	}
+	return r.proc.PID()
+}
