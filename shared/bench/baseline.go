@@ -15,8 +15,11 @@ import (
 	"leadgate/shared/id"
 )
 
-// The baselines are what leadgate is compared with, in the same run on the same Postgres: a prepared INSERT of one row, and a handler
-// that makes one for each request. Their table is leads without events, enrichment or deliveries: less work than leadgate does.
+// The baselines are what leadgate is compared with, in the same run on the same Postgres:
+//
+//   - a prepared INSERT of one row, without HTTP
+//   - a bare handler: that INSERT for each request; no keys, limits, checks, events, enrichment or deliveries
+//   - a handler that inserts row by row what leadgate does, the lead, its event and the enrichment owed, in a transaction for each request
 
 const baselineTable = `
 create table if not exists bench_leads (
@@ -28,12 +31,21 @@ const baselineInsert = `
 insert into bench_leads (workspace_id, id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
 values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (workspace_id, email_key) do nothing`
 
+// The rows of leadgate's own statement, one by one.
+var factInserts = []string{
+	`insert into leads (workspace_id, id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
+	 values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (workspace_id, email_key) do nothing`,
+	`insert into enrichments (workspace_id, lead_id) values ($1, $2)`,
+	`insert into events (workspace_id, id, type, lead_id, data, created_at) values ($1, $2, 'lead.created', $3, $4, $5)`,
+}
+
 // baselineConns is how many connections the baselines have; more were slower.
 const baselineConns = 32
 
 type baseline struct {
 	db        *sql.DB
 	insert    *sql.Stmt
+	facts     []*sql.Stmt
 	workspace id.UUID
 }
 
@@ -51,7 +63,15 @@ func openBaseline(ctx context.Context, dsn string) (*baseline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
-	return &baseline{db: db, insert: insert, workspace: id.New()}, nil
+	b := &baseline{db: db, insert: insert, workspace: id.New()}
+	for _, q := range factInserts {
+		s, err := db.PrepareContext(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("baseline: %w", err)
+		}
+		b.facts = append(b.facts, s)
+	}
+	return b, nil
 }
 
 func (b *baseline) close() {
@@ -74,6 +94,30 @@ func (b *baseline) row(ctx context.Context, l *bareLead) error {
 	return err
 }
 
+// allFacts writes what leadgate writes of a lead, row by row.
+func (b *baseline) allFacts(ctx context.Context, l *bareLead) error {
+	tx, err := b.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit this does nothing
+	lead, event, now := id.New(), id.New(), time.Now()
+	data, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	for i, args := range [][]any{
+		{b.workspace, lead, l.Email, l.Name, l.Phone, l.Source, l.Status, string(l.Metadata), now},
+		{b.workspace, lead},
+		{b.workspace, event, lead, string(data), now},
+	} {
+		if _, err := tx.StmtContext(ctx, b.facts[i]).ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
 // inserts is the call of a bare INSERT.
 func (b *baseline) inserts(ctx context.Context, run string) call {
 	return func(_ int, n int64) (int, error) {
@@ -85,7 +129,7 @@ func (b *baseline) inserts(ctx context.Context, run string) call {
 	}
 }
 
-// serveRows serves the row-by-row handler until ctx ends, in a process of its own, and tells addr.
+// serveRows serves the two handlers, "/bare" and "/facts", until ctx ends, in a process of its own, and tells addr.
 func (b *baseline) serveRows(ctx context.Context, addr chan<- string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,7 +142,11 @@ func (b *baseline) serveRows(ctx context.Context, addr chan<- string) error {
 			http.Error(w, "bad", http.StatusBadRequest)
 			return
 		}
-		if err := b.row(r.Context(), &lead); err != nil {
+		write := b.row
+		if r.URL.Path == "/facts" {
+			write = b.allFacts
+		}
+		if err := write(r.Context(), &lead); err != nil {
 			http.Error(w, "insert", http.StatusInternalServerError)
 			return
 		}

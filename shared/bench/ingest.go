@@ -14,14 +14,16 @@ type contender struct {
 	do    func(conns int) (call, func(), error)
 	rates []float64
 	last  *result
+	cpu   string
 }
 
-// ingest compares accepted leads per second, closed loop: a bare prepared INSERT, a handler that inserts row by row, leadgate with everything on.
+// ingest compares accepted leads per second, closed loop: the baselines, and leadgate with everything on.
 func (b *bench) ingest(ctx context.Context) error {
 	for _, conns := range b.conns {
 		all := []*contender{
 			{name: "INSERT, one prepared row", do: func(int) (call, func(), error) { return b.base.inserts(ctx, b.nextRun()), func() {}, nil }},
-			{name: "handler, row by row", do: b.posts(b.rows, "/", "none")},
+			{name: "bare handler", do: b.posts(b.rows, "/bare", "none")},
+			{name: "handler, row by row", do: b.posts(b.rows, "/facts", "none")},
 			{name: "leadgate", do: b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/chatbots/"+b.ChatbotID+"/leads", b.Key)},
 		}
 		for range b.rounds {
@@ -35,8 +37,13 @@ func (b *bench) ingest(ctx context.Context) error {
 		for _, c := range all {
 			b.printf("%-26s %8.0f/s   last round: %v", c.name, median(c.rates), c.last)
 		}
-		lead := median(all[2].rates)
-		b.printf("leadgate : INSERT = %.2f   leadgate : row by row = %.2f", lead/median(all[0].rates), lead/median(all[1].rates))
+		ours := all[len(all)-1]
+		if ours.cpu != "" {
+			b.printf("%-26s %s", "", ours.cpu)
+		}
+		for _, c := range all[:len(all)-1] {
+			b.printf("leadgate : %-20s %.2f", c.name, median(ours.rates)/median(c.rates))
+		}
 	}
 	return nil
 }
@@ -47,10 +54,12 @@ func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
 		return err
 	}
 	defer done()
+	before := b.cpu()
 	res, err := closedLoop(ctx, conns, b.duration, do)
 	if err != nil {
 		return err
 	}
+	c.cpu = b.cpu().per(before, res.accepted)
 	c.rates, c.last = append(c.rates, res.rate()), res
 	return b.settle(ctx)
 }

@@ -122,6 +122,3 @@ func Code(err error) string {
 	}
 	return ""
 }
-
-// nullString stores "" as null.
-func nullString(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }

@@ -2,9 +2,8 @@ package rdb
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,32 +18,33 @@ const (
 	CommittedTTL = 24 * time.Hour
 )
 
-// gateScript decides one request's rate limit and, if it names an email, reserves it: one round trip.
+// gateScript decides the rate limit of a workspace's waiting requests, and reserves the emails of those that pass: one call for all of them.
 //
-//	KEYS[1] rate key   KEYS[2] email key, absent for a request that reserves nothing
-//	ARGV[1] microseconds per request   ARGV[2] burst   ARGV[3] lead id, base32   ARGV[4] pending TTL, ms
-//	returns {limited 0|1, remaining, retry after us, reset us, holder: "" reserved | "p<id>" | "c<id>"}
+//	KEYS[1] rate key   KEYS[2...] email keys of the requests, in order; those that reserve nothing come last and have none
+//	ARGV[1] microseconds per request   ARGV[2] burst   ARGV[3] requests   ARGV[4] pending TTL, ms   ARGV[5...] lead ids of the email keys, base32
+//	returns {requests that pass, microseconds of the burst in use before them, holder of each email that passed: "" reserved | "p<id>" | "c<id>"}
 //
-// A limited request reserves nothing and moves nothing. The clock is Redis' own, so gateways' clocks do not matter.
+// Requests that do not pass reserve nothing and move nothing. The clock is Redis' own, so gateways' clocks do not matter.
 var gateScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
-local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local tolerance = interval * burst
+local interval, burst, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local tat = tonumber(redis.call('GET', KEYS[1]) or now)
 if tat < now then tat = now end
-local used = tat + interval - now
-if used > tolerance then
-  return {1, 0, used - tolerance, tat - now, ''}
+local used = tat - now
+local pass = math.max(0, math.min(n, math.floor((interval * burst - used) / interval)))
+if pass > 0 then
+  local full = used + pass * interval
+  redis.call('SET', KEYS[1], string.format('%.0f', now + full), 'PX', math.ceil(full / 1000) + 1000)
 end
-redis.call('SET', KEYS[1], string.format('%.0f', tat + interval), 'PX', math.ceil(used / 1000) + 1000)
-local holder = ''
-if KEYS[2] then
-  if not redis.call('SET', KEYS[2], 'p' .. ARGV[3], 'NX', 'PX', ARGV[4]) then
-    holder = redis.call('GET', KEYS[2])
+local out = {pass, used}
+for i = 2, math.min(#KEYS, pass + 1) do
+  out[i + 1] = ''
+  if not redis.call('SET', KEYS[i], 'p' .. ARGV[i + 3], 'NX', 'PX', ARGV[4]) then
+    out[i + 1] = redis.call('GET', KEYS[i]) or ''
   end
 end
-return {0, math.floor((tolerance - used) / interval), 0, used, holder}
+return out
 `)
 
 // GateCall is one request at the gate. A zero LeadID asks only for the rate limit.
@@ -68,42 +68,76 @@ type GateResult struct {
 	Err error
 }
 
-// Gate answers calls in one pipeline, in order.
+// Gate answers calls, in order: one script call for each workspace, all in one pipeline.
 func Gate(ctx context.Context, c redis.UniversalClient, calls []GateCall) []GateResult {
 	out := make([]GateResult, len(calls))
-	replies, err := runAll(ctx, c, gateScript, len(calls), func(i int) ([]string, []any) {
-		call := &calls[i]
-		keys, args := []string{rateKey(call.Workspace)}, []any{1_000_000 / max(1, call.Rate.PerSecond), call.Rate.Burst}
-		if call.LeadID != (id.UUID{}) {
-			keys = append(keys, emailKey(call.Workspace, call.EmailKey))
-			args = append(args, string(id.Prefix("").Append(nil, call.LeadID)), PendingTTL.Milliseconds())
+	groups := byWorkspace(len(calls), func(i int) id.UUID { return calls[i].Workspace })
+	ops := make([]op, len(groups))
+	for g := range groups {
+		// Those that reserve go first, because the script takes them by their place.
+		slices.SortStableFunc(groups[g], func(a, b int) int { return calls[a].reservesNothing() - calls[b].reservesNothing() })
+		ops[g] = gateOp(calls, groups[g])
+	}
+	cmds, err := runAll(ctx, c, ops)
+	for g, group := range groups {
+		var reply []any
+		failed := err
+		if failed == nil {
+			reply, failed = cmds[g].Slice()
 		}
-		return keys, args
-	})
-	for i := range out {
-		if err != nil {
-			out[i].Err = err
-			continue
+		for place, i := range group {
+			if out[i].Err = failed; failed == nil {
+				out[i].Pass, out[i].Err = readPass(reply, place, &calls[i])
+			}
 		}
-		out[i].Pass, out[i].Err = readPass(replies[i])
 	}
 	return out
 }
 
-func readPass(cmd *redis.Cmd) (p Pass, err error) {
-	v, err := cmd.Slice()
-	if err != nil {
-		return p, err
+func (c *GateCall) reservesNothing() int {
+	if c.LeadID == (id.UUID{}) {
+		return 1
 	}
-	if len(v) != 5 {
-		return p, fmt.Errorf("gate script: %d values, want 5", len(v))
+	return 0
+}
+
+// interval is the time one request takes of the burst.
+func (c *GateCall) interval() time.Duration {
+	return time.Second / time.Duration(max(1, c.Rate.PerSecond))
+}
+
+func gateOp(calls []GateCall, group []int) op {
+	first := &calls[group[0]]
+	keys := append(make([]string, 0, len(group)+1), rateKey(first.Workspace))
+	args := append(make([]any, 0, len(group)+4), first.interval().Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
+	for _, i := range group {
+		if call := &calls[i]; call.LeadID != (id.UUID{}) {
+			keys = append(keys, emailKey(call.Workspace, call.EmailKey))
+			args = append(args, string(id.Prefix("").Append(nil, call.LeadID)))
+		}
 	}
-	var n [4]int64
-	for i := range n {
-		n[i], _ = v[i].(int64)
+	return op{gateScript, keys, args}
+}
+
+// readPass reads what the script answered to the request at place. No time passes inside a script, so every request after the first limited one is limited too.
+func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
+	if len(reply) < 2 {
+		return p, fmt.Errorf("gate script: %d values, want 2 or more", len(reply))
 	}
-	p.Verdict = tenant.Verdict{Limited: n[0] == 1, Remaining: int(n[1]), RetryAfter: time.Duration(n[2]) * time.Microsecond, Reset: time.Duration(n[3]) * time.Microsecond}
-	if holder, _ := v[4].(string); holder != "" {
+	pass, _ := reply[0].(int64)
+	before, _ := reply[1].(int64)
+	interval := call.interval()
+	tolerance := interval * time.Duration(call.Rate.Burst)
+	used := time.Duration(before)*time.Microsecond + interval*time.Duration(min(int64(place)+1, pass))
+	if int64(place) >= pass {
+		p.Verdict = tenant.Verdict{Limited: true, RetryAfter: used + interval - tolerance, Reset: used}
+		return p, nil
+	}
+	p.Verdict = tenant.Verdict{Remaining: int((tolerance - used) / interval), Reset: used}
+	if place+2 >= len(reply) {
+		return p, nil
+	}
+	if holder, _ := reply[place+2].(string); holder != "" {
 		p.Committed = holder[0] == 'c'
 		p.Holder, err = id.Prefix("").Parse(holder[1:])
 	}
@@ -117,50 +151,40 @@ type Reservation struct {
 	LeadID    id.UUID
 }
 
-// Commit marks reservations committed, in one pipeline. A pipeline that fails leaves hints that lapse; nothing depends on it.
-func Commit(ctx context.Context, c redis.UniversalClient, all []Reservation) error {
-	if len(all) == 0 {
-		return nil
-	}
-	_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range all {
-			r := &all[i]
-			p.Set(ctx, emailKey(r.Workspace, r.EmailKey), "c"+string(id.Prefix("").Append(nil, r.LeadID)), CommittedTTL)
+// commitScript: KEYS email keys   ARGV[1] committed TTL, seconds   ARGV[2...] "c<lead id>" of each
+var commitScript = redis.NewScript(`
+for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[1]) end
+return 0
+`)
+
+// commitOps mark reservations committed, one script call for each workspace.
+func commitOps(held []Reservation) []op {
+	var ops []op
+	for _, group := range byWorkspace(len(held), func(i int) id.UUID { return held[i].Workspace }) {
+		keys := make([]string, 0, len(group))
+		args := append(make([]any, 0, len(group)+1), int(CommittedTTL.Seconds()))
+		for _, i := range group {
+			keys = append(keys, emailKey(held[i].Workspace, held[i].EmailKey))
+			args = append(args, "c"+string(id.Prefix("").Append(nil, held[i].LeadID)))
 		}
-		return nil
-	})
-	return err
+		ops = append(ops, op{commitScript, keys, args})
+	}
+	return ops
 }
 
-// runAll runs script n times in one pipeline. A pipeline cannot fall back from EVALSHA to EVAL by itself, so an unknown script is loaded and the calls Redis did not know are run again.
-func runAll(ctx context.Context, c redis.UniversalClient, script *redis.Script, n int, call func(i int) ([]string, []any)) ([]*redis.Cmd, error) {
-	cmds := make([]*redis.Cmd, n)
-	run := func(again bool) error {
-		_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range cmds {
-				if again && !unknownScript(cmds[i].Err()) {
-					continue
-				}
-				keys, args := call(i)
-				if again {
-					cmds[i] = script.Eval(ctx, p, keys, args...) // loads it too
-				} else {
-					cmds[i] = script.EvalSha(ctx, p, keys, args...)
-				}
-			}
-			return nil
-		})
-		return err
+// byWorkspace groups the indices 0..n-1 by workspace, in the order of each workspace's first.
+func byWorkspace(n int, workspace func(i int) id.UUID) [][]int {
+	var groups [][]int
+	at := map[id.UUID]int{}
+	for i := range n {
+		w := workspace(i)
+		g, ok := at[w]
+		if !ok {
+			g = len(groups)
+			at[w] = g
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
 	}
-	err := run(false)
-	if unknownScript(err) {
-		err = run(true)
-	}
-	var reply redis.Error
-	if errors.As(err, &reply) {
-		err = nil // of one command, which carries it itself
-	}
-	return cmds, err
+	return groups
 }
-
-func unknownScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

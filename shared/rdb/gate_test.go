@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"leadgate/shared/id"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
@@ -24,7 +26,7 @@ func TestGateReservesOnce(t *testing.T) {
 	if got := call(second); got.Err != nil || got.Holder != first || got.Committed {
 		t.Fatalf("second call = %+v, want pending holder %v", got, first)
 	}
-	if err := rdb.Commit(t.Context(), c, []rdb.Reservation{{Workspace: ws, EmailKey: "a@example.com", LeadID: first}}); err != nil {
+	if err := announce(t, c, rdb.Reservation{Workspace: ws, EmailKey: "a@example.com", LeadID: first}); err != nil {
 		t.Fatal(err)
 	}
 	if got := call(second); got.Holder != first || !got.Committed {
@@ -38,6 +40,43 @@ func TestGateReservesOnce(t *testing.T) {
 		if ttl := c.PTTL(t.Context(), k).Val(); ttl <= 0 {
 			t.Errorf("key %s has TTL %v: it would stay for ever", k, ttl)
 		}
+	}
+}
+
+func announce(t *testing.T, c redis.UniversalClient, held ...rdb.Reservation) error {
+	_, err := rdb.Announce(t.Context(), c, held, nil)
+	return err
+}
+
+// One pipeline holds the calls of many workspaces; each gets its own answer, in its own place.
+func TestGateKeepsCallsApart(t *testing.T) {
+	t.Parallel()
+	c := redistest.New(t)
+	a, b := id.New(), id.New()
+	one, two := tenant.Rate{PerSecond: 1, Burst: 2}, tenant.Rate{PerSecond: 1, Burst: 3}
+	leads := []id.UUID{id.New(), id.New(), id.New()}
+	got := rdb.Gate(t.Context(), c, []rdb.GateCall{
+		{Workspace: a, Rate: one, EmailKey: "x@example.com", LeadID: leads[0]},
+		{Workspace: b, Rate: two},
+		{Workspace: b, Rate: two, EmailKey: "x@example.com", LeadID: leads[1]},
+		{Workspace: a, Rate: one, EmailKey: "x@example.com", LeadID: leads[2]},
+		{Workspace: a, Rate: one},
+		{Workspace: b, Rate: two},
+	})
+	for i, want := range []rdb.Pass{
+		{Verdict: tenant.Verdict{Remaining: 1}},
+		{Verdict: tenant.Verdict{Remaining: 1}}, // the one that reserves went first
+		{Verdict: tenant.Verdict{Remaining: 2}},
+		{Verdict: tenant.Verdict{Remaining: 0}, Holder: leads[0]},
+		{Verdict: tenant.Verdict{Limited: true}},
+		{Verdict: tenant.Verdict{Remaining: 0}},
+	} {
+		if g := got[i]; g.Err != nil || g.Limited != want.Limited || g.Remaining != want.Remaining || g.Holder != want.Holder || g.Committed {
+			t.Errorf("call %d = %+v, want %+v", i, g, want)
+		}
+	}
+	if keys := c.Keys(t.Context(), "*email*").Val(); len(keys) != 2 {
+		t.Errorf("reservations = %v, want one for each workspace", keys)
 	}
 }
 

@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -81,24 +82,26 @@ if s and string.sub(s, 2) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]
 return 0
 `)
 
-// Wake marks keys in one pipeline and returns those that were idle: the caller enqueues a task for each.
-func Wake(ctx context.Context, c redis.UniversalClient, keys []WakeKey) (idle []WakeKey, err error) {
-	cmds, err := runAll(ctx, c, wakeScript, len(keys), func(i int) ([]string, []any) {
-		return []string{keys[i].key()}, []any{WaitingTTL.Milliseconds()}
-	})
+// Announce marks reservations committed and wakes keys, in one pipeline. It returns the keys that were idle: the caller enqueues a task for each.
+// When it fails, hints lapse and wake-ups are left to the sweep; nothing depends on it.
+func Announce(ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey) (idle []WakeKey, err error) {
+	ops := commitOps(held)
+	commits := len(ops)
+	for _, k := range keys {
+		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds()}})
+	}
+	cmds, err := runAll(ctx, c, ops)
 	if err != nil {
 		return nil, err
 	}
 	for i, cmd := range cmds {
-		n, err := cmd.Int()
-		if err != nil {
-			return idle, err
-		}
-		if n == 1 {
-			idle = append(idle, keys[i])
+		n, failed := cmd.Int()
+		err = errors.Join(err, failed)
+		if i >= commits && n == 1 {
+			idle = append(idle, keys[i-commits])
 		}
 	}
-	return idle, nil
+	return idle, err
 }
 
 // Unwake returns a key to idle when its task could not be enqueued.

@@ -34,10 +34,10 @@ func NewWaker(c redis.UniversalClient) *Waker {
 
 // Wake sees to it that each key is worked on soon. A key that waits or runs already costs one small script.
 // A wake-up that fails is not lost work: the sweep finds what is due.
-func (w *Waker) Wake(ctx context.Context, keys []Key) error {
-	if len(keys) == 0 {
-		return nil
-	}
+func (w *Waker) Wake(ctx context.Context, keys []Key) error { return w.Announce(ctx, nil, keys) }
+
+// Announce marks reservations committed and wakes keys, in one round trip when no key is idle.
+func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key) error {
 	byState := make(map[rdb.WakeKey]Key, len(keys))
 	states := make([]rdb.WakeKey, 0, len(keys))
 	for _, k := range keys {
@@ -47,7 +47,7 @@ func (w *Waker) Wake(ctx context.Context, keys []Key) error {
 			states = append(states, s)
 		}
 	}
-	idle, err := rdb.Wake(ctx, w.redis, states)
+	idle, err := rdb.Announce(ctx, w.redis, held, states)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(enqueuers)
 	for _, s := range idle {

@@ -98,9 +98,5 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, EmailKey: l.EmailKey, LeadID: holder})
 		}
 	}
-	err := rdb.Commit(ctx, s.Redis, held)
-	if err == nil {
-		err = s.Waker.Wake(ctx, keys)
-	}
-	s.redisSaid(err)
+	s.redisSaid(s.Waker.Announce(ctx, held, keys))
 }
