@@ -34,6 +34,7 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		Addrs: []string{first.Addr}, DB: first.DB, Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
 		DialTimeout: opt.Timeout, ReadTimeout: opt.Timeout, WriteTimeout: opt.Timeout, PoolTimeout: opt.Timeout,
 		ContextTimeoutEnabled: true, // else a caller's deadline is ignored while a read waits
+		DialerRetries:         1,    // a Redis that is away is away at once
 		MaxRetries:            opt.Retries, PoolSize: opt.PoolSize, PipelinePoolSize: opt.PoolSize,
 		DisableIdentity: true,
 	}
@@ -46,7 +47,7 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 	}
 	if first.Network == "unix" {
 		first.DialTimeout, first.ReadTimeout, first.WriteTimeout, first.PoolTimeout = opt.Timeout, opt.Timeout, opt.Timeout, opt.Timeout
-		first.ContextTimeoutEnabled, first.MaxRetries, first.PoolSize, first.DisableIdentity = true, opt.Retries, opt.PoolSize, true
+		first.ContextTimeoutEnabled, first.DialerRetries, first.MaxRetries, first.PoolSize, first.DisableIdentity = true, 1, opt.Retries, opt.PoolSize, true
 		return redis.NewClient(first), nil
 	}
 	return redis.NewUniversalClient(u), nil
