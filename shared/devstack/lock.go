@@ -3,6 +3,7 @@ package devstack
 import (
 	"errors"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -10,27 +11,29 @@ import (
 var ErrLocked = errors.New("locked by another process")
 
 // Lock takes path as a lock file until release or the end of this process. wait: until it is free, instead of ErrLocked.
+// It holds a bare descriptor: an os.File would be closed, and the lock lost, when the garbage collector finds release dropped.
 func Lock(path string, wait bool) (release func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	how := syscall.LOCK_EX
 	if !wait {
 		how |= syscall.LOCK_NB
 	}
 	for {
-		err = syscall.Flock(int(f.Fd()), how)
+		err = syscall.Flock(fd, how)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}
 	if err != nil {
-		f.Close()
+		syscall.Close(fd)
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, ErrLocked
 		}
-		return nil, err
+		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
 	}
-	return func() { f.Close() }, nil
+	// Once only: the number may be another file's afterwards.
+	return sync.OnceFunc(func() { syscall.Close(fd) }), nil
 }
