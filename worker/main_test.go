@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leadgate/shared/config"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/tenant"
+)
+
+// worker is run() at work.
+type worker struct {
+	ops   string // URL
+	stop  context.CancelFunc
+	ended chan error
+	out   *output
+}
+
+// output is what a worker has logged so far.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.text.String() }
+
+func start(t *testing.T, database, redis string) *worker {
+	t.Helper()
+	env := map[string]string{"DATABASE_URL": database, "REDIS_URL": redis, "LEADGATE_WORKER_LISTEN": "127.0.0.1:0",
+		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP": "true", "LEADGATE_SWEEP": "200ms"}
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &worker{stop: cancel, ended: make(chan error, 1), out: &output{}}
+	read, write := io.Pipe()
+	go func() {
+		w.ended <- run(ctx, nil, func(name string) string { return env[name] }, write)
+		write.Close()
+	}()
+	ops := make(chan string, 1)
+	go func() {
+		for lines := bufio.NewScanner(read); lines.Scan(); {
+			w.out.mu.Lock()
+			w.out.text.WriteString(lines.Text() + "\n")
+			w.out.mu.Unlock()
+			var line struct{ Msg, Ops string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "working" {
+				ops <- "http://" + line.Ops
+			}
+		}
+	}()
+	t.Cleanup(cancel)
+	select {
+	case w.ops = <-ops:
+	case err := <-w.ended:
+		t.Fatalf("run() = %v before it worked", err)
+	case <-time.After(time.Minute):
+		t.Fatal("run() does not work after a minute")
+	}
+	return w
+}
+
+// mustStop asks run to end.
+func (w *worker) mustStop(t *testing.T) {
+	t.Helper()
+	w.stop()
+	select {
+	case err := <-w.ended:
+		if err != nil {
+			t.Errorf("run() = %v after a stop, want nil", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("run() goes on a minute after it was asked to stop")
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// mustLead makes a workspace with an endpoint for every event, and a lead in it.
+func mustLead(t *testing.T, database, url string) {
+	t.Helper()
+	db, err := pg.Open(database, pg.Options{MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	now, ws := time.Now(), id.New()
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", EmailKey: "ada@example.com", Source: "api", Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
+	for _, err := range []error{
+		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
+		db.CreateEndpoint(t.Context(), hook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url, EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: now}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A whole life: nobody wakes it, so the sweep finds what is owed; both events arrive; the operators' pages tell; it stops.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	events := make(chan string, 10)
+	hooks := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		events <- string(body)
+	}))
+	defer hooks.Close()
+	database := pgtest.URL(t)
+	mustLead(t, database, hooks.URL+"/in?secret=hunter2")
+	w := start(t, database, redistest.Start(t).URL())
+	got := map[string]string{}
+	for range 2 {
+		select {
+		case body := <-events:
+			var e struct{ Type string }
+			if err := json.Unmarshal([]byte(body), &e); err != nil {
+				t.Fatal(err)
+			}
+			got[e.Type] = body
+		case <-time.After(20 * time.Second):
+			t.Fatalf("events = %v, want lead.created and lead.enriched", got)
+		}
+	}
+	if !strings.Contains(got[hook.LeadEnriched], `"enrichment":{"email":{`) || got[hook.LeadCreated] == "" {
+		t.Errorf("events = %v, want lead.created and a lead.enriched with facts", got)
+	}
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`, "/metrics": "leadgate_enriched_total 1", "/debug/pprof/cmdline": ""} {
+		if status, body := get(t, w.ops+path); status != 200 || !strings.Contains(body, want) {
+			t.Errorf("GET %s = %d %.200s, want 200 and %q", path, status, body, want)
+		}
+	}
+	w.mustStop(t)
+	log := w.out.String()
+	if !strings.Contains(log, `"msg":"attempt"`) {
+		t.Errorf("log has no line of an attempt:\n%s", log)
+	}
+	for _, private := range []string{"ada@", "hunter2", "/in"} {
+		if strings.Contains(log, private) {
+			t.Errorf("log tells %q:\n%s", private, log)
+		}
+	}
+}
+
+// Without Redis a worker starts, says so, and works when Redis comes.
+func TestRedisAwayAtStart(t *testing.T) {
+	t.Parallel()
+	redis := redistest.Start(t)
+	if err := redis.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	arrived := make(chan struct{}, 10)
+	hooks := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	defer hooks.Close()
+	database := pgtest.URL(t)
+	mustLead(t, database, hooks.URL)
+	w := start(t, database, redis.URL())
+	if status, body := get(t, w.ops+"/readyz"); status != 200 || !strings.Contains(body, `"redis":"away"`) {
+		t.Errorf("GET /readyz = %d %s, want 200 and Redis away", status, body)
+	}
+	if err := redis.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-arrived:
+	case <-time.After(30 * time.Second):
+		t.Error("nothing was delivered after Redis came")
+	}
+	w.mustStop(t)
+}
+
+func TestOldSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	db, err := pg.Open(database, pg.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "delete from goose_db_version where version_id > 0"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	args := []string{"--database-url", database, "--redis-url", "redis://127.0.0.1:1/0", "--ops-listen", "127.0.0.1:0"}
+	err = run(t.Context(), args, func(string) string { return "" }, io.Discard)
+	if err == nil || errors.Is(err, config.ErrBad) || !strings.Contains(err.Error(), "gateway migrate") {
+		t.Errorf("run() = %v, want what to do about the schema", err)
+	}
+}
+
+func TestMistakesAreToldAtOnce(t *testing.T) {
+	t.Parallel()
+	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost", "--db-conns", "1"}
+	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
+	if !errors.Is(err, config.ErrBad) {
+		t.Fatalf("run() = %v, want ErrBad", err)
+	}
+	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, "--db-conns"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("run() = %v, want it to name %s", err, want)
+		}
+	}
+}
+
+// asynq complains at every poll while Redis is away; the log has it now and then.
+func TestAsynqDoesNotRepeatItself(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	l := &asynqLog{log: slog.New(slog.NewTextHandler(&out, nil)), said: map[string]time.Time{}}
+	for range 100 {
+		l.Error("Dequeue error: UNKNOWN: redis eval error: dial tcp 127.0.0.1:1: connect: connection refused")
+		l.Warn("Could not move task id=", id.New().String())
+	}
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("lines = %d, want one of each complaint", n)
+	}
+}
