@@ -42,9 +42,7 @@ func TestPrincipalByHash(t *testing.T) {
 	db := pgtest.New(t)
 	w := mustCreateWorkspace(t, db, "w")
 	k, hash := mustCreateKey(t, db, w.ID, 1)
-	if err := db.UpdateWorkspaceSettings(t.Context(), w.ID, tenant.Settings{Rate: 5}, tenantEpoch); err != nil {
-		t.Fatal(err)
-	}
+	mustUpdate(t, db, w.ID, func(w *tenant.Workspace) { w.Settings.Rate = 5 })
 	got, err := db.PrincipalByHash(t.Context(), hash, tenantEpoch)
 	if err != nil {
 		t.Fatal(err)

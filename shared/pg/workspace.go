@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -70,24 +69,7 @@ func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]t
 	return all, fail(ctx, "list workspaces", rows.Err())
 }
 
-// UpdateWorkspaceSettings replaces a workspace's settings; gateways follow within a second. NOT_FOUND when there is none.
-func (db *DB) UpdateWorkspaceSettings(ctx context.Context, workspace id.UUID, s tenant.Settings, now time.Time) error {
-	const q = `update workspaces set settings = $2, updated_at = $3 where id = $1`
-	settings, err := json.Marshal(s)
-	if err != nil {
-		return fail(ctx, "update workspace settings", err)
-	}
-	res, err := db.ExecContext(ctx, q, workspace, string(settings), now)
-	if err != nil {
-		return fail(ctx, "update workspace settings", err)
-	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return workspaceNotFound()
-	}
-	return nil
-}
-
-// UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now. NOT_FOUND when there is none.
+// UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now; gateways follow within a second. NOT_FOUND when there is none.
 func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error) (w tenant.Workspace, err error) {
 	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for update`
 	const write = `update workspaces set name = $2, settings = $3, updated_at = $4 where id = $1`

@@ -32,9 +32,7 @@ func TestWorkspaceSettings(t *testing.T) {
 	want := w
 	want.Settings = tenant.Settings{Rate: 7, Burst: 9, Statuses: []string{"neu", "alt"}}
 	want.UpdatedAt = tenantEpoch.Add(time.Minute)
-	if err := db.UpdateWorkspaceSettings(t.Context(), w.ID, want.Settings, want.UpdatedAt); err != nil {
-		t.Fatal(err)
-	}
+	mustUpdate(t, db, w.ID, func(w *tenant.Workspace) { w.Settings, w.UpdatedAt = want.Settings, want.UpdatedAt })
 	got, err := db.GetWorkspace(t.Context(), w.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -44,15 +42,23 @@ func TestWorkspaceSettings(t *testing.T) {
 	}
 }
 
+func mustUpdate(t *testing.T, db *pg.DB, workspace id.UUID, change func(*tenant.Workspace)) {
+	t.Helper()
+	if _, err := db.UpdateWorkspace(t.Context(), workspace, func(w *tenant.Workspace) error { change(w); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestUnknownWorkspace(t *testing.T) {
 	t.Parallel()
 	db, unknown := pgtest.New(t), id.New()
 	_, get := db.GetWorkspace(t.Context(), unknown)
+	_, update := db.UpdateWorkspace(t.Context(), unknown, func(*tenant.Workspace) error { return nil })
 	for name, err := range map[string]error{
-		"GetWorkspace":            get,
-		"UpdateWorkspaceSettings": db.UpdateWorkspaceSettings(t.Context(), unknown, tenant.Settings{}, tenantEpoch),
-		"CreateChatbot":           db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}),
-		"CreateKey":               db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}, [32]byte{1}),
+		"GetWorkspace":    get,
+		"UpdateWorkspace": update,
+		"CreateChatbot":   db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}),
+		"CreateKey":       db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}, [32]byte{1}),
 	} {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s of an unknown workspace = %v, want NOT_FOUND", name, err)

@@ -112,7 +112,6 @@ func (s *server) table() []route {
 		{"GET", "/admin/", page, s.start, ""},
 		{"GET", "/admin/login", open, s.loginForm, ""},
 		{"POST", "/admin/login", open, s.login, ""},
-		{"GET", "/admin/login/prompt", open, s.prompt, ""},
 		{"POST", "/admin/logout", open, s.logout, ""},
 		{"POST", api + "/workspaces", private, s.createWorkspace, "name, rate, burst, statuses"},
 		{"GET", api + "/workspaces", private, s.listWorkspaces, "limit, cursor"},

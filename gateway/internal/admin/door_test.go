@@ -62,17 +62,16 @@ func TestTokenOpensEveryDoor(t *testing.T) {
 	}
 }
 
-func TestBrowsersAreSentToTheLogin(t *testing.T) {
+func TestBrowsersGetTheLoginForm(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	a := b.do(b.request("GET", "/admin/queues/queues/webhook?status=retry", "", "Accept", "text/html,*/*"))
-	want := "/admin/login?next=" + url.QueryEscape("/admin/queues/queues/webhook?status=retry")
-	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != want {
-		t.Errorf("GET as a browser = %d to %q, want 303 to %q", a.status, got, want)
+	const wanted = "/admin/queues/queues/webhook?status=retry"
+	a := b.do(b.request("GET", wanted, "", "Accept", "text/html,*/*"))
+	if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("GET as a browser = %d, WWW-Authenticate %q, want 401 and Basic", a.status, a.header.Get("WWW-Authenticate"))
 	}
-	form := b.do(b.request("GET", want, ""))
-	if form.status != http.StatusOK || !strings.Contains(form.body, `name="next" value="/admin/queues/queues/webhook?status=retry"`) {
-		t.Errorf("GET login = %d %s, want the form with next in it", form.status, form.body)
+	if !strings.Contains(a.body, `name="next" value="`+wanted+`"`) {
+		t.Errorf("GET as a browser = %s, want the login form with next in it", a.body)
 	}
 }
 

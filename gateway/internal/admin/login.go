@@ -24,7 +24,7 @@ func (s *server) private(next http.Handler) http.Handler {
 	})
 }
 
-// page is private for what people look at: browsers are sent to the login form, anyone else is asked for Basic credentials.
+// page is private for what people look at: whoever is refused is asked for Basic credentials, and a browser gets the login form besides.
 func (s *server) page(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		err := s.door.admit(r)
@@ -32,13 +32,15 @@ func (s *server) page(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return nil
 		}
-		if _, tried := credential(r); !tried && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
-			http.Redirect(w, r, "/admin/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-			return nil
-		}
 		w.Header().Set("WWW-Authenticate", basicChallenge)
-		w.Header().Set("Link", `</admin/login>; rel="login"`)
-		return err
+		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			return err
+		}
+		form := loginPage{Next: local(r.URL.RequestURI())}
+		if _, tried := credential(r); tried {
+			form.Wrong = fault.From(err).Public
+		}
+		return s.render(w, fault.From(err).Kind.Status(), "login.html", form)
 	})
 }
 
@@ -82,15 +84,6 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.render(w, f.Kind.Status(), "login.html", loginPage{Next: next, Wrong: f.Public})
 	}
 	return s.open(w, r, next)
-}
-
-// prompt is the login by the browser's own password prompt, and by user:token@ in an address.
-func (s *server) prompt(w http.ResponseWriter, r *http.Request) error {
-	if err := s.door.admit(r); err != nil {
-		w.Header().Set("WWW-Authenticate", basicChallenge)
-		return err
-	}
-	return s.open(w, r, local(r.URL.Query().Get("next")))
 }
 
 func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error {

@@ -32,7 +32,7 @@ type Deps struct {
 	Edge       *httpx.Edge
 	Now        func() time.Time            // nil: time.Now
 	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
-	Ready      func(context.Context) error // nil when both stores answer
+	Ready      func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
 }
 
 // operation answers one route; p is nil where the route is public.
