@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"leadgate/shared/hook"
+)
+
+// outage is when the blow fell and when all was there again.
+type outage struct{ from, until time.Time }
+
+// report is the numbers of a scenario.
+type report struct {
+	outage
+	began, ended time.Time // the load
+	books        *books
+	stall        time.Duration // the longest silence of a subscriber
+}
+
+func (r *report) String() string {
+	if r == nil {
+		return ""
+	}
+	b := &strings.Builder{}
+	count := map[int]int{}
+	for i := range r.books.answers {
+		count[r.books.answers[i].status]++
+	}
+	fmt.Fprintf(b, "  %d posts in %v:", len(r.books.answers), ms(r.ended.Sub(r.began)))
+	for _, status := range slices.Sorted(maps.Keys(count)) {
+		if status == 0 {
+			fmt.Fprintf(b, "  unanswered %d", count[0])
+		} else {
+			fmt.Fprintf(b, "  %d %d", status, count[status])
+		}
+	}
+	fmt.Fprintf(b, "\n  answers in the outage of %v: %s; else: %s\n", ms(r.until.Sub(r.from)), r.latency(true), r.latency(false))
+	fmt.Fprintf(b, "  first 201 after it: %v; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
+		ms(r.firstCreated()), ms(r.backlog()), ms(r.stall))
+	events, again := 0, 0
+	for _, seen := range r.books.arrived {
+		for _, leads := range seen {
+			for _, a := range leads {
+				events++
+				again += a.Times - 1
+			}
+		}
+	}
+	fmt.Fprintf(b, "  %d leads, %d webhooks, of which %d came more than once\n", len(r.books.rows), events, again)
+	return b.String()
+}
+
+func (r *report) latencies(within bool) (all []time.Duration) {
+	for i := range r.books.answers {
+		a := &r.books.answers[i]
+		// A request is of the outage if a part of it is.
+		if a.status != 0 && within == (a.at().After(r.from) && a.sent.Before(r.until)) {
+			all = append(all, a.took)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (r *report) latency(within bool) string {
+	all := r.latencies(within)
+	if len(all) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("p50 %v, p99 %v, slowest %v", ms(all[len(all)/2]), ms(all[len(all)*99/100]), ms(all[len(all)-1]))
+}
+
+// firstCreated is how long after the outage a lead was taken in again.
+func (r *report) firstCreated() time.Duration {
+	first := time.Duration(-1)
+	for i := range r.books.answers {
+		a := &r.books.answers[i]
+		if d := a.at().Sub(r.until); a.status == 201 && d >= 0 && (first < 0 || d < first) {
+			first = d
+		}
+	}
+	return first
+}
+
+// backlog is how long after the outage the last webhook of a lead made before its end arrived, 0 when all had arrived.
+func (r *report) backlog() (longest time.Duration) {
+	before := map[string]bool{}
+	for i := range r.books.answers {
+		a := &r.books.answers[i]
+		if a.status == 201 && a.at().Before(r.until) {
+			before[a.lead] = true
+		}
+	}
+	for _, seen := range r.books.arrived {
+		for _, event := range hook.EventTypes() {
+			for lead, a := range seen[event] {
+				if before[lead] {
+					longest = max(longest, a.First.Sub(r.until))
+				}
+			}
+		}
+	}
+	return longest
+}
+
+func ms(d time.Duration) time.Duration {
+	if d < 10*time.Millisecond {
+		return d.Round(100 * time.Microsecond)
+	}
+	return d.Round(time.Millisecond)
+}

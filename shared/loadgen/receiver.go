@@ -1,0 +1,216 @@
+package loadgen
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+)
+
+// Event is what a subscriber is told.
+type Event struct {
+	Type string
+	Data struct {
+		ID         string
+		Email      string
+		Enrichment json.RawMessage
+	}
+}
+
+// Arrival is when an event of a lead arrived first, and how often it did.
+type Arrival struct {
+	Event
+	First time.Time
+	Times int
+}
+
+// Receiver is a webhook subscriber on loopback. It takes only what the Standard Webhooks project's own library verifies.
+type Receiver struct {
+	URL string
+
+	server *http.Server
+	hold   time.Duration // before it answers
+
+	mu      sync.Mutex
+	verify  *standardwebhooks.Webhook
+	seen    map[arrivalKey]*Arrival
+	refused []string // why, for the first few
+	last    time.Time
+	stall   time.Duration
+	changed chan struct{} // closed and renewed at each arrival
+}
+
+type arrivalKey struct{ event, lead string }
+
+// Receive starts a receiver that takes hold to answer.
+func Receive(hold time.Duration) (*Receiver, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{URL: "http://" + l.Addr().String() + "/hook", hold: hold, seen: map[arrivalKey]*Arrival{}, changed: make(chan struct{})}
+	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	go r.server.Serve(l)
+	return r, nil
+}
+
+// Close ends the receiver.
+func (r *Receiver) Close() { r.server.Close() }
+
+// Subscribe makes an endpoint for the receiver, with the API at url; no types means all there are.
+func (r *Receiver) Subscribe(ctx context.Context, url, key string, types ...string) error {
+	body, err := json.Marshal(map[string]any{"url": r.URL, "eventTypes": types})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/webhooks", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil || res.StatusCode != http.StatusCreated {
+		return fmt.Errorf("subscribe: %s %s: %w", res.Status, text, err)
+	}
+	var made struct{ Data struct{ Secret string } }
+	if err := json.Unmarshal(text, &made); err != nil {
+		return err
+	}
+	if made.Data.Secret == "" { // which the library would take for a key
+		return errors.New("subscribe: no secret in the answer")
+	}
+	verify, err := standardwebhooks.NewWebhook(made.Data.Secret)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.verify = verify
+	return nil
+}
+
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	at := time.Now()
+	if r.hold > 0 {
+		select {
+		case <-time.After(r.hold):
+		case <-req.Context().Done():
+			return
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 1<<20))
+	if err == nil {
+		err = r.take(at, req.Header, body)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+}
+
+func (r *Receiver) take(at time.Time, h http.Header, body []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var e Event
+	err := errors.New("not subscribed yet")
+	if r.verify != nil {
+		err = r.verify.Verify(body, h)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &e)
+	}
+	if err != nil {
+		if len(r.refused) < 10 {
+			r.refused = append(r.refused, fmt.Sprintf("%s: %v", h.Get("webhook-id"), err))
+		}
+		return err
+	}
+	if !r.last.IsZero() {
+		r.stall = max(r.stall, at.Sub(r.last))
+	}
+	r.last = at
+	k := arrivalKey{e.Type, e.Data.ID}
+	if r.seen[k] == nil {
+		r.seen[k] = &Arrival{Event: e, First: at}
+	}
+	r.seen[k].Times++
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return nil
+}
+
+// Wait returns the event of a lead when it has arrived.
+func (r *Receiver) Wait(ctx context.Context, event, lead string) (Arrival, error) {
+	for {
+		r.mu.Lock()
+		a, changed := r.seen[arrivalKey{event, lead}], r.changed
+		if a != nil {
+			defer r.mu.Unlock()
+			return *a, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Arrival{}, fmt.Errorf("%s of %s did not arrive", event, lead)
+		}
+	}
+}
+
+// WaitFor waits until n events, each counted once, have arrived, and tells whether that came before ctx ended.
+func (r *Receiver) WaitFor(ctx context.Context, n int) bool {
+	for {
+		r.mu.Lock()
+		have, changed := len(r.seen), r.changed
+		r.mu.Unlock()
+		if have >= n {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Arrivals copies what has arrived so far, by event type and lead id.
+func (r *Receiver) Arrivals() map[string]map[string]Arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := map[string]map[string]Arrival{}
+	for k, a := range r.seen {
+		if all[k.event] == nil {
+			all[k.event] = map[string]Arrival{}
+		}
+		all[k.event][k.lead] = *a
+	}
+	return all
+}
+
+// Refused tells what did not verify, at most ten of it.
+func (r *Receiver) Refused() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}
+
+// Stall is the longest time between two arrivals.
+func (r *Receiver) Stall() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stall
+}
