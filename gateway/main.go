@@ -72,6 +72,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	rdb.LogTo(log)
+	lifecycle.TuneGC(getenv)
 	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{})
 	if err != nil {
 		return err

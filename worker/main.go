@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	rdb.LogTo(log)
+	lifecycle.TuneGC(getenv)
 	registry := telemetry.Registry()
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not

@@ -98,16 +98,29 @@ func add(all map[string]value, name string, v value) {
 }
 
 func plain(name string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' || r == ' ' {
+			return -1
+		}
+		return r
+	}, name))
 }
+
+// plainClickIDs is each of clickIDs as plain has it.
+var plainClickIDs = func() (all []string) {
+	for _, name := range clickIDs {
+		all = append(all, plain(name))
+	}
+	return all
+}()
 
 // take adds the UTM parameters whose names start with prefix, and the click ids, that are not known yet.
 func (f *Facts) take(members map[string]value, prefix string) {
 	for _, name := range utms {
 		set(&f.UTM, name, members[prefix+name].text)
 	}
-	for _, name := range clickIDs {
-		set(&f.ClickIDs, name, members[plain(name)].text)
+	for i, name := range clickIDs {
+		set(&f.ClickIDs, name, members[plainClickIDs[i]].text)
 	}
 }
 
