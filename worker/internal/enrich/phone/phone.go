@@ -36,9 +36,11 @@ func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
 	if err != nil || !phonenumbers.IsPossibleNumber(number) {
 		return Facts{}, nil
 	}
-	f := Facts{Valid: phonenumbers.IsValidNumber(number), E164: phonenumbers.Format(number, phonenumbers.E164)}
-	if country := phonenumbers.GetRegionCodeForNumber(number); f.Valid && len(country) == 2 { // "001" is no country
-		f.Country = country
+	f := Facts{E164: phonenumbers.Format(number, phonenumbers.E164)}
+	region := phonenumbers.GetRegionCodeForNumber(number) // once: IsValidNumber would look it up again
+	f.Valid = phonenumbers.IsValidNumberForRegion(number, region)
+	if f.Valid && len(region) == 2 { // "001" is no country
+		f.Country = region
 	}
 	return f, nil
 }
