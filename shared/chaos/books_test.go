@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/loadgen"
+)
+
+// right is a small set of books in which all is well: two leads, the second posted twice, one subscriber.
+func right() *books {
+	b := &books{
+		rules: rules{slowest: time.Second},
+		spell: func(n int) string { return fmt.Sprintf("a%d@example.com", n) },
+		rows:  []row{{"lead_0", "a0@example.com"}, {"lead_1", "a1@example.com"}},
+		read:  map[string]string{"lead_0": "a0@example.com", "lead_1": "A1@Example.com"},
+		answers: []answer{
+			{email: 0, status: http.StatusCreated, lead: "lead_0"},
+			{email: 1, status: http.StatusCreated, lead: "lead_1"},
+			{email: 1, status: http.StatusConflict, lead: "lead_1", read: http.StatusOK},
+		},
+		arrived: []map[string]map[string]loadgen.Arrival{{}},
+	}
+	for _, event := range hook.EventTypes() {
+		b.arrived[0][event] = map[string]loadgen.Arrival{"lead_0": {Times: 1}, "lead_1": {Times: 2}}
+	}
+	return b
+}
+
+// Each way to break the policy is seen; else the scenarios would prove nothing.
+func TestBooks(t *testing.T) {
+	t.Parallel()
+	reset := errors.New("connection reset")
+	for name, tc := range map[string]struct {
+		spoil func(*books)
+		want  string // "": the books are right
+	}{
+		"all is well":      {func(*books) {}, ""},
+		"lost row":         {func(b *books) { b.rows = b.rows[:1] }, `201 told lead lead_1, but Postgres has ""`},
+		"two rows":         {func(b *books) { b.rows = append(b.rows, row{"lead_2", "a1@example.com"}) }, "one email, two leads"},
+		"two 201s":         {func(b *books) { b.answers[2].status = http.StatusCreated }, "answered 201 twice"},
+		"unread":           {func(b *books) { delete(b.read, "lead_0") }, "GET does not show it"},
+		"row from nowhere": {func(b *books) { b.answers = b.answers[1:] }, "no request was told"},
+		"409 of another":   {func(b *books) { b.answers[2].lead = "lead_0" }, `409 named lead "lead_0"`},
+		"409 of no lead":   {func(b *books) { b.answers[2].read = http.StatusNotFound }, "GET answered 404"},
+		"409 unread":       {func(b *books) { b.answers[2].read = 0 }, "GET answered 0"},
+		"500":              {func(b *books) { b.answers[2] = answer{email: 1, status: 500} }, "answered 500"},
+		"429":              {func(b *books) { b.answers[2] = answer{email: 1, status: 429} }, "answered 429"},
+		"503":              {func(b *books) { b.answers[2] = answer{email: 1, status: 503, retryAfter: true} }, "answered 503"},
+		"503 in an outage": {func(b *books) { b.unavailable = true; b.answers[2] = answer{email: 1, status: 503, retryAfter: true} }, ""},
+		"503, retry never": {func(b *books) { b.unavailable = true; b.answers[2] = answer{email: 1, status: 503} }, "without Retry-After"},
+		"unanswered":       {func(b *books) { b.answers[2] = answer{email: 1, broke: reset} }, "had no answer"},
+		"unanswered by killed": {func(b *books) {
+			b.broken = true
+			b.answers[1], b.answers[2] = b.answers[2], answer{email: 1, broke: reset}
+		}, ""},
+		"refused":            {func(b *books) { b.answers[2] = answer{email: -1, broke: reset} }, "took no connection"},
+		"slow":               {func(b *books) { b.answers[0].took = 2 * time.Second }, "more than 1s"},
+		"webhook lost":       {func(b *books) { delete(b.arrived[0][hook.LeadEnriched], "lead_1") }, "lead.enriched of lead_1 never arrived"},
+		"webhook of no lead": {func(b *books) { b.arrived[0][hook.LeadCreated]["lead_9"] = loadgen.Arrival{Times: 1} }, "leads that do not exist"},
+		"wrong signature":    {func(b *books) { b.refused = []string{"evt_1: no match"} }, "does not verify: evt_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := right()
+			tc.spoil(b)
+			err := b.check()
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("check() = %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
+	r := &report{outage: outage{at(1000), at(2000)}, began: begin, ended: at(3000), books: right()}
+	r.books.answers = []answer{
+		{status: 201, lead: "lead_0", sent: at(990), took: 20 * time.Millisecond}, // ends in the outage
+		{status: 503, sent: at(1500), took: time.Millisecond},
+		{status: 201, lead: "lead_1", sent: at(2030), took: 10 * time.Millisecond},
+	}
+	created := r.books.arrived[0][hook.LeadCreated]
+	created["lead_0"] = loadgen.Arrival{First: at(2700), Times: 1}
+	created["lead_1"] = loadgen.Arrival{First: at(2900), Times: 1} // made after the outage
+	if got, want := r.firstCreated(), 40*time.Millisecond; got != want {
+		t.Errorf("firstCreated() = %v, want %v", got, want)
+	}
+	if got, want := r.backlog(), 700*time.Millisecond; got != want {
+		t.Errorf("backlog() = %v, want %v", got, want)
+	}
+	if got := r.latencies(true); len(got) != 2 || got[1] != 20*time.Millisecond {
+		t.Errorf("latencies(in the outage) = %v, want 1ms and 20ms", got)
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"leadgate/shared/devstack"
+)
+
+// Every scenario, short. They mostly wait for what is taken over, so all are under way at once, and only a few are loaded at a time.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	root, err := devstack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, bin: filepath.Join(t.TempDir(), "bin"), slots: make(chan struct{}, 2), getenv: os.Getenv}
+	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
+		t.Fatal(err)
+	}
+	type outcome struct {
+		*report
+		err error
+	}
+	all := scenarios()
+	outcomes := make([]chan outcome, len(all))
+	for i, s := range slices.Backward(all) { // the last ones wait longest
+		outcomes[i] = make(chan outcome, 1)
+		go func() {
+			r, err := s.play(t.Context(), opt)
+			outcomes[i] <- outcome{r, err}
+		}()
+	}
+	for i, s := range all {
+		t.Run(s.name, func(t *testing.T) {
+			o := <-outcomes[i]
+			if errors.Is(o.err, errStandIn) {
+				t.Skip(o.err)
+			}
+			t.Logf("%s\n%s", s.what, o.report)
+			if o.err != nil {
+				t.Errorf("violated: %v", o.err)
+			}
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"extra"}, {"-nonsense"}} {
+		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
+			t.Errorf("parse(%q) = %v, want a usage error", args, err)
+		}
+	}
+	opt, err := parse([]string{"-scenarios", "redis-hang,flush", "-conns", "8"}, io.Discard)
+	if err != nil || len(opt.scenarios) != 2 || opt.scenarios[0].name != "redis-hang" || opt.conns != 8 || opt.duration != 10*time.Second {
+		t.Errorf("parse() = %+v, %v, want two scenarios in the given order on 8 connections", opt, err)
+	}
+}
