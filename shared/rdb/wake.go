@@ -135,14 +135,13 @@ func Yield(ctx context.Context, c redis.UniversalClient, k WakeKey, token string
 // ClaimRetry makes task the one that stands for k in the queue's retry list, for ttl. false: another task does.
 func ClaimRetry(ctx context.Context, c redis.UniversalClient, k WakeKey, task string, ttl time.Duration) (bool, error) {
 	key := workspaceKey(k.Workspace, "retry:"+k.What)
-	old, err := c.Get(ctx, key).Result()
-	if err != nil && err != redis.Nil {
+	if first, err := c.SetNX(ctx, key, task, ttl).Result(); first || err != nil {
+		return first, err
+	}
+	if holder, err := c.Get(ctx, key).Result(); err != nil || holder != task {
 		return false, err
 	}
-	if old != "" && old != task {
-		return false, nil
-	}
-	return true, c.Set(ctx, key, task, ttl).Err()
+	return true, c.Expire(ctx, key, ttl).Err()
 }
 
 // ReleaseRetry forgets who stands for k in the retry list: it works again.

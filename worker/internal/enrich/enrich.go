@@ -54,44 +54,61 @@ func New(timeout time.Duration) *Pipeline {
 
 // Find returns a Finding for each of leads, in order. When ctx ends the rest of them count as failed.
 func (p *Pipeline) Find(ctx context.Context, leads []lead.Lead) []Finding {
+	answers := make([][]answer, len(p.Providers))
+	for i, provider := range p.Providers {
+		answers[i] = p.ask(ctx, provider, leads)
+	}
 	findings := make([]Finding, len(leads))
-	for i := range leads {
-		findings[i] = p.find(ctx, &leads[i])
+	if ctx.Err() == nil { // facts that only lack because we stop would be lacking for good
+		for i := range findings {
+			findings[i].Facts = p.facts(answers, i)
+		}
+	}
+	for i := range findings {
+		if findings[i].Facts == nil {
+			findings[i].Retry = Retry
+		}
 	}
 	return findings
 }
 
-func (p *Pipeline) find(ctx context.Context, l *lead.Lead) Finding {
+// facts puts together what the providers answered about the lead at i; nil when none did.
+func (p *Pipeline) facts(answers [][]answer, i int) []byte {
 	facts, told := []byte{'{'}, []byte(`"providers":{`)
-	answered := 0
-	for i, provider := range p.Providers {
-		section, err := p.ask(ctx, provider, l)
+	answered := false
+	for n, provider := range p.Providers {
+		a := answers[n][i]
 		how := found
 		switch {
-		case errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(a.err, context.DeadlineExceeded):
 			how = late
-		case err != nil:
+		case a.err != nil:
 			how = failed
-		case section == nil:
+		case a.section == nil:
 			how = nothing
 		}
-		if err == nil {
-			answered++
-		} else if p.Failed != nil {
-			p.Failed(provider.Name(), err)
+		answered = answered || a.err == nil
+		if a.err != nil && p.Failed != nil {
+			p.Failed(provider.Name(), a.err)
 		}
 		if how == found {
-			facts = fmt.Appendf(facts, "%q:%s,", provider.Name(), section)
+			facts = append(appendName(facts, provider.Name()), a.section...)
+			facts = append(facts, ',')
 		}
-		if i > 0 {
+		if n > 0 {
 			told = append(told, ',')
 		}
-		told = fmt.Appendf(told, "%q:%q", provider.Name(), how)
+		told = append(appendName(told, provider.Name()), `"`+how+`"`...)
 	}
-	if answered == 0 || ctx.Err() != nil { // facts that only lack because we stop would be lacking for good
-		return Finding{Retry: Retry}
+	if !answered {
+		return nil
 	}
-	return Finding{Facts: append(append(facts, told...), "}}"...)}
+	return append(append(facts, told...), "}}"...)
+}
+
+// appendName appends a member's name. Names are plain words.
+func appendName(dst []byte, name string) []byte {
+	return append(append(append(dst, '"'), name...), `":`...)
 }
 
 // answer is what a look-up came to.
@@ -100,21 +117,48 @@ type answer struct {
 	err     error
 }
 
-// ask gives provider its time and no more: one that does not mind ctx is left behind.
-func (p *Pipeline) ask(ctx context.Context, provider Provider, l *lead.Lead) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+// ask asks provider about leads, one after the other.
+func (p *Pipeline) ask(ctx context.Context, provider Provider, leads []lead.Lead) []answer {
+	answers := make([]answer, 0, len(leads))
+	for len(answers) < len(leads) {
+		if err := ctx.Err(); err != nil {
+			answers = append(answers, answer{err: err})
+			continue
+		}
+		answers = p.askOn(ctx, provider, leads, answers)
+	}
+	return answers
+}
+
+// askOn asks about the leads that have no answer yet, in one goroutine, up to the first that takes too long: that one is late,
+// and a provider that does not mind ctx is left behind.
+func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Lead, answers []answer) []answer {
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	rest := leads[len(answers):]
+	out := make(chan answer, len(rest))
+	go func() {
+		for i := range rest {
+			if ctx.Err() != nil {
+				return
+			}
+			out <- lookup(ctx, provider, &rest[i])
+		}
+	}()
+	timer := time.NewTimer(p.Timeout)
+	defer timer.Stop()
+	for range rest {
+		select {
+		case a := <-out:
+			answers = append(answers, a)
+			timer.Reset(p.Timeout)
+		case <-timer.C:
+			return append(answers, answer{err: context.DeadlineExceeded})
+		case <-ctx.Done():
+			return append(answers, answer{err: ctx.Err()})
+		}
 	}
-	answers := make(chan answer, 1)
-	go func() { answers <- lookup(ctx, provider, l) }()
-	select {
-	case a := <-answers:
-		return a.section, a.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return answers
 }
 
 func lookup(ctx context.Context, provider Provider, l *lead.Lead) (a answer) {
