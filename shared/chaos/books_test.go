@@ -90,8 +90,8 @@ func TestReport(t *testing.T) {
 	created := r.books.arrived[0][hook.LeadCreated]
 	created["lead_0"] = loadgen.Arrival{First: at(2700), Times: 1}
 	created["lead_1"] = loadgen.Arrival{First: at(2900), Times: 1} // made after the outage
-	if got, want := r.firstCreated(), 40*time.Millisecond; got != want {
-		t.Errorf("firstCreated() = %v, want %v", got, want)
+	if got, ok := r.firstCreated(); got != 40*time.Millisecond || !ok {
+		t.Errorf("firstCreated() = %v, %t, want 40ms", got, ok)
 	}
 	if got, want := r.backlog(), 700*time.Millisecond; got != want {
 		t.Errorf("backlog() = %v, want %v", got, want)

@@ -27,6 +27,7 @@ var errStandIn = errors.New("no redis-server here, and the stand-in is a part of
 // trial is one scenario being played.
 type trial struct {
 	*devstack.System
+	scenario
 	options
 	said      *parts
 	db        *pg.DB
@@ -34,7 +35,7 @@ type trial struct {
 	load      load
 	loaded    func()        // the load is over: what follows is waiting
 	outage    time.Duration // how long what is broken stays so
-	blow      outage        // when it really was
+	was       outage        // when it really was so
 }
 
 // play runs the scenario on a system of its own: load --> blow --> repair --> the rest of the load --> all webhooks --> the books.
@@ -60,7 +61,7 @@ func (s scenario) play(ctx context.Context, opt options) (*report, error) {
 	if s.freezes && sys.Redis.PID() == 0 {
 		return nil, errStandIn
 	}
-	t := &trial{System: sys, options: opt, said: said, outage: opt.duration / 2, loaded: release}
+	t := &trial{System: sys, scenario: s, options: opt, said: said, outage: opt.duration / 2, loaded: release}
 	if t.db, err = pg.Open(sys.DatabaseURL, pg.Options{MaxConns: 4, Application: "leadgate chaos"}); err != nil {
 		return nil, err
 	}
@@ -76,22 +77,24 @@ func (s scenario) play(ctx context.Context, opt options) (*report, error) {
 		}
 		t.receivers = append(t.receivers, r)
 	}
-	return t.run(ctx, s)
+	return t.run(ctx)
 }
 
-func (t *trial) run(ctx context.Context, s scenario) (*report, error) {
-	rep := &report{books: &books{rules: s.rules, spell: func(n int) string { return t.load.email(n, 0) }}, began: time.Now()}
+func (t *trial) run(ctx context.Context) (*report, error) {
+	rep := &report{books: &books{rules: t.rules, spell: func(n int) string { return t.load.email(n, 0) }}, began: time.Now()}
 	if rep.books.slowest == 0 {
 		rep.books.slowest = 5 * time.Second
 	}
 	t.load.addr, t.load.path, t.load.key = strings.TrimPrefix(t.URL, "http://"), "/api/v1/chatbots/"+t.ChatbotID+"/leads", t.Key
-	t.load.run, t.load.conns, t.load.rate = s.name, t.conns, t.rate
+	t.load.run, t.load.conns, t.load.rate = t.name, t.conns, t.rate
 	t.load.start(ctx)
 	pause(ctx, t.duration/4)
-	err := s.blow(ctx, t)
-	pause(ctx, t.duration/4)
+	err := t.blow(ctx, t)
+	if !t.quiet {
+		pause(ctx, t.duration/4)
+	}
 	rep.books.answers = t.load.end()
-	rep.ended, rep.outage = time.Now(), t.blow
+	rep.ended, rep.outage = time.Now(), t.was
 	t.loaded()
 	if err != nil {
 		return rep, err
@@ -114,9 +117,9 @@ func (t *trial) run(ctx context.Context, s scenario) (*report, error) {
 	if late := rep.backlog(); late > takeover {
 		err = errors.Join(err, fmt.Errorf("webhooks came %v after the repair", ms(late)))
 	}
-	if s.brisk > 0 {
-		if all := rep.latencies(true); len(all) > 0 && all[len(all)/2] > s.brisk {
-			err = errors.Join(err, fmt.Errorf("half of the answers in the outage took more than %v, want %v", ms(all[len(all)/2]), s.brisk))
+	if t.brisk > 0 {
+		if all := rep.latencies(true); len(all) > 0 && all[len(all)/2] > t.brisk {
+			err = errors.Join(err, fmt.Errorf("half of the answers in the outage took more than %v, want %v", ms(all[len(all)/2]), t.brisk))
 		}
 	}
 	return rep, err
@@ -124,9 +127,9 @@ func (t *trial) run(ctx context.Context, s scenario) (*report, error) {
 
 // during says when the blow falls and when all is repaired, around do.
 func (t *trial) during(do func() error) error {
-	t.blow.from = time.Now()
+	t.was.from = time.Now()
 	err := do()
-	t.blow.until = time.Now()
+	t.was.until = time.Now()
 	return err
 }
 

@@ -39,8 +39,12 @@ func (r *report) String() string {
 		}
 	}
 	fmt.Fprintf(b, "\n  answers in the outage of %v: %s; else: %s\n", ms(r.until.Sub(r.from)), r.latency(true), r.latency(false))
-	fmt.Fprintf(b, "  first 201 after it: %v; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
-		ms(r.firstCreated()), ms(r.backlog()), ms(r.stall))
+	created := "none was posted"
+	if d, ok := r.firstCreated(); ok {
+		created = ms(d).String()
+	}
+	fmt.Fprintf(b, "  first 201 after it: %s; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
+		created, ms(r.backlog()), ms(r.stall))
 	events, again := 0, 0
 	for _, seen := range r.books.arrived {
 		for _, leads := range seen {
@@ -75,15 +79,14 @@ func (r *report) latency(within bool) string {
 }
 
 // firstCreated is how long after the outage a lead was taken in again.
-func (r *report) firstCreated() time.Duration {
-	first := time.Duration(-1)
+func (r *report) firstCreated() (first time.Duration, ok bool) {
 	for i := range r.books.answers {
 		a := &r.books.answers[i]
-		if d := a.at().Sub(r.until); a.status == 201 && d >= 0 && (first < 0 || d < first) {
-			first = d
+		if d := a.at().Sub(r.until); a.status == 201 && d >= 0 && (!ok || d < first) {
+			first, ok = d, true
 		}
 	}
-	return first
+	return first, ok
 }
 
 // backlog is how long after the outage the last webhook of a lead made before its end arrived, 0 when all had arrived.
