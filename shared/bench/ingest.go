@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"leadgate/shared/loadgen"
 )
 
 // contender is one of those compared, round by round.
@@ -67,7 +70,7 @@ func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
 // posts makes leads at addr over one connection per worker.
 func (b *bench) posts(addr, path, key string) func(conns int) (call, func(), error) {
 	return func(conns int) (call, func(), error) {
-		all := make([]*conn, conns)
+		all := make([]*loadgen.Conn, conns)
 		done := func() {
 			for _, c := range all {
 				if c != nil {
@@ -78,7 +81,7 @@ func (b *bench) posts(addr, path, key string) func(conns int) (call, func(), err
 		bodies := make([][]byte, conns)
 		for i := range all {
 			var err error
-			if all[i], err = dial(addr); err != nil {
+			if all[i], err = loadgen.Dial(addr); err != nil {
 				done()
 				return nil, nil, err
 			}
@@ -86,9 +89,15 @@ func (b *bench) posts(addr, path, key string) func(conns int) (call, func(), err
 		run := b.nextRun()
 		return func(worker int, n int64) (int, error) {
 			bodies[worker] = leadBody(bodies[worker][:0], run, n)
-			return all[worker].post(path, key, bodies[worker])
+			got, err := all[worker].Post(path, key, bodies[worker])
+			return got.Status, err
 		}, done, nil
 	}
+}
+
+// leadBody appends the contract's example lead with an email of its own.
+func leadBody(dst []byte, run string, n int64) []byte {
+	return loadgen.AppendLead(dst, "john.doe."+run+"."+strconv.FormatInt(n, 10)+"@example.com")
 }
 
 // settle waits until the worker has done what the measurement left it, so that the next one has the machine to itself.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -119,17 +118,10 @@ func (l *load) post(c *loadgen.Conn, body []byte) answer {
 		a.status = 0
 		return a
 	}
-	var said struct {
-		Data    struct{ ID string }
-		Details struct{ ExistingLeadID string }
-	}
-	if err := json.Unmarshal(got.Body, &said); err != nil {
-		a.broke = fmt.Errorf("answer %d is not JSON: %w", a.status, err)
+	if a.lead, a.broke = got.Lead(); a.broke != nil {
 		return a
 	}
-	a.lead = said.Data.ID
 	if a.status == http.StatusConflict {
-		a.lead = said.Details.ExistingLeadID
 		got, err := c.Get("/api/v1/leads/"+a.lead, l.key)
 		a.read = got.Status
 		if err != nil {

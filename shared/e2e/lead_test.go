@@ -78,11 +78,15 @@ func TestThousandConcurrentPostsOfOneEmail(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			a := answer{status: got.Status, body: got.Body}
+			lead, err := got.Lead()
+			if err != nil {
+				t.Error(err)
+				return
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			statuses[a.status]++
-			ids[a.id(t)]++
+			statuses[got.Status]++
+			ids[lead]++
 		})
 	}
 	ready.Wait()

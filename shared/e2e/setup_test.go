@@ -85,14 +85,11 @@ func (a answer) data(t testing.TB, to any) {
 // id is the lead a 201 made, or the one a 409 names.
 func (a answer) id(t testing.TB) string {
 	t.Helper()
-	var said struct {
-		Data    struct{ ID string }
-		Details struct{ ExistingLeadID string }
-	}
-	if err := json.Unmarshal(a.body, &said); err != nil {
+	lead, err := loadgen.Answer{Status: a.status, Body: a.body}.Lead()
+	if err != nil {
 		t.Fatalf("%v: %v", a, err)
 	}
-	return said.Data.ID + said.Details.ExistingLeadID
+	return lead
 }
 
 func (c *tenant) admin(t testing.TB, method, path, body string) answer {

@@ -4,6 +4,7 @@ package loadgen
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,18 @@ type Answer struct {
 	Status     int
 	RetryAfter string
 	Body       []byte
+}
+
+// Lead is the id of the lead that a 201 made or that a 409 names; "" when there is none.
+func (a Answer) Lead() (string, error) {
+	var said struct {
+		Data    struct{ ID string }
+		Details struct{ ExistingLeadID string }
+	}
+	if err := json.Unmarshal(a.Body, &said); err != nil {
+		return "", fmt.Errorf("answer %d is not JSON: %w", a.Status, err)
+	}
+	return said.Data.ID + said.Details.ExistingLeadID, nil // never both
 }
 
 // Post sends a JSON body.
