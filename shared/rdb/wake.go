@@ -13,7 +13,7 @@ import (
 // How long the states of a wake-up live. They lapse so that a killed process, or a task Redis lost, holds nothing up for longer.
 const (
 	WaitingTTL = 15 * time.Second
-	RunningTTL = 30 * time.Second
+	RunningTTL = 12 * time.Second
 )
 
 // WakeKey is what can be woken: the drain of an endpoint, the enrichment of a workspace.

@@ -18,8 +18,9 @@ import (
 // drain is what one task does for one endpoint.
 type drain struct {
 	*turn
-	lease id.UUID // our name in Postgres, new with every run so that a repeated task never takes over its own lease
-	tally tally
+	lease  id.UUID   // our name in Postgres, new with every run so that a repeated task never takes over its own lease
+	leased time.Time // when the lease was last taken or renewed
+	tally  tally
 }
 
 // tally is what came of it.

@@ -21,10 +21,10 @@ import (
 // Bounds of one turn.
 const (
 	takeLimit  = 200                    // deliveries or leads taken at once
-	leaseTime  = 30 * time.Second       // of an endpoint; longer than a slice and the attempt that ends it
+	leaseTime  = 12 * time.Second       // of an endpoint; so long it rests when its worker is killed
 	slice      = 5 * time.Second        // after it a turn goes to the back of the queue
 	flushEvery = 200 * time.Millisecond // outcomes wait for no longer
-	renewEvery = 10 * time.Second       // of the wake-up's state, which lives rdb.RunningTTL
+	renewEvery = 3 * time.Second        // of the lease, and of the wake-up's state, which lives rdb.RunningTTL
 	closing    = 5 * time.Second        // for the last words to a store when there is no other deadline
 )
 

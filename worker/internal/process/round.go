@@ -26,7 +26,7 @@ func (d *drain) round() (more bool, err error) {
 	if len(took.Jobs) == 0 {
 		return false, nil
 	}
-	d.tally.url = took.Endpoint.URL
+	d.tally.url, d.leased = took.Endpoint.URL, d.Now()
 	results, left := d.sendAll(&took)
 	var batch []hook.Outcome
 	tick := time.NewTicker(flushEvery)
@@ -94,11 +94,14 @@ func (d *drain) decide(j *hook.Job, a hook.Attempt) hook.Outcome {
 	return o
 }
 
-// flush records outcomes in the middle of a round and renews the lease. What cannot be recorded now stays in the batch.
+// flush records outcomes in the middle of a round and renews the lease, which is renewed in time without outcomes too.
+// What cannot be recorded now stays in the batch.
 func (d *drain) flush(batch []hook.Outcome) []hook.Outcome {
-	if len(batch) == 0 {
+	now := d.Now()
+	if len(batch) == 0 && now.Sub(d.leased) < renewEvery {
 		return batch
 	}
+	d.leased = now
 	if err := d.record(d.sending, batch, leaseTime); err != nil {
 		d.Log.Warn("record outcomes, will try again", "key", d.key.String(), "error", err.Error())
 		return batch

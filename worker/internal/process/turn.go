@@ -105,7 +105,9 @@ func (t *turn) renew() {
 		return
 	}
 	t.renewed = now
-	t.lost("renew", rdb.Renew(t.sending, t.Redis, t.state, t.token))
+	ctx, cancel := context.WithTimeout(t.sending, time.Second) // a Redis that hangs must not keep outcomes from being recorded
+	defer cancel()
+	t.lost("renew", rdb.Renew(ctx, t.Redis, t.state, t.token))
 }
 
 // lost logs what Redis could not be told. It is no reason to stop.
