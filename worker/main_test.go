@@ -153,7 +153,7 @@ func TestRun(t *testing.T) {
 	if !strings.Contains(got[hook.LeadEnriched], `"enrichment":{"email":{`) || got[hook.LeadCreated] == "" {
 		t.Errorf("events = %v, want lead.created and a lead.enriched with facts", got)
 	}
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`, "/metrics": "leadgate_enriched_total 1", "/debug/pprof/cmdline": ""} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`, "/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "goroutine"} {
 		if status, body := get(t, w.ops+path); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("GET %s = %d %.200s, want 200 and %q", path, status, body, want)
 		}

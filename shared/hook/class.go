@@ -17,6 +17,7 @@ const (
 	FailedBlocked    ErrorClass = "blocked"    // an address webhooks must not reach
 	FailedConnection ErrorClass = "connection" // broken off, or not HTTP
 	FailedStatus     ErrorClass = "status"     // an answer, but not 2xx
+	FailedInternal   ErrorClass = "internal"   // a fault of ours
 )
 
 // Because is the text kept in Attempt.Error: the class and, in few words, more.

@@ -33,9 +33,10 @@ func (db *DB) TakeDue(ctx context.Context, t Take) (s Slice, err error) {
 	// because its list of due deliveries is as old as its snapshot.
 	const q = `
 with due as materialized (
-    select id, event_id, attempts, next_at from deliveries
-     where workspace_id = $1 and endpoint_id = $2 and state = 'pending' and next_at <= coalesce($6, now())
-     order by next_at, id limit $5
+    select d.id, d.event_id, d.attempts, d.next_at, v.type, v.created_at, v.data
+      from deliveries d join events v on v.workspace_id = $1 and v.id = d.event_id
+     where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' and d.next_at <= coalesce($6, now())
+     order by d.next_at, d.id limit $5
 ), lease as (
     update endpoints e set drain_token = $3, drain_until = coalesce($6, now()) + cast($4 as interval)
       from endpoints seen
@@ -46,8 +47,8 @@ with due as materialized (
        and exists (select from due)
     returning e.url, e.secret
 )
-select l.url, l.secret, d.id, d.event_id, d.attempts, v.type, v.created_at, v.data
-  from lease l cross join due d join events v on v.workspace_id = $1 and v.id = d.event_id
+select l.url, l.secret, d.id, d.event_id, d.attempts, d.type, d.created_at, d.data
+  from lease l cross join due d
  order by d.next_at, d.id`
 	stmt, err := db.prepared(ctx, q)
 	if err != nil {
@@ -80,7 +81,8 @@ type Record struct {
 }
 
 // RecordOutcomes stores attempts, moves their deliveries on, and renews or gives back the lease, in one statement.
-func (db *DB) RecordOutcomes(ctx context.Context, r Record) error {
+// held is false when another token has taken the lease meanwhile: what was sent is recorded all the same, and nothing more should be sent.
+func (db *DB) RecordOutcomes(ctx context.Context, r Record) (held bool, err error) {
 	const q = `
 with o as (
     select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[], $12::timestamptz[], $13::text[], $14::timestamptz[])
@@ -97,10 +99,14 @@ update endpoints set drain_until = coalesce($17, now()) + cast($4 as interval)
  where workspace_id = $1 and id = $2 and drain_token = $3`
 	stmt, err := db.prepared(ctx, q)
 	if err != nil {
-		return fail(ctx, "prepare record outcomes", err)
+		return false, fail(ctx, "prepare record outcomes", err)
 	}
-	_, err = stmt.ExecContext(ctx, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)...)
-	return fail(ctx, "record outcomes", err)
+	res, err := stmt.ExecContext(ctx, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)...)
+	if err != nil {
+		return false, fail(ctx, "record outcomes", err)
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
 }
 
 func outcomeColumns(r Record) []any {

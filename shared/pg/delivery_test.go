@@ -75,12 +75,13 @@ func (d *desk) take(token id.UUID, at time.Duration, limit int) []hook.Job {
 }
 
 // record is RecordOutcomes on behalf of token at an offset from now.
-func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...hook.Outcome) {
+func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...hook.Outcome) (held bool) {
 	d.Helper()
-	err := d.db.RecordOutcomes(d.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
+	held, err := d.db.RecordOutcomes(d.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
 	if err != nil {
 		d.Fatal(err)
 	}
+	return held
 }
 
 // due tells whether a sweep would find the endpoint at an offset from now.

@@ -18,3 +18,9 @@ func AnnounceQueues(ctx context.Context, c redis.UniversalClient, queues ...stri
 	}
 	return c.SAdd(ctx, queuesKey, members...).Err()
 }
+
+// QueueEmpty tells whether no task waits in an asynq queue. A key that waits for a task then waits for one that is lost.
+func QueueEmpty(ctx context.Context, c redis.UniversalClient, queue string) (bool, error) {
+	n, err := c.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
+	return n == 0, err
+}

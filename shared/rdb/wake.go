@@ -12,7 +12,7 @@ import (
 
 // How long the states of a wake-up live. They lapse so that a killed process, or a task Redis lost, holds nothing up for longer.
 const (
-	WaitingTTL = 15 * time.Second
+	WaitingTTL = 10 * time.Minute // long, or tasks would pile up while no worker runs; see Rewake
 	RunningTTL = 12 * time.Second
 )
 
@@ -34,10 +34,11 @@ func (k WakeKey) key() string { return wakeKey(k.Workspace, k.What) }
 //
 // Only idle -> waiting asks for a task, so there is at most one waiting task per key, and no wake-up is lost while one runs.
 
-// wakeScript: KEYS[1] wake key   ARGV[1] waiting TTL, ms   returns 1 when the caller must enqueue a task
+// wakeScript: KEYS[1] wake key   ARGV[1] waiting TTL, ms   ARGV[2] "again" when a waiting key's task is known to be lost
+// returns 1 when the caller must enqueue a task
 var wakeScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
-if not s then
+if not s or (s == 'w' and ARGV[2] == 'again') then
   redis.call('SET', KEYS[1], 'w', 'PX', ARGV[1])
   return 1
 end
@@ -85,10 +86,18 @@ return 0
 // Announce marks reservations committed and wakes keys, in one pipeline. It returns the keys that were idle: the caller enqueues a task for each.
 // When it fails, hints lapse and wake-ups are left to the sweep; nothing depends on it.
 func Announce(ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey) (idle []WakeKey, err error) {
-	ops := commitOps(held)
-	commits := len(ops)
+	return wake(ctx, c, commitOps(held), keys, "")
+}
+
+// Rewake is Announce for keys whose tasks, if they wait for one, are known to be lost: it asks for another.
+func Rewake(ctx context.Context, c redis.UniversalClient, keys []WakeKey) (idle []WakeKey, err error) {
+	return wake(ctx, c, nil, keys, "again")
+}
+
+func wake(ctx context.Context, c redis.UniversalClient, before []op, keys []WakeKey, again string) (idle []WakeKey, err error) {
+	ops := before
 	for _, k := range keys {
-		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds()}})
+		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds(), again}})
 	}
 	cmds, err := runAll(ctx, c, ops)
 	if err != nil {
@@ -97,8 +106,8 @@ func Announce(ctx context.Context, c redis.UniversalClient, held []Reservation, 
 	for i, cmd := range cmds {
 		n, failed := cmd.Int()
 		err = errors.Join(err, failed)
-		if i >= commits && n == 1 {
-			idle = append(idle, keys[i-commits])
+		if k := i - len(before); k >= 0 && n == 1 {
+			idle = append(idle, keys[k])
 		}
 	}
 	return idle, err

@@ -52,7 +52,7 @@ func TestWakeLife(t *testing.T) {
 			t.Fatalf("step %d: %s: got %v, want %v", i, step.does, got, step.want)
 		}
 	}
-	if ttl := c.PTTL(ctx, c.Keys(ctx, "lg:*").Val()[0]).Val(); ttl <= 0 || ttl > rdb.RunningTTL {
+	if ttl := c.PTTL(ctx, c.Keys(ctx, "lg:*").Val()[0]).Val(); ttl <= 0 || ttl > rdb.WaitingTTL {
 		t.Errorf("TTL = %v, want it to lapse", ttl)
 	}
 }

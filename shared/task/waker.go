@@ -38,6 +38,31 @@ func (w *Waker) Wake(ctx context.Context, keys []Key) error { return w.Announce(
 
 // Announce marks reservations committed and wakes keys, in one round trip when no key is idle.
 func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key) error {
+	byState, states := statesOf(keys)
+	idle, err := rdb.Announce(ctx, w.redis, held, states)
+	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
+}
+
+// Repair wakes keys of one queue that have due work and nobody working on it. Where the queue is empty, a key that seems to wait for
+// a task gets another one: its own was lost with a Redis or a process.
+func (w *Waker) Repair(ctx context.Context, keys []Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	lost, err := rdb.QueueEmpty(ctx, w.redis, keys[0].queue())
+	if err != nil {
+		return err
+	}
+	if !lost {
+		return w.Wake(ctx, keys)
+	}
+	byState, states := statesOf(keys)
+	idle, err := rdb.Rewake(ctx, w.redis, states)
+	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
+}
+
+// statesOf returns the distinct states of keys, and whose they are.
+func statesOf(keys []Key) (map[rdb.WakeKey]Key, []rdb.WakeKey) {
 	byState := make(map[rdb.WakeKey]Key, len(keys))
 	states := make([]rdb.WakeKey, 0, len(keys))
 	for _, k := range keys {
@@ -47,22 +72,28 @@ func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key
 			states = append(states, s)
 		}
 	}
-	idle, err := rdb.Announce(ctx, w.redis, held, states)
+	return byState, states
+}
+
+func (w *Waker) enqueueAll(ctx context.Context, idle []rdb.WakeKey, byState map[rdb.WakeKey]Key) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(enqueuers)
 	for _, s := range idle {
 		g.Go(func() error { return w.Enqueue(gctx, byState[s]) })
 	}
-	return errors.Join(err, g.Wait())
+	return g.Wait()
 }
 
 // Enqueue puts a task for k into its queue; only whoever turned k's state to waiting may call it.
 func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 	_, err := w.asynq.EnqueueContext(ctx, k.task(), asynq.Queue(k.queue()), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(maxRetry))
-	if err != nil {
-		return errors.Join(fmt.Errorf("enqueue %s: %w", k, err), rdb.Unwake(ctx, w.redis, k.Wake()))
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("enqueue %s: %w", k, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // ctx may be why it failed
+	defer cancel()
+	return errors.Join(err, rdb.Unwake(ctx, w.redis, k.Wake()))
 }
 
 // Sweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.

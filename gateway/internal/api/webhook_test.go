@@ -164,7 +164,7 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a hook.Attempt, stat
 	if state == hook.Pending {
 		o.NextAt = &now
 	}
-	if err := b.db.RecordOutcomes(t.Context(), pg.Record{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []hook.Outcome{o}}); err != nil {
+	if _, err := b.db.RecordOutcomes(t.Context(), pg.Record{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []hook.Outcome{o}}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -18,8 +19,10 @@ import (
 // drain is what one task does for one endpoint.
 type drain struct {
 	*turn
-	lease  id.UUID   // our name in Postgres, new with every run so that a repeated task never takes over its own lease
-	leased time.Time // when the lease was last taken or renewed
+	lease  id.UUID     // our name in Postgres, new with every run so that a repeated task never takes over its own lease
+	leased time.Time   // when the lease was last taken or renewed
+	held   bool        // we have the lease, as far as we know
+	lost   atomic.Bool // another worker has taken it from us
 	tally  tally
 }
 
@@ -39,9 +42,9 @@ func (p *Processor) Drain(ctx context.Context, t *asynq.Task) error {
 	}
 	d := &drain{lease: id.New()}
 	token := t.ResultWriter().TaskID()
-	how, err := p.turn(ctx, key, token, func(t *turn) (bool, error) {
-		d.turn = t
-		return d.round()
+	how, err := p.turn(ctx, key, token, work{
+		round: func(t *turn) (bool, error) { d.turn = t; return d.round() },
+		letGo: d.giveBack,
 	})
 	if err != nil {
 		return fmt.Errorf("drain %s: %w", key, err)

@@ -14,6 +14,7 @@ import (
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/worker/internal/process"
 )
 
 func TestDeliversSigned(t *testing.T) {
@@ -177,6 +178,33 @@ func TestWokenWhileDraining(t *testing.T) {
 	b.mustWake(b.mustLeads(1)...)
 	close(hold)
 	b.awaitStates(e, 2, hook.Delivered)
+}
+
+// A lease that outlives its drain makes the endpoint rest until it lapses: for everybody, the sweep too.
+func TestNoDrainEndsWithTheLease(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]struct {
+		options
+		first int
+	}{
+		"after a full take":             {options{}, process.TakeLimit},
+		"when slices end in the middle": {options{slice: 20 * time.Millisecond}, 20 * process.TakeLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			rec := mustReceive(t, nil)
+			e := b.mustEndpoint(rec.URL)
+			b.worker(o.options)
+			b.mustWake(b.mustLeads(o.first)...)
+			b.awaitStates(e, o.first, hook.Delivered)
+			b.mustWake(b.mustLeads(1)...)
+			b.awaitStates(e, o.first+1, hook.Delivered)
+			if got := b.longestPause(e); got > process.LeaseTime/2 {
+				t.Errorf("the endpoint rested for %v, want far less than a lease of %v", got, process.LeaseTime)
+			}
+		})
+	}
 }
 
 // Two workers that know nothing of each other, as after a lost Redis, share one endpoint: the lease keeps every delivery single.

@@ -18,16 +18,16 @@ func (p *Processor) Enrich(ctx context.Context, t *asynq.Task) error {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
 	var taken, enriched int
-	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), func(t *turn) (bool, error) {
-		out, err := p.DB.Enrich(t.sending, key.Workspace, takeLimit, p.Find)
+	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{round: func(t *turn) (bool, error) {
+		out, err := p.DB.Enrich(t.sending, key.Workspace, enrichLimit, p.Find)
 		if err != nil {
 			return false, err
 		}
 		taken, enriched = taken+out.Taken, enriched+out.Done
 		p.metrics.enriched.Add(float64(out.Done))
 		t.lost("wake drains", p.Waker.Wake(t.sending, Drains(out.Wake)))
-		return out.Taken == takeLimit, nil
-	})
+		return out.Taken == enrichLimit, nil
+	}})
 	if err != nil {
 		return fmt.Errorf("enrich %s: %w", key, err)
 	}

@@ -20,18 +20,21 @@ import (
 
 // Bounds of one turn.
 const (
-	takeLimit  = 200                    // deliveries or leads taken at once
-	leaseTime  = 12 * time.Second       // of an endpoint; so long it rests when its worker is killed
-	slice      = 5 * time.Second        // after it a turn goes to the back of the queue
-	flushEvery = 200 * time.Millisecond // outcomes wait for no longer
-	renewEvery = 3 * time.Second        // of the lease, and of the wake-up's state, which lives rdb.RunningTTL
-	closing    = 5 * time.Second        // for the last words to a store when there is no other deadline
+	takeLimit   = 64                     // deliveries taken at once; their payloads, up to 40 KiB each, are in memory for every drain
+	enrichLimit = 200                    // leads taken at once
+	leaseTime   = 12 * time.Second       // of an endpoint; so long it rests when its worker is killed
+	flushEvery  = 200 * time.Millisecond // outcomes wait for no longer
+	renewEvery  = 3 * time.Second        // of the lease, and of the wake-up's state, which lives rdb.RunningTTL
+	closing     = 5 * time.Second        // for the last words to a store when there is no other deadline
 )
+
+// defaultSlice is a turn's time before it goes to the back of the queue.
+const defaultSlice = 5 * time.Second
 
 // Parallel is how many attempts one endpoint gets at once.
 const Parallel = 16
 
-// Deps is what a Processor works with. All fields are required.
+// Deps is what a Processor works with. All fields but Slice are required.
 type Deps struct {
 	DB       *pg.DB
 	Redis    redis.UniversalClient
@@ -39,6 +42,7 @@ type Deps struct {
 	Send     func(context.Context, *hook.Endpoint, *hook.Job) (a hook.Attempt, made bool) // one attempt; not made: the context ended first
 	Find     func(context.Context, []lead.Lead) []pg.Finding                              // one for each lead, in order
 	Schedule hook.Schedule
+	Slice    time.Duration // how long a turn may take before it goes to the back of the queue; 0: 5 s
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
@@ -58,6 +62,9 @@ type Processor struct {
 
 // New makes a Processor.
 func New(d Deps) *Processor {
+	if d.Slice == 0 {
+		d.Slice = defaultSlice
+	}
 	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), spread: rand.Float64}
 	p.taking, p.stopTaking = context.WithCancel(context.Background())
 	p.sending, p.stopSending = context.WithCancel(context.Background())

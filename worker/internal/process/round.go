@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,17 +17,18 @@ import (
 //
 //	take --> Parallel senders --> results --> this goroutine: record every 200 ms and at the end
 //
-// It returns whether more is left. The endpoint's lease is given back unless the turn goes on with it.
+// It returns whether more is left. The endpoint's lease is given back with the last record unless more is; turn sees to the rest.
 func (d *drain) round() (more bool, err error) {
 	took, err := d.DB.TakeDue(d.sending, pg.Take{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: takeLimit})
 	if err != nil {
-		d.giveBack()
+		d.held = true // perhaps: the answer was lost
 		return false, err
 	}
 	if len(took.Jobs) == 0 {
 		return false, nil
 	}
-	d.tally.url, d.leased = took.Endpoint.URL, d.Now()
+	d.held, d.tally.url, d.leased = true, took.Endpoint.URL, d.Now()
+	d.lost.Store(false)
 	results, left := d.sendAll(&took)
 	var batch []hook.Outcome
 	tick := time.NewTicker(flushEvery)
@@ -57,13 +59,13 @@ func (d *drain) sendAll(took *pg.Slice) (results <-chan hook.Outcome, left func(
 	var senders sync.WaitGroup
 	for range min(Parallel, len(took.Jobs)) {
 		senders.Go(func() {
-			for d.taking.Err() == nil {
+			for d.taking.Err() == nil && !d.lost.Load() {
 				i := int(next.Add(1)) - 1
 				if i >= len(took.Jobs) {
 					return
 				}
 				j := &took.Jobs[i]
-				a, ok := d.Send(d.sending, &took.Endpoint, j)
+				a, ok := d.send(&took.Endpoint, j)
 				if !ok {
 					return
 				}
@@ -74,6 +76,18 @@ func (d *drain) sendAll(took *pg.Slice) (results <-chan hook.Outcome, left func(
 	}
 	go func() { senders.Wait(); close(out) }()
 	return out, func() int { return len(took.Jobs) - int(made.Load()) }
+}
+
+// send makes an attempt. A fault of ours in the middle of it fails that attempt and nothing else.
+func (d *drain) send(e *hook.Endpoint, j *hook.Job) (a hook.Attempt, made bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.Log.Error("panic in an attempt", "endpoint", id.Endpoint.Format(e.ID), "delivery", id.Delivery.Format(j.DeliveryID), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			a = hook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: d.Now(), Error: hook.FailedInternal.Because("a fault on our side")}
+			made = true
+		}
+	}()
+	return d.Send(d.sending, e, j)
 }
 
 // decide says where a delivery stands after an attempt, and tells log and metrics.
@@ -110,9 +124,13 @@ func (d *drain) flush(batch []hook.Outcome) []hook.Outcome {
 }
 
 // last records the rest of a round. It has its own deadline, because what was sent is to be recorded also when the process stops;
-// what cannot be recorded is sent again after the lease: a delivery is made at least once.
+// what cannot be recorded while the lease lasts is sent again after it: a delivery is made at least once.
 func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
-	ctx, cancel := keep(d.sending)
+	patience := leaseTime - renewEvery
+	if d.Processor.taking.Err() != nil {
+		patience = closing
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.sending), patience)
 	defer cancel()
 	for {
 		err := d.record(ctx, batch, lease)
@@ -128,10 +146,12 @@ func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
 }
 
 func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration) error {
-	err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch})
+	held, err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch})
 	if err != nil {
 		return err
 	}
+	d.held = held && lease > 0
+	d.lost.Store(!held)
 	for i := range batch {
 		a := &batch[i].Attempt
 		if a.Error == "" {
@@ -145,11 +165,14 @@ func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Dur
 	return nil
 }
 
-// giveBack returns the lease of a take whose answer did not come.
+// giveBack returns the lease if we may have it: a turn must not end with it, or the endpoint would rest until it lapses.
 func (d *drain) giveBack() {
+	if !d.held {
+		return
+	}
 	ctx, cancel := keep(d.sending)
 	defer cancel()
-	if err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease}); err != nil {
+	if err := d.record(ctx, nil, 0); err != nil {
 		d.Log.Warn("the endpoint's lease lapses by itself", "key", d.key.String(), "error", err.Error())
 	}
 }

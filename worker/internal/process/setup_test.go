@@ -98,6 +98,7 @@ type options struct {
 	schedule hook.Schedule
 	sweep    time.Duration // 0: none
 	timeout  time.Duration // of an attempt
+	slice    time.Duration // of a turn
 	find     func(context.Context, []lead.Lead) []pg.Finding
 }
 
@@ -111,7 +112,7 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	sender := webhook.New(webhook.Deps{Allow: hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
 		Timeout: o.timeout, Parallel: process.Parallel, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
-		Schedule: o.schedule, Now: time.Now, Log: log, Metrics: metrics})
+		Schedule: o.schedule, Slice: o.slice, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
 		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1},
@@ -237,6 +238,23 @@ func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[
 		b.Fatal(err)
 	}
 	return all, attempts
+}
+
+// longestPause returns the longest time between two attempts of an endpoint.
+func (b *bundle) longestPause(e hook.Endpoint) (longest time.Duration) {
+	b.Helper()
+	_, attempts := b.deliveries(e)
+	var at []time.Time
+	for _, all := range attempts {
+		for _, a := range all {
+			at = append(at, a.At)
+		}
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	for i := 1; i < len(at); i++ {
+		longest = max(longest, at[i].Sub(at[i-1]))
+	}
+	return longest
 }
 
 // awaitStates waits until the endpoint has n deliveries, all in state.

@@ -28,7 +28,13 @@ const (
 	elsewhere            // another task works on the key, and looks again before it ends
 )
 
-// turn runs round until it leaves nothing, the slice is over or the process stops. round returns whether more is left.
+// work is what a turn does.
+type work struct {
+	round func(*turn) (more bool, err error) // does some of it and tells whether more is left
+	letGo func()                             // gives back what keeps others from the key, before the turn ends; nil: nothing does
+}
+
+// turn runs rounds until they leave nothing, the slice is over or the process stops.
 //
 //	begin --> round --more--> round ... --slice over--> yield --> enqueue
 //	            |  ^
@@ -37,7 +43,7 @@ const (
 //	           finish --> done
 //
 // Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep repairs wake-ups.
-func (p *Processor) turn(ctx context.Context, key task.Key, token string, round func(*turn) (more bool, err error)) (end, error) {
+func (p *Processor) turn(ctx context.Context, key task.Key, token string, w work) (end, error) {
 	t := &turn{Processor: p, key: key, state: key.Wake(), token: token, renewed: p.Now()}
 	mine, err := rdb.Begin(ctx, p.Redis, t.state, token)
 	if err == nil && !mine {
@@ -49,13 +55,19 @@ func (p *Processor) turn(ctx context.Context, key task.Key, token string, round 
 	defer cancelSending()
 	t.taking, cancelTaking = joined(t.sending, p.taking)
 	defer cancelTaking()
-	over := time.AfterFunc(slice, cancelTaking)
-	defer over.Stop()
+	clock := time.AfterFunc(p.Slice, cancelTaking)
+	defer clock.Stop()
 
 	for {
-		more, err := round(t)
+		more, err := w.round(t)
+		over := t.taking.Err() != nil
+		if w.letGo != nil && (err != nil || !more || over) {
+			w.letGo() // before anybody can be told to go on
+		}
 		if err != nil && t.sending.Err() == nil {
-			t.finish(ctx)
+			if t.finish(ctx) {
+				t.finish(ctx) // woken meanwhile: the task's retry, or the sweep, sees to it
+			}
 			return done, err
 		}
 		if err == nil && !more && !t.finish(ctx) {
@@ -64,7 +76,7 @@ func (p *Processor) turn(ctx context.Context, key task.Key, token string, round 
 		if err != nil { // the process stops, or the task was cancelled: another turn does it
 			t.Log.Warn("given up", "key", key.String(), "error", err.Error())
 		}
-		if t.taking.Err() != nil {
+		if over {
 			t.yield(ctx)
 			return yielded, nil
 		}

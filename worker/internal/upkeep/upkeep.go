@@ -3,6 +3,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -51,7 +52,7 @@ type Upkeep struct {
 // New makes an Upkeep.
 func New(d Deps) *Upkeep {
 	u := &Upkeep{Deps: d, done: make(chan struct{}),
-		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total", Help: "Keys with due work the sweep woke."}, []string{"kind"})}
+		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total", Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"})}
 	d.Metrics.MustRegister(u.woken)
 	return u
 }
@@ -100,8 +101,15 @@ func (u *Upkeep) ask(ctx context.Context, tick time.Time) error {
 	return u.Waker.Sweep(ctx, tick, u.Every)
 }
 
-// Sweep handles the task of one tick.
+// Sweep handles the task of one tick. One that fails is dropped and not archived: the next tick does the same.
 func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
+	if err := u.sweep(ctx, t); err != nil {
+		return fmt.Errorf("%w: %w", asynq.RevokeTask, err)
+	}
+	return nil
+}
+
+func (u *Upkeep) sweep(ctx context.Context, t *asynq.Task) error {
 	if err := rdb.AnnounceQueues(ctx, u.Redis, task.QueueWebhook, task.QueueEnrich, task.QueueUpkeep); err != nil {
 		return fmt.Errorf("announce queues: %w", err)
 	}
@@ -113,14 +121,14 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
-	keys := make([]task.Key, 0, len(endpoints)+len(workspaces))
+	var drains, enrichments []task.Key
 	for _, e := range endpoints {
-		keys = append(keys, task.Drain(e.Workspace, e.Endpoint))
+		drains = append(drains, task.Drain(e.Workspace, e.Endpoint))
 	}
 	for _, w := range workspaces {
-		keys = append(keys, task.Enrich(w))
+		enrichments = append(enrichments, task.Enrich(w))
 	}
-	if err := u.Waker.Wake(ctx, keys); err != nil {
+	if err := errors.Join(u.Waker.Repair(ctx, drains), u.Waker.Repair(ctx, enrichments)); err != nil {
 		return fmt.Errorf("wake what is due: %w", err)
 	}
 	u.woken.WithLabelValues("endpoint").Add(float64(len(endpoints)))
