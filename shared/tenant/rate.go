@@ -21,10 +21,16 @@ func (r Rate) Window() time.Duration {
 	return max(time.Second, time.Duration(r.Burst)*time.Second/time.Duration(r.PerSecond)).Round(time.Second)
 }
 
+// Interval is the time one request takes of the burst, in whole microseconds and at least one: Redis' clock has no finer ones,
+// so the script of shared/rdb and Decide both count in it and agree.
+func (r Rate) Interval() time.Duration {
+	return max(time.Microsecond, (time.Second / time.Duration(max(1, r.PerSecond))).Truncate(time.Microsecond))
+}
+
 // Decide is GCRA (ITU-T I.371) for one request at now: tat is the theoretical arrival time the last call returned, zero at first.
 // The Lua script of shared/rdb decides the same on Redis' clock.
 func (r Rate) Decide(tat, now time.Time) (Verdict, time.Time) {
-	interval := time.Second / time.Duration(r.PerSecond)
+	interval := r.Interval()
 	tolerance := interval * time.Duration(r.Burst)
 	if tat.Before(now) {
 		tat = now

@@ -72,6 +72,23 @@ func TestDecideHeadersStayInBounds(t *testing.T) {
 	}
 }
 
+// The script in Redis has whole microseconds; a finer interval here would tell clients another limit whenever Redis is away.
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	for perSecond, want := range map[int]time.Duration{
+		1: time.Second, 3: 333_333 * time.Microsecond, 7: 142_857 * time.Microsecond, 1000: time.Millisecond,
+		600_000: time.Microsecond, tenant.MaxRate: time.Microsecond, 2 * tenant.MaxRate: time.Microsecond, 0: time.Second,
+	} {
+		rate := tenant.Rate{PerSecond: perSecond, Burst: 3}
+		if got := rate.Interval(); got != want {
+			t.Errorf("%+v.Interval() = %v, want %v", rate, got, want)
+		}
+		if v, tat := rate.Decide(time.Time{}, noon); v.Reset != want || tat.Sub(noon) != want {
+			t.Errorf("%+v.Decide() = %+v, %v, want one interval of %v used", rate, v, tat.Sub(noon), want)
+		}
+	}
+}
+
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	for rate, want := range map[tenant.Rate]time.Duration{{1000, 2000}: 2 * time.Second, {1000, 10}: time.Second, {1, 60}: time.Minute, {3, 10}: 3 * time.Second} {
