@@ -80,7 +80,7 @@ func (p *Pipeline) facts(answers [][]answer, i int) []byte {
 		a := answers[n][i]
 		how := found
 		switch {
-		case errors.Is(a.err, context.DeadlineExceeded):
+		case a.late():
 			how = late
 		case a.err != nil:
 			how = failed
@@ -117,17 +117,37 @@ type answer struct {
 	err     error
 }
 
+func (a answer) late() bool { return errors.Is(a.err, context.DeadlineExceeded) }
+
+// patience is how many leads of a batch a provider may be late for; then it is late for the rest, unasked. Waiting for each would
+// outlast the task, whose transaction would take the other providers' facts back with it, every time anew.
+const patience = 3
+
 // ask asks provider about leads, one after the other.
 func (p *Pipeline) ask(ctx context.Context, provider Provider, leads []lead.Lead) []answer {
 	answers := make([]answer, 0, len(leads))
 	for len(answers) < len(leads) {
-		if err := ctx.Err(); err != nil {
+		err := ctx.Err()
+		if err == nil && tooOftenLate(answers) {
+			err = context.DeadlineExceeded
+		}
+		if err != nil {
 			answers = append(answers, answer{err: err})
 			continue
 		}
 		answers = p.askOn(ctx, provider, leads, answers)
 	}
 	return answers
+}
+
+func tooOftenLate(answers []answer) bool {
+	late := 0
+	for _, a := range answers {
+		if a.late() {
+			late++
+		}
+	}
+	return late >= patience
 }
 
 // askOn asks about the leads that have no answer yet, in one goroutine, up to the first that takes too long: that one is late,
@@ -151,6 +171,9 @@ func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Le
 		select {
 		case a := <-out:
 			answers = append(answers, a)
+			if a.late() && tooOftenLate(answers) { // by a clock of its own
+				return answers
+			}
 			timer.Reset(p.Timeout)
 		case <-timer.C:
 			return append(answers, answer{err: context.DeadlineExceeded})

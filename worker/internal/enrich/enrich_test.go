@@ -4,6 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,6 +72,49 @@ func TestAFailingProviderCostsOnlyItsOwnFacts(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]bool{"down": true, "panics": false, "hangs": false, "waits": false, "odd": false, "worse": false}, told); diff != "" {
 		t.Errorf("told failures differ (-want +got):\n%s", diff)
+	}
+}
+
+// The rest of a batch does not wait for a provider that was late for three of it: it would all be rolled back in the end.
+func TestAHangingProviderHoldsUpThreeLeadsOfABatch(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	slow := provider{"slow", func(ctx context.Context) (any, error) { asked.Add(1); <-ctx.Done(); return nil, ctx.Err() }}
+	impatient := provider{"impatient", gives(nil, fmt.Errorf("its own client: %w", context.DeadlineExceeded))}
+	good := provider{"good", gives(map[string]int{"n": 1}, nil)}
+	p := enrich.Pipeline{Timeout: 20 * time.Millisecond, Providers: []enrich.Provider{slow, impatient, good}}
+	for i, got := range p.Find(t.Context(), make([]lead.Lead, 200)) {
+		const want = `{"good":{"n":1},"providers":{"slow":"timeout","impatient":"timeout","good":"found"}}`
+		if string(got.Facts) != want || got.Retry != 0 {
+			t.Fatalf("Find() of lead %d = %s, retry %v; want %s", i, got.Facts, got.Retry, want)
+		}
+	}
+	if n := asked.Load(); n > 3 {
+		t.Errorf("the slow provider was asked %d times, want 3 at most", n)
+	}
+}
+
+func TestAProviderThatWasLateTwiceIsAskedOn(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	var mu sync.Mutex
+	hiccup := provider{"hiccup", func(context.Context) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls++; calls%5 == 0 && calls <= 10 {
+			return nil, context.DeadlineExceeded
+		}
+		return map[string]int{"n": 1}, nil
+	}}
+	p := enrich.Pipeline{Timeout: time.Minute, Providers: []enrich.Provider{hiccup}}
+	found := 0
+	for _, got := range p.Find(t.Context(), make([]lead.Lead, 50)) {
+		if strings.Contains(string(got.Facts), `"hiccup":"found"`) {
+			found++
+		}
+	}
+	if found != 48 {
+		t.Errorf("found = %d of 50 leads, want all but the two it was late for", found)
 	}
 }
 
