@@ -55,14 +55,6 @@ func Note(r *http.Request, key string, value any) {
 	}
 }
 
-// RequestID returns what X-Request-Id tells the client; "" outside Edge.Wrap.
-func RequestID(r *http.Request) string {
-	if x := of(r); x != nil {
-		return x.id
-	}
-	return ""
-}
-
 // maxClientID is how long a client's own request id may be to be logged.
 const maxClientID = 64
 

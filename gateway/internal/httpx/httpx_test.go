@@ -1,11 +1,14 @@
 package httpx_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -234,6 +237,36 @@ func TestTwoListenersShareARegistry(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	httpx.New(httpx.Deps{Registry: reg, Listener: "api"})
 	httpx.New(httpx.Deps{Registry: reg, Listener: "admin"})
+}
+
+// A client's address is personal data, and errors of connections quote it.
+func TestABrokenBodyIsLoggedWithoutTheClientsAddress(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) error {
+		_, err := httpx.ReadJSON(w, r, 1<<10)
+		return err
+	})
+	c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // the handler waits for the body
+		t.Fatalf("answer to Expect = %q, %v; want 100 Continue", line, err)
+	}
+	if err := c.(*net.TCPConn).SetLinger(0); err != nil { // close by a reset
+		t.Fatal(err)
+	}
+	c.Close()
+	line := b.line(t)
+	why, _ := line["error"].(string)
+	if !strings.Contains(why, "connection reset") || line["code"] != "VALIDATION_ERROR" {
+		t.Errorf("log line = %v, want the kind of failure", line)
+	}
+	if host, port, _ := net.SplitHostPort(c.LocalAddr().String()); strings.Contains(why, host) || strings.Contains(why, port) {
+		t.Errorf("logged error = %q, want no address in it", why)
+	}
 }
 
 // chunked hides a body's length.

@@ -3,8 +3,8 @@ package httpx
 import (
 	"bytes"
 	"errors"
-	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,12 +38,19 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 			return nil, tooLarge(maxBytes)
 		}
 		f := fault.InvalidField("body", nil, "The request body broke off before its end")
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			f.Cause = err
-		}
+		f.Cause = withoutAddress(err)
 		return nil, f
 	}
 	return b.Bytes(), nil
+}
+
+// withoutAddress is what kind of failure err is: a connection's error also tells the client's address, which no log should have.
+func withoutAddress(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
 }
 
 // isJSON accepts application/json, alone or with charset=utf-8 (RFC 8259 knows no other).
