@@ -17,7 +17,6 @@ import (
 type form struct {
 	Name   string
 	Count  int
-	On     bool
 	Colour string
 	Tags   []string
 	Free   string
@@ -25,15 +24,13 @@ type form struct {
 
 func read(body string) (form, []fault.Field) {
 	var f form
-	r := strictjson.NewReader([]byte(body), []string{"name", "count", "on", "colour", "tags", "free"})
+	r := strictjson.NewReader([]byte(body), []string{"name", "count", "colour", "tags", "free"})
 	for r.Next() {
 		switch r.Name() {
 		case "name":
 			f.Name = r.Text(5)
 		case "count":
 			f.Count = r.Integer(1, 10)
-		case "on":
-			f.On = r.Bool()
 		case "colour":
 			f.Colour = r.Choice([]string{"red", "blue"})
 		case "tags":
@@ -64,11 +61,11 @@ func TestReads(t *testing.T) {
 	for body, want := range map[string]form{
 		`{}`:       {},
 		" {\n} \t": {},
-		`{"name":null,"count":null,"on":null,"colour":null,"tags":null,"free":null}`: {},
-		`{"name":"ünïcö","count":10,"on":true,"colour":"blue","tags":["a","bcde"],"free":{"a":[{"b":-1.5e+10}]}}`: {
-			"ünïcö", 10, true, "blue", []string{"a", "bcde"}, `{"a":[{"b":-1.5e+10}]}`},
-		`{"n\u0061me":"a\"\ud83d\ude00","colour":"r\u0065d","on":false,"tags":[]}`: {Name: `a"😀`, Colour: "red", Tags: []string{}},
-		`{"free": { "z" : 1 , "a" : "\\u0000 \u00e9" } }`:                          {Free: `{ "z" : 1 , "a" : "\\u0000 \u00e9" }`},
+		`{"name":null,"count":null,"colour":null,"tags":null,"free":null}`: {},
+		`{"name":"ünïcö","count":10,"colour":"blue","tags":["a","bcde"],"free":{"a":[{"b":-1.5e+10}]}}`: {
+			"ünïcö", 10, "blue", []string{"a", "bcde"}, `{"a":[{"b":-1.5e+10}]}`},
+		`{"n\u0061me":"a\"\ud83d\ude00","colour":"r\u0065d","tags":[]}`: {Name: `a"😀`, Colour: "red", Tags: []string{}},
+		`{"free": { "z" : 1 , "a" : "\\u0000 \u00e9" } }`:               {Free: `{ "z" : 1 , "a" : "\\u0000 \u00e9" }`},
 	} {
 		got, wrong := read(body)
 		if diff := cmp.Diff(want, got); diff != "" || wrong != nil {
@@ -98,10 +95,10 @@ func TestRefusesWithThePlace(t *testing.T) {
 		{`{"other":{"b":1,"b":2}}`, []string{`other /other/b: Must not be given twice`}},
 		{"{\"name\":\"\xff\"}", []string{`name /name: Must be valid UTF-8`}},
 		{"{\"free\":{\"\xc0\x80\":1}}", []string{`free /free: Must be valid UTF-8`}},
-		{`{"a~/b":1,"Name":"x"}`, []string{`a~/b /a~0~1b: Unknown field: must be one of name, count, on, colour, tags, free`,
-			`Name /Name: Unknown field: must be one of name, count, on, colour, tags, free`}},
-		{`{"name":"abcdef","count":0,"on":1,"colour":"green","tags":"a","free":[]}`, []string{`name /name: Must be at most 5 characters`,
-			`count /count: Must be a whole number between 1 and 10`, `on /on: Must be true or false`, `colour /colour: Must be one of: red, blue`,
+		{`{"a~/b":1,"Name":"x"}`, []string{`a~/b /a~0~1b: Unknown field: must be one of name, count, colour, tags, free`,
+			`Name /Name: Unknown field: must be one of name, count, colour, tags, free`}},
+		{`{"name":"abcdef","count":0,"colour":"green","tags":"a","free":[]}`, []string{`name /name: Must be at most 5 characters`,
+			`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`,
 			`tags /tags: Must be an array of strings`, `free /free: Must be a JSON object`}},
 		{`{"name":["a"],"count":1.0,"colour":1,"tags":[1,"abcde","\t"]}`, []string{`name /name: Must be a string`,
 			`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`, `tags /tags/0: Must be a string`,

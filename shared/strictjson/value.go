@@ -93,18 +93,6 @@ func (r *Reader) Integer(low, high int) int {
 	return n
 }
 
-// Bool reads true or false.
-func (r *Reader) Bool() bool {
-	switch r.raw[0] {
-	case 't':
-		return true
-	case 'f', 'n':
-	default:
-		r.Refuse("Must be true or false")
-	}
-	return false
-}
-
 // Object reads any JSON object of at most size bytes and depth levels (itself is the first) and returns it as it came; nil when absent.
 // It refuses what Postgres could not hold: U+0000, and numbers beyond MaxDigits.
 func (r *Reader) Object(size, depth int) []byte {
