@@ -6,7 +6,7 @@ create table endpoints (
     id           uuid        not null,
     url          text        not null,
     description  text        not null,
-    event_types  text[]      not null, -- as hook.Matches reads them: 'lead.created', 'lead.*'
+    event_types  text[]      not null, -- 'lead.created', or 'lead.*' for every type of that group
     secret       text        not null, -- whsec_...: needed to sign, shown to the client once
     enabled      boolean     not null,
     created_at   timestamptz not null,

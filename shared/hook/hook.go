@@ -2,7 +2,6 @@
 package hook
 
 import (
-	"strings"
 	"time"
 
 	"leadgate/shared/id"
@@ -16,15 +15,6 @@ const (
 
 // EventTypes returns every type an endpoint can subscribe to by name.
 func EventTypes() []string { return []string{LeadCreated, LeadEnriched} }
-
-// Matches tells whether pattern, an event type or a group such as "lead.*", covers eventType.
-// The statements in shared/pg decide the same where deliveries are made.
-func Matches(pattern, eventType string) bool {
-	if group, ok := strings.CutSuffix(pattern, ".*"); ok {
-		return strings.HasPrefix(eventType, group+".")
-	}
-	return pattern == eventType
-}
 
 // Endpoint is where a workspace wants its events sent.
 type Endpoint struct {
@@ -41,7 +31,7 @@ type Endpoint struct {
 
 // Limits of endpoints.
 const (
-	MaxEndpoints   = 1000 // per workspace
+	MaxEndpoints   = 50   // per workspace: each is a row to write for every event, in a commit that other workspaces' leads share
 	MaxURL         = 2048 // octets
 	MaxDescription = 500  // characters
 )

@@ -10,28 +10,6 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func TestMatches(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		pattern, event string
-		want           bool
-	}{
-		{"lead.created", "lead.created", true},
-		{"lead.*", "lead.created", true},
-		{"lead.*", "lead.enriched", true},
-		{"lead.created", "lead.enriched", false},
-		{"lead.*", "leads.created", false},
-		{"lead.*", "lead", false},
-		{"lead", "lead.created", false},
-		{"lead.*", "lead.*", true},
-		{"", "lead.created", false},
-	} {
-		if got := hook.Matches(tc.pattern, tc.event); got != tc.want {
-			t.Errorf("Matches(%q, %q) = %v, want %v", tc.pattern, tc.event, got, tc.want)
-		}
-	}
-}
-
 func TestAppendPayload(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 13, 4, 5, 6_000_000, time.FixedZone("", 3600))

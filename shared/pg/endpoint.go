@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/fault"
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
@@ -13,11 +15,19 @@ import (
 
 // CreateEndpoint stores e; beyond hook.MaxEndpoints of its workspace it is a CONFLICT.
 func (db *DB) CreateEndpoint(ctx context.Context, e hook.Endpoint) error {
+	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
+}
+
+func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
+	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
+	if _, err := tx.ExecContext(ctx, turn, e.WorkspaceID); err != nil {
+		return fail(ctx, "create endpoint", err)
+	}
 	const q = `
 insert into endpoints (workspace_id, id, url, description, event_types, secret, enabled, created_at, updated_at)
 select $1, $2, $3, $4, $5, $6, $7, $8, $8
  where (select count(*) from endpoints where workspace_id = $1) < $9`
-	res, err := db.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), e.Secret, e.Enabled, e.CreatedAt, hook.MaxEndpoints)
+	res, err := tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), e.Secret, e.Enabled, e.CreatedAt, hook.MaxEndpoints)
 	if err != nil {
 		return fail(ctx, "create endpoint", err)
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -180,7 +181,10 @@ func (s *server) existing(r *http.Request) (id.UUID, error) {
 // paging reads ?limit= and ?cursor=, the id where the last page ended.
 func paging(r *http.Request, kind id.Prefix) (after id.UUID, limit int, err error) {
 	var wrong []fault.Field
-	q := r.URL.Query()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // leaving out what cannot be read would start again at the first page
+		return after, 0, fault.InvalidField("query", fault.Cut(r.URL.RawQuery), "Must be a URL-encoded query")
+	}
 	limit = defaultPage
 	if text := q.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {

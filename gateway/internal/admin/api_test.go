@@ -79,6 +79,7 @@ func TestListsArePaged(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || pages != 3 {
 		t.Errorf("chatbots over %d pages, want 3 (-want +got):\n%s", pages, diff)
 	}
+	b.call("GET", ws+"/chatbots?cursor=%zz", "", http.StatusBadRequest, nil)
 	a := b.call("GET", ws+"/chatbots?limit=0&cursor=x", "", http.StatusBadRequest, nil)
 	for _, field := range []string{`"field":"limit"`, `"field":"cursor"`} {
 		if !strings.Contains(a.body, field) {

@@ -50,7 +50,7 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.P
 	if err != nil {
 		return err
 	}
-	limit, before, err := readPage(r.URL.Query())
+	limit, before, err := readPage(r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,11 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.P
 }
 
 // readPage reads limit and cursor, and tells all that is wrong with them.
-func readPage(q url.Values) (limit int, before id.UUID, err error) {
+func readPage(query string) (limit int, before id.UUID, err error) {
+	q, err := url.ParseQuery(query)
+	if err != nil { // leaving out what cannot be read would start again at the first page
+		return 0, before, fault.InvalidField("query", fault.Cut(query), "Must be a URL-encoded query")
+	}
 	var wrong []fault.Field
 	limit = defaultDeliveries
 	if q.Has("limit") {

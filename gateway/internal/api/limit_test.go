@@ -1,0 +1,50 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"leadgate/shared/tenant"
+)
+
+func TestABrokenQueryIsNotTheFirstPage(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := "/api/v1/webhooks/" + mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`)) + "/deliveries"
+	for _, query := range []string{"?cursor=%zz", "?limit=1;cursor=x"} {
+		b.send(t, b.secret, "GET", path+query, "").wantError(t, query, 400, "VALIDATION_ERROR")
+	}
+}
+
+// Every endpoint is a row to write for every lead, in a commit shared with other workspaces, so the limit holds for the hasty too.
+func TestAWorkspaceHasFiftyWebhooksAtMost(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const limit, body = 50, `{"url":"https://hooks.example.com/"}`
+	var mu sync.Mutex
+	var posts sync.WaitGroup
+	made := map[int]int{}
+	for range limit + 10 {
+		posts.Go(func() {
+			got := b.send(t, b.secret, "POST", "/api/v1/webhooks", body)
+			mu.Lock()
+			defer mu.Unlock()
+			made[got.status]++
+		})
+	}
+	posts.Wait()
+	if made[http.StatusCreated] != limit || made[http.StatusConflict] != 10 {
+		t.Fatalf("statuses of %d simultaneous posts = %v, want %d times 201 and 10 times 409", limit+10, made, limit)
+	}
+	b.send(t, b.secret, "POST", "/api/v1/webhooks", body).wantError(t, "one more", 409, "CONFLICT")
+	if n := strings.Count(b.send(t, b.secret, "GET", "/api/v1/webhooks", "").text, `"id":`); n != limit {
+		t.Errorf("list has %d endpoints, want all %d", n, limit)
+	}
+	other := b.mustWorkspace(t, tenant.Settings{})
+	mustID(t, b.send(t, other.secret, "POST", "/api/v1/webhooks", body))
+	if docs := b.send(t, "", "GET", "/docs", "").text; !strings.Contains(docs, "<td>50 per workspace;") {
+		t.Error("/docs does not tell the limit of 50 endpoints")
+	}
+}
