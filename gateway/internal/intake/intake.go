@@ -62,8 +62,8 @@ type commitResult struct {
 // New starts a Service; Stop ends it.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, metrics: newMetrics(d.Registry)}
-	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, s.gateAll)
-	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, s.commitAll)
+	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, guarded(d.Log, s.gateAll, func(err error) rdb.GateResult { return rdb.GateResult{Err: err} }))
+	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, guarded(d.Log, s.commitAll, func(err error) commitResult { return commitResult{err: err} }))
 	s.metrics.watch(d.Registry, s)
 	return s
 }

@@ -1,0 +1,33 @@
+package intake_test
+
+import (
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadgate/gateway/internal/intake"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// Batches run outside of any request, where a panic ends the process unless somebody recovers it. Stores that are not there make one.
+func TestAPanicInABatchIsAnError(t *testing.T) {
+	t.Parallel()
+	s := intake.New(intake.Deps{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry(), Now: time.Now})
+	p := &tenant.Principal{WorkspaceID: id.New(), Settings: tenant.Settings{}.WithDefaults()}
+	var posts sync.WaitGroup
+	for range 20 {
+		posts.Go(func() {
+			_, v, err := s.Create(t.Context(), p, id.UUID{}, draft("a@example.com"))
+			if err == nil || fault.From(err).Kind != fault.Internal || v.Limited {
+				t.Errorf("Create() = %v, %+v, want INTERNAL and no rate limit", err, v)
+			}
+		})
+	}
+	posts.Wait()
+	s.Stop()
+}
