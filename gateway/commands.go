@@ -31,7 +31,7 @@ type operator struct {
 
 // operate runs one command and ends.
 func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) error {
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, Application: "leadgate " + cmd.Command()})
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, Application: "leadgate " + cmd.Selected().Path()})
 	if err != nil {
 		return err
 	}
@@ -45,11 +45,11 @@ func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	return plain(cmd.Run(&operator{ctx, db, admin.Tenants{DB: db, Now: time.Now}, stdout}))
+	return plain(cmd, cmd.Run(&operator{ctx, db, admin.Tenants{DB: db, Now: time.Now}, stdout}))
 }
 
-// plain turns an error meant for the API's clients into one for a terminal: mistakes by flag, no code names.
-func plain(err error) error {
+// plain turns an error meant for the API's clients into one for a terminal: mistakes by flag or argument, no code names.
+func plain(cmd *kong.Context, err error) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {
 		return err
@@ -62,7 +62,13 @@ func plain(err error) error {
 			if flag == "" {
 				flag = field.Field
 			}
-			mistakes = append(mistakes, config.Wrong(flag, "%s", field.Message))
+			mistake := config.Wrong(flag, "%s", field.Message)
+			for _, argument := range cmd.Selected().Positional {
+				if argument.Name == flag {
+					mistake = fmt.Errorf("<%s>: %s", flag, field.Message)
+				}
+			}
+			mistakes = append(mistakes, mistake)
 		}
 		return config.Errors(mistakes)
 	}
@@ -90,7 +96,7 @@ type workspaceCommand struct {
 
 type createWorkspace struct {
 	output
-	Name     string   `required:"" help:"What people call it, 1 to 100 characters."`
+	Name     string   `arg:"" help:"What people call it, 1 to 100 characters."`
 	Rate     int      `help:"Requests per second, sustained; 0 is the default."`
 	Burst    int      `help:"Requests at once; 0 is the default."`
 	Statuses []string `placeholder:"STATUS" help:"What a lead's status may be; the first is the default."`
@@ -129,7 +135,7 @@ type chatbotCommand struct {
 type createChatbot struct {
 	output
 	inWorkspace
-	Name string `required:"" help:"What people call it, 1 to 100 characters."`
+	Name string `arg:"" help:"What people call it, 1 to 100 characters."`
 }
 
 // Run makes the chatbot.

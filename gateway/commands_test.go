@@ -24,11 +24,11 @@ func must(t *testing.T, env map[string]string, args ...string) string {
 func TestTenantsByCommandLine(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
-	ws := field(must(t, env, "workspace", "create", "--name", "Acme", "--rate=50"), "ws_")
+	ws := field(must(t, env, "workspace", "create", "Acme", "--rate=50"), "ws_")
 	if text := must(t, env, "workspace", "list"); !strings.Contains(text, ws) || !strings.Contains(text, "50/s") {
 		t.Errorf("workspace list = %s, want %s with 50/s", text, ws)
 	}
-	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "--name", "Front page"), "cb_")
+	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "Front page"), "cb_")
 	if text := must(t, env, "chatbot", "list", "--workspace", ws); !strings.Contains(text, bot) {
 		t.Errorf("chatbot list = %s, want %s", text, bot)
 	}
@@ -75,21 +75,22 @@ func field(text, prefix string) string {
 func TestCommandsTellWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
-	ws := field(must(t, env, "workspace", "create", "--name", "Acme"), "ws_")
+	ws := field(must(t, env, "workspace", "create", "Acme"), "ws_")
 	const nobody = "ws_00000000000000000000000000"
 	tests := []struct {
 		args []string
 		code int
 		want []string
 	}{
-		{[]string{"workspace", "create"}, 2, []string{"--name: required"}},
-		{[]string{"workspace", "create", "--name= ", "--rate=-1", "--statuses=a,a"}, 2, []string{"--name: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once"}},
+		{[]string{"workspace", "create"}, 2, []string{"<name>"}},
+		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
+		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once"}},
 		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be a workspace's id", "--name: required"}},
 		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be in the future"}},
 		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: Must be between"}},
 		{[]string{"key", "revoke", "--workspace", ws, "--key=key_00000000000000000000000000"}, 1, []string{"API key not found"}},
 		{[]string{"chatbot", "list", "--workspace", nobody}, 1, []string{"Workspace not found"}},
-		{[]string{"chatbot", "create", "--workspace", nobody, "--name=x"}, 1, []string{"Workspace not found"}},
+		{[]string{"chatbot", "create", "--workspace", nobody, "x"}, 1, []string{"Workspace not found"}},
 	}
 	for _, tt := range tests {
 		text, err := command(env, tt.args...)

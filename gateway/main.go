@@ -95,23 +95,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	edge := func(listener string) *httpx.Edge {
 		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener})
 	}
+	ready := newReadiness(db.PingContext, time.Now)
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin"), Log: log, QueuesWritable: s.QueuesWritable,
-		Registry: registry, Ready: ready(db), Now: time.Now, APIAddr: listeners[0].Addr().String(),
+		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready(db),
+		DB: db, Auth: keys, Intake: leads, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check,
 	}))
 	return group.Wait(ctx, log, s.Grace)
-}
-
-// ready is whether requests should come here: only Postgres decides, because without Redis leads are still taken in.
-func ready(db *pg.DB) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		return db.PingContext(ctx)
-	}
 }
 
 func webhookURL(s *settings) func(string) string {

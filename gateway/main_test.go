@@ -135,7 +135,7 @@ func newTenant(t *testing.T, env map[string]string) (workspace, secret string) {
 		out  any
 		args []string
 	}{
-		{&ws, []string{"workspace", "create", "--name=Acme", "--json"}},
+		{&ws, []string{"workspace", "create", "Acme", "--json"}},
 		{&key, []string{"key", "create", "--name=site", "--json", "--workspace="}},
 	} {
 		if last := len(step.args) - 1; step.args[last] == "--workspace=" {

@@ -2,6 +2,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -65,6 +66,10 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 	}
 	if err != nil {
 		found.add("", err)
+		var stopped *kong.ParseError
+		if errors.As(err, &stopped) && stopped.Context.Error == nil { // it read the whole line, so what it did not see is missing
+			found.missing(stopped.Context)
+		}
 		return nil, false, Errors(found.list)
 	}
 	found.missing(ctx)

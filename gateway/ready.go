@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	readyFor  = time.Second     // how long an answer counts
+	readyTime = 2 * time.Second // what one ping may take
+)
+
+// readiness is whether requests should come here: only Postgres decides, because without Redis leads are still taken in.
+// Anybody may ask, and so asking costs Postgres one ping a second at most, however many ask.
+type readiness struct {
+	ping func(context.Context) error
+	now  func() time.Time
+
+	mu    sync.Mutex // held while one caller pings; the others wait for its answer
+	until time.Time  // zero: nobody has asked
+	err   error
+}
+
+func newReadiness(ping func(context.Context) error, now func() time.Time) *readiness {
+	return &readiness{ping: ping, now: now}
+}
+
+func (r *readiness) check(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now().Before(r.until) {
+		return r.err
+	}
+	// Without the caller's end: one who leaves must not make the answer of all others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyTime)
+	defer cancel()
+	r.err = r.ping(ctx)
+	r.until = r.now().Add(readyFor)
+	return r.err
+}
