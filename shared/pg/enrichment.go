@@ -31,19 +31,7 @@ type Enriched struct {
 // lead.enriched events and deliveries in one commit. Rows another worker has are passed over; a crash leaves them owed.
 // The rows stay locked while find runs, so it must be a matter of seconds.
 func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
-	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		leads, err := takeOwed(ctx, tx, workspace, limit)
-		if err != nil || len(leads) == 0 {
-			return err
-		}
-		out.Taken = len(leads)
-		return db.storeFindings(ctx, tx, leads, find(ctx, leads), &out)
-	})
-	return out, err
-}
-
-func takeOwed(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, limit int) ([]lead.Lead, error) {
-	const q = `
+	const takeQ = `
 with owed as materialized (
     select workspace_id, lead_id from enrichments
      where workspace_id = $1 and due_at <= now() order by due_at limit $2 for update skip locked
@@ -51,7 +39,42 @@ with owed as materialized (
 select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
        l.source, l.status, l.metadata, l.created_at, l.updated_at, null
   from owed o join leads l on l.workspace_id = o.workspace_id and l.id = o.lead_id`
-	rows, err := tx.QueryContext(ctx, q, workspace, limit)
+	const storeQ = `
+with f as (
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[]) as f (lead_id, facts, retry_s, event_id, data)
+), kept as (
+    update enrichments e set facts = f.facts, attempts = e.attempts + 1,
+           enriched_at = case when f.facts is not null then now() end,
+           due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
+      from f where e.workspace_id = $1 and e.lead_id = f.lead_id
+), ev as (
+    insert into events (workspace_id, id, type, lead_id, data, created_at)
+    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, data, now() from f where facts is not null
+    returning workspace_id, id, type, created_at
+), ` + fanOut + `
+select distinct workspace_id, endpoint_id from dl`
+	// Prepared before the transaction begins: inside it, that would need a second connection.
+	take, err := db.prepared(ctx, takeQ)
+	if err != nil {
+		return out, fail(ctx, "prepare take owed enrichments", err)
+	}
+	store, err := db.prepared(ctx, storeQ)
+	if err != nil {
+		return out, fail(ctx, "prepare store enrichments", err)
+	}
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		leads, err := takeOwed(ctx, tx, take, workspace, limit)
+		if err != nil || len(leads) == 0 {
+			return err
+		}
+		out.Taken = len(leads)
+		return storeFindings(ctx, tx, store, leads, find(ctx, leads), &out)
+	})
+	return out, err
+}
+
+func takeOwed(ctx context.Context, tx *sqlx.Tx, take *sqlx.Stmt, workspace id.UUID, limit int) ([]lead.Lead, error) {
+	rows, err := tx.StmtxContext(ctx, take).QueryContext(ctx, workspace, limit)
 	if err != nil {
 		return nil, fail(ctx, "take owed enrichments", err)
 	}
@@ -67,21 +90,7 @@ select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000
 	return leads, fail(ctx, "take owed enrichments", rows.Err())
 }
 
-func (db *DB) storeFindings(ctx context.Context, tx *sqlx.Tx, leads []lead.Lead, findings []Finding, out *Enriched) error {
-	const q = `
-with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[]) as f (lead_id, facts, retry_s, event_id, data)
-), kept as (
-    update enrichments e set facts = f.facts, attempts = e.attempts + 1,
-           enriched_at = case when f.facts is not null then now() end,
-           due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
-      from f where e.workspace_id = $1 and e.lead_id = f.lead_id
-), ev as (
-    insert into events (workspace_id, id, type, lead_id, data, created_at)
-    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, data, now() from f where facts is not null
-    returning workspace_id, id, type, created_at
-), ` + fanOut + `
-select distinct workspace_id, endpoint_id from dl`
+func storeFindings(ctx context.Context, tx *sqlx.Tx, store *sqlx.Stmt, leads []lead.Lead, findings []Finding, out *Enriched) error {
 	n := len(leads)
 	ids, facts, retry, events, data := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768)
 	var text []byte
@@ -100,7 +109,7 @@ select distinct workspace_id, endpoint_id from dl`
 		out.Done++
 		facts.bytes(l.Enrichment)
 	}
-	rows, err := tx.QueryContext(ctx, q, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts)
+	rows, err := tx.StmtxContext(ctx, store).QueryContext(ctx, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts)
 	if err != nil {
 		return fail(ctx, "store enrichments", err)
 	}
