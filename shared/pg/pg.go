@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,22 +22,24 @@ import (
 // DB is a pool of connections to one database.
 type DB struct {
 	*sqlx.DB
-	stmts sync.Map // query -> *sqlx.Stmt
+	stmts   sync.Map            // query -> *sqlx.Stmt
+	patient func() (*DB, error) // opens another pool to the database, whose statements may take as long as they need
 }
 
 // Options of Open.
 type Options struct {
 	MaxConns         int           // 0: 16
-	StatementTimeout time.Duration // 0: 10 s; kept by the server, so that the connection survives
+	StatementTimeout time.Duration // 0: 10 s, negative: none; kept by the server, so that the connection survives
 	Application      string        // shown in pg_stat_activity
 }
 
 // Open makes a pool for the connection URL dsn; it connects at the first use.
-// sslmode is "prefer" unless the URL says otherwise, and parameters go out in binary, which saves a round trip per statement.
+// sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which saves a round trip per statement.
+// When Postgres falls silent a call returns UNAVAILABLE half a second after its context's deadline, or two seconds after the statement timeout.
 func Open(dsn string, opt Options) (*DB, error) {
-	u, err := url.Parse(dsn)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return nil, errors.New("database URL: want postgres://user:password@host:port/name")
+	u, err := parseURL(dsn)
+	if err != nil {
+		return nil, err
 	}
 	if opt.MaxConns == 0 {
 		opt.MaxConns = 16
@@ -50,22 +53,46 @@ func Open(dsn string, opt Options) (*DB, error) {
 			q.Set(key, value)
 		}
 	}
+	if opt.StatementTimeout < 0 {
+		q.Set("statement_timeout", "0")
+	}
 	set("sslmode", "prefer")
 	set("binary_parameters", "yes")
 	set("connect_timeout", "3")
 	set("statement_timeout", fmt.Sprint(opt.StatementTimeout.Milliseconds()))
 	set("timezone", "UTC")
 	set("fallback_application_name", opt.Application)
-	u.RawQuery = q.Encode()
-	connector, err := pq.NewConnector(u.String())
-	if err != nil {
-		return nil, errors.New("database URL: " + strings.ReplaceAll(err.Error(), dsn, "***"))
+	silence, err := strconv.ParseInt(q.Get("statement_timeout"), 10, 32)
+	if err != nil || silence < 0 {
+		return nil, errors.New("database URL: statement_timeout must be a number of milliseconds")
 	}
-	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	u.RawQuery = q.Encode()
+	through, err := pq.NewConnector(u.String())
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	through.Dialer(newDialer())
+	c := connector{Connector: through}
+	if silence > 0 {
+		c.silence = time.Duration(silence)*time.Millisecond + slack
+	}
+	db := sqlx.NewDb(sql.OpenDB(c), "postgres")
 	db.SetMaxOpenConns(opt.MaxConns)
 	db.SetMaxIdleConns(opt.MaxConns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{DB: db}, nil
+	patient := func() (*DB, error) {
+		return Open(dsn, Options{MaxConns: 2, StatementTimeout: -1, Application: opt.Application})
+	}
+	return &DB{DB: db, patient: patient}, nil
+}
+
+// parseURL refuses what looks like a password that is not percent-encoded: its end would be taken for another part, and shown in errors.
+func parseURL(dsn string) (*url.URL, error) {
+	u, err := url.Parse(dsn)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Fragment != "" || u.User == nil && strings.Contains(dsn, "@") {
+		return nil, errors.New("database URL: want postgres://user:password@host:port/name, with special characters of the password percent-encoded")
+	}
+	return u, nil
 }
 
 // InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or commits.

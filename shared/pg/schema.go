@@ -11,7 +11,7 @@ import (
 	"leadgate/migrations"
 )
 
-func (db *DB) provider() (*goose.Provider, error) {
+func provider(db *DB) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // a try a second, for a minute
 	if err != nil {
 		return nil, err
@@ -20,9 +20,14 @@ func (db *DB) provider() (*goose.Provider, error) {
 }
 
 // Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once.
-// It returns how many migrations it applied.
+// It returns how many migrations it applied. They run without a time limit: an index on a large table takes minutes.
 func (db *DB) Migrate(ctx context.Context) (int, error) {
-	p, err := db.provider()
+	patient, err := db.patient()
+	if err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	defer patient.Close()
+	p, err := provider(patient)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
@@ -36,7 +41,7 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 // CheckSchema returns an error that says what to do when the schema is older than this binary needs.
 // A newer schema is fine: migrations expand before they contract.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	p, err := db.provider()
+	p, err := provider(db)
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}

@@ -11,20 +11,27 @@ import (
 // startPatience is how long a starting process waits for Postgres, so that both can be started together.
 const startPatience = 30 * time.Second
 
-// Start waits for Postgres and makes sure of the schema: it applies migrations if migrate is set, and else only checks.
+// Start waits for Postgres and makes sure of the schema, which it brings up to date if migrate is set and else only checks, and of the partitions.
 // Its error is one line fit to be a process' last word.
 func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
-	if !migrate {
-		return db.CheckSchema(ctx)
+	if migrate {
+		n, err := db.Migrate(ctx)
+		if err != nil {
+			return err
+		}
+		log.Info("migrated", "applied", n)
+		return nil
 	}
-	n, err := db.Migrate(ctx)
-	if err != nil {
+	if err := db.CheckSchema(ctx); err != nil {
 		return err
 	}
-	log.Info("migrated", "applied", n)
+	// This may be all that runs after weeks of rest. But it may also run as a user who must not make tables, and the partitions may be there.
+	if err := db.EnsurePartitions(ctx); err != nil {
+		log.Warn("no partitions made ahead", "error", err.Error())
+	}
 	return nil
 }
 

@@ -1,0 +1,105 @@
+package pg_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+)
+
+// Migrations wait for others, or work, for longer than a statement may otherwise take.
+func TestMigrateHasTime(t *testing.T) {
+	t.Parallel()
+	p, _ := pgtest.Start(t)
+	if err := p.CreateDatabase(t.Context(), "fresh", ""); err != nil {
+		t.Fatal(err)
+	}
+	url := p.URL("fresh")
+	other := mustOpen(t, url, pg.Options{MaxConns: 2})
+	tx, err := other.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), "create table workspaces (n int)"); err != nil { // the name is taken until this is undone
+		t.Fatal(err)
+	}
+	db := mustOpen(t, url+"&statement_timeout=1000", pg.Options{Application: "migrating"})
+	done := make(chan error, 1)
+	go func() {
+		_, err := db.Migrate(t.Context())
+		done <- err
+	}()
+	await(t, other, "select count(*) > 0 from pg_stat_activity where application_name = 'migrating' and state = 'active' and now() - query_start > interval '3.5 s'")
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatalf("Migrate() = %v, want patience", err)
+	}
+	if err := db.CheckSchema(t.Context()); err != nil {
+		t.Errorf("CheckSchema() after it = %v", err)
+	}
+}
+
+// A process makes the partitions it will write to also when it does not migrate.
+func TestStartMakesPartitions(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	const last = `select inhrelid::regclass::text from pg_inherits where inhparent = 'events'::regclass order by 1 desc limit 1`
+	var want, got string
+	if err := db.GetContext(t.Context(), &want, last); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Start(t.Context(), slog.New(slog.DiscardHandler), false); err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	if err := db.GetContext(t.Context(), &got, last); err != nil || got != want {
+		t.Errorf("the last partition after Start = %q, %v, want %q", got, err, want)
+	}
+}
+
+// What is wrong with a database URL is said without its password, whatever is in that.
+func TestNoErrorShowsThePassword(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	const nobody = "127.0.0.1:1"
+	for _, url := range []string{
+		"postgres://user:hunter2@" + nobody + "/db",
+		"postgres://user:hunter2@" + nobody + "/db?sslmode=nonsense",
+		"postgres://user:hunter2@" + nobody + "/db?connect_timeout=soon",
+		"postgres://user:hunter2@" + nobody + "/db?statement_timeout=1min",
+		"postgres://user:hunter2@" + nobody + "/db?sslmode=verify-full&sslrootcert=/nowhere",
+		"postgres://user:hunter2@127.0.0.1:port/db",
+		"postgres://user:hunter2%zz@" + nobody + "/db",
+		"postgres://user:1/hunter2@" + nobody + "/db",
+		"postgres://user:1?hunter2@" + nobody + "/db",
+		"postgres://user:1#hunter2@" + nobody + "/db",
+		"postgres://user:a@hunter2@" + nobody + "/db",
+		"postgres://" + nobody + "/db?user=user&password=hunter2",
+		"mysql://user:hunter2@" + nobody + "/db",
+		"hunter2",
+		strings.Replace(pgtest.URL(t), "postgres://leadgate:", "postgres://leadgate:hunter2", 1),
+	} {
+		db, err := pg.Open(url, pg.Options{})
+		if err == nil {
+			err = db.PingContext(ctx)
+			if shown := fmt.Sprintf("%v %+v", db, *db.DB); strings.Contains(shown, "hunter2") {
+				t.Errorf("a pool prints as %s", shown)
+			}
+			db.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open(%q) or Ping = %v, want an error without the password", url, err)
+		}
+	}
+}
