@@ -101,15 +101,10 @@ func (c *GateCall) reservesNothing() int {
 	return 0
 }
 
-// interval is the time one request takes of the burst.
-func (c *GateCall) interval() time.Duration {
-	return time.Second / time.Duration(max(1, c.Rate.PerSecond))
-}
-
 func gateOp(calls []GateCall, group []int) op {
 	first := &calls[group[0]]
 	keys := append(make([]string, 0, len(group)+1), rateKey(first.Workspace))
-	args := append(make([]any, 0, len(group)+4), first.interval().Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
+	args := append(make([]any, 0, len(group)+4), first.Rate.Interval().Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
 	for _, i := range group {
 		if call := &calls[i]; call.LeadID != (id.UUID{}) {
 			keys = append(keys, emailKey(call.Workspace, call.EmailKey))
@@ -126,7 +121,7 @@ func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
 	}
 	pass, _ := reply[0].(int64)
 	before, _ := reply[1].(int64)
-	interval := call.interval()
+	interval := call.Rate.Interval()
 	tolerance := interval * time.Duration(call.Rate.Burst)
 	used := time.Duration(before)*time.Microsecond + interval*time.Duration(min(int64(place)+1, pass))
 	if int64(place) >= pass {
