@@ -114,6 +114,9 @@ func (t *trial) run(ctx context.Context) (*report, error) {
 		err = errors.Join(fmt.Errorf("what nobody killed ended: %w", how), err)
 	default:
 	}
+	if _, ok := rep.firstCreated(); !ok && t.unavailable {
+		err = errors.Join(err, errors.New("no lead was taken in after the repair"))
+	}
 	if late := rep.backlog(); late > takeover {
 		err = errors.Join(err, fmt.Errorf("webhooks came %v after the repair", ms(late)))
 	}

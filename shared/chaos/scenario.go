@@ -37,6 +37,8 @@ func scenarios() []scenario {
 			brisk: 100 * time.Millisecond, rules: rules{slowest: 2 * time.Second}, freezes: true, blow: freezeRedis},
 		{name: "postgres-stop", what: "Postgres dies at once and is started again",
 			brisk: 100 * time.Millisecond, rules: rules{unavailable: true, slowest: 10 * time.Second}, blow: stopPostgres},
+		{name: "postgres-hang", what: "Postgres takes connections and answers nothing, for longer than an answer may take",
+			rules: rules{unavailable: true, slowest: hang - 3*time.Second}, blow: freezePostgres},
 		{name: "worker-kill", what: "the worker is killed in the middle of deliveries, and started again",
 			hold: 20 * time.Millisecond, blow: killWorker},
 		{name: "gateway-kill", what: "the gateway is killed three times under load, and started again",
@@ -91,6 +93,40 @@ func stopPostgres(ctx context.Context, t *trial) error {
 		t.Postgres.Kill()
 		pause(ctx, t.outage)
 		return t.Postgres.Start(ctx)
+	})
+}
+
+// hang is how long Postgres hangs at least: longer than an answer may take, so that waiting for its end does not pass for one.
+const hang = 15 * time.Second
+
+func freezePostgres(ctx context.Context, t *trial) error {
+	const backends = `select pid from pg_stat_activity order by pid = pg_backend_pid()` // the one that tells us last
+	var pids []int
+	if err := t.db.PingContext(ctx); err != nil { // there is a connection, for no new one can be made once the first is frozen
+		return fmt.Errorf("freeze Postgres: %w", err)
+	}
+	return t.during(func() error {
+		all := []int{t.Postgres.PID()}
+		defer func() {
+			for _, pid := range all {
+				syscall.Kill(pid, syscall.SIGCONT)
+			}
+		}()
+		if err := syscall.Kill(all[0], syscall.SIGSTOP); err != nil {
+			return fmt.Errorf("freeze Postgres: %w", err)
+		}
+		if err := t.db.SelectContext(ctx, &pids, backends); err != nil {
+			return fmt.Errorf("freeze Postgres: %w", err)
+		}
+		for _, pid := range pids {
+			// One that has just ended is a zombie of the frozen postmaster; it can be signalled.
+			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+				return fmt.Errorf("freeze Postgres: %w", err)
+			}
+			all = append(all, pid)
+		}
+		pause(ctx, max(hang, t.outage))
+		return nil
 	})
 }
 
