@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -16,17 +18,33 @@ func (s *Service) commitAll(leads []pg.NewLead) []commitResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	s.metrics.batch.Observe(float64(len(leads)))
-	out := make([]commitResult, len(leads))
-	done, err := s.insert(ctx, leads)
-	if err != nil {
-		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
-		for i := range out {
-			out[i].err = err
-		}
+	stale := 0
+	for stale < len(leads) && s.Now().Sub(leads[stale].CreatedAt) > maxWait {
+		stale++
+	}
+	out := refused(stale, fault.Away(errStale, fullRetry))
+	if stale == len(leads) {
 		return out
 	}
+	done, err := s.insert(ctx, leads[stale:])
+	if err != nil {
+		s.Log.Error("commit", "leads", len(leads)-stale, "error", err.Error())
+		done = refused(len(leads)-stale, err)
+	}
+	return append(out, done...)
+}
+
+// maxWait is how long a lead may wait for its commit before it is refused untried: while Postgres hangs, a full queue would else
+// keep clients for many times a commit's own limit.
+const maxWait = 4 * time.Second
+
+var errStale = errors.New("the lead waited too long for its commit")
+
+// refused is n times err.
+func refused(n int, err error) []commitResult {
+	out := make([]commitResult, n)
 	for i := range out {
-		out[i] = done[i]
+		out[i].err = err
 	}
 	return out
 }
@@ -64,10 +82,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	}
 	second, err := s.insert(ctx, leads[half:])
 	if err != nil { // the first half is durable: say so
-		second = make([]commitResult, len(leads)-half)
-		for i := range second {
-			second[i].err = err
-		}
+		second = refused(len(leads)-half, err)
 	}
 	return append(first, second...), nil
 }

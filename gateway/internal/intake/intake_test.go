@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,11 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
+	return setupAt(t, time.Now)
+}
+
+func setupAt(t *testing.T, now func() time.Time) *bundle {
+	t.Helper()
 	db := pgtest.New(t)
 	store := redistest.Start(t)
 	client, err := rdb.Open(store.URL(), rdb.Options{})
@@ -44,7 +50,7 @@ func setup(t *testing.T) *bundle {
 	t.Cleanup(func() { client.Close() })
 	s := intake.New(intake.Deps{
 		DB: db, Redis: client, Waker: task.NewWaker(client), Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Registry: prometheus.NewRegistry(), Now: time.Now,
+		Registry: prometheus.NewRegistry(), Now: now,
 	})
 	t.Cleanup(s.Stop)
 	return &bundle{s, db, store, mustWorkspace(t, db)}
@@ -261,4 +267,22 @@ func TestPoisonRowCostsOnlyItself(t *testing.T) {
 			t.Errorf("Create(%d) = %v", i, err)
 		}
 	}
+}
+
+// While Postgres hangs the queue must not keep clients for many commits: who waited too long is refused untried, and nothing is written.
+func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
+	t.Parallel()
+	var readings atomic.Int32
+	start := time.Now()
+	b := setupAt(t, func() time.Time {
+		if readings.Add(1) == 1 { // its admission
+			return start
+		}
+		return start.Add(time.Minute)
+	})
+	_, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft("late@example.com"))
+	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
+		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
+	}
+	b.mustCreate(t, "late@example.com")
 }
