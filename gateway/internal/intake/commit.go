@@ -54,7 +54,9 @@ const noPartition = "23514"
 
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is refused.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
+	start := time.Now()
 	done, err := s.DB.InsertLeads(ctx, leads)
+	s.metrics.commit.Observe(time.Since(start).Seconds())
 	if pg.Code(err) == noPartition {
 		if err = s.DB.EnsurePartitions(ctx); err == nil {
 			done, err = s.DB.InsertLeads(ctx, leads)
@@ -113,5 +115,7 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, EmailKey: l.EmailKey, LeadID: holder})
 		}
 	}
+	start := time.Now()
 	s.redisSaid(s.Waker.Announce(ctx, held, keys))
+	s.metrics.announce.Observe(time.Since(start).Seconds())
 }

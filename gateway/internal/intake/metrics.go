@@ -5,8 +5,12 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	leads        *prometheus.CounterVec
 	batch        prometheus.Histogram
+	commit       prometheus.Histogram
+	announce     prometheus.Histogram
 	withoutRedis prometheus.Counter
 }
+
+var stepTimes = []float64{.0005, .001, .002, .004, .008, .016, .032, .064, .125, .25, .5, 1, 2, 4}
 
 func newMetrics(r prometheus.Registerer) metrics {
 	m := metrics{
@@ -17,11 +21,17 @@ func newMetrics(r prometheus.Registerer) metrics {
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "leadgate_intake_batch_leads", Help: "Leads in one commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "leadgate_intake_commit_seconds", Help: "Time Postgres took for one batch.", Buckets: stepTimes,
+		}),
+		announce: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "leadgate_intake_announce_seconds", Help: "Time Redis took to mark one batch's reservations and wake the workers.", Buckets: stepTimes,
+		}),
 		withoutRedis: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadgate_intake_without_redis_total", Help: "Requests decided without Redis.",
 		}),
 	}
-	r.MustRegister(m.leads, m.batch, m.withoutRedis)
+	r.MustRegister(m.leads, m.batch, m.commit, m.announce, m.withoutRedis)
 	return m
 }
 
