@@ -25,8 +25,8 @@ const (
 	gateQueue, gateBatch, gateWorkers       = 8192, 128, 4
 	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
 
-	commitTimeout = 3 * time.Second  // a client that just missed a commit waits for two
-	fullRetry     = time.Second      // Retry-After of a 503
+	commitTimeout = 3 * time.Second // a client that just missed a commit waits for two
+	fullRetry     = time.Second     // Retry-After of a 503
 )
 
 // Deps is what intake works with; all are needed.
