@@ -20,6 +20,7 @@ const (
 	NotFound        Kind = "NOT_FOUND"
 	ChatbotNotFound Kind = "CHATBOT_NOT_FOUND"
 	MethodNotAllow  Kind = "METHOD_NOT_ALLOWED"
+	Timeout         Kind = "REQUEST_TIMEOUT" // the client was too slow
 	TooLarge        Kind = "PAYLOAD_TOO_LARGE"
 	MediaType       Kind = "UNSUPPORTED_MEDIA_TYPE"
 	RateLimited     Kind = "RATE_LIMITED"
@@ -30,7 +31,7 @@ const (
 // statuses is the only table from kind to HTTP status.
 var statuses = map[Kind]int{
 	Validation: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, ChatbotNotFound: 404,
-	MethodNotAllow: 405, Duplicate: 409, Conflict: 409, TooLarge: 413, MediaType: 415,
+	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, Conflict: 409, TooLarge: 413, MediaType: 415,
 	RateLimited: 429, Internal: 500, Unavailable: 503,
 }
 

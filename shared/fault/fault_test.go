@@ -16,7 +16,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[fault.Kind]int{
 		fault.Validation: 400, fault.Unauthorized: 401, fault.Forbidden: 403, fault.NotFound: 404, fault.ChatbotNotFound: 404, fault.MethodNotAllow: 405,
-		fault.Duplicate: 409, fault.Conflict: 409, fault.TooLarge: 413, fault.MediaType: 415, fault.RateLimited: 429, fault.Internal: 500, fault.Unavailable: 503,
+		fault.Timeout: 408, fault.Duplicate: 409, fault.Conflict: 409, fault.TooLarge: 413, fault.MediaType: 415, fault.RateLimited: 429, fault.Internal: 500, fault.Unavailable: 503,
 		"SOMETHING_ELSE": 500,
 	} {
 		if got := kind.Status(); got != want {

@@ -20,8 +20,9 @@ import (
 
 // Limits of requests.
 const (
-	maxBody     = 64 << 10        // octets
-	readTimeout = 5 * time.Second // of a request that creates no lead; intake has its own
+	maxBody       = 64 << 10         // octets
+	readTimeout   = 5 * time.Second  // of a request that creates no lead
+	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
 
 // Deps of New; all are needed but Now.
@@ -96,11 +97,14 @@ func (a *api) handler(rt route) httpx.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
+		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
+		ctx := context.WithoutCancel(r.Context())
 		if !rt.gated {
-			ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, readTimeout)
 			defer cancel()
-			r = r.WithContext(ctx)
 		}
+		r = r.WithContext(ctx)
 		p, err := a.Auth.Principal(r.Context(), r)
 		if err != nil {
 			return err

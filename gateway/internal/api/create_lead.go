@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gorilla/mux"
@@ -18,7 +19,10 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return a.refuse(w, r, p, err)
 	}
-	l, verdict, err := a.Intake.Create(r.Context(), p, chatbot, draft)
+	// Without the client's end: a lead that is committed must not turn into an error.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
+	defer cancel()
+	l, verdict, err := a.Intake.Create(ctx, p, chatbot, draft)
 	tellLimit(w, p, verdict)
 	if err != nil {
 		return err

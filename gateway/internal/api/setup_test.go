@@ -44,6 +44,9 @@ type owner struct {
 	secret                  string
 }
 
+// slowest is the read timeout of the server: long enough for every request that does not stall.
+const slowest = 2 * time.Second
+
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t)}
@@ -52,10 +55,12 @@ func setup(t *testing.T) *bundle {
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
 	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: task.NewWaker(redis), Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
-	server := httptest.NewServer(api.New(api.Deps{
+	server := httptest.NewUnstartedServer(api.New(api.Deps{
 		DB: b.db, Auth: au, Intake: in, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
 		WebhookURL: checkURL, Ready: b.ready,
 	}))
+	server.Config.ReadTimeout = slowest
+	server.Start()
 	t.Cleanup(server.Close)
 	b.url, b.client = server.URL, server.Client()
 	b.owner = b.mustWorkspace(t, tenant.Settings{})

@@ -3,7 +3,6 @@ package httpx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -111,10 +110,8 @@ func (e *Edge) recovered(x *exchange, reason any) {
 	writeFault(x, x, x.fault)
 }
 
-// clientGone is the status logged and counted when the client left before its answer; nobody receives it.
-const clientGone = 499
-
-// fail renders err once; after the head is out it can only be logged.
+// fail renders err once; after the head is out it can only be logged. It writes also when the request's context is canceled:
+// that is how net/http tells of a client that closed only its sending side, and for a handler that writes nothing it sends a 200.
 func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := of(r)
 	f := fault.From(err)
@@ -123,9 +120,8 @@ func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if x.status != 0 {
 			return
 		}
-		if errors.Is(r.Context().Err(), context.Canceled) {
-			x.status = clientGone
-			return
+		if r.Context().Err() != nil {
+			x.note("client_closed", true)
 		}
 	}
 	writeFault(w, x, f)

@@ -269,6 +269,31 @@ func TestABrokenBodyIsLoggedWithoutTheClientsAddress(t *testing.T) {
 	}
 }
 
+// net/http cancels the context of a client that closed its sending side, and sends 200 for a handler that writes nothing.
+func TestAHalfClosedClientHearsOfTheFailure(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		return fault.Away(r.Context().Err(), time.Second)
+	})
+	c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "POST /things/1 HTTP/1.1\r\nHost: x\r\n\r\n")
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503 ") || !strings.Contains(string(text), `"code":"UNAVAILABLE"`) {
+		t.Errorf("answer = %q, %v, want the fault", text, err)
+	}
+	if line := b.line(t); line["status"] != 503.0 || line["client_closed"] != true {
+		t.Errorf("log line = %v, want status 503 and client_closed", line)
+	}
+}
+
 // chunked hides a body's length.
 type chunked struct{ io.Reader }
 

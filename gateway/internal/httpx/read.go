@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // ReadJSON returns the body of a request that says it is application/json and is at most maxBytes octets.
-// Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, VALIDATION_ERROR when the body breaks off.
+// Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
 func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
 	if !isJSON(r.Header.Get("Content-Type")) {
 		return nil, fault.New(fault.MediaType, "Content-Type must be application/json")
@@ -37,11 +38,23 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 		if errors.As(err, &large) {
 			return nil, tooLarge(maxBytes)
 		}
-		f := fault.InvalidField("body", nil, "The request body broke off before its end")
-		f.Cause = withoutAddress(err)
-		return nil, f
+		w.Header().Set("Connection", "close") // what may still come of the body is no request
+		return nil, brokenOff(r, err)
 	}
 	return b.Bytes(), nil
+}
+
+// brokenOff tells a body that came too slowly from one that ended too early.
+func brokenOff(r *http.Request, err error) error {
+	f := fault.InvalidField("body", nil, "The request body broke off before its end")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		f = fault.New(fault.Timeout, "The request body did not arrive in time")
+		if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 {
+			f.Public = "The request body did not arrive within " + strconv.FormatFloat(s.ReadTimeout.Seconds(), 'f', -1, 64) + " s"
+		}
+	}
+	f.Cause = withoutAddress(err)
+	return f
 }
 
 // withoutAddress is what kind of failure err is: a connection's error also tells the client's address, which no log should have.
