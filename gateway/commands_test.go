@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/config"
 	"leadgate/shared/pg/pgtest"
@@ -41,6 +42,19 @@ func TestTenantsByCommandLine(t *testing.T) {
 	next := field(rotated, "key_")
 	if next == key || field(rotated, "sk-workspace_") == secret {
 		t.Errorf("key rotate = %s, want another key", rotated)
+	}
+	for given, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "1d12h": 36 * time.Hour, "1m": time.Minute} {
+		var k struct {
+			ExpiresAt time.Time
+			Scopes    []string
+		}
+		text := must(t, env, "key", "create", "--workspace", field(must(t, env, "workspace", "create", "Other"), "ws_"), "--name=x", "--expires", given, "--json")
+		if err := json.Unmarshal([]byte(text), &k); err != nil {
+			t.Fatal(err)
+		}
+		if off := time.Until(k.ExpiresAt) - want; off > 0 || off < -time.Minute || len(k.Scopes) != len(tenant.DefaultScopes()) {
+			t.Errorf("key create --expires %s = %s, want it to live for %s with the default scopes", given, text, want)
+		}
 	}
 	for range 2 { // again it changes nothing
 		must(t, env, "key", "revoke", "--workspace", ws, "--key", key)
@@ -86,8 +100,11 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
 		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once"}},
 		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be a workspace's id", "--name: required"}},
-		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be in the future"}},
-		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: Must be between"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be at least one minute in the future"}},
+		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: must be from 0s to 720h"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes", "", "--expires=0s"}, 2, []string{"--scopes: Must name at least one scope", "--expires: Must be at least one minute"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=1month"}, 2, []string{"--expires: must be a duration such as 90d"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=-90d"}, 2, []string{"--expires: must be a duration such as 90d"}},
 		{[]string{"key", "revoke", "--workspace", ws, "--key=key_00000000000000000000000000"}, 1, []string{"API key not found"}},
 		{[]string{"chatbot", "list", "--workspace", nobody}, 1, []string{"Workspace not found"}},
 		{[]string{"chatbot", "create", "--workspace", nobody, "x"}, 1, []string{"Workspace not found"}},

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"leadgate/gateway/internal/admin"
+	"leadgate/shared/config"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
@@ -37,6 +39,48 @@ func (k *keyID) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// span is a duration that may be told in days, such as 90d or 1d12h.
+type span time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(text []byte) error {
+	const maxDays = 100 * 366
+	days, rest, inDays := strings.Cut(string(text), "d")
+	var total time.Duration
+	if inDays {
+		n, err := strconv.Atoi(days)
+		if err != nil || n < 0 || n > maxDays {
+			return errors.New("must be a duration such as 90d, 12h or 30m")
+		}
+		total = time.Duration(n) * 24 * time.Hour
+	} else {
+		rest = days
+	}
+	if rest != "" || !inDays {
+		d, err := time.ParseDuration(rest)
+		if err != nil || inDays && d < 0 {
+			return errors.New("must be a duration such as 90d, 12h or 30m")
+		}
+		total += d
+	}
+	*s = span(total)
+	return nil
+}
+
+// scopeNames are scopes apart by commas. Nil is not given; an empty text is an empty list, which is refused.
+type scopeNames []string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *scopeNames) UnmarshalText(text []byte) error {
+	if *s == nil {
+		*s = scopeNames{}
+	}
+	if len(text) > 0 {
+		*s = append(*s, strings.Split(string(text), ",")...)
+	}
+	return nil
+}
+
 type inWorkspace struct {
 	Workspace workspaceID `required:"" placeholder:"ws_..." help:"The workspace."`
 }
@@ -51,16 +95,16 @@ type keyCommand struct {
 type createKey struct {
 	output
 	inWorkspace
-	Name    string        `required:"" help:"What people call it, 1 to 100 characters."`
-	Scopes  []string      `placeholder:"SCOPE" help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
-	Expires time.Duration `placeholder:"720h" help:"When it ends; never unless given."`
+	Name    string     `required:"" help:"What people call it, 1 to 100 characters."`
+	Scopes  scopeNames `placeholder:"SCOPE" help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
+	Expires *span      `placeholder:"90d" help:"When it ends, such as 90d or 12h, at least 1m; never unless given."`
 }
 
 // Run makes the key.
 func (c *createKey) Run(o *operator) error {
 	d := admin.KeyDraft{Name: c.Name, Scopes: c.Scopes}
-	if c.Expires != 0 {
-		until := o.tenants.Now().UTC().Add(c.Expires).Truncate(time.Millisecond)
+	if c.Expires != nil {
+		until := o.tenants.Now().UTC().Add(time.Duration(*c.Expires)).Truncate(time.Millisecond)
 		d.ExpiresAt = &until
 	}
 	k, secret, err := o.tenants.CreateKey(o.ctx, id.UUID(c.Workspace), d)
@@ -112,17 +156,25 @@ func (c *listKeys) Run(o *operator) error {
 type rotateKey struct {
 	output
 	inWorkspace
-	Key     keyID         `required:"" placeholder:"key_..." help:"The key to be replaced."`
-	Overlap time.Duration `default:"24h" help:"How long the old key goes on working, up to 720h."`
+	Key     keyID `required:"" placeholder:"key_..." help:"The key to be replaced."`
+	Overlap span  `default:"24h" help:"How long the old key goes on working, up to 720h."`
+}
+
+// Check says what is wrong.
+func (c *rotateKey) Check() []error {
+	if overlap := time.Duration(c.Overlap); overlap < 0 || overlap > admin.MaxOverlap {
+		return []error{config.Wrong("overlap", "must be from 0s to %.0fh, not %s", admin.MaxOverlap.Hours(), overlap)}
+	}
+	return nil
 }
 
 // Run makes the successor.
 func (c *rotateKey) Run(o *operator) error {
-	k, secret, err := o.tenants.RotateKey(o.ctx, id.UUID(c.Workspace), id.UUID(c.Key), c.Overlap)
+	k, secret, err := o.tenants.RotateKey(o.ctx, id.UUID(c.Workspace), id.UUID(c.Key), time.Duration(c.Overlap))
 	if err != nil {
 		return err
 	}
-	old := fmt.Sprintf("Key %s goes on working for %s at most\n", id.Key.Format(id.UUID(c.Key)), c.Overlap)
+	old := fmt.Sprintf("Key %s goes on working for %s at most\n", id.Key.Format(id.UUID(c.Key)), time.Duration(c.Overlap))
 	return c.show(o.out, admin.ViewKey(k, secret), describeKey(k, secret)+old)
 }
 

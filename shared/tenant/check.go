@@ -41,10 +41,13 @@ func (s Settings) Check() []fault.Field {
 	return wrong
 }
 
-// ParseScopes reads scopes by name; none asked for are DefaultScopes, one named twice counts once.
+// ParseScopes reads scopes by name: nil is DefaultScopes, an empty list is refused, one named twice counts once.
 func ParseScopes(names []string) ([]Scope, []fault.Field) {
-	if len(names) == 0 {
+	if names == nil {
 		return DefaultScopes(), nil
+	}
+	if len(names) == 0 {
+		return nil, []fault.Field{{Field: "scopes", Pointer: "/scopes", Value: names, Message: "Must name at least one scope; leave it out for the default ones"}}
 	}
 	var scopes []Scope
 	var wrong []fault.Field

@@ -105,6 +105,8 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		{"", `{"name":"  "}`, []string{"/name"}},
 		{"/chatbots", `{"name":"a\u0000b"}`, []string{"/name"}},
 		{"/keys", `{"scopes":["leads:read","root"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"/scopes/1", "/expiresAt", "/name"}},
+		{"/keys", `{"name":"x","scopes":[]}`, []string{"/scopes"}},
+		{"/keys", `{"name":"x","expiresAt":"` + b.clock.now().Add(58*time.Second).UTC().Format(time.RFC3339) + `"}`, []string{"/expiresAt"}},
 		{"/keys", `{"name":7,"expiresAt":"tomorrow"}`, []string{"/name", "/expiresAt"}},
 	}
 	for _, tt := range tests {

@@ -47,8 +47,8 @@ func (s *server) readKey(body []byte) (d KeyDraft, err error) {
 			in.Add(wrong...)
 		case "expiresAt":
 			d.ExpiresAt = moment(in)
-			if d.ExpiresAt != nil && !d.ExpiresAt.After(s.tenants.now()) {
-				in.Refuse("Must be in the future")
+			if d.ExpiresAt != nil && s.tenants.tooSoon(*d.ExpiresAt) {
+				in.Refuse(expiryRule)
 			}
 		}
 	}

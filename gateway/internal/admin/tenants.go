@@ -19,6 +19,7 @@ const (
 	MaxName        = 100 // characters of a workspace's, chatbot's or key's name
 	DefaultOverlap = 24 * time.Hour
 	MaxOverlap     = 30 * 24 * time.Hour
+	MinLife        = time.Minute // of a key that expires
 )
 
 // Tenants is what an operator does to workspaces, chatbots and keys: the same on the command line and over HTTP.
@@ -39,7 +40,7 @@ type WorkspaceDraft struct {
 // KeyDraft is a key to be made.
 type KeyDraft struct {
 	Name      string
-	Scopes    []string   // none: tenant.DefaultScopes
+	Scopes    []string   // nil: tenant.DefaultScopes
 	ExpiresAt *time.Time // nil: never
 }
 
@@ -96,8 +97,8 @@ func (t Tenants) CreateKey(ctx context.Context, workspace id.UUID, d KeyDraft) (
 	wrong := checkName(d.Name)
 	scopes, unknown := tenant.ParseScopes(d.Scopes)
 	wrong = append(wrong, unknown...)
-	if d.ExpiresAt != nil && !d.ExpiresAt.After(t.now()) {
-		wrong = append(wrong, fault.Field{Field: "expiresAt", Pointer: "/expiresAt", Value: Stamp(*d.ExpiresAt), Message: "Must be in the future"})
+	if d.ExpiresAt != nil && t.tooSoon(*d.ExpiresAt) {
+		wrong = append(wrong, fault.Field{Field: "expiresAt", Pointer: "/expiresAt", Value: Stamp(*d.ExpiresAt), Message: expiryRule})
 	}
 	if err := invalid(wrong); err != nil {
 		return tenant.Key{}, "", err
@@ -105,6 +106,13 @@ func (t Tenants) CreateKey(ctx context.Context, workspace id.UUID, d KeyDraft) (
 	k, secret, hash := t.newKey(workspace, strings.TrimSpace(d.Name), scopes)
 	k.ExpiresAt = d.ExpiresAt
 	return k, secret, t.DB.CreateKey(ctx, k, hash)
+}
+
+const expiryRule = "Must be at least one minute in the future"
+
+// tooSoon counts whole seconds: time passes between asking for a minute and checking it.
+func (t Tenants) tooSoon(expires time.Time) bool {
+	return expires.Sub(t.now()).Round(time.Second) < MinLife
 }
 
 // RotateKey makes a key that may do what old may and lives as long as old was made to live. Both work until overlap is over, then old ends.
