@@ -86,18 +86,20 @@ func New(d Deps) http.Handler {
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
+	// The path stands before the methods everywhere: of a route whose method fits and whose path does not, mux would forget
+	// that an earlier one had the path, and answer 404 for 405.
 	for _, t := range s.routes {
-		r.Methods(t.Method).Path(t.Path).Handler(s.guarded(t.guard, d.Edge.Handle(t.handle)))
+		r.Path(t.Path).Methods(t.Method).Handler(s.guarded(t.guard, d.Edge.Handle(t.handle)))
 	}
 	metrics := promhttp.HandlerFor(d.Registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelError), MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
 	})
-	r.Methods("GET").Path("/metrics").Handler(metrics)
+	r.Path("/metrics").Methods("GET").Handler(metrics)
 	// Two routes, because a prefix alone would match /admin/queuesX too.
 	dashboard := s.guarded(page, queues(d.Redis, d.QueuesWritable))
 	r.Path(queuesPath).Handler(dashboard)
 	r.PathPrefix(queuesPath + "/").Handler(dashboard)
-	r.Methods("GET").PathPrefix("/debug/pprof/").Handler(s.guarded(page, http.HandlerFunc(pprof.Index)))
+	r.PathPrefix("/debug/pprof/").Methods("GET").Handler(s.guarded(page, http.HandlerFunc(pprof.Index)))
 	return d.Edge.Wrap(s.sameSite(r))
 }
 

@@ -1,0 +1,35 @@
+package admin_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"leadgate/gateway/internal/admin"
+)
+
+// Whatever a path does not take is 405, and Allow has exactly what it does take.
+func TestEveryOtherMethodIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	taken := map[string][]string{"/metrics": {"GET"}, "/debug/pprof/heap": {"GET"}}
+	for _, r := range admin.Routes() {
+		path := strings.NewReplacer("{ws}", "ws_x", "{key}", "key_x").Replace(r[1])
+		taken[path] = append(taken[path], r[0])
+	}
+	all := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} // in the order of Allow
+	for path, methods := range taken {
+		slices.SortFunc(methods, func(x, y string) int { return slices.Index(all, x) - slices.Index(all, y) })
+		for _, method := range append(all, "OPTIONS") {
+			if slices.Contains(methods, method) {
+				continue
+			}
+			got := b.do(b.request(method, path, ""))
+			if want := strings.Join(methods, ", "); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != want ||
+				method != "HEAD" && !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) {
+				t.Errorf("%s %s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and %q", method, path, got.status, got.body, got.header.Get("Allow"), want)
+			}
+		}
+	}
+}

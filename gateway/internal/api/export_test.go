@@ -1,0 +1,9 @@
+package api
+
+// Routes is the table as method and path, for tests.
+func Routes() (all [][2]string) {
+	for _, rt := range (&api{}).routes() {
+		all = append(all, [2]string{rt.method, rt.path})
+	}
+	return all
+}
