@@ -56,10 +56,16 @@ func mustDir(t *testing.T) string {
 // session runs dev until stop, which returns what run returned.
 func session(t *testing.T, args ...string) (out *screen, stop func() error) {
 	t.Helper()
+	return sessionIn(t, noEnv, args...)
+}
+
+// sessionIn is session in an environment.
+func sessionIn(t *testing.T, getenv func(string) string, args ...string) (out *screen, stop func() error) {
+	t.Helper()
 	out = &screen{shown: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, args, noEnv, out) }()
+	go func() { ended <- run(ctx, args, getenv, out) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -41,6 +40,7 @@ func exitCode(err error, stderr io.Writer) int {
 //
 //	DIR/lock        held while it runs
 //	DIR/env         where everything is, while it is ready
+//	DIR/stores      the URLs of the private stores of this and earlier sessions
 //	DIR/bin         gateway and worker
 //	DIR/log         what the stores say
 //	DIR/data        the stores' data and the demo tenant; with -ephemeral DIR/ephemeral, removed at the end
@@ -60,22 +60,29 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	defer release()
-	if err := set.clear(); err != nil {
+	ctx, cancel := withParent(ctx)
+	defer cancel()
+	con := newConsole(stdout, getenv)
+	stores, err := set.findGiven(ctx, getenv, con)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if err := set.clear(stores); err != nil {
 		return err
 	}
 	if err := set.resolve(); err != nil {
 		return err
 	}
-	ctx, cancel := withParent(ctx)
-	defer cancel()
-	con := newConsole(stdout, getenv)
 	logs, err := openLogs(set.dir)
 	if err != nil {
 		return err
 	}
 	defer logs.close()
 
-	opt := set.options(getenv)
+	opt := set.options(getenv, stores)
 	opt.Say = func(what string) { con.say("%s", what) }
 	opt.Output = func(name string) io.Writer {
 		if f := logs.file(name); f != nil {
@@ -83,8 +90,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		}
 		return con.part(name)
 	}
-	sayGiven(con, "DATABASE_URL", opt.DatabaseURL)
-	sayGiven(con, "REDIS_URL", opt.RedisURL)
 	if set.ephemeral {
 		defer func() { err = errors.Join(err, devstack.Remove(set.dataDir())) }()
 	}
@@ -99,6 +104,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		con.say("stopping")
 		err = errors.Join(err, sys.Stop())
 	}()
+	if err := set.remember(sys); err != nil {
+		return err
+	}
 	if err := writeEnv(set.envFile(), sys); err != nil {
 		return err
 	}
@@ -127,7 +135,7 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 	f.StringVar(&s.adminListen, "admin-listen", "127.0.0.1:8081", "`host:port` of the admin listener; port 0 takes a free one")
 	f.IntVar(&s.workers, "workers", 1, "how many worker processes")
 	f.BoolVar(&s.ephemeral, "ephemeral", false, "start empty and throw the data away at the end; kept data is left alone")
-	f.BoolVar(&s.reset, "reset", false, "throw the kept data away first")
+	f.BoolVar(&s.reset, "reset", false, "throw the kept data of the private stores away first")
 	f.Usage = func() {
 		fmt.Fprintf(stdout, "Runs Postgres, Redis, the gateway and workers with a demo workspace; Ctrl-C stops them.\n"+
 			"Uses the stores of DATABASE_URL and REDIS_URL where they are set, and the Postgres in PG_BINDIR.\n\n")
@@ -155,13 +163,21 @@ func (s *settings) dataDir() string {
 	return filepath.Join(s.dir, "data")
 }
 
-// clear removes what a killed session left, and on -reset the data.
-func (s *settings) clear() error {
+// clear removes what a killed session left, and on -reset the data of the private stores. The demo workspace is in Postgres: what is known of it stays with that.
+func (s *settings) clear(stores given) error {
 	if err := os.Remove(s.envFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if s.reset {
-		if err := devstack.Remove(filepath.Join(s.dir, "data")); err != nil {
+		data := filepath.Join(s.dir, "data")
+		var err error
+		switch {
+		case stores.database == "":
+			err = devstack.Remove(data)
+		case stores.redis == "":
+			err = devstack.RemoveStore(data, "redis")
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -186,24 +202,12 @@ func (s *settings) resolve() error {
 	return nil
 }
 
-func (s *settings) options(getenv func(string) string) devstack.SystemOptions {
+func (s *settings) options(getenv func(string) string, stores given) devstack.SystemOptions {
 	return devstack.SystemOptions{
 		Dir: s.dataDir(), Bin: filepath.Join(s.dir, "bin"), Build: true,
 		Listen: s.listen, AdminListen: s.adminListen, Workers: s.workers, Durable: true,
-		DatabaseURL: getenv("DATABASE_URL"), RedisURL: getenv("REDIS_URL"), Getenv: getenv,
+		DatabaseURL: stores.database, RedisURL: stores.redis, Getenv: getenv,
 	}
-}
-
-// sayGiven tells that a store is not ours, without its password.
-func sayGiven(con *console, name, text string) {
-	if text == "" {
-		return
-	}
-	shown := "it"
-	if u, err := url.Parse(text); err == nil {
-		shown = u.Redacted()
-	}
-	con.say("%s is set: using %s, and leaving its data alone", name, shown)
 }
 
 // withParent ends the context when `go run` is gone: it does not pass signals on, and a kill of it would leave us running unseen.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -239,6 +240,10 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		env = append(env, "LEADGATE_WORKER_LISTEN="+ops)
 		ready = clientURL(ops) + "/readyz"
 	}
+	for _, v := range slices.Concat(env, s.opt.Env) { // what our own environment names as a file must not contradict it
+		variable, _, _ := strings.Cut(v, "=")
+		env = append(env, variable+"_FILE=")
+	}
 	p := &Process{Name: name, out: s.output(name), mild: syscall.SIGTERM, hard: syscall.SIGKILL}
 	p.ready = func(ctx context.Context, _ int) error { return answers(ctx, ready) }
 	p.fell = func(_ *Process, how error) { s.fell(fmt.Errorf("%s %w", name, how)) }
@@ -283,14 +288,14 @@ func (s *System) Stop() error {
 
 // Remove throws away what a stopped system kept in dir.
 func Remove(dir string) error {
-	who := storeAccount()
-	var errs []error
-	for _, store := range []string{"postgres", "redis"} {
-		placed, err := who.standIn(filepath.Join(dir, store))
-		if err == nil {
-			err = os.RemoveAll(placed)
-		}
-		errs = append(errs, err)
+	return errors.Join(RemoveStore(dir, "postgres"), RemoveStore(dir, "redis"), os.RemoveAll(dir))
+}
+
+// RemoveStore throws away what a stopped system's "postgres" or "redis" kept in dir.
+func RemoveStore(dir, store string) error {
+	placed, err := storeAccount().standIn(filepath.Join(dir, store))
+	if err != nil {
+		return err
 	}
-	return errors.Join(append(errs, os.RemoveAll(dir))...)
+	return errors.Join(os.RemoveAll(placed), os.RemoveAll(filepath.Join(dir, store)))
 }

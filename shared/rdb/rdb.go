@@ -4,6 +4,7 @@ package rdb
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,9 +27,9 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		opt.Retries = -1
 	}
 	all := strings.Split(urls, ",")
-	first, err := redis.ParseURL(strings.TrimSpace(all[0]))
+	first, err := parseURL(all[0])
 	if err != nil {
-		return nil, errors.New("redis URL: want redis://user:password@host:port/0")
+		return nil, err
 	}
 	u := &redis.UniversalOptions{
 		Addrs: []string{first.Addr}, DB: first.DB, Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
@@ -39,9 +40,9 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		DisableIdentity: true,
 	}
 	for _, more := range all[1:] {
-		o, err := redis.ParseURL(strings.TrimSpace(more))
+		o, err := parseURL(more)
 		if err != nil {
-			return nil, errors.New("redis URL: want redis://user:password@host:port/0")
+			return nil, err
 		}
 		u.Addrs = append(u.Addrs, o.Addr)
 	}
@@ -51,4 +52,15 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		return redis.NewClient(first), nil
 	}
 	return redis.NewUniversalClient(u), nil
+}
+
+// parseURL refuses a URL without a host, which go-redis takes for this machine, and does not repeat the URL: it may hold a password.
+func parseURL(text string) (*redis.Options, error) {
+	text = strings.TrimSpace(text)
+	o, err := redis.ParseURL(text)
+	u, bad := url.Parse(text)
+	if err != nil || bad != nil || u.Fragment != "" || u.Scheme != "unix" && u.Hostname() == "" {
+		return nil, errors.New("redis URL: want redis://user:password@host:port/0, with special characters of the password percent-encoded")
+	}
+	return o, nil
 }
