@@ -2,6 +2,7 @@ package hook
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
@@ -24,7 +25,14 @@ const (
 func (c ErrorClass) Because(words string) string { return string(c) + ": " + words }
 
 // StatusError is the text kept for an answer that is not 2xx.
-func StatusError(status int) string { return FailedStatus.Because(fmt.Sprint(status)) }
+func StatusError(status int) string {
+	words := fmt.Sprint(status)
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		words += ": redirects are not followed"
+	}
+	return FailedStatus.Because(words)
+}
 
 // ClassOf reads the class of a text kept in Attempt.Error; "" for a success.
 func ClassOf(text string) ErrorClass {
@@ -36,7 +44,11 @@ func ClassOf(text string) ErrorClass {
 func Reason(text, host string) string {
 	class, words, _ := strings.Cut(text, ": ")
 	if ErrorClass(class) == FailedStatus {
-		return words + " from " + host
+		status, more, _ := strings.Cut(words, ": ")
+		if more != "" {
+			more = ": " + more
+		}
+		return status + " from " + host + more
 	}
 	return class + " at " + host
 }

@@ -13,6 +13,7 @@ func TestCheckURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const number, whole = "Must have a port between 1 and 65535, or none", "Must have a whole host name or IP address, such as hooks.example.com"
 	const private, port, https = "Must be a host on the public Internet", "Must use port 443 or 80", "Must be an https URL"
 	for _, c := range []struct {
 		raw   string
@@ -24,7 +25,27 @@ func TestCheckURL(t *testing.T) {
 		{"https://93.184.215.14/x", hook.Allow{}, ""},
 		{"https://[2606:2800:21f::1]/", hook.Allow{}, ""},
 		{"http://hooks.example.com/", hook.Allow{}, https},
-		{"ftp://hooks.example.com/", dev, https},
+		{"ftp://hooks.example.com/", hook.Allow{}, https},
+		{"ftp://hooks.example.com/", dev, "Must be an https or http URL"},
+		{"https://hooks.example.com:99999/", dev, number},
+		{"https://hooks.example.com:0/", dev, number},
+		{"http://127.0.0.1:/x", dev, number},
+		{"https://hooks.example.com:", hook.Allow{}, number},
+		{"https://[2606:2800:21f::1]:/", hook.Allow{}, number},
+		{"https://127.1", hook.Allow{}, whole},
+		{"https://127.1", dev, whole},
+		{"https://2130706433/", hook.Allow{}, whole},
+		{"https://0x7f.1", hook.Allow{}, whole},
+		{"https://0x7f000001", hook.Allow{}, whole},
+		{"https://hooks.0x7F/", hook.Allow{}, whole},
+		{"https://hooks..example.com/", hook.Allow{}, whole},
+		{"https://" + strings.Repeat("a", 64) + ".example.com/", hook.Allow{}, whole},
+		{"https://1.example.com/", hook.Allow{}, ""},
+		{"https://intranet/in", hook.Allow{}, private},
+		{"https://crm.local/", hook.Allow{}, private},
+		{"https://CRM.Internal./", hook.Allow{}, private},
+		{"http://receiver:9000/in", dev, ""},
+		{"http://crm.internal/", dev, ""},
 		{"hooks.example.com/in", hook.Allow{}, https},
 		{"https:hooks.example.com", hook.Allow{}, "Must be a valid URL"},
 		{"https://hooks.example.com/\x00", hook.Allow{}, "Must be a valid URL"},
@@ -70,6 +91,7 @@ func TestReason(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		hook.StatusError(503):                                "503 from hooks.example.com",
+		hook.StatusError(302):                                "302 from hooks.example.com: redirects are not followed",
 		hook.FailedTimeout.Because("no whole answer in 15s"): "timeout at hooks.example.com",
 		hook.FailedDNS.Because("no such host"):               "dns at hooks.example.com",
 	} {
