@@ -97,15 +97,20 @@ type Field struct {
 	Message string `json:"message"`           // what would be right
 }
 
-// Invalid makes a VALIDATION_ERROR from fields, which must not be empty: the first is told as the contract has it, all are in "errors".
+// MaxFields is how many mistakes are told: a body full of them must not make an answer many times its size.
+const MaxFields = 20
+
+// Invalid makes a VALIDATION_ERROR from fields, which must not be empty: the first is told as the contract has it, the first MaxFields
+// are in "errors", the rest is counted.
 func Invalid(fields []Field) *Error {
-	first := fields[0]
+	first, told := fields[0], fields[:min(len(fields), MaxFields)]
 	return &Error{Kind: Validation, Public: "Validation failed", Details: struct {
 		Field   string  `json:"field"`
 		Value   any     `json:"value"`
 		Message string  `json:"message"`
 		Errors  []Field `json:"errors"`
-	}{first.Field, first.Value, first.Message, fields}}
+		Omitted int     `json:"errorsOmitted,omitempty"`
+	}{first.Field, first.Value, first.Message, told, len(fields) - len(told)}}
 }
 
 // InvalidField makes a VALIDATION_ERROR of one field.

@@ -79,3 +79,18 @@ func TestAHalfClosedClientIsAnswered(t *testing.T) {
 	}
 	b.raw(t, b.head("GET", "/api/v1/leads/"+id.Lead.Format(id.New()), 0), true).wantError(t, "an unknown lead", 404, "NOT_FOUND")
 }
+
+func TestManyMistakesMakeASmallAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var body strings.Builder
+	for i := range 6000 {
+		fmt.Fprintf(&body, `,"f%d":1`, i)
+	}
+	got := b.send(t, b.secret, "POST", "/api/v1/leads", "{"+body.String()[1:]+"}")
+	got.wantError(t, "6,000 unknown fields", 400, "VALIDATION_ERROR")
+	// The email that is missing too is the last of 6,001.
+	if n := len(got.body.Details.Errors); n != 20 || len(got.text) > 8<<10 || !strings.Contains(got.text, `"errorsOmitted":5981}`) {
+		t.Errorf("6,000 unknown fields = %d octets with %d errors, want 20 errors and 5981 omitted: ...%s", len(got.text), n, got.text[max(0, len(got.text)-100):])
+	}
+}
