@@ -53,6 +53,7 @@ type Delivery struct {
 	EndpointID  id.UUID
 	EventID     id.UUID
 	EventType   string
+	LeadID      id.UUID // zero: the event is of no lead, or is kept no longer
 	State       State
 	Attempts    int        // made so far
 	NextAt      *time.Time // of a pending delivery

@@ -46,24 +46,25 @@ type route struct {
 	method, path string
 	scope        tenant.Scope
 	do           operation
-	gated        bool // do takes the rate limit itself, together with the reservation
+	gated        bool     // do takes the rate limit itself, together with the reservation
+	query        []string // the parameters it knows; a public page lets others pass, links to it carry all sorts
 }
 
 func (a *api) routes() []route {
 	return []route{
-		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true},
-		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true},
-		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false},
+		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true, nil},
+		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true, nil},
+		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false, nil},
 
-		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false},
-		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listDeliveries, false},
+		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false, nil},
+		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false, nil},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listDeliveries, false, []string{"limit", "cursor"}},
 
-		{"GET", "/", public, a.index, false},
-		{"GET", "/docs", public, a.docs, false},
-		{"GET", "/healthz", public, a.healthz, false},
-		{"GET", "/readyz", public, a.readyz, false},
+		{"GET", "/", public, a.index, false, nil},
+		{"GET", "/docs", public, a.docs, false, nil},
+		{"GET", "/healthz", public, a.healthz, false, nil},
+		{"GET", "/readyz", public, a.readyz, false, nil},
 	}
 }
 
@@ -114,10 +115,14 @@ func (a *api) handler(rt route) httpx.Handler {
 		if !p.May(rt.scope) {
 			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))
 		}
-		if !rt.gated {
+		wrong := checkQuery(r.URL.RawQuery, rt.query)
+		if wrong != nil || !rt.gated {
 			if err := a.limit(w, r, p); err != nil {
 				return err
 			}
+		}
+		if wrong != nil {
+			return wrong
 		}
 		return rt.do(w, r, p)
 	}

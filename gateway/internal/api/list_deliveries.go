@@ -25,6 +25,7 @@ type delivery struct {
 	EndpointID    string    `json:"endpointId"`
 	EventID       string    `json:"eventId"`
 	EventType     string    `json:"eventType"`
+	LeadID        *string   `json:"leadId"`
 	State         string    `json:"state"`
 	Attempts      []attempt `json:"attempts"`
 	AttemptCount  int       `json:"attemptCount"`
@@ -50,7 +51,7 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.P
 	if err != nil {
 		return err
 	}
-	limit, before, err := readPage(r.URL.RawQuery)
+	limit, before, err := readPage(r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -80,11 +81,7 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.P
 }
 
 // readPage reads limit and cursor, and tells all that is wrong with them.
-func readPage(query string) (limit int, before id.UUID, err error) {
-	q, err := url.ParseQuery(query)
-	if err != nil { // leaving out what cannot be read would start again at the first page
-		return 0, before, fault.InvalidField("query", fault.Cut(query), "Must be a URL-encoded query")
-	}
+func readPage(q url.Values) (limit int, before id.UUID, err error) {
 	var wrong []fault.Field
 	limit = defaultDeliveries
 	if q.Has("limit") {
@@ -110,6 +107,9 @@ func showDelivery(d hook.Delivery, attempts []hook.Attempt) delivery {
 		ID: id.Delivery.Format(d.ID), EndpointID: id.Endpoint.Format(d.EndpointID), EventID: id.Event.Format(d.EventID),
 		EventType: d.EventType, State: string(d.State), Attempts: make([]attempt, len(attempts)), AttemptCount: d.Attempts,
 		LastStatus: optional(d.LastStatus), LastError: optional(d.LastError), CreatedAt: stamp(d.CreatedAt), UpdatedAt: stamp(d.UpdatedAt),
+	}
+	if d.LeadID != (id.UUID{}) {
+		shown.LeadID = optional(id.Lead.Format(d.LeadID))
 	}
 	if d.NextAt != nil {
 		shown.NextAttemptAt = optional(stamp(*d.NextAt))

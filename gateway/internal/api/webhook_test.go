@@ -94,6 +94,7 @@ func TestWebhookInput(t *testing.T) {
 
 // shownDelivery is a delivery as a client reads it.
 type shownDelivery struct {
+	LeadID                                    string
 	ID, EndpointID, EventID, EventType, State string
 	Attempts                                  []struct {
 		Number       int
@@ -124,11 +125,11 @@ func TestDeliveriesShowEveryAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	endpoint := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/","eventTypes":["lead.created"]}`))
-	b.mustCreate(t, b.owner, "a@example.com")
+	made := b.mustCreate(t, b.owner, "a@example.com")
 	path := "/api/v1/webhooks/" + endpoint + "/deliveries"
 	got, next := b.deliveries(t, path)
 	if len(got) != 1 || next != nil || got[0].State != "pending" || got[0].NextAttemptAt == nil || got[0].LastStatus != nil || got[0].LastError != nil ||
-		got[0].EndpointID != endpoint || got[0].EventType != "lead.created" || got[0].Attempts == nil || len(got[0].Attempts) != 0 {
+		got[0].EndpointID != endpoint || got[0].LeadID != made || got[0].EventType != "lead.created" || got[0].Attempts == nil || len(got[0].Attempts) != 0 {
 		t.Fatalf("deliveries = %+v, want one pending without attempts", got)
 	}
 

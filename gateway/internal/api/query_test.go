@@ -1,0 +1,46 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"leadgate/gateway/internal/api"
+	"leadgate/shared/id"
+)
+
+func TestUnknownParametersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	made := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`))
+	for _, r := range api.Routes() {
+		if !strings.HasPrefix(r[1], "/api/v1/") {
+			continue
+		}
+		path := strings.NewReplacer("{chatbotId}", id.Chatbot.Format(b.chatbot), "{id}", made).Replace(r[1])
+		body := ""
+		if r[0] == "POST" {
+			body = `{"email":"a@example.com"}`
+		}
+		got := b.send(t, b.secret, r[0], path+"?state=dead", body)
+		got.wantError(t, r[0]+" "+path+"?state=dead", 400, "VALIDATION_ERROR")
+		want := "Unknown parameter: there are none here"
+		if strings.HasSuffix(path, "/deliveries") {
+			want = "Unknown parameter: must be one of limit, cursor"
+		}
+		if d := got.body.Details; d.Field != "state" || d.Value != "dead" || d.Message != want || got.header.Get("RateLimit") == "" {
+			t.Errorf("%s %s?state=dead = %s, want %q at state, and the rate limit", r[0], path, got.text, want)
+		}
+	}
+	for query, field := range map[string]string{"limit=0": "limit", "cursor=zzz": "cursor", "a=%zz": "query"} {
+		got := b.send(t, b.secret, "GET", "/api/v1/webhooks?"+query, "")
+		if got.status != 400 || got.body.Details.Field != field {
+			t.Errorf("GET webhooks?%s = %d %s, want 400 at %s", query, got.status, got.text, field)
+		}
+	}
+	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 || got.body.Details.Message != "Must be given once" {
+		t.Errorf("a limit given twice = %d %s, want 400", got.status, got.text)
+	}
+	if got := b.send(t, "", "GET", "/docs?utm_source=mail", ""); got.status != 200 {
+		t.Errorf("GET /docs?utm_source=mail = %d, want 200", got.status)
+	}
+}
