@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -195,6 +196,14 @@ func TestRecordOutcomes(t *testing.T) {
 		{State: hook.Exhausted, Attempts: 1, LastStatus: 410, LastError: "status: 410"},
 	} {
 		got := byID[jobs[i].DeliveryID]
+		var about struct{ ID string }
+		if err := json.Unmarshal(jobs[i].Data, &about); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if want.LeadID, err = id.Lead.Parse(about.ID); err != nil {
+			t.Fatal(err)
+		}
 		want.WorkspaceID, want.ID, want.EndpointID, want.EventID, want.EventType = d.ws, jobs[i].DeliveryID, d.endpoint.ID, jobs[i].EventID, hook.LeadCreated
 		want.CreatedAt, want.UpdatedAt = got.CreatedAt, d.now
 		if diff := cmp.Diff(want, got); diff != "" {
