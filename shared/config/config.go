@@ -42,12 +42,16 @@ type Checker interface{ Check() []error }
 
 // Source is where a process gets its configuration from.
 type Source struct {
-	Args   []string            // without the program's name
-	Getenv func(string) string // the environment; NAME_FILE names a file that holds NAME's value
-	Stdout io.Writer           // for --help
+	Args    []string            // without the program's name
+	Getenv  func(string) string // the environment; NAME_FILE names a file that holds NAME's value; only one of them may be set
+	Stdout  io.Writer           // for --help
+	Version string              // what a Version flag prints
 }
 
-// Parse fills the kong struct into and returns the command line it understood. ok is false when --help was asked for and printed.
+// Version is the type of a flag that prints Source.Version and ends the program.
+type Version = kong.VersionFlag
+
+// Parse fills the kong struct into and returns the command line it understood. ok is false when --help or a Version was asked for and printed.
 // name and about head the help page; the names of `from:"NAME"` tags are read through src.Getenv, so tests need no process environment.
 // The error is ErrBad and lists every mistake. `required:""` is met by a flag, a variable or a file.
 func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool, err error) {
@@ -55,7 +59,7 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 	found := &mistakes{}
 	parser, err := kong.New(into, kong.Name(name), kong.Description(about), kong.Writers(src.Stdout, src.Stdout),
 		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.ValueFormatter(describe), kong.Resolvers(environment(src.Getenv, found)))
+		kong.ValueFormatter(describe), kong.Vars{"version": src.Version}, kong.Resolvers(environment(src.Getenv, found)))
 	if err != nil {
 		return nil, false, fmt.Errorf("config: %w", err)
 	}
@@ -65,6 +69,9 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 		return nil, false, nil
 	}
 	if err != nil {
+		if unknown := unknownCommand(parser.Model.Node, src.Args, err); unknown != nil {
+			return nil, false, Errors([]error{unknown})
+		}
 		found.add("", err)
 		var stopped *kong.ParseError
 		if errors.As(err, &stopped) && stopped.Context.Error == nil { // it read the whole line, so what it did not see is missing
@@ -77,7 +84,7 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 	return ctx, len(found.list) == 0, Errors(found.list)
 }
 
-// environment resolves a flag by its `from:"NAME"` tag: NAME, else the content of the file NAME_FILE names.
+// environment resolves a flag by its `from:"NAME"` tag: NAME, or the content of the file NAME_FILE names.
 // The tag is ours and not kong's env, because kong reads only the process environment and no files.
 func environment(getenv func(string) string, found *mistakes) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
@@ -85,11 +92,14 @@ func environment(getenv func(string) string, found *mistakes) kong.Resolver {
 		if name == "" {
 			return nil, nil
 		}
-		if v := getenv(name); v != "" {
+		v, file := getenv(name), getenv(name+"_FILE")
+		switch {
+		case v != "" && file != "":
+			found.add(flag.Name, fmt.Errorf("%s_FILE is set as well: set one of them", name))
+			return nil, nil
+		case v != "":
 			return v, nil
-		}
-		file := getenv(name + "_FILE")
-		if file == "" {
+		case file == "":
 			return nil, nil
 		}
 		text, err := os.ReadFile(file)

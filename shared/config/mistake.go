@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -104,6 +107,36 @@ func (m *mistakes) missing(ctx *kong.Context) {
 	}
 }
 
+// unknownCommand says what kong calls an unexpected argument where a command should stand; nil where none should.
+func unknownCommand(node *kong.Node, args []string, err error) error {
+	rest, found := strings.CutPrefix(err.Error(), "unexpected argument ")
+	if !found {
+		return nil
+	}
+	program, path := node.Name, ""
+	for _, arg := range args {
+		if i := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == arg }); i >= 0 {
+			node, path = node.Children[i], path+" "+arg
+		}
+	}
+	if len(node.Children) == 0 {
+		return nil
+	}
+	return fmt.Errorf("no such command%s %s; see %s%s --help", path, rest, program, path)
+}
+
+// CheckAddress says what is wrong with a host:port to listen on. Port 0 takes a free one.
+func CheckAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not host:port", text)
+	}
+	return nil
+}
+
 // check asks into and the chosen commands what they find.
 func (m *mistakes) check(into any, ctx *kong.Context) {
 	checkers := []any{into}
@@ -112,6 +145,7 @@ func (m *mistakes) check(into any, ctx *kong.Context) {
 			checkers = append(checkers, path.Command.Target.Addr().Interface())
 		}
 	}
+	before := maps.Clone(m.seen) // of what is wrong already nothing more is said, of the rest everything
 	for _, c := range checkers {
 		checker, ok := c.(Checker)
 		if !ok {
@@ -120,7 +154,10 @@ func (m *mistakes) check(into any, ctx *kong.Context) {
 		for _, err := range checker.Check() {
 			var w wrong
 			if errors.As(err, &w) {
-				m.add(w.flag, errors.New(w.text))
+				if !before[w.flag] {
+					m.seen[w.flag] = false
+					m.add(w.flag, errors.New(w.text))
+				}
 			} else {
 				m.add("", err)
 			}

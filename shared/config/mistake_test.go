@@ -91,8 +91,9 @@ func TestParseTakesFlagThenVariableThenFile(t *testing.T) {
 		t.Errorf("Parse() of %q (-want +got):\n%s", command, diff)
 	}
 	env["TOKEN"] = "from variable"
-	if got, _, err = parse(t, env, "run", "--loud"); err != nil || got.Run.Token != "from variable" {
-		t.Errorf("Parse() with TOKEN and TOKEN_FILE = %q, %v, want TOKEN's", got.Run.Token.Reveal(), err)
+	both := "configuration:\n--token (TOKEN): TOKEN_FILE is set as well: set one of them"
+	if _, _, err = parse(t, env, "run", "--loud"); err == nil || err.Error() != both {
+		t.Errorf("Parse() with TOKEN and TOKEN_FILE = %v, want %s", err, both)
 	}
 }
 
@@ -101,6 +102,15 @@ func TestParseRequiresOnlyWhatTheCommandNeeds(t *testing.T) {
 	for _, args := range [][]string{{"move", "--database=x"}, {"--database=x", "move"}} {
 		if _, command, err := parse(t, map[string]string{"GRACE": "soon"}, args...); err != nil || command != "move" {
 			t.Errorf("Parse(%q) = %q, %v, want move", args, command, err)
+		}
+	}
+}
+
+func TestCheckAddress(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{":8080": true, "127.0.0.1:0": true, "[::1]:80": true, ":": false, "": false, "8080": false, "host:http": false, "host:70000": false, "host:-1": false} {
+		if err := config.CheckAddress(text); (err == nil) != want {
+			t.Errorf("CheckAddress(%q) = %v, want it right: %v", text, err, want)
 		}
 	}
 }
