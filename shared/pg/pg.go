@@ -23,6 +23,8 @@ import (
 type DB struct {
 	*sqlx.DB
 	stmts   sync.Map            // query -> *sqlx.Stmt
+	where   string              // host and port
+	wait    time.Duration       // Options.Patience
 	patient func() (*DB, error) // opens another pool to the database, whose statements may take as long as they need
 }
 
@@ -31,6 +33,7 @@ type Options struct {
 	MaxConns         int           // 0: 16
 	StatementTimeout time.Duration // 0: 10 s, negative: none; kept by the server, so that the connection survives
 	Application      string        // shown in pg_stat_activity
+	Patience         time.Duration // how long Start and Await wait for Postgres; 0: 30 s
 }
 
 // Open makes a pool for the connection URL dsn; it connects at the first use.
@@ -46,6 +49,9 @@ func Open(dsn string, opt Options) (*DB, error) {
 	}
 	if opt.StatementTimeout == 0 {
 		opt.StatementTimeout = 10 * time.Second
+	}
+	if opt.Patience == 0 {
+		opt.Patience = startPatience
 	}
 	q := u.Query()
 	set := func(key, value string) {
@@ -83,7 +89,7 @@ func Open(dsn string, opt Options) (*DB, error) {
 	patient := func() (*DB, error) {
 		return Open(dsn, Options{MaxConns: 2, StatementTimeout: -1, Application: opt.Application})
 	}
-	return &DB{DB: db, patient: patient}, nil
+	return &DB{DB: db, where: u.Host, wait: opt.Patience, patient: patient}, nil
 }
 
 // parseURL refuses what looks like a password that is not percent-encoded: its end would be taken for another part, and shown in errors.

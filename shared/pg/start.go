@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// startPatience is how long a starting process waits for Postgres, so that both can be started together.
+// startPatience is how long a starting process waits for Postgres unless told otherwise, so that both can be started together.
 const startPatience = 30 * time.Second
 
 // Start waits for Postgres and makes sure of the schema, which it brings up to date if migrate is set and else only checks, and of the partitions.
@@ -37,7 +37,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
 
 // Await pings until Postgres answers. A refusal that waiting cannot change, such as a wrong password, ends it at once.
 func (db *DB) Await(ctx context.Context, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, db.wait)
 	defer cancel()
 	for told := false; ; told = true {
 		err := db.PingContext(ctx)
@@ -53,7 +53,7 @@ func (db *DB) Await(ctx context.Context, log *slog.Logger) error {
 		select {
 		case <-ctx.Done():
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return fmt.Errorf("connect to Postgres: not reachable for %s: %w", startPatience, err)
+				return fmt.Errorf("connect to Postgres: %s not reachable for %s: %w", db.where, db.wait, err)
 			}
 			return fmt.Errorf("connect to Postgres: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
