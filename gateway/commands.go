@@ -29,9 +29,12 @@ type operator struct {
 	out     io.Writer
 }
 
+// patience is how long a person waits for a database that is away; serving waits longer, as it may be started together with it.
+const patience = 5 * time.Second
+
 // operate runs one command and ends.
 func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) error {
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, Application: "leadgate " + cmd.Selected().Path()})
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, Patience: patience, Application: "leadgate " + cmd.Selected().Path()})
 	if err != nil {
 		return err
 	}

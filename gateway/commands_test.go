@@ -9,6 +9,7 @@ import (
 
 	"leadgate/shared/config"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
 )
 
@@ -84,6 +85,47 @@ func field(text, prefix string) string {
 		}
 	}
 	return ""
+}
+
+// A command does not keep a person waiting for a database that is not there, and says which it is.
+func TestCommandsWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"workspace", "list"}, {"migrate"}} {
+		begun := time.Now()
+		_, err := command(map[string]string{"DATABASE_URL": "postgres://u:hunter2@127.0.0.1:1/x?sslmode=disable"}, args...)
+		if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1 not reachable for 5s") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("run(%q) = %v, want it to tell what is not reachable", args, err)
+		}
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("run(%q) took %s, want about 5 s", args, took)
+		}
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	if text := must(t, nil, "--help"); !strings.Contains(text, "gateway serve --help") {
+		t.Errorf("gateway --help = %s, want it to say where serve's settings are", text)
+	}
+	if text := must(t, nil, "serve", "--help"); !strings.Contains(text, "LEADGATE_ADMIN_TOKEN") {
+		t.Errorf("gateway serve --help = %s, want the settings", text)
+	}
+	if text := must(t, nil, "--version"); text != telemetry.Version()+"\n" {
+		t.Errorf("gateway --version = %q, want %q", text, telemetry.Version())
+	}
+	for line, want := range map[string]string{
+		"bogus":                   "configuration:\nno such command bogus; see gateway --help",
+		"--log-level debug bogus": "configuration:\nno such command bogus; see gateway --help",
+		"key bogus":               "configuration:\nno such command key bogus; see gateway key --help",
+	} {
+		_, err := command(nil, strings.Fields(line)...)
+		if err == nil || err.Error() != want {
+			t.Errorf("gateway %s = %v, want %s", line, err, want)
+		}
+	}
+	if _, err := command(nil, "serve", "bogus"); err == nil || !strings.Contains(err.Error(), "unexpected argument bogus") {
+		t.Errorf("gateway serve bogus = %v, want the argument named", err)
+	}
 }
 
 func TestCommandsTellWhatIsWrong(t *testing.T) {

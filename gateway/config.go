@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"time"
 
 	"leadgate/shared/config"
@@ -10,8 +9,12 @@ import (
 	"leadgate/shared/rdb"
 )
 
+const about = "Takes in leads for many workspaces. Settings: gateway serve --help"
+
 // cli is everything the gateway can be told, by flag or by environment.
 type cli struct {
+	Version config.Version `name:"version" help:"Print the version."`
+
 	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
@@ -58,8 +61,8 @@ func (s *settings) Check() (mistakes []error) {
 		mistakes = append(mistakes, config.Wrong(flag, format, args...))
 	}
 	for flag, address := range map[string]string{"listen": s.Listen, "admin-listen": s.AdminListen} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			wrong(flag, "%q is not host:port", address)
+		if err := config.CheckAddress(address); err != nil {
+			wrong(flag, "%v", err)
 		}
 	}
 	if len(s.AdminToken) < minToken {
@@ -70,8 +73,10 @@ func (s *settings) Check() (mistakes []error) {
 	} else {
 		client.Close()
 	}
-	if _, err := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP); err != nil {
-		wrong("webhook-allow-cidrs", "%v", err)
+	for _, cidr := range s.AllowCIDRs {
+		if _, err := hook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
+			wrong("webhook-allow-cidrs", "%v", err)
+		}
 	}
 	if s.Grace < time.Second || s.Grace > 10*time.Minute {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)

@@ -47,7 +47,7 @@ func main() {
 // A stop goes backwards: no new requests, those under way end, intake writes what it took, auth what it noted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var c cli
-	cmd, ok, err := config.Parse(&c, "gateway", "Takes in leads for many workspaces.", config.Source{Args: args, Getenv: getenv, Stdout: stdout})
+	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()})
 	if !ok || err != nil {
 		return err
 	}
