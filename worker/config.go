@@ -1,15 +1,18 @@
 package main
 
 import (
-	"net"
 	"time"
 
 	"leadgate/shared/config"
 	"leadgate/shared/hook"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
 )
 
 // settings is everything a worker can be told, by flag or by environment.
 type settings struct {
+	Version config.Version `name:"version" help:"Print the version."`
+
 	OpsListen   string        `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
 	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	RedisURL    config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
@@ -23,6 +26,7 @@ type settings struct {
 	Poll        time.Duration `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How often an idle worker asks Redis for tasks."`
 	AllowCIDRs  []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
 	AllowHTTP   bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
+	AttemptLog  bool          `name:"attempt-log" from:"LEADGATE_ATTEMPT_LOG" default:"true" negatable:"" help:"Log a line per webhook attempt, not only failures."`
 }
 
 // Check says everything that is wrong.
@@ -30,8 +34,18 @@ func (s *settings) Check() (mistakes []error) {
 	wrong := func(flag, format string, args ...any) {
 		mistakes = append(mistakes, config.Wrong(flag, format, args...))
 	}
-	if _, _, err := net.SplitHostPort(s.OpsListen); err != nil {
-		wrong("ops-listen", "%q is not host:port", s.OpsListen)
+	if err := config.CheckAddress(s.OpsListen); err != nil {
+		wrong("ops-listen", "%v", err)
+	}
+	if db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{}); err != nil {
+		wrong("database-url", "%v", err)
+	} else {
+		db.Close()
+	}
+	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
+		wrong("redis-url", "%v", err)
+	} else {
+		client.Close()
 	}
 	for _, n := range []struct {
 		flag          string
@@ -49,8 +63,10 @@ func (s *settings) Check() (mistakes []error) {
 			wrong(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
 		}
 	}
-	if _, err := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP); err != nil {
-		wrong("webhook-allow-cidrs", "%v", err)
+	for _, cidr := range s.AllowCIDRs {
+		if _, err := hook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
+			wrong("webhook-allow-cidrs", "%v", err)
+		}
 	}
 	return mistakes
 }

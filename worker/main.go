@@ -49,7 +49,7 @@ func main() {
 // A stop goes backwards: no new ticks, turns take no more, servers wait for what is under way, then connections close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var s settings
-	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout}); !ok || err != nil {
+	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()}); !ok || err != nil {
 		return err
 	}
 	log, err := telemetry.Logger(stdout, "worker", s.LogLevel)
@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	waker := task.NewWaker(redis)
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: newSender(&s, &group).Send, Find: newFind(log),
-		Schedule: hook.DefaultSchedule(), Now: time.Now, Log: log, Metrics: registry,
+		Schedule: hook.DefaultSchedule(), Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Now: time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)

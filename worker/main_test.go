@@ -21,6 +21,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
 )
 
@@ -40,10 +41,15 @@ type output struct {
 
 func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.text.String() }
 
-func start(t *testing.T, database, redis string) *worker {
+// start runs a worker; more are further variables, each NAME=value.
+func start(t *testing.T, database, redis string, more ...string) *worker {
 	t.Helper()
 	env := map[string]string{"DATABASE_URL": database, "REDIS_URL": redis, "LEADGATE_WORKER_LISTEN": "127.0.0.1:0",
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP": "true", "LEADGATE_SWEEP": "200ms"}
+	for _, v := range more {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &worker{stop: cancel, ended: make(chan error, 1), out: &output{}}
 	read, write := io.Pipe()
@@ -182,7 +188,7 @@ func TestRedisAwayAtStart(t *testing.T) {
 	defer hooks.Close()
 	database := pgtest.URL(t)
 	mustLead(t, database, hooks.URL)
-	w := start(t, database, redis.URL())
+	w := start(t, database, redis.URL(), "LEADGATE_ATTEMPT_LOG=false")
 	if status, body := get(t, w.ops+"/readyz"); status != 200 || !strings.Contains(body, `"redis":"away"`) {
 		t.Errorf("GET /readyz = %d %s, want 200 and Redis away", status, body)
 	}
@@ -195,6 +201,9 @@ func TestRedisAwayAtStart(t *testing.T) {
 		t.Error("nothing was delivered after Redis came")
 	}
 	w.mustStop(t)
+	if log := w.out.String(); strings.Contains(log, `"msg":"attempt"`) {
+		t.Errorf("an attempt that went well is logged against LEADGATE_ATTEMPT_LOG=false:\n%s", log)
+	}
 }
 
 func TestOldSchemaIsRefused(t *testing.T) {
@@ -217,15 +226,30 @@ func TestOldSchemaIsRefused(t *testing.T) {
 
 func TestMistakesAreToldAtOnce(t *testing.T) {
 	t.Parallel()
-	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost", "--db-conns", "1"}
+	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost,home", "--db-conns", "1"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	if !errors.Is(err, config.ErrBad) {
 		t.Fatalf("run() = %v, want ErrBad", err)
 	}
-	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, "--db-conns"} {
+	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("run() = %v, want it to name %s", err, want)
 		}
+	}
+}
+
+func TestBadURLsAndVersion(t *testing.T) {
+	t.Parallel()
+	args := []string{"--database-url", "host=db password=hunter2", "--redis-url", "redis://:hunter2@", "--ops-listen", ":"}
+	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
+	for _, want := range []string{"--database-url", "--redis-url", "--ops-listen"} {
+		if !errors.Is(err, config.ErrBad) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("run(%q) = %v, want it to name %s and no password", args, err, want)
+		}
+	}
+	var out strings.Builder
+	if err := run(t.Context(), []string{"--version"}, func(string) string { return "" }, &out); err != nil || out.String() != telemetry.Version()+"\n" {
+		t.Errorf("run(--version) = %q, %v, want %q", out.String(), err, telemetry.Version())
 	}
 }
 

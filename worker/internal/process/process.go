@@ -46,6 +46,8 @@ type Deps struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
+
+	AttemptLog bool // a line per attempt, not only per failed one
 }
 
 // Processor handles wake-ups.

@@ -100,6 +100,9 @@ func (d *drain) decide(j *hook.Job, a hook.Attempt) hook.Outcome {
 		}
 	}
 	d.metrics.attempted(j, &o)
+	if a.Error == "" && !d.AttemptLog {
+		return o
+	}
 	d.Log.Info("attempt",
 		"workspace", id.Workspace.Format(d.key.Workspace), "endpoint", id.Endpoint.Format(d.key.Endpoint),
 		"delivery", id.Delivery.Format(j.DeliveryID), "event", id.Event.Format(j.EventID), "type", j.EventType,
