@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,11 +15,13 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/rdb"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends us at once, and the children with us
+	rdb.LogTo(slog.New(slog.DiscardHandler)) // what it would say on the screen comes back as an error as well
+	context.AfterFunc(ctx, stop)             // a second Ctrl-C ends us at once, and the children with us
 	os.Exit(exitCode(run(ctx, os.Args[1:], os.Getenv, os.Stdout), os.Stderr))
 }
 
