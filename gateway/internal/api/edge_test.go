@@ -99,9 +99,14 @@ func TestDocs(t *testing.T) {
 	if !strings.Contains(got.text, "curl -X POST "+b.url+"/api/v1/chatbots/") {
 		t.Errorf("/docs does not show a curl line with this server's address")
 	}
-	for code := range strings.FieldsSeq("VALIDATION_ERROR DUPLICATE_EMAIL UNAUTHORIZED FORBIDDEN CHATBOT_NOT_FOUND NOT_FOUND METHOD_NOT_ALLOWED CONFLICT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE RATE_LIMITED INTERNAL UNAVAILABLE") {
+	for code := range strings.FieldsSeq("VALIDATION_ERROR DUPLICATE_EMAIL UNAUTHORIZED FORBIDDEN CHATBOT_NOT_FOUND NOT_FOUND METHOD_NOT_ALLOWED REQUEST_TIMEOUT CONFLICT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE RATE_LIMITED INTERNAL UNAVAILABLE") {
 		if !strings.Contains(got.text, "<code>"+code+"</code>") {
 			t.Errorf("/docs does not explain %s", code)
+		}
+	}
+	for field := range strings.FieldsSeq("email.companyDomain phone.e164 attribution.clickIds leadId nextAttemptAt responseHead errorsOmitted") {
+		if !strings.Contains(got.text, "<code>"+field+"</code>") {
+			t.Errorf("/docs does not explain %s", field)
 		}
 	}
 	// The address goes into commands that people paste, so an odd one is not repeated.
