@@ -69,6 +69,12 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return c.pqConn.ResetSession(ctx)
 }
 
+// Close says goodbye; the limit of who had the connection last may be long over.
+func (c *conn) Close() error {
+	c.wire.limit = time.Now().Add(patience)
+	return c.pqConn.Close()
+}
+
 // IsValid keeps a connection that broke off in the middle of an answer out of the pool.
 func (c *conn) IsValid() bool { return !c.wire.broken && c.pqConn.IsValid() }
 

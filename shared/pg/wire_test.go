@@ -174,3 +174,21 @@ func await(t *testing.T, db *pg.DB, query string) {
 		}
 	}
 }
+
+// A connection is closed in peace also when the limit of its last use is over, as it is of every idle one.
+func TestCloseAfterTheLimitOfTheLastUse(t *testing.T) {
+	t.Parallel()
+	db, err := pg.Open(pgtest.URL(t), pg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, "select 1"); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(800 * time.Millisecond) // the limit is half a second after the context's end
+	if err := db.Close(); err != nil {
+		t.Errorf("Close() = %v, want nil", err)
+	}
+}
