@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
 )
 
@@ -19,7 +18,7 @@ func (b *bench) delivery(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
-	if err := r.Subscribe(ctx, b.URL, b.Key, hook.EventTypes()...); err != nil {
+	if err := r.Subscribe(ctx, b.URL, b.Key, loadgen.LeadEvents()...); err != nil {
 		return err
 	}
 	c, err := loadgen.Dial(strings.TrimPrefix(b.URL, "http://"))
@@ -42,7 +41,7 @@ func (b *bench) delivery(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, event := range hook.EventTypes() {
+		for _, event := range loadgen.LeadEvents() {
 			a, err := r.Wait(ctx, event, lead)
 			if err != nil {
 				return err
@@ -51,7 +50,7 @@ func (b *bench) delivery(ctx context.Context) error {
 		}
 		time.Sleep(pause)
 	}
-	for _, event := range hook.EventTypes() {
+	for _, event := range loadgen.LeadEvents() {
 		d := slices.Sorted(slices.Values(delays[event]))
 		b.printf("%-13s after the POST: p50 %v  p99 %v  (%d leads, one at a time)", event, d[len(d)/2].Round(100*time.Microsecond), d[len(d)*99/100].Round(100*time.Microsecond), leads)
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/lead"
 	"leadgate/shared/loadgen"
 )
@@ -54,7 +53,7 @@ func (b *books) check() error {
 		}
 	}
 	for i, seen := range b.arrived {
-		for _, event := range hook.EventTypes() {
+		for _, event := range loadgen.LeadEvents() {
 			for _, r := range b.rows {
 				if seen[event][r.lead].Times == 0 {
 					say("%s of %s never arrived at subscriber %d", event, r.lead, i)

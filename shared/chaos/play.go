@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadgate/shared/devstack"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
@@ -72,7 +71,7 @@ func (s scenario) play(ctx context.Context, opt options) (*report, error) {
 			return nil, err
 		}
 		defer r.Close()
-		if err := r.Subscribe(ctx, sys.URL, sys.Key, hook.EventTypes()...); err != nil {
+		if err := r.Subscribe(ctx, sys.URL, sys.Key, loadgen.LeadEvents()...); err != nil {
 			return nil, err
 		}
 		t.receivers = append(t.receivers, r)
@@ -145,7 +144,7 @@ func (t *trial) settle(ctx context.Context) error {
 		return fmt.Errorf("count leads: %w", err)
 	}
 	for _, r := range t.receivers {
-		if !r.WaitFor(until, leads*len(hook.EventTypes())) {
+		if !r.WaitFor(until, leads*len(loadgen.LeadEvents())) {
 			return nil
 		}
 	}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
+	"leadgate/shared/loadgen"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"leadgate/shared/hook"
 )
 
 // outage is when the blow fell and when all was there again.
@@ -99,7 +98,7 @@ func (r *report) backlog() (longest time.Duration) {
 		}
 	}
 	for _, seen := range r.books.arrived {
-		for _, event := range hook.EventTypes() {
+		for _, event := range loadgen.LeadEvents() {
 			for lead, a := range seen[event] {
 				if before[lead] {
 					longest = max(longest, a.First.Sub(r.until))

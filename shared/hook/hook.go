@@ -9,12 +9,28 @@ import (
 
 // Event types.
 const (
-	LeadCreated  = "lead.created"
-	LeadEnriched = "lead.enriched"
+	LeadCreated      = "lead.created"
+	LeadUpdated      = "lead.updated"
+	LeadDeleted      = "lead.deleted"
+	LeadEnriched     = "lead.enriched"
+	EndpointFailing  = "endpoint.failing"  // another endpoint of the workspace has failed for a day
+	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled, because it only failed or said 410
+	WebhookTest      = "webhook.test"      // sent to one endpoint when its owner asks, whatever it subscribes to
 )
 
 // EventTypes returns every type an endpoint can subscribe to by name.
-func EventTypes() []string { return []string{LeadCreated, LeadEnriched} }
+func EventTypes() []string {
+	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadEnriched, EndpointFailing, EndpointDisabled}
+}
+
+// EventGroups returns what subscribes to all types of a group, those to come included.
+func EventGroups() []string { return []string{"lead.*", "endpoint.*"} }
+
+// Payloads an endpoint can ask for.
+const (
+	PayloadFull = "full" // all that is known of the lead
+	PayloadThin = "thin" // its id: whoever needs more reads it with a key
+)
 
 // Endpoint is where a workspace wants its events sent.
 type Endpoint struct {
@@ -23,28 +39,75 @@ type Endpoint struct {
 	URL         string
 	Description string
 	EventTypes  []string
-	Secret      string // whsec_...; shown once, when the endpoint is made
+	ChatbotIDs  []id.UUID         // nil: the events of every chatbot, and of none
+	Headers     map[string]string // sent along
+	Payload     string            // PayloadFull or PayloadThin
+	Rate        int               // deliveries per second; 0: no limit
+	MaxInFlight int               // attempts at once; 1: strictly in the order of events
+	Timeout     time.Duration     // of an attempt
+	Secret      string            // whsec_ or whsk_...; shown once, when it is made
+	Former      []FormerSecret    // secrets that sign too, for a while
 	Enabled     bool
+	Disabled    *Disabled // nil: it is enabled
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	Health      Health // how it fared lately
 }
+
+// Ordered tells whether one delivery waits for the one before it to end.
+func (e *Endpoint) Ordered() bool { return e.MaxInFlight == 1 }
+
+// FormerSecret is a secret that was rotated out and signs until its receiver has taken over the new one.
+type FormerSecret struct {
+	Secret string    `json:"secret"`
+	Until  time.Time `json:"until"`
+}
+
+// Disabled is since when and why an endpoint gets nothing.
+type Disabled struct {
+	At     time.Time
+	Reason string
+}
+
+// Why an endpoint is disabled.
+const (
+	DisabledByOwner = "owner"   // asked for
+	DisabledFailing = "failing" // nothing but failures for days
+	DisabledGone    = "gone"    // it answered 410
+)
 
 // Limits of endpoints.
 const (
 	MaxEndpoints   = 50   // per workspace: each is a row to write for every event, in a commit that other workspaces' leads share
 	MaxURL         = 2048 // octets
 	MaxDescription = 500  // characters
+	MaxChatbots    = 50   // of an endpoint's filter
+	MaxHeaders     = 20
+	MaxHeaderValue = 1000 // octets
+	MaxRate        = 10_000
+	MaxInFlight    = 256
+	MaxFormer      = 4 // secrets that sign besides the current one
+
+	DefaultInFlight = 16
+	DefaultTimeout  = 15 * time.Second
+	MinTimeout      = time.Second
+	MaxTimeout      = 30 * time.Second
 )
 
 // State is where a delivery stands.
 type State string
 
-// The states. A pending delivery has a next attempt; the others are final.
+// The states. A pending delivery has a next attempt; all but delivered can be sent again, and so can delivered.
 const (
 	Pending   State = "pending"
 	Delivered State = "delivered"
-	Exhausted State = "exhausted"
+	Exhausted State = "exhausted" // the last try failed
+	Held      State = "held"      // its endpoint is disabled
+	Cancelled State = "cancelled" // its endpoint was deleted
 )
+
+// States returns all of them.
+func States() []State { return []State{Pending, Delivered, Exhausted, Held, Cancelled} }
 
 // Delivery is one event owed to one endpoint.
 type Delivery struct {
@@ -73,6 +136,8 @@ type Attempt struct {
 	ResponseHead string // the first 4 KiB of the answer's body
 	Latency      time.Duration
 	At           time.Time
+
+	RetryAfter time.Duration // what the answer asked for; not kept
 }
 
 // Job is a due delivery with all that sending it takes.
@@ -81,8 +146,11 @@ type Job struct {
 	EventID    id.UUID
 	EventType  string
 	EventAt    time.Time
-	Data       []byte // JSON
-	Attempts   int    // made before this one
+	LeadID     id.UUID // zero: the event is of no lead
+	Data       []byte  // JSON
+	Attempts   int     // made before this one
+	Tries      int     // of those, since it was last sent anew: its place in the schedule
+	NextAt     time.Time
 }
 
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).

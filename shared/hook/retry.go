@@ -1,6 +1,9 @@
 package hook
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Schedule is how long to wait before each attempt; its length is how many attempts there are.
 type Schedule []time.Duration
@@ -16,13 +19,29 @@ func DefaultSchedule() Schedule {
 // Jitter is the part of a wait by which it varies, so that failures do not come back all at once.
 const Jitter = 0.2
 
-// Next says when to try again after made attempts; spread is a random number in [0,1). false: never, the schedule is used up.
-func (s Schedule) Next(made int, now time.Time, spread float64) (time.Time, bool) {
-	if made >= len(s) {
+// MaxRetryAfter is how long an answer's Retry-After can put off the next attempt.
+const MaxRetryAfter = 24 * time.Hour
+
+// Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a random number in [0,1).
+// false: never, the schedule is used up. Retry-After is honoured where it asks for more patience than the schedule has.
+func (s Schedule) Next(tries int, v Verdict, now time.Time, spread float64) (time.Time, bool) {
+	if tries >= len(s) {
 		return time.Time{}, false
 	}
-	wait := float64(s[made]) * (1 + Jitter*(2*spread-1))
-	return now.Add(time.Duration(wait)), true
+	wait := jitter(s[tries], spread)
+	if Busy(v.Error, v.Status) {
+		wait = max(wait, minBusyWait)
+	}
+	return now.Add(max(wait, min(v.RetryAfter, MaxRetryAfter))), true
+}
+
+func jitter(d time.Duration, spread float64) time.Duration {
+	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))
+}
+
+// Busy tells whether a failure says that the receiver is overloaded: 429, 503, or no answer in time.
+func Busy(err string, status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || ClassOf(err) == FailedTimeout
 }
 
 // Succeeded tells whether an HTTP status ends a delivery: 2xx and nothing else.

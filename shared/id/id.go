@@ -23,6 +23,7 @@ const (
 	Event     Prefix = "evt_"
 	Delivery  Prefix = "dlv_"
 	Attempt   Prefix = "att_"
+	Replay    Prefix = "rp_"
 	Request   Prefix = "req_"
 )
 

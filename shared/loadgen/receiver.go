@@ -13,7 +13,12 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"leadgate/shared/hook"
 )
+
+// LeadEvents returns the types of the events that each new lead causes.
+func LeadEvents() []string { return []string{hook.LeadCreated, hook.LeadEnriched} }
 
 // Event is what a subscriber is told.
 type Event struct {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/lib/pq"
 
 	"leadgate/shared/id"
@@ -91,6 +92,9 @@ func interval(d time.Duration) string { return fmt.Sprintf("%d microseconds", d.
 
 // clock is now as a parameter, or null for the database's own clock.
 func clock(now time.Time) sql.NullTime { return sql.NullTime{Time: now, Valid: !now.IsZero()} }
+
+// optionalID is u as a parameter; zero is null.
+func optionalID(u id.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: u, Valid: u != id.UUID{}} }
 
 // pqStrings makes a text[] readable and writable.
 func pqStrings(s *[]string) *pq.StringArray { return (*pq.StringArray)(s) }

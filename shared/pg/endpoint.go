@@ -3,9 +3,12 @@ package pg
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
@@ -24,10 +27,16 @@ func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
 		return fail(ctx, "create endpoint", err)
 	}
 	const q = `
-insert into endpoints (workspace_id, id, url, description, event_types, secret, enabled, created_at, updated_at)
-select $1, $2, $3, $4, $5, $6, $7, $8, $8
- where (select count(*) from endpoints where workspace_id = $1) < $9`
-	res, err := tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), e.Secret, e.Enabled, e.CreatedAt, hook.MaxEndpoints)
+insert into endpoints (workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s, secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
+select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12, $13, $14, $14, case when not $13 then cast($14 as timestamptz) end, case when not $13 then '` + hook.DisabledByOwner + `' end
+ where (select count(*) from endpoints where workspace_id = $1 and deleted_at is null) < $15`
+	e = withDefaults(e)
+	headers, err := json.Marshal(e.Headers)
+	if err != nil {
+		return fail(ctx, "create endpoint", err)
+	}
+	res, err := tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
+		seconds(e.Timeout), e.Secret, e.Enabled, e.CreatedAt, hook.MaxEndpoints)
 	if err != nil {
 		return fail(ctx, "create endpoint", err)
 	}
@@ -37,16 +46,75 @@ select $1, $2, $3, $4, $5, $6, $7, $8, $8
 	return nil
 }
 
-const endpointColumns = `workspace_id, id, url, description, event_types, secret, enabled, created_at, updated_at`
+// withDefaults fills in what an endpoint cannot be without.
+func withDefaults(e hook.Endpoint) hook.Endpoint {
+	if e.Headers == nil {
+		e.Headers = map[string]string{}
+	}
+	if e.Payload == "" {
+		e.Payload = hook.PayloadFull
+	}
+	if e.MaxInFlight == 0 {
+		e.MaxInFlight = hook.DefaultInFlight
+	}
+	if e.Timeout == 0 {
+		e.Timeout = hook.DefaultTimeout
+	}
+	return e
+}
+
+// uuids makes ids a uuid[]; no ids are null.
+func uuids(ids []id.UUID) any {
+	if ids == nil {
+		return nil
+	}
+	c := newColumn(len(ids), 36)
+	for _, u := range ids {
+		c.uuid(u)
+	}
+	return c.done()
+}
+
+func seconds(d time.Duration) int { return int(d / time.Second) }
+
+const endpointColumns = `e.workspace_id, e.id, e.url, e.description, e.event_types, e.chatbot_ids, e.headers, e.payload, coalesce(e.rate, 0), e.max_in_flight, e.timeout_s,
+       e.secret, e.former_secrets, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.created_at, e.updated_at, ` + healthColumns
+
+const healthColumns = `e.failures, e.failing_since, coalesce(e.failing_delivery, '00000000-0000-0000-0000-000000000000'), e.probe_at, e.probes, coalesce(e.last_error, ''), e.last_success_at, e.told`
+
+// healthTargets is where a row's healthColumns go.
+func healthTargets(h *hook.Health) []any {
+	return []any{&h.Failures, &h.FailingSince, &h.First, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt, &h.Told}
+}
 
 func scanEndpoint(row interface{ Scan(...any) error }) (e hook.Endpoint, err error) {
-	err = row.Scan(&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), &e.Secret, &e.Enabled, &e.CreatedAt, &e.UpdatedAt)
-	return e, err
+	var headers, former []byte
+	var chatbots []string
+	var seconds int
+	var disabled sql.NullTime
+	var reason string
+	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots), &headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+		&e.Secret, &former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt}
+	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
+		return e, err
+	}
+	for _, text := range chatbots {
+		c, err := uuid.Parse(text)
+		if err != nil {
+			return e, err
+		}
+		e.ChatbotIDs = append(e.ChatbotIDs, c)
+	}
+	e.Timeout = time.Duration(seconds) * time.Second
+	if disabled.Valid {
+		e.Disabled = &hook.Disabled{At: disabled.Time, Reason: reason}
+	}
+	return e, errors.Join(json.Unmarshal(headers, &e.Headers), json.Unmarshal(former, &e.Former))
 }
 
 // GetEndpoint returns a workspace's endpoint.
 func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (hook.Endpoint, error) {
-	const q = `select ` + endpointColumns + ` from endpoints where workspace_id = $1 and id = $2`
+	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
 	e, err := scanEndpoint(db.QueryRowContext(ctx, q, workspace, endpoint))
 	if errors.Is(err, sql.ErrNoRows) {
 		return e, fault.New(fault.NotFound, "Webhook endpoint not found")
@@ -56,7 +124,7 @@ func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (hoo
 
 // ListEndpoints returns a workspace's endpoints, newest first; there are never more than hook.MaxEndpoints.
 func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]hook.Endpoint, error) {
-	const q = `select ` + endpointColumns + ` from endpoints where workspace_id = $1 order by id desc limit $2`
+	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.deleted_at is null order by e.id desc limit $2`
 	rows, err := db.QueryContext(ctx, q, workspace, hook.MaxEndpoints)
 	if err != nil {
 		return nil, fail(ctx, "list endpoints", err)

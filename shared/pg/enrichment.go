@@ -41,18 +41,18 @@ select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000
   from owed o join leads l on l.workspace_id = o.workspace_id and l.id = o.lead_id`
 	const storeQ = `
 with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[]) as f (lead_id, facts, retry_s, event_id, data)
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[]) as f (lead_id, facts, retry_s, event_id, data, chatbot_id)
 ), kept as (
     update enrichments e set facts = f.facts, attempts = e.attempts + 1,
            enriched_at = case when f.facts is not null then now() end,
            due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
       from f where e.workspace_id = $1 and e.lead_id = f.lead_id
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, data, created_at)
-    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, data, now() from f where facts is not null
-    returning workspace_id, id, type, created_at
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
+    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where facts is not null
+    returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select distinct workspace_id, endpoint_id from dl`
+select workspace_id, endpoint_id from awake`
 	// Prepared before the transaction begins: inside it, that would need a second connection.
 	take, err := db.prepared(ctx, takeQ)
 	if err != nil {
@@ -92,12 +92,13 @@ func takeOwed(ctx context.Context, tx *sqlx.Tx, take *sqlx.Stmt, workspace id.UU
 
 func storeFindings(ctx context.Context, tx *sqlx.Tx, store *sqlx.Stmt, leads []lead.Lead, findings []Finding, out *Enriched) error {
 	n := len(leads)
-	ids, facts, retry, events, data := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768)
+	ids, facts, retry, events, data, chatbots := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768), newColumn(n, 36)
 	var text []byte
 	for i := range leads {
 		l := &leads[i]
 		ids.uuid(l.ID)
 		events.uuid(id.New())
+		chatbots.optionalUUID(l.ChatbotID)
 		retry.int(int64(findings[i].Retry.Seconds()))
 		l.Enrichment = findings[i].Facts
 		text = l.AppendJSON(text[:0], true)
@@ -109,7 +110,7 @@ func storeFindings(ctx context.Context, tx *sqlx.Tx, store *sqlx.Stmt, leads []l
 		out.Done++
 		facts.bytes(l.Enrichment)
 	}
-	rows, err := tx.StmtxContext(ctx, store).QueryContext(ctx, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts)
+	rows, err := tx.StmtxContext(ctx, store).QueryContext(ctx, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts, chatbots.done())
 	if err != nil {
 		return fail(ctx, "store enrichments", err)
 	}

@@ -36,14 +36,20 @@ type LeadResult struct {
 	Holder id.UUID
 }
 
-// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each enabled endpoint of the workspace that wants the type.
+// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the chatbot.
+// Those for a disabled endpoint are held. "awake" is true where a drain should be woken: an endpoint whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
-    select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, 'pending', now(), ev.created_at, ev.created_at
+    select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
+           case when ep.enabled then now() end, ev.created_at, ev.created_at
       from ev
-      join endpoints ep on ep.workspace_id = ev.workspace_id and ep.enabled
+      join endpoints ep on ep.workspace_id = ev.workspace_id and ep.deleted_at is null
        and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']
+       and (ep.chatbot_ids is null or ev.chatbot_id = any(ep.chatbot_ids))
     returning workspace_id, endpoint_id
+), awake as (
+    select workspace_id, id as endpoint_id from endpoints
+     where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
 )`
 
 // InsertLeads writes leads with the enrichment they are owed, their events and their deliveries in one statement and one commit.
@@ -62,13 +68,13 @@ with input as (
 ), owed as (
     insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from ins
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, data, created_at)
-    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.data, i.created_at from ins join input i using (workspace_id, id)
-    returning workspace_id, id, type, created_at
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
+    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id)
+    returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
 union all
-select distinct false, workspace_id, endpoint_id from dl`
+select false, workspace_id, endpoint_id from awake`
 	stmt, err := db.prepared(ctx, q)
 	if err != nil {
 		return Inserted{}, fail(ctx, "prepare insert leads", err)

@@ -15,71 +15,102 @@ import (
 // Task types.
 const (
 	TypeDrain  = "webhook:drain"
+	TypeProbe  = "webhook:probe"
+	TypeTest   = "webhook:test"
+	TypeReplay = "webhook:replay"
 	TypeEnrich = "lead:enrich"
 	TypeSweep  = "upkeep:sweep"
 )
 
-// Queues. Each task type has its own, so that none waits behind another.
+// Queues. None waits behind another; what fails is apart from what works.
 const (
 	QueueWebhook = "webhook"
+	QueueFailing = "failing" // one task for each endpoint that fails: in retry, with the reason as its error
+	QueueReplay  = "replay"
 	QueueEnrich  = "enrich"
 	QueueUpkeep  = "upkeep"
 )
 
-// Key names the work a wake-up is for: an endpoint's deliveries, or, with a zero Endpoint, a workspace's enrichment.
+// Queues returns all of them.
+func Queues() []string {
+	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueEnrich, QueueUpkeep}
+}
+
+// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, or, with nothing but a workspace, its enrichment.
 type Key struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
+	Delivery  id.UUID // of a test
+	Replay    id.UUID
 }
 
 // Drain is the key of an endpoint's deliveries.
-func Drain(workspace, endpoint id.UUID) Key { return Key{workspace, endpoint} }
+func Drain(workspace, endpoint id.UUID) Key { return Key{Workspace: workspace, Endpoint: endpoint} }
 
 // Enrich is the key of a workspace's enrichment.
 func Enrich(workspace id.UUID) Key { return Key{Workspace: workspace} }
 
+// Replay is the key of a replay.
+func Replay(workspace, replay id.UUID) Key { return Key{Workspace: workspace, Replay: replay} }
+
 // Wake is the key's state in Redis.
 func (k Key) Wake() rdb.WakeKey {
-	if k.Endpoint == (id.UUID{}) {
-		return rdb.WakeKey{Workspace: k.Workspace, What: "enrich"}
+	what := "enrich"
+	switch {
+	case k.Endpoint != id.UUID{}:
+		what = id.Endpoint.Format(k.Endpoint)
+	case k.Replay != id.UUID{}:
+		what = id.Replay.Format(k.Replay)
 	}
-	return rdb.WakeKey{Workspace: k.Workspace, What: id.Endpoint.Format(k.Endpoint)}
+	return rdb.WakeKey{Workspace: k.Workspace, What: what}
 }
 
 // String reads well in the queue dashboard: "endpoint we_... of ws_...".
 func (k Key) String() string {
-	if k.Endpoint == (id.UUID{}) {
-		return "leads of " + id.Workspace.Format(k.Workspace)
+	of := " of " + id.Workspace.Format(k.Workspace)
+	switch {
+	case k.Endpoint != id.UUID{}:
+		return "endpoint " + id.Endpoint.Format(k.Endpoint) + of
+	case k.Replay != id.UUID{}:
+		return "replay " + id.Replay.Format(k.Replay) + of
 	}
-	return "endpoint " + id.Endpoint.Format(k.Endpoint) + " of " + id.Workspace.Format(k.Workspace)
+	return "leads" + of
 }
 
-// payload is version 1 of a wake-up's JSON. A reader takes every version ever written; a new version is read before it is written.
+// payload is version 1 of a task's JSON. A reader takes every version ever written; a new version is read before it is written.
 type payload struct {
 	Version   int    `json:"v"`
 	Workspace string `json:"workspace"`
 	Endpoint  string `json:"endpoint,omitempty"`
+	Delivery  string `json:"delivery,omitempty"`
+	Replay    string `json:"replay,omitempty"`
 }
 
-func (k Key) task() *asynq.Task {
-	p := payload{Version: 1, Workspace: id.Workspace.Format(k.Workspace)}
-	kind := TypeEnrich
-	if k.Endpoint != (id.UUID{}) {
-		p.Endpoint = id.Endpoint.Format(k.Endpoint)
-		kind = TypeDrain
+// wakeTask is what a wake-up enqueues: the type follows from what the key names.
+func (k Key) wakeTask() (*asynq.Task, string) {
+	switch {
+	case k.Endpoint != id.UUID{}:
+		return k.task(TypeDrain), QueueWebhook
+	case k.Replay != id.UUID{}:
+		return k.task(TypeReplay), QueueReplay
 	}
-	text, _ := json.Marshal(p) // three plain fields: cannot fail
+	return k.task(TypeEnrich), QueueEnrich
+}
+
+func (k Key) task(kind string) *asynq.Task {
+	p := payload{Version: 1, Workspace: id.Workspace.Format(k.Workspace)}
+	show := func(prefix id.Prefix, u id.UUID) string {
+		if u == (id.UUID{}) {
+			return ""
+		}
+		return prefix.Format(u)
+	}
+	p.Endpoint, p.Delivery, p.Replay = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery), show(id.Replay, k.Replay)
+	text, _ := json.Marshal(p) // a few plain fields: cannot fail
 	return asynq.NewTask(kind, text)
 }
 
-func (k Key) queue() string {
-	if k.Endpoint == (id.UUID{}) {
-		return QueueEnrich
-	}
-	return QueueWebhook
-}
-
-// ParseKey reads a wake-up's payload.
+// ParseKey reads a task's payload.
 func ParseKey(text []byte) (k Key, err error) {
 	var p payload
 	if err := json.Unmarshal(text, &p); err != nil {
@@ -91,9 +122,16 @@ func ParseKey(text []byte) (k Key, err error) {
 	if k.Workspace, err = id.Workspace.Parse(p.Workspace); err != nil {
 		return k, fmt.Errorf("task payload: workspace: %w", err)
 	}
-	if p.Endpoint != "" {
-		if k.Endpoint, err = id.Endpoint.Parse(p.Endpoint); err != nil {
-			return k, fmt.Errorf("task payload: endpoint: %w", err)
+	for _, f := range []struct {
+		name, text string
+		prefix     id.Prefix
+		to         *id.UUID
+	}{{"endpoint", p.Endpoint, id.Endpoint, &k.Endpoint}, {"delivery", p.Delivery, id.Delivery, &k.Delivery}, {"replay", p.Replay, id.Replay, &k.Replay}} {
+		if f.text == "" {
+			continue
+		}
+		if *f.to, err = f.prefix.Parse(f.text); err != nil {
+			return k, fmt.Errorf("task payload: %s: %w", f.name, err)
 		}
 	}
 	return k, nil

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"leadgate/shared/id"
 	"leadgate/shared/rdb"
 )
 
@@ -49,7 +51,7 @@ func (w *Waker) Repair(ctx context.Context, keys []Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	lost, err := rdb.QueueEmpty(ctx, w.redis, keys[0].queue())
+	lost, err := rdb.QueueEmpty(ctx, w.redis, queueOf(keys[0]))
 	if err != nil {
 		return err
 	}
@@ -84,9 +86,15 @@ func (w *Waker) enqueueAll(ctx context.Context, idle []rdb.WakeKey, byState map[
 	return g.Wait()
 }
 
+func queueOf(k Key) string {
+	_, queue := k.wakeTask()
+	return queue
+}
+
 // Enqueue puts a task for k into its queue; only whoever turned k's state to waiting may call it.
 func (w *Waker) Enqueue(ctx context.Context, k Key) error {
-	_, err := w.asynq.EnqueueContext(ctx, k.task(), asynq.Queue(k.queue()), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(maxRetry))
+	t, queue := k.wakeTask()
+	_, err := w.asynq.EnqueueContext(ctx, t, asynq.Queue(queue), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(maxRetry))
 	if err == nil {
 		return nil
 	}
@@ -94,6 +102,22 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // ctx may be why it failed
 	defer cancel()
 	return errors.Join(err, rdb.Unwake(ctx, w.redis, k.Wake()))
+}
+
+// Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry, for as long as the endpoint fails.
+func (w *Waker) Stand(ctx context.Context, k Key) error {
+	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return nil
+	}
+	return err
+}
+
+// Test asks for one attempt at one delivery, now.
+func (w *Waker) Test(ctx context.Context, workspace, endpoint, delivery id.UUID) error {
+	k := Key{Workspace: workspace, Endpoint: endpoint, Delivery: delivery}
+	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeTest), asynq.Queue(QueueWebhook), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(0))
+	return err
 }
 
 // Sweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.

@@ -22,6 +22,8 @@ type Settings struct {
 	Rate     int      `json:"rate,omitempty"`     // requests per second, sustained
 	Burst    int      `json:"burst,omitempty"`    // requests at once
 	Statuses []string `json:"statuses,omitempty"` // what a lead's status may be; the first is the default
+
+	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; hook.DefaultSchedule when empty
 }
 
 // Defaults and bounds of Settings.

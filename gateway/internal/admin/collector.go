@@ -52,7 +52,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if !redisUp {
 		return
 	}
-	for _, queue := range []string{task.QueueWebhook, task.QueueEnrich, task.QueueUpkeep} {
+	for _, queue := range task.Queues() {
 		info, err := c.inspector.GetQueueInfo(queue)
 		if err != nil { // nothing was ever put into it, or Redis has just gone
 			continue

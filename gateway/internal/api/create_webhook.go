@@ -13,8 +13,6 @@ import (
 	"leadgate/shared/tenant"
 )
 
-const allLeadEvents = "lead.*"
-
 // createWebhook answers the endpoint with its signing secret, which is shown this once.
 func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	body, err := httpx.ReadJSON(w, r, maxBody)
@@ -38,7 +36,7 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 }
 
 func (a *api) readWebhook(body []byte) (e hook.Endpoint, err error) {
-	types := append(hook.EventTypes(), allLeadEvents)
+	types := append(hook.EventTypes(), hook.EventGroups()...)
 	r := strictjson.NewReader(body, []string{"url", "eventTypes", "description"})
 	for r.Next() {
 		switch r.Name() {
@@ -60,7 +58,7 @@ func (a *api) readWebhook(body []byte) (e hook.Endpoint, err error) {
 	}
 	r.Require("url", "Must be the URL that events are sent to")
 	if e.EventTypes == nil {
-		e.EventTypes = []string{allLeadEvents}
+		e.EventTypes = hook.EventGroups()
 	}
 	slices.Sort(e.EventTypes)
 	e.EventTypes = slices.Compact(e.EventTypes)

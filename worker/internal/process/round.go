@@ -95,7 +95,7 @@ func (d *drain) decide(j *hook.Job, a hook.Attempt) hook.Outcome {
 	o := hook.Outcome{Attempt: a, State: hook.Delivered}
 	if a.Error != "" {
 		o.State = hook.Exhausted
-		if at, ok := d.Schedule.Next(a.Number, d.Now(), d.spread()); ok {
+		if at, ok := d.Schedule.Next(j.Tries+1, hook.Verdict{Delivery: j.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}, d.Now(), d.spread()); ok {
 			o.State, o.NextAt = hook.Pending, &at
 		}
 	}

@@ -110,7 +110,7 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 }
 
 func (u *Upkeep) sweep(ctx context.Context, t *asynq.Task) error {
-	if err := rdb.AnnounceQueues(ctx, u.Redis, task.QueueWebhook, task.QueueEnrich, task.QueueUpkeep); err != nil {
+	if err := rdb.AnnounceQueues(ctx, u.Redis, task.Queues()...); err != nil {
 		return fmt.Errorf("announce queues: %w", err)
 	}
 	endpoints, err := u.DB.DueEndpoints(ctx, time.Time{}, wakeLimit)

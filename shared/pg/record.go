@@ -1,0 +1,107 @@
+package pg
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+)
+
+// Record stores what Token's attempts came to.
+type Record struct {
+	Workspace id.UUID
+	Endpoint  id.UUID
+	Token     id.UUID
+	Lease     time.Duration // renews the lease for so long; 0 gives it back
+	Now       time.Time     // zero: the database's clock
+	Outcomes  []hook.Outcome
+
+	Health     *hook.Health // the endpoint's after them; nil: as it was
+	PacedUntil time.Time    // the endpoint's rate allows nothing before; zero: as it was
+}
+
+// RecordOutcomes stores attempts, moves their deliveries on, and renews or gives back the lease, in one statement.
+// held is false when another token has taken the lease meanwhile: what was sent is recorded all the same, and nothing more should be sent.
+func (db *DB) RecordOutcomes(ctx context.Context, r Record) (held bool, err error) {
+	query, args := recordQuery, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
+	if h := r.Health; h != nil {
+		query = recordHealthQuery
+		args = append(args, h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt)
+	}
+	stmt, err := db.prepared(ctx, query)
+	if err != nil {
+		return false, fail(ctx, "prepare record outcomes", err)
+	}
+	res, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return false, fail(ctx, "record outcomes", err)
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+const recordOutcomes = `
+with o as (
+    select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+      as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
+), moved as (
+    -- Where the endpoint was disabled meanwhile: what arrived has arrived, what failed stays held.
+    update deliveries d set attempts = o.number, tries = d.tries + 1, last_status = o.status, last_error = o.error, updated_at = o.at,
+           state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
+           next_at = case when d.state = 'pending' then o.next_at end
+      from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and d.attempts < o.number and d.id between $15 and $16
+), made as (
+    insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
+    select $1, delivery_id, id, number, status, error, response_head, latency_ms, at from o
+    on conflict do nothing -- recorded before, and the answer was lost
+)
+update endpoints set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)`
+
+const (
+	ofHolder    = ` where workspace_id = $1 and id = $2 and drain_token = $3`
+	recordQuery = recordOutcomes + ofHolder
+
+	// told belongs to whoever tells, but a success ends what was told about.
+	recordHealthQuery = recordOutcomes + `, failures = $19, failing_since = $20, failing_delivery = $21, probe_at = $22, probes = $23,
+       last_error = nullif($24, ''), last_success_at = coalesce($25, last_success_at), told = told and cast($20 as timestamptz) is not null` + ofHolder
+)
+
+func outcomeColumns(r Record) []any {
+	n := len(r.Outcomes)
+	var c [10]*column
+	for i, width := range [10]int{36, 36, 3, 3, 16, 64, 5, 24, 10, 24} {
+		c[i] = newColumn(n, width)
+	}
+	var lowest, highest id.UUID // lets Postgres leave out partitions
+	for i := range r.Outcomes {
+		o := &r.Outcomes[i]
+		a := &o.Attempt
+		if i == 0 || bytes.Compare(a.DeliveryID[:], lowest[:]) < 0 {
+			lowest = a.DeliveryID
+		}
+		if bytes.Compare(a.DeliveryID[:], highest[:]) > 0 {
+			highest = a.DeliveryID
+		}
+		c[0].uuid(a.DeliveryID)
+		c[1].uuid(a.ID)
+		c[2].int(int64(a.Number))
+		if a.Status == 0 {
+			c[3].null()
+		} else {
+			c[3].int(int64(a.Status))
+		}
+		c[4].optionalString(a.Error)
+		c[5].optionalString(a.ResponseHead)
+		c[6].int(a.Latency.Milliseconds())
+		c[7].time(a.At)
+		c[8].string(string(o.State))
+		c[9].optionalTime(o.NextAt)
+	}
+	args := make([]any, 0, len(c)+4)
+	for i := range c {
+		args = append(args, c[i].done())
+	}
+	return append(args, lowest, highest, clock(r.Now), clock(r.PacedUntil))
+}
