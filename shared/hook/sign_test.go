@@ -15,19 +15,19 @@ import (
 func TestSignIsVerifiedByStandardWebhooks(t *testing.T) {
 	t.Parallel()
 	secret, at := hook.NewSecret(), time.Now()
-	key, err := hook.SecretBytes(secret)
-	if err != nil {
-		t.Fatalf("SecretBytes(NewSecret()) = %v, want no error", err)
-	}
 	receiver, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
 		t.Fatalf("the library does not take NewSecret(): %v", err)
 	}
 	body := []byte(`{"type":"lead.created","data":{"name":"Zoë 100% %s"}}`)
+	signed, err := hook.SignAll(&hook.Endpoint{Secret: secret}, "evt_1", at, body)
+	if err != nil {
+		t.Fatalf("SignAll = %v, want no error", err)
+	}
 	header := http.Header{}
 	header.Set("webhook-id", "evt_1")
 	header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
-	header.Set("webhook-signature", hook.Sign(key, "evt_1", at, body))
+	header.Set("webhook-signature", signed)
 	if err := receiver.Verify(body, header); err != nil {
 		t.Errorf("Verify() = %v, want no error", err)
 	}

@@ -98,22 +98,22 @@ func (s *Sender) request(ctx context.Context, e *hook.Endpoint, j *hook.Job, at 
 	if wrong := hook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
 		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
 	}
-	key, err := hook.SecretBytes(e.Secret)
+	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128))
+	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
+	signatures, err := hook.SignAll(e, message, at, body)
 	if err != nil {
 		return nil, "the endpoint has no valid secret"
 	}
-	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128))
 	req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, "the URL is not valid"
 	}
-	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
 	req.Header = http.Header{
 		"Content-Type":      {"application/json"},
 		"User-Agent":        {"leadgate/1"},
 		"Webhook-Id":        {message},
 		"Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
-		"Webhook-Signature": {hook.Sign(key, message, at, body)},
+		"Webhook-Signature": {signatures},
 	}
 	return req, ""
 }
