@@ -1,0 +1,134 @@
+package hook_test
+
+import (
+	"testing"
+	"time"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+)
+
+// bad is a failed attempt at delivery n.
+func bad(n byte, err string) hook.Verdict {
+	v := hook.Verdict{Delivery: id.UUID{15: n}, Error: err, At: noon}
+	if hook.ClassOf(err) == hook.FailedStatus {
+		v.Status = 500
+	}
+	return v
+}
+
+// noteAll lets attempts happen, all at noon.
+func noteAll(h *hook.Health, all ...hook.Verdict) {
+	for _, v := range all {
+		h.Note(v, noon, 0.5, false, nil)
+	}
+}
+
+func TestBreakerOpensWhenTheEndpointFailsAsAWhole(t *testing.T) {
+	t.Parallel()
+	refused := hook.FailedRefused.Because("nobody listens there")
+	for name, c := range map[string]struct {
+		attempts []hook.Verdict
+		open     bool
+		failing  bool
+	}{
+		"one delivery fails again and again": {[]hook.Verdict{bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused)}, false, true},
+		"four of several":                    {[]hook.Verdict{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused)}, false, true},
+		"five of two":                        {[]hook.Verdict{bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(2, refused)}, true, true},
+		"a success between":                  {[]hook.Verdict{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused), {At: noon}, bad(5, refused)}, false, false},
+		"a late success":                     {[]hook.Verdict{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused), bad(5, refused), {At: noon}}, false, false},
+		"faults of ours":                     {[]hook.Verdict{bad(1, "internal: a"), bad(2, "internal: a"), bad(3, "internal: a"), bad(4, "internal: a"), bad(5, "internal: a")}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var h hook.Health
+			noteAll(&h, c.attempts...)
+			if h.Open() != c.open || h.Failing() != c.failing {
+				t.Errorf("open %v, failing %v, want %v, %v: %+v", h.Open(), h.Failing(), c.open, c.failing, h)
+			}
+			if last := c.attempts[len(c.attempts)-1]; last.Error == "" && (h.FailingSince != nil || h.LastError != "" || h.LastSuccessAt == nil) {
+				t.Errorf("after a success: %+v, want nothing of the failures", h)
+			}
+		})
+	}
+}
+
+func TestProbesComeAtGrowingIntervals(t *testing.T) {
+	t.Parallel()
+	var h hook.Health
+	for n := range byte(hook.OpenAfter) {
+		h.Note(bad(n, "status: 500"), noon, 0.5, false, nil)
+	}
+	at := *h.ProbeAt
+	waits := []time.Duration{at.Sub(noon)}
+	for n := range byte(9) {
+		in := bad(n, "status: 500")
+		in.At = at
+		h.Note(in, at, 0.5, false, nil)
+		waits = append(waits, h.ProbeAt.Sub(at))
+		at = *h.ProbeAt
+	}
+	want := []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute}
+	for i := range want {
+		if waits[i].Round(time.Millisecond) != want[i] {
+			t.Fatalf("waits before probes = %v, want %v", waits, want)
+		}
+	}
+	// An attempt that was in flight when the breaker opened is no probe.
+	probe, probes := *h.ProbeAt, h.Probes
+	h.Note(bad(77, "status: 500"), probe.Add(-time.Second), 0.5, false, nil)
+	if !h.ProbeAt.Equal(probe) || h.Probes != probes {
+		t.Errorf("after a straggler: probe at %v (%d), want %v (%d)", h.ProbeAt, h.Probes, probe, probes)
+	}
+}
+
+func TestBusyReceiverIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		v    hook.Verdict
+		wait time.Duration // of this delivery
+		rest time.Duration // of the endpoint; 0: none
+	}{
+		"500":                         {hook.Verdict{Error: "status: 500", Status: 500}, 5 * time.Second, 0},
+		"503":                         {hook.Verdict{Error: "status: 503", Status: 503}, time.Minute, 0},
+		"429":                         {hook.Verdict{Error: "status: 429", Status: 429}, time.Minute, 0},
+		"time-out":                    {hook.Verdict{Error: "timeout: no answer within 15s"}, time.Minute, 0},
+		"429, Retry-After":            {hook.Verdict{Error: "status: 429", Status: 429, RetryAfter: 5 * time.Minute}, 5 * time.Minute, 5 * time.Minute},
+		"503, short Retry-After":      {hook.Verdict{Error: "status: 503", Status: 503, RetryAfter: 2 * time.Second}, time.Minute, 2 * time.Second},
+		"429, absurd Retry-After":     {hook.Verdict{Error: "status: 429", Status: 429, RetryAfter: 1000 * time.Hour}, hook.MaxRetryAfter, hook.MaxPause},
+		"500, Retry-After of its own": {hook.Verdict{Error: "status: 500", Status: 500, RetryAfter: time.Minute}, time.Minute, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.v.At = noon
+			at, ok := hook.DefaultSchedule().Next(1, c.v, noon, 0.5)
+			if got := at.Sub(noon).Round(time.Millisecond); !ok || got != c.wait {
+				t.Errorf("Next = %v, %v, want %v", got, ok, c.wait)
+			}
+			var h hook.Health
+			h.Note(c.v, noon, 0.5, false, &at)
+			var rest time.Duration
+			if h.Open() {
+				rest = h.ProbeAt.Sub(noon)
+			}
+			if rest != c.rest {
+				t.Errorf("the endpoint rests for %v, want %v", rest, c.rest)
+			}
+		})
+	}
+}
+
+func TestOrderedEndpointWaitsForItsFirst(t *testing.T) {
+	t.Parallel()
+	var h hook.Health
+	retry := noon.Add(30 * time.Second)
+	h.Note(bad(1, "status: 500"), noon, 0.5, true, &retry)
+	if !h.Open() || !h.ProbeAt.Equal(retry) {
+		t.Errorf("probe at %v, want %v", h.ProbeAt, retry)
+	}
+	h = hook.Health{}
+	h.Note(bad(1, "status: 500"), noon, 0.5, true, nil) // its last try
+	if h.Open() {
+		t.Errorf("probe at %v, want the next delivery at once", h.ProbeAt)
+	}
+}
