@@ -337,7 +337,7 @@ func TestOneOfManyTakes(t *testing.T) {
 	}
 }
 
-// Only what is wanted is owed, and a group such as lead.* covers its types.
+// Only what is wanted is owed, a group such as lead.* covers its types, and what a disabled endpoint would get is held.
 func TestDeliveriesFollowEventTypes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -345,11 +345,15 @@ func TestDeliveriesFollowEventTypes(t *testing.T) {
 	d.mustLeads(1)
 	for _, c := range []struct {
 		e    hook.Endpoint
-		want int
-	}{{d.endpoint, 1}, {created, 1}, {enriched, 0}, {off, 0}} {
+		want []hook.State
+	}{{d.endpoint, []hook.State{hook.Pending}}, {created, []hook.State{hook.Pending}}, {enriched, nil}, {off, []hook.State{hook.Held}}} {
 		got, err := d.db.ListDeliveries(t.Context(), d.ws, c.e.ID, id.UUID{}, 10)
-		if err != nil || len(got) != c.want {
-			t.Errorf("deliveries to an endpoint for %v (enabled %v) = %d, %v, want %d", c.e.EventTypes, c.e.Enabled, len(got), err, c.want)
+		var states []hook.State
+		for _, one := range got {
+			states = append(states, one.State)
+		}
+		if err != nil || !slices.Equal(states, c.want) {
+			t.Errorf("deliveries to an endpoint for %v (enabled %v) = %v, %v, want %v", c.e.EventTypes, c.e.Enabled, states, err, c.want)
 		}
 	}
 }

@@ -1,0 +1,119 @@
+package pg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+)
+
+// takeAs is TakeDue in a mode; the lease, if it is got, is given back.
+func (d *desk) takeAs(mode pg.TakeMode, at time.Duration) pg.Slice {
+	d.Helper()
+	token := id.New()
+	s, err := d.db.TakeDue(d.Context(), pg.Take{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: time.Minute, Limit: 10, Mode: mode, Now: d.now.Add(at)})
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.record(token, at, 0)
+	return s
+}
+
+// An open breaker keeps drains away, a probe comes when the pause is over, and whoever asks for it gets one at any time.
+func TestTakeModes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	token, probeAt, later := id.New(), d.now.Add(time.Minute), d.now.Add(time.Hour)
+	jobs := d.take(token, 0, 1)
+	first := d.outcome(jobs[0], 503, &later)
+	since := d.now.Add(-time.Second)
+	want := hook.Health{Failures: 7, FailingSince: &since, First: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
+	if held, err := d.db.RecordOutcomes(t.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []hook.Outcome{first}, Health: &want}); err != nil || !held {
+		t.Fatalf("RecordOutcomes = %v, %v, want the lease held", held, err)
+	}
+	for _, c := range []struct {
+		name string
+		mode pg.TakeMode
+		at   time.Duration
+		want int
+	}{
+		{"a drain in the pause", pg.TakeDrain, 0, 0},
+		{"a probe in the pause", pg.TakeProbe, 0, 0},
+		{"whoever asks, in the pause", pg.TakeNow, 0, 2},
+		{"a drain after the pause", pg.TakeDrain, 2 * time.Minute, 0},
+		{"a probe after the pause", pg.TakeProbe, 2 * time.Minute, 1},
+		{"a probe when both are due", pg.TakeProbe, 2 * time.Hour, 2},
+	} {
+		if got := len(d.takeAs(c.mode, c.at).Jobs); got != c.want {
+			t.Errorf("%s takes %d, want %d", c.name, got, c.want)
+		}
+	}
+	e, err := d.db.GetEndpoint(t.Context(), d.ws, d.endpoint.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, e.Health); diff != "" {
+		t.Errorf("health as recorded (-want +got):\n%s", diff)
+	}
+	s := d.takeAs(pg.TakeNow, 0)
+	if diff := cmp.Diff(want, s.Endpoint.Health); diff != "" {
+		t.Errorf("health as taken (-want +got):\n%s", diff)
+	}
+	if s.Jobs[1].Attempts != 1 || s.Jobs[1].Tries != 1 || !s.Jobs[1].NextAt.Equal(later) {
+		t.Errorf("the one that failed = %+v, want 1 attempt, next at %v", s.Jobs[1], later)
+	}
+}
+
+// What an endpoint asks for, and the workspace's schedule, come with the work.
+func TestTakeBringsTheEndpoint(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	if s := func() pg.Slice { d.mustLeads(1); return d.takeAs(pg.TakeDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != hook.DefaultInFlight || s.Endpoint.Timeout != hook.DefaultTimeout || s.Endpoint.Payload != hook.PayloadFull {
+		t.Errorf("an endpoint as it is made = %+v, schedule %v, want the defaults", s.Endpoint, s.Schedule)
+	}
+	want := hook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x", EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: hook.PayloadThin,
+		Rate: 7, MaxInFlight: 1, Timeout: 3 * time.Second, Secret: hook.NewSecret(), Enabled: true, CreatedAt: tenantEpoch}
+	if err := d.db.CreateEndpoint(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.db.UpdateWorkspace(t.Context(), d.ws, func(w *tenant.Workspace) error { w.Settings.RetrySchedule = []int{0, 90}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	d.endpoint = want
+	d.mustLeads(2)
+	s := d.takeAs(pg.TakeDrain, 0)
+	got := s.Endpoint
+	got.EventTypes, got.CreatedAt = want.EventTypes, want.CreatedAt // not among what sending takes
+	got.Former = nil
+	if diff := cmp.Diff(want, got); diff != "" || len(s.Jobs) != 2 {
+		t.Errorf("endpoint with %d jobs (-want +got):\n%s", len(s.Jobs), diff)
+	}
+	if diff := cmp.Diff(hook.Schedule{0, 90 * time.Second}, s.Schedule); diff != "" {
+		t.Errorf("schedule (-want +got):\n%s", diff)
+	}
+}
+
+// What was under way when its endpoint was disabled: what arrived has arrived, what failed stays held.
+func TestOutcomeOfWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	token, later := id.New(), d.now.Add(time.Hour)
+	jobs := d.take(token, 0, 10)
+	const hold = `update deliveries set state = 'held', next_at = null where workspace_id = $1`
+	if _, err := d.db.ExecContext(t.Context(), hold, d.ws); err != nil {
+		t.Fatal(err)
+	}
+	d.record(token, 0, 0, d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 500, &later))
+	all, err := d.db.ListDeliveries(t.Context(), d.ws, d.endpoint.ID, id.UUID{}, 10)
+	if err != nil || len(all) != 2 || all[1].State != hook.Delivered || all[0].State != hook.Held || all[0].NextAt != nil || all[0].Attempts != 1 {
+		t.Errorf("deliveries = %+v, %v, want the second delivered and the first held after one attempt", all, err)
+	}
+}
