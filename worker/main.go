@@ -115,7 +115,7 @@ func serve(s *http.Server, l net.Listener) error {
 
 func newSender(s *settings, group *lifecycle.Group) *webhook.Sender {
 	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
-	sender := webhook.New(webhook.Deps{Allow: allow, Parallel: process.Parallel, Now: time.Now})
+	sender := webhook.New(webhook.Deps{Allow: allow, Parallel: hook.MaxInFlight, Now: time.Now})
 	group.OnStop("sender", func(context.Context) error { sender.Close(); return nil })
 	return sender
 }

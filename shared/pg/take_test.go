@@ -62,7 +62,7 @@ func TestTakeModes(t *testing.T) {
 	if diff := cmp.Diff(want, e.Health); diff != "" {
 		t.Errorf("health as recorded (-want +got):\n%s", diff)
 	}
-	s := d.takeAs(pg.TakeNow, 0)
+	s := d.takeAs(pg.TakeNow, 3*time.Hour)
 	if diff := cmp.Diff(want, s.Endpoint.Health); diff != "" {
 		t.Errorf("health as taken (-want +got):\n%s", diff)
 	}

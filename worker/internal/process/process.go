@@ -21,6 +21,8 @@ import (
 // Bounds of one turn.
 const (
 	takeLimit   = 64                     // deliveries taken at once; their payloads, up to 40 KiB each, are in memory for every drain
+	takeMost    = 256                    // the same while they are small:
+	takeBytes   = 512 << 10              // so much at most, all together
 	enrichLimit = 200                    // leads taken at once
 	leaseTime   = 12 * time.Second       // of an endpoint; so long it rests when its worker is killed
 	flushEvery  = 200 * time.Millisecond // outcomes wait for no longer
@@ -31,21 +33,20 @@ const (
 // defaultSlice is a turn's time before it goes to the back of the queue.
 const defaultSlice = 5 * time.Second
 
-// Parallel is how many attempts one endpoint gets at once.
-const Parallel = 16
-
-// Deps is what a Processor works with. All fields but Slice are required.
+// Deps is what a Processor works with. All fields but Slice and DisableAfter are required.
 type Deps struct {
 	DB       *pg.DB
 	Redis    redis.UniversalClient
 	Waker    *task.Waker
 	Send     func(context.Context, *hook.Endpoint, *hook.Job) (a hook.Attempt, made bool) // one attempt; not made: the context ended first
 	Find     func(context.Context, []lead.Lead) []pg.Finding                              // one for each lead, in order
-	Schedule hook.Schedule
-	Slice    time.Duration // how long a turn may take before it goes to the back of the queue; 0: 5 s
+	Schedule hook.Schedule                                                                // of workspaces that have none of their own
+	Slice    time.Duration                                                                // how long a turn may take before it goes to the back of the queue; 0: 5 s
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
+
+	DisableAfter time.Duration // of nothing but failure an endpoint is disabled; 0: never
 
 	AttemptLog bool // a line per attempt, not only per failed one
 }
@@ -58,6 +59,8 @@ type Processor struct {
 	metrics metrics
 	spread  func() float64 // random in [0,1)
 
+	inspector *asynq.Inspector
+
 	taking, sending         context.Context
 	stopTaking, stopSending context.CancelFunc
 }
@@ -67,7 +70,7 @@ func New(d Deps) *Processor {
 	if d.Slice == 0 {
 		d.Slice = defaultSlice
 	}
-	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), spread: rand.Float64}
+	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), spread: rand.Float64, inspector: asynq.NewInspectorFromRedisClient(d.Redis)}
 	p.taking, p.stopTaking = context.WithCancel(context.Background())
 	p.sending, p.stopSending = context.WithCancel(context.Background())
 	return p
@@ -84,6 +87,7 @@ func (p *Processor) Stop(grace time.Duration) {
 func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeDrain, p.Drain)
+	mux.HandleFunc(task.TypeProbe, p.Probe)
 	mux.HandleFunc(task.TypeEnrich, p.Enrich)
 	mux.Handle(task.TypeSweep, sweep)
 	return mux

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -15,11 +16,11 @@ import (
 
 // round takes due deliveries, sends them and records what came of it:
 //
-//	take --> Parallel senders --> results --> this goroutine: record every 200 ms and at the end
+//	take --> senders, MaxInFlight at once --> results --> this goroutine: health; record every 200 ms and at the end
 //
 // It returns whether more is left. The endpoint's lease is given back with the last record unless more is; turn sees to the rest.
-func (d *drain) round() (more bool, err error) {
-	took, err := d.DB.TakeDue(d.sending, pg.Take{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: takeLimit})
+func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
+	took, err := d.DB.TakeDue(d.sending, pg.Take{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: d.limit, Mode: mode})
 	if err != nil {
 		d.held = true // perhaps: the answer was lost
 		return false, err
@@ -27,55 +28,95 @@ func (d *drain) round() (more bool, err error) {
 	if len(took.Jobs) == 0 {
 		return false, nil
 	}
-	d.held, d.tally.url, d.leased = true, took.Endpoint.URL, d.Now()
-	d.lost.Store(false)
-	results, left := d.sendAll(&took)
+	d.held, d.leased = true, d.Now()
+	d.tally.url, d.tally.health = took.Endpoint.URL, took.Endpoint.Health
+	d.halt.Store(false)
+	s := d.newSending(&took)
 	var batch []hook.Outcome
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for open := true; open; {
 		select {
-		case o, ok := <-results:
+		case r, ok := <-s.results:
 			if open = ok; ok {
-				batch = append(batch, o)
+				batch = append(batch, d.note(s, &r))
 			}
 		case <-tick.C:
-			batch = d.flush(batch)
+			batch = d.flush(batch, s.pace.until())
 			d.renew()
 		}
 	}
-	more = left() > 0 || len(took.Jobs) == takeLimit
+	more = !d.tally.health.Open() && !d.tally.gone && (s.left() > 0 || len(took.Jobs) == d.limit)
+	d.limit = takeNext(took.Jobs, d.limit)
 	lease := leaseTime
-	if !more || d.taking.Err() != nil {
+	if !more || d.taking.Err() != nil || mode != pg.TakeDrain {
 		lease = 0
 	}
-	return more, d.last(batch, lease)
+	return more, d.last(batch, lease, s.pace.until())
 }
 
-// sendAll sends jobs while more may be taken, a bounded number at once. The channel closes when all attempts have ended; only then left tells how many jobs were not attempted.
-func (d *drain) sendAll(took *pg.Slice) (results <-chan hook.Outcome, left func() int) {
-	out := make(chan hook.Outcome, len(took.Jobs))
-	var next, made atomic.Int64
+// takeNext is how many deliveries to take after jobs: more while they are small.
+func takeNext(jobs []hook.Job, limit int) int {
+	size := 0
+	for i := range jobs {
+		size += len(jobs[i].Data)
+	}
+	if len(jobs) == limit && size < takeBytes*limit/takeMost {
+		return takeMost
+	}
+	return takeLimit
+}
+
+// sending is one round's attempts.
+type sending struct {
+	endpoint *hook.Endpoint
+	schedule hook.Schedule
+	jobs     []hook.Job
+	results  chan result
+	pace     *pace
+	made     atomic.Int64
+}
+
+// result is an attempt and what it was made for.
+type result struct {
+	job     *hook.Job
+	attempt hook.Attempt
+}
+
+// left tells how many jobs were not attempted, once results is closed.
+func (s *sending) left() int { return len(s.jobs) - int(s.made.Load()) }
+
+// newSending sends jobs while more may be taken, a bounded number at once. results closes when all attempts have ended.
+func (d *drain) newSending(took *pg.Slice) *sending {
+	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan result, len(took.Jobs))}
+	if s.schedule == nil {
+		s.schedule = d.Schedule
+	}
+	s.pace = newPace(took.Endpoint.Rate, took.PacedUntil)
+	var next atomic.Int64
 	var senders sync.WaitGroup
-	for range min(Parallel, len(took.Jobs)) {
+	for range min(max(1, took.Endpoint.MaxInFlight), len(took.Jobs)) {
 		senders.Go(func() {
-			for d.taking.Err() == nil && !d.lost.Load() {
+			for d.taking.Err() == nil && !d.halt.Load() {
 				i := int(next.Add(1)) - 1
-				if i >= len(took.Jobs) {
+				if i >= len(s.jobs) || !s.pace.wait(d.taking) {
 					return
 				}
-				j := &took.Jobs[i]
-				a, ok := d.send(&took.Endpoint, j)
+				j := &s.jobs[i]
+				a, ok := d.send(s.endpoint, j)
 				if !ok {
 					return
 				}
-				made.Add(1)
-				out <- d.decide(j, a)
+				if s.endpoint.Ordered() && a.Error != "" {
+					d.halt.Store(true)
+				}
+				s.made.Add(1)
+				s.results <- result{j, a}
 			}
 		})
 	}
-	go func() { senders.Wait(); close(out) }()
-	return out, func() int { return len(took.Jobs) - int(made.Load()) }
+	go func() { senders.Wait(); close(s.results) }()
+	return s
 }
 
 // send makes an attempt. A fault of ours in the middle of it fails that attempt and nothing else.
@@ -90,36 +131,52 @@ func (d *drain) send(e *hook.Endpoint, j *hook.Job) (a hook.Attempt, made bool) 
 	return d.Send(d.sending, e, j)
 }
 
-// decide says where a delivery stands after an attempt, and tells log and metrics.
-func (d *drain) decide(j *hook.Job, a hook.Attempt) hook.Outcome {
-	o := hook.Outcome{Attempt: a, State: hook.Delivered}
+// note says where a delivery and its endpoint stand after an attempt, and tells log and metrics.
+func (d *drain) note(s *sending, r *result) hook.Outcome {
+	a, now := &r.attempt, d.Now()
+	v := hook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
+	o := hook.Outcome{Attempt: *a, State: hook.Delivered}
+	var retryAt *time.Time
 	if a.Error != "" {
 		o.State = hook.Exhausted
-		if at, ok := d.Schedule.Next(j.Tries+1, hook.Verdict{Delivery: j.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}, d.Now(), d.spread()); ok {
-			o.State, o.NextAt = hook.Pending, &at
+		if at, ok := s.schedule.Next(r.job.Tries+1, v, now, d.spread()); ok {
+			o.State, o.NextAt, retryAt = hook.Pending, &at, &at
+		}
+		if s.endpoint.Ordered() && retryAt != nil {
+			o.NextAt = &r.job.NextAt // it stays the first in line; the endpoint as a whole waits
 		}
 	}
-	d.metrics.attempted(j, &o)
+	d.tally.health.Note(v, now, d.spread(), s.endpoint.Ordered(), retryAt)
+	d.tally.gone = d.tally.gone || a.Status == http.StatusGone
+	if d.tally.health.Open() || d.tally.gone {
+		d.halt.Store(true)
+	}
+	d.metrics.attempted(r.job, &o)
+	d.logAttempt(r.job, &o)
+	return o
+}
+
+func (d *drain) logAttempt(j *hook.Job, o *hook.Outcome) {
+	a := &o.Attempt
 	if a.Error == "" && !d.AttemptLog {
-		return o
+		return
 	}
 	d.Log.Info("attempt",
 		"workspace", id.Workspace.Format(d.key.Workspace), "endpoint", id.Endpoint.Format(d.key.Endpoint),
 		"delivery", id.Delivery.Format(j.DeliveryID), "event", id.Event.Format(j.EventID), "type", j.EventType,
 		"number", a.Number, "status", a.Status, "class", string(hook.ClassOf(a.Error)), "outcome", outcomeOf(o.State),
 		"latency_ms", a.Latency.Milliseconds(), "age_ms", a.At.Sub(j.EventAt).Milliseconds())
-	return o
 }
 
 // flush records outcomes in the middle of a round and renews the lease, which is renewed in time without outcomes too.
 // What cannot be recorded now stays in the batch.
-func (d *drain) flush(batch []hook.Outcome) []hook.Outcome {
+func (d *drain) flush(batch []hook.Outcome, paced time.Time) []hook.Outcome {
 	now := d.Now()
 	if len(batch) == 0 && now.Sub(d.leased) < renewEvery {
 		return batch
 	}
 	d.leased = now
-	if err := d.record(d.sending, batch, leaseTime); err != nil {
+	if err := d.record(d.sending, batch, leaseTime, paced); err != nil {
 		d.Log.Warn("record outcomes, will try again", "key", d.key.String(), "error", err.Error())
 		return batch
 	}
@@ -128,7 +185,7 @@ func (d *drain) flush(batch []hook.Outcome) []hook.Outcome {
 
 // last records the rest of a round. It has its own deadline, because what was sent is to be recorded also when the process stops;
 // what cannot be recorded while the lease lasts is sent again after it: a delivery is made at least once.
-func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
+func (d *drain) last(batch []hook.Outcome, lease time.Duration, paced time.Time) error {
 	patience := leaseTime - renewEvery
 	if d.Processor.taking.Err() != nil {
 		patience = closing
@@ -136,7 +193,7 @@ func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.sending), patience)
 	defer cancel()
 	for {
-		err := d.record(ctx, batch, lease)
+		err := d.record(ctx, batch, lease, paced)
 		if err == nil {
 			return nil
 		}
@@ -148,22 +205,25 @@ func (d *drain) last(batch []hook.Outcome, lease time.Duration) error {
 	}
 }
 
-func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration) error {
-	held, err := d.DB.RecordOutcomes(ctx, pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch})
+func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration, paced time.Time) error {
+	r := pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch, PacedUntil: paced}
+	if len(batch) > 0 {
+		r.Health = &d.tally.health
+	}
+	held, err := d.DB.RecordOutcomes(ctx, r)
 	if err != nil {
 		return err
 	}
 	d.held = held && lease > 0
-	d.lost.Store(!held)
+	if !held {
+		d.halt.Store(true)
+	}
 	for i := range batch {
-		a := &batch[i].Attempt
-		if a.Error == "" {
+		if batch[i].Attempt.Error == "" {
 			d.tally.delivered++
 		} else {
 			d.tally.failed++
-			d.tally.lastError = a.Error
 		}
-		d.tally.again = d.tally.again || a.Number > 1
 	}
 	return nil
 }
@@ -175,7 +235,7 @@ func (d *drain) giveBack() {
 	}
 	ctx, cancel := keep(d.sending)
 	defer cancel()
-	if err := d.record(ctx, nil, 0); err != nil {
+	if err := d.record(ctx, nil, 0, time.Time{}); err != nil {
 		d.Log.Warn("the endpoint's lease lapses by itself", "key", d.key.String(), "error", err.Error())
 	}
 }

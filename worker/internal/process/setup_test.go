@@ -59,10 +59,15 @@ func (b *bundle) useRedis(c redis.UniversalClient) { b.redis, b.waker = c, task.
 // mustEndpoint makes an endpoint for url.
 func (b *bundle) mustEndpoint(url string, types ...string) hook.Endpoint {
 	b.Helper()
-	if types == nil {
-		types = []string{hook.LeadCreated}
+	return b.mustEndpointWith(hook.Endpoint{URL: url, EventTypes: types})
+}
+
+func (b *bundle) mustEndpointWith(e hook.Endpoint) hook.Endpoint {
+	b.Helper()
+	if e.EventTypes == nil {
+		e.EventTypes = []string{hook.LeadCreated}
 	}
-	e := hook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: url, EventTypes: types, Secret: hook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt = b.ws, id.New(), hook.NewSecret(), true, time.Now()
 	if err := b.db.CreateEndpoint(b.Context(), e); err != nil {
 		b.Fatal(err)
 	}
@@ -100,6 +105,8 @@ type options struct {
 	timeout  time.Duration // of an attempt
 	slice    time.Duration // of a turn
 	find     func(context.Context, []lead.Lead) []pg.Finding
+
+	disableAfter time.Duration
 }
 
 // worker starts what a worker process runs. It ends with the test; stop ends it earlier, with grace for what is under way.
@@ -110,12 +117,12 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	}
 	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	sender := webhook.New(webhook.Deps{Allow: hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
-		Timeout: o.timeout, Parallel: process.Parallel, Now: time.Now})
+		Timeout: o.timeout, Parallel: hook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
-		Schedule: o.schedule, Slice: o.slice, Now: time.Now, Log: log, Metrics: metrics})
+		Schedule: o.schedule, Slice: o.slice, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
-		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1},
+		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1, task.QueueReplay: 1},
 		TaskCheckInterval: 5 * time.Millisecond, DelayedTaskCheckInterval: 100 * time.Millisecond,
 		RetryDelayFunc: process.RetryDelay, LogLevel: asynq.FatalLevel,
 	})

@@ -113,7 +113,7 @@ func (t *turn) yield(ctx context.Context) {
 // renew keeps the wake-up's state alive, when it is time to.
 func (t *turn) renew() {
 	now := t.Now()
-	if now.Sub(t.renewed) < renewEvery {
+	if t.token == "" || now.Sub(t.renewed) < renewEvery { // a probe has no such state
 		return
 	}
 	t.renewed = now

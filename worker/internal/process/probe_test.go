@@ -1,0 +1,163 @@
+package process_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/task"
+)
+
+// standing returns the tasks that stand for failing endpoints.
+func (b *bundle) standing() []*asynq.TaskInfo {
+	tasks, _ := asynq.NewInspectorFromRedisClient(b.redis).ListRetryTasks(task.QueueFailing)
+	return tasks
+}
+
+// states counts an endpoint's deliveries by state, and all attempts.
+func (b *bundle) states(e hook.Endpoint) (n map[hook.State]int, attempts int) {
+	n = map[hook.State]int{}
+	all, _ := b.deliveries(e)
+	for _, d := range all {
+		n[d.State]++
+		attempts += d.Attempts
+	}
+	return n, attempts
+}
+
+// An endpoint that fails as a whole is one task in retry with the reason; what waits is not spent; run now probes it, and then everything goes.
+func TestFailingEndpointIsOneTask(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var works atomic.Bool
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(503)
+		}
+	})
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{schedule: hook.Schedule{0, 5 * time.Minute, 5 * time.Minute}, sweep: 100 * time.Millisecond})
+	const n = 300
+	b.mustWake(b.mustLeads(n)...)
+	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	first := b.standing()[0]
+	reason := regexp.MustCompile(fmt.Sprintf(`^503 from 127\.0\.0\.1: failed \d+ times since [-0-9]{10} [:0-9]{8}Z, %d wait, next try in (1m|[45]\ds|1m\ds|1m1\ds)`, n))
+	if !reason.MatchString(first.LastErr) {
+		t.Errorf("LastErr = %q, want %s", first.LastErr, reason)
+	}
+	if want := "endpoint " + id.Endpoint.Format(e.ID) + " of " + id.Workspace.Format(b.ws); first.ID != want {
+		t.Errorf("task id = %q, want %q", first.ID, want)
+	}
+	if _, spent := b.states(e); spent > hook.OpenAfter+hook.DefaultInFlight {
+		t.Errorf("attempts spent = %d, want no more than were under way when the breaker opened", spent)
+	}
+
+	// More leads change nothing: nobody is woken, nothing is sent.
+	if woken := b.mustLeads(2); len(woken) != 0 {
+		t.Errorf("woken = %v, want nobody while the breaker is open", woken)
+	}
+
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	_, before := b.states(e)
+	if err := inspect.RunTask(task.QueueFailing, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "one more attempt, and the task back in retry", func() bool {
+		_, now := b.states(e)
+		return now == before+1 && len(b.standing()) == 1
+	})
+	works.Store(true)
+	if err := inspect.RunTask(task.QueueFailing, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	// Those that were attempted are due in five minutes; all others go now.
+	await(t, "what was never tried to be delivered", func() bool {
+		all, _ := b.deliveries(e)
+		for _, d := range all {
+			if d.State == hook.Pending && d.Attempts == 0 {
+				return false
+			}
+		}
+		return len(all) == n+2
+	})
+	await(t, "no task standing for it", func() bool {
+		info, err := inspect.GetQueueInfo(task.QueueFailing)
+		return err == nil && info.Size == 0
+	})
+}
+
+// The breaker closes by itself: a probe comes when its pause is over.
+func TestEndpointRecoversByItself(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var works atomic.Bool
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(500)
+		}
+	})
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{schedule: hook.Schedule{0, time.Second, time.Second, time.Second, time.Second}, sweep: 100 * time.Millisecond})
+	b.mustWake(b.mustLeads(50)...)
+	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	works.Store(true)
+	b.awaitStates(e, 50, hook.Delivered)
+}
+
+// 410 says that nobody wants them any more: the endpoint is disabled, and what waits is held.
+func TestGoneDisablesTheEndpoint(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(410) })
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{sweep: 100 * time.Millisecond})
+	b.mustWake(b.mustLeads(3)...)
+	await(t, "the endpoint disabled", func() bool {
+		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
+		return err == nil && !now.Enabled && now.Disabled != nil && now.Disabled.Reason == hook.DisabledGone
+	})
+	b.awaitStates(e, 3, hook.Held)
+	b.mustLeads(1)
+	b.awaitStates(e, 4, hook.Held)
+}
+
+// After a day of nothing but failure the workspace's other endpoints hear of it, once; after five the endpoint is disabled.
+func TestLongFailureIsToldAndEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	e := b.mustEndpoint(rec.URL)
+	other := mustReceive(t, nil)
+	b.mustEndpoint(other.URL, "endpoint.*")
+	b.worker(options{schedule: hook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour, sweep: 100 * time.Millisecond})
+	b.mustWake(b.mustLeads(20)...)
+	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	failingFor := func(d time.Duration) {
+		t.Helper()
+		const q = `update endpoints set failing_since = now() - make_interval(secs => $3) where workspace_id = $1 and id = $2`
+		if _, err := b.db.ExecContext(t.Context(), q, b.ws, e.ID, d.Seconds()); err != nil {
+			t.Fatal(err)
+		}
+		if err := asynq.NewInspectorFromRedisClient(b.redis).RunTask(task.QueueFailing, b.standing()[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failingFor(25 * time.Hour)
+	typeOf := regexp.MustCompile(`"type":"([a-z.]+)"`)
+	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != hook.EndpointFailing {
+		t.Errorf("event = %s, want %s", got[1], hook.EndpointFailing)
+	}
+	await(t, "the task back in retry", func() bool { return len(b.standing()) == 1 })
+	failingFor(121 * time.Hour)
+	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != hook.EndpointDisabled {
+		t.Errorf("event = %s, want %s", got[1], hook.EndpointDisabled)
+	}
+	b.awaitStates(e, 20, hook.Held)
+}
