@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"leadgate/shared/config"
@@ -21,13 +22,24 @@ type settings struct {
 	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	Grace       time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
 	Drains      int           `name:"drains" from:"LEADGATE_DRAINS" default:"256" help:"Endpoints delivered to at the same time."`
+	Probes      int           `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
 	Enrichers   int           `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
 	Sweep       time.Duration `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
 	Poll        time.Duration `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How often an idle worker asks Redis for tasks."`
 	AllowCIDRs  []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
 	AllowHTTP   bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
-	AttemptLog  bool          `name:"attempt-log" from:"LEADGATE_ATTEMPT_LOG" default:"true" negatable:"" help:"Log a line per webhook attempt, not only failures."`
+
+	Retention    time.Duration `name:"retention" from:"LEADGATE_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept, in whole weeks; what is pending stays."`
+	DisableAfter time.Duration `name:"disable-after" from:"LEADGATE_DISABLE_AFTER" default:"120h" help:"An endpoint that only failed for so long is disabled; 0: never."`
+
+	OperatorHook       config.Secret `name:"operator-hook" from:"LEADGATE_OPERATOR_HOOK" placeholder:"URL" help:"URL told of endpoints that fail and are disabled, in every workspace."`
+	OperatorHookSecret config.Secret `name:"operator-hook-secret" from:"LEADGATE_OPERATOR_HOOK_SECRET" help:"whsec_... (or whsk_...) that signs what the operator hook gets."`
+
+	AttemptLog bool `name:"attempt-log" from:"LEADGATE_ATTEMPT_LOG" default:"true" negatable:"" help:"Log a line per webhook attempt, not only failures."`
 }
+
+// longest is what a setting counted in days can be at most: ten years.
+const longest = 10 * 365 * 24 * time.Hour
 
 // Check says everything that is wrong.
 func (s *settings) Check() (mistakes []error) {
@@ -50,7 +62,7 @@ func (s *settings) Check() (mistakes []error) {
 	for _, n := range []struct {
 		flag          string
 		got, low, top int
-	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"enrichers", s.Enrichers, 1, 1000}} {
+	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"probes", s.Probes, 1, 1000}, {"enrichers", s.Enrichers, 1, 1000}} {
 		if n.got < n.low || n.got > n.top {
 			wrong(n.flag, "must be between %d and %d, not %d", n.low, n.top, n.got)
 		}
@@ -58,15 +70,43 @@ func (s *settings) Check() (mistakes []error) {
 	for _, d := range []struct {
 		flag          string
 		got, low, top time.Duration
-	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute}, {"poll", s.Poll, time.Millisecond, 10 * time.Second}} {
+	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute}, {"poll", s.Poll, time.Millisecond, 10 * time.Second},
+		{"retention", s.Retention, 24 * time.Hour, longest}} {
 		if d.got < d.low || d.got > d.top {
 			wrong(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
 		}
+	}
+	if s.DisableAfter != 0 && (s.DisableAfter < time.Minute || s.DisableAfter > longest) {
+		wrong("disable-after", "must be 0, or between %s and %s, not %s", time.Minute, longest, s.DisableAfter)
 	}
 	for _, cidr := range s.AllowCIDRs {
 		if _, err := hook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
 			wrong("webhook-allow-cidrs", "%v", err)
 		}
 	}
+	s.checkOperatorHook(wrong)
 	return mistakes
 }
+
+// checkOperatorHook tells neither the URL nor the secret: whoever has them can speak there.
+func (s *settings) checkOperatorHook(wrong func(flag, format string, args ...any)) {
+	url, secret := s.OperatorHook.Reveal(), s.OperatorHookSecret.Reveal()
+	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // its mistakes are told
+	if url != "" {
+		if because := hook.CheckURL(url, allow); because != "" {
+			wrong("operator-hook", "%s", decapitalized(because))
+		}
+	}
+	switch because := hook.CheckSecret(secret); {
+	case secret == "" && url == "":
+	case secret == "":
+		wrong("operator-hook-secret", "must be set with --operator-hook: what it gets is signed")
+	case url == "":
+		wrong("operator-hook-secret", "is of no use without --operator-hook")
+	case because != "":
+		wrong("operator-hook-secret", "%s", decapitalized(because))
+	}
+}
+
+// decapitalized makes hook's words go on after a flag's name.
+func decapitalized(text string) string { return strings.ToLower(text[:1]) + text[1:] }

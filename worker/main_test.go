@@ -226,14 +226,40 @@ func TestOldSchemaIsRefused(t *testing.T) {
 
 func TestMistakesAreToldAtOnce(t *testing.T) {
 	t.Parallel()
-	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost,home", "--db-conns", "1"}
+	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost,home", "--db-conns", "1",
+		"--probes", "0", "--retention", "1h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2", "--operator-hook-secret", "hunter2"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	if !errors.Is(err, config.ErrBad) {
 		t.Fatalf("run() = %v, want ErrBad", err)
 	}
-	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns"} {
+	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns",
+		"--probes (LEADGATE_PROBES): must", "--retention (LEADGATE_RETENTION): must be between 24h", "--disable-after (LEADGATE_DISABLE_AFTER): must be 0, or",
+		"--operator-hook (LEADGATE_OPERATOR_HOOK): must be a host", "--operator-hook-secret (LEADGATE_OPERATOR_HOOK_SECRET): must be whsec_"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("run() = %v, want it to name %s", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("run() = %v, want it to tell no secret", err)
+	}
+}
+
+func TestOperatorHookIsSigned(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ hook, secret, want string }{
+		{"", "", ""},
+		{"https://ops.example.com/in", hook.NewSecret(), ""},
+		{"https://ops.example.com/in", "", "must be set with --operator-hook"},
+		{"", hook.NewSecret(), "is of no use without --operator-hook"},
+	} {
+		var s settings
+		env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0", "LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}
+		_, _, err := config.Parse(&s, "worker", "", config.Source{Getenv: func(name string) string { return env[name] }, Stdout: io.Discard})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("Parse() with a hook %q and a secret of %d characters = %v, want %q", c.hook, len(c.secret), err, c.want)
+		}
+		if s.Retention != 30*24*time.Hour || s.DisableAfter != 5*24*time.Hour || s.Probes != 64 {
+			t.Errorf("defaults = %s, %s, %d, want 30 days, 5 days, 64", s.Retention, s.DisableAfter, s.Probes)
 		}
 	}
 }

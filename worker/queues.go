@@ -16,7 +16,11 @@ import (
 	"leadgate/worker/internal/process"
 )
 
-const sweepers = 2 // sweeps at once: one may be slow without the next being late
+const (
+	sweepers  = 2                      // sweeps at once: one may be slow without the next being late
+	replayers = 4                      // replays at once: each is a few statements a second
+	calm      = 100 * time.Millisecond // between looks into queues in which nothing is urgent
+)
 
 // servers are asynq's, one for each queue: each polls by itself, so none waits for another's round trip.
 type servers []*asynq.Server
@@ -27,11 +31,18 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 	for _, q := range []struct {
 		name        string
 		concurrency int
-	}{{task.QueueWebhook, s.Drains}, {task.QueueEnrich, s.Enrichers}, {task.QueueUpkeep, sweepers}} {
+		poll        time.Duration
+	}{
+		{task.QueueWebhook, s.Drains, s.Poll},
+		{task.QueueFailing, s.Probes, max(s.Poll, calm)}, // slots of their own: who fails is often slow too
+		{task.QueueReplay, replayers, max(s.Poll, calm)},
+		{task.QueueEnrich, s.Enrichers, s.Poll},
+		{task.QueueUpkeep, sweepers, s.Poll},
+	} {
 		all = append(all, asynq.NewServerFromRedisClient(c, asynq.Config{
 			Concurrency:              q.concurrency,
 			Queues:                   map[string]int{q.name: 1},
-			TaskCheckInterval:        s.Poll,
+			TaskCheckInterval:        q.poll,
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          s.Grace * 9 / 10,
 			RetryDelayFunc:           process.RetryDelay,
