@@ -180,6 +180,83 @@ func TestEchoIsCut(t *testing.T) {
 	}
 }
 
+func TestReadsMore(t *testing.T) {
+	t.Parallel()
+	type more struct {
+		Waits   []int
+		Members map[string]string // "-" for null
+		On      bool
+		Secret  string
+	}
+	for _, tc := range []struct {
+		body string
+		want more
+		told []string // "pointer value: message"
+	}{
+		{body: `{}`},
+		{body: `{"waits":null,"members":null,"on":null,"secret":null}`},
+		{body: `{"waits":[],"members":{},"on":false,"secret":""}`, want: more{Waits: []int{}, Members: map[string]string{}}},
+		{body: `{"waits":[0,9],"members":{"a":"x","b\u0041":"","c":null},"on":true,"secret":"s\u0033"}`,
+			want: more{[]int{0, 9}, map[string]string{"a": "x", "bA": "", "c": "-"}, true, "s3"}},
+		{body: `{"waits":[1.0,"2",10,3],"members":{"a":1,"bad":"s3cret","bad2":null,"c/d":["s3cret"],"e":"ok"},"on":"true","secret":"wrong s3cret"}`,
+			want: more{Waits: []int{3}, Members: map[string]string{"e": "ok"}},
+			told: []string{"/waits/0 1: Must be a whole number between 0 and 9", "/waits/1 2: Must be a whole number between 0 and 9", "/waits/2 10: Must be a whole number between 0 and 9",
+				"/members/a <nil>: Must be a string, or null", "/members/bad <nil>: Must be good", "/members/bad2 <nil>: Must be good", "/members/c~1d <nil>: Must be a string, or null",
+				"/on true: Must be true or false", "/secret <nil>: Must be right"}},
+		{body: `{"waits":{},"members":[],"on":1,"secret":["s3cret"]}`,
+			told: []string{"/waits {}: Must be an array of whole numbers", "/members []: Must be a JSON object of strings", "/on 1: Must be true or false", "/secret <nil>: Must be a string"}},
+		{body: `{"waits":[1,2,3,4,5],"members":{"a":"","b":"","c":"","d":"","e":"","f":""}}`, want: more{Waits: []int{1, 2, 3, 4}},
+			told: []string{"/waits [1,2,3,4,5]: Must be at most 4 numbers", `/members {"a":"","b":"","c":"","d":"","e":"","f":""}: Must have at most 5 members`}},
+	} {
+		var got more
+		r := strictjson.NewReader([]byte(tc.body), []string{"waits", "members", "on", "secret"})
+		for r.Next() {
+			switch r.Name() {
+			case "waits":
+				got.Waits = r.Integers(4, 0, 9)
+			case "members":
+				members := r.Members(5, func(name, text string) string {
+					if strings.HasPrefix(name, "bad") {
+						return "Must be good"
+					}
+					return ""
+				})
+				for name, text := range members {
+					if got.Members == nil {
+						got.Members = map[string]string{}
+					}
+					got.Members[name] = "-"
+					if text != nil {
+						got.Members[name] = *text
+					}
+				}
+				if members != nil && got.Members == nil {
+					got.Members = map[string]string{}
+				}
+			case "on":
+				got.On = r.Bool()
+			case "secret":
+				got.Secret = r.Secret(func(text string) string {
+					if strings.HasPrefix(text, "wrong") {
+						return "Must be right"
+					}
+					return ""
+				})
+			}
+		}
+		var told []string
+		for _, f := range fields(r.Err()) {
+			told = append(told, fmt.Sprintf("%s %v: %s", f.Pointer, f.Value, f.Message))
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("read(%s) differs (-want +got):\n%s", tc.body, diff)
+		}
+		if diff := cmp.Diff(tc.told, told); diff != "" {
+			t.Errorf("read(%s) tells other mistakes (-want +got):\n%s", tc.body, diff)
+		}
+	}
+}
+
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{`{}`: 1, `{"a":null}`: 1, `{"a":1}`: 0, `{"a":`: 0, `{"b":1}`: 2} {

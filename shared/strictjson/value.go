@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"leadgate/shared/fault"
 )
 
 // String reads any string; message is told when it is none. given is false when there is no string to look at.
@@ -23,6 +25,22 @@ func (r *Reader) String(message string) (text string, given bool) {
 	return "", false
 }
 
+// Secret reads a string; check says what is wrong with it, or "". Whatever is wrong is told without the value.
+func (r *Reader) Secret(check func(text string) string) string {
+	if r.null() {
+		return ""
+	}
+	wrong := "Must be a string"
+	if r.raw[0] == '"' {
+		text := unquote(r.raw)
+		if wrong = check(text); wrong == "" {
+			return text
+		}
+	}
+	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name())), Message: wrong})
+	return ""
+}
+
 // Text reads a string of at most limit characters, none of them a control character.
 func (r *Reader) Text(limit int) string {
 	text, _ := r.String("Must be a string")
@@ -35,6 +53,11 @@ func (r *Reader) Text(limit int) string {
 
 // Texts reads an array of at most items strings, each as Text has it; nil when absent, so that an empty array can be told from none.
 func (r *Reader) Texts(items, limit int) []string {
+	return r.List(items, func(_ int, text string) string { return checkText(text, limit) })
+}
+
+// List reads an array of at most items strings; check says what is wrong with one of them, or "". Wrong ones are left out; nil when absent.
+func (r *Reader) List(items int, check func(at int, text string) string) []string {
 	if r.null() {
 		return nil
 	}
@@ -42,28 +65,105 @@ func (r *Reader) Texts(items, limit int) []string {
 		r.Refuse("Must be an array of strings")
 		return nil
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(r.raw))
-	dec.ReadToken() // "["; the value was checked when the member was read
 	texts := []string{}
-	for i := 0; dec.PeekKind() != ']'; i++ {
-		if i == items {
-			r.Refuse(fmt.Sprintf("Must be at most %d strings", items))
-			return nil
-		}
-		raw, _ := dec.ReadValue()
-		place := "/" + strconv.Itoa(i)
+	r.elements(items, "strings", func(at int, place string, raw []byte) {
 		if raw[0] != '"' {
 			r.refuseAt(place, raw, "Must be a string")
-			continue
+			return
 		}
 		text := unquote(raw)
-		if wrong := checkText(text, limit); wrong != "" {
+		if wrong := check(at, text); wrong != "" {
 			r.refuseAt(place, raw, wrong)
-			continue
+			return
 		}
 		texts = append(texts, text)
-	}
+	})
 	return texts
+}
+
+// Integers reads an array of at most items whole numbers, each as Integer has it; nil when absent.
+func (r *Reader) Integers(items, low, high int) []int {
+	if r.null() {
+		return nil
+	}
+	if r.raw[0] != '[' {
+		r.Refuse("Must be an array of whole numbers")
+		return nil
+	}
+	numbers := []int{}
+	r.elements(items, "numbers", func(_ int, place string, raw []byte) {
+		n, wrong := integer(raw, low, high)
+		if wrong != "" {
+			r.refuseAt(place, raw, wrong)
+			return
+		}
+		numbers = append(numbers, n)
+	})
+	return numbers
+}
+
+// elements goes over the current member, an array; beyond items elements it refuses the whole.
+func (r *Reader) elements(items int, noun string, each func(at int, place string, raw []byte)) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(r.raw))
+	dec.ReadToken() // "["; the value was checked when the member was read
+	for i := 0; dec.PeekKind() != ']'; i++ {
+		if i == items {
+			r.Refuse(fmt.Sprintf("Must be at most %d %s", items, noun))
+			return
+		}
+		raw, _ := dec.ReadValue()
+		each(i, "/"+strconv.Itoa(i), raw)
+	}
+}
+
+// Members reads an object of strings, in which null says that a name has none. check says what is wrong with a name and its value, or "";
+// it is told without the value, which may be a secret. Wrong members are left out; nil when absent.
+func (r *Reader) Members(items int, check func(name, text string) string) map[string]*string {
+	if r.null() {
+		return nil
+	}
+	if r.raw[0] != '{' {
+		r.Refuse("Must be a JSON object of strings")
+		return nil
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(r.raw))
+	dec.ReadToken() // "{"
+	members := map[string]*string{}
+	for i := 0; dec.PeekKind() != '}'; i++ {
+		if i == items {
+			r.Refuse(fmt.Sprintf("Must have at most %d members", items))
+			return nil
+		}
+		quoted, _ := dec.ReadValue()
+		name := unquote(quoted)
+		raw, _ := dec.ReadValue()
+		text, wrong := member(name, raw, check)
+		if wrong != "" {
+			r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name()) + "/" + escape(name)), Message: wrong})
+			continue
+		}
+		members[name] = text
+	}
+	return members
+}
+
+func member(name string, raw []byte, check func(name, text string) string) (text *string, wrong string) {
+	switch raw[0] {
+	case 'n':
+		return nil, check(name, "")
+	case '"':
+		value := unquote(raw)
+		return &value, check(name, value)
+	}
+	return nil, "Must be a string, or null"
+}
+
+// Bool reads true or false.
+func (r *Reader) Bool() bool {
+	if c := r.raw[0]; c != 't' && c != 'f' && c != 'n' {
+		r.Refuse("Must be true or false")
+	}
+	return r.raw[0] == 't'
 }
 
 // Choice reads one of allowed.
@@ -85,12 +185,19 @@ func (r *Reader) Integer(low, high int) int {
 	if r.null() {
 		return 0
 	}
-	n, err := strconv.Atoi(string(r.raw))
-	if err != nil || n < low || n > high {
-		r.Refuse(fmt.Sprintf("Must be a whole number between %d and %d", low, high))
-		return 0
+	n, wrong := integer(r.raw, low, high)
+	if wrong != "" {
+		r.Refuse(wrong)
 	}
 	return n
+}
+
+func integer(raw []byte, low, high int) (n int, wrong string) {
+	n, err := strconv.Atoi(string(raw))
+	if err != nil || n < low || n > high {
+		return 0, fmt.Sprintf("Must be a whole number between %d and %d", low, high)
+	}
+	return n, ""
 }
 
 // Object reads any JSON object of at most size bytes and depth levels (itself is the first) and returns it as it came; nil when absent.
