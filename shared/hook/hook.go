@@ -154,13 +154,20 @@ type Job struct {
 }
 
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).
-func (j *Job) AppendPayload(dst []byte) []byte {
+// Thin data of a lead is its id; events of no lead have nothing more to leave out.
+func (j *Job) AppendPayload(dst []byte, payload string) []byte {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, j.EventType...)
 	dst = append(dst, `","timestamp":"`...)
 	dst = j.EventAt.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
 	dst = append(dst, `","data":`...)
-	dst = append(dst, j.Data...)
+	if payload == PayloadThin && j.LeadID != (id.UUID{}) {
+		dst = append(dst, `{"id":"`...)
+		dst = id.Lead.Append(dst, j.LeadID)
+		dst = append(dst, `"}`...)
+	} else {
+		dst = append(dst, j.Data...)
+	}
 	return append(dst, '}')
 }
 

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"syscall"
+	"time"
 
 	"code.dny.dev/ssrf"
 
@@ -21,6 +23,8 @@ func classify(err error) hook.ErrorClass {
 	switch {
 	case is(err, ssrf.ErrProhibitedIP, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedNetwork, ssrf.ErrInvalidHostPort):
 		return hook.FailedBlocked
+	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL): // no socket or no port left here
+		return hook.FailedInternal
 	case errors.Is(err, context.DeadlineExceeded):
 		return hook.FailedTimeout
 	case errors.As(err, &dns):
@@ -50,4 +54,24 @@ func aboutTLS(err error) bool {
 	var alert tls.AlertError
 	var authority x509.UnknownAuthorityError
 	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &authority)
+}
+
+// words say more of a class, to the endpoint's owner.
+func words(c hook.ErrorClass, timeout time.Duration) string {
+	switch c {
+	case hook.FailedTimeout:
+		return fmt.Sprintf("no answer within %s", timeout)
+	case hook.FailedDNS:
+		return "the host name does not resolve"
+	case hook.FailedRefused:
+		return "nobody listens there"
+	case hook.FailedTLS:
+		return "the certificate or the TLS handshake is not valid"
+	case hook.FailedBlocked:
+		return "the address is not one webhooks may be sent to"
+	case hook.FailedInternal:
+		return "no connection could be made on our side"
+	default:
+		return "broken off before an answer"
+	}
 }

@@ -1,7 +1,9 @@
 package webhook
 
 import (
+	"crypto/tls"
 	"net"
+	"net/http"
 	"net/netip"
 	"syscall"
 	"time"
@@ -11,17 +13,51 @@ import (
 	"leadgate/shared/hook"
 )
 
+// newTransport makes what keeps connections. It never asks a proxy, decompresses nothing, and bounds what a receiver can make it hold.
+func newTransport(d Deps) *http.Transport {
+	secure := &tls.Config{}
+	if d.TLS != nil {
+		secure = d.TLS.Clone()
+	}
+	secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
+	secure.ClientSessionCache = tls.NewLRUClientSessionCache(4 * d.Parallel)
+	return &http.Transport{
+		Proxy:                  nil, // through a proxy the guard would see only the proxy's address
+		DialContext:            newDialer(d.Allow, d.Resolver).DialContext,
+		TLSClientConfig:        secure,
+		TLSHandshakeTimeout:    hook.MaxTimeout, // net/http goes on with a dial whose attempt has ended: here it ends too
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,           // nobody makes a small answer large
+		MaxIdleConnsPerHost:    4 * d.Parallel, // endpoints often share a host
+		MaxIdleConns:           16 * d.Parallel,
+		IdleConnTimeout:        time.Minute,
+		MaxResponseHeaderBytes: 64 << 10,
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerStream:     bodyLimit, // of an endless answer no more waits in memory than is read
+			MaxReceiveBufferPerConnection: 1 << 20,
+			SendPingTimeout:               15 * time.Second, // or a connection that died would fail every attempt until the kernel finds out
+			PingTimeout:                   5 * time.Second,
+		},
+	}
+}
+
 // newDialer makes a dialer whose guard sees the address of every connection after the name was resolved:
 // neither a redirect nor a name that changes its address gets around it.
 func newDialer(allow hook.Allow, resolver *net.Resolver) *net.Dialer {
-	public := ssrf.New() // special-purpose networks denied, ports 80 and 443
-	return &net.Dialer{
-		Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Resolver: resolver,
-		Control: func(network, address string, c syscall.RawConn) error {
-			if to, err := netip.ParseAddrPort(address); err == nil && allow.Covers(to.Addr()) {
-				return nil
-			}
-			return public.Safe(network, address, c)
-		},
+	return &net.Dialer{Timeout: hook.MaxTimeout, KeepAlive: 30 * time.Second, Resolver: resolver, Control: newGuard(allow)}
+}
+
+// wireServer answers every machine in Azure with what only it may know, at an address that looks public.
+var wireServer = netip.PrefixFrom(netip.AddrFrom4([4]byte{168, 63, 129, 16}), 32)
+
+// newGuard refuses every address but public unicast on port 80 or 443, and what allow covers. Of IPv6 only 2000::/3 is public, and of that neither
+// 6to4 nor Teredo; NAT64 and IPv4-mapped or -compatible forms are outside of it. So no form of an IPv4 address gets around the IPv4 list.
+func newGuard(allow hook.Allow) func(network, address string, c syscall.RawConn) error {
+	public := ssrf.New(ssrf.WithDeniedV4Prefixes(wireServer))
+	return func(network, address string, c syscall.RawConn) error {
+		if to, err := netip.ParseAddrPort(address); err == nil && allow.Covers(to.Addr()) {
+			return nil
+		}
+		return public.Safe(network, address, c)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -17,18 +17,18 @@ import (
 	"leadgate/shared/id"
 )
 
-// Bounds of an answer.
+// Bounds of an attempt.
 const (
-	DefaultTimeout = 15 * time.Second
-	bodyLimit      = 64 << 10 // read at most, so that the connection can be used again; more closes it
+	DefaultTimeout = hook.DefaultTimeout
+	bodyLimit      = 64 << 10 // of an answer, read at most, so that the connection can be used again; more closes it
 	headLimit      = 4 << 10  // kept
 )
 
 // Deps is what a Sender is made of.
 type Deps struct {
 	Allow    hook.Allow       // where webhooks may go besides the public Internet by https
-	Timeout  time.Duration    // of a whole attempt, from the look-up of the name to the end of the body; 0: DefaultTimeout
-	Parallel int              // attempts at once to one host, whose connections are kept
+	Timeout  time.Duration    // of an attempt to an endpoint that has none of its own; 0: DefaultTimeout
+	Parallel int              // attempts at once to one endpoint, whose connections are kept
 	TLS      *tls.Config      // nil: the system's roots
 	Resolver *net.Resolver    // nil: the system's
 	Now      func() time.Time // required
@@ -36,10 +36,10 @@ type Deps struct {
 
 // Sender sends webhooks.
 type Sender struct {
-	allow   hook.Allow
-	timeout time.Duration
-	now     func() time.Time
-	client  *http.Client
+	allow     hook.Allow
+	timeout   time.Duration
+	now       func() time.Time
+	transport *http.Transport
 }
 
 // New makes a Sender; Close it at the end.
@@ -47,48 +47,43 @@ func New(d Deps) *Sender {
 	if d.Timeout == 0 {
 		d.Timeout = DefaultTimeout
 	}
-	transport := &http.Transport{
-		Proxy:                  nil, // through a proxy the guard would see only the proxy's address
-		DialContext:            newDialer(d.Allow, d.Resolver).DialContext,
-		TLSClientConfig:        d.TLS,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // nobody makes a small answer large
-		MaxIdleConnsPerHost:    d.Parallel,
-		MaxIdleConns:           2048,
-		IdleConnTimeout:        time.Minute,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
-	refuse := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Sender{allow: d.Allow, timeout: d.Timeout, now: d.Now, client: &http.Client{Transport: transport, CheckRedirect: refuse}}
+	return &Sender{allow: d.Allow, timeout: d.Timeout, now: d.Now, transport: newTransport(d)}
 }
 
 // Close closes the connections nobody uses.
-func (s *Sender) Close() { s.client.CloseIdleConnections() }
+func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
 // Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing is to be recorded.
 func (s *Sender) Send(ctx context.Context, e *hook.Endpoint, j *hook.Job) (hook.Attempt, bool) {
 	a := hook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
-	limited, cancel := context.WithTimeout(ctx, s.timeout)
+	timeout := s.timeout
+	if e.Timeout > 0 {
+		timeout = min(e.Timeout, hook.MaxTimeout)
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout) // from the look-up of the name to the end of the body
 	defer cancel()
 	req, problem := s.request(limited, e, j, a.At)
 	if problem != "" {
 		a.Error = hook.FailedBlocked.Because(problem)
 		return a, true
 	}
-	res, err := s.client.Do(req)
+	res, err := s.transport.RoundTrip(req) // not a Client: nothing follows a redirect
 	if err != nil {
 		a.Latency = s.now().Sub(a.At)
 		class := classify(err)
-		a.Error = class.Because(s.words(class))
+		a.Error = class.Because(words(class, timeout))
 		return a, ctx.Err() == nil
 	}
-	defer res.Body.Close()
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.
 	a.Status = res.StatusCode
 	if !hook.Succeeded(a.Status) {
 		a.Error = hook.StatusError(a.Status)
+		a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.now())
 	}
-	a.ResponseHead = readHead(res.Body)
+	if a.Status != http.StatusSwitchingProtocols { // after which the connection is ours, with no deadline
+		a.ResponseHead = readHead(res.Body)
+	}
+	res.Body.Close()
 	a.Latency = s.now().Sub(a.At)
 	return a, true
 }
@@ -98,7 +93,7 @@ func (s *Sender) request(ctx context.Context, e *hook.Endpoint, j *hook.Job, at 
 	if wrong := hook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
 		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
 	}
-	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128))
+	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128), e.Payload)
 	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
 	signatures, err := hook.SignAll(e, message, at, body)
 	if err != nil {
@@ -111,15 +106,33 @@ func (s *Sender) request(ctx context.Context, e *hook.Endpoint, j *hook.Job, at 
 	req.Header = http.Header{
 		"Content-Type":      {"application/json"},
 		"User-Agent":        {"leadgate/1"},
-		"Webhook-Id":        {message},
-		"Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
-		"Webhook-Signature": {signatures},
+		"webhook-id":        {message}, // spelled as Standard Webhooks does
+		"webhook-timestamp": {strconv.FormatInt(at.Unix(), 10)},
+		"webhook-signature": {signatures},
+		"Idempotency-Key":   nil, // not sent: says that a kept connection which the receiver closes meanwhile may be replaced, as webhook-id makes repeats harmless
+	}
+	for name, value := range e.Headers {
+		if name = http.CanonicalHeaderKey(name); !ours(name) {
+			req.Header[name] = []string{value}
+		}
 	}
 	return req, ""
 }
 
+// ours are the headers an endpoint's own cannot replace: what is signed, what it is, and what makes the connection work.
+func ours(name string) bool {
+	switch name {
+	case "Content-Type", "User-Agent", "Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Expect":
+		return true
+	}
+	return strings.HasPrefix(name, "Webhook-")
+}
+
 // readHead reads a bounded part of the body and returns the start of it as text Postgres can store.
 func readHead(body io.Reader) string {
+	if body == http.NoBody {
+		return ""
+	}
 	var head bytes.Buffer
 	limited := io.LimitReader(body, bodyLimit)
 	io.Copy(&head, io.LimitReader(limited, headLimit)) // what was read before an error is what there is
@@ -127,19 +140,18 @@ func readHead(body io.Reader) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(head.String(), ""), "\x00", "")
 }
 
-func (s *Sender) words(c hook.ErrorClass) string {
-	switch c {
-	case hook.FailedTimeout:
-		return fmt.Sprintf("no answer within %s", s.timeout)
-	case hook.FailedDNS:
-		return "the host name does not resolve"
-	case hook.FailedRefused:
-		return "nobody listens there"
-	case hook.FailedTLS:
-		return "the certificate or the TLS handshake is not valid"
-	case hook.FailedBlocked:
-		return "the address is not one webhooks may be sent to"
-	default:
-		return "broken off before an answer"
+// retryAfter reads a Retry-After header (RFC 9110, 10.2.3), seconds or a date; 0 for what is neither, or is past.
+func retryAfter(text string, now time.Time) time.Duration {
+	if text == "" {
+		return 0
 	}
+	seconds, err := strconv.ParseUint(text, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(hook.MaxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(at.Sub(now), hook.MaxRetryAfter))
 }
