@@ -25,14 +25,6 @@ type drain struct {
 	tally  tally
 }
 
-// tally is what came of it.
-type tally struct {
-	delivered, failed int
-	url               string
-	health            hook.Health // after the last record
-	gone              bool        // it answered 410
-}
-
 // Drain sends an endpoint's due deliveries.
 func (p *Processor) Drain(ctx context.Context, t *asynq.Task) error {
 	key, err := task.ParseKey(t.Payload())
@@ -85,20 +77,4 @@ func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err erro
 	tr := &turn{Processor: p, key: key}
 	tr.lost("wake drains", p.Waker.Wake(ctx, Drains(wake)))
 	return nil
-}
-
-// result reads "endpoint we_...: delivered 118, failed 2".
-func (t *tally) result(key task.Key, how end) string {
-	name := "endpoint " + id.Endpoint.Format(key.Endpoint)
-	if how == elsewhere {
-		return name + ": another task has it"
-	}
-	text := fmt.Sprintf("%s: delivered %d, failed %d", name, t.delivered, t.failed)
-	if t.health.Failing() {
-		text += ", see queue " + task.QueueFailing
-	}
-	if how == yielded {
-		text += ", more next turn"
-	}
-	return text
 }

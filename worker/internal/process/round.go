@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 		return false, nil
 	}
 	d.held, d.leased = true, d.Now()
-	d.tally.url, d.tally.health = took.Endpoint.URL, took.Endpoint.Health
+	d.tally.begin(&took.Endpoint)
 	d.halt.Store(false)
 	s := d.newSending(&took)
 	var batch []hook.Outcome
@@ -37,16 +36,16 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 	defer tick.Stop()
 	for open := true; open; {
 		select {
-		case r, ok := <-s.results:
+		case o, ok := <-s.results:
 			if open = ok; ok {
-				batch = append(batch, d.note(s, &r))
+				batch = append(batch, o)
 			}
 		case <-tick.C:
 			batch = d.flush(batch, s.pace.until())
 			d.renew()
 		}
 	}
-	more = !d.tally.health.Open() && !d.tally.gone && (s.left() > 0 || len(took.Jobs) == d.limit)
+	more = !d.tally.over() && (s.left() > 0 || len(took.Jobs) == d.limit)
 	d.limit = takeNext(took.Jobs, d.limit)
 	lease := leaseTime
 	if !more || d.taking.Err() != nil || mode != pg.TakeDrain {
@@ -72,15 +71,9 @@ type sending struct {
 	endpoint *hook.Endpoint
 	schedule hook.Schedule
 	jobs     []hook.Job
-	results  chan result
+	results  chan hook.Outcome
 	pace     *pace
 	made     atomic.Int64
-}
-
-// result is an attempt and what it was made for.
-type result struct {
-	job     *hook.Job
-	attempt hook.Attempt
 }
 
 // left tells how many jobs were not attempted, once results is closed.
@@ -88,7 +81,7 @@ func (s *sending) left() int { return len(s.jobs) - int(s.made.Load()) }
 
 // newSending sends jobs while more may be taken, a bounded number at once. results closes when all attempts have ended.
 func (d *drain) newSending(took *pg.Slice) *sending {
-	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan result, len(took.Jobs))}
+	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan hook.Outcome, len(took.Jobs))}
 	if s.schedule == nil {
 		s.schedule = d.Schedule
 	}
@@ -107,11 +100,8 @@ func (d *drain) newSending(took *pg.Slice) *sending {
 				if !ok {
 					return
 				}
-				if s.endpoint.Ordered() && a.Error != "" {
-					d.halt.Store(true)
-				}
 				s.made.Add(1)
-				s.results <- result{j, a}
+				s.results <- d.note(s, j, a)
 			}
 		})
 	}
@@ -131,28 +121,26 @@ func (d *drain) send(e *hook.Endpoint, j *hook.Job) (a hook.Attempt, made bool) 
 	return d.Send(d.sending, e, j)
 }
 
-// note says where a delivery and its endpoint stand after an attempt, and tells log and metrics.
-func (d *drain) note(s *sending, r *result) hook.Outcome {
-	a, now := &r.attempt, d.Now()
+// note says where a delivery and its endpoint stand after an attempt, before the same sender makes another one; and tells log and metrics.
+func (d *drain) note(s *sending, j *hook.Job, a hook.Attempt) hook.Outcome {
+	now, ordered := d.Now(), s.endpoint.Ordered()
 	v := hook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
-	o := hook.Outcome{Attempt: *a, State: hook.Delivered}
+	o := hook.Outcome{Attempt: a, State: hook.Delivered}
 	var retryAt *time.Time
 	if a.Error != "" {
 		o.State = hook.Exhausted
-		if at, ok := s.schedule.Next(r.job.Tries+1, v, now, d.spread()); ok {
+		if at, ok := s.schedule.Next(j.Tries+1, v, now, d.spread()); ok {
 			o.State, o.NextAt, retryAt = hook.Pending, &at, &at
 		}
-		if s.endpoint.Ordered() && retryAt != nil {
-			o.NextAt = &r.job.NextAt // it stays the first in line; the endpoint as a whole waits
+		if ordered && retryAt != nil {
+			o.NextAt = &j.NextAt // it stays the first in line; the endpoint as a whole waits
 		}
 	}
-	d.tally.health.Note(v, now, d.spread(), s.endpoint.Ordered(), retryAt)
-	d.tally.gone = d.tally.gone || a.Status == http.StatusGone
-	if d.tally.health.Open() || d.tally.gone {
+	if d.tally.note(v, now, d.spread(), ordered, retryAt) {
 		d.halt.Store(true)
 	}
-	d.metrics.attempted(r.job, &o)
-	d.logAttempt(r.job, &o)
+	d.metrics.attempted(j, &o)
+	d.logAttempt(j, &o)
 	return o
 }
 
@@ -208,7 +196,8 @@ func (d *drain) last(batch []hook.Outcome, lease time.Duration, paced time.Time)
 func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration, paced time.Time) error {
 	r := pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch, PacedUntil: paced}
 	if len(batch) > 0 {
-		r.Health = &d.tally.health
+		h := d.tally.now()
+		r.Health = &h
 	}
 	held, err := d.DB.RecordOutcomes(ctx, r)
 	if err != nil {
