@@ -222,3 +222,30 @@ func BenchmarkIdleDelivery(bm *testing.B) {
 	bm.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
 	bm.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 }
+
+// BenchmarkDrain empties a backlog for one endpoint, receiver included.
+func BenchmarkDrain(bm *testing.B) {
+	const n = 20_000
+	for bm.Loop() {
+		bm.StopTimer()
+		b := setup(bm)
+		rec := mustReceive(bm, nil)
+		rec.got = make(chan request, n)
+		e := b.mustEndpoint(rec.URL)
+		var keys []task.Key
+		for range n / 500 {
+			keys = b.mustLeads(500)
+		}
+		bm.StartTimer()
+		stop := b.worker(options{})
+		b.mustWake(keys...)
+		for range n {
+			rec.mustNext(bm)
+		}
+		bm.StopTimer()
+		b.awaitStates(e, n, hook.Delivered)
+		stop(0)
+		bm.StartTimer()
+	}
+	bm.ReportMetric(n*float64(bm.N)/bm.Elapsed().Seconds(), "deliveries/s")
+}

@@ -233,7 +233,7 @@ func await(t testing.TB, what string, cond func() bool) {
 // deliveries returns an endpoint's deliveries and their attempts.
 func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[id.UUID][]hook.Attempt) {
 	b.Helper()
-	all, err := b.db.ListDeliveries(b.Context(), b.ws, e.ID, id.UUID{}, 5000)
+	all, err := b.db.ListDeliveries(b.Context(), b.ws, e.ID, id.UUID{}, 50_000)
 	if err != nil {
 		b.Fatal(err)
 	}
