@@ -90,11 +90,15 @@ func (r *Reader) Given() bool { return !r.null() }
 func (r *Reader) Refuse(message string) { r.refuseAt("", r.raw, message) }
 
 // Add adds mistakes that others found.
-func (r *Reader) Add(fields ...fault.Field) { r.wrong = append(r.wrong, fields...) }
+func (r *Reader) Add(fields ...fault.Field) {
+	if !r.broken {
+		r.wrong = append(r.wrong, fields...)
+	}
+}
 
 // Require adds a mistake when name was absent or null. To be called after the last Next.
 func (r *Reader) Require(name, message string) {
-	if !r.broken && !r.given[slices.Index(r.known, name)] {
+	if !r.given[slices.Index(r.known, name)] {
 		r.Add(fault.Field{Field: name, Pointer: "/" + escape(name), Message: message})
 	}
 }
