@@ -28,30 +28,6 @@ select count(*), min(next_at), coalesce((array_agg(last_error order by updated_a
 	return b, fail(ctx, "endpoint backlog", err)
 }
 
-// DueEndpoints returns up to limit enabled endpoints that have due deliveries and no live lease: work nobody is doing.
-// This, DueEnrichments and PrincipalByHash are the statements that look across workspaces.
-func (db *DB) DueEndpoints(ctx context.Context, now time.Time, limit int) ([]EndpointRef, error) {
-	const q = `
-select e.workspace_id, e.id from endpoints e
- where e.enabled and (e.drain_until is null or e.drain_until <= coalesce($1, now()))
-   and exists (select from deliveries d where d.workspace_id = e.workspace_id and d.endpoint_id = e.id and d.state = 'pending' and d.next_at <= coalesce($1, now()))
- limit $2`
-	rows, err := db.QueryContext(ctx, q, clock(now), limit)
-	if err != nil {
-		return nil, fail(ctx, "due endpoints", err)
-	}
-	defer rows.Close()
-	var all []EndpointRef
-	for rows.Next() {
-		var r EndpointRef
-		if err := rows.Scan(&r.Workspace, &r.Endpoint); err != nil {
-			return nil, fail(ctx, "due endpoints", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(ctx, "due endpoints", rows.Err())
-}
-
 // ListDeliveries returns an endpoint's deliveries older than before, newest first; a zero before starts at the newest.
 func (db *DB) ListDeliveries(ctx context.Context, workspace, endpoint, before id.UUID, limit int) ([]hook.Delivery, error) {
 	const q = `
