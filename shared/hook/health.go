@@ -28,7 +28,7 @@ const (
 	OpenAfter   = 5              // failures in a row, of more than one delivery: the breaker opens
 	TellAfter   = 24 * time.Hour // of nothing but failure: the workspace is told
 	MaxPause    = time.Hour      // an endpoint's own Retry-After stops all its deliveries for so long at most
-	minBusyWait = time.Minute    // after 429, 503 and time-outs: the receiver is overloaded
+	minBusyWait = time.Minute    // after 429, 502, 503, 504 and time-outs: the receiver is overloaded
 )
 
 // probeWaits is how long an open breaker rests before each probe; the last one repeats.

@@ -39,9 +39,13 @@ func jitter(d time.Duration, spread float64) time.Duration {
 	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))
 }
 
-// Busy tells whether a failure says that the receiver is overloaded: 429, 503, or no answer in time.
+// Busy tells whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or no answer in time.
 func Busy(err string, status int) bool {
-	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable || ClassOf(err) == FailedTimeout
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return ClassOf(err) == FailedTimeout
 }
 
 // Succeeded tells whether an HTTP status ends a delivery: 2xx and nothing else.

@@ -17,17 +17,15 @@ import (
 	"leadgate/shared/id"
 )
 
-// Bounds of an attempt.
+// Bounds of an answer's body.
 const (
-	DefaultTimeout = hook.DefaultTimeout
-	bodyLimit      = 64 << 10 // of an answer, read at most, so that the connection can be used again; more closes it
-	headLimit      = 4 << 10  // kept
+	bodyLimit = 64 << 10 // read at most, so that the connection can be used again; more closes it
+	headLimit = 4 << 10  // kept
 )
 
 // Deps is what a Sender is made of.
 type Deps struct {
 	Allow    hook.Allow       // where webhooks may go besides the public Internet by https
-	Timeout  time.Duration    // of an attempt to an endpoint that has none of its own; 0: DefaultTimeout
 	Parallel int              // attempts at once to one endpoint, whose connections are kept
 	TLS      *tls.Config      // nil: the system's roots
 	Resolver *net.Resolver    // nil: the system's
@@ -37,17 +35,13 @@ type Deps struct {
 // Sender sends webhooks.
 type Sender struct {
 	allow     hook.Allow
-	timeout   time.Duration
 	now       func() time.Time
 	transport *http.Transport
 }
 
 // New makes a Sender; Close it at the end.
 func New(d Deps) *Sender {
-	if d.Timeout == 0 {
-		d.Timeout = DefaultTimeout
-	}
-	return &Sender{allow: d.Allow, timeout: d.Timeout, now: d.Now, transport: newTransport(d)}
+	return &Sender{allow: d.Allow, now: d.Now, transport: newTransport(d)}
 }
 
 // Close closes the connections nobody uses.
@@ -56,7 +50,7 @@ func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 // Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing is to be recorded.
 func (s *Sender) Send(ctx context.Context, e *hook.Endpoint, j *hook.Job) (hook.Attempt, bool) {
 	a := hook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
-	timeout := s.timeout
+	timeout := hook.DefaultTimeout
 	if e.Timeout > 0 {
 		timeout = min(e.Timeout, hook.MaxTimeout)
 	}
@@ -112,20 +106,11 @@ func (s *Sender) request(ctx context.Context, e *hook.Endpoint, j *hook.Job, at 
 		"Idempotency-Key":   nil, // not sent: says that a kept connection which the receiver closes meanwhile may be replaced, as webhook-id makes repeats harmless
 	}
 	for name, value := range e.Headers {
-		if name = http.CanonicalHeaderKey(name); !ours(name) {
-			req.Header[name] = []string{value}
+		if hook.CheckHeaderName(name) == "" && hook.CheckHeaderValue(value) == "" { // never one of ours, whoever wrote it into the row
+			req.Header[http.CanonicalHeaderKey(name)] = []string{value}
 		}
 	}
 	return req, ""
-}
-
-// ours are the headers an endpoint's own cannot replace: what is signed, what it is, and what makes the connection work.
-func ours(name string) bool {
-	switch name {
-	case "Content-Type", "User-Agent", "Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Te", "Trailer", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Expect":
-		return true
-	}
-	return strings.HasPrefix(name, "Webhook-")
 }
 
 // readHead reads a bounded part of the body and returns the start of it as text Postgres can store.

@@ -1,11 +1,15 @@
 package webhook_test
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +48,45 @@ func job() *hook.Job {
 	return &hook.Job{DeliveryID: id.New(), EventID: id.New(), EventType: hook.LeadCreated, EventAt: time.Now(), Data: []byte(`{"id":"lead_1"}`)}
 }
 
+// mustListen makes a receiver that speaks for itself in each connection, which ends when speak does.
+func mustListen(t *testing.T, speak func(c net.Conn)) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var speaking sync.WaitGroup
+	t.Cleanup(func() { l.Close(); cancel(); speaking.Wait() })
+	speaking.Go(func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			speaking.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { c.Close() })()
+				speak(c)
+			})
+		}
+	})
+	return "http://" + l.Addr().String() + "/"
+}
+
+// readRequest reads one request and returns its head as it came.
+func readRequest(in *bufio.Reader) (head string, err error) {
+	for !strings.HasSuffix(head, "\r\n\r\n") {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return head, err
+		}
+		head += line
+	}
+	req, err := http.ReadRequest(bufio.NewReader(strings.NewReader(head)))
+	if err != nil {
+		return head, err
+	}
+	_, err = io.CopyN(io.Discard, in, req.ContentLength)
+	return head, err
+}
+
 // mustResolve makes a resolver whose answers come from answer, asked with the name and the number of the question from 1;
 // an invalid address says that the name does not exist.
 func mustResolve(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolver {
@@ -65,12 +108,18 @@ func mustResolve(t *testing.T, answer func(name string, n int) netip.Addr) *net.
 				continue
 			}
 			reply := dnsmessage.Message{Header: dnsmessage.Header{ID: q.ID, Response: true, RecursionAvailable: true}, Questions: q.Questions}
-			if name := q.Questions[0]; name.Type == dnsmessage.TypeA {
-				asked++
-				if to := answer(name.Name.String(), asked); to.IsValid() {
-					reply.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: name.Name, Type: name.Type, Class: name.Class}, Body: &dnsmessage.AResource{A: to.As4()}}}
-				} else {
+			if name := q.Questions[0]; name.Type == dnsmessage.TypeA || name.Type == dnsmessage.TypeAAAA {
+				if name.Type == dnsmessage.TypeA {
+					asked++
+				}
+				head := dnsmessage.ResourceHeader{Name: name.Name, Type: name.Type, Class: name.Class}
+				switch to := answer(name.Name.String(), asked); {
+				case !to.IsValid():
 					reply.RCode = dnsmessage.RCodeNameError
+				case to.Is4() && name.Type == dnsmessage.TypeA:
+					reply.Answers = []dnsmessage.Resource{{Header: head, Body: &dnsmessage.AResource{A: to.As4()}}}
+				case to.Is6() && name.Type == dnsmessage.TypeAAAA:
+					reply.Answers = []dnsmessage.Resource{{Header: head, Body: &dnsmessage.AAAAResource{AAAA: to.As16()}}}
 				}
 			}
 			if packed, err := reply.Pack(); err == nil {
