@@ -1,0 +1,272 @@
+package pg_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+)
+
+// mustReplay makes a replay of what is exhausted.
+func (d *desk) mustReplay(endpoint id.UUID, rate int) id.UUID {
+	d.Helper()
+	f := hook.Filter{EndpointID: endpoint, States: []hook.State{hook.Exhausted}}
+	r := hook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: f, Rate: rate, State: hook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)}
+	if err := d.db.CreateReplay(d.Context(), r); err != nil {
+		d.Fatal(err)
+	}
+	return r.ID
+}
+
+// run is one round of a replay.
+func (d *desk) run(replay id.UUID, batch int) pg.ReplayRound {
+	d.Helper()
+	out, err := d.db.RunReplay(d.Context(), d.ws, replay, batch)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return out
+}
+
+// play runs a replay until it ends or waits for longer than its rate makes it.
+func (d *desk) play(replay id.UUID) (resent int, wake []pg.EndpointRef) {
+	d.Helper()
+	for {
+		out := d.run(replay, 1000)
+		resent += out.Resent
+		wake = append(wake, out.Wake...)
+		if out.Done || out.Wait > 2*time.Second {
+			return resent, wake
+		}
+		d.mustExec(`update replays set last_at = null where id = $1`, replay) // time passes
+	}
+}
+
+// mustEnd gives the endpoint's pending deliveries a state; tries and attempts are what they would be.
+func (d *desk) mustEnd(e hook.Endpoint, s hook.State) {
+	d.Helper()
+	d.mustExec(`update deliveries set state = $3, next_at = null, attempts = 12, tries = 12 where workspace_id = $1 and endpoint_id = $2 and state = 'pending'`, e.WorkspaceID, e.ID, s)
+}
+
+func TestReplayPicks(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	other, stranger := d.mustEndpoint(true), newDesk(t, d.db)
+	d.mustLeads(2)
+	middle := time.Now()
+	for time.Since(middle) < 2*time.Millisecond { // ids have milliseconds
+	}
+	events := d.mustLeads(3)
+	d.mustExec(`update events set type = 'lead.updated' where id = $1`, events[0])
+	var leadID id.UUID
+	if err := d.db.GetContext(t.Context(), &leadID, `select lead_id from events where id = $1`, events[2]); err != nil {
+		t.Fatal(err)
+	}
+	stranger.mustLeads(2)
+	all := []hook.State{hook.Delivered, hook.Exhausted, hook.Held, hook.Cancelled}
+	for _, c := range []struct {
+		name   string
+		filter hook.Filter
+		in     hook.State // what all of them are
+		want   int
+	}{
+		{"everything", hook.Filter{}, hook.Exhausted, 10},
+		{"delivered", hook.Filter{States: all}, hook.Delivered, 10},
+		{"held", hook.Filter{States: []hook.State{hook.Held}}, hook.Held, 10},
+		{"none cancelled", hook.Filter{States: all}, hook.Cancelled, 0},
+		{"another state", hook.Filter{States: []hook.State{hook.Held}}, hook.Exhausted, 0},
+		{"one endpoint", hook.Filter{EndpointID: d.endpoint.ID}, hook.Delivered, 5},
+		{"one endpoint, stuck", hook.Filter{EndpointID: other.ID, States: []hook.State{hook.Exhausted, hook.Held}}, hook.Exhausted, 5},
+		{"a type", hook.Filter{EventType: "lead.updated"}, hook.Exhausted, 2},
+		{"a lead", hook.Filter{LeadID: leadID}, hook.Exhausted, 2},
+		{"a lead, a type, an endpoint", hook.Filter{LeadID: leadID, EventType: hook.LeadCreated, EndpointID: other.ID}, hook.Exhausted, 1},
+		{"from", hook.Filter{From: middle}, hook.Exhausted, 6},
+		{"until", hook.Filter{Until: middle}, hook.Exhausted, 4},
+		{"another workspace's endpoint", hook.Filter{EndpointID: stranger.endpoint.ID}, hook.Exhausted, 0},
+	} {
+		for _, e := range []hook.Endpoint{d.endpoint, other, stranger.endpoint} {
+			d.mustExec(`update deliveries set state = 'pending' where endpoint_id = $1`, e.ID)
+			d.mustEnd(e, c.in)
+		}
+		filter, err := json.Marshal(c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replay := id.New()
+		d.mustExec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, $3, 1000, 'running', now() + interval '1 hour', now())`, d.ws, replay, string(filter))
+		if resent, _ := d.play(replay); resent != c.want {
+			t.Errorf("%s: resent %d, want %d", c.name, resent, c.want)
+		}
+		if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want || r.Resent != c.want {
+			t.Errorf("%s: GetReplay = %+v, %v, want total and resent %d", c.name, r, err, c.want)
+		}
+		if got := d.states(d.endpoint)[hook.Pending] + d.states(other)[hook.Pending]; got != c.want {
+			t.Errorf("%s: %d are pending, want %d", c.name, got, c.want)
+		}
+		if got := stranger.states(stranger.endpoint)[hook.Pending]; got != 0 {
+			t.Errorf("%s: %d of another workspace are pending, want none", c.name, got)
+		}
+	}
+}
+
+// What is sent anew begins the schedule again and goes on counting attempts; what cannot be sent stays as it is.
+func TestReplayLeavesAlone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	off, gone, resting := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
+	events := d.mustLeads(3)
+	for _, e := range []hook.Endpoint{d.endpoint, off, gone, resting} {
+		d.mustEnd(e, hook.Exhausted)
+	}
+	d.mustExec(`update endpoints set enabled = false where id = $1`, off.ID)
+	d.mustExec(`update endpoints set deleted_at = now() where id = $1`, gone.ID)
+	d.mustExec(`update endpoints set probe_at = now() where id = $1`, resting.ID)
+	d.mustExec(`delete from events where id = $1`, events[0])
+	d.mustLeads(1) // these wait already
+	resent, wake := d.play(d.mustReplay(id.UUID{}, 1000))
+	if want := []pg.EndpointRef{{Workspace: d.ws, Endpoint: d.endpoint.ID}}; resent != 4 || !slices.Equal(wake, want) {
+		t.Errorf("resent %d and woke %v, want 4 and %v", resent, wake, want)
+	}
+	for _, c := range []struct {
+		e    hook.Endpoint
+		want map[hook.State]int
+	}{
+		{d.endpoint, map[hook.State]int{hook.Exhausted: 1, hook.Pending: 3}},
+		{off, map[hook.State]int{hook.Exhausted: 3, hook.Held: 1}},
+		{gone, map[hook.State]int{hook.Exhausted: 3}},
+		{resting, map[hook.State]int{hook.Exhausted: 1, hook.Pending: 3}},
+	} {
+		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
+			t.Errorf("states (-want +got):\n%s", diff)
+		}
+	}
+	jobs := d.take(id.New(), 0, 10)
+	if len(jobs) != 3 || jobs[1].Attempts != 12 || jobs[1].Tries != 0 || jobs[1].EventID != events[1] {
+		t.Errorf("TakeDue = %+v, want what waited and then, in the order of events, those of 12 attempts and no tries", jobs)
+	}
+}
+
+func TestReplayKeepsItsRate(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(40)
+	d.mustEnd(d.endpoint, hook.Exhausted)
+	replay := d.mustReplay(d.endpoint.ID, 20)
+	first, second, third := d.run(replay, 1000), d.run(replay, 1000), d.run(replay, 1000)
+	if first.Resent != 0 || second.Resent != 20 || third.Resent != 0 || third.Wait <= 0 || third.Wait > 250*time.Millisecond {
+		t.Fatalf("rounds = %+v, %+v, %+v, want to count, to send a second's worth, and to wait for the next", first, second, third)
+	}
+	d.mustExec(`update replays set last_at = last_at - interval '300 milliseconds' where id = $1`, replay)
+	if out := d.run(replay, 1000); out.Resent < 6 || out.Resent > 20 {
+		t.Errorf("resent %d after 300 ms and a little, want 6 or a few more", out.Resent)
+	}
+	d.mustExec(`update replays set last_at = last_at - interval '1 hour' where id = $1`, replay)
+	if out := d.run(replay, 7); out.Resent != 7 || out.Done {
+		t.Errorf("RunReplay = %+v with a batch of 7, want 7", out)
+	}
+}
+
+// However many run it, and though one is killed, each delivery is sent anew once.
+func TestReplayIsRunByMany(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	const n = 200
+	d.mustLeads(n)
+	d.mustEnd(d.endpoint, hook.Exhausted)
+	replay, overlapping := d.mustReplay(id.UUID{}, 1000), d.mustReplay(d.endpoint.ID, 1000)
+	d.mustExec(`
+create table resent (id uuid);
+create function note() returns trigger language plpgsql as $$ begin insert into resent values (new.id); return new; end $$;
+create trigger note after update of state on deliveries for each row when (new.state = 'pending') execute function note()`)
+	inParallel(4, func() {
+		for _, r := range []id.UUID{replay, overlapping} {
+			for {
+				out, err := d.db.RunReplay(t.Context(), d.ws, r, 9)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if out.Done {
+					break
+				}
+			}
+		}
+	})
+	var all, different int
+	if err := d.db.QueryRowContext(t.Context(), `select count(*), count(distinct id) from resent`).Scan(&all, &different); err != nil || all != n || different != n {
+		t.Errorf("sent anew %d, %d different, %v, want each of %d once", all, different, err, n)
+	}
+	var total int
+	for _, id := range []id.UUID{replay, overlapping} {
+		r, err := d.db.GetReplay(t.Context(), d.ws, id)
+		if err != nil || r.State != hook.ReplayDone || r.FinishedAt == nil {
+			t.Errorf("GetReplay = %+v, %v, want it done", r, err)
+		}
+		total += r.Resent
+	}
+	if total != n {
+		t.Errorf("the replays resent %d, want %d together", total, n)
+	}
+}
+
+// What was under way when its endpoint was enabled is committed as held a little later, and is sent too.
+func TestReplayWaitsForHeldToSettle(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	d.mustEnd(d.endpoint, hook.Held)
+	r := hook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: hook.Filter{EndpointID: d.endpoint.ID, States: []hook.State{hook.Held, hook.Delivered}}, Rate: 1000, State: hook.ReplayRunning, CreatedAt: time.Now()}
+	if err := d.db.CreateReplay(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if resent, _ := d.play(r.ID); resent != 0 {
+		t.Errorf("resent %d at once, want to wait until all that is held is committed", resent)
+	}
+	d.mustLeads(3)
+	d.mustEnd(d.endpoint, hook.Held)
+	d.mustLeads(4)
+	d.mustEnd(d.endpoint, hook.Delivered) // happened after the replay was made
+	for out := d.run(r.ID, 1000); !out.Done; out = d.run(r.ID, 1000) {
+		<-time.After(out.Wait)
+	}
+	if want := map[hook.State]int{hook.Pending: 5, hook.Delivered: 4}; !cmp.Equal(want, d.states(d.endpoint)) {
+		t.Errorf("states = %v, want %v", d.states(d.endpoint), want)
+	}
+}
+
+func TestReplayEnds(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(5)
+	d.mustEnd(d.endpoint, hook.Exhausted)
+	due := func() []pg.ReplayRef {
+		t.Helper()
+		all, err := d.db.DueReplays(t.Context(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	replay := d.mustReplay(id.UUID{}, 1000)
+	if got, want := due(), []pg.ReplayRef{{Workspace: d.ws, Replay: replay}}; !slices.Equal(got, want) {
+		t.Errorf("DueReplays = %v, want %v", got, want)
+	}
+	d.run(replay, 2)
+	d.run(replay, 2)
+	if out, err := d.db.RunReplay(t.Context(), id.New(), replay, 2); err != nil || !out.Done || out.Resent != 0 {
+		t.Errorf("RunReplay in another workspace = %+v, %v, want nothing", out, err)
+	}
+	if _, err := d.db.CancelReplay(t.Context(), d.ws, replay, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if out := d.run(replay, 2); !out.Done || out.Resent != 0 || len(due()) != 0 || d.states(d.endpoint)[hook.Pending] != 2 {
+		t.Errorf("RunReplay of a cancelled one = %+v, want that it ended with 2 resent", out)
+	}
+}
