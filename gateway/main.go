@@ -85,7 +85,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	keys := auth.New(auth.Deps{DB: db, Now: time.Now, Log: log})
 	keys.Start()
 	group.OnStop("auth", keys.Stop)
-	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: task.NewWaker(redis), Log: log, Registry: registry, Now: time.Now})
+	waker := task.NewWaker(redis)
+	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
 
 	listeners, err := listen(s.Listen, s.AdminListen)
@@ -101,7 +102,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check,
+		DB: db, Auth: keys, Intake: leads, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

@@ -56,3 +56,11 @@ func (db *DB) ChatbotExists(ctx context.Context, workspace, chatbot id.UUID) (ex
 	err = db.GetContext(ctx, &exists, q, workspace, chatbot)
 	return exists, fail(ctx, "look up chatbot", err)
 }
+
+// MissingChatbots returns which of chatbots the workspace does not have.
+func (db *DB) MissingChatbots(ctx context.Context, workspace id.UUID, chatbots []id.UUID) ([]id.UUID, error) {
+	const q = `select c.id from unnest($2::uuid[]) as c (id) where not exists (select from chatbots where workspace_id = $1 and id = c.id)`
+	var missing []id.UUID
+	err := db.SelectContext(ctx, &missing, q, workspace, uuids(chatbots))
+	return missing, fail(ctx, "look up chatbots", err)
+}

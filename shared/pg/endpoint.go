@@ -117,7 +117,7 @@ func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (hoo
 	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
 	e, err := scanEndpoint(db.QueryRowContext(ctx, q, workspace, endpoint))
 	if errors.Is(err, sql.ErrNoRows) {
-		return e, fault.New(fault.NotFound, "Webhook endpoint not found")
+		return e, endpointNotFound()
 	}
 	return e, fail(ctx, "get endpoint", err)
 }
@@ -139,4 +139,43 @@ func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]hook.Endp
 		all = append(all, e)
 	}
 	return all, fail(ctx, "list endpoints", rows.Err())
+}
+
+// BacklogCounts is what an endpoint did not get, each counted to 10,000.
+type BacklogCounts struct {
+	Pending   int
+	Exhausted int
+	Held      int
+	Oldest    *time.Time // when the oldest counted pending delivery was made; nil when none waits
+}
+
+// CountBacklogs counts what endpoints of a workspace did not get, at a cost that does not grow with it.
+// Of those that are not pending it looks at the 10,000 oldest and the 10,000 newest.
+func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID) (map[id.UUID]BacklogCounts, error) {
+	const q = `
+select e.id, p.n, p.oldest, s.exhausted, s.held
+  from unnest($2::uuid[]) as e (id)
+ cross join lateral (
+    select count(*) as n, min(created_at) as oldest from (
+        select created_at from deliveries where workspace_id = $1 and endpoint_id = e.id and state = 'pending' order by next_at limit 10000) as d) as p
+ cross join lateral (
+    select least(count(*) filter (where state = 'exhausted'), 10000) as exhausted, least(count(*) filter (where state = 'held'), 10000) as held from (
+        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id limit 10000)
+        union
+        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id desc limit 10000)) as d) as s`
+	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints))
+	if err != nil {
+		return nil, fail(ctx, "count backlogs", err)
+	}
+	defer rows.Close()
+	all := make(map[id.UUID]BacklogCounts, len(endpoints))
+	for rows.Next() {
+		var e id.UUID
+		var c BacklogCounts
+		if err := rows.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held); err != nil {
+			return nil, fail(ctx, "count backlogs", err)
+		}
+		all[e] = c
+	}
+	return all, fail(ctx, "count backlogs", rows.Err())
 }

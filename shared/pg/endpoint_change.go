@@ -2,7 +2,122 @@ package pg
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
 )
+
+// settleAtOnce is how many deliveries disabling or deleting an endpoint settles in its own commit; SettlePending does the rest.
+const settleAtOnce = 10_000
+
+// UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there is none.
+// Where that disables it, what waits for it is held. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
+func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time, change func(*hook.Endpoint) error, replay *hook.Replay) (e hook.Endpoint, err error) {
+	const read = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null for no key update`
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		e, err = scanEndpoint(tx.QueryRowContext(ctx, read, workspace, endpoint))
+		if errors.Is(err, sql.ErrNoRows) {
+			return endpointNotFound()
+		}
+		if err != nil {
+			return fail(ctx, "update endpoint", err)
+		}
+		before := e
+		if err := change(&e); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(before, e) {
+			e.UpdatedAt = now
+			if err := writeEndpoint(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		if before.Enabled && !e.Enabled {
+			if err := settle(ctx, tx, workspace, endpoint, hook.Held); err != nil {
+				return err
+			}
+		}
+		if replay != nil {
+			return insertReplay(ctx, tx, *replay)
+		}
+		return nil
+	})
+	return e, err
+}
+
+// writeEndpoint stores what an owner can change, and the health, which enabling resets. Disabling takes the lease away, so that a drain under way stops.
+func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
+	const q = `
+update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0), max_in_flight = $10, timeout_s = $11,
+       secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15, disabled_reason = nullif($16, ''), updated_at = $17,
+       failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22, last_error = nullif($23, ''), last_success_at = $24, told = $25,
+       drain_token = case when $14 then drain_token end, drain_until = case when $14 then drain_until end
+ where workspace_id = $1 and id = $2`
+	headers, err := json.Marshal(e.Headers)
+	if err != nil {
+		return fail(ctx, "write endpoint", err)
+	}
+	former := e.Former
+	if former == nil {
+		former = []hook.FormerSecret{}
+	}
+	formerText, err := json.Marshal(former)
+	if err != nil {
+		return fail(ctx, "write endpoint", err)
+	}
+	disabled := hook.Disabled{}
+	if e.Disabled != nil {
+		disabled = *e.Disabled
+	}
+	h := e.Health
+	_, err = tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
+		seconds(e.Timeout), e.Secret, string(formerText), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
+		h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Told)
+	return fail(ctx, "write endpoint", err)
+}
+
+// DeleteEndpoint takes an endpoint out of everything but the lists of its deliveries, which stay readable, and forgets what is secret of it.
+// What waits for it is cancelled. NOT_FOUND when there is none.
+func (db *DB) DeleteEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time) error {
+	const q = `
+update endpoints set deleted_at = $3, updated_at = $3, enabled = false, secret = '', former_secrets = '[]', headers = '{}',
+       probe_at = null, told = false, drain_token = null, drain_until = null
+ where workspace_id = $1 and id = $2 and deleted_at is null`
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, q, workspace, endpoint, now)
+		if err != nil {
+			return fail(ctx, "delete endpoint", err)
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return endpointNotFound()
+		}
+		return settle(ctx, tx, workspace, endpoint, hook.Cancelled)
+	})
+}
+
+// settle moves an endpoint's pending deliveries to state, settleAtOnce at most; its row must be locked. Those being changed meanwhile are left to SettlePending.
+func settle(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state hook.State) error {
+	const q = `
+with owed as (
+    select id from deliveries
+     where workspace_id = $1 and endpoint_id = $2 and state = 'pending'
+     order by next_at, id limit $4 for update skip locked
+)
+update deliveries d set state = $3, next_at = null, updated_at = now()
+  from owed where d.workspace_id = $1 and d.id = owed.id and d.state = 'pending'`
+	_, err := tx.ExecContext(ctx, q, workspace, endpoint, string(state), settleAtOnce)
+	return fail(ctx, "settle deliveries", err)
+}
+
+func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }
 
 // SettlePending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held) or deleted (cancelled).
 // Disabling and deleting settle most themselves; this is for the many, and for those written at the same moment. It looks across workspaces.

@@ -86,6 +86,11 @@ func (r *Reader) Name() string { return r.known[r.at] }
 // Given tells whether the current member is anything but null.
 func (r *Reader) Given() bool { return !r.null() }
 
+// Empty tells whether the current member is an array or object with nothing in it.
+func (r *Reader) Empty() bool {
+	return (r.raw[0] == '[' || r.raw[0] == '{') && len(bytes.TrimSpace(r.raw[1:len(r.raw)-1])) == 0
+}
+
 // Refuse adds a mistake at the current member: message says what would be right.
 func (r *Reader) Refuse(message string) { r.refuseAt("", r.raw, message) }
 

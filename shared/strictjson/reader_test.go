@@ -270,3 +270,13 @@ func TestRequire(t *testing.T) {
 		}
 	}
 }
+
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{`[]`: true, "[ \n]": true, `{}`: true, `{ }`: true, `[null]`: false, `{"a":1}`: false, `""`: false, `null`: false, `0`: false} {
+		r := strictjson.NewReader([]byte(`{"a":`+value+`}`), []string{"a"})
+		if !r.Next() || r.Empty() != want {
+			t.Errorf("Empty() of %s = %v, want %v", value, !want, want)
+		}
+	}
+}

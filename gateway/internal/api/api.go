@@ -15,6 +15,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
 
@@ -30,6 +31,7 @@ type Deps struct {
 	DB         *pg.DB
 	Auth       *auth.Auth
 	Intake     *intake.Service
+	Waker      *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
 	Edge       *httpx.Edge
 	Now        func() time.Time            // nil: time.Now
 	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
@@ -59,6 +61,9 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false, nil},
 		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false, nil},
 		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false, nil},
+		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, false, nil},
+		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, false, nil},
+		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, false, nil},
 		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listDeliveries, false, []string{"limit", "cursor"}},
 
 		{"GET", "/", public, a.index, false, nil},

@@ -3,10 +3,9 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
-	"time"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
@@ -19,48 +18,78 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	e, err := a.readWebhook(body)
+	e, err := a.readWebhook(r, p, body)
 	if err != nil {
 		return err
 	}
-	now := a.Now().UTC().Truncate(time.Millisecond)
-	e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt, e.UpdatedAt = p.WorkspaceID, id.New(), hook.NewSecret(), true, now, now
 	if err := a.DB.CreateEndpoint(r.Context(), e); err != nil {
 		return err
 	}
-	shown := showWebhook(e)
+	shown := a.showWebhook(e)
 	shown.Secret = e.Secret
 	httpx.Note(r, "endpoint", shown.ID)
 	w.Header().Set("Location", "/api/v1/webhooks/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
-func (a *api) readWebhook(body []byte) (e hook.Endpoint, err error) {
-	types := append(hook.EventTypes(), hook.EventGroups()...)
-	r := strictjson.NewReader(body, []string{"url", "eventTypes", "description"})
-	for r.Next() {
-		switch r.Name() {
-		case "url":
-			url, given := r.String("Must be a string")
-			if wrong := a.WebhookURL(url); given && wrong != "" {
-				r.Refuse(wrong)
-			}
-			e.URL = url
-		case "eventTypes":
-			e.EventTypes = r.Texts(len(types), 100)
-			known := !slices.ContainsFunc(e.EventTypes, func(t string) bool { return !slices.Contains(types, t) })
-			if e.EventTypes != nil && len(e.EventTypes) == 0 || !known {
-				r.Refuse("Must be a list of one or more of: " + strings.Join(types, ", "))
-			}
-		case "description":
-			e.Description = r.Text(hook.MaxDescription)
+// readWebhook reads a new endpoint.
+func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e hook.Endpoint, err error) {
+	now := a.moment()
+	e = hook.Endpoint{
+		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{}, Payload: hook.PayloadFull,
+		MaxInFlight: hook.DefaultInFlight, Timeout: hook.DefaultTimeout, Enabled: true, CreatedAt: now, UpdatedAt: now,
+	}
+	d := edit{now: now}
+	var s secretDraft
+	in := strictjson.NewReader(body, slices.Concat(webhookFields, secretFields))
+	for in.Next() {
+		if !s.read(in) {
+			d.read(in, a.WebhookURL)
 		}
 	}
-	r.Require("url", "Must be the URL that events are sent to")
-	if e.EventTypes == nil {
-		e.EventTypes = hook.EventGroups()
+	in.Require("url", urlRule)
+	if err := a.checkChatbots(r.Context(), p, in, &d); err != nil {
+		return e, err
 	}
-	slices.Sort(e.EventTypes)
-	e.EventTypes = slices.Compact(e.EventTypes)
-	return e, r.Err()
+	in.Add(d.apply(&e)...)
+	s.check(in)
+	e.Secret = s.make(hook.SignatureHMAC)
+	return e, in.Err()
+}
+
+// secretFields are the fields about signing, of a new endpoint and of a rotation.
+var secretFields = []string{"secret", "signature"}
+
+// secretDraft is a secret to be used or made.
+type secretDraft struct {
+	secret    string // the caller's own; "": make one
+	signature string // "": as the secret has it, or the default
+}
+
+// read reads the current member if it is one of secretFields.
+func (s *secretDraft) read(r *strictjson.Reader) bool {
+	switch r.Name() {
+	case "secret":
+		s.secret = r.Secret(hook.CheckSecret)
+	case "signature":
+		s.signature = r.Choice(hook.Signatures())
+	default:
+		return false
+	}
+	return true
+}
+
+// check adds a mistake where the two do not go together.
+func (s *secretDraft) check(r *strictjson.Reader) {
+	if s.secret != "" && s.signature != "" && hook.SignatureOf(s.secret) != s.signature {
+		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must be how the given secret signs: "v1" with whsec_, "v1a" with whsk_`})
+	}
+}
+
+// make returns the caller's own secret, or a new one that signs as was asked for, or as usual.
+func (s *secretDraft) make(usual string) string {
+	if s.secret != "" {
+		return s.secret
+	}
+	return hook.NewSecretFor(fallback(s.signature, usual))
 }

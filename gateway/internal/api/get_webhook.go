@@ -4,14 +4,19 @@ import (
 	"net/http"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/hook"
 	"leadgate/shared/tenant"
 )
 
-// getWebhook answers an endpoint without its secret.
+// getWebhook answers an endpoint with its backlog and without its secret.
 func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	e, err := a.endpoint(r, p)
 	if err != nil {
 		return err
 	}
-	return httpx.Data(w, http.StatusOK, showWebhook(e))
+	shown, err := a.showBacklogs(r, p, []hook.Endpoint{e})
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, shown[0])
 }

@@ -53,10 +53,11 @@ func setup(t *testing.T) *bundle {
 	redis := redistest.New(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
-	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: task.NewWaker(redis), Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	waker := task.NewWaker(redis)
+	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
 	server := httptest.NewUnstartedServer(api.New(api.Deps{
-		DB: b.db, Auth: au, Intake: in, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
+		DB: b.db, Auth: au, Intake: in, Waker: waker, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
 		WebhookURL: checkURL, Ready: b.ready,
 	}))
 	server.Config.ReadTimeout = slowest

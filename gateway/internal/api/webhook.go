@@ -10,36 +10,147 @@ import (
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
 
-// webhook is an endpoint as the API shows it.
+// webhook is an endpoint as the API shows it, its defaults filled in; what there is none of is null.
 type webhook struct {
-	ID          string   `json:"id"`
-	URL         string   `json:"url"`
-	Description string   `json:"description"`
-	EventTypes  []string `json:"eventTypes"`
-	Enabled     bool     `json:"enabled"`
-	CreatedAt   string   `json:"createdAt"`
-	UpdatedAt   string   `json:"updatedAt"`
-	WorkspaceID string   `json:"workspaceId"`
-	Secret      string   `json:"secret,omitempty"` // only in the answer that creates it
+	ID             string            `json:"id"`
+	URL            string            `json:"url"`
+	Description    string            `json:"description"`
+	EventTypes     []string          `json:"eventTypes"`
+	ChatbotIDs     []string          `json:"chatbotIds"`
+	Headers        map[string]string `json:"headers"`
+	Payload        string            `json:"payload"`
+	Rate           *int              `json:"rate"`
+	MaxInFlight    int               `json:"maxInFlight"`
+	TimeoutSeconds int               `json:"timeoutSeconds"`
+	Signature      string            `json:"signature"`
+	PublicKey      *string           `json:"publicKey"`
+	FormerSecrets  []formerSecret    `json:"formerSecrets"`
+	Enabled        bool              `json:"enabled"`
+	DisabledAt     *string           `json:"disabledAt"`
+	DisabledReason *string           `json:"disabledReason"`
+	Health         webhookHealth     `json:"health"`
+	Backlog        *backlog          `json:"backlog,omitempty"` // where endpoints are read
+	CreatedAt      string            `json:"createdAt"`
+	UpdatedAt      string            `json:"updatedAt"`
+	WorkspaceID    string            `json:"workspaceId"`
+	Secret         string            `json:"secret,omitempty"`   // only in the answer that creates or rotates it
+	ReplayID       string            `json:"replayId,omitempty"` // only in the answer that begins it
 }
 
-func showWebhook(e hook.Endpoint) webhook {
-	return webhook{
-		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Enabled: e.Enabled,
-		CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt), WorkspaceID: id.Workspace.Format(e.WorkspaceID),
+// formerSecret is a rotated-out secret that still signs: when it ends, and what it can be verified with, but not the secret.
+type formerSecret struct {
+	Signature string  `json:"signature"`
+	PublicKey *string `json:"publicKey"`
+	ExpiresAt string  `json:"expiresAt"`
+}
+
+// webhookHealth is how an endpoint fared lately.
+type webhookHealth struct {
+	State         string  `json:"state"`
+	Failures      int     `json:"failures"`
+	FailingSince  *string `json:"failingSince"`
+	NextProbeAt   *string `json:"nextProbeAt"`
+	LastError     *string `json:"lastError"`
+	LastSuccessAt *string `json:"lastSuccessAt"`
+}
+
+// backlog is what an endpoint did not get.
+type backlog struct {
+	Pending         int     `json:"pending"`
+	Exhausted       int     `json:"exhausted"`
+	Held            int     `json:"held"`
+	OldestPendingAt *string `json:"oldestPendingAt"`
+}
+
+func (a *api) showWebhook(e hook.Endpoint) webhook {
+	shown := webhook{
+		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers, Payload: e.Payload,
+		Rate: optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
+		Signature: hook.SignatureOf(e.Secret), PublicKey: optional(hook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
+		Enabled: e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt), WorkspaceID: id.Workspace.Format(e.WorkspaceID),
 	}
+	for _, c := range e.ChatbotIDs {
+		shown.ChatbotIDs = append(shown.ChatbotIDs, id.Chatbot.Format(c))
+	}
+	for _, f := range e.LiveFormer(a.Now()) {
+		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{hook.SignatureOf(f.Secret), optional(hook.PublicKey(f.Secret)), stamp(f.Until)})
+	}
+	if e.Disabled != nil {
+		shown.DisabledAt, shown.DisabledReason = optionalStamp(&e.Disabled.At), &e.Disabled.Reason
+	}
+	return shown
+}
+
+func showHealth(e hook.Endpoint) webhookHealth {
+	h := e.Health
+	state := "ok"
+	switch {
+	case !e.Enabled:
+		state = "disabled"
+	case h.Open():
+		state = "open"
+	case h.Failing():
+		state = "failing"
+	}
+	return webhookHealth{
+		State: state, Failures: h.Failures, FailingSince: optionalStamp(h.FailingSince), NextProbeAt: optionalStamp(h.ProbeAt),
+		LastError: optional(h.LastError), LastSuccessAt: optionalStamp(h.LastSuccessAt),
+	}
+}
+
+// showBacklogs shows endpoints with what they did not get.
+func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endpoint) ([]webhook, error) {
+	ids := make([]id.UUID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
+	}
+	counts, err := a.DB.CountBacklogs(r.Context(), p.WorkspaceID, ids)
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]webhook, len(all))
+	for i, e := range all {
+		shown[i] = a.showWebhook(e)
+		shown[i].Backlog = showBacklog(counts[e.ID])
+	}
+	return shown, nil
+}
+
+func showBacklog(c pg.BacklogCounts) *backlog {
+	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
+}
+
+// endpointID reads the id the path names; a malformed one names nothing.
+func endpointID(r *http.Request) (id.UUID, error) {
+	wanted, err := id.Endpoint.Parse(mux.Vars(r)["id"])
+	if err != nil {
+		return wanted, fault.New(fault.NotFound, "Webhook endpoint not found")
+	}
+	return wanted, nil
 }
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
 func (a *api) endpoint(r *http.Request, p *tenant.Principal) (hook.Endpoint, error) {
-	wanted, err := id.Endpoint.Parse(mux.Vars(r)["id"])
+	wanted, err := endpointID(r)
 	if err != nil {
-		return hook.Endpoint{}, fault.New(fault.NotFound, "Webhook endpoint not found")
+		return hook.Endpoint{}, err
 	}
 	return a.DB.GetEndpoint(r.Context(), p.WorkspaceID, wanted)
 }
 
+// moment is now in the resolution answers have.
+func (a *api) moment() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
+
 func stamp(t time.Time) string { return t.UTC().Format(lead.TimeFormat) }
+
+// optionalStamp shows no time as null.
+func optionalStamp(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	return optional(stamp(*t))
+}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -17,79 +18,267 @@ import (
 	"leadgate/shared/tenant"
 )
 
+// shownWebhook is an endpoint as a client reads it.
+type shownWebhook struct {
+	ID, URL, Description, Payload, Signature, Secret, ReplayID string
+	CreatedAt, UpdatedAt, WorkspaceID                          string
+	EventTypes, ChatbotIDs                                     []string
+	Headers                                                    map[string]string
+	Rate                                                       *int
+	MaxInFlight, TimeoutSeconds                                int
+	PublicKey, DisabledAt, DisabledReason                      *string
+	FormerSecrets                                              []struct {
+		Signature string
+		PublicKey *string
+		ExpiresAt string
+	}
+	Enabled bool
+	Health  struct {
+		State                                               string
+		Failures                                            int
+		FailingSince, NextProbeAt, LastError, LastSuccessAt *string
+	}
+	Backlog *struct {
+		Pending, Exhausted, Held int
+		OldestPendingAt          *string
+	}
+}
+
+// webhook asks for an endpoint, which has to be answered with status.
+func (b *bundle) webhook(t *testing.T, method, path, body string, status int) shownWebhook {
+	t.Helper()
+	got := b.send(t, b.secret, method, "/api/v1/webhooks"+path, body)
+	var e shownWebhook
+	if err := json.Unmarshal(got.body.Data, &e); err != nil || got.status != status {
+		t.Fatalf("%s %s %.200s = %d %s, want %d and an endpoint", method, path, body, got.status, got.text, status)
+	}
+	return e
+}
+
+// mustWebhook makes an endpoint with more, which begins with a comma, and returns its path below /api/v1/webhooks.
+func (b *bundle) mustWebhook(t *testing.T, more string) string {
+	t.Helper()
+	return "/" + b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/"`+more+`}`, 201).ID
+}
+
 func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
-	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],"enabled":true,"createdAt":"` +
-		timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` + id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
+	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],` +
+		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":16,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
+		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null\}),` +
+		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` + id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
 	m := regexp.MustCompile(want).FindStringSubmatch(got.text)
 	if got.status != 201 || m == nil {
 		t.Fatalf("POST = %d %s, want 201 %s", got.status, got.text, want)
 	}
-	if _, err := hook.SecretBytes(m[3]); err != nil {
-		t.Errorf("secret %q: %v", m[3], err)
+	if _, err := hook.SecretBytes(m[4]); err != nil {
+		t.Errorf("secret %q: %v", m[4], err)
 	}
 	if l := got.header.Get("Location"); l != "/api/v1/webhooks/"+m[2] {
 		t.Errorf("Location = %q, want /api/v1/webhooks/%s", l, m[2])
 	}
-	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+m[1]+"}}\n" {
-		t.Errorf("GET = %s, want the same without the secret", read.text)
+	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null},` + m[3]
+	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+shown+"}}\n" {
+		t.Errorf("GET = %s, want the same with a backlog and without the secret", read.text)
 	}
-	if list := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); list.text != `{"success":true,"data":[{`+m[1]+`}],"nextCursor":null}`+"\n" {
-		t.Errorf("list = %s, want the same without the secret", list.text)
+	if list := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); list.text != `{"success":true,"data":[{`+shown+`}],"nextCursor":null}`+"\n" {
+		t.Errorf("list = %s, want the same with a backlog and without the secret", list.text)
 	}
 }
 
 func TestCreateWebhookDefaults(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, body := range []string{`{"url":"https://hooks.example.com/"}`, `{"url":"https://hooks.example.com/","eventTypes":null,"description":null}`, `{"url":"https://hooks.example.com/","eventTypes":["lead.*","lead.*"]}`} {
-		got := b.send(t, b.secret, "POST", "/api/v1/webhooks", body)
-		if want := `"description":"","eventTypes":["lead.*"],"enabled":true`; got.status != 201 || !strings.Contains(got.text, want) {
-			t.Errorf("%s = %d %s, want 201 with %s", body, got.status, got.text, want)
+	for _, body := range []string{
+		`{"url":"https://hooks.example.com/"}`,
+		`{"url":"https://hooks.example.com/","eventTypes":null,"description":null,"chatbotIds":null,"headers":null,"payload":null,"rate":null,"maxInFlight":null,"timeoutSeconds":null,"signature":null,"secret":null,"enabled":null}`,
+		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":16,"timeoutSeconds":15,"signature":"v1","enabled":true}`,
+	} {
+		got := b.webhook(t, "POST", "", body, 201)
+		want := shownWebhook{ID: got.ID, Secret: got.Secret, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt, WorkspaceID: got.WorkspaceID, Health: got.Health, FormerSecrets: got.FormerSecrets,
+			URL: "https://hooks.example.com/", EventTypes: []string{"endpoint.*", "lead.*"}, Headers: map[string]string{}, Payload: "full", MaxInFlight: 16, TimeoutSeconds: 15, Signature: "v1", Enabled: true}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}
+	}
+}
+
+func TestCreateWebhookTakesEverything(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	bot := id.Chatbot.Format(b.chatbot)
+	own := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of 24 octets..."))
+	made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/","description":"d","eventTypes":["endpoint.failing"],"chatbotIds":["`+bot+`","`+bot+`"],"headers":{"Authorization":"Bearer t~k3n","x-team":"","X-Null":null},
+		"payload":"thin","rate":10000,"maxInFlight":1,"timeoutSeconds":30,"enabled":false,"secret":"`+own+`"}`, 201)
+	rate, reason := 10000, "owner"
+	want := shownWebhook{ID: made.ID, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt, WorkspaceID: made.WorkspaceID, DisabledAt: &made.CreatedAt, DisabledReason: &reason, FormerSecrets: made.FormerSecrets,
+		URL: "https://hooks.example.com/", Description: "d", EventTypes: []string{"endpoint.failing"}, ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "Bearer t~k3n", "x-team": ""},
+		Payload: "thin", Rate: &rate, MaxInFlight: 1, TimeoutSeconds: 30, Signature: "v1", Secret: own}
+	want.Health.State = "disabled"
+	if diff := cmp.Diff(want, made); diff != "" {
+		t.Errorf("POST (-want +got):\n%s", diff)
+	}
+	read := b.webhook(t, "GET", "/"+made.ID, "", 200)
+	want.Secret, want.Backlog = "", read.Backlog
+	if diff := cmp.Diff(want, read); diff != "" {
+		t.Errorf("GET (-want +got):\n%s", diff)
+	}
+}
+
+func TestCreateWebhookByEd25519(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	own := hook.NewSigningKey()
+	for body, secret := range map[string]string{`"signature":"v1a"`: "", `"secret":"` + own + `"`: own, `"signature":"v1a","secret":"` + own + `"`: own} {
+		made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/",`+body+`}`, 201)
+		if made.Signature != "v1a" || !strings.HasPrefix(made.Secret, "whsk_") || secret != "" && made.Secret != secret || made.PublicKey == nil || *made.PublicKey != hook.PublicKey(made.Secret) {
+			t.Errorf("%.20s: signature %q, publicKey %v, want v1a and the public half of the key", body, made.Signature, made.PublicKey)
+		}
+		read := b.webhook(t, "GET", "/"+made.ID, "", 200)
+		if read.Signature != "v1a" || read.PublicKey == nil || *read.PublicKey != *made.PublicKey || read.Secret != "" {
+			t.Errorf("%.20s: GET shows signature %q, publicKey %v, secret %q, want the same without secret", body, read.Signature, read.PublicKey, read.Secret)
+		}
+	}
+}
+
+// badFields are mistakes in the fields that can be given and changed, with their pointers.
+func badFields(b *bundle) map[string][]string {
+	long := strings.Repeat("x", hook.MaxHeaderValue+1)
+	names := strings.Builder{}
+	for i := range 2*hook.MaxHeaders + 1 {
+		fmt.Fprintf(&names, `,"x-%d":""`, i)
+	}
+	return map[string][]string{
+		`"url":5`:                                  {"/url"},
+		`"url":""`:                                 {"/url"},
+		`"url":"hi"`:                               {"/url"},
+		`"url":"http://hooks.example.com/"`:        {"/url"},
+		`"url":"https://127.0.0.1/"`:               {"/url"},
+		`"url":"https://u:p@hooks.example.com/"`:   {"/url"},
+		`"url":"https://hooks.example.com/\u0000"`: {"/url"},
+		`"url":"https://hooks.example.com/` + strings.Repeat("a", 2048) + `"`: {"/url"},
+		`"eventTypes":[]`:                                  {"/eventTypes"},
+		`"eventTypes":"lead.*"`:                            {"/eventTypes"},
+		`"eventTypes":["lead.gone"]`:                       {"/eventTypes/0"},
+		`"eventTypes":["lead.*","*"]`:                      {"/eventTypes/1"},
+		`"eventTypes":["webhook.test"]`:                    {"/eventTypes/0"},
+		`"eventTypes":["lead.created",7]`:                  {"/eventTypes/1"},
+		`"description":"` + strings.Repeat("x", 501) + `"`: {"/description"},
+		`"description":"a\u0000"`:                          {"/description"},
+		`"chatbotIds":[]`:                                  {"/chatbotIds"},
+		`"chatbotIds":"cb_x"`:                              {"/chatbotIds"},
+		`"chatbotIds":[5,"cb_x","` + id.Chatbot.Format(b.chatbot) + `","` + id.Chatbot.Format(id.New()) + `"]`: {"/chatbotIds/0", "/chatbotIds/1", "/chatbotIds/3"},
+		`"chatbotIds":["cb_x"` + strings.Repeat(`,"cb_x"`, hook.MaxChatbots) + `]`:                             places("/chatbotIds/%d", 20),
+		`"headers":[]`:                                   {"/headers"},
+		`"headers":{"X-A":5}`:                            {"/headers/X-A"},
+		`"headers":{"a b":"","a/b":"","":""}`:            {"/headers/a b", "/headers/a~1b", "/headers/"},
+		`"headers":{"Host":"x","webhook-id":"y"}`:        {"/headers/Host", "/headers/webhook-id"},
+		`"headers":{"X-A":"a\r\nb","X-B":"é","X-C":" "}`: {"/headers/X-A", "/headers/X-B", "/headers/X-C"},
+		`"headers":{"X-A":"` + long + `"}`:               {"/headers/X-A"},
+		`"headers":{"X-A":"1","x-a":"2"}`:                {"/headers/x-a"},
+		`"headers":{` + names.String()[1:] + `}`:         {"/headers"},
+		`"payload":"half"`:                               {"/payload"},
+		`"payload":1`:                                    {"/payload"},
+		`"rate":0`:                                       {"/rate"},
+		`"rate":10001`:                                   {"/rate"},
+		`"rate":1.5`:                                     {"/rate"},
+		`"maxInFlight":0`:                                {"/maxInFlight"},
+		`"maxInFlight":257`:                              {"/maxInFlight"},
+		`"timeoutSeconds":0`:                             {"/timeoutSeconds"},
+		`"timeoutSeconds":31`:                            {"/timeoutSeconds"},
+		`"enabled":"yes"`:                                {"/enabled"},
+		`"retries":5`:                                    {"/retries"},
+		`"description":3,"eventTypes":2,"rate":"x","enabled":1`: {"/description", "/eventTypes", "/rate", "/enabled"},
+	}
+}
+
+// places is n pointers.
+func places(format string, n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return all
+}
+
+// wantRefused checks that a body is refused at the pointers.
+func (b *bundle) wantRefused(t *testing.T, method, path, body string, pointers []string) {
+	t.Helper()
+	got := b.send(t, b.secret, method, "/api/v1/webhooks"+path, body)
+	what := method + " " + body[:min(len(body), 100)]
+	got.wantError(t, what, 400, "VALIDATION_ERROR")
+	var at []string
+	for _, e := range got.body.Details.Errors {
+		at = append(at, e.Pointer)
+	}
+	if diff := cmp.Diff(pointers, at); diff != "" {
+		t.Errorf("%s: pointers (-want +got):\n%s", what, diff)
 	}
 }
 
 func TestWebhookInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	const ok = `"url":"https://hooks.example.com/"`
-	for body, pointers := range map[string][]string{
-		`{}`:                                  {"/url"},
-		`[]`:                                  {""},
-		`{"url":null}`:                        {"/url"},
-		`{"url":5}`:                           {"/url"},
-		`{"url":""}`:                          {"/url"},
-		`{"url":"hi"}`:                        {"/url"},
-		`{"url":"http://hooks.example.com/"}`: {"/url"},
-		`{"url":"https://127.0.0.1/"}`:        {"/url"},
-		`{"url":"https://u:p@hooks.example.com/"}`:                              {"/url"},
-		`{"url":"https://hooks.example.com/\u0000"}`:                            {"/url"},
-		`{"url":"https://hooks.example.com/` + strings.Repeat("a", 2048) + `"}`: {"/url"},
-		`{` + ok + `,"eventTypes":[]}`:                                          {"/eventTypes"},
-		`{` + ok + `,"eventTypes":"lead.*"}`:                                    {"/eventTypes"},
-		`{` + ok + `,"eventTypes":["lead.gone"]}`:                               {"/eventTypes"},
-		`{` + ok + `,"eventTypes":["*"]}`:                                       {"/eventTypes"},
-		`{` + ok + `,"eventTypes":["lead.created",7]}`:                          {"/eventTypes/1"},
-		`{` + ok + `,"description":"` + strings.Repeat("x", 501) + `"}`:         {"/description"},
-		`{` + ok + `,"description":"a\u0000"}`:                                  {"/description"},
-		`{` + ok + `,"secret":"whsec_mine"}`:                                    {"/secret"},
-		`{"url":1,"eventTypes":2,"description":3}`:                              {"/url", "/eventTypes", "/description"},
-	} {
-		got := b.send(t, b.secret, "POST", "/api/v1/webhooks", body)
-		what := body[:min(len(body), 60)]
-		got.wantError(t, what, 400, "VALIDATION_ERROR")
-		var at []string
-		for _, e := range got.body.Details.Errors {
-			at = append(at, e.Pointer)
-		}
-		if diff := cmp.Diff(pointers, at); diff != "" {
-			t.Errorf("%s: pointers (-want +got):\n%s", what, diff)
+	const ok = `{"url":"https://hooks.example.com/",`
+	for field, pointers := range badFields(b) {
+		if strings.HasPrefix(field, `"url"`) {
+			b.wantRefused(t, "POST", "", "{"+field+"}", pointers)
+		} else {
+			b.wantRefused(t, "POST", "", ok+field+"}", pointers)
 		}
 	}
+	many := strings.Builder{}
+	for i := range hook.MaxHeaders + 1 {
+		fmt.Fprintf(&many, `,"x-%d":""`, i)
+	}
+	for body, pointers := range map[string][]string{
+		`{}`:           {"/url"},
+		`[]`:           {""},
+		`{"url":null}`: {"/url"},
+		`{"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"],"url":"https://hooks.example.com/"`:      {""}, // broken JSON, and only that
+		`{"url":1,"eventTypes":2,"description":3,"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"]}`: {"/url", "/eventTypes", "/description", "/chatbotIds/0"},
+		ok + `"headers":{` + many.String()[1:] + `}}`:                                                   {"/headers"},
+		ok + `"signature":"v2"}`:                                         {"/signature"},
+		ok + `"deliverHeld":true}`:                                       {"/deliverHeld"},
+		ok + `"signature":"v1a","secret":"` + hook.NewSecret() + `"}`:    {"/signature"},
+		ok + `"signature":"v1","secret":"` + hook.NewSigningKey() + `"}`: {"/signature"},
+		ok + `"secret":7,"signature":7}`:                                 {"/secret", "/signature"},
+	} {
+		b.wantRefused(t, "POST", "", body, pointers)
+	}
 	b.send(t, b.secret, "POST", "/api/v1/webhooks", strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413, "PAYLOAD_TOO_LARGE")
+	if all := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); !strings.Contains(all.text, `"data":[]`) {
+		t.Errorf("after all that was refused there are %s, want none", all.text)
+	}
+}
+
+// A secret or a header's value that is wrong is not told back: it may be one typed badly.
+func TestWebhookMistakesKeepSecrets(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, body := range []string{
+		`"secret":"whsec_hunter2"`, `"secret":["whsec_hunter2"]`, `"secret":"hunter2"`, `"secret":"whsk_hunter2"`, `"headers":{"Authorization":"hunter2\n"}`, `"headers":{"Authorization":["hunter2"]}`,
+	} {
+		got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/",`+body+`}`)
+		if got.status != 400 || strings.Contains(got.text, "hunter2") || len(got.body.Details.Errors) != 1 {
+			t.Errorf("%s = %d %s, want 400 without the value", body, got.status, got.text)
+		}
+	}
+}
+
+func TestWebhooksAreLimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var last string
+	for range hook.MaxEndpoints {
+		last = b.mustWebhook(t, "")
+	}
+	b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`).wantError(t, "one too many", 409, "CONFLICT")
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/webhooks"+last, ""); got.status != 204 {
+		t.Fatalf("DELETE = %d %s, want 204", got.status, got.text)
+	}
+	b.mustWebhook(t, "") // a deleted one does not count
 }
 
 // shownDelivery is a delivery as a client reads it.

@@ -1,0 +1,23 @@
+package api
+
+import (
+	"net/http"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// deleteWebhook takes an endpoint away. Its deliveries can be read for as long as they are kept; those that wait are cancelled.
+func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := endpointID(r)
+	if err != nil {
+		return err
+	}
+	if err := a.DB.DeleteEndpoint(r.Context(), p.WorkspaceID, wanted, a.moment()); err != nil {
+		return err
+	}
+	httpx.Note(r, "endpoint", id.Endpoint.Format(wanted))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

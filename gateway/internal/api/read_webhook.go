@@ -1,0 +1,180 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/strictjson"
+	"leadgate/shared/tenant"
+)
+
+// webhookFields are the fields of an endpoint that can be given when it is made and changed later.
+var webhookFields = []string{"url", "description", "eventTypes", "chatbotIds", "headers", "payload", "rate", "maxInFlight", "timeoutSeconds", "enabled"}
+
+const urlRule = "Must be the URL that events are sent to"
+
+// edit is what a body asks of an endpoint. A field that is null goes back to its default (RFC 7396), so one reading serves creating and changing.
+type edit struct {
+	now      time.Time
+	changes  []func(*hook.Endpoint)
+	chatbots []listed
+}
+
+// listed is a chatbot and where in the list it stands.
+type listed struct {
+	at      int
+	chatbot id.UUID
+}
+
+func (d *edit) set(change func(*hook.Endpoint)) { d.changes = append(d.changes, change) }
+
+// apply makes the changes and checks what can only be seen then.
+func (d *edit) apply(e *hook.Endpoint) []fault.Field {
+	for _, change := range d.changes {
+		change(e)
+	}
+	if n := len(e.Headers); n > hook.MaxHeaders {
+		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, those kept included", hook.MaxHeaders)}}
+	}
+	return nil
+}
+
+// read reads the current member, one of webhookFields.
+func (d *edit) read(r *strictjson.Reader, checkURL func(string) string) {
+	switch r.Name() {
+	case "url":
+		url, given := r.String("Must be a string")
+		if wrong := checkURL(url); given && wrong != "" {
+			r.Refuse(wrong)
+		}
+		d.set(func(e *hook.Endpoint) { e.URL = url })
+	case "description":
+		text := r.Text(hook.MaxDescription)
+		d.set(func(e *hook.Endpoint) { e.Description = text })
+	case "eventTypes":
+		types := readEventTypes(r)
+		d.set(func(e *hook.Endpoint) { e.EventTypes = types })
+	case "chatbotIds":
+		chatbots := d.readChatbots(r)
+		d.set(func(e *hook.Endpoint) { e.ChatbotIDs = chatbots })
+	case "headers":
+		d.readHeaders(r)
+	case "payload":
+		payload := fallback(r.Choice([]string{hook.PayloadFull, hook.PayloadThin}), hook.PayloadFull)
+		d.set(func(e *hook.Endpoint) { e.Payload = payload })
+	case "rate":
+		n := r.Integer(1, hook.MaxRate)
+		d.set(func(e *hook.Endpoint) { e.Rate = n })
+	case "maxInFlight":
+		n := fallback(r.Integer(1, hook.MaxInFlight), hook.DefaultInFlight)
+		d.set(func(e *hook.Endpoint) { e.MaxInFlight = n })
+	case "timeoutSeconds":
+		n := r.Integer(int(hook.MinTimeout/time.Second), int(hook.MaxTimeout/time.Second))
+		d.set(func(e *hook.Endpoint) { e.Timeout = fallback(time.Duration(n)*time.Second, hook.DefaultTimeout) })
+	case "enabled":
+		on := !r.Given() || r.Bool()
+		d.set(func(e *hook.Endpoint) { e.SetEnabled(on, d.now) })
+	}
+}
+
+// fallback is v, or where that is zero other.
+func fallback[T comparable](v, other T) T {
+	var zero T
+	if v == zero {
+		return other
+	}
+	return v
+}
+
+// defaultEventTypes is what an endpoint subscribes to when it does not say: everything.
+func defaultEventTypes() []string { return slices.Sorted(slices.Values(hook.EventGroups())) }
+
+func readEventTypes(r *strictjson.Reader) []string {
+	known := append(hook.EventTypes(), hook.EventGroups()...)
+	rule := "Must be one of: " + strings.Join(known, ", ")
+	types := r.List(len(known), func(_ int, text string) string {
+		if slices.Contains(known, text) {
+			return ""
+		}
+		return rule
+	})
+	if r.Empty() {
+		r.Refuse("Must name at least one event type; null is the default")
+	}
+	if types == nil {
+		return defaultEventTypes()
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// readChatbots reads ids of chatbots, which are still to be looked up; null is every chatbot.
+func (d *edit) readChatbots(r *strictjson.Reader) (all []id.UUID) {
+	const rule = "Must be the id of a chatbot, cb_ and 26 characters"
+	r.List(hook.MaxChatbots, func(at int, text string) string {
+		c, err := id.Chatbot.Parse(text)
+		if err != nil {
+			return rule
+		}
+		d.chatbots = append(d.chatbots, listed{at, c})
+		return ""
+	})
+	if r.Empty() {
+		r.Refuse("Must name at least one chatbot; null is all of them")
+	}
+	for _, l := range d.chatbots {
+		if !slices.Contains(all, l.chatbot) {
+			all = append(all, l.chatbot)
+		}
+	}
+	return all
+}
+
+func (d *edit) readHeaders(r *strictjson.Reader) {
+	seen := map[string]bool{}
+	members := r.Members(2*hook.MaxHeaders, func(name, value string) string { // to take all away and set as many
+		lower := strings.ToLower(name)
+		if seen[lower] {
+			return "Must not be given twice: header names are compared without case"
+		}
+		seen[lower] = true
+		if wrong := hook.CheckHeaderName(name); wrong != "" {
+			return wrong
+		}
+		return hook.CheckHeaderValue(value)
+	})
+	given := r.Given()
+	d.set(func(e *hook.Endpoint) {
+		if !given {
+			e.Headers = nil
+		}
+		e.Headers = hook.MergeHeaders(e.Headers, members)
+	})
+}
+
+// checkChatbots adds a mistake for each chatbot the workspace does not have.
+func (a *api) checkChatbots(ctx context.Context, p *tenant.Principal, r *strictjson.Reader, d *edit) error {
+	if len(d.chatbots) == 0 {
+		return nil
+	}
+	ids := make([]id.UUID, len(d.chatbots))
+	for i, l := range d.chatbots {
+		ids[i] = l.chatbot
+	}
+	missing, err := a.DB.MissingChatbots(ctx, p.WorkspaceID, ids)
+	if err != nil {
+		return err
+	}
+	for _, l := range d.chatbots {
+		if slices.Contains(missing, l.chatbot) {
+			r.Add(fault.Field{Field: "chatbotIds", Pointer: fmt.Sprintf("/chatbotIds/%d", l.at), Value: id.Chatbot.Format(l.chatbot), Message: "Must be a chatbot of your workspace"})
+		}
+	}
+	return nil
+}
