@@ -1,0 +1,127 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+)
+
+// Event is something that happened, as long as it is kept.
+type Event struct {
+	ID        id.UUID
+	Type      string
+	LeadID    id.UUID // zero: it is of no lead
+	ChatbotID id.UUID // zero: of no chatbot
+	Data      []byte  // a JSON object; nil in lists
+	CreatedAt time.Time
+}
+
+// EventQuery asks for one page of a workspace's events, newest first. A zero field picks all.
+type EventQuery struct {
+	Type      string
+	LeadID    id.UUID
+	ChatbotID id.UUID
+	From      time.Time // at this time or later
+	Until     time.Time // and before this one
+	Before    id.UUID   // the end of the page before; zero: from the newest
+	Limit     int       // events on the page
+	Scan      int       // rows looked at for it at most; 0: PageScan
+}
+
+const eventColumns = `v.id, v.type, coalesce(v.lead_id, '00000000-0000-0000-0000-000000000000'), coalesce(v.chatbot_id, '00000000-0000-0000-0000-000000000000'), v.created_at`
+
+func scanEvent(row interface{ Scan(...any) error }, more ...any) (e Event, err error) {
+	err = row.Scan(append([]any{&e.ID, &e.Type, &e.LeadID, &e.ChatbotID, &e.CreatedAt}, more...)...)
+	return e, err
+}
+
+// FindEvents returns a page of a workspace's events and, unless it is the last one, the id that ends it. A page looks at a bounded number of
+// rows, so it may be short or empty and yet not the last.
+func (db *DB) FindEvents(ctx context.Context, workspace id.UUID, q EventQuery) (found []Event, next id.UUID, err error) {
+	const looked = `
+    select v.* from events v
+     where v.workspace_id = $1 and v.id < $2 and v.id >= uuid_floor($3) and v.id < uuid_floor($4) and (cast($6 as uuid) is null or v.lead_id = $6)
+     order by v.id desc `
+	// As in pageQuery: the edge is a last row that is no event.
+	const query = `
+with found as materialized (
+    select ` + eventColumns + ` from (` + looked + `limit $5) v
+     where ($7 = '' or v.type = $7) and (cast($8 as uuid) is null or v.chatbot_id = $8)
+     order by v.id desc limit $9
+), edge as (` + looked + `offset $5 - 1 limit 1)
+select f.*, false from found f
+union all
+select id, '', $1, $1, now(), true from edge where (select count(*) from found) < $9
+ order by 6, 1 desc`
+	from, until := span(hook.Filter{From: q.From, Until: q.Until})
+	rows, err := db.QueryContext(ctx, query, workspace, orNewest(q.Before), from, until, orAll(q.Scan), optionalID(q.LeadID), q.Type, optionalID(q.ChatbotID), q.Limit+1)
+	if err != nil {
+		return nil, next, fail(ctx, "list events", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var edge bool
+		e, err := scanEvent(rows, &edge)
+		switch {
+		case err != nil:
+			return nil, next, fail(ctx, "list events", err)
+		case edge:
+			next = e.ID
+		default:
+			found = append(found, e)
+		}
+	}
+	if len(found) > q.Limit {
+		found = found[:q.Limit]
+		next = found[q.Limit-1].ID
+	}
+	return found, next, fail(ctx, "list events", rows.Err())
+}
+
+// GetEvent returns a workspace's event with its data.
+func (db *DB) GetEvent(ctx context.Context, workspace, event id.UUID) (e Event, err error) {
+	const q = `select ` + eventColumns + `, v.data from events v where v.workspace_id = $1 and v.id = $2`
+	var data []byte
+	e, err = scanEvent(db.QueryRowContext(ctx, q, workspace, event), &data)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, fault.New(fault.NotFound, "Event not found")
+	}
+	e.Data = data
+	return e, fail(ctx, "get event", err)
+}
+
+// EventDeliveries returns an event's deliveries, one for each endpoint that wanted it.
+func (db *DB) EventDeliveries(ctx context.Context, workspace, event id.UUID) ([]hook.Delivery, error) {
+	q := `
+select ` + deliveryColumns + `
+  from deliveries d ` + deliveryJoins + `
+ where d.workspace_id = $1 and d.event_id = $2 and d.id between ` + floorOf("cast($2 as uuid)") + ` and ` + ceilOf("cast($2 as uuid)") + `
+ order by d.id desc`
+	rows, err := db.QueryContext(ctx, q, workspace, event)
+	if err != nil {
+		return nil, fail(ctx, "list an event's deliveries", err)
+	}
+	defer rows.Close()
+	var all []hook.Delivery
+	for rows.Next() {
+		d, err := scanDelivery(rows)
+		if err != nil {
+			return nil, fail(ctx, "list an event's deliveries", err)
+		}
+		all = append(all, d)
+	}
+	return all, fail(ctx, "list an event's deliveries", rows.Err())
+}
+
+// KnowsLead tells whether a workspace has this lead, or an event of it: a deleted one's events can be read as long as they are kept.
+func (db *DB) KnowsLead(ctx context.Context, workspace, lead id.UUID) (yes bool, err error) {
+	const q = `
+select exists (select from leads where workspace_id = $1 and id = $2) or exists (select from events where workspace_id = $1 and lead_id = $2)`
+	err = db.QueryRowContext(ctx, q, workspace, lead).Scan(&yes)
+	return yes, fail(ctx, "find lead", err)
+}
