@@ -88,6 +88,8 @@ func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeDrain, p.Drain)
 	mux.HandleFunc(task.TypeProbe, p.Probe)
+	mux.HandleFunc(task.TypeTest, p.Test)
+	mux.HandleFunc(task.TypeReplay, p.Replay)
 	mux.HandleFunc(task.TypeEnrich, p.Enrich)
 	mux.Handle(task.TypeSweep, sweep)
 	return mux
