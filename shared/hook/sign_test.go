@@ -1,6 +1,11 @@
 package hook_test
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -40,13 +45,137 @@ func TestSignIsVerifiedByStandardWebhooks(t *testing.T) {
 	}
 }
 
-func TestSecretBytesRefuses(t *testing.T) {
+func TestSignAllOfAKnownMessage(t *testing.T) {
 	t.Parallel()
-	for _, secret := range []string{"", "whsec_", "whsec_AAAA", "whsec_%%%", "whsec_" + strings.Repeat("AAAA", 22), strings.TrimPrefix(hook.NewSecret(), "whsec_")} {
-		if _, err := hook.SecretBytes(secret); err == nil {
-			t.Errorf("SecretBytes(%q) succeeded, want an error", secret)
-		} else if len(secret) > 10 && strings.Contains(err.Error(), secret) {
-			t.Errorf("SecretBytes() tells the secret: %v", err)
+	raw := make([]byte, 32)
+	for i := range raw {
+		raw[i] = byte(i)
+	}
+	pair := ed25519.NewKeyFromSeed(raw)
+	at, body := time.Unix(1674087231, 999_999_999), []byte(`{"type":"lead.created"}`)
+	content := []byte(`evt_1.1674087231.{"type":"lead.created"}`)
+	mac := hmac.New(sha256.New, raw)
+	mac.Write(content)
+	e := hook.Endpoint{
+		Secret: "whsec_" + base64.StdEncoding.EncodeToString(raw),
+		Former: []hook.FormerSecret{{Secret: "whsk_" + base64.StdEncoding.EncodeToString(pair), Until: at.Add(time.Nanosecond)}},
+	}
+	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + " v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(pair, content))
+	if got, err := hook.SignAll(&e, "evt_1", at, body); got != want || err != nil {
+		t.Errorf("SignAll() = %q, %v, want %q", got, err, want)
+	}
+}
+
+// Whoever holds a secret that is still live can verify, and nobody else.
+func TestSignAllWhileRotating(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	current, former, ended, other := hook.NewSecret(), hook.NewSecret(), hook.NewSecret(), hook.NewSecret()
+	e := hook.Endpoint{Secret: current, Former: []hook.FormerSecret{
+		{Secret: ended, Until: at}, // not after: it has ended
+		{Secret: former, Until: at.Add(time.Second)},
+		{Secret: current, Until: at.Add(time.Hour)}, // came back
+		{Secret: "whsec_spoilt", Until: at.Add(time.Hour)},
+		{Secret: hook.NewSigningKey(), Until: at.Add(time.Hour)},
+	}}
+	body := []byte(`{}`)
+	signed, err := hook.SignAll(&e, "evt_1", at, body)
+	if err != nil {
+		t.Fatalf("SignAll() = %v, want no error", err)
+	}
+	versions := ""
+	for one := range strings.SplitSeq(signed, " ") {
+		version, _, _ := strings.Cut(one, ",")
+		versions += version + " "
+	}
+	if versions != "v1 v1 v1a " {
+		t.Errorf("SignAll() = %q, want signatures v1 v1 v1a", signed)
+	}
+	header := http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signed}}
+	for secret, want := range map[string]bool{current: true, former: true, ended: false, other: false} {
+		receiver, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := receiver.Verify(body, header); (err == nil) != want {
+			t.Errorf("Verify() = %v, want it to succeed: %v", err, want)
+		}
+	}
+	e.Secret = "whsec_spoilt"
+	if got, err := hook.SignAll(&e, "evt_1", at, body); err == nil || got != "" || strings.Contains(err.Error(), "spoilt") {
+		t.Errorf("SignAll() without a current secret = %q, %v, want an error that does not tell it", got, err)
+	}
+}
+
+func TestNewSigningKey(t *testing.T) {
+	t.Parallel()
+	secret := hook.NewSigningKey()
+	public, ok := strings.CutPrefix(hook.PublicKey(secret), "whpk_")
+	raw, err := base64.StdEncoding.DecodeString(public)
+	if !ok || err != nil || len(raw) != ed25519.PublicKeySize || !strings.HasPrefix(secret, "whsk_") || secret == hook.NewSigningKey() {
+		t.Fatalf("PublicKey(NewSigningKey()) = whpk_%s, %v, want 32 bytes of base64, new each time", public, err)
+	}
+	at, body := time.Now(), []byte(`{"data":1}`)
+	signed, err := hook.SignAll(&hook.Endpoint{Secret: secret}, "evt_1", at, body)
+	text, ok := strings.CutPrefix(signed, "v1a,")
+	signature, _ := base64.StdEncoding.DecodeString(text)
+	content := "evt_1." + strconv.FormatInt(at.Unix(), 10) + "." + string(body)
+	if err != nil || !ok || !ed25519.Verify(raw, []byte(content), signature) || ed25519.Verify(raw, []byte(content+" "), signature) {
+		t.Errorf("SignAll() = %q, %v, want it verified with the public key", signed, err)
+	}
+	for _, none := range []string{"", hook.NewSecret(), "whsk_AAAA"} {
+		if got := hook.PublicKey(none); got != "" {
+			t.Errorf("PublicKey(%q) = %q, want none", none, got)
+		}
+	}
+}
+
+func TestCheckSecret(t *testing.T) {
+	t.Parallel()
+	b64 := func(prefix string, n int) string {
+		return prefix + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xF7}, n))
+	}
+	for _, good := range []string{hook.NewSecret(), hook.NewSigningKey(), b64("whsec_", 24), b64("whsec_", 25), b64("whsec_", 64)} {
+		if wrong := hook.CheckSecret(good); wrong != "" {
+			t.Errorf("CheckSecret(%q) = %q, want it right", good, wrong)
+		}
+		if header, err := hook.SignAll(&hook.Endpoint{Secret: good}, "evt_1", time.Now(), nil); err != nil || header == "" {
+			t.Errorf("SignAll() with %q = %q, %v, want a signature", good, header, err)
+		}
+	}
+	mine, other := hook.NewSigningKey(), hook.NewSigningKey()
+	swapped, _ := base64.StdEncoding.DecodeString(mine[5:])
+	foreign, _ := base64.StdEncoding.DecodeString(other[5:])
+	const hmacSecret, key, any, half = "Must be whsec_ and 24", "Must be whsk_ and the 64", "Must be whsec_ and 24 to 64 random bytes in base64, or whsk_", "Must be a whsk_ key whose"
+	for bad, want := range map[string]string{
+		"":                                       any,
+		"secret":                                 any,
+		hook.NewSecret()[6:]:                     any,
+		"WHSEC_" + hook.NewSecret()[6:]:          any,
+		" " + hook.NewSecret():                   any,
+		hook.PublicKey(mine):                     any,
+		b64("whsec_", 0):                         hmacSecret,
+		b64("whsec_", 23):                        hmacSecret,
+		b64("whsec_", 65):                        hmacSecret,
+		b64("whsec_", 66):                        hmacSecret, // of as many digits as 64 bytes
+		b64("whsec_", 5000):                      hmacSecret,
+		hook.NewSecret() + "\n":                  hmacSecret,
+		hook.NewSecret() + " ":                   hmacSecret,
+		strings.TrimRight(hook.NewSecret(), "="): hmacSecret,
+		"whsec_" + base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xFF}, 32)): hmacSecret,
+		"whsec_" + strings.Repeat("A", 42) + "B=":                                    hmacSecret, // bits that nothing reads
+		b64("whsk_", 32):             key,
+		b64("whsk_", 63):             key,
+		strings.TrimRight(mine, "="): key,
+		b64("whsk_", 64):             half,
+		"whsk_" + base64.StdEncoding.EncodeToString(append(swapped[:32:32], foreign[32:]...)): half,
+	} {
+		got := hook.CheckSecret(bad)
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("CheckSecret(%q) = %q, want %q", bad, got, want)
+		}
+		if len(bad) > 12 && strings.Contains(got, bad[6:12]) {
+			t.Errorf("CheckSecret() tells the secret: %s", got)
 		}
 	}
 }
