@@ -65,15 +65,6 @@ func CheckSecret(secret string) string {
 	return wrong
 }
 
-// SecretBytes reads an HMAC secret.
-func SecretBytes(secret string) ([]byte, error) {
-	raw, asymmetric, wrong := readSecret(secret)
-	if asymmetric || wrong != "" {
-		return nil, errors.New("not an HMAC secret")
-	}
-	return raw, nil
-}
-
 func readSecret(secret string) (raw []byte, asymmetric bool, wrong string) {
 	text, symmetric := strings.CutPrefix(secret, secretPrefix)
 	if !symmetric {

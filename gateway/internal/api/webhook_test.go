@@ -73,8 +73,8 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	if got.status != 201 || m == nil {
 		t.Fatalf("POST = %d %s, want 201 %s", got.status, got.text, want)
 	}
-	if _, err := hook.SecretBytes(m[4]); err != nil {
-		t.Errorf("secret %q: %v", m[4], err)
+	if wrong := hook.CheckSecret(m[4]); wrong != "" {
+		t.Errorf("secret %q: %s", m[4], wrong)
 	}
 	if l := got.header.Get("Location"); l != "/api/v1/webhooks/"+m[2] {
 		t.Errorf("Location = %q, want /api/v1/webhooks/%s", l, m[2])
