@@ -19,7 +19,9 @@ func (d *desk) waiting(at time.Duration) *pg.Waiting {
 	if err != nil {
 		d.Fatal(err)
 	}
-	i := slices.IndexFunc(all, func(w pg.Waiting) bool { return w.EndpointRef == pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID} })
+	i := slices.IndexFunc(all, func(w pg.Waiting) bool {
+		return w.EndpointRef == pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}
+	})
 	if i < 0 {
 		return nil
 	}
