@@ -2,10 +2,14 @@ package pg_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 )
 
@@ -64,5 +68,156 @@ func TestSettlePending(t *testing.T) {
 		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
 			t.Errorf("deliveries of the endpoint %s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// mustUpdate changes an endpoint.
+func (d *desk) mustUpdate(e hook.Endpoint, change func(*hook.Endpoint)) hook.Endpoint {
+	d.Helper()
+	e, err := d.db.UpdateEndpoint(d.Context(), e.WorkspaceID, e.ID, d.now, func(e *hook.Endpoint) error { change(e); return nil }, nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return e
+}
+
+// What is written is what is read, and what an owner cannot change stays.
+func TestUpdateEndpointKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	d, other := newDesk(t, db), newDesk(t, db)
+	at := d.now.Truncate(time.Millisecond)
+	want := d.endpoint
+	db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true, paced_until = $2 where id = $1`,
+		want.ID, at, id.New())
+	got := d.mustUpdate(want, func(e *hook.Endpoint) {
+		e.URL, e.Description, e.EventTypes, e.ChatbotIDs = "https://hooks.example.com/other", "d", []string{"lead.created"}, []id.UUID{id.New()}
+		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, hook.PayloadThin, 7, 1, 30*time.Second
+		e.Secret, e.Former = hook.NewSigningKey(), []hook.FormerSecret{{Secret: e.Secret, Until: at}}
+	})
+	read, err := db.GetEndpoint(t.Context(), d.ws, want.ID)
+	if diff := cmp.Diff(got, read); diff != "" || err != nil {
+		t.Errorf("GetEndpoint = %v; what UpdateEndpoint returned differs (-returned +read):\n%s", err, diff)
+	}
+	if h := read.Health; h.Failures != 4 || !h.Open() || h.Probes != 3 || h.LastError != "dns: x" || !h.Told || h.First == (id.UUID{}) || !read.UpdatedAt.Equal(d.now) || !read.Enabled {
+		t.Errorf("after a change: %+v, want the health as it was and updated now", read)
+	}
+	d.now = d.now.Add(time.Hour)
+	if same := d.mustUpdate(want, func(*hook.Endpoint) {}); !same.UpdatedAt.Equal(read.UpdatedAt) {
+		t.Errorf("a change of nothing: updated at %s, want %s still", same.UpdatedAt, read.UpdatedAt)
+	}
+	nothing := func(*hook.Endpoint) error { t.Error("asked for a change of an endpoint that is not there"); return nil }
+	for name, ws := range map[string]id.UUID{"another workspace's": other.ws, "no": id.New()} {
+		if _, err := db.UpdateEndpoint(t.Context(), ws, want.ID, d.now, nothing, nil); !fault.Is(err, fault.NotFound) {
+			t.Errorf("UpdateEndpoint of %s endpoint = %v, want NOT_FOUND", name, err)
+		}
+		if err := db.DeleteEndpoint(t.Context(), ws, want.ID, d.now); !fault.Is(err, fault.NotFound) {
+			t.Errorf("DeleteEndpoint of %s endpoint = %v, want NOT_FOUND", name, err)
+		}
+	}
+}
+
+// Disabling holds what waits and takes the lease from a drain under way; what that had sent is still recorded.
+func TestDisablingStopsADrain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(3)
+	token := id.New()
+	jobs := d.take(token, 0, 2)
+	if len(jobs) != 2 {
+		t.Fatalf("took %d, want 2", len(jobs))
+	}
+	d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.SetEnabled(false, d.now) })
+	if diff := cmp.Diff(map[hook.State]int{hook.Held: 3}, d.states(d.endpoint)); diff != "" {
+		t.Errorf("after disabling (-want +got):\n%s", diff)
+	}
+	outcome := hook.Outcome{Attempt: hook.Attempt{DeliveryID: jobs[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: d.now}, State: hook.Delivered}
+	if d.record(token, 0, time.Minute, outcome) {
+		t.Error("the drain still holds the lease, want it to stop")
+	}
+	if diff := cmp.Diff(map[hook.State]int{hook.Held: 2, hook.Delivered: 1}, d.states(d.endpoint)); diff != "" {
+		t.Errorf("after the drain's last words (-want +got):\n%s", diff)
+	}
+	d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.SetEnabled(true, d.now) })
+	d.mustLeads(1)
+	if jobs := d.take(id.New(), 0, 5); len(jobs) != 1 {
+		t.Errorf("after enabling a drain takes %d, want the new one only", len(jobs))
+	}
+}
+
+// A deleted endpoint is gone but for its deliveries, and nothing secret of it is left.
+func TestDeleteEndpoint(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	e := d.mustUpdate(d.endpoint, func(e *hook.Endpoint) {
+		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []hook.FormerSecret{{Secret: "hunter2", Until: d.now}}
+	})
+	d.mustLeads(2)
+	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID, d.now); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
+		t.Errorf("its deliveries (-want +got):\n%s", diff)
+	}
+	var left string
+	if err := d.db.GetContext(t.Context(), &left, `select url || secret || headers::text || former_secrets::text from endpoints where workspace_id = $1 and id = $2`, d.ws, e.ID); err != nil || left != e.URL+"{}[]" {
+		t.Errorf("what is left of it = %q, %v, want its URL and no secret", left, err)
+	}
+	d.mustLeads(1)
+	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
+		t.Errorf("its deliveries after another lead (-want +got):\n%s", diff)
+	}
+	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID, d.now); !fault.Is(err, fault.NotFound) {
+		t.Errorf("DeleteEndpoint again = %v, want NOT_FOUND", err)
+	}
+}
+
+// A replay that begins with a change is there when the change is, and only then.
+func TestUpdateEndpointWithReplay(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	off := d.mustEndpoint(false)
+	replay := func() *hook.Replay {
+		return &hook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 5, CreatedAt: d.now, Filter: hook.Filter{EndpointID: off.ID, States: []hook.State{hook.Held}}}
+	}
+	enable := func(on bool) func(*hook.Endpoint) error {
+		return func(e *hook.Endpoint) error { e.SetEnabled(on, d.now); return nil }
+	}
+	refused, begun := replay(), replay()
+	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(false), refused); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a replay for a disabled endpoint = %v, want CONFLICT", err)
+	}
+	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(true), begun); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.db.GetReplay(t.Context(), d.ws, refused.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the refused replay = %v, want NOT_FOUND", err)
+	}
+	if r, err := d.db.GetReplay(t.Context(), d.ws, begun.ID); err != nil || r.State != hook.ReplayRunning || r.Rate != 5 {
+		t.Errorf("the replay = %+v, %v, want it running", r, err)
+	}
+}
+
+func TestCountBacklogs(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	d, other := newDesk(t, db), newDesk(t, db)
+	idle := d.mustEndpoint(true, "lead.deleted")
+	d.mustLeads(6)
+	other.mustLeads(1)
+	db.MustExecContext(t.Context(), `
+update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhausted', 'exhausted', 'held'])[n], created_at = now() - n * interval '1 hour'
+  from (select id, row_number() over (order by id) as n from deliveries where endpoint_id = $1) as o where d.id = o.id`, d.endpoint.ID)
+	var oldest time.Time
+	if err := db.GetContext(t.Context(), &oldest, `select min(created_at) from deliveries where endpoint_id = $1 and state = 'pending'`, d.endpoint.ID); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID})
+	want := map[id.UUID]pg.BacklogCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest}, idle.ID: {}, other.endpoint.ID: {}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("CountBacklogs = %v (-want +got):\n%s", err, diff)
+	}
+	if none, err := db.CountBacklogs(t.Context(), d.ws, nil); len(none) != 0 || err != nil {
+		t.Errorf("CountBacklogs of none = %v, %v, want none", none, err)
 	}
 }
