@@ -116,10 +116,10 @@ func appendSignature(dst []byte, secret string, content []byte) ([]byte, error) 
 		return dst, errors.New("not a secret to sign with")
 	}
 	if asymmetric {
-		return base64.StdEncoding.AppendEncode(append(dst, "v1a,"...), ed25519.Sign(raw, content)), nil
+		return base64.StdEncoding.AppendEncode(append(dst, SignatureEd25519+","...), ed25519.Sign(raw, content)), nil
 	}
 	mac := hmac.New(sha256.New, raw)
 	mac.Write(content)
 	var sum [sha256.Size]byte
-	return base64.StdEncoding.AppendEncode(append(dst, "v1,"...), mac.Sum(sum[:0])), nil
+	return base64.StdEncoding.AppendEncode(append(dst, SignatureHMAC+","...), mac.Sum(sum[:0])), nil
 }

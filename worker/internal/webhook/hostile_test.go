@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -151,6 +152,7 @@ func secureServer(t *testing.T, h http.HandlerFunc) (srv *httptest.Server, deps 
 	t.Helper()
 	srv = httptest.NewUnstartedServer(h)
 	srv.EnableHTTP2 = true
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test breaks off
 	srv.StartTLS()
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	roots := x509.NewCertPool()

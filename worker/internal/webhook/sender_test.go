@@ -65,9 +65,7 @@ func TestFailuresHaveAClass(t *testing.T) {
 	}
 	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() })
 	broken := mustServe(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = nil
-	t.Cleanup(secure.Close)
+	secure, _ := secureServer(t, http.NotFound)
 	closed := status(200)
 	closed.Close()
 	unknown := mustResolve(t, noName)
