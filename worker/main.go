@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		DB: db, Redis: redis, Waker: waker, Send: newSender(&s, &group).Send, Find: newFind(log),
 		Schedule: hook.DefaultSchedule(), Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
 	})
-	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Now: time.Now, Log: log, Metrics: registry})
+	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention, Now: time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)
 	if err := queues.start(processor.Handler(keeper.Sweep)); err != nil {
 		return err

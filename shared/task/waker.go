@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -46,21 +47,23 @@ func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key
 }
 
 // Repair wakes keys of one queue that have due work and nobody working on it. Where the queue is empty, a key that seems to wait for
-// a task gets another one: its own was lost with a Redis or a process.
-func (w *Waker) Repair(ctx context.Context, keys []Key) error {
+// a task gets another one: its own was lost with a Redis or a process. stranded is how many keys had no task.
+func (w *Waker) Repair(ctx context.Context, keys []Key) (stranded int, err error) {
 	if len(keys) == 0 {
-		return nil
+		return 0, nil
 	}
 	lost, err := rdb.QueueEmpty(ctx, w.redis, queueOf(keys[0]))
 	if err != nil {
-		return err
-	}
-	if !lost {
-		return w.Wake(ctx, keys)
+		return 0, err
 	}
 	byState, states := statesOf(keys)
-	idle, err := rdb.Rewake(ctx, w.redis, states)
-	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
+	var idle []rdb.WakeKey
+	if lost {
+		idle, err = rdb.Rewake(ctx, w.redis, states)
+	} else {
+		idle, err = rdb.Announce(ctx, w.redis, nil, states)
+	}
+	return len(idle), errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 
 // statesOf returns the distinct states of keys, and whose they are.
@@ -106,11 +109,34 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 
 // Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry, for as long as the endpoint fails.
 func (w *Waker) Stand(ctx context.Context, k Key) error {
-	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return nil
-	}
+	_, err := w.stand(ctx, k)
 	return err
+}
+
+// StandAll is Stand for many. stranded is how many of them had no task.
+func (w *Waker) StandAll(ctx context.Context, keys []Key) (stranded int, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(enqueuers)
+	var made atomic.Int64
+	for _, k := range keys {
+		g.Go(func() error {
+			isNew, err := w.stand(gctx, k)
+			if isNew {
+				made.Add(1)
+			}
+			return err
+		})
+	}
+	err = g.Wait()
+	return int(made.Load()), err
+}
+
+func (w *Waker) stand(ctx context.Context, k Key) (isNew bool, err error) {
+	_, err = w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
+	if errors.Is(err, asynq.ErrTaskIDConflict) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Test asks for one attempt at one delivery, now.

@@ -27,7 +27,7 @@ import (
 func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration) *prometheus.Registry {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
-	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Now: time.Now,
+	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour, Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics})
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeSweep, u.Sweep)
@@ -70,11 +70,45 @@ func mustOwe(t *testing.T, db *pg.DB) (ws, endpoint id.UUID) {
 	return ws, endpoint
 }
 
+// counted returns what a counter or gauge has come to, of one kind where it has kinds.
+func counted(t *testing.T, metrics *prometheus.Registry, name, kind string) float64 {
+	t.Helper()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.Metric {
+			if f.GetName() == name && (kind == "" || m.Label[0].GetValue() == kind) {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	t.Fatalf("no metric %s of kind %q", name, kind)
+	return 0
+}
+
+func mustExec(t *testing.T, db *pg.DB, query string, args ...any) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What is due and has no wake-up gets one, once, however often it is swept; after a lost Redis it gets another.
 func TestSweepWakesWhatIsDue(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), redistest.New(t)
 	ws, endpoint := mustOwe(t, db)
+	bad, failing := mustOwe(t, db)
+	mustExec(t, db, `update endpoints set probe_at = now() - interval '1 s', failures = 5 where id = $1`, failing)
+	_, resting := mustOwe(t, db)
+	mustExec(t, db, `update endpoints set probe_at = now() + interval '1 h', failures = 1 where id = $1`, resting)
+	mustExec(t, db, `update enrichments set due_at = null where workspace_id <> $1`, ws)
+	replay := hook.Replay{WorkspaceID: ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()}
+	if err := db.CreateReplay(t.Context(), replay); err != nil {
+		t.Fatal(err)
+	}
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	inspect := asynq.NewInspectorFromRedisClient(c)
 	pending := func(queue string) (keys []task.Key) {
@@ -92,29 +126,85 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
 		return len(tasks) >= n
 	}
-	check := func(when string) {
+	check := func(when string, times float64) {
 		t.Helper()
 		await(t, "three sweeps "+when, func() bool { return swept(3) })
-		if got, want := pending(task.QueueWebhook), []task.Key{task.Drain(ws, endpoint)}; !slices.Equal(got, want) {
-			t.Errorf("%s: webhook queue = %v, want %v", when, got, want)
-		}
-		if got, want := pending(task.QueueEnrich), []task.Key{task.Enrich(ws)}; !slices.Equal(got, want) {
-			t.Errorf("%s: enrich queue = %v, want %v", when, got, want)
+		for _, w := range []struct {
+			queue, kind string
+			key         task.Key
+		}{
+			{task.QueueWebhook, "endpoint", task.Drain(ws, endpoint)}, {task.QueueFailing, "failing", task.Drain(bad, failing)},
+			{task.QueueEnrich, "enrichment", task.Enrich(ws)}, {task.QueueReplay, "replay", task.Replay(ws, replay.ID)},
+		} {
+			if got, want := pending(w.queue), []task.Key{w.key}; !slices.Equal(got, want) {
+				t.Errorf("%s: queue %s = %v, want %v", when, w.queue, got, want)
+			}
+			if got := counted(t, metrics, "leadgate_sweep_woken_total", w.kind); got != times {
+				t.Errorf("%s: leadgate_sweep_woken_total{kind=%s} = %v, want %v: once for each time nobody was at it", when, w.kind, got, times)
+			}
 		}
 	}
-	check("at first")
+	check("at first", 1)
 	if err := c.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	check("after Redis lost all")
+	check("after Redis lost all", 2)
 	queues, err := inspect.Queues()
 	slices.Sort(queues)
-	if want := []string{task.QueueEnrich, task.QueueUpkeep, task.QueueWebhook}; err != nil || !slices.Equal(queues, want) {
+	want := task.Queues()
+	slices.Sort(want)
+	if err != nil || !slices.Equal(queues, want) {
 		t.Errorf("queues of the dashboard = %v, %v, want %v", queues, err, want)
 	}
-	families, err := metrics.Gather()
-	if err != nil || len(families) != 1 || len(families[0].Metric) != 2 || families[0].Metric[0].Counter.GetValue() < 3 {
-		t.Errorf("metrics = %v, %v, want leadgate_sweep_woken_total of two kinds, counted at every sweep", families, err)
+}
+
+// What still waits for a disabled or deleted endpoint is held or cancelled.
+func TestSweepSettles(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	_, disabled := mustOwe(t, db)
+	_, deleted := mustOwe(t, db)
+	_, fine := mustOwe(t, db)
+	mustExec(t, db, `update endpoints set enabled = false where id = $1`, disabled)
+	mustExec(t, db, `update endpoints set deleted_at = now() where id = $1`, deleted)
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
+	state := func(endpoint id.UUID) (s hook.State) {
+		if err := db.GetContext(t.Context(), &s, `select state from deliveries where endpoint_id = $1`, endpoint); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	await(t, "deliveries to be settled", func() bool { return state(disabled) == hook.Held && state(deleted) == hook.Cancelled })
+	if got := state(fine); got != hook.Pending {
+		t.Errorf("delivery of an enabled endpoint = %s, want pending", got)
+	}
+	await(t, "the count", func() bool { return counted(t, metrics, "leadgate_deliveries_settled_total", "") == 2 })
+}
+
+// The first sweep drops what is older than the retention.
+func TestSweepDropsOldPartitions(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, endpoint := mustOwe(t, db)
+	const weeks = `select count(*) from pg_inherits where inhparent = $1::regclass`
+	count := func(table string) (n float64) {
+		if err := db.GetContext(t.Context(), &n, weeks, table); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	now := count("attempts")
+	mustExec(t, db, `select ensure_partitions(now() - interval '60 days', now() - interval '50 days')`)
+	old := count("attempts") - now
+	mustExec(t, db, `insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+select $1, uuid_floor(now() - interval '50 days'), $2, $2, 'pending', now(), now(), now()`, ws, endpoint)
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
+	await(t, "the count of what is kept", func() bool { return counted(t, metrics, "leadgate_partitions_kept", "") == 1 })
+	if got, want := counted(t, metrics, "leadgate_partitions_dropped_total", ""), 3*old-2; got != want {
+		t.Errorf("leadgate_partitions_dropped_total = %v, want %v: all but the week of a pending delivery and its event", got, want)
+	}
+	if got := [3]float64{count("attempts"), count("deliveries"), count("events")}; got != [3]float64{now, now + 1, now + 1} {
+		t.Errorf("weeks of attempts, deliveries and events = %v, want %v, and one more of the other two", got, now)
 	}
 }
 

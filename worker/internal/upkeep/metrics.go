@@ -1,0 +1,32 @@
+package upkeep
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// kinds are what a sweep looks for: the values of a label.
+const (
+	kindEndpoint   = "endpoint"   // due deliveries
+	kindFailing    = "failing"    // a failing endpoint
+	kindEnrichment = "enrichment" // leads of a workspace
+	kindReplay     = "replay"     // a running replay
+)
+
+type metrics struct {
+	woken   *prometheus.CounterVec
+	settled prometheus.Counter
+	dropped prometheus.Counter
+	kept    prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) metrics {
+	m := metrics{
+		woken:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total", Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"}),
+		settled: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_deliveries_settled_total", Help: "Pending deliveries of disabled or deleted endpoints that the sweep held or cancelled."}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_partitions_dropped_total", Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
+		kept:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept", Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
+	}
+	r.MustRegister(m.woken, m.settled, m.dropped, m.kept)
+	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay} {
+		m.woken.WithLabelValues(kind)
+	}
+	return m
+}
