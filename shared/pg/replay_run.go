@@ -65,7 +65,7 @@ type ReplayRound struct {
 
 // RunReplay sends anew up to batch of the deliveries a replay is about, as many as its rate allows. Where it stands moves in the same
 // commit, so each is sent anew once, whatever crashes and however many run it. Deliveries that wait already, whose endpoint is not
-// enabled, or whose event is gone stay as they are. The first round only counts.
+// enabled, or whose event is gone or a test stay as they are. The first round only counts.
 func (db *DB) RunReplay(ctx context.Context, workspace, replay id.UUID, batch int) (out ReplayRound, err error) {
 	var begin *replayRun
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -120,7 +120,7 @@ func (db *DB) beginReplay(ctx context.Context, r *replayRun) error {
 	p := r.pick(r.created)
 	count := `
 select count(*) from (
-    select from deliveries d ` + p.wanted + `
+    select from deliveries d ` + wanted + `
      where ` + p.looked + ` and ` + p.fits + ` limit ` + fmt.Sprint(replayCount) + `
 ) as c`
 	var total sql.NullInt64
@@ -203,7 +203,7 @@ func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, p *pick, n int, out
 with looked as materialized (
     select d.id, d.endpoint_id, d.event_id, d.state from deliveries d where ` + p.looked + ` order by d.id limit ` + fmt.Sprint(replayLook) + `
 ), fit as materialized (
-    select d.id from looked d join events v on v.workspace_id = $1 and v.id = d.event_id ` + p.enabled + `
+    select d.id from looked d ` + wanted + `
      where ` + p.fits + ` order by d.id limit ` + p.arg(n) + `
 ), locked as materialized ( -- in one order, so that replays cannot deadlock
     select d.id from deliveries d
@@ -240,12 +240,15 @@ select (select count(*) from looked), (select count(*) from fit), (select count(
 
 // pick is the part of a statement that finds what a replay is about.
 type pick struct {
-	args    []any  // $1 the workspace, $2 and $3 the range of ids, $4 the states
-	looked  string // conditions of what to look at, each answered by an index on deliveries d
-	fits    string // the other conditions
-	enabled string // join of the endpoint
-	wanted  string // that, and of the event if fits needs it
+	args   []any  // $1 the workspace, $2 and $3 the range of ids, $4 the states
+	looked string // conditions of what to look at, each answered by an index on deliveries d
+	fits   string // the other conditions
 }
+
+// wanted joins deliveries d to what they need to be sent: an endpoint that takes them and an event that is kept. A test was one attempt.
+const wanted = `
+      join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
+      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + hook.WebhookTest + `'`
 
 func (p *pick) arg(v any) string {
 	p.args = append(p.args, v)
@@ -271,8 +274,6 @@ func (r *replayRun) pick(until time.Time) *pick {
 	p.looked = `d.workspace_id = $1 and d.id > $2 and d.id < $3`
 	// What was held after the replay was made was under way when its endpoint was enabled.
 	p.fits = `d.state = any($4::text[]) and (d.state = 'held' or d.id < ` + p.arg(uuidFloor(r.created)) + `)`
-	p.enabled = `join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null`
-	p.wanted = p.enabled
 	if f.EndpointID != (id.UUID{}) {
 		p.looked += ` and d.endpoint_id = ` + p.arg(f.EndpointID)
 		if !slices.Contains(states, string(hook.Delivered)) {
@@ -285,7 +286,6 @@ func (r *replayRun) pick(until time.Time) *pick {
 	}
 	if f.EventType != "" {
 		p.fits += ` and v.type = ` + p.arg(f.EventType)
-		p.wanted += ` join events v on v.workspace_id = $1 and v.id = d.event_id`
 	}
 	return p
 }

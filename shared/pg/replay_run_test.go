@@ -121,7 +121,8 @@ func TestReplayLeavesAlone(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	off, gone, resting := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
-	events := d.mustLeads(3)
+	events := d.mustLeads(4)
+	d.mustExec(`update events set type = 'webhook.test' where id = $1`, events[3])
 	for _, e := range []hook.Endpoint{d.endpoint, off, gone, resting} {
 		d.mustEnd(e, hook.Exhausted)
 	}
@@ -138,10 +139,10 @@ func TestReplayLeavesAlone(t *testing.T) {
 		e    hook.Endpoint
 		want map[hook.State]int
 	}{
-		{d.endpoint, map[hook.State]int{hook.Exhausted: 1, hook.Pending: 3}},
-		{off, map[hook.State]int{hook.Exhausted: 3, hook.Held: 1}},
-		{gone, map[hook.State]int{hook.Exhausted: 3}},
-		{resting, map[hook.State]int{hook.Exhausted: 1, hook.Pending: 3}},
+		{d.endpoint, map[hook.State]int{hook.Exhausted: 2, hook.Pending: 3}},
+		{off, map[hook.State]int{hook.Exhausted: 4, hook.Held: 1}},
+		{gone, map[hook.State]int{hook.Exhausted: 4}},
+		{resting, map[hook.State]int{hook.Exhausted: 2, hook.Pending: 3}},
 	} {
 		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
 			t.Errorf("states (-want +got):\n%s", diff)

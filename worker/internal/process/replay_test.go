@@ -1,0 +1,182 @@
+package process_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// mustStuck makes n deliveries of e that used up their schedule.
+func (b *bundle) mustStuck(e hook.Endpoint, n int) {
+	b.Helper()
+	b.mustLeads(n)
+	b.mustExec(`update deliveries set state = 'exhausted', next_at = null, attempts = 12, tries = 12, last_status = 500 where workspace_id = $1 and endpoint_id = $2`, b.ws, e.ID)
+}
+
+// mustReplay makes a replay of all that happened so far and wakes it.
+func (b *bundle) mustReplay(f hook.Filter, rate int) hook.Replay {
+	b.Helper()
+	r := hook.Replay{WorkspaceID: b.ws, ID: id.New(), Filter: f, Rate: rate, State: hook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)} // ids have milliseconds
+	if err := b.db.CreateReplay(b.Context(), r); err != nil {
+		b.Fatal(err)
+	}
+	b.mustWake(task.Replay(b.ws, r.ID))
+	return r
+}
+
+// replay returns it as it stands.
+func (b *bundle) replay(r hook.Replay) hook.Replay {
+	b.Helper()
+	r, err := b.db.GetReplay(b.Context(), b.ws, r.ID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// elsewhere is another workspace in the same stores.
+func (b *bundle) elsewhere() *bundle {
+	b.Helper()
+	other := *b
+	other.ws = id.New()
+	now := time.Now()
+	if err := b.db.CreateWorkspace(b.Context(), tenant.Workspace{ID: other.ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+		b.Fatal(err)
+	}
+	return &other
+}
+
+// What is exhausted or held arrives, by a schedule begun anew; another workspace's stays as it is.
+func TestReplayArrives(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e, off := b.mustEndpoint(rec.URL), b.mustEndpoint(rec.URL)
+	other := b.elsewhere()
+	theirs := other.mustEndpoint(rec.URL)
+	other.mustStuck(theirs, 3)
+	b.mustExec(`update endpoints set enabled = false where id = $1`, off.ID)
+	b.mustStuck(e, 20)
+	b.mustExec(`update endpoints set enabled = true where id = $1`, off.ID)
+	held, _ := b.states(off)
+	if held[hook.Held] != 20 {
+		t.Fatalf("states = %v, want 20 held", held)
+	}
+	b.worker(options{})
+	exhausted := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, 1000)
+	b.awaitStates(e, 20, hook.Delivered)
+	kept := b.mustReplay(hook.Filter{EndpointID: off.ID, States: []hook.State{hook.Held}}, 1000)
+	b.awaitStates(off, 20, hook.Delivered)
+	for _, r := range []hook.Replay{exhausted, kept} {
+		await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
+		if got := b.replay(r); got.Total == nil || *got.Total != 20 || got.Resent != 20 || got.FinishedAt == nil {
+			t.Errorf("replay = %+v, want 20 of 20 resent", got)
+		}
+	}
+	all, attempts := b.deliveries(e)
+	for _, d := range all {
+		if a := attempts[d.ID]; d.Attempts != 13 || len(a) != 1 || a[0].Number != 13 {
+			t.Errorf("delivery = %+v, attempts %+v, want the 13th", d, a)
+		}
+	}
+	if got, _ := other.states(theirs); got[hook.Exhausted] != 3 {
+		t.Errorf("another workspace's = %v, want them as they were", got)
+	}
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	want := "replay " + id.Replay.Format(exhausted.ID) + ": resent 20"
+	await(t, "result "+want, func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueReplay)
+		for _, i := range tasks {
+			if string(i.Result) == want {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// At no time is more resent than the rate allows, with a second's worth ahead, whatever the turns and however many wake it.
+func TestReplayKeepsItsRate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	const n, rate = 60, 20
+	b.mustStuck(e, n)
+	b.worker(options{slice: 300 * time.Millisecond})
+	start := time.Now()
+	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, rate)
+	between := false
+	await(t, "the replay to be done", func() bool {
+		b.mustWake(task.Replay(b.ws, r.ID))
+		got := b.replay(r)
+		if most := int(time.Since(start).Seconds()*rate) + rate; got.Resent > most {
+			t.Fatalf("resent %d after %v, want %d at most", got.Resent, time.Since(start), most)
+		}
+		between = between || got.Resent > rate && got.Resent < n
+		return got.State == hook.ReplayDone
+	})
+	if got := b.replay(r); got.Resent != n || !between {
+		t.Errorf("resent %d, progress seen: %v, want %d and progress", got.Resent, between, n)
+	}
+	b.awaitStates(e, n, hook.Delivered)
+}
+
+// A worker ends in the middle, and another one goes on from there: each delivery is resent once.
+func TestReplaySurvivesItsWorker(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	const n = 120
+	b.mustStuck(e, n)
+	stop := b.worker(options{})
+	r := b.mustReplay(hook.Filter{EndpointID: e.ID, States: []hook.State{hook.Delivered, hook.Exhausted}}, 40)
+	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	stop(0)
+	if got := b.replay(r); got.State != hook.ReplayRunning || got.Resent >= n {
+		t.Fatalf("replay = %+v after the stop, want it in the middle", got)
+	}
+	b.worker(options{}) // no sweep: the stopped worker left a task behind
+	await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
+	b.awaitStates(e, n, hook.Delivered)
+	all, _ := b.deliveries(e)
+	for _, d := range all {
+		if d.Attempts != 13 {
+			t.Errorf("attempts of %s = %d, want one more than the 12 of before", d.ID, d.Attempts)
+		}
+	}
+	if got := b.replay(r); got.Resent != n {
+		t.Errorf("resent %d, want %d", got.Resent, n)
+	}
+}
+
+func TestReplayIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	const n = 50
+	b.mustStuck(e, n)
+	b.worker(options{})
+	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, 2)
+	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	if _, err := b.db.CancelReplay(t.Context(), b.ws, r.ID, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	await(t, "the task to end", func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueReplay)
+		return len(tasks) == 1
+	})
+	got := b.replay(r)
+	if states, _ := b.states(e); got.State != hook.ReplayCancelled || got.Resent >= n || states[hook.Exhausted] != n-got.Resent {
+		t.Errorf("replay = %+v, states %v, want it cancelled and the rest exhausted", got, states)
+	}
+}
