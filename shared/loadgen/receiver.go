@@ -48,6 +48,7 @@ type Receiver struct {
 	verify  *standardwebhooks.Webhook
 	seen    map[arrivalKey]*Arrival
 	refused []string // why, for the first few
+	times   int      // all arrivals
 	last    time.Time
 	stall   time.Duration
 	changed chan struct{} // closed and renewed at each arrival
@@ -70,9 +71,25 @@ func Receive(hold time.Duration) (*Receiver, error) {
 // Close ends the receiver.
 func (r *Receiver) Close() { r.server.Close() }
 
+// Subscription is what an endpoint is asked to be; what is zero is left to the API.
+type Subscription struct {
+	Types          []string `json:"eventTypes,omitempty"`
+	Rate           int      `json:"rate,omitempty"` // deliveries a second
+	MaxInFlight    int      `json:"maxInFlight,omitempty"`
+	TimeoutSeconds int      `json:"timeoutSeconds,omitempty"`
+}
+
 // Subscribe makes an endpoint for the receiver, with the API at url; no types means all there are.
 func (r *Receiver) Subscribe(ctx context.Context, url, key string, types ...string) error {
-	body, err := json.Marshal(map[string]any{"url": r.URL, "eventTypes": types})
+	return r.SubscribeTo(ctx, url, key, Subscription{Types: types})
+}
+
+// SubscribeTo is Subscribe for an endpoint that asks for more than types of events.
+func (r *Receiver) SubscribeTo(ctx context.Context, url, key string, s Subscription) error {
+	body, err := json.Marshal(struct {
+		URL string `json:"url"`
+		Subscription
+	}{r.URL, s})
 	if err != nil {
 		return err
 	}
@@ -152,6 +169,7 @@ func (r *Receiver) take(at time.Time, h http.Header, body []byte) error {
 		r.seen[k] = &Arrival{Event: e, First: at}
 	}
 	r.seen[k].Times++
+	r.times++
 	close(r.changed)
 	r.changed = make(chan struct{})
 	return nil
@@ -173,6 +191,13 @@ func (r *Receiver) Wait(ctx context.Context, event, lead string) (Arrival, error
 			return Arrival{}, fmt.Errorf("%s of %s did not arrive", event, lead)
 		}
 	}
+}
+
+// Count is how many webhooks arrived so far, and how many different ones.
+func (r *Receiver) Count() (arrivals, distinct int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.times, len(r.seen)
 }
 
 // WaitFor waits until n events, each counted once, have arrived, and tells whether that came before ctx ended.
