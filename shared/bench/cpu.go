@@ -47,8 +47,8 @@ func (b *bench) cpu() cpu {
 	return used
 }
 
-// per tells what was used since before, for each of n.
-func (c cpu) per(before cpu, n int) string {
+// per tells what was used since before, for each of n, which are called what.
+func (c cpu) per(before cpu, n int, what string) string {
 	if len(c) == 0 || n == 0 {
 		return ""
 	}
@@ -59,5 +59,5 @@ func (c cpu) per(before cpu, n int) string {
 		sum += us
 		parts = append(parts, fmt.Sprintf("%s %.0f", part, us))
 	}
-	return fmt.Sprintf("CPU per lead %.0f µs: %s", sum, strings.Join(parts, ", "))
+	return fmt.Sprintf("CPU per %s %.0f µs: %s", what, sum, strings.Join(parts, ", "))
 }

@@ -22,11 +22,16 @@ type contender struct {
 
 // ingest compares accepted leads per second, closed loop: the baselines, and leadgate with everything on.
 func (b *bench) ingest(ctx context.Context) error {
+	rows, stop, err := b.startRows(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for _, conns := range b.conns {
 		all := []*contender{
 			{name: "INSERT, one prepared row", do: func(int) (call, func(), error) { return b.base.inserts(ctx, b.nextRun()), func() {}, nil }},
-			{name: "bare handler", do: b.posts(b.rows, "/bare", "none")},
-			{name: "handler, row by row", do: b.posts(b.rows, "/facts", "none")},
+			{name: "bare handler", do: b.posts(rows, "/bare", "none")},
+			{name: "handler, row by row", do: b.posts(rows, "/facts", "none")},
 			{name: "leadgate", do: b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/chatbots/"+b.ChatbotID+"/leads", b.Key)},
 		}
 		for range b.rounds {
@@ -62,56 +67,64 @@ func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
 	if err != nil {
 		return err
 	}
-	c.cpu = b.cpu().per(before, res.accepted)
+	c.cpu = b.cpu().per(before, res.accepted, "lead")
 	c.rates, c.last = append(c.rates, res.rate()), res
 	return b.settle(ctx)
 }
 
-// posts makes leads at addr over one connection per worker.
+// posts makes leads of a new run at addr over one connection per worker.
 func (b *bench) posts(addr, path, key string) func(conns int) (call, func(), error) {
-	return func(conns int) (call, func(), error) {
-		all := make([]*loadgen.Conn, conns)
-		done := func() {
-			for _, c := range all {
-				if c != nil {
-					c.Close()
-				}
+	return func(conns int) (call, func(), error) { return postsOf(b.nextRun(), addr, path, key, conns) }
+}
+
+func postsOf(run, addr, path, key string, conns int) (do call, done func(), err error) {
+	all := make([]*loadgen.Conn, conns)
+	done = func() {
+		for _, c := range all {
+			if c != nil {
+				c.Close()
 			}
 		}
-		bodies := make([][]byte, conns)
-		for i := range all {
-			var err error
-			if all[i], err = loadgen.Dial(addr); err != nil {
-				done()
-				return nil, nil, err
-			}
-		}
-		run := b.nextRun()
-		return func(worker int, n int64) (int, error) {
-			bodies[worker] = leadBody(bodies[worker][:0], run, n)
-			got, err := all[worker].Post(path, key, bodies[worker])
-			return got.Status, err
-		}, done, nil
 	}
+	bodies := make([][]byte, conns)
+	for i := range all {
+		if all[i], err = loadgen.Dial(addr); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	return func(worker int, n int64) (int, error) {
+		bodies[worker] = leadBody(bodies[worker][:0], run, n)
+		got, err := all[worker].Post(path, key, bodies[worker])
+		return got.Status, err
+	}, done, nil
 }
 
 // leadBody appends the contract's example lead with an email of its own.
 func leadBody(dst []byte, run string, n int64) []byte {
-	return loadgen.AppendLead(dst, "john.doe."+run+"."+strconv.FormatInt(n, 10)+"@example.com")
+	return loadgen.AppendLead(dst, emailOf(run)+strconv.FormatInt(n, 10)+"@example.com")
 }
+
+// emailOf is what the emails of a run begin with; a number follows.
+func emailOf(run string) string { return "john.doe." + run + "." }
 
 // settle waits until the worker has done what the measurement left it, so that the next one has the machine to itself.
 func (b *bench) settle(ctx context.Context) error {
 	const owed = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
+	return until(ctx, func() (n int64, err error) {
+		err = b.base.db.QueryRowContext(ctx, owed).Scan(&n)
+		return n, err
+	})
+}
+
+// until polls until nothing is left, for two minutes at most.
+func until(ctx context.Context, left func() (int64, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
-		var n int
-		if err := b.base.db.QueryRowContext(ctx, owed).Scan(&n); err != nil {
+		n, err := left()
+		if err != nil || n == 0 {
 			return err
-		}
-		if n == 0 {
-			return nil
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):

@@ -13,6 +13,7 @@ import (
 type result struct {
 	accepted  int
 	other     map[int]int // status -> answers that were not 201
+	begin     time.Time
 	elapsed   time.Duration
 	latencies []time.Duration
 }
@@ -60,13 +61,13 @@ func openLoop(ctx context.Context, workers, perSecond int, d time.Duration, do c
 	var n atomic.Int64
 	begin := time.Now()
 	total := int64(d.Seconds() * float64(perSecond))
-	return gather(workers, func(worker int, keep func(int, time.Duration)) error {
+	res, err := gather(workers, func(worker int, keep func(int, time.Duration)) error {
 		for ctx.Err() == nil {
 			i := n.Add(1)
 			if i > total {
 				return nil
 			}
-			due := begin.Add(time.Duration(float64(i-1) / float64(perSecond) * float64(time.Second)))
+			due := dueAt(begin, perSecond, i)
 			time.Sleep(time.Until(due))
 			status, err := do(worker, i)
 			if err != nil {
@@ -76,6 +77,13 @@ func openLoop(ctx context.Context, workers, perSecond int, d time.Duration, do c
 		}
 		return nil
 	})
+	res.begin = begin
+	return res, err
+}
+
+// dueAt is when the n-th request of an open loop, counted from 1, is to be sent.
+func dueAt(begin time.Time, perSecond int, n int64) time.Time {
+	return begin.Add(time.Duration(float64(n-1) / float64(perSecond) * float64(time.Second)))
 }
 
 // gather runs workers and puts what they kept together.

@@ -1,7 +1,8 @@
 // Command bench measures leadgate on this machine: whole processes, loopback, bounded in time, with baselines in the same run.
 //
-//	go run ./shared/bench                      # everything, about three minutes
+//	go run ./shared/bench                      # everything, about six minutes
 //	go run ./shared/bench -scenarios ingest -conns 256 -duration 10s -rounds 5
+//	go run ./shared/bench -scenarios drain,fanout -backlog 200000
 package main
 
 import (
@@ -32,21 +33,29 @@ func main() {
 // options is what can be asked for.
 type options struct {
 	scenarios []string
-	conns     []int
+	conns     []int // of closed loops
+	rates     []int // leads a second of sustained
 	duration  time.Duration
 	rounds    int
+	backlog   int // deliveries of drain and fanout
+	large     int // deliveries of memory and neighbour
+
+	steady time.Duration // neighbour measures for so long at least: its tenant posts little
+	sweeps time.Duration // what memory waits for
+	quick  bool          // on stores that do not survive the machine's crash
 }
 
 // bench is one run against one system.
 type bench struct {
 	options
 	*devstack.System
-	base   *baseline
-	rows   string // address of the row-by-row handler
-	out    io.Writer
-	serial int
+	base     *baseline
+	out      io.Writer
+	serial   int
+	counting string // how statements are counted; "": not asked yet
 }
 
+// The scenarios from drain on begin by emptying the tables, so they come last.
 var scenarios = []struct {
 	name string
 	run  func(*bench, context.Context) error
@@ -54,6 +63,11 @@ var scenarios = []struct {
 	{"ingest", (*bench).ingest},
 	{"open", (*bench).open},
 	{"delivery", (*bench).delivery},
+	{"drain", (*bench).drain},
+	{"fanout", (*bench).fanout},
+	{"sustained", (*bench).sustained},
+	{"memory", (*bench).memory},
+	{"neighbour", (*bench).neighbour},
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
@@ -64,12 +78,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	if rowsDSN != "" {
 		return serveRows(ctx, rowsDSN, out)
 	}
+	return measure(ctx, opt, getenv, out)
+}
+
+// measure plays the scenarios on a system of their own.
+func measure(ctx context.Context, opt options, getenv func(string) string, out io.Writer) error {
 	dir, err := os.MkdirTemp("", "leadgate-bench-")
 	if err != nil {
 		return err
 	}
 	defer devstack.Remove(dir)
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Durable: true, Getenv: getenv, Say: func(s string) { fmt.Fprintln(out, s) }})
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Durable: !opt.quick, Getenv: getenv, Say: func(s string) { fmt.Fprintln(out, s) }})
 	if err != nil {
 		return err
 	}
@@ -79,11 +98,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 		return err
 	}
 	defer b.base.close()
-	stopRows, err := b.startRows(ctx)
-	if err != nil {
-		return err
-	}
-	defer stopRows()
 	for _, s := range scenarios {
 		if !slices.Contains(opt.scenarios, s.name) {
 			continue
@@ -104,29 +118,47 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	which := f.String("scenarios", strings.Join(names, ","), "which to run")
 	conns := f.String("conns", "64,256", "connections of the closed loops")
-	f.DurationVar(&opt.duration, "duration", 5*time.Second, "of one measurement, at most 1m")
+	rates := f.String("rates", "500,3000", "leads a second of sustained")
+	f.DurationVar(&opt.duration, "duration", 5*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
 	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
+	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, in thousands")
+	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
 	f.StringVar(&rowsDSN, "serve-rows", "", "internal: serve the row-by-row handler on this database")
 	if err := f.Parse(args); err != nil {
 		return opt, "", err
 	}
+	opt.steady, opt.sweeps = 10*time.Second, 5*time.Second
 	opt.scenarios = strings.Split(*which, ",")
 	for _, s := range opt.scenarios {
 		if !slices.Contains(names, s) {
 			return opt, "", fmt.Errorf("-scenarios: %q is none of %s", s, strings.Join(names, ", "))
 		}
 	}
-	for c := range strings.SplitSeq(*conns, ",") {
-		n, err := strconv.Atoi(c)
-		if err != nil || n < 1 || n > 4096 {
-			return opt, "", fmt.Errorf("-conns: want numbers from 1 to 4096, not %q", c)
-		}
-		opt.conns = append(opt.conns, n)
+	if opt.conns, err = numbers("conns", *conns, 4096); err != nil {
+		return opt, "", err
+	}
+	if opt.rates, err = numbers("rates", *rates, 20_000); err != nil {
+		return opt, "", err
 	}
 	if opt.duration <= 0 || opt.duration > time.Minute || opt.rounds < 1 || opt.rounds > 50 {
 		return opt, "", fmt.Errorf("-duration wants up to 1m and -rounds 1 to 50")
 	}
+	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 || opt.large > 5_000_000 {
+		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")
+	}
 	return opt, rowsDSN, nil
+}
+
+// numbers reads a list of numbers from 1 to top.
+func numbers(name, list string, top int) (all []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > top {
+			return nil, fmt.Errorf("-%s: want numbers from 1 to %d, not %q", name, top, text)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // printf writes one line of the report.

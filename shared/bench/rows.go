@@ -12,10 +12,10 @@ import (
 )
 
 // startRows starts the row-by-row handler in a process of its own, as leadgate's is.
-func (b *bench) startRows(ctx context.Context) (stop func(), err error) {
+func (b *bench) startRows(ctx context.Context) (addr string, stop func(), err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, self, "-serve-rows", b.DatabaseURL)
@@ -23,20 +23,19 @@ func (b *bench) startRows(ctx context.Context) (stop func(), err error) {
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		cancel()
-		return nil, err
+		return "", nil, err
 	}
 	if err := cmd.Start(); err != nil {
 		cancel()
-		return nil, err
+		return "", nil, err
 	}
 	stop = func() { cancel(); cmd.Wait() }
 	line, err := bufio.NewReader(pipe).ReadString('\n')
 	if err != nil {
 		stop()
-		return nil, fmt.Errorf("row-by-row handler: %w", err)
+		return "", nil, fmt.Errorf("row-by-row handler: %w", err)
 	}
-	b.rows = strings.TrimSpace(line)
-	return stop, nil
+	return strings.TrimSpace(line), stop, nil
 }
 
 // serveRows is that process; it ends with its parent's signal, or after ten minutes.

@@ -100,3 +100,32 @@ func TestReport(t *testing.T) {
 		t.Errorf("latencies(in the outage) = %v, want 1ms and 20ms", got)
 	}
 }
+
+// Each way in which a drain can break the policy is seen.
+func TestDrainBooks(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		spoil func(*drainBooks)
+		want  string // "": the books are right
+	}{
+		"all is well":        {func(*drainBooks) {}, ""},
+		"in flight, again":   {func(b *drainBooks) { b.again = 1 }, ""},
+		"again":              {func(b *drainBooks) { b.again = 2 }, "2 came again, though only 1 were in flight"},
+		"lost row":           {func(b *drainBooks) { b.leads = b.leads[:1] }, "Postgres has 1 leads, but 2 were put in"},
+		"webhook lost":       {func(b *drainBooks) { delete(b.arrived, "lead_1") }, "lead.created of lead_1 never arrived"},
+		"webhook of no lead": {func(b *drainBooks) { b.arrived["lead_9"] = loadgen.Arrival{Times: 1} }, "leads that do not exist"},
+		"not recorded":       {func(b *drainBooks) { b.delivered = 1 }, "1 of 2 deliveries are recorded"},
+		"wrong signature":    {func(b *drainBooks) { b.refused = []string{"evt_1: no match"} }, "does not verify: evt_1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &drainBooks{drained: &drained{backlog: 2, sent: 2, recorded: 1}, leads: []string{"lead_0", "lead_1"}, delivered: 2,
+				arrived: map[string]loadgen.Arrival{"lead_0": {Times: 1}, "lead_1": {Times: 1}}}
+			tc.spoil(b)
+			err := b.check()
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("check() = %v, want %q", err, tc.want)
+			}
+		})
+	}
+}

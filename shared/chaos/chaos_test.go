@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,23 +20,32 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, bin: filepath.Join(t.TempDir(), "bin"), slots: make(chan struct{}, 2), getenv: os.Getenv}
+	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
 	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
 		t.Fatal(err)
 	}
 	type outcome struct {
-		*report
-		err error
+		report string
+		err    error
 	}
 	all := scenarios()
 	outcomes := make([]chan outcome, len(all))
-	for i, s := range slices.Backward(all) { // the last ones wait longest
+	for i := range all {
 		outcomes[i] = make(chan outcome, 1)
-		go func() {
-			r, err := s.play(t.Context(), opt)
-			outcomes[i] <- outcome{r, err}
-		}()
 	}
+	go func() {
+		slots := make(chan struct{}, 2)
+		for i, s := range slices.Backward(all) { // the last ones wait longest
+			slots <- struct{}{}
+			opt := opt
+			opt.loaded = sync.OnceFunc(func() { <-slots })
+			go func() {
+				defer opt.loaded()
+				r, err := s.play(t.Context(), opt)
+				outcomes[i] <- outcome{r, err}
+			}()
+		}
+	}()
 	for i, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			o := <-outcomes[i]
@@ -52,7 +62,7 @@ func TestScenarios(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"extra"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"extra"}, {"-nonsense"}} {
 		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("parse(%q) = %v, want a usage error", args, err)
 		}

@@ -1,7 +1,8 @@
 // Command chaos proves the failure policy: it breaks whole private systems under load and then checks the books.
 //
-//	go run ./shared/chaos                      # every scenario, about three minutes
+//	go run ./shared/chaos                      # every scenario, about six minutes
 //	go run ./shared/chaos -scenarios redis-stop,postgres-stop -duration 20s -conns 64
+//	go run ./shared/chaos -scenarios drain-worker-kill,drain-flush,drain-postgres -backlog 50000
 package main
 
 import (
@@ -15,7 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -45,11 +45,12 @@ type options struct {
 	duration  time.Duration // of the load, half of which is the outage
 	conns     int
 	rate      int // posts a second, together
+	backlog   int // deliveries that wait when a drain begins
 	logs      string
 
 	bin       string
-	inProcess bool          // the stand-in for Redis even where there is a redis-server
-	slots     chan struct{} // how many systems are started and loaded at a time; nil: no limit
+	inProcess bool   // the stand-in for Redis even where there is a redis-server
+	loaded    func() // called when the load is over, and what follows is waiting
 	getenv    func(string) string
 }
 
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	if err != nil {
 		return err
 	}
-	opt.getenv = getenv
+	opt.getenv, opt.loaded = getenv, func() {}
 	dir, err := os.MkdirTemp("", "leadgate-chaos-")
 	if err != nil {
 		return err
@@ -103,6 +104,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.DurationVar(&opt.duration, "duration", 10*time.Second, "of a scenario's load, 2s to 5m; the outage is half of it")
 	f.IntVar(&opt.conns, "conns", 32, "connections that post leads, 1 to 1024")
 	f.IntVar(&opt.rate, "rate", 400, "posts a second on all connections together, 1 to 20000")
+	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries that wait when a drain begins, 100 to 1000000")
 	f.StringVar(&opt.logs, "logs", "", "keep what the parts say in this `directory`")
 	if err := f.Parse(args); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
@@ -118,22 +120,9 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 		}
 		opt.scenarios = append(opt.scenarios, all[i])
 	}
-	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 || opt.rate < 1 || opt.rate > 20_000 {
+	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 || opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 {
 		fmt.Fprintln(out, "want no arguments beside flags, and those within their limits (-help)")
 		return opt, errUsage
 	}
 	return opt, nil
-}
-
-// turn waits for leave to start and load a system.
-func (o options) turn(ctx context.Context) (release func(), err error) {
-	if o.slots == nil {
-		return func() {}, nil
-	}
-	select {
-	case o.slots <- struct{}{}:
-		return sync.OnceFunc(func() { <-o.slots }), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

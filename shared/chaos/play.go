@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
@@ -32,51 +33,58 @@ type trial struct {
 	db        *pg.DB
 	receivers []*loadgen.Receiver
 	load      load
-	loaded    func()        // the load is over: what follows is waiting
 	outage    time.Duration // how long what is broken stays so
 	was       outage        // when it really was so
 }
 
 // play runs the scenario on a system of its own: load --> blow --> repair --> the rest of the load --> all webhooks --> the books.
 // The report has the numbers, as far as it came to any; the error is what was violated, or could not be done.
-func (s scenario) play(ctx context.Context, opt options) (*report, error) {
+func (s scenario) play(ctx context.Context, opt options) (report string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, opt.duration+4*time.Minute)
 	defer cancel()
-	release, err := opt.turn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
 	said, err := listen(opt.logs, s.name)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer said.close()
 	sys, err := devstack.Start(ctx, devstack.SystemOptions{Bin: opt.bin, Workers: s.workers, Durable: !s.forgetful, InProcess: opt.inProcess, Getenv: opt.getenv, Output: said.part})
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer sys.Stop()
 	if s.freezes && sys.Redis.PID() == 0 {
-		return nil, errStandIn
+		return "", errStandIn
 	}
-	t := &trial{System: sys, scenario: s, options: opt, said: said, outage: opt.duration / 2, loaded: release}
+	t := &trial{System: sys, scenario: s, options: opt, said: said, outage: opt.duration / 2}
 	if t.db, err = pg.Open(sys.DatabaseURL, pg.Options{MaxConns: 4, Application: "leadgate chaos"}); err != nil {
-		return nil, err
+		return "", err
 	}
 	defer t.db.Close()
 	for range max(1, s.subscribers) {
 		r, err := loadgen.Receive(s.hold)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		defer r.Close()
-		if err := r.Subscribe(ctx, sys.URL, sys.Key, loadgen.LeadEvents()...); err != nil {
-			return nil, err
+		if err := r.Subscribe(ctx, sys.URL, sys.Key, s.events()...); err != nil {
+			return "", err
 		}
 		t.receivers = append(t.receivers, r)
 	}
-	return t.run(ctx)
+	if s.drain != nil {
+		d, err := t.drainBacklog(ctx)
+		return d.String(), err
+	}
+	r, err := t.run(ctx)
+	return r.String(), err
+}
+
+// events are what subscribers are told of.
+func (s scenario) events() []string {
+	if s.drain != nil {
+		return []string{hook.LeadCreated} // each lead is one delivery of the backlog
+	}
+	return loadgen.LeadEvents()
 }
 
 func (t *trial) run(ctx context.Context) (*report, error) {
@@ -148,9 +156,14 @@ func (t *trial) settle(ctx context.Context) error {
 			return nil
 		}
 	}
+	return t.owed(until)
+}
+
+// owed waits until nothing is, when all webhooks have arrived.
+func (t *trial) owed(until context.Context) error {
 	const owed = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
 	for n := 1; n > 0; {
-		if err := t.db.GetContext(ctx, &n, owed); err != nil {
+		if err := t.db.GetContext(context.WithoutCancel(until), &n, owed); err != nil {
 			return fmt.Errorf("count what is owed: %w", err)
 		}
 		if n > 0 && !pause(until, 50*time.Millisecond) {

@@ -22,10 +22,14 @@ type scenario struct {
 	freezes     bool          // needs a Redis that is a process
 	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
 
-	blow func(context.Context, *trial) error
+	blow  func(context.Context, *trial) error           // falls on a system under load
+	drain func(context.Context, *trial, *drained) error // nil; or falls on a system that drains a backlog, instead of blow
 }
 
-func scenarios() []scenario {
+func scenarios() []scenario { return append(loads(), drains()...) }
+
+// loads are the scenarios in which leads are being posted when something breaks.
+func loads() []scenario {
 	return []scenario{
 		{name: "flush", what: "Redis is flushed five times under load",
 			brisk: 100 * time.Millisecond, blow: flush},
