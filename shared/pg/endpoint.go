@@ -141,7 +141,10 @@ func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]hook.Endp
 	return all, fail(ctx, "list endpoints", rows.Err())
 }
 
-// BacklogCounts is what an endpoint did not get, each counted to 10,000.
+// MaxBacklog is how far a backlog is counted.
+const MaxBacklog = 10_000
+
+// BacklogCounts is what an endpoint did not get, each counted to MaxBacklog.
 type BacklogCounts struct {
 	Pending   int
 	Exhausted int
@@ -150,20 +153,20 @@ type BacklogCounts struct {
 }
 
 // CountBacklogs counts what endpoints of a workspace did not get, at a cost that does not grow with it.
-// Of those that are not pending it looks at the 10,000 oldest and the 10,000 newest.
+// Of those that are not pending it looks at the MaxBacklog oldest and the MaxBacklog newest.
 func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID) (map[id.UUID]BacklogCounts, error) {
 	const q = `
 select e.id, p.n, p.oldest, s.exhausted, s.held
   from unnest($2::uuid[]) as e (id)
  cross join lateral (
     select count(*) as n, min(created_at) as oldest from (
-        select created_at from deliveries where workspace_id = $1 and endpoint_id = e.id and state = 'pending' order by next_at limit 10000) as d) as p
+        select created_at from deliveries where workspace_id = $1 and endpoint_id = e.id and state = 'pending' order by next_at limit $3) as d) as p
  cross join lateral (
-    select least(count(*) filter (where state = 'exhausted'), 10000) as exhausted, least(count(*) filter (where state = 'held'), 10000) as held from (
-        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id limit 10000)
+    select least(count(*) filter (where state = 'exhausted'), $3) as exhausted, least(count(*) filter (where state = 'held'), $3) as held from (
+        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id limit $3)
         union
-        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id desc limit 10000)) as d) as s`
-	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints))
+        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id desc limit $3)) as d) as s`
+	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints), MaxBacklog)
 	if err != nil {
 		return nil, fail(ctx, "count backlogs", err)
 	}

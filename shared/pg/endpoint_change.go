@@ -117,6 +117,25 @@ update deliveries d set state = $3, next_at = null, updated_at = now()
 	return fail(ctx, "settle deliveries", err)
 }
 
+// CreateTest stores a webhook.test event and its delivery to one endpoint, which it returns. Drains leave it alone for an hour: a worker is asked for it by name.
+func (db *DB) CreateTest(ctx context.Context, workspace, endpoint, event id.UUID, data []byte, now time.Time) (delivery id.UUID, err error) {
+	const q = `
+with ev as (
+    insert into events (workspace_id, id, type, data, created_at)
+    select $1, $3, '` + hook.WebhookTest + `', $4, $5
+     where exists (select from endpoints where workspace_id = $1 and id = $2 and deleted_at is null)
+    returning id, created_at
+)
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+select $1, delivery_id(ev.id, $2), $2, ev.id, 'pending', now() + interval '1 hour', ev.created_at, ev.created_at from ev
+returning id`
+	err = db.QueryRowContext(ctx, q, workspace, endpoint, event, string(data), now).Scan(&delivery)
+	if errors.Is(err, sql.ErrNoRows) {
+		return delivery, endpointNotFound()
+	}
+	return delivery, fail(ctx, "create test", err)
+}
+
 func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }
 
 // SettlePending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held) or deleted (cancelled).

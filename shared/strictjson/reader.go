@@ -75,9 +75,16 @@ func (r *Reader) Next() bool {
 			return true
 		}
 		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: fault.Cut("/" + escape(unknown)), Value: echo(r.raw),
-			Message: "Unknown field: must be one of " + strings.Join(r.known, ", ")})
+			Message: r.unknownRule()})
 	}
 	return r.close()
+}
+
+func (r *Reader) unknownRule() string {
+	if len(r.known) == 0 {
+		return "Unknown field: there are none here"
+	}
+	return "Unknown field: must be one of " + strings.Join(r.known, ", ")
 }
 
 // Name returns the current member's name.
