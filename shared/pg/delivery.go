@@ -59,16 +59,20 @@ func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []
 	const q = `
 select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), coalesce(response_head, ''), latency_ms, created_at
   from attempts where workspace_id = $1 and delivery_id = any($2::uuid[]) order by delivery_id, id`
-	ids := newColumn(len(deliveries), 36)
-	for _, d := range deliveries {
-		ids.uuid(d)
+	made, err := db.attempts(ctx, q, workspace, idArray(deliveries))
+	all := make(map[id.UUID][]hook.Attempt, len(deliveries))
+	for _, a := range made {
+		all[a.DeliveryID] = append(all[a.DeliveryID], a)
 	}
-	rows, err := db.QueryContext(ctx, q, workspace, ids.done())
+	return all, err
+}
+
+func (db *DB) attempts(ctx context.Context, query string, args ...any) (all []hook.Attempt, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fail(ctx, "list attempts", err)
 	}
 	defer rows.Close()
-	all := make(map[id.UUID][]hook.Attempt, len(deliveries))
 	for rows.Next() {
 		var a hook.Attempt
 		var ms int64
@@ -76,7 +80,16 @@ select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), coales
 			return nil, fail(ctx, "list attempts", err)
 		}
 		a.Latency = time.Duration(ms) * time.Millisecond
-		all[a.DeliveryID] = append(all[a.DeliveryID], a)
+		all = append(all, a)
 	}
 	return all, fail(ctx, "list attempts", rows.Err())
+}
+
+// idArray is ids as a uuid[]; no ids are an empty one.
+func idArray(ids []id.UUID) string {
+	c := newColumn(len(ids), 36)
+	for _, u := range ids {
+		c.uuid(u)
+	}
+	return c.done()
 }

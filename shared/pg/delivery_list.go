@@ -24,8 +24,9 @@ type DeliveryQuery struct {
 	Scan   int     // rows looked at for it at most; 0: PageScan
 }
 
-// shownState is where a delivery stands as its owner sees it: upkeep may not have reached the pending ones of an endpoint that takes none.
-const shownState = `case when d.state <> 'pending' then d.state when e.deleted_at is not null then 'cancelled' when not e.enabled then 'held' else d.state end`
+// shownState is where a delivery stands as its owner sees it: upkeep may not have reached the pending ones of an endpoint that takes none,
+// and what was held for one that was deleted waits for nothing.
+const shownState = `case when d.state not in ('pending', 'held') then d.state when e.deleted_at is not null then 'cancelled' when not e.enabled then 'held' else d.state end`
 
 // A pending one is tried when it is due and the breaker of its endpoint lets it.
 const deliveryColumns = `d.workspace_id, d.id, d.endpoint_id, d.event_id, coalesce(v.type, ''), coalesce(v.lead_id, '00000000-0000-0000-0000-000000000000'), ` + shownState + `, d.attempts,

@@ -77,7 +77,7 @@ select d.id, d.endpoint_id, v.type, v.lead_id, d.state, e.enabled, e.deleted_at 
 		if err := rows.Scan(&d.ID, &d.EndpointID, &d.EventType, &d.LeadID, &d.State, &enabled, &deleted); err != nil {
 			a.Fatal(err)
 		}
-		if d.State == hook.Pending && deleted {
+		if (d.State == hook.Pending || d.State == hook.Held) && deleted {
 			d.State = hook.Cancelled
 		} else if d.State == hook.Pending && !enabled {
 			d.State = hook.Held

@@ -102,20 +102,24 @@ select ` + deliveryColumns + `
   from deliveries d ` + deliveryJoins + `
  where d.workspace_id = $1 and d.event_id = $2 and d.id between ` + floorOf("cast($2 as uuid)") + ` and ` + ceilOf("cast($2 as uuid)") + `
  order by d.id desc`
-	rows, err := db.QueryContext(ctx, q, workspace, event)
+	return db.deliveries(ctx, q, workspace, event)
+}
+
+// deliveries reads rows of deliveryColumns.
+func (db *DB) deliveries(ctx context.Context, query string, args ...any) (all []hook.Delivery, err error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fail(ctx, "list an event's deliveries", err)
+		return nil, fail(ctx, "read deliveries", err)
 	}
 	defer rows.Close()
-	var all []hook.Delivery
 	for rows.Next() {
 		d, err := scanDelivery(rows)
 		if err != nil {
-			return nil, fail(ctx, "list an event's deliveries", err)
+			return nil, fail(ctx, "read deliveries", err)
 		}
 		all = append(all, d)
 	}
-	return all, fail(ctx, "list an event's deliveries", rows.Err())
+	return all, fail(ctx, "read deliveries", rows.Err())
 }
 
 // KnowsLead tells whether a workspace has this lead, or an event of it: a deleted one's events can be read as long as they are kept.

@@ -26,7 +26,7 @@ const (
 	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
 
-// Deps of New; all are needed but Now.
+// Deps of New; all are needed but Now and PageScan.
 type Deps struct {
 	DB         *pg.DB
 	Auth       *auth.Auth
@@ -36,6 +36,7 @@ type Deps struct {
 	Now        func() time.Time            // nil: time.Now
 	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
 	Ready      func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
+	PageScan   int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
 }
 
 // operation answers one route; p is nil where the route is public.
@@ -57,6 +58,7 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true, nil},
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true, nil},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false, nil},
+		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.getTimeline, false, nil},
 
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false, nil},
 		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false, nil},
@@ -64,7 +66,18 @@ func (a *api) routes() []route {
 		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, false, nil},
 		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, false, nil},
 		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, false, nil},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listDeliveries, false, []string{"limit", "cursor"}},
+		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, false, nil},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listWebhookDeliveries, false, endpointDeliveryParams},
+
+		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.listDeliveries, false, deliveryParams},
+		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, false, nil},
+		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, false, nil},
+		{"GET", "/api/v1/events", tenant.WebhooksManage, a.listEvents, false, eventParams},
+		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, false, nil},
+		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, false, nil},
+		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, false, replayParams},
+		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, false, nil},
+		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, false, nil},
 
 		{"GET", "/", public, a.index, false, nil},
 		{"GET", "/docs", public, a.docs, false, nil},
@@ -76,6 +89,7 @@ func (a *api) routes() []route {
 type api struct {
 	Deps
 	buffers sync.Pool // *[]byte: answers that are appended by hand
+	tests   slots     // of endpoints, under way
 }
 
 // New makes the handler of the public listener.

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+var eventParams = []string{"type", "leadId", "chatbotId", "from", "until", "limit", "cursor"}
+
+// event is an event as lists show it.
+type event struct {
+	ID        string  `json:"id"`
+	Type      string  `json:"type"`
+	LeadID    *string `json:"leadId"`
+	ChatbotID *string `json:"chatbotId"`
+	CreatedAt string  `json:"createdAt"`
+}
+
+// fullEvent is an event with what is sent of it.
+type fullEvent struct {
+	event
+	Data json.RawMessage `json:"data"`
+}
+
+func showEvent(e pg.Event) event {
+	return event{
+		ID: id.Event.Format(e.ID), Type: e.Type, LeadID: optionalID(id.Lead, e.LeadID), ChatbotID: optionalID(id.Chatbot, e.ChatbotID), CreatedAt: stamp(e.CreatedAt),
+	}
+}
+
+func showFullEvent(e pg.Event) fullEvent { return fullEvent{event: showEvent(e), Data: e.Data} }
+
+// listEvents answers the workspace's events that the parameters pick, newest first.
+func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	q := pg.EventQuery{Scan: a.PageScan, Type: params.eventType("type")}
+	q.LeadID, q.ChatbotID = params.id("leadId", id.Lead, "lead"), params.id("chatbotId", id.Chatbot, "chatbot")
+	q.From, q.Until = params.times()
+	q.Limit, q.Before = params.limit(), params.cursor(id.Event)
+	if err := params.err(); err != nil {
+		return err
+	}
+	if err := a.checkFilter(r, p, id.UUID{}, q.LeadID); err != nil {
+		return err
+	}
+	if q.ChatbotID != (id.UUID{}) {
+		if err := a.Auth.Chatbot(r.Context(), p.WorkspaceID, q.ChatbotID); err != nil {
+			return err
+		}
+	}
+	found, next, err := a.DB.FindEvents(r.Context(), p.WorkspaceID, q)
+	if err != nil {
+		return err
+	}
+	shown := make([]event, len(found))
+	for i, e := range found {
+		shown[i] = showEvent(e)
+	}
+	return httpx.Page(w, shown, cursor(id.Event, next))
+}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+)
+
+// Sizes of pages.
+const (
+	defaultPage = 50
+	maxPage     = 200
+)
+
+// params reads a request's parameters and collects what is wrong with them.
+type params struct {
+	url.Values
+	wrong []fault.Field
+}
+
+func readParams(r *http.Request) *params { return &params{Values: r.URL.Query()} }
+
+func (q *params) refuse(name, message string) {
+	q.wrong = append(q.wrong, fault.Field{Field: name, Value: fault.Cut(q.Get(name)), Message: message})
+}
+
+// err returns every mistake as one VALIDATION_ERROR, or nil.
+func (q *params) err() error {
+	if len(q.wrong) == 0 {
+		return nil
+	}
+	return fault.Invalid(q.wrong)
+}
+
+// limit reads how many rows a page has.
+func (q *params) limit() int {
+	if !q.Has("limit") {
+		return defaultPage
+	}
+	n, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || n < 1 || n > maxPage {
+		q.refuse("limit", fmt.Sprintf("Must be a whole number between 1 and %d", maxPage))
+	}
+	return n
+}
+
+// cursor reads the nextCursor of the page before; zero: this is the first.
+func (q *params) cursor(prefix id.Prefix) id.UUID {
+	return q.parse("cursor", prefix, "Must be the nextCursor of an earlier answer")
+}
+
+// id reads the id of a thing; zero: there is none.
+func (q *params) id(name string, prefix id.Prefix, thing string) id.UUID {
+	return q.parse(name, prefix, idRule(prefix, thing))
+}
+
+func (q *params) parse(name string, prefix id.Prefix, rule string) (u id.UUID) {
+	if !q.Has(name) {
+		return u
+	}
+	u, err := prefix.Parse(q.Get(name))
+	if err != nil {
+		q.refuse(name, rule)
+	}
+	return u
+}
+
+// states reads a list of states between commas.
+func (q *params) states() (states []hook.State) {
+	if !q.Has("state") {
+		return nil
+	}
+	for text := range strings.SplitSeq(q.Get("state"), ",") {
+		if s := hook.State(text); slices.Contains(hook.States(), s) {
+			states = append(states, s)
+			continue
+		}
+		q.refuse("state", "Must be one or more of "+join(hook.States(), ", ")+", with commas between them")
+		return nil
+	}
+	slices.Sort(states)
+	return slices.Compact(states)
+}
+
+// eventType reads one type of events.
+func (q *params) eventType(name string) string {
+	if !q.Has(name) {
+		return ""
+	}
+	if !slices.Contains(shownTypes(), q.Get(name)) {
+		q.refuse(name, typeRule())
+	}
+	return q.Get(name)
+}
+
+// times reads the two ends of a time.
+func (q *params) times() (from, until time.Time) {
+	from, until = q.time("from"), q.time("until")
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		q.refuse("until", laterRule)
+	}
+	return from, until
+}
+
+func (q *params) time(name string) (at time.Time) {
+	if !q.Has(name) {
+		return at
+	}
+	at, err := time.Parse(time.RFC3339, q.Get(name))
+	if err != nil {
+		q.refuse(name, timeRule+" (a + in a URL is written %2B)")
+	}
+	return at
+}
+
+const (
+	timeRule  = "Must be a time (RFC 3339), such as 2026-01-15T10:30:00Z"
+	laterRule = "Must be later than from"
+)
+
+func idRule(prefix id.Prefix, thing string) string {
+	return "Must be the id of a " + thing + ", which begins with " + string(prefix)
+}
+
+// shownTypes are the types of events there can be.
+func shownTypes() []string { return append(hook.EventTypes(), hook.WebhookTest) }
+
+func typeRule() string { return "Must be one of: " + strings.Join(shownTypes(), ", ") }
+
+func join[T ~string](all []T, between string) string {
+	var b strings.Builder
+	for i, s := range all {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(string(s))
+	}
+	return b.String()
+}
+
+// pathID reads the id that the path names; a malformed one names nothing.
+func pathID(text string, prefix id.Prefix, thing string) (id.UUID, error) {
+	u, err := prefix.Parse(text)
+	if err != nil {
+		return u, fault.New(fault.NotFound, thing+" not found")
+	}
+	return u, nil
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+)
+
+// maxReasons is how many endpoints the summary of a timeline explains.
+const maxReasons = 3
+
+// summary answers in a line where a lead is, and why a webhook about it was not delivered. cut: there is more than was read.
+func summary(s *pg.Story, cut bool) string {
+	var text string
+	arrived := 0
+	for _, d := range s.Deliveries {
+		if d.State == hook.Delivered {
+			arrived++
+		}
+	}
+	switch n := len(s.Deliveries); {
+	case len(s.Events) == 0:
+		text = "Stored; its events are kept no longer."
+	case n == 0:
+		text = "Stored; no webhook endpoint asked for its events, so nothing is sent."
+	case arrived == n:
+		text = fmt.Sprintf("Stored; %s made, all arrived.", count(n, "webhook delivery"))
+	default:
+		text = fmt.Sprintf("Stored; %d of %s arrived. %s", arrived, count(n, "webhook delivery"), reasons(s))
+	}
+	if e := s.Enrichment; e != nil && e.DueAt == nil && e.DoneAt == nil {
+		text += " Enrichment was given up."
+	}
+	if cut {
+		text += fmt.Sprintf(" This tells of its first %d entries only.", maxTimeline)
+	}
+	return text
+}
+
+// reasons says of each endpoint why it got no delivery, of its first one.
+func reasons(s *pg.Story) string {
+	var texts []string
+	said := map[id.UUID]bool{}
+	for _, d := range s.Deliveries {
+		if d.State == hook.Delivered || said[d.EndpointID] {
+			continue
+		}
+		said[d.EndpointID] = true
+		e := s.Endpoints[d.EndpointID]
+		name := id.Endpoint.Format(d.EndpointID)
+		if host := hook.Host(e.URL); host != "" {
+			name = host + " (" + name + ")"
+		}
+		texts = append(texts, name+": "+why(d, e))
+	}
+	more := ""
+	if n := len(texts) - maxReasons; n > 0 {
+		texts, more = texts[:maxReasons], fmt.Sprintf("; and %s more", count(n, "endpoint"))
+	}
+	return strings.Join(texts, "; ") + more + "."
+}
+
+// why says why a delivery has not arrived, and what comes next or can be done; "" when it has.
+func why(d hook.Delivery, e pg.StoryEndpoint) string {
+	switch d.State {
+	case hook.Pending:
+		return waits(d, e)
+	case hook.Held:
+		return held(e)
+	case hook.Cancelled:
+		return "cancelled, the endpoint was deleted"
+	case hook.Exhausted:
+		return fmt.Sprintf("given up after %s, the last came to %s; POST /api/v1/deliveries/%s/resend sends it again",
+			count(d.Attempts, "attempt"), failure(d.LastError, e), id.Delivery.Format(d.ID))
+	}
+	return ""
+}
+
+// waits says what a pending delivery waits for.
+func waits(d hook.Delivery, e pg.StoryEndpoint) string {
+	next := "soon"
+	if d.NextAt != nil {
+		next = "at " + stamp(*d.NextAt)
+	}
+	switch h := &e.Health; {
+	case h.Open() && e.Ordered():
+		return fmt.Sprintf("waits in order, the endpoint fails (%s), next try at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+	case h.Open():
+		return fmt.Sprintf("waits, the endpoint fails (%s), next probe with one delivery at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+	case d.LastError != "":
+		return fmt.Sprintf("%s failed, the last came to %s, next one %s", count(d.Attempts, "attempt"), failure(d.LastError, e), next)
+	}
+	return "due " + next
+}
+
+func held(e pg.StoryEndpoint) string {
+	if e.Enabled {
+		return "held while the endpoint was disabled, and not sent since; resend it or make a replay"
+	}
+	text := "held, the endpoint is disabled"
+	if e.Disabled != nil {
+		text += " since " + stamp(e.Disabled.At)
+		switch e.Disabled.Reason {
+		case hook.DisabledByOwner:
+			text += " by its owner"
+		case hook.DisabledFailing:
+			text += " after nothing but failures"
+		case hook.DisabledGone:
+			text += " because it answered 410"
+		}
+	}
+	return text + "; enable it with deliverHeld to send what is held"
+}
+
+// failure tells a failure in few words.
+func failure(text string, e pg.StoryEndpoint) string {
+	host := hook.Host(e.URL)
+	if text == "" || host == "" {
+		return "an unknown error"
+	}
+	return hook.Reason(text, host)
+}
+
+// count is a number of things: "1 attempt", "2 deliveries".
+func count(n int, thing string) string {
+	switch stem, y := strings.CutSuffix(thing, "y"); {
+	case n == 1:
+		return "1 " + thing
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
