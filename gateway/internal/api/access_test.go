@@ -22,6 +22,16 @@ func everyRoute() map[string]tenant.Scope {
 		"GET /api/v1/webhooks":                 tenant.WebhooksManage,
 		"GET /api/v1/webhooks/we_x":            tenant.WebhooksManage,
 		"GET /api/v1/webhooks/we_x/deliveries": tenant.WebhooksManage,
+		"GET /api/v1/leads/lead_x/timeline":    tenant.LeadsRead,
+		"GET /api/v1/deliveries":               tenant.WebhooksManage,
+		"GET /api/v1/deliveries/dlv_x":         tenant.WebhooksManage,
+		"POST /api/v1/deliveries/dlv_x/resend": tenant.WebhooksManage,
+		"GET /api/v1/events":                   tenant.WebhooksManage,
+		"GET /api/v1/events/evt_x":             tenant.WebhooksManage,
+		"POST /api/v1/replays":                 tenant.WebhooksManage,
+		"GET /api/v1/replays":                  tenant.WebhooksManage,
+		"GET /api/v1/replays/rp_x":             tenant.WebhooksManage,
+		"POST /api/v1/replays/rp_x/cancel":     tenant.WebhooksManage,
 	}
 }
 

@@ -7,3 +7,13 @@ func Routes() (all [][2]string) {
 	}
 	return all
 }
+
+// Params is what a route's query can hold, for tests.
+func Params(method, path string) []string {
+	for _, rt := range (&api{}).routes() {
+		if rt.method == method && rt.path == path {
+			return rt.query
+		}
+	}
+	return nil
+}
