@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -61,7 +62,7 @@ func plain(cmd *kong.Context, err error) error {
 	if text, e := json.Marshal(f.Details); e == nil && json.Unmarshal(text, &details) == nil && len(details.Errors) > 0 {
 		var mistakes []error
 		for _, field := range details.Errors {
-			flag := map[string]string{"expiresAt": "expires", "overlapSeconds": "overlap"}[field.Field]
+			flag := map[string]string{"expiresAt": "expires", "overlapSeconds": "overlap", "retrySchedule": "retry-schedule"}[field.Field]
 			if flag == "" {
 				flag = field.Field
 			}
@@ -103,11 +104,17 @@ type createWorkspace struct {
 	Rate     int      `help:"Requests per second, sustained; 0 is the default."`
 	Burst    int      `help:"Requests at once; 0 is the default."`
 	Statuses []string `placeholder:"STATUS" help:"What a lead's status may be; the first is the default."`
+
+	RetrySchedule []span `placeholder:"0s,5s,2m" help:"How long to wait before each attempt of a webhook, the first of which is made at once; 12 attempts over 76 hours unless given."`
 }
 
 // Run makes the workspace.
 func (c *createWorkspace) Run(o *operator) error {
-	w, err := o.tenants.CreateWorkspace(o.ctx, admin.WorkspaceDraft{Name: &c.Name, Rate: &c.Rate, Burst: &c.Burst, Statuses: &c.Statuses})
+	var waits []int
+	for _, wait := range c.RetrySchedule {
+		waits = append(waits, int(math.Ceil(time.Duration(wait).Seconds())))
+	}
+	w, err := o.tenants.CreateWorkspace(o.ctx, admin.WorkspaceDraft{Name: &c.Name, Rate: &c.Rate, Burst: &c.Burst, Statuses: &c.Statuses, RetrySchedule: &waits})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,19 @@ func TestTenantsByCommandLine(t *testing.T) {
 	ws := field(must(t, env, "workspace", "create", "Acme", "--rate=50"), "ws_")
 	if text := must(t, env, "workspace", "list"); !strings.Contains(text, ws) || !strings.Contains(text, "50/s") {
 		t.Errorf("workspace list = %s, want %s with 50/s", text, ws)
+	}
+	waits := field(must(t, env, "workspace", "create", "Patient", "--retry-schedule=0s,90s,1d"), "ws_")
+	var all []struct {
+		ID            string
+		RetrySchedule []int
+	}
+	if err := json.Unmarshal([]byte(must(t, env, "workspace", "list", "--json")), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range all {
+		if w.ID == waits && !slices.Equal(w.RetrySchedule, []int{0, 90, 86400}) || w.ID == ws && len(w.RetrySchedule) != 12 {
+			t.Errorf("workspace %s has the schedule %v, want what was given, or the usual 12 attempts", w.ID, w.RetrySchedule)
+		}
 	}
 	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "Front page"), "cb_")
 	if text := must(t, env, "chatbot", "list", "--workspace", ws); !strings.Contains(text, bot) {
@@ -140,7 +154,7 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"workspace", "create"}, 2, []string{"<name>"}},
 		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
-		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once"}},
+		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once", "--retry-schedule: Must be 0"}},
 		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be a workspace's id", "--name: required"}},
 		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be at least one minute in the future"}},
 		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: must be from 0s to 720h"}},

@@ -199,7 +199,7 @@ func TestReadsMore(t *testing.T) {
 		{body: `{"waits":[0,9],"members":{"a":"x","b\u0041":"","c":null},"on":true,"secret":"s\u0033"}`,
 			want: more{[]int{0, 9}, map[string]string{"a": "x", "bA": "", "c": "-"}, true, "s3"}},
 		{body: `{"waits":[1.0,"2",10,3],"members":{"a":1,"bad":"s3cret","bad2":null,"c/d":["s3cret"],"e":"ok"},"on":"true","secret":"wrong s3cret"}`,
-			want: more{Waits: []int{3}, Members: map[string]string{"e": "ok"}},
+			want: more{Waits: []int{0, 0, 0, 3}, Members: map[string]string{"e": "ok"}},
 			told: []string{"/waits/0 1: Must be a whole number between 0 and 9", "/waits/1 2: Must be a whole number between 0 and 9", "/waits/2 10: Must be a whole number between 0 and 9",
 				"/members/a <nil>: Must be a string, or null", "/members/bad <nil>: Must be good", "/members/bad2 <nil>: Must be good", "/members/c~1d <nil>: Must be a string, or null",
 				"/on true: Must be true or false", "/secret <nil>: Must be right"}},

@@ -81,7 +81,7 @@ func (r *Reader) List(items int, check func(at int, text string) string) []strin
 	return texts
 }
 
-// Integers reads an array of at most items whole numbers, each as Integer has it; nil when absent.
+// Integers reads an array of at most items whole numbers, each as Integer has it: wrong ones are 0, so that the others keep their places. Nil when absent.
 func (r *Reader) Integers(items, low, high int) []int {
 	if r.null() {
 		return nil
@@ -95,7 +95,6 @@ func (r *Reader) Integers(items, low, high int) []int {
 		n, wrong := integer(raw, low, high)
 		if wrong != "" {
 			r.refuseAt(place, raw, wrong)
-			return
 		}
 		numbers = append(numbers, n)
 	})

@@ -13,6 +13,12 @@ import (
 // MaxStatus is how many characters one of a workspace's statuses may have.
 const MaxStatus = 50
 
+// Limits of a workspace's own retry schedule.
+const (
+	MaxAttempts = 30
+	MaxWait     = 24 * 60 * 60 // seconds before an attempt
+)
+
 // Check returns everything that is wrong with s; zero fields are right, they mean the default.
 func (s Settings) Check() []fault.Field {
 	var wrong []fault.Field
@@ -25,6 +31,7 @@ func (s Settings) Check() []fault.Field {
 	if s.Burst < 0 || s.Burst > 10*MaxRate {
 		refuse("burst", "/burst", s.Burst, "Must be between 1 and %d requests", 10*MaxRate)
 	}
+	wrong = append(wrong, s.checkSchedule()...)
 	if len(s.Statuses) > MaxStatuses {
 		refuse("statuses", "/statuses", len(s.Statuses), "Must be at most %d statuses", MaxStatuses)
 		return wrong
@@ -36,6 +43,26 @@ func (s Settings) Check() []fault.Field {
 			refuse("statuses", pointer, fault.Cut(status), "Must be 1 to %d characters without control characters", MaxStatus)
 		case slices.Contains(s.Statuses[:i], status):
 			refuse("statuses", pointer, status, "Must be listed once")
+		}
+	}
+	return wrong
+}
+
+// checkSchedule wants what the sender takes: an event's first attempt is made at once.
+func (s Settings) checkSchedule() (wrong []fault.Field) {
+	refuse := func(pointer string, value int, format string, args ...any) {
+		wrong = append(wrong, fault.Field{Field: "retrySchedule", Pointer: "/retrySchedule" + pointer, Value: value, Message: fmt.Sprintf(format, args...)})
+	}
+	if n := len(s.RetrySchedule); n > MaxAttempts {
+		refuse("", n, "Must be at most %d attempts", MaxAttempts)
+		return wrong
+	}
+	for i, wait := range s.RetrySchedule {
+		switch {
+		case i == 0 && wait != 0:
+			refuse("/0", wait, "Must be 0: the first attempt is made at once")
+		case wait < 0 || wait > MaxWait:
+			refuse(fmt.Sprintf("/%d", i), wait, "Must be between 0 and %d seconds", MaxWait)
 		}
 	}
 	return wrong

@@ -81,7 +81,7 @@ func readWorkspace(w http.ResponseWriter, r *http.Request, create bool) (d Works
 	if err != nil {
 		return d, err
 	}
-	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses"})
+	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "retrySchedule"})
 	for in.Next() {
 		if !in.Given() {
 			continue
@@ -99,6 +99,10 @@ func readWorkspace(w http.ResponseWriter, r *http.Request, create bool) (d Works
 			all := in.Texts(tenant.MaxStatuses, tenant.MaxStatus)
 			in.Add(tenant.Settings{Statuses: all}.Check()...)
 			d.Statuses = &all
+		case "retrySchedule":
+			waits := in.Integers(tenant.MaxAttempts, 0, tenant.MaxWait)
+			in.Add(tenant.Settings{RetrySchedule: waits}.Check()...)
+			d.RetrySchedule = &waits
 		}
 	}
 	if create {

@@ -17,7 +17,11 @@ type workspace struct {
 	ID, Name, CreatedAt string
 	Rate, Burst         int
 	Statuses            []string
+	RetrySchedule       []int
 }
+
+// usual is the schedule of a workspace that has none of its own, in seconds.
+var usual = []int{0, 5, 30, 120, 600, 1800, 7200, 18000, 36000, 50400, 72000, 86400}
 
 type key struct {
 	ID, Name, Secret, Hint, WorkspaceID, CreatedAt string
@@ -31,7 +35,7 @@ func TestWorkspaces(t *testing.T) {
 	const path = "/admin/api/v1/workspaces"
 	var made, read, changed workspace
 	b.call("POST", path, `{"name":" Acme ","burst":7,"statuses":["hot","cold"]}`, http.StatusCreated, &made)
-	want := workspace{ID: made.ID, Name: "Acme", CreatedAt: made.CreatedAt, Rate: tenant.DefaultRate, Burst: 7, Statuses: []string{"hot", "cold"}}
+	want := workspace{ID: made.ID, Name: "Acme", CreatedAt: made.CreatedAt, Rate: tenant.DefaultRate, Burst: 7, Statuses: []string{"hot", "cold"}, RetrySchedule: usual}
 	if diff := cmp.Diff(want, made); diff != "" || !strings.HasPrefix(made.ID, "ws_") || !strings.HasSuffix(made.CreatedAt, "Z") {
 		t.Errorf("POST %s (-want +got):\n%s", path, diff)
 	}
@@ -39,10 +43,20 @@ func TestWorkspaces(t *testing.T) {
 	if diff := cmp.Diff(made, read); diff != "" {
 		t.Errorf("GET after POST (-made +read):\n%s", diff)
 	}
-	b.call("PATCH", path+"/"+made.ID, `{"rate":5,"burst":null,"statuses":[]}`, http.StatusOK, &changed)
-	want.Rate, want.Statuses = 5, tenant.DefaultStatuses()
+	b.call("PATCH", path+"/"+made.ID, `{"rate":5,"burst":null,"statuses":[],"retrySchedule":[0,60,86400]}`, http.StatusOK, &changed)
+	want.Rate, want.Statuses, want.RetrySchedule = 5, tenant.DefaultStatuses(), []int{0, 60, 86400}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("PATCH (-want +got):\n%s", diff)
+	}
+	changed = workspace{}
+	b.call("PATCH", path+"/"+made.ID, `{"retrySchedule":null}`, http.StatusOK, &changed)
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Errorf("PATCH with null (-want +got):\n%s", diff)
+	}
+	changed = workspace{}
+	b.call("PATCH", path+"/"+made.ID, `{"retrySchedule":[]}`, http.StatusOK, &changed)
+	if want.RetrySchedule = usual; !cmp.Equal(want, changed) {
+		t.Errorf("PATCH with an empty schedule = %+v, want the usual one", changed)
 	}
 	b.call("PATCH", path+"/ws_00000000000000000000000000", `{"rate":5}`, http.StatusNotFound, nil)
 	b.call("GET", path+"/nonsense", "", http.StatusNotFound, nil)
@@ -103,6 +117,9 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		{"", `{"rate":1.5,"burst":10000001,"statuses":["a","a",""],"nmae":"x"}`, []string{"/rate", "/burst", "/statuses/1", "/statuses/2", "/nmae", "/name"}},
 		{"", `{"name":"` + long + `","rate":-1}`, []string{"/name", "/rate"}},
 		{"", `{"name":"  "}`, []string{"/name"}},
+		{"", `{"name":"x","retrySchedule":[5,-1,86401,"1",0]}`, []string{"/retrySchedule/0", "/retrySchedule/1", "/retrySchedule/2", "/retrySchedule/3"}},
+		{"", `{"name":"x","retrySchedule":["0",5]}`, []string{"/retrySchedule/0"}},
+		{"", `{"name":"x","retrySchedule":"daily"}`, []string{"/retrySchedule"}},
 		{"/chatbots", `{"name":"a\u0000b"}`, []string{"/name"}},
 		{"/keys", `{"scopes":["leads:read","root"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"/scopes/1", "/expiresAt", "/name"}},
 		{"/keys", `{"name":"x","scopes":[]}`, []string{"/scopes"}},

@@ -35,6 +35,8 @@ type WorkspaceDraft struct {
 	Rate     *int // 0 is the default
 	Burst    *int // 0 is the default
 	Statuses *[]string
+
+	RetrySchedule *[]int // seconds; empty is the default
 }
 
 // KeyDraft is a key to be made.
@@ -74,6 +76,7 @@ func (d WorkspaceDraft) apply(w *tenant.Workspace) error {
 	set(&w.Settings.Rate, d.Rate)
 	set(&w.Settings.Burst, d.Burst)
 	set(&w.Settings.Statuses, d.Statuses)
+	set(&w.Settings.RetrySchedule, d.RetrySchedule)
 	return invalid(append(wrong, w.Settings.Check()...))
 }
 

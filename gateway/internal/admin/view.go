@@ -3,6 +3,7 @@ package admin
 import (
 	"time"
 
+	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
@@ -24,6 +25,7 @@ type WorkspaceView struct {
 	Rate      int      `json:"rate"`
 	Burst     int      `json:"burst"`
 	Statuses  []string `json:"statuses"`
+	Schedule  []int    `json:"retrySchedule"` // seconds before each attempt of a webhook
 	CreatedAt Stamp    `json:"createdAt"`
 	UpdatedAt Stamp    `json:"updatedAt"`
 }
@@ -31,7 +33,18 @@ type WorkspaceView struct {
 // ViewWorkspace shows w.
 func ViewWorkspace(w tenant.Workspace) WorkspaceView {
 	s := w.Settings.WithDefaults()
-	return WorkspaceView{id.Workspace.Format(w.ID), w.Name, s.Rate, s.Burst, s.Statuses, Stamp(w.CreatedAt), Stamp(w.UpdatedAt)}
+	return WorkspaceView{id.Workspace.Format(w.ID), w.Name, s.Rate, s.Burst, s.Statuses, schedule(s), Stamp(w.CreatedAt), Stamp(w.UpdatedAt)}
+}
+
+func schedule(s tenant.Settings) []int {
+	if len(s.RetrySchedule) > 0 {
+		return s.RetrySchedule
+	}
+	var waits []int
+	for _, wait := range hook.DefaultSchedule() {
+		waits = append(waits, int(wait/time.Second))
+	}
+	return waits
 }
 
 // ChatbotView is a chatbot as JSON.
