@@ -1,0 +1,48 @@
+package pg_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+)
+
+func TestOwed(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	if got, err := db.Owed(t.Context()); err != nil || got != (pg.Owed{}) {
+		t.Errorf("Owed of an empty database = %+v, %v, want nothing", got, err)
+	}
+	d, other := newDesk(t, db), newDesk(t, db) // closed both
+	set := func(e hook.Endpoint, what string) { d.exec(`update endpoints set `+what+` where id = $1`, e.ID) }
+	failing, open, disabled, deleted := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
+	set(failing, `failures = 3`)
+	set(open, `failures = 7, probe_at = now() - interval '1 s'`)
+	set(disabled, `enabled = false, failures = 7, probe_at = now()`)
+	set(deleted, `deleted_at = now()`)
+	d.mustLeads(2) // for each of the endpoints that take them: due, but for the disabled one's, which are held
+	other.mustLeads(1)
+	d.exec(`update deliveries set next_at = now() + interval '1 h' where endpoint_id = $1`, other.endpoint.ID)
+	d.exec(`update deliveries set next_at = now() - interval '1 h' where endpoint_id = $1`, open.ID)
+	d.exec(`update deliveries set next_at = now() - interval '1 min' where id = (select id from deliveries where endpoint_id = $1 limit 1)`, d.endpoint.ID)
+	d.exec(`update deliveries set state = 'exhausted', next_at = null where id = (select id from deliveries where endpoint_id = $1 limit 1)`, failing.ID)
+	for _, state := range []hook.ReplayState{hook.ReplayRunning, hook.ReplayRunning, hook.ReplayDone} {
+		d.exec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, '{}', 1, $3, now(), now())`, d.ws, id.New(), string(state))
+	}
+	got, err := db.Owed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.OldestDue < time.Minute || got.OldestDue > 5*time.Minute {
+		t.Errorf("OldestDue = %s, want the minute of a closed breaker's, not the hour of an open one's", got.OldestDue)
+	}
+	got.OldestDue = 0
+	if diff := cmp.Diff(pg.Owed{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2}, got); diff != "" {
+		t.Errorf("Owed (-want +got):\n%s", diff)
+	}
+}
