@@ -119,7 +119,7 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	which := f.String("scenarios", strings.Join(names, ","), "which to run")
 	conns := f.String("conns", "64,256", "connections of the closed loops")
 	rates := f.String("rates", "500,3000", "leads a second of sustained")
-	f.DurationVar(&opt.duration, "duration", 5*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
+	f.DurationVar(&opt.duration, "duration", 4*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
 	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
 	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, in thousands")
 	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")

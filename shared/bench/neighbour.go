@@ -76,7 +76,7 @@ func (b *bench) neighbour(ctx context.Context) error {
 	}
 	b.printf("lead.created of a tenant with %d leads/s, after the POST was due; medians of %d rounds of %v", quietRate, b.rounds, st.length)
 	for _, v := range all {
-		b.printf("%-48s p50 %6.1f ms  p99 %6.1f ms  %s%s", v.name, median(v.p50), median(v.p99), v.against(all[0]), v.note)
+		b.printf("%-50s p50 %6.1f ms  p99 %6.1f ms  %s%s", v.name, median(v.p50), median(v.p99), v.against(all[0]), v.note)
 	}
 	return refusedBy(st.sink)
 }
