@@ -102,7 +102,6 @@ func (b *bundle) mustWake(keys ...task.Key) {
 type options struct {
 	schedule hook.Schedule
 	sweep    time.Duration // 0: none
-	timeout  time.Duration // of an attempt
 	slice    time.Duration // of a turn
 	find     func(context.Context, []lead.Lead) []pg.Finding
 
@@ -117,7 +116,7 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	}
 	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	sender := webhook.New(webhook.Deps{Allow: hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
-		Timeout: o.timeout, Parallel: hook.MaxInFlight, Now: time.Now})
+		Parallel: hook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
 		Schedule: o.schedule, Slice: o.slice, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
