@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
@@ -30,7 +31,8 @@ import (
 
 // bundle is the whole API on stores of its own, on a real server, with one workspace that has a chatbot and a key.
 type bundle struct {
-	db      *pg.DB // closing it takes Postgres away
+	db      *pg.DB                // closing it takes Postgres away
+	redis   redis.UniversalClient // closing it takes Redis away
 	url     string
 	client  *http.Client
 	skew    atomic.Int64 // how far ahead of the real clock the API's is, in ns
@@ -49,16 +51,15 @@ const slowest = 2 * time.Second
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{db: pgtest.New(t)}
-	redis := redistest.New(t)
+	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
-	waker := task.NewWaker(redis)
-	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	waker := task.NewWaker(b.redis)
+	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
 	server := httptest.NewUnstartedServer(api.New(api.Deps{
 		DB: b.db, Auth: au, Intake: in, Waker: waker, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
-		WebhookURL: checkURL, Ready: b.ready,
+		Now: b.now, WebhookURL: checkURL, Ready: b.ready,
 	}))
 	server.Config.ReadTimeout = slowest
 	server.Start()
@@ -70,7 +71,7 @@ func setup(t *testing.T) *bundle {
 
 func (b *bundle) now() time.Time { return time.Now().Add(time.Duration(b.skew.Load())) }
 
-// forward lets time pass for keys and caches.
+// forward lets time pass for keys, secrets and caches.
 func (b *bundle) forward(d time.Duration) { b.skew.Add(int64(d)) }
 
 func (b *bundle) ready(context.Context) error {

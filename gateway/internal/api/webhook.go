@@ -115,12 +115,16 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endp
 	shown := make([]webhook, len(all))
 	for i, e := range all {
 		shown[i] = a.showWebhook(e)
-		shown[i].Backlog = showBacklog(counts[e.ID])
+		shown[i].Backlog = showBacklog(e, counts[e.ID])
 	}
 	return shown, nil
 }
 
-func showBacklog(c pg.BacklogCounts) *backlog {
+// showBacklog shows as held what is still to be held since the endpoint was disabled.
+func showBacklog(e hook.Endpoint, c pg.BacklogCounts) *backlog {
+	if !e.Enabled {
+		c = pg.BacklogCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, pg.MaxBacklog)}
+	}
 	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
 }
 

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/strictjson"
+	"leadgate/shared/tenant"
+)
+
+// Limits of tests, each of which keeps a request open and asks Postgres often.
+const (
+	maxTests  = 5                     // of a workspace, at a time and gateway
+	allTests  = 200                   // of all workspaces together
+	testSlack = 5 * time.Second       // beyond the endpoint's own timeout: for a worker to take it and to record it
+	testPoll  = 50 * time.Millisecond // between looks
+)
+
+// testWebhook sends a webhook.test event to an endpoint, whatever state it is in, and answers the delivery with its one attempt:
+// 200 when it was made, 202 when no worker came to it in time.
+func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	e, err := a.endpoint(r, p)
+	if err != nil {
+		return err
+	}
+	if err := readNothing(w, r); err != nil {
+		return err
+	}
+	done, err := a.tests.begin(p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), e.Timeout+testSlack+readTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	d, err := a.makeTest(r, e)
+	if err != nil {
+		return err
+	}
+	if d, err = a.awaitAttempt(r, d, e.Timeout+testSlack); err != nil {
+		return err
+	}
+	shown, err := a.showDeliveries(r, p, []hook.Delivery{d})
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/v1/deliveries/"+shown[0].ID)
+	status := http.StatusAccepted
+	if d.Attempts > 0 {
+		status = http.StatusOK
+	}
+	return httpx.Data(w, status, shown[0])
+}
+
+// readNothing accepts no body and an empty object.
+func readNothing(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	body, err := httpx.ReadJSON(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	in := strictjson.NewReader(body, nil)
+	in.Next()
+	return in.Err()
+}
+
+// makeTest stores a test and asks a worker for it. When that cannot be heard the test stays: it is sent by the ordinary way within hours.
+func (a *api) makeTest(r *http.Request, e hook.Endpoint) (d hook.Delivery, err error) {
+	data, err := json.Marshal(struct {
+		Message  string `json:"message"`
+		Endpoint string `json:"endpointId"`
+	}{"This is a test: your endpoint is reached and can verify the signature.", id.Endpoint.Format(e.ID)})
+	if err != nil {
+		return d, err
+	}
+	delivery, err := a.DB.CreateTest(r.Context(), e.WorkspaceID, e.ID, id.New(), data, a.moment())
+	if err != nil {
+		return d, err
+	}
+	httpx.Note(r, "endpoint", id.Endpoint.Format(e.ID))
+	httpx.Note(r, "delivery", id.Delivery.Format(delivery))
+	if err := a.Waker.Test(r.Context(), e.WorkspaceID, e.ID, delivery); err != nil {
+		return d, &fault.Error{Kind: fault.Unavailable, Public: "Endpoints cannot be tested just now, please retry", RetryAfter: 5 * time.Second, Cause: err}
+	}
+	return hook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
+}
+
+// awaitAttempt returns a delivery when it was attempted, or as it is when patience is over.
+func (a *api) awaitAttempt(r *http.Request, d hook.Delivery, patience time.Duration) (hook.Delivery, error) {
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	look := time.NewTicker(testPoll)
+	defer look.Stop()
+	for {
+		over := false
+		select {
+		case <-enough.C:
+			over = true
+		case <-look.C:
+		}
+		found, err := a.DB.GetDelivery(r.Context(), d.WorkspaceID, d.ID)
+		if err != nil || over || found.Attempts > 0 {
+			return found, err
+		}
+	}
+}
+
+// slots bounds what runs at a time, for each workspace and in all.
+type slots struct {
+	mu    sync.Mutex
+	of    map[id.UUID]int
+	total int
+}
+
+// begin takes a slot; done gives it back.
+func (s *slots) begin(workspace id.UUID) (done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.of[workspace] >= maxTests:
+		return nil, &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("At most %d tests of a workspace can run at a time", maxTests), RetryAfter: time.Second}
+	case s.total >= allTests:
+		return nil, &fault.Error{Kind: fault.Unavailable, Public: "Too many tests run just now, please retry", RetryAfter: time.Second}
+	}
+	if s.of == nil {
+		s.of = map[id.UUID]int{}
+	}
+	s.of[workspace]++
+	s.total++
+	return func() { s.end(workspace) }, nil
+}
+
+func (s *slots) end(workspace id.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total--
+	if s.of[workspace]--; s.of[workspace] == 0 {
+		delete(s.of, workspace)
+	}
+}
