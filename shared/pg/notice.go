@@ -182,3 +182,16 @@ func (db *DB) SettleNotice(ctx context.Context, workspace, endpoint, event id.UU
 	_, err := db.ExecContext(ctx, q, workspace, endpoint, event)
 	return fail(ctx, "settle notice", err)
 }
+
+// Alone runs fn unless it runs already, here or in any other process that has this database, under the same name. mine: it ran.
+// A transaction is open meanwhile, so fn must be a matter of seconds.
+func (db *DB) Alone(ctx context.Context, name string, fn func() error) (mine bool, err error) {
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		const q = `select pg_try_advisory_xact_lock(hashtext('leadgate'), hashtext($1))`
+		if err := tx.QueryRowContext(ctx, q, name).Scan(&mine); err != nil || !mine {
+			return fail(ctx, "lock "+name, err)
+		}
+		return fn()
+	})
+	return mine, err
+}
