@@ -25,6 +25,7 @@ import (
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
 	"leadgate/worker/internal/enrich"
+	"leadgate/worker/internal/notify"
 	"leadgate/worker/internal/process"
 	"leadgate/worker/internal/upkeep"
 	"leadgate/worker/internal/webhook"
@@ -44,6 +45,7 @@ func main() {
 //	                            +---> asynq server "enrich"   --> Enrich --wake--> Redis
 //	                            +---> asynq server "webhook"  --> Drain  --> up to 16 senders --> endpoint
 //	                                                                 \--> outcomes --> Postgres
+//	ticker, if there is an operator hook --> notices owed in Postgres --> hook
 //	ops listener: /healthz /readyz /metrics /debug/pprof
 //
 // A stop goes backwards: no new ticks, turns take no more, servers wait for what is under way, then connections close.
@@ -88,10 +90,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	group.OnStop("ops", ops.Shutdown)
 	group.Go("ops", func() error { return serve(ops, listener) })
 
-	waker := task.NewWaker(redis)
+	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
-		DB: db, Redis: redis, Waker: waker, Send: newSender(&s, &group).Send, Find: newFind(log),
-		Schedule: hook.DefaultSchedule(), Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
+		DB: db, Redis: redis, Waker: waker, Send: sender.Send, Find: newFind(log),
+		Schedule: hook.DefaultSchedule(), DisableAfter: s.DisableAfter, Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention, Now: time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)
@@ -102,6 +104,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	group.OnStop("turns", func(context.Context) error { processor.Stop(s.Grace * 3 / 4); return nil })
 	keeper.Start()
 	group.OnStop("sweeps", func(context.Context) error { keeper.Stop(); return nil })
+	if url := s.OperatorHook.Reveal(); url != "" {
+		operator := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: s.OperatorHookSecret.Reveal(), Log: log})
+		operator.Start()
+		group.OnStop("operator hook", func(context.Context) error { operator.Stop(); return nil })
+	}
 	log.Info("working", "ops", listener.Addr().String(), "drains", s.Drains, "enrichers", s.Enrichers)
 	return group.Wait(ctx, log, s.Grace)
 }

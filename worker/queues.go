@@ -18,7 +18,7 @@ import (
 
 const (
 	sweepers  = 2                      // sweeps at once: one may be slow without the next being late
-	replayers = 4                      // replays at once: each is a few statements a second
+	replayers = 32                     // replays at once: each mostly waits for its rate
 	calm      = 100 * time.Millisecond // between looks into queues in which nothing is urgent
 )
 
