@@ -10,48 +10,86 @@ import (
 	"leadgate/shared/task"
 )
 
-// collector reads the queues and pings the stores when it is scraped. Its labels are ours, so there are few whatever is in Redis.
+// collector reads the queues, counts what is owed and pings the stores when it is scraped. Its labels are ours, so there are few whatever is in
+// the stores. What a store does not tell is left out.
 type collector struct {
 	inspector *asynq.Inspector
 	redis     redis.UniversalClient
 	ready     func(context.Context) error
+	owed      *owed
 
 	tasks, latency, paused, processed, failed, up *prometheus.Desc
+	waiting, oldest, endpoints, replays           *prometheus.Desc
 }
 
-func newCollector(c redis.UniversalClient, ready func(context.Context) error) *collector {
+func newCollector(c redis.UniversalClient, ready func(context.Context) error, owed *owed) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("leadgate_"+name, help, labels, nil)
 	}
 	return &collector{
-		inspector: asynq.NewInspectorFromRedisClient(c), redis: c, ready: ready,
+		inspector: asynq.NewInspectorFromRedisClient(c), redis: c, ready: ready, owed: owed,
 		tasks:     desc("queue_tasks", "Tasks in a queue by state.", "queue", "state"),
 		latency:   desc("queue_latency_seconds", "How long the oldest pending task of a queue has waited.", "queue"),
 		paused:    desc("queue_paused", "Whether a queue is paused.", "queue"),
 		processed: desc("queue_processed_total", "Tasks of a queue that were processed, failures included.", "queue"),
 		failed:    desc("queue_failed_total", "Tasks of a queue that failed.", "queue"),
 		up:        desc("store_up", "Whether a store answers this gateway.", "store"),
+
+		waiting:   desc("deliveries_waiting", "Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
+		oldest:    desc("oldest_due_seconds", "How long the first of the due deliveries could have been sent."),
+		endpoints: desc("endpoints", "Endpoints by breaker; failing ones are sent to all the same.", "breaker"),
+		replays:   desc("replays_running", "Replays that run."),
 	}
 }
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up} {
+	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up, c.waiting, c.oldest, c.endpoints, c.replays} {
 		ch <- d
 	}
 }
 
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-	defer cancel()
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	gauge(c.up, one(c.ready(ctx) == nil), "postgres")
-	redisUp := c.redis.Ping(ctx).Err() == nil
+	postgresUp := answers(c.ready)
+	redisUp := answers(func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
+	gauge(c.up, one(postgresUp), "postgres")
 	gauge(c.up, one(redisUp), "redis")
-	if !redisUp {
+	if postgresUp {
+		c.collectOwed(gauge)
+	}
+	if redisUp {
+		c.collectQueues(ch, gauge)
+	}
+}
+
+// answers gives each store a time of its own.
+func answers(ping func(context.Context) error) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	return ping(ctx) == nil
+}
+
+// setter sets a gauge.
+type setter func(d *prometheus.Desc, value float64, labels ...string)
+
+func (c *collector) collectOwed(gauge setter) {
+	o, ok := c.owed.read()
+	if !ok {
 		return
 	}
+	gauge(c.waiting, float64(o.Due), "due")
+	gauge(c.waiting, float64(o.Later), "later")
+	gauge(c.oldest, o.OldestDue.Seconds())
+	gauge(c.endpoints, float64(o.Closed), "closed")
+	gauge(c.endpoints, float64(o.Failing), "failing")
+	gauge(c.endpoints, float64(o.Open), "open")
+	gauge(c.endpoints, float64(o.Disabled), "disabled")
+	gauge(c.replays, float64(o.Replays))
+}
+
+func (c *collector) collectQueues(ch chan<- prometheus.Metric, gauge setter) {
 	for _, queue := range task.Queues() {
 		info, err := c.inspector.GetQueueInfo(queue)
 		if err != nil { // nothing was ever put into it, or Redis has just gone
