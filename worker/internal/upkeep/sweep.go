@@ -17,7 +17,7 @@ import (
 
 // Bounds of one sweep; the next one goes on.
 const (
-	lookLimit   = 10_000 // endpoints with pending deliveries that are looked at
+	lookLimit   = 10_000 // endpoints with pending deliveries
 	standLimit  = 1000   // failing ones that get a task
 	wakeLimit   = 5000   // workspaces, and replays
 	settleLimit = 5000   // deliveries
@@ -96,13 +96,13 @@ func (u *Upkeep) look(ctx context.Context) ([]pg.Waiting, error) {
 	u.mu.Lock()
 	after := u.after
 	u.mu.Unlock()
-	waiting, err := u.DB.WaitingEndpoints(ctx, after, time.Time{}, lookLimit)
+	waiting, err := u.DB.WaitingEndpoints(ctx, after, time.Time{}, u.lookLimit)
 	if err != nil {
 		return nil, err
 	}
 	next := pg.EndpointRef{}
-	if len(waiting) == lookLimit {
-		next = waiting[lookLimit-1].EndpointRef
+	if len(waiting) == u.lookLimit {
+		next = waiting[len(waiting)-1].EndpointRef
 	}
 	u.mu.Lock()
 	u.after = next

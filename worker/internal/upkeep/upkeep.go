@@ -37,6 +37,8 @@ type Upkeep struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 
+	lookLimit int // endpoints with pending deliveries that a sweep looks at
+
 	mu    sync.Mutex
 	after pg.EndpointRef // where the next sweep looks on
 
@@ -46,7 +48,7 @@ type Upkeep struct {
 
 // New makes an Upkeep.
 func New(d Deps) *Upkeep {
-	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{})}
+	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit}
 }
 
 // Start starts the ticker.

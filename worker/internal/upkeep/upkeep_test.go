@@ -24,11 +24,14 @@ import (
 )
 
 // sweeper starts an Upkeep that asks at every tick, and the server of its queue.
-func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration) *prometheus.Registry {
+func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration, change ...func(*upkeep.Upkeep)) *prometheus.Registry {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
 	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour, Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics})
+	for _, c := range change {
+		c(u)
+	}
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeSweep, u.Sweep)
 	server := asynq.NewServerFromRedisClient(c, asynq.Config{Concurrency: 1, Queues: map[string]int{task.QueueUpkeep: 1}, TaskCheckInterval: 5 * time.Millisecond, LogLevel: asynq.FatalLevel})
@@ -156,6 +159,26 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	if err != nil || !slices.Equal(queues, want) {
 		t.Errorf("queues of the dashboard = %v, %v, want %v", queues, err, want)
 	}
+}
+
+// Where more endpoints wait than one sweep looks at, the next goes on behind them and then begins again.
+func TestSweepsTakeTurns(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	for range 5 {
+		mustOwe(t, db)
+	}
+	sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.LookAt(2) })
+	inspect := asynq.NewInspectorFromRedisClient(c)
+	woken := func() bool {
+		tasks, _ := inspect.ListPendingTasks(task.QueueWebhook)
+		return len(tasks) == 5
+	}
+	await(t, "all endpoints to be woken", woken)
+	if err := c.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "all endpoints to be woken again", woken)
 }
 
 // What still waits for a disabled or deleted endpoint is held or cancelled.
