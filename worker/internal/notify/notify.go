@@ -63,14 +63,14 @@ func (n *Notifier) Stop() {
 	n.done.Wait()
 }
 
-// tick waits longer and longer while rounds fail.
+// tick begins at once, and waits longer and longer while rounds fail.
 func (n *Notifier) tick(ctx context.Context) {
 	wait := n.Every
-	for {
+	for next := time.After(0); ; next = time.After(wait) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-next:
 		}
 		ok, err := n.round(ctx)
 		if err != nil && ctx.Err() == nil {

@@ -14,16 +14,11 @@ import (
 	"leadgate/shared/task"
 )
 
-// mustTest makes a test event of e with its delivery, which drains leave alone, as an owner's request does.
+// mustTest makes a test of e, as an owner's request does.
 func (b *bundle) mustTest(e hook.Endpoint) (delivery id.UUID) {
 	b.Helper()
-	const q = `
-with ev as (
-    insert into events (workspace_id, id, type, data, created_at) values ($1, $3, 'webhook.test', '{"message":"hello"}', now()) returning id
-)
-insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
-select $1, delivery_id(id, $2), $2, id, 'pending', now() + interval '1 hour', now(), now() from ev returning id`
-	if err := b.db.GetContext(b.Context(), &delivery, q, b.ws, e.ID, id.New()); err != nil {
+	delivery, err := b.db.CreateTest(b.Context(), b.ws, e.ID, id.New(), []byte(`{"message":"hello"}`), time.Now())
+	if err != nil {
 		b.Fatal(err)
 	}
 	return delivery
