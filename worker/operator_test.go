@@ -1,0 +1,75 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/tenant"
+)
+
+// A worker tells the operator's hook what another one left untold, and neither its URL nor its secret is in the log.
+func TestOperatorHook(t *testing.T) {
+	t.Parallel()
+	type request struct {
+		head http.Header
+		body []byte
+	}
+	got := make(chan request, 10)
+	operator := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- request{r.Header, body}
+	}))
+	defer operator.Close()
+	database, secret := pgtest.URL(t), hook.NewSecret()
+	db, err := pg.Open(database, pg.Options{MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	now, e := time.Now(), hook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true}
+	e.CreatedAt = now
+	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: e.WorkspaceID, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.CreateEndpoint(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := db.DisableEndpoint(t.Context(), e.WorkspaceID, e.ID, hook.DisabledGone); err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, database, redistest.Start(t).URL(), "LEADGATE_OPERATOR_HOOK="+operator.URL+"/hunter2", "LEADGATE_OPERATOR_HOOK_SECRET="+secret)
+	select {
+	case r := <-got:
+		library, err := standardwebhooks.NewWebhook(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := library.Verify(r.body, r.head); err != nil || !strings.Contains(string(r.body), `"endpointId":"`+id.Endpoint.Format(e.ID)+`"`) {
+			t.Errorf("Verify(%s) = %v, want a signed notice of the endpoint", r.body, err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the operator's hook was told nothing")
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		if due, err := db.DueNotices(t.Context(), 1); err == nil && len(due) == 0 {
+			break
+		}
+	}
+	w.mustStop(t)
+	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log, `"msg":"operator told"`) {
+		t.Errorf("log = %s, want that the operator was told, without URL and secret", log)
+	}
+}
