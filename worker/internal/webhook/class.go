@@ -23,7 +23,7 @@ func classify(err error) hook.ErrorClass {
 	switch {
 	case is(err, ssrf.ErrProhibitedIP, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedNetwork, ssrf.ErrInvalidHostPort):
 		return hook.FailedBlocked
-	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL): // no socket or no port left here
+	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS): // no socket left here, which is no endpoint's fault
 		return hook.FailedInternal
 	case errors.Is(err, context.DeadlineExceeded):
 		return hook.FailedTimeout

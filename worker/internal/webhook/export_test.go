@@ -1,4 +1,7 @@
 package webhook
 
-// NewGuard lets tests ask about addresses that must not be dialed.
-var NewGuard = newGuard
+// What tests ask that cannot be brought about from outside: addresses that must not be dialed, and this machine's own shortages.
+var (
+	NewGuard = newGuard
+	Classify = classify
+)

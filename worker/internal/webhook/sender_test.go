@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,7 +145,7 @@ func TestGivenUpIsNotMade(t *testing.T) {
 	}
 }
 
-// Each endpoint has its own timeout; one that has none gets the usual one, and none gets more than the longest.
+// Each endpoint has its own timeout, and the error names it.
 func TestTimeoutIsTheEndpoints(t *testing.T) {
 	t.Parallel()
 	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() })
@@ -252,5 +254,19 @@ func TestHeadersOfTheEndpoint(t *testing.T) {
 	}
 	if len(r.Header["Webhook-Signature"]) != 1 || len(r.Header["Webhook-Timestamp"]) != 1 || r.Header.Get("Webhook-Timestamp") == "1" {
 		t.Errorf("signed headers = %v, want ours alone", r.Header)
+	}
+}
+
+// That this machine has no sockets left is not held against an endpoint.
+func TestOwnShortageIsInternal(t *testing.T) {
+	t.Parallel()
+	for errno, want := range map[syscall.Errno]hook.ErrorClass{
+		syscall.EMFILE: hook.FailedInternal, syscall.ENFILE: hook.FailedInternal, syscall.ENOBUFS: hook.FailedInternal,
+		syscall.ECONNREFUSED: hook.FailedRefused, syscall.ECONNRESET: hook.FailedConnection, syscall.ENETUNREACH: hook.FailedConnection, syscall.ETIMEDOUT: hook.FailedTimeout,
+	} {
+		err := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+		if got := webhook.Classify(err); got != want {
+			t.Errorf("classify(%v) = %s, want %s", err, got, want)
+		}
 	}
 }
