@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -49,7 +50,7 @@ func TestDeliversSigned(t *testing.T) {
 	})
 }
 
-// Whatever is not 2xx is tried again: an error, a redirect, which is not followed, and a broken connection.
+// Whatever is not 2xx is tried again: an error, a redirect, which is not followed, and an answer that is not HTTP.
 func TestRetriesUntilDelivered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -60,7 +61,11 @@ func TestRetriesUntilDelivered(t *testing.T) {
 		case 2:
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
 		case 3:
-			panic(http.ErrAbortHandler)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				io.WriteString(conn, "not HTTP\r\n\r\n")
+				conn.Close()
+			}
 		}
 	})
 	e := b.mustEndpoint(rec.URL + "/in")

@@ -137,7 +137,7 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	other := mustReceive(t, nil)
 	b.mustEndpoint(other.URL, "endpoint.*")
 	b.worker(options{schedule: hook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour, sweep: 100 * time.Millisecond})
-	b.mustWake(b.mustLeads(20)...)
+	b.mustWake(b.mustLeads(60)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor := func(d time.Duration) {
 		t.Helper()
@@ -159,5 +159,5 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != hook.EndpointDisabled {
 		t.Errorf("event = %s, want %s", got[1], hook.EndpointDisabled)
 	}
-	b.awaitStates(e, 20, hook.Held)
+	b.awaitStates(e, 60, hook.Held)
 }
