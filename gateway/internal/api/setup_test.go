@@ -49,7 +49,8 @@ type owner struct {
 // slowest is the read timeout of the server: long enough for every request that does not stall.
 const slowest = 2 * time.Second
 
-func setup(t *testing.T) *bundle {
+// setup makes a bundle; change alters what its API is made of.
+func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -57,10 +58,14 @@ func setup(t *testing.T) *bundle {
 	waker := task.NewWaker(b.redis)
 	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
-	server := httptest.NewUnstartedServer(api.New(api.Deps{
+	deps := api.Deps{
 		DB: b.db, Auth: au, Intake: in, Waker: waker, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
 		Now: b.now, WebhookURL: checkURL, Ready: b.ready,
-	}))
+	}
+	for _, c := range change {
+		c(&deps)
+	}
+	server := httptest.NewUnstartedServer(api.New(deps))
 	server.Config.ReadTimeout = slowest
 	server.Start()
 	t.Cleanup(server.Close)
