@@ -157,6 +157,30 @@ func TestReplaySurvivesItsWorker(t *testing.T) {
 	}
 }
 
+// Redis forgets who works on it and that anybody should: the sweep sees to it, and two that meet do not resend twice.
+func TestReplaySurvivesALostRedis(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	const n = 60
+	b.mustStuck(e, n)
+	b.worker(options{sweep: 100 * time.Millisecond})
+	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Delivered, hook.Exhausted}}, 20)
+	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	if err := b.redis.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
+	b.awaitStates(e, n, hook.Delivered)
+	all, _ := b.deliveries(e)
+	for _, d := range all {
+		if d.Attempts != 13 {
+			t.Errorf("attempts of %s = %d, want one more than the 12 of before", d.ID, d.Attempts)
+		}
+	}
+}
+
 func TestReplayIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
