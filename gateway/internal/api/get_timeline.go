@@ -84,15 +84,16 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	entries := tell(&s)
+	now := a.Now()
+	entries := tell(&s, now)
 	cut := s.Cut || len(entries) > maxTimeline
 	return httpx.Data(w, http.StatusOK, timeline{
-		LeadID: id.Lead.Format(wanted), Status: summary(&s, cut), Truncated: cut, Entries: entries[:min(len(entries), maxTimeline)],
+		LeadID: id.Lead.Format(wanted), Status: summary(&s, cut, now), Truncated: cut, Entries: entries[:min(len(entries), maxTimeline)],
 	})
 }
 
 // tell puts a story in the order of time; what happened at one moment is in the order of its causes.
-func tell(s *pg.Story) []any {
+func tell(s *pg.Story, now time.Time) []any {
 	type moment struct {
 		at    *time.Time
 		shown any
@@ -120,7 +121,7 @@ func tell(s *pg.Story) []any {
 	endpoints := map[id.UUID]id.UUID{}
 	for _, d := range s.Deliveries {
 		endpoints[d.ID] = d.EndpointID
-		add(&d.CreatedAt, "delivery", func(h head) any { return showDeliveryEntry(h, d, s.Endpoints[d.EndpointID]) })
+		add(&d.CreatedAt, "delivery", func(h head) any { return showDeliveryEntry(h, d, s.Endpoints[d.EndpointID], now) })
 	}
 	for _, t := range s.Attempts {
 		add(&t.At, "attempt", func(h head) any {
@@ -147,10 +148,10 @@ func known(at *time.Time) int {
 	return 1
 }
 
-func showDeliveryEntry(h head, d hook.Delivery, e pg.StoryEndpoint) deliveryEntry {
+func showDeliveryEntry(h head, d hook.Delivery, e pg.StoryEndpoint, now time.Time) deliveryEntry {
 	return deliveryEntry{
 		head: h, DeliveryID: id.Delivery.Format(d.ID), EventID: id.Event.Format(d.EventID), EndpointID: id.Endpoint.Format(d.EndpointID),
-		Host: optional(hook.Host(e.URL)), State: string(d.State), NextAttemptAt: optionalStamp(d.NextAt), Note: optional(why(d, e)),
+		Host: optional(hook.Host(e.URL)), State: string(d.State), NextAttemptAt: optionalStamp(d.NextAt), Note: optional(why(d, e, now)),
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
@@ -13,7 +14,7 @@ import (
 const maxReasons = 3
 
 // summary answers in a line where a lead is, and why a webhook about it was not delivered. cut: there is more than was read.
-func summary(s *pg.Story, cut bool) string {
+func summary(s *pg.Story, cut bool, now time.Time) string {
 	var text string
 	arrived := 0
 	for _, d := range s.Deliveries {
@@ -29,7 +30,7 @@ func summary(s *pg.Story, cut bool) string {
 	case arrived == n:
 		text = fmt.Sprintf("Stored; %s made, all arrived.", count(n, "webhook delivery"))
 	default:
-		text = fmt.Sprintf("Stored; %d of %s arrived. %s", arrived, count(n, "webhook delivery"), reasons(s))
+		text = fmt.Sprintf("Stored; %d of %s arrived. %s", arrived, count(n, "webhook delivery"), reasons(s, now))
 	}
 	if e := s.Enrichment; e != nil && e.DueAt == nil && e.DoneAt == nil {
 		text += " Enrichment was given up."
@@ -41,7 +42,7 @@ func summary(s *pg.Story, cut bool) string {
 }
 
 // reasons says of each endpoint why it got no delivery, of its first one.
-func reasons(s *pg.Story) string {
+func reasons(s *pg.Story, now time.Time) string {
 	var texts []string
 	said := map[id.UUID]bool{}
 	for _, d := range s.Deliveries {
@@ -54,20 +55,20 @@ func reasons(s *pg.Story) string {
 		if host := hook.Host(e.URL); host != "" {
 			name = host + " (" + name + ")"
 		}
-		texts = append(texts, name+": "+why(d, e))
+		texts = append(texts, name+": "+why(d, e, now))
 	}
 	more := ""
 	if n := len(texts) - maxReasons; n > 0 {
-		texts, more = texts[:maxReasons], fmt.Sprintf("; and %s more", count(n, "endpoint"))
+		texts, more = texts[:maxReasons], "; and "+count(n, "more endpoint")
 	}
 	return strings.Join(texts, "; ") + more + "."
 }
 
 // why says why a delivery has not arrived, and what comes next or can be done; "" when it has.
-func why(d hook.Delivery, e pg.StoryEndpoint) string {
+func why(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	switch d.State {
 	case hook.Pending:
-		return waits(d, e)
+		return waits(d, e, now)
 	case hook.Held:
 		return held(e)
 	case hook.Cancelled:
@@ -80,7 +81,7 @@ func why(d hook.Delivery, e pg.StoryEndpoint) string {
 }
 
 // waits says what a pending delivery waits for.
-func waits(d hook.Delivery, e pg.StoryEndpoint) string {
+func waits(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	next := "soon"
 	if d.NextAt != nil {
 		next = "at " + stamp(*d.NextAt)
@@ -92,6 +93,8 @@ func waits(d hook.Delivery, e pg.StoryEndpoint) string {
 		return fmt.Sprintf("waits, the endpoint fails (%s), next probe with one delivery at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
 	case d.LastError != "":
 		return fmt.Sprintf("%s failed, the last came to %s, next one %s", count(d.Attempts, "attempt"), failure(d.LastError, e), next)
+	case d.NextAt != nil && d.NextAt.Before(now):
+		return "due since " + stamp(*d.NextAt) + ", no worker has come to it yet"
 	}
 	return "due " + next
 }
