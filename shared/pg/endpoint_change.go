@@ -61,6 +61,7 @@ update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids =
        failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22, last_error = nullif($23, ''), last_success_at = $24, told = $25,
        drain_token = case when $14 then drain_token end, drain_until = case when $14 then drain_until end
  where workspace_id = $1 and id = $2`
+	e = withDefaults(e)
 	headers, err := json.Marshal(e.Headers)
 	if err != nil {
 		return fail(ctx, "write endpoint", err)
