@@ -28,32 +28,6 @@ select count(*), min(next_at), coalesce((array_agg(last_error order by updated_a
 	return b, fail(ctx, "endpoint backlog", err)
 }
 
-// ListDeliveries returns an endpoint's deliveries older than before, newest first; a zero before starts at the newest.
-func (db *DB) ListDeliveries(ctx context.Context, workspace, endpoint, before id.UUID, limit int) ([]hook.Delivery, error) {
-	const q = `
-select d.workspace_id, d.id, d.endpoint_id, d.event_id, coalesce(v.type, ''), coalesce(v.lead_id, '00000000-0000-0000-0000-000000000000'), d.state, d.attempts, d.next_at, coalesce(d.last_status, 0), coalesce(d.last_error, ''), d.created_at, d.updated_at
-  from deliveries d left join events v on v.workspace_id = d.workspace_id and v.id = d.event_id
- where d.workspace_id = $1 and d.endpoint_id = $2 and d.id < $3
- order by d.id desc limit $4`
-	if before == (id.UUID{}) {
-		before = id.UUID{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
-	}
-	rows, err := db.QueryContext(ctx, q, workspace, endpoint, before, limit)
-	if err != nil {
-		return nil, fail(ctx, "list deliveries", err)
-	}
-	defer rows.Close()
-	var all []hook.Delivery
-	for rows.Next() {
-		var d hook.Delivery
-		if err := rows.Scan(&d.WorkspaceID, &d.ID, &d.EndpointID, &d.EventID, &d.EventType, &d.LeadID, &d.State, &d.Attempts, &d.NextAt, &d.LastStatus, &d.LastError, &d.CreatedAt, &d.UpdatedAt); err != nil {
-			return nil, fail(ctx, "list deliveries", err)
-		}
-		all = append(all, d)
-	}
-	return all, fail(ctx, "list deliveries", rows.Err())
-}
-
 // ListAttempts returns the attempts of deliveries, each delivery's in the order they were made.
 func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]hook.Attempt, error) {
 	const q = `

@@ -85,6 +85,12 @@ func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...hook.O
 	return held
 }
 
+// list returns up to 10 deliveries of an endpoint, newest first.
+func (d *desk) list(workspace id.UUID, e hook.Endpoint) ([]hook.Delivery, error) {
+	all, _, err := d.db.FindDeliveries(d.Context(), workspace, pg.DeliveryQuery{Filter: hook.Filter{EndpointID: e.ID}, Limit: 10})
+	return all, err
+}
+
 // due tells whether a sweep would find the endpoint at an offset from now.
 func (d *desk) due(at time.Duration) bool {
 	d.Helper()
@@ -182,7 +188,7 @@ func TestRecordOutcomes(t *testing.T) {
 	d.record(token, 0, 30*time.Second, outcomes...)
 	d.record(token, 0, 30*time.Second, outcomes...) // the answer of the first was lost
 
-	all, err := d.db.ListDeliveries(t.Context(), d.ws, d.endpoint.ID, id.UUID{}, 10)
+	all, err := d.list(d.ws, d.endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +247,7 @@ func TestLateOutcomeChangesNothingFinal(t *testing.T) {
 	d.take(quick, 31*time.Second, 1)
 	d.record(quick, 32*time.Second, 0, d.outcome(j, 200, nil))
 	d.record(slow, 40*time.Second, 0, d.outcome(j, 500, &d.now))
-	all, err := d.db.ListDeliveries(t.Context(), d.ws, d.endpoint.ID, id.UUID{}, 10)
+	all, err := d.list(d.ws, d.endpoint)
 	if err != nil || len(all) != 1 || all[0].State != hook.Delivered {
 		t.Errorf("deliveries = %+v, %v, want it delivered for good", all, err)
 	}
@@ -282,14 +288,14 @@ func TestWorkspacesDoNotMeet(t *testing.T) {
 		t.Errorf("TakeDue of another workspace's endpoint = %d jobs, want none", len(got))
 	}
 	thief.record(token, 0, 0, theirs.outcome(jobs[0], 200, nil))
-	all, err := db.ListDeliveries(t.Context(), theirs.ws, theirs.endpoint.ID, id.UUID{}, 10)
+	all, err := theirs.list(theirs.ws, theirs.endpoint)
 	if err != nil || len(all) != 2 || all[0].State != hook.Pending || all[1].State != hook.Pending {
 		t.Errorf("deliveries = %+v, %v, want both still pending", all, err)
 	}
 	if theirs.due(0) {
 		t.Error("another workspace gave the lease back")
 	}
-	if seen, err := db.ListDeliveries(t.Context(), mine.ws, theirs.endpoint.ID, id.UUID{}, 10); err != nil || len(seen) != 0 {
+	if seen, err := mine.list(mine.ws, theirs.endpoint); err != nil || len(seen) != 0 {
 		t.Errorf("ListDeliveries = %d, %v, want none", len(seen), err)
 	}
 	if seen, err := db.ListAttempts(t.Context(), theirs.ws, []id.UUID{jobs[0].DeliveryID}); err != nil || len(seen) != 0 {
@@ -347,7 +353,7 @@ func TestDeliveriesFollowEventTypes(t *testing.T) {
 		e    hook.Endpoint
 		want []hook.State
 	}{{d.endpoint, []hook.State{hook.Pending}}, {created, []hook.State{hook.Pending}}, {enriched, nil}, {off, []hook.State{hook.Held}}} {
-		got, err := d.db.ListDeliveries(t.Context(), d.ws, c.e.ID, id.UUID{}, 10)
+		got, err := d.list(d.ws, c.e)
 		var states []hook.State
 		for _, one := range got {
 			states = append(states, one.State)

@@ -112,7 +112,7 @@ func TestOutcomeOfWhatIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.record(token, 0, 0, d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 500, &later))
-	all, err := d.db.ListDeliveries(t.Context(), d.ws, d.endpoint.ID, id.UUID{}, 10)
+	all, err := d.list(d.ws, d.endpoint)
 	if err != nil || len(all) != 2 || all[1].State != hook.Delivered || all[0].State != hook.Held || all[0].NextAt != nil || all[0].Attempts != 1 {
 		t.Errorf("deliveries = %+v, %v, want the second delivered and the first held after one attempt", all, err)
 	}

@@ -232,7 +232,7 @@ func await(t testing.TB, what string, cond func() bool) {
 // deliveries returns an endpoint's deliveries and their attempts.
 func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[id.UUID][]hook.Attempt) {
 	b.Helper()
-	all, err := b.db.ListDeliveries(b.Context(), b.ws, e.ID, id.UUID{}, 50_000)
+	all, _, err := b.db.FindDeliveries(b.Context(), b.ws, pg.DeliveryQuery{Filter: hook.Filter{EndpointID: e.ID}, Limit: 50_000, Scan: 50_001})
 	if err != nil {
 		b.Fatal(err)
 	}
