@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -22,7 +21,7 @@ import (
 // DB is a pool of connections to one database.
 type DB struct {
 	*sqlx.DB
-	stmts   sync.Map            // query -> *sqlx.Stmt
+	plans   plans
 	where   string              // host and port
 	wait    time.Duration       // Options.Patience
 	patient func() (*DB, error) // opens another pool to the database, whose statements may take as long as they need

@@ -45,7 +45,8 @@ func takeQuery(due, breaker string) string {
 	return `
 with due as materialized (
     select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, row_number() over (order by d.next_at, d.id) as n
-      from deliveries d join events v on v.workspace_id = $1 and v.id = d.event_id
+      from deliveries d
+     cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v -- one by one, by the key, whatever the planner thinks of the tables' sizes
      where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' ` + due + `
      order by d.next_at, d.id limit $5
 ), lease as (
