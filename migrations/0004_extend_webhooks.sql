@@ -6,7 +6,7 @@ alter table endpoints
     add column headers          json        not null default '{}', -- sent along: name -> value
     add column payload          text        not null default 'full', -- or 'thin'
     add column rate             integer,                      -- deliveries per second; null: no limit
-    add column max_in_flight    integer     not null default 16, -- 1: strictly in order
+    add column max_in_flight    integer     not null default 32, -- 1: strictly in order
     add column timeout_s        integer     not null default 15,
     add column former_secrets   json        not null default '[]', -- [{"secret":..., "until":...}]: they sign too, until then
     add column deleted_at       timestamptz,                  -- its row stays as long as its deliveries can be read

@@ -88,7 +88,7 @@ const (
 	MaxInFlight    = 256
 	MaxFormer      = 4 // secrets that sign besides the current one
 
-	DefaultInFlight = 16
+	DefaultInFlight = 32
 	DefaultTimeout  = 15 * time.Second
 	MinTimeout      = time.Second
 	MaxTimeout      = 30 * time.Second
