@@ -21,7 +21,7 @@ type settings struct {
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	Grace       time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
-	Drains      int           `name:"drains" from:"LEADGATE_DRAINS" default:"256" help:"Endpoints delivered to at the same time."`
+	Drains      int           `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
 	Probes      int           `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
 	Enrichers   int           `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
 	Sweep       time.Duration `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`

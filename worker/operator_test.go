@@ -45,7 +45,7 @@ func TestOperatorHook(t *testing.T) {
 	if err := db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := db.DisableEndpoint(t.Context(), e.WorkspaceID, e.ID, hook.DisabledGone); err != nil {
+	if _, _, err := db.DisableGone(t.Context(), e.WorkspaceID, e.ID, e.URL); err != nil {
 		t.Fatal(err)
 	}
 	w := start(t, database, redistest.Start(t).URL(), "LEADGATE_OPERATOR_HOOK="+operator.URL+"/hunter2", "LEADGATE_OPERATOR_HOOK_SECRET="+secret)

@@ -20,6 +20,8 @@ type Health struct {
 	LastError     string // of the last attempt; "" when it succeeded
 	LastSuccessAt *time.Time
 	Told          bool // the workspace was told that it fails
+
+	Opened time.Time // when its breaker opened, if this round saw it; not kept
 }
 
 // When an endpoint counts as failing.
@@ -53,11 +55,18 @@ type Verdict struct {
 // until retryAt. spread is a random number in [0,1).
 func (h *Health) Note(v Verdict, now time.Time, spread float64, ordered bool, retryAt *time.Time) {
 	if v.Error == "" {
+		was := *h
 		*h = Health{LastSuccessAt: &v.At}
+		if v.At.Before(was.Opened) { // it was in flight when the receiver asked for a pause
+			h.ProbeAt, h.Opened = was.ProbeAt, was.Opened
+		}
 		return
 	}
-	if ClassOf(v.Error) == FailedInternal {
-		return // not its fault
+	if ClassOf(v.Error) == FailedInternal { // not its fault, but neither order nor pause may suffer
+		if retryAt != nil && (ordered || h.Open()) {
+			h.probeNotBefore(*retryAt, now)
+		}
+		return
 	}
 	wasOpen := h.Open()
 	h.LastError = v.Error
@@ -79,16 +88,16 @@ func (h *Health) Note(v Verdict, now time.Time, spread float64, ordered bool, re
 		rest = pause
 	}
 	if rest > 0 {
-		h.probeNotBefore(now.Add(rest))
+		h.probeNotBefore(now.Add(rest), now)
 	}
 	if ordered && retryAt != nil {
-		h.probeNotBefore(*retryAt)
+		h.probeNotBefore(*retryAt, now)
 	}
 }
 
-func (h *Health) probeNotBefore(at time.Time) {
+func (h *Health) probeNotBefore(at, now time.Time) {
 	if h.ProbeAt == nil || h.ProbeAt.Before(at) {
-		h.ProbeAt = &at
+		h.ProbeAt, h.Opened = &at, now
 	}
 }
 

@@ -118,6 +118,42 @@ func TestBusyReceiverIsLeftAlone(t *testing.T) {
 	}
 }
 
+// What was in flight when a receiver asked for a pause does not end it, and what succeeds later does.
+func TestLateSuccessKeepsThePause(t *testing.T) {
+	t.Parallel()
+	var h hook.Health
+	later := noon.Add(time.Second)
+	h.Note(hook.Verdict{Error: "status: 429", Status: 429, RetryAfter: time.Minute, At: noon}, later, 0.5, false, nil)
+	h.Note(hook.Verdict{At: noon.Add(time.Millisecond)}, later, 0.5, false, nil)
+	if !h.Open() || h.ProbeAt.Sub(later) != time.Minute || h.Failures != 0 {
+		t.Errorf("after a success that was in flight: %+v, want the pause of a minute", h)
+	}
+	h.Note(hook.Verdict{At: later.Add(time.Second)}, later.Add(2*time.Second), 0.5, false, nil)
+	if h.Open() {
+		t.Errorf("after a later success: %+v, want it closed", h)
+	}
+}
+
+// A fault of ours is nothing to hold against an endpoint, but it must not break its order, nor end its pause, nor spend a try.
+func TestFaultOfOurs(t *testing.T) {
+	t.Parallel()
+	v := hook.Verdict{Error: hook.FailedInternal.Because("a fault on our side"), At: noon}
+	at, ok := hook.DefaultSchedule().Next(len(hook.DefaultSchedule()), v, noon, 0.5)
+	if !ok || at.Sub(noon) < 10*time.Second {
+		t.Errorf("Next = %v, %v, want another try, a while later", at, ok)
+	}
+	var h hook.Health
+	h.Note(v, noon, 0.5, true, &at)
+	if !h.Open() || !h.ProbeAt.Equal(at) || h.Failures != 0 {
+		t.Errorf("an ordered endpoint = %+v, want it to wait until %v without a failure", h, at)
+	}
+	h = hook.Health{}
+	h.Note(v, noon, 0.5, false, &at)
+	if h.Open() {
+		t.Errorf("any other endpoint = %+v, want it to go on", h)
+	}
+}
+
 func TestOrderedEndpointWaitsForItsFirst(t *testing.T) {
 	t.Parallel()
 	var h hook.Health

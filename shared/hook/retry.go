@@ -25,6 +25,9 @@ const MaxRetryAfter = 24 * time.Hour
 // Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a random number in [0,1).
 // false: never, the schedule is used up. Retry-After is honoured where it asks for more patience than the schedule has.
 func (s Schedule) Next(tries int, v Verdict, now time.Time, spread float64) (time.Time, bool) {
+	if ClassOf(v.Error) == FailedInternal { // a fault of ours spends no try
+		return now.Add(jitter(internalWait, spread)), true
+	}
 	if tries >= len(s) {
 		return time.Time{}, false
 	}
@@ -34,6 +37,9 @@ func (s Schedule) Next(tries int, v Verdict, now time.Time, spread float64) (tim
 	}
 	return now.Add(max(wait, min(v.RetryAfter, MaxRetryAfter))), true
 }
+
+// internalWait is how long a delivery waits after a fault of ours.
+const internalWait = 30 * time.Second
 
 func jitter(d time.Duration, spread float64) time.Duration {
 	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))

@@ -17,23 +17,36 @@ import (
 
 // TellFailing tells the workspace's other endpoints, and leaves it for the operator's hook to be told, that an endpoint has only failed for long.
 // It is told once until the endpoint works again. wake are endpoints that got deliveries.
-func (db *DB) TellFailing(ctx context.Context, workspace, endpoint id.UUID) (wake []EndpointRef, err error) {
+func (db *DB) TellFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (wake []EndpointRef, err error) {
 	const q = `
 update endpoints e set told = true, notice_event = $3
- where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and not e.told
+ where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and not e.told and ` + onlyFails + `
 returning ` + noticeColumns
-	_, wake, err = db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointFailing, reason: hook.DisabledFailing})
+	_, wake, err = db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointFailing, reason: hook.DisabledFailing}, interval(after))
 	return wake, err
 }
 
-// DisableEndpoint disables an endpoint for reason, with an event about it like TellFailing's. false: it was not enabled any more.
+// onlyFails judges by what is recorded, not by what a drain remembers: the owner may have mended the endpoint meanwhile.
+// Some probes have failed too, so that it is not one delivery that failed long ago and one that fails now.
+const onlyFails = `e.failing_since <= now() - cast($4 as interval) and e.probes >= 3`
+
+// DisableFailing disables an endpoint that has only failed for so long, with an event about it like TellFailing's. false: it is not so (any more).
 // Deliveries that wait for it become held later, by the upkeep.
-func (db *DB) DisableEndpoint(ctx context.Context, workspace, endpoint id.UUID, reason string) (disabled bool, wake []EndpointRef, err error) {
-	const q = `
-update endpoints e set enabled = false, disabled_at = now(), disabled_reason = $4, probe_at = null, updated_at = now(), notice_event = $3
- where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null
+func (db *DB) DisableFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (disabled bool, wake []EndpointRef, err error) {
+	return db.tell(ctx, disable(onlyFails), notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointDisabled, reason: hook.DisabledFailing}, interval(after), hook.DisabledFailing)
+}
+
+// DisableGone disables an endpoint whose receiver at url wants nothing any more, like DisableFailing.
+func (db *DB) DisableGone(ctx context.Context, workspace, endpoint id.UUID, url string) (disabled bool, wake []EndpointRef, err error) {
+	return db.tell(ctx, disable(`e.url = $4`), notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointDisabled, reason: hook.DisabledGone}, url, hook.DisabledGone)
+}
+
+// disable also takes the lease away: who has it must not record how the endpoint fared over what its owner sets right.
+func disable(where string) string {
+	return `
+update endpoints e set enabled = false, disabled_at = now(), disabled_reason = $5, probe_at = null, drain_token = null, drain_until = null, updated_at = now(), notice_event = $3
+ where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and ` + where + `
 returning ` + noticeColumns
-	return db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointDisabled, reason: reason}, reason)
 }
 
 // noticeColumns are what an event about an endpoint tells; waiting is counted to 10,000.

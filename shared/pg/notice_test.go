@@ -63,13 +63,13 @@ func TestTellFailingOnce(t *testing.T) {
 	d.mustExec(`update endpoints set chatbot_ids = array[$2::uuid] where id = $1`, all.ID, id.New())
 	d.mustExec(`update endpoints set probe_at = now() where id = $1`, resting.ID)
 	since := d.now.Add(-25 * time.Hour).Truncate(time.Millisecond)
-	d.mustExec(`update endpoints set url = 'https://me:hunter2@hooks.example.com/in%2F1?key=hunter2', failures = 12, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
+	d.mustExec(`update endpoints set url = 'https://me:hunter2@hooks.example.com/in%2F1?key=hunter2', failures = 12, probes = 3, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
 	d.mustLeads(2)
 
 	var mu sync.Mutex
 	var wake []pg.EndpointRef
 	inParallel(5, func() {
-		refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID)
+		refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter)
 		if err != nil {
 			t.Error(err)
 		}
@@ -103,7 +103,7 @@ func TestDisableEndpointOnce(t *testing.T) {
 	var mu sync.Mutex
 	disabled, wake := 0, 0
 	inParallel(5, func() {
-		did, refs, err := d.db.DisableEndpoint(t.Context(), d.ws, d.endpoint.ID, hook.DisabledGone)
+		did, refs, err := d.db.DisableGone(t.Context(), d.ws, d.endpoint.ID, d.endpoint.URL)
 		if err != nil {
 			t.Error(err)
 		}
@@ -128,8 +128,43 @@ func TestDisableEndpointOnce(t *testing.T) {
 	if got[0]["reason"] != hook.DisabledGone || got[0]["lastError"] != "status: 410" || got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
 		t.Errorf("told %v, want that it is gone, why, and since when", got[0])
 	}
-	if refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID); err != nil || len(refs) != 0 || len(d.told(other, hook.EndpointFailing)) != 0 {
+	if refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter); err != nil || len(refs) != 0 || len(d.told(other, hook.EndpointFailing)) != 0 {
 		t.Errorf("TellFailing of a disabled endpoint = %v, %v, want nothing told", refs, err)
+	}
+}
+
+// A drain may judge by what it saw before the owner mended the endpoint, and by one delivery that failed long ago.
+func TestOnlyWhatFailsIsDisabled(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	for name, c := range map[string]struct {
+		health string
+		url    string
+		want   bool
+	}{
+		"for days, probes too":      {"failures = 30, probes = 3, failing_since = now() - interval '6 days'", "", true},
+		"for hours":                 {"failures = 30, probes = 3, failing_since = now() - interval '6 hours'", "", false},
+		"one delivery, and then":    {"failures = 13, probes = 0, failing_since = now() - interval '6 days'", "", false},
+		"mended":                    {"failures = 0, probes = 0, failing_since = null", "", false},
+		"gone":                      {"failures = 1", d.endpoint.URL, true},
+		"gone, and moved meanwhile": {"failures = 1", "https://hooks.example.com/old", false},
+	} {
+		e := d.mustEndpoint(true)
+		d.mustExec(`update endpoints set drain_token = gen_random_uuid(), drain_until = now() + interval '1 minute', `+c.health+` where id = $1`, e.ID)
+		var did bool
+		var err error
+		if c.url == "" {
+			did, _, err = d.db.DisableFailing(t.Context(), d.ws, e.ID, 5*24*time.Hour)
+		} else {
+			did, _, err = d.db.DisableGone(t.Context(), d.ws, e.ID, c.url)
+		}
+		if err != nil || did != c.want {
+			t.Errorf("%s: disabled = %v, %v, want %v", name, did, err, c.want)
+		}
+		var leased bool
+		if err := d.db.GetContext(t.Context(), &leased, `select drain_token is not null from endpoints where id = $1`, e.ID); err != nil || leased == c.want {
+			t.Errorf("%s: leased = %v, %v, want the lease only where it goes on", name, leased, err)
+		}
 	}
 }
 
@@ -150,14 +185,15 @@ func TestNoticesAreOwedUntilSettled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID); err != nil {
+	d.mustExec(`update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days' where id = $1`, d.endpoint.ID)
+	if _, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter); err != nil {
 		t.Fatal(err)
 	}
 	failing := due()
 	if len(failing) != 1 || failing[0].Type != hook.EndpointFailing || failing[0].Workspace != d.ws || failing[0].Endpoint != d.endpoint.ID {
 		t.Fatalf("DueNotices = %+v, want that the endpoint fails", failing)
 	}
-	if _, _, err := d.db.DisableEndpoint(t.Context(), d.ws, d.endpoint.ID, hook.DisabledFailing); err != nil {
+	if _, _, err := d.db.DisableFailing(t.Context(), d.ws, d.endpoint.ID, 5*24*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	settle(failing[0]) // told late: what came meanwhile stays owed

@@ -3,6 +3,7 @@ package pg
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"leadgate/shared/hook"
@@ -48,10 +49,10 @@ with o as (
       as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
 ), moved as (
     -- Where the endpoint was disabled meanwhile: what arrived has arrived, what failed stays held.
-    update deliveries d set attempts = o.number, tries = d.tries + 1, last_status = o.status, last_error = o.error, updated_at = o.at,
+    update deliveries d set attempts = o.number, tries = d.tries + case when o.error like '` + string(hook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
-      from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and d.attempts < o.number and d.id between $15 and $16
+      from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
 ), made as (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
     select $1, delivery_id, id, number, status, error, response_head, latency_ms, at from o
@@ -70,20 +71,14 @@ const (
 
 func outcomeColumns(r Record) []any {
 	n := len(r.Outcomes)
+	slices.SortFunc(r.Outcomes, func(a, b hook.Outcome) int { return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:]) }) // whoever else locks them does so in this order
 	var c [10]*column
 	for i, width := range [10]int{36, 36, 3, 3, 16, 64, 5, 24, 10, 24} {
 		c[i] = newColumn(n, width)
 	}
-	var lowest, highest id.UUID // lets Postgres leave out partitions
 	for i := range r.Outcomes {
 		o := &r.Outcomes[i]
 		a := &o.Attempt
-		if i == 0 || bytes.Compare(a.DeliveryID[:], lowest[:]) < 0 {
-			lowest = a.DeliveryID
-		}
-		if bytes.Compare(a.DeliveryID[:], highest[:]) > 0 {
-			highest = a.DeliveryID
-		}
 		c[0].uuid(a.DeliveryID)
 		c[1].uuid(a.ID)
 		c[2].int(int64(a.Number))
@@ -102,6 +97,10 @@ func outcomeColumns(r Record) []any {
 	args := make([]any, 0, len(c)+4)
 	for i := range c {
 		args = append(args, c[i].done())
+	}
+	var lowest, highest id.UUID // let Postgres leave out partitions
+	if n > 0 {
+		lowest, highest = r.Outcomes[0].Attempt.DeliveryID, r.Outcomes[n-1].Attempt.DeliveryID
 	}
 	return append(args, lowest, highest, clock(r.Now), clock(r.PacedUntil))
 }

@@ -26,13 +26,14 @@ const (
 
 // Waker tells workers that there is work.
 type Waker struct {
-	redis redis.UniversalClient
-	asynq *asynq.Client
+	redis     redis.UniversalClient
+	asynq     *asynq.Client
+	inspector *asynq.Inspector
 }
 
 // NewWaker makes a Waker on a shared client, which it does not close.
 func NewWaker(c redis.UniversalClient) *Waker {
-	return &Waker{redis: c, asynq: asynq.NewClientFromRedisClient(c)}
+	return &Waker{redis: c, asynq: asynq.NewClientFromRedisClient(c), inspector: asynq.NewInspectorFromRedisClient(c)}
 }
 
 // Wake sees to it that each key is worked on soon. A key that waits or runs already costs one small script.
@@ -109,18 +110,24 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 
 // Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry, for as long as the endpoint fails.
 func (w *Waker) Stand(ctx context.Context, k Key) error {
-	_, err := w.stand(ctx, k)
+	_, err := w.stand(ctx, k, false)
 	return err
 }
 
-// StandAll is Stand for many. stranded is how many of them had no task.
-func (w *Waker) StandAll(ctx context.Context, keys []Key) (stranded int, err error) {
+// Probe is Stand for an endpoint whose time has come: a task that rests runs now.
+func (w *Waker) Probe(ctx context.Context, k Key) error {
+	_, err := w.stand(ctx, k, true)
+	return err
+}
+
+// StandAll is Stand, or where their time has come Probe, for many. stranded is how many of them had no task.
+func (w *Waker) StandAll(ctx context.Context, keys []Key, due bool) (stranded int, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(enqueuers)
 	var made atomic.Int64
 	for _, k := range keys {
 		g.Go(func() error {
-			isNew, err := w.stand(gctx, k)
+			isNew, err := w.stand(gctx, k, due)
 			if isNew {
 				made.Add(1)
 			}
@@ -131,12 +138,15 @@ func (w *Waker) StandAll(ctx context.Context, keys []Key) (stranded int, err err
 	return int(made.Load()), err
 }
 
-func (w *Waker) stand(ctx context.Context, k Key) (isNew bool, err error) {
+func (w *Waker) stand(ctx context.Context, k Key, due bool) (isNew bool, err error) {
 	_, err = w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
-	if errors.Is(err, asynq.ErrTaskIDConflict) {
-		return false, nil
+	if !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return err == nil, err
 	}
-	return err == nil, err
+	if due {
+		w.inspector.RunTask(QueueFailing, k.String()) // it fails for a task that is about to run, or runs, or has just ended: all well
+	}
+	return false, nil
 }
 
 // Test asks for one attempt at one delivery, now.

@@ -81,8 +81,8 @@ func mustEndpoint(t *testing.T, db *pg.DB) hook.Endpoint {
 
 func mustDisable(t *testing.T, db *pg.DB, e hook.Endpoint) {
 	t.Helper()
-	if did, _, err := db.DisableEndpoint(t.Context(), e.WorkspaceID, e.ID, hook.DisabledFailing); err != nil || !did {
-		t.Fatalf("DisableEndpoint = %v, %v, want it done", did, err)
+	if did, _, err := db.DisableGone(t.Context(), e.WorkspaceID, e.ID, e.URL); err != nil || !did {
+		t.Fatalf("DisableGone = %v, %v, want it done", did, err)
 	}
 }
 
@@ -125,7 +125,11 @@ func TestOperatorIsTold(t *testing.T) {
 		start(t, db, url, secret)
 	}
 	mustDisable(t, db, disabled)
-	if _, err := db.TellFailing(t.Context(), failing.WorkspaceID, failing.ID); err != nil {
+	const fails = `update endpoints set probes = 3, failing_since = now() - interval '2 days' where workspace_id = $1 and id = $2`
+	if _, err := db.ExecContext(t.Context(), fails, failing.WorkspaceID, failing.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.TellFailing(t.Context(), failing.WorkspaceID, failing.ID, hook.TellAfter); err != nil {
 		t.Fatal(err)
 	}
 	library, err := standardwebhooks.NewWebhook(secret)

@@ -62,11 +62,11 @@ func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err erro
 	var disabled bool
 	switch {
 	case t.gone:
-		disabled, wake, err = p.DB.DisableEndpoint(ctx, key.Workspace, key.Endpoint, hook.DisabledGone)
+		disabled, wake, err = p.DB.DisableGone(ctx, key.Workspace, key.Endpoint, t.url)
 	case p.DisableAfter > 0 && failed >= p.DisableAfter:
-		disabled, wake, err = p.DB.DisableEndpoint(ctx, key.Workspace, key.Endpoint, hook.DisabledFailing)
+		disabled, wake, err = p.DB.DisableFailing(ctx, key.Workspace, key.Endpoint, p.DisableAfter)
 	case failed >= hook.TellAfter && !t.health.Told:
-		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint)
+		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, hook.TellAfter)
 	}
 	if disabled {
 		p.Log.Warn("endpoint disabled", "key", key.String(), "host", hook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)

@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// paceSlack is by how much sends may catch up when they were late: a rate holds over a tenth of a second, not between each two.
-const paceSlack = 100 * time.Millisecond
+// Sends may catch up by paceSlack when they were late: a rate holds over a tenth of a second, not between each two.
+const (
+	paceSlack = 100 * time.Millisecond
+	maxPace   = 2 * time.Second // from one send to the next, at the lowest rate, and a little
+)
 
 // pace keeps sends to an endpoint's rate. Where it stands is recorded with the outcomes, so that it holds across turns and workers.
 type pace struct {
@@ -19,6 +22,9 @@ type pace struct {
 
 func newPace(rate int, until time.Time) *pace {
 	p := &pace{next: until}
+	if latest := time.Now().Add(maxPace); p.next.After(latest) { // another worker's clock is ahead
+		p.next = latest
+	}
 	if rate > 0 {
 		p.step = time.Second / time.Duration(rate)
 	}
@@ -32,7 +38,7 @@ func (p *pace) wait(ctx context.Context) bool {
 	}
 	p.mu.Lock()
 	at := p.next
-	if oldest := time.Now().Add(-min(paceSlack, p.step)); at.Before(oldest) {
+	if oldest := time.Now().Add(-paceSlack); at.Before(oldest) {
 		at = oldest
 	}
 	p.next = at.Add(p.step)

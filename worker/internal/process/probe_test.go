@@ -111,6 +111,36 @@ func TestEndpointRecoversByItself(t *testing.T) {
 	b.awaitStates(e, 50, hook.Delivered)
 }
 
+// The task that stands for an endpoint may rest for long, because of one delivery; when the endpoint's time comes sooner, it does not wait for it.
+func TestProbeIsNotLate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var works atomic.Bool
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(500)
+		}
+	})
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{schedule: hook.Schedule{0, 0, 0, time.Hour}, sweep: 100 * time.Millisecond})
+	b.mustWake(b.mustLeads(1)...)
+	await(t, "a task that rests for an hour", func() bool {
+		all := b.standing()
+		return len(all) == 1 && time.Until(all[0].NextProcessAt) > 30*time.Minute
+	})
+	b.mustWake(b.mustLeads(5)...) // the breaker opens
+	await(t, "an open breaker", func() bool {
+		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
+		return err == nil && now.Health.Open()
+	})
+	works.Store(true)
+	b.mustLeads(1) // due as soon as the breaker lets it
+	await(t, "the last one delivered", func() bool {
+		all, _ := b.deliveries(e)
+		return len(all) == 7 && all[0].State == hook.Delivered
+	})
+}
+
 // 410 says that nobody wants them any more: the endpoint is disabled, and what waits is held.
 func TestGoneDisablesTheEndpoint(t *testing.T) {
 	t.Parallel()
@@ -141,7 +171,7 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor := func(d time.Duration) {
 		t.Helper()
-		const q = `update endpoints set failing_since = now() - make_interval(secs => $3) where workspace_id = $1 and id = $2`
+		const q = `update endpoints set probes = 3, failing_since = now() - make_interval(secs => $3) where workspace_id = $1 and id = $2`
 		if _, err := b.db.ExecContext(t.Context(), q, b.ws, e.ID, d.Seconds()); err != nil {
 			t.Fatal(err)
 		}

@@ -60,6 +60,7 @@ type Processor struct {
 	spread  func() float64 // random in [0,1)
 
 	inspector *asynq.Inspector
+	sockets   share
 
 	taking, sending         context.Context
 	stopTaking, stopSending context.CancelFunc

@@ -31,6 +31,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 	d.tally.begin(&took.Endpoint)
 	d.halt.Store(false)
 	s := d.newSending(&took)
+	defer d.sockets.give(d.key.Workspace, s.senders)
 	var batch []hook.Outcome
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -74,6 +75,7 @@ type sending struct {
 	results  chan hook.Outcome
 	pace     *pace
 	made     atomic.Int64
+	senders  int // at once
 }
 
 // left tells how many jobs were not attempted, once results is closed.
@@ -88,11 +90,12 @@ func (d *drain) newSending(took *pg.Slice) *sending {
 	s.pace = newPace(took.Endpoint.Rate, took.PacedUntil)
 	var next atomic.Int64
 	var senders sync.WaitGroup
-	for range min(max(1, took.Endpoint.MaxInFlight), len(took.Jobs)) {
+	s.senders = d.sockets.take(d.key.Workspace, min(max(1, took.Endpoint.MaxInFlight), len(took.Jobs)))
+	for range s.senders {
 		senders.Go(func() {
 			for d.taking.Err() == nil && !d.halt.Load() {
 				i := int(next.Add(1)) - 1
-				if i >= len(s.jobs) || !s.pace.wait(d.taking) {
+				if i >= len(s.jobs) || !s.pace.wait(d.taking) || d.halt.Load() {
 					return
 				}
 				j := &s.jobs[i]

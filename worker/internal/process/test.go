@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/hibiken/asynq"
@@ -56,16 +55,7 @@ func (p *Processor) test(ctx context.Context, key task.Key) (result string, err 
 	d.logAttempt(j, &o)
 	probe, err := p.DB.RecordTest(ctx, key.Workspace, key.Endpoint, o)
 	if err == nil && probe {
-		d.lost("probe", p.probeNow(ctx, task.Drain(key.Workspace, key.Endpoint)))
+		d.lost("probe", p.Waker.Probe(ctx, task.Drain(key.Workspace, key.Endpoint)))
 	}
 	return string(o.State), err
-}
-
-// probeNow runs the task that stands for a failing endpoint before its time, or makes it. It may run just now.
-func (p *Processor) probeNow(ctx context.Context, key task.Key) error {
-	err := p.inspector.RunTask(task.QueueFailing, key.String())
-	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
-		return p.Waker.Stand(ctx, key)
-	}
-	return err
 }

@@ -86,7 +86,7 @@ func (u *Upkeep) stand(ctx context.Context, failing []pg.Waiting) error {
 	for i := range keys {
 		keys[i] = task.Drain(failing[i].Workspace, failing[i].Endpoint)
 	}
-	stranded, err := u.Waker.StandAll(ctx, keys)
+	stranded, err := u.Waker.StandAll(ctx, keys, false)
 	u.metrics.woken.WithLabelValues(kindFailing).Add(float64(stranded))
 	return err
 }
