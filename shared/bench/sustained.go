@@ -20,15 +20,17 @@ func (b *bench) sustained(ctx context.Context) error {
 	if err := s.work(ctx); err != nil {
 		return err
 	}
-	for _, perSecond := range b.rates {
-		if err := s.sustain(ctx, perSecond); err != nil {
-			return fmt.Errorf("%d/s: %w", perSecond, err)
+	for _, events := range [][]string{{hook.LeadCreated}, loadgen.LeadEvents()} {
+		for _, perSecond := range b.rates {
+			if err := s.sustain(ctx, perSecond, events); err != nil {
+				return fmt.Errorf("%d/s: %w", perSecond, err)
+			}
 		}
 	}
 	return nil
 }
 
-func (s *stage) sustain(ctx context.Context, perSecond int) error {
+func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.duration+3*time.Minute)
 	defer cancel()
 	t, err := loadgen.NewTenant(ctx, s.db, "sustained")
@@ -42,14 +44,14 @@ func (s *stage) sustain(ctx context.Context, perSecond int) error {
 		return err
 	}
 	defer sink.Close()
-	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", hook.Endpoint{EventTypes: loadgen.LeadEvents()}); err != nil {
+	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", hook.Endpoint{EventTypes: wanted}); err != nil {
 		return err
 	}
 	warm, err := s.postAt(ctx, t, s.nextRun(), 100, time.Second)
 	if err != nil {
 		return err
 	}
-	events := len(loadgen.LeadEvents())
+	events := len(wanted)
 	if err := sink.Await(ctx, warm.accepted*events); err != nil {
 		return err
 	}
@@ -70,8 +72,8 @@ func (s *stage) sustain(ctx context.Context, perSecond int) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	s.printf("%d/s offered for %v: accepted %v", perSecond, s.duration, res)
-	for _, event := range loadgen.LeadEvents() {
+	s.printf("%d/s offered for %v to an endpoint for %s: accepted %v", perSecond, s.duration, strings.Join(wanted, ", "), res)
+	for _, event := range wanted {
 		d := seen.of(event, res.begin, perSecond)
 		s.printf("  %-13s %5.0f/s delivered, after the POST was due: %v; on the way at half time %d, at the end %d",
 			event, d.rate(), &d, d.waiting(res.begin.Add(s.duration/2)), d.waiting(res.begin.Add(s.duration)))
