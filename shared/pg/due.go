@@ -7,15 +7,16 @@ import (
 	"leadgate/shared/hook"
 )
 
-// These and DueEnrichments, Owed, DropOldPartitions, DeleteOld, SettlePending and PrincipalByHash are the statements that look across workspaces.
+// These and DueEnrichments, DueReplays, DueNotices, Owed, EnsurePartitions, DropOldPartitions, DeleteOld, SettlePending, ListWorkspaces, TouchKeys and
+// PrincipalByHash are the statements that look across workspaces.
 
 // Waiting is an endpoint that has pending deliveries.
 type Waiting struct {
 	EndpointRef
-	Due     bool      // a drain would send now, and there is none
-	Failing bool      // it should have a task that stands for it, and nobody is at it
-	Idle    bool      // it is disabled or deleted: its deliveries are pending no longer
-	TryAt   time.Time // when its breaker lets one through, or when the next delivery is due
+	Due     bool // a drain would send now, and there is none
+	Failing bool // a task should stand for it, and nobody is at it
+	Try     bool // it is failing, its breaker lets one through, and one is due: that task should run now
+	Idle    bool // it is disabled or deleted: its deliveries are pending no longer
 }
 
 // WaitingEndpoints returns up to limit endpoints with pending deliveries that come after one, hopping from each to the next in the index
@@ -31,7 +32,8 @@ with recursive hop (workspace_id, endpoint_id, next_at) as (
          order by workspace_id, endpoint_id, next_at limit 1) d
 )
 select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null and h.next_at <= coalesce($3, now()),
-       e.usable and e.free and (e.probe_at is not null and e.probe_at <= coalesce($3, now()) or e.failures >= $5), not e.usable, coalesce(e.probe_at, h.next_at)
+       e.usable and e.free and (e.probe_at is not null or e.failures >= $5),
+       e.usable and e.free and e.probe_at is not null and greatest(e.probe_at, h.next_at) <= coalesce($3, now()), not e.usable
   from (select * from hop where next_at is not null limit $4) h
  cross join lateral (
     select enabled and deleted_at is null as usable, drain_until is null or drain_until <= coalesce($3, now()) as free, probe_at, failures
@@ -48,7 +50,7 @@ select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null
 	var all []Waiting
 	for rows.Next() {
 		var w Waiting
-		if err := rows.Scan(&w.Workspace, &w.Endpoint, &w.Due, &w.Failing, &w.Idle, &w.TryAt); err != nil {
+		if err := rows.Scan(&w.Workspace, &w.Endpoint, &w.Due, &w.Failing, &w.Try, &w.Idle); err != nil {
 			return nil, fail(ctx, "waiting endpoints", err)
 		}
 		all = append(all, w)

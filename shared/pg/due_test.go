@@ -46,37 +46,36 @@ func TestWaitingEndpoints(t *testing.T) {
 	d.exec(`update deliveries set next_at = $1 where id = (select id from deliveries order by id desc limit 1)`, d.now.Add(time.Hour))
 	d.exec(`update deliveries set next_at = $1 where id = (select id from deliveries order by id limit 1)`, d.now)
 	for _, c := range []struct {
-		what               string
-		set                string
-		at                 time.Duration
-		due, failing, idle bool
-		try                time.Duration
+		what string
+		set  string
+		at   time.Duration
+		want pg.Waiting
 	}{
-		{"at its time", ``, 0, true, false, false, 0},
-		{"before its time", ``, -time.Second, false, false, false, 0},
-		{"leased", `drain_until = $1 + interval '10 s'`, 9 * time.Second, false, false, false, 0},
-		{"lease lapsed", `drain_until = $1 + interval '10 s'`, 10 * time.Second, true, false, false, 0},
-		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second, false, false, false, 10 * time.Second},
-		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second, false, true, false, 10 * time.Second},
-		{"its pause over, leased", `probe_at = $1, drain_until = $1 + interval '10 s'`, 0, false, false, false, 0},
-		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second, false, true, false, -10 * time.Second},
-		{"two failures", `failures = 2`, 0, true, false, false, 0},
-		{"three failures", `failures = 3`, 0, true, true, false, 0},
-		{"three failures, due later", `failures = 3`, -time.Second, false, true, false, 0},
-		{"three failures, leased", `failures = 3, drain_until = $1 + interval '10 s'`, 0, false, false, false, 0},
-		{"disabled", `enabled = false, failures = 3`, 0, false, false, true, 0},
-		{"deleted", `deleted_at = $1, probe_at = $1`, 0, false, false, true, 0},
+		{"at its time", ``, 0, pg.Waiting{Due: true}},
+		{"before its time", ``, -time.Second, pg.Waiting{}},
+		{"leased", `drain_until = $1 + interval '10 s'`, 9 * time.Second, pg.Waiting{}},
+		{"lease lapsed", `drain_until = $1 + interval '10 s'`, 10 * time.Second, pg.Waiting{Due: true}},
+		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second, pg.Waiting{Failing: true}},
+		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second, pg.Waiting{Failing: true, Try: true}},
+		{"its pause over, leased", `probe_at = $1, drain_until = $1 + interval '10 s'`, 0, pg.Waiting{}},
+		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second, pg.Waiting{Failing: true}},
+		{"two failures", `failures = 2`, 0, pg.Waiting{Due: true}},
+		{"three failures", `failures = 3`, 0, pg.Waiting{Due: true, Failing: true}},
+		{"three failures, due later", `failures = 3`, -time.Second, pg.Waiting{Failing: true}},
+		{"three failures, leased", `failures = 3, drain_until = $1 + interval '10 s'`, 0, pg.Waiting{}},
+		{"disabled", `enabled = false, failures = 3`, 0, pg.Waiting{Idle: true}},
+		{"deleted", `deleted_at = $1, probe_at = $1`, 0, pg.Waiting{Idle: true}},
 	} {
 		d.exec(`update endpoints set enabled = true, deleted_at = null, drain_until = null, probe_at = null, failures = 0`)
 		if c.set != "" {
 			d.exec(`update endpoints set `+c.set+` where cast($1 as timestamptz) is not null`, d.now)
 		}
-		got := d.waiting(c.at)
-		if got == nil || got.Due != c.due || got.Failing != c.failing || got.Idle != c.idle || !got.TryAt.Equal(d.now.Add(c.try)) {
-			t.Errorf("%s: WaitingEndpoints = %+v, want due %v, failing %v, idle %v, to be tried at %s", c.what, got, c.due, c.failing, c.idle, d.now.Add(c.try))
+		c.want.EndpointRef = pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}
+		if got := d.waiting(c.at); got == nil || *got != c.want {
+			t.Errorf("%s: WaitingEndpoints = %+v, want %+v", c.what, got, c.want)
 		}
-		if due := d.due(c.at); due != c.due {
-			t.Errorf("%s: DueEndpoints has it: %v, want %v", c.what, due, c.due)
+		if due := d.due(c.at); due != c.want.Due {
+			t.Errorf("%s: DueEndpoints has it: %v, want %v", c.what, due, c.want.Due)
 		}
 	}
 }

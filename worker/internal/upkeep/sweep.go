@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 // Bounds of one sweep; the next one goes on.
 const (
 	lookLimit   = 10_000 // endpoints with pending deliveries
-	standLimit  = 1000   // failing ones that get a task
+	standLimit  = 1000   // failing ones that get a task, and those whose task runs now
 	wakeLimit   = 5000   // workspaces, and replays
 	settleLimit = 5000   // deliveries
 )
@@ -46,24 +45,27 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 
 // endpoints wakes drains, sees to it that a task stands for each failing endpoint, and settles what waits for disabled and deleted ones.
 func (u *Upkeep) endpoints(ctx context.Context) (string, error) {
-	waiting, err := u.look(ctx)
+	waiting, lap, err := u.look(ctx)
 	if err != nil {
 		return "", err
 	}
-	var due []task.Key
-	var failing []pg.Waiting
+	var due, try, rest []task.Key
 	idle := false
 	for _, w := range waiting {
+		key := task.Drain(w.Workspace, w.Endpoint)
 		if w.Due {
-			due = append(due, task.Drain(w.Workspace, w.Endpoint))
+			due = append(due, key)
 		}
-		if w.Failing {
-			failing = append(failing, w)
+		switch {
+		case w.Try:
+			try = append(try, key)
+		case w.Failing:
+			rest = append(rest, key)
 		}
 		idle = idle || w.Idle
 	}
-	errs := []error{u.repair(ctx, kindEndpoint, due), u.stand(ctx, failing)}
-	text := fmt.Sprintf("due: %d endpoints, failing: %d", len(due), len(failing))
+	errs := []error{u.repair(ctx, kindEndpoint, due), u.stand(ctx, try, lap, true), u.stand(ctx, rest, lap, false)}
+	text := fmt.Sprintf("due: %d endpoints, failing: %d", len(due), len(try)+len(rest))
 	if idle {
 		settled, err := u.DB.SettlePending(ctx, settleLimit)
 		u.metrics.settled.Add(float64(settled))
@@ -79,26 +81,29 @@ func (u *Upkeep) repair(ctx context.Context, kind string, keys []task.Key) error
 	return err
 }
 
-// stand sees to up to standLimit failing endpoints, those first that were to be tried first.
-func (u *Upkeep) stand(ctx context.Context, failing []pg.Waiting) error {
-	slices.SortFunc(failing, func(a, b pg.Waiting) int { return a.TryAt.Compare(b.TryAt) })
-	keys := make([]task.Key, min(len(failing), standLimit))
-	for i := range keys {
-		keys[i] = task.Drain(failing[i].Workspace, failing[i].Endpoint)
-	}
-	stranded, err := u.Waker.StandAll(ctx, keys, false)
+// stand sees to it that a task stands for failing endpoints, standLimit of them in each lap, and where due is set that it runs now.
+func (u *Upkeep) stand(ctx context.Context, failing []task.Key, lap int, due bool) error {
+	stranded, err := u.Waker.StandAll(ctx, turn(failing, lap, u.standLimit), due)
 	u.metrics.woken.WithLabelValues(kindFailing).Add(float64(stranded))
 	return err
 }
 
+// turn returns those keys, limit at most, whose turn it is in a lap: none waits longer than it takes to see to all.
+func turn(keys []task.Key, lap, limit int) []task.Key {
+	turns := max(1, (len(keys)+limit-1)/limit)
+	first := lap % turns * limit
+	return keys[first:min(first+limit, len(keys))]
+}
+
 // look returns the next endpoints with pending deliveries: all of them, or where there are many, those after the ones looked at last.
-func (u *Upkeep) look(ctx context.Context) ([]pg.Waiting, error) {
+// lap is how often it began again.
+func (u *Upkeep) look(ctx context.Context) (waiting []pg.Waiting, lap int, err error) {
 	u.mu.Lock()
-	after := u.after
+	after, lap := u.after, u.lap
 	u.mu.Unlock()
-	waiting, err := u.DB.WaitingEndpoints(ctx, after, time.Time{}, u.lookLimit)
+	waiting, err = u.DB.WaitingEndpoints(ctx, after, time.Time{}, u.lookLimit)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	next := pg.EndpointRef{}
 	if len(waiting) == u.lookLimit {
@@ -106,8 +111,11 @@ func (u *Upkeep) look(ctx context.Context) ([]pg.Waiting, error) {
 	}
 	u.mu.Lock()
 	u.after = next
+	if next == (pg.EndpointRef{}) {
+		u.lap++
+	}
 	u.mu.Unlock()
-	return waiting, nil
+	return waiting, lap, nil
 }
 
 // enrichments wakes the workspaces that are owed enrichment.

@@ -37,10 +37,12 @@ type Upkeep struct {
 	stop    context.CancelFunc
 	done    chan struct{}
 
-	lookLimit int // endpoints with pending deliveries that a sweep looks at
+	lookLimit  int // endpoints with pending deliveries that a sweep looks at
+	standLimit int // failing ones it sees to
 
 	mu    sync.Mutex
 	after pg.EndpointRef // where the next sweep looks on
+	lap   int            // how often sweeps began again
 
 	hourly      sync.Mutex
 	partitioned time.Time
@@ -48,7 +50,7 @@ type Upkeep struct {
 
 // New makes an Upkeep.
 func New(d Deps) *Upkeep {
-	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit}
+	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit, standLimit: standLimit}
 }
 
 // Start starts the ticker.

@@ -105,7 +105,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	ws, endpoint := mustOwe(t, db)
 	bad, failing := mustOwe(t, db)
 	mustExec(t, db, `update endpoints set probe_at = now() - interval '1 s', failures = 5 where id = $1`, failing)
-	_, resting := mustOwe(t, db)
+	quiet, resting := mustOwe(t, db)
 	mustExec(t, db, `update endpoints set probe_at = now() + interval '1 h', failures = 1 where id = $1`, resting)
 	mustExec(t, db, `update enrichments set due_at = null where workspace_id <> $1`, ws)
 	replay := hook.Replay{WorkspaceID: ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()}
@@ -123,6 +123,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 			}
 			keys = append(keys, k)
 		}
+		slices.SortFunc(keys, func(a, b task.Key) int { return strings.Compare(a.String(), b.String()) })
 		return keys
 	}
 	swept := func(n int) bool {
@@ -134,16 +135,17 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 		await(t, "three sweeps "+when, func() bool { return swept(3) })
 		for _, w := range []struct {
 			queue, kind string
-			key         task.Key
+			keys        []task.Key
 		}{
-			{task.QueueWebhook, "endpoint", task.Drain(ws, endpoint)}, {task.QueueFailing, "failing", task.Drain(bad, failing)},
-			{task.QueueEnrich, "enrichment", task.Enrich(ws)}, {task.QueueReplay, "replay", task.Replay(ws, replay.ID)},
+			{task.QueueWebhook, "endpoint", []task.Key{task.Drain(ws, endpoint)}}, {task.QueueFailing, "failing", []task.Key{task.Drain(bad, failing), task.Drain(quiet, resting)}},
+			{task.QueueEnrich, "enrichment", []task.Key{task.Enrich(ws)}}, {task.QueueReplay, "replay", []task.Key{task.Replay(ws, replay.ID)}},
 		} {
-			if got, want := pending(w.queue), []task.Key{w.key}; !slices.Equal(got, want) {
-				t.Errorf("%s: queue %s = %v, want %v", when, w.queue, got, want)
+			slices.SortFunc(w.keys, func(a, b task.Key) int { return strings.Compare(a.String(), b.String()) })
+			if got := pending(w.queue); !slices.Equal(got, w.keys) {
+				t.Errorf("%s: queue %s = %v, want %v", when, w.queue, got, w.keys)
 			}
-			if got := counted(t, metrics, "leadgate_sweep_woken_total", w.kind); got != times {
-				t.Errorf("%s: leadgate_sweep_woken_total{kind=%s} = %v, want %v: once for each time nobody was at it", when, w.kind, got, times)
+			if got, want := counted(t, metrics, "leadgate_sweep_woken_total", w.kind), times*float64(len(w.keys)); got != want {
+				t.Errorf("%s: leadgate_sweep_woken_total{kind=%s} = %v, want %v: once for each time nobody was at it", when, w.kind, got, want)
 			}
 		}
 	}
@@ -179,6 +181,57 @@ func TestSweepsTakeTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "all endpoints to be woken again", woken)
+}
+
+// Where more endpoints fail than one sweep sees to, each gets its turn, though nobody takes the tasks of the others away.
+func TestFailingEndpointsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for name, probeAt := range map[string]string{"to be tried": "now()", "at rest": "now() + interval '1 h'"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db, c := pgtest.New(t), redistest.New(t)
+			for range 5 {
+				mustOwe(t, db)
+			}
+			mustExec(t, db, `update endpoints set failures = 5, probe_at = `+probeAt)
+			sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.SeeTo(2) })
+			inspect := asynq.NewInspectorFromRedisClient(c)
+			await(t, "a task for each", func() bool {
+				tasks, _ := inspect.ListPendingTasks(task.QueueFailing)
+				return len(tasks) == 5
+			})
+		})
+	}
+}
+
+// A task that rests runs when its endpoint can be tried: not before the pause is over, nor when nothing is due.
+func TestSweepRunsWhatRests(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	client, inspect := asynq.NewClientFromRedisClient(c), asynq.NewInspectorFromRedisClient(c)
+	rest := func(set, next string) (taskID string) {
+		ws, endpoint := mustOwe(t, db)
+		mustExec(t, db, `update endpoints set failures = 5, `+set+` where id = $1`, endpoint)
+		mustExec(t, db, `update deliveries set next_at = `+next+` where endpoint_id = $1`, endpoint)
+		taskID = task.Drain(ws, endpoint).String()
+		if _, err := client.Enqueue(asynq.NewTask(task.TypeProbe, nil), asynq.Queue(task.QueueFailing), asynq.TaskID(taskID), asynq.ProcessIn(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		return taskID
+	}
+	const hour = ` + interval '1 h'`
+	ready, early := rest(`probe_at = now()`, `now()`), rest(`probe_at = now()`+hour, `now()`)
+	later, closed := rest(`probe_at = now()`, `now()`+hour), rest(`probe_at = null`, `now()`) // a drain tries the last
+	sweeper(t, db, c, 100*time.Millisecond)
+	await(t, "three sweeps", func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
+		return len(tasks) >= 3
+	})
+	for taskID, want := range map[string]asynq.TaskState{ready: asynq.TaskStatePending, early: asynq.TaskStateScheduled, closed: asynq.TaskStateScheduled, later: asynq.TaskStateScheduled} {
+		if i, err := inspect.GetTaskInfo(task.QueueFailing, taskID); err != nil || i.State != want {
+			t.Errorf("task = %+v, %v, want it %s", i, err, want)
+		}
+	}
 }
 
 // What still waits for a disabled or deleted endpoint is held or cancelled.
