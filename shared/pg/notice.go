@@ -59,7 +59,7 @@ type notice struct {
 	kind, reason        string
 }
 
-// noticeData is the "data" of endpoint.failing and endpoint.disabled. Nothing of it is secret; of the URL, what may be is left out.
+// noticeData is the "data" of endpoint.failing and endpoint.disabled. Nothing of it is secret: of the URL it has scheme and host.
 type noticeData struct {
 	EndpointID   string  `json:"endpointId"`
 	URL          string  `json:"url"`
@@ -135,13 +135,13 @@ func scanRefs(rows *sql.Rows) (all []EndpointRef, err error) {
 	return all, rows.Err()
 }
 
-// bareURL leaves out what may hold a secret: user, query and fragment.
+// bareURL is only where a URL leads: user, path and query are a secret with some receivers.
 func bareURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
 }
 
 // shown is a time as the API shows it.

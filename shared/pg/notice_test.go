@@ -63,7 +63,7 @@ func TestTellFailingOnce(t *testing.T) {
 	d.mustExec(`update endpoints set chatbot_ids = array[$2::uuid] where id = $1`, all.ID, id.New())
 	d.mustExec(`update endpoints set probe_at = now() where id = $1`, resting.ID)
 	since := d.now.Add(-25 * time.Hour).Truncate(time.Millisecond)
-	d.mustExec(`update endpoints set url = 'https://me:hunter2@hooks.example.com/in%2F1?key=hunter2', failures = 12, probes = 3, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
+	d.mustExec(`update endpoints set url = 'https://me:hunter2@hooks.example.com:8443/in/hunter2?key=hunter2', failures = 12, probes = 3, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
 	d.mustLeads(2)
 
 	var mu sync.Mutex
@@ -77,7 +77,7 @@ func TestTellFailingOnce(t *testing.T) {
 		defer mu.Unlock()
 		wake = append(wake, refs...)
 	})
-	want := []map[string]any{{"endpointId": id.Endpoint.Format(d.endpoint.ID), "url": "https://hooks.example.com/in%2F1", "description": "", "reason": "failing",
+	want := []map[string]any{{"endpointId": id.Endpoint.Format(d.endpoint.ID), "url": "https://hooks.example.com:8443", "description": "", "reason": "failing",
 		"failures": 12.0, "failingSince": since.Format(lead.TimeFormat), "lastError": "status: 503", "waiting": 2.0, "disabledAt": nil}}
 	for name, e := range map[string]hook.Endpoint{"by group": all, "by name": named, "with an open breaker": resting, "disabled": off} {
 		if diff := cmp.Diff(want, d.told(e, hook.EndpointFailing)); diff != "" {
