@@ -36,7 +36,8 @@ type Reader struct {
 	source bytes.Buffer
 	body   []byte
 	known  []string
-	given  []bool // by index in known: present and not null
+	hidden []string // of known: not offered to whoever looks for a name
+	given  []bool   // by index in known: present and not null
 
 	at     int    // index of the current member in known
 	raw    []byte // its value; part of body
@@ -74,8 +75,7 @@ func (r *Reader) Next() bool {
 			r.at, r.given[at] = at, !r.null()
 			return true
 		}
-		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: fault.Cut("/" + escape(unknown)), Value: echo(r.raw),
-			Message: r.unknownRule()})
+		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: fault.Cut("/" + escape(unknown)), Message: r.unknownRule()}) // without its value: of a mistyped name it may be a secret
 	}
 	return r.close()
 }
@@ -84,8 +84,12 @@ func (r *Reader) unknownRule() string {
 	if len(r.known) == 0 {
 		return "Unknown field: there are none here"
 	}
-	return "Unknown field: must be one of " + strings.Join(r.known, ", ")
+	offered := slices.DeleteFunc(slices.Clone(r.known), func(name string) bool { return slices.Contains(r.hidden, name) })
+	return "Unknown field: must be one of " + strings.Join(offered, ", ")
 }
+
+// Hide leaves names that are known out of what the mistake about an unknown one offers. To be called before the first Next.
+func (r *Reader) Hide(names ...string) { r.hidden = names }
 
 // Name returns the current member's name.
 func (r *Reader) Name() string { return r.known[r.at] }

@@ -162,7 +162,7 @@ func TestEchoIsCut(t *testing.T) {
 		`{"name":1e999}`:                                 "1e999",
 		`{"name":1.50}`:                                  1.5,
 		`{"name":true}`:                                  true,
-		`{"` + strings.Repeat("x", 500) + `":"secret"}`:  "secret",
+		`{"` + strings.Repeat("x", 500) + `":"secret"}`:  nil, // of a mistyped name it may be one
 		`{"name":"` + strings.Repeat("😀", 5000) + `"}`:   strings.Repeat("😀", 200),
 		`{"name":["` + strings.Repeat("😀", 5000) + `"]}`: `["` + strings.Repeat("😀", 198),
 	} {
@@ -204,9 +204,9 @@ func TestReadsMore(t *testing.T) {
 				"/members/a <nil>: Must be a string, or null", "/members/bad <nil>: Must be good", "/members/bad2 <nil>: Must be good", "/members/c~1d <nil>: Must be a string, or null",
 				"/on true: Must be true or false", "/secret <nil>: Must be right"}},
 		{body: `{"waits":{},"members":[],"on":1,"secret":["s3cret"]}`,
-			told: []string{"/waits {}: Must be an array of whole numbers", "/members []: Must be a JSON object of strings", "/on 1: Must be true or false", "/secret <nil>: Must be a string"}},
+			told: []string{"/waits {}: Must be an array of whole numbers", "/members <nil>: Must be a JSON object of strings", "/on 1: Must be true or false", "/secret <nil>: Must be a string"}},
 		{body: `{"waits":[1,2,3,4,5],"members":{"a":"","b":"","c":"","d":"","e":"","f":""}}`, want: more{Waits: []int{1, 2, 3, 4}},
-			told: []string{"/waits [1,2,3,4,5]: Must be at most 4 numbers", `/members {"a":"","b":"","c":"","d":"","e":"","f":""}: Must have at most 5 members`}},
+			told: []string{"/waits [1,2,3,4,5]: Must be at most 4 numbers", `/members <nil>: Must have at most 5 members`}},
 	} {
 		var got more
 		r := strictjson.NewReader([]byte(tc.body), []string{"waits", "members", "on", "secret"})

@@ -37,8 +37,13 @@ func (r *Reader) Secret(check func(text string) string) string {
 			return text
 		}
 	}
-	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name())), Message: wrong})
+	r.refuseSilently(wrong)
 	return ""
+}
+
+// refuseSilently is Refuse without the value.
+func (r *Reader) refuseSilently(message string) {
+	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name())), Message: message})
 }
 
 // Text reads a string of at most limit characters, none of them a control character.
@@ -116,13 +121,13 @@ func (r *Reader) elements(items int, noun string, each func(at int, place string
 }
 
 // Members reads an object of strings, in which null says that a name has none. check says what is wrong with a name and its value, or "";
-// it is told without the value, which may be a secret. Wrong members are left out; nil when absent.
+// whatever is wrong is told without the value, which may be a secret. Wrong members are left out; nil when absent.
 func (r *Reader) Members(items int, check func(name, text string) string) map[string]*string {
 	if r.null() {
 		return nil
 	}
 	if r.raw[0] != '{' {
-		r.Refuse("Must be a JSON object of strings")
+		r.refuseSilently("Must be a JSON object of strings")
 		return nil
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(r.raw))
@@ -130,7 +135,7 @@ func (r *Reader) Members(items int, check func(name, text string) string) map[st
 	members := map[string]*string{}
 	for i := 0; dec.PeekKind() != '}'; i++ {
 		if i == items {
-			r.Refuse(fmt.Sprintf("Must have at most %d members", items))
+			r.refuseSilently(fmt.Sprintf("Must have at most %d members", items))
 			return nil
 		}
 		quoted, _ := dec.ReadValue()
