@@ -24,6 +24,7 @@ alter table endpoints
     add column paced_until      timestamptz,                  -- its rate allows nothing before
     add column notice_event     uuid;                         -- what the operator's hook is still to be told
 
+create index endpoints_live on endpoints (workspace_id, id) where deleted_at is null; -- each new event looks for its endpoints here
 create index endpoints_notice on endpoints (workspace_id, id) where notice_event is not null;
 
 alter table events add column chatbot_id uuid;
@@ -53,7 +54,7 @@ create index replays_running on replays (workspace_id, id) where state = 'runnin
 
 -- +goose Down
 drop table replays;
-drop index deliveries_stuck, events_lead, endpoints_notice;
+drop index deliveries_stuck, events_lead, endpoints_notice, endpoints_live;
 alter table deliveries drop column tries;
 alter table events drop column chatbot_id;
 alter table endpoints

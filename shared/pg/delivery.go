@@ -28,12 +28,26 @@ select count(*), min(next_at), coalesce((array_agg(last_error order by updated_a
 	return b, fail(ctx, "endpoint backlog", err)
 }
 
-// ListAttempts returns the attempts of deliveries, each delivery's in the order they were made.
+// MaxAttempts is how many attempts of a delivery are listed: one that is sent again and again has no end of them.
+const MaxAttempts = 50
+
+// ListAttempts returns the newest MaxAttempts attempts of deliveries, each delivery's in the order they were made.
 func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]hook.Attempt, error) {
+	return db.newestAttempts(ctx, workspace, deliveries, true)
+}
+
+// ListBareAttempts is ListAttempts without ResponseHead, which is by far the largest part of many.
+func (db *DB) ListBareAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]hook.Attempt, error) {
+	return db.newestAttempts(ctx, workspace, deliveries, false)
+}
+
+func (db *DB) newestAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID, heads bool) (map[id.UUID][]hook.Attempt, error) {
 	const q = `
-select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), coalesce(response_head, ''), latency_ms, created_at
-  from attempts where workspace_id = $1 and delivery_id = any($2::uuid[]) order by delivery_id, id`
-	made, err := db.attempts(ctx, q, workspace, idArray(deliveries))
+select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), case when $4 then coalesce(a.response_head, '') else '' end, a.latency_ms, a.created_at
+  from unnest($2::uuid[]) as d (id)
+ cross join lateral (select * from attempts where workspace_id = $1 and delivery_id = d.id order by id desc limit $3) a
+ order by a.delivery_id, a.id`
+	made, err := db.attempts(ctx, q, workspace, idArray(deliveries), MaxAttempts, heads)
 	all := make(map[id.UUID][]hook.Attempt, len(deliveries))
 	for _, a := range made {
 		all[a.DeliveryID] = append(all[a.DeliveryID], a)

@@ -16,7 +16,7 @@ import (
 	"leadgate/shared/id"
 )
 
-// CreateEndpoint stores e; beyond hook.MaxEndpoints of its workspace it is a CONFLICT.
+// CreateEndpoint stores e; beyond hook.MaxEndpoints of its workspace, and while MaxDeleted deleted ones are kept, it is a CONFLICT.
 func (db *DB) CreateEndpoint(ctx context.Context, e hook.Endpoint) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
 }
@@ -25,6 +25,9 @@ func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
 	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
 	if _, err := tx.ExecContext(ctx, turn, e.WorkspaceID); err != nil {
 		return fail(ctx, "create endpoint", err)
+	}
+	if err := makeRoom(ctx, tx, e.WorkspaceID); err != nil {
+		return err
 	}
 	const q = `
 insert into endpoints (workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s, secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
@@ -141,10 +144,7 @@ func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]hook.Endp
 	return all, fail(ctx, "list endpoints", rows.Err())
 }
 
-// MaxBacklog is how far a backlog is counted.
-const MaxBacklog = 10_000
-
-// BacklogCounts is what an endpoint did not get, each counted to MaxBacklog.
+// BacklogCounts is what an endpoint did not get.
 type BacklogCounts struct {
 	Pending   int
 	Exhausted int
@@ -152,9 +152,9 @@ type BacklogCounts struct {
 	Oldest    *time.Time // when the oldest counted pending delivery was made; nil when none waits
 }
 
-// CountBacklogs counts what endpoints of a workspace did not get, at a cost that does not grow with it.
-// Of those that are not pending it looks at the MaxBacklog oldest and the MaxBacklog newest.
-func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID) (map[id.UUID]BacklogCounts, error) {
+// CountBacklogs counts what endpoints of a workspace did not get, each count to limit, at a cost that does not grow with it.
+// Of those that are not pending it looks at the limit oldest and the limit newest.
+func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID, limit int) (map[id.UUID]BacklogCounts, error) {
 	const q = `
 select e.id, p.n, p.oldest, s.exhausted, s.held
   from unnest($2::uuid[]) as e (id)
@@ -166,7 +166,7 @@ select e.id, p.n, p.oldest, s.exhausted, s.held
         (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id limit $3)
         union
         (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id desc limit $3)) as d) as s`
-	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints), MaxBacklog)
+	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints), limit)
 	if err != nil {
 		return nil, fail(ctx, "count backlogs", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 const settleAtOnce = 10_000
 
 // UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there is none.
-// Where that disables it, what waits for it is held. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
+// Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
 func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time, change func(*hook.Endpoint) error, replay *hook.Replay) (e hook.Endpoint, err error) {
 	const read = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null for no key update`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -34,9 +35,13 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 		if err := change(&e); err != nil {
 			return err
 		}
+		moved := e.URL != before.URL
+		if moved {
+			e.Health = hook.Health{LastSuccessAt: e.Health.LastSuccessAt}
+		}
 		if !reflect.DeepEqual(before, e) {
 			e.UpdatedAt = now
-			if err := writeEndpoint(ctx, tx, e); err != nil {
+			if err := writeEndpoint(ctx, tx, e, moved || !e.Enabled); err != nil {
 				return err
 			}
 		}
@@ -53,13 +58,14 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 	return e, err
 }
 
-// writeEndpoint stores what an owner can change, and the health, which enabling resets. Disabling takes the lease away, so that a drain under way stops.
-func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
+// writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so that a drain under way stops:
+// what it still finds out is not about the endpoint as it is now.
+func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint, stop bool) error {
 	const q = `
 update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0), max_in_flight = $10, timeout_s = $11,
        secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15, disabled_reason = nullif($16, ''), updated_at = $17,
        failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22, last_error = nullif($23, ''), last_success_at = $24, told = $25,
-       drain_token = case when $14 then drain_token end, drain_until = case when $14 then drain_until end
+       drain_token = case when not $26 then drain_token end, drain_until = case when not $26 then drain_until end
  where workspace_id = $1 and id = $2`
 	e = withDefaults(e)
 	headers, err := json.Marshal(e.Headers)
@@ -81,27 +87,64 @@ update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids =
 	h := e.Health
 	_, err = tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), e.Secret, string(formerText), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
-		h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Told)
+		h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Told, stop)
 	return fail(ctx, "write endpoint", err)
 }
 
 // DeleteEndpoint takes an endpoint out of everything but the lists of its deliveries, which stay readable, and forgets what is secret of it.
 // What waits for it is cancelled. NOT_FOUND when there is none.
-func (db *DB) DeleteEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time) error {
+func (db *DB) DeleteEndpoint(ctx context.Context, workspace, endpoint id.UUID) error {
 	const q = `
-update endpoints set deleted_at = $3, updated_at = $3, enabled = false, secret = '', former_secrets = '[]', headers = '{}',
+update endpoints set deleted_at = now(), updated_at = now(), enabled = false, secret = '', former_secrets = '[]', headers = '{}',
        probe_at = null, told = false, drain_token = null, drain_until = null
  where workspace_id = $1 and id = $2 and deleted_at is null`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, q, workspace, endpoint, now)
+		res, err := tx.ExecContext(ctx, q, workspace, endpoint)
 		if err != nil {
 			return fail(ctx, "delete endpoint", err)
 		}
 		if n, _ := res.RowsAffected(); n == 0 {
 			return endpointNotFound()
 		}
-		return settle(ctx, tx, workspace, endpoint, hook.Cancelled)
+		if err := settle(ctx, tx, workspace, endpoint, hook.Cancelled); err != nil {
+			return err
+		}
+		return forgetDeleted(ctx, tx, workspace)
 	})
+}
+
+// MaxDeleted is how many deleted endpoints of a workspace are kept for the sake of their deliveries.
+const MaxDeleted = 500
+
+// forgetDeleted removes a workspace's deleted endpoints that have no deliveries. Not at the moment they are deleted: a commit of events that
+// has seen one alive may still be under way, and what it writes for an endpoint that is not there would wait for ever.
+func forgetDeleted(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+	const q = `
+delete from endpoints e
+ where e.workspace_id = $1 and e.deleted_at < now() - interval '1 minute'
+   and not exists (select from deliveries d where d.workspace_id = $1 and d.endpoint_id = e.id)`
+	_, err := tx.ExecContext(ctx, q, workspace)
+	return fail(ctx, "forget deleted endpoints", err)
+}
+
+// makeRoom is a CONFLICT while a workspace has MaxDeleted deleted endpoints that must be kept.
+func makeRoom(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+	const q = `select count(*), coalesce(min(deleted_at), now()) from endpoints where workspace_id = $1 and deleted_at is not null`
+	var kept int
+	var first time.Time
+	for range 2 {
+		if err := tx.QueryRowContext(ctx, q, workspace).Scan(&kept, &first); err != nil {
+			return fail(ctx, "count deleted endpoints", err)
+		}
+		if kept < MaxDeleted {
+			return nil
+		}
+		if err := forgetDeleted(ctx, tx, workspace); err != nil {
+			return err
+		}
+	}
+	return fault.New(fault.Conflict, fmt.Sprintf("%d deleted webhook endpoints of the workspace are kept as long as their deliveries can be read, or for a minute: "+
+		"another can be made when the first of them, deleted at %s, is kept no longer", kept, first.UTC().Format(time.RFC3339)))
 }
 
 // settle moves an endpoint's pending deliveries to state, settleAtOnce at most; its row must be locked. Those being changed meanwhile are left to SettlePending.
@@ -113,12 +156,15 @@ with owed as (
      order by next_at, id limit $4 for update skip locked
 )
 update deliveries d set state = $3, next_at = null, updated_at = now()
-  from owed where d.workspace_id = $1 and d.id = owed.id and d.state = 'pending'`
+  from owed where d.workspace_id = $1 and d.endpoint_id = $2 and d.id = owed.id`
+	if err := byKey(ctx, tx); err != nil {
+		return fail(ctx, "settle deliveries", err)
+	}
 	_, err := tx.ExecContext(ctx, q, workspace, endpoint, string(state), settleAtOnce)
 	return fail(ctx, "settle deliveries", err)
 }
 
-// CreateTest stores a webhook.test event and its delivery to one endpoint, which it returns. Drains leave it alone for an hour: a worker is asked for it by name.
+// CreateTest stores a webhook.test event and its delivery to one endpoint, which it returns. It is held, so that no drain takes it: a worker is asked for it by name.
 func (db *DB) CreateTest(ctx context.Context, workspace, endpoint, event id.UUID, data []byte, now time.Time) (delivery id.UUID, err error) {
 	const q = `
 with ev as (
@@ -127,8 +173,8 @@ with ev as (
      where exists (select from endpoints where workspace_id = $1 and id = $2 and deleted_at is null)
     returning id, created_at
 )
-insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
-select $1, delivery_id(ev.id, $2), $2, ev.id, 'pending', now() + interval '1 hour', ev.created_at, ev.created_at from ev
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
+select $1, delivery_id(ev.id, $2), $2, ev.id, 'held', ev.created_at, ev.created_at from ev
 returning id`
 	err = db.QueryRowContext(ctx, q, workspace, endpoint, event, string(data), now).Scan(&delivery)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -145,7 +191,7 @@ func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoi
 func (db *DB) SettlePending(ctx context.Context, limit int) (moved int, err error) {
 	const q = `
 with owed as (
-    select e.workspace_id, d.id, e.deleted_at is not null as deleted
+    select e.workspace_id, e.id as endpoint_id, d.id, e.deleted_at is not null as deleted
       from endpoints e
      cross join lateral (
         select id from deliveries
@@ -155,11 +201,17 @@ with owed as (
      limit $1 for share of e skip locked
 )
 update deliveries d set state = case when o.deleted then 'cancelled' else 'held' end, next_at = null, updated_at = now()
-  from owed o where d.workspace_id = o.workspace_id and d.id = o.id and d.state = 'pending'`
-	res, err := db.ExecContext(ctx, q, limit)
-	if err != nil {
-		return 0, fail(ctx, "settle pending deliveries", err)
-	}
-	n, err := res.RowsAffected()
-	return int(n), err
+  from owed o where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.id`
+	var n int64
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if err := byKey(ctx, tx); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, q, limit)
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		return err
+	})
+	return int(n), fail(ctx, "settle pending deliveries", err)
 }

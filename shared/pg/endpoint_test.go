@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 	db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true, paced_until = $2 where id = $1`,
 		want.ID, at, id.New())
 	got := d.mustUpdate(want, func(e *hook.Endpoint) {
-		e.URL, e.Description, e.EventTypes, e.ChatbotIDs = "https://hooks.example.com/other", "d", []string{"lead.created"}, []id.UUID{id.New()}
+		e.Description, e.EventTypes, e.ChatbotIDs = "d", []string{"lead.created"}, []id.UUID{id.New()}
 		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, hook.PayloadThin, 7, 1, 30*time.Second
 		e.Secret, e.Former = hook.NewSigningKey(), []hook.FormerSecret{{Secret: e.Secret, Until: at}}
 	})
@@ -111,7 +112,7 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 		if _, err := db.UpdateEndpoint(t.Context(), ws, want.ID, d.now, nothing, nil); !fault.Is(err, fault.NotFound) {
 			t.Errorf("UpdateEndpoint of %s endpoint = %v, want NOT_FOUND", name, err)
 		}
-		if err := db.DeleteEndpoint(t.Context(), ws, want.ID, d.now); !fault.Is(err, fault.NotFound) {
+		if err := db.DeleteEndpoint(t.Context(), ws, want.ID); !fault.Is(err, fault.NotFound) {
 			t.Errorf("DeleteEndpoint of %s endpoint = %v, want NOT_FOUND", name, err)
 		}
 	}
@@ -153,7 +154,7 @@ func TestDeleteEndpoint(t *testing.T) {
 		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []hook.FormerSecret{{Secret: "hunter2", Until: d.now}}
 	})
 	d.mustLeads(2)
-	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID, d.now); err != nil {
+	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
@@ -167,7 +168,7 @@ func TestDeleteEndpoint(t *testing.T) {
 	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
 		t.Errorf("its deliveries after another lead (-want +got):\n%s", diff)
 	}
-	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID, d.now); !fault.Is(err, fault.NotFound) {
+	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("DeleteEndpoint again = %v, want NOT_FOUND", err)
 	}
 }
@@ -212,12 +213,113 @@ update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhau
 	if err := db.GetContext(t.Context(), &oldest, `select min(created_at) from deliveries where endpoint_id = $1 and state = 'pending'`, d.endpoint.ID); err != nil {
 		t.Fatal(err)
 	}
-	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID})
+	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID}, 10_000)
 	want := map[id.UUID]pg.BacklogCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest}, idle.ID: {}, other.endpoint.ID: {}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("CountBacklogs = %v (-want +got):\n%s", err, diff)
 	}
-	if none, err := db.CountBacklogs(t.Context(), d.ws, nil); len(none) != 0 || err != nil {
+	if none, err := db.CountBacklogs(t.Context(), d.ws, nil, 10_000); len(none) != 0 || err != nil {
 		t.Errorf("CountBacklogs of none = %v, %v, want none", none, err)
+	}
+}
+
+// Another URL begins with a clean record, and a drain under way to the old one stops: what it finds out says nothing about the new one.
+func TestAnotherURLBeginsAnew(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	token := id.New()
+	jobs := d.take(token, 0, 1)
+	d.db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true where id = $1`,
+		d.endpoint.ID, d.now, id.New())
+	got := d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.URL = "https://hooks.example.com/other" })
+	if diff := cmp.Diff(hook.Health{LastSuccessAt: &d.now}, got.Health); diff != "" {
+		t.Errorf("health (-want +got):\n%s", diff)
+	}
+	if d.record(token, 0, time.Minute, d.outcome(jobs[0], 500, &d.now)) {
+		t.Error("the drain to the old URL still holds the lease")
+	}
+	d.endpoint = got
+	if jobs := d.take(id.New(), 0, 5); len(jobs) != 2 {
+		t.Errorf("a drain to the new URL takes %d, want 2", len(jobs))
+	}
+}
+
+// age lets an endpoint have been deleted long enough ago for every commit of events that has seen it alive to be over.
+func (d *desk) age(endpoint id.UUID) {
+	d.Helper()
+	d.db.MustExecContext(d.Context(), `update endpoints set deleted_at = deleted_at - interval '2 minutes' where id = $1`, endpoint)
+}
+
+// Who makes and deletes endpoints without end leaves no rows behind, except where deliveries need them, and of those there is a limit.
+func TestDeletedEndpointsAreBounded(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	d, other := newDesk(t, db), newDesk(t, db)
+	remove := func(e hook.Endpoint) {
+		if err := db.DeleteEndpoint(t.Context(), d.ws, e.ID); err != nil {
+			t.Fatal(err)
+		}
+		d.age(e.ID)
+	}
+	rows := func() (n int) {
+		if err := db.GetContext(t.Context(), &n, `select count(*) from endpoints where workspace_id = $1`, d.ws); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	d.mustLeads(1)
+	remove(d.endpoint) // has a delivery
+	remove(d.mustEndpoint(true))
+	remove(d.mustEndpoint(true))
+	if rows() != 2 { // the one with a delivery, and the one deleted last
+		t.Errorf("rows = %d, want 2", rows())
+	}
+	const full = `
+insert into endpoints (workspace_id, id, url, description, event_types, secret, enabled, created_at, updated_at, deleted_at)
+select $1, gen_random_uuid(), '', '', '{}', '', false, now(), now(), cast('2026-01-15T10:30:00Z' as timestamptz) + make_interval(secs => n) from generate_series(0, 498) as n`
+	db.MustExecContext(t.Context(), full, d.ws)
+	remove(d.mustEndpoint(true)) // which forgets them: they have no deliveries
+	if rows() != 2 {
+		t.Errorf("rows = %d, want 2", rows())
+	}
+	db.MustExecContext(t.Context(), full, d.ws)
+	db.MustExecContext(t.Context(), `
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
+select v.workspace_id, delivery_id(v.id, e.id), e.id, v.id, 'delivered', now(), now() from events v join endpoints e on e.workspace_id = v.workspace_id where v.workspace_id = $1
+    on conflict do nothing`, d.ws)
+	e := d.endpoint
+	e.ID = id.New()
+	err := db.CreateEndpoint(t.Context(), e)
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "2026-01-15T10:30:00Z") {
+		t.Errorf("one more than can be kept = %v, want CONFLICT that tells the first deletion", err)
+	}
+	other.mustEndpoint(true)
+	db.MustExecContext(t.Context(), `delete from deliveries where workspace_id = $1`, d.ws)
+	if err := db.CreateEndpoint(t.Context(), e); err != nil {
+		t.Errorf("when they are needed no more = %v, want one made", err)
+	}
+	if rows() != 1 {
+		t.Errorf("rows = %d, want the new one only", rows())
+	}
+}
+
+// What each new event costs does not grow with the endpoints that were deleted.
+func TestFanOutLooksAtLiveEndpointsOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.db.MustExecContext(t.Context(), `
+insert into endpoints (workspace_id, id, url, description, event_types, secret, enabled, created_at, updated_at, deleted_at)
+select $1, gen_random_uuid(), '', '', '{lead.*}', '', false, now(), now(), now() from generate_series(1, 500)`, d.ws)
+	d.db.MustExecContext(t.Context(), `analyze endpoints`)
+	var plan []string
+	if err := d.db.SelectContext(t.Context(), &plan, `
+explain with ev (workspace_id, type) as materialized (values (cast($1 as uuid), 'lead.created'))
+select ep.id from ev join endpoints ep on ep.workspace_id = ev.workspace_id and ep.deleted_at is null
+   and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']`, d.ws); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "endpoints_live") {
+		t.Errorf("plan =\n%s\nwant the index of live endpoints", text)
 	}
 }

@@ -37,8 +37,15 @@ select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
 	return s, nil
 }
 
-// untried are the states in which a test waits: that of a disabled endpoint may have been held meanwhile.
-const untried = `d.state in ('pending', 'held')`
+// untried is where a test stands until its attempt.
+const untried = `d.state = 'held'`
+
+// CancelTest ends a test that no worker could be asked for: it is not to be sent later. One that was attempted stays as it is.
+func (db *DB) CancelTest(ctx context.Context, workspace, delivery id.UUID) error {
+	const q = `update deliveries d set state = 'cancelled', updated_at = now() where d.workspace_id = $1 and d.id = $2 and d.attempts = 0 and ` + untried
+	_, err := db.ExecContext(ctx, q, workspace, delivery)
+	return fail(ctx, "cancel test", err)
+}
 
 // RecordTest stores the one attempt at a test and where its delivery stands after it, which is final. It leaves the endpoint's health alone,
 // but one that answers while its breaker is open is worth a probe: that is due at once, and probe is true.

@@ -25,7 +25,14 @@ func scanReplay(row interface{ Scan(...any) error }) (r hook.Replay, err error) 
 	return r, json.Unmarshal(filter, &r.Filter)
 }
 
-// CreateReplay stores a running replay. Where hook.MaxReplays of its workspace run already, or it names an endpoint that takes nothing, it is a CONFLICT.
+// Bounds of the replays of a workspace, those that have ended included.
+const (
+	KeptReplays   = 1000 // the newest; of older ones only those that run
+	HourlyReplays = 100  // can be made
+)
+
+// CreateReplay stores a running replay. Where hook.MaxReplays of its workspace run already, or it names an endpoint that takes nothing, it is a CONFLICT;
+// where HourlyReplays were made within the hour it is RATE_LIMITED.
 func (db *DB) CreateReplay(ctx context.Context, r hook.Replay) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertReplay(ctx, tx, r) })
 }
@@ -39,6 +46,9 @@ func insertReplay(ctx context.Context, tx *sqlx.Tx, r hook.Replay) error {
 		if err := takesDeliveries(ctx, tx, r.WorkspaceID, r.Filter.EndpointID); err != nil {
 			return err
 		}
+	}
+	if err := limitReplays(ctx, tx, r.WorkspaceID); err != nil {
+		return err
 	}
 	const q = `
 insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at)
@@ -55,7 +65,33 @@ select $1, $2, $3, $4, '` + string(hook.ReplayRunning) + `', $5, $5
 	if n, _ := res.RowsAffected(); n == 0 {
 		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d replays running at most", hook.MaxReplays))
 	}
-	return nil
+	return forgetReplays(ctx, tx, r.WorkspaceID)
+}
+
+// limitReplays is RATE_LIMITED when a workspace has made as many replays as it may in an hour.
+func limitReplays(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+	const q = `
+select extract(epoch from created_at + interval '1 hour' - now()) from replays
+ where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') order by id desc offset $2 - 1 limit 1`
+	var wait float64
+	err := tx.QueryRowContext(ctx, q, workspace, HourlyReplays).Scan(&wait)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fail(ctx, "count replays", err)
+	}
+	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make %d replays an hour", HourlyReplays),
+		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second)))}
+}
+
+// forgetReplays removes a workspace's ended replays beyond the newest KeptReplays.
+func forgetReplays(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+	const q = `
+delete from replays where workspace_id = $1 and state <> 'running'
+   and id <= (select id from replays where workspace_id = $1 order by id desc offset $2 limit 1)`
+	_, err := tx.ExecContext(ctx, q, workspace, KeptReplays)
+	return fail(ctx, "forget replays", err)
 }
 
 // takesDeliveries returns why nothing can be sent to an endpoint again, or nil.

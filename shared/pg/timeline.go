@@ -32,7 +32,11 @@ type EnrichmentState struct {
 // StoryEndpoint is an endpoint of a lead's deliveries.
 type StoryEndpoint struct {
 	hook.Endpoint
-	Deleted bool
+	Deleted    bool
+	PacedUntil *time.Time // its rate allows nothing before
+	LeaseUntil *time.Time // a worker sends to it until then at most
+	First      id.UUID    // its pending delivery that is due first; zero: none waits
+	FirstAt    *time.Time
 }
 
 // LeadStory reads up to limit of a lead's events, deliveries and attempts each. NOT_FOUND when there is no such lead.
@@ -110,8 +114,12 @@ select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', la
 
 func (db *DB) storyEndpoints(ctx context.Context, workspace id.UUID, deliveries []hook.Delivery) (map[id.UUID]StoryEndpoint, error) {
 	const q = `
-select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.deleted_at is not null, ` + healthColumns + `
-  from endpoints e where e.workspace_id = $1 and e.id = any($2::uuid[])`
+select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.deleted_at is not null,
+       coalesce(e.rate, 0), e.paced_until, e.drain_until, coalesce(f.id, '00000000-0000-0000-0000-000000000000'), f.next_at, ` + healthColumns + `
+  from endpoints e
+  left join lateral (
+    select id, next_at from deliveries where workspace_id = $1 and endpoint_id = e.id and state = 'pending' order by next_at, id limit 1) f on true
+ where e.workspace_id = $1 and e.id = any($2::uuid[])`
 	all := map[id.UUID]StoryEndpoint{}
 	var ids []id.UUID
 	for _, d := range deliveries {
@@ -129,7 +137,8 @@ select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabl
 		var e StoryEndpoint
 		var disabled sql.NullTime
 		var reason string
-		targets := []any{&e.ID, &e.URL, &e.MaxInFlight, &e.Enabled, &disabled, &reason, &e.Deleted}
+		targets := []any{&e.ID, &e.URL, &e.MaxInFlight, &e.Enabled, &disabled, &reason, &e.Deleted,
+			&e.Rate, &e.PacedUntil, &e.LeaseUntil, &e.First, &e.FirstAt}
 		if err := rows.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 			return nil, fail(ctx, "read a lead's endpoints", err)
 		}

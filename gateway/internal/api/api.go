@@ -58,21 +58,21 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true, nil},
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true, nil},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false, nil},
-		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.getTimeline, false, nil},
+		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.heavy(a.getTimeline), false, nil},
 
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false, nil},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.listWebhooks, false, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.heavy(a.listWebhooks), false, nil},
 		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false, nil},
 		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, false, nil},
 		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, false, nil},
 		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, false, nil},
 		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, false, nil},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.listWebhookDeliveries, false, endpointDeliveryParams},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.heavy(a.listWebhookDeliveries), false, endpointDeliveryParams},
 
-		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.listDeliveries, false, deliveryParams},
+		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.heavy(a.listDeliveries), false, deliveryParams},
 		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, false, nil},
 		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, false, nil},
-		{"GET", "/api/v1/events", tenant.WebhooksManage, a.listEvents, false, eventParams},
+		{"GET", "/api/v1/events", tenant.WebhooksManage, a.heavy(a.listEvents), false, eventParams},
 		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, false, nil},
 		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, false, nil},
 		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, false, replayParams},
@@ -90,6 +90,7 @@ type api struct {
 	Deps
 	buffers sync.Pool // *[]byte: answers that are appended by hand
 	tests   slots     // of endpoints, under way
+	reads   slots     // that are expensive
 }
 
 // New makes the handler of the public listener.
@@ -98,6 +99,8 @@ func New(d Deps) http.Handler {
 		d.Now = time.Now
 	}
 	a := &api{Deps: d}
+	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
+	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)

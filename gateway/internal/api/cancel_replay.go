@@ -13,6 +13,9 @@ func (a *api) cancelReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err != nil {
 		return err
 	}
+	if err := readNothing(w, r); err != nil {
+		return err
+	}
 	ended, err := a.DB.CancelReplay(r.Context(), p.WorkspaceID, wanted, a.moment())
 	if err != nil {
 		return err

@@ -113,9 +113,9 @@ func readTime(r *strictjson.Reader) (at time.Time) {
 	if !given {
 		return at
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	at, ok := parseTime(text)
+	if !ok {
 		r.Refuse(timeRule)
 	}
-	return at.UTC()
+	return at
 }

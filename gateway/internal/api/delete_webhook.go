@@ -14,7 +14,7 @@ func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	if err := a.DB.DeleteEndpoint(r.Context(), p.WorkspaceID, wanted, a.moment()); err != nil {
+	if err := a.DB.DeleteEndpoint(r.Context(), p.WorkspaceID, wanted); err != nil {
 		return err
 	}
 	httpx.Note(r, "endpoint", id.Endpoint.Format(wanted))

@@ -30,24 +30,37 @@ type attempt struct {
 	Number       int     `json:"number"`
 	Status       *int    `json:"status"`
 	Error        *string `json:"error"`
-	ResponseHead string  `json:"responseHead"`
+	ResponseHead *string `json:"responseHead"` // null in lists
 	LatencyMs    int64   `json:"latencyMs"`
 	At           string  `json:"at"`
 }
 
-// showDeliveries shows deliveries with every attempt.
+// showDeliveries shows deliveries with their newest attempts.
 func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []hook.Delivery) ([]delivery, error) {
 	ids := make([]id.UUID, len(found))
 	for i := range found {
 		ids[i] = found[i].ID
 	}
-	attempts, err := a.DB.ListAttempts(r.Context(), p.WorkspaceID, ids)
+	attempts, err := a.DB.ListBareAttempts(r.Context(), p.WorkspaceID, ids)
 	if err != nil {
 		return nil, err
 	}
 	shown := make([]delivery, len(found))
 	for i, d := range found {
 		shown[i] = showDelivery(d, attempts[d.ID])
+	}
+	return shown, nil
+}
+
+// showWhole shows one delivery with its newest attempts and what they were answered.
+func (a *api) showWhole(r *http.Request, p *tenant.Principal, d hook.Delivery) (delivery, error) {
+	attempts, err := a.DB.ListAttempts(r.Context(), p.WorkspaceID, []id.UUID{d.ID})
+	if err != nil {
+		return delivery{}, err
+	}
+	shown := showDelivery(d, attempts[d.ID])
+	for i, t := range attempts[d.ID] {
+		shown.Attempts[i].ResponseHead = &t.ResponseHead
 	}
 	return shown, nil
 }
@@ -60,7 +73,7 @@ func showDelivery(d hook.Delivery, attempts []hook.Attempt) delivery {
 	}
 	for i, t := range attempts {
 		shown.Attempts[i] = attempt{
-			Number: t.Number, Status: optional(t.Status), Error: optional(t.Error), ResponseHead: t.ResponseHead,
+			Number: t.Number, Status: optional(t.Status), Error: optional(t.Error),
 			LatencyMs: int64(t.Latency / time.Millisecond), At: stamp(t.At),
 		}
 	}

@@ -7,12 +7,11 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
 
-// getDelivery answers a delivery with every attempt and its event, which is null when it is kept no longer.
+// getDelivery answers a delivery with its newest attempts and its event, which is null when it is kept no longer.
 func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := pathID(mux.Vars(r)["id"], id.Delivery, "Delivery")
 	if err != nil {
@@ -22,14 +21,14 @@ func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	shown, err := a.showDeliveries(r, p, []hook.Delivery{found})
+	shown, err := a.showWhole(r, p, found)
 	if err != nil {
 		return err
 	}
 	answer := struct {
 		delivery
 		Event *fullEvent `json:"event"`
-	}{delivery: shown[0]}
+	}{delivery: shown}
 	e, err := a.DB.GetEvent(r.Context(), p.WorkspaceID, found.EventID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err

@@ -14,7 +14,7 @@ func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	shown, err := a.showBacklogs(r, p, []hook.Endpoint{e})
+	shown, err := a.showBacklogs(r, p, []hook.Endpoint{e}, backlogOfOne)
 	if err != nil {
 		return err
 	}

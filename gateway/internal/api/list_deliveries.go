@@ -16,7 +16,7 @@ var (
 	deliveryParams         = append([]string{"endpointId"}, endpointDeliveryParams...)
 )
 
-// listDeliveries answers the workspace's deliveries that the parameters pick, newest first, with every attempt.
+// listDeliveries answers the workspace's deliveries that the parameters pick, newest first, with the newest attempts of each.
 func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
 	endpoint := params.id("endpointId", id.Endpoint, "webhook endpoint")

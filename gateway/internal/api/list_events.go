@@ -10,7 +10,7 @@ import (
 	"leadgate/shared/tenant"
 )
 
-var eventParams = []string{"type", "leadId", "chatbotId", "from", "until", "limit", "cursor"}
+var eventParams = []string{"eventType", "leadId", "chatbotId", "from", "until", "limit", "cursor"}
 
 // event is an event as lists show it.
 type event struct {
@@ -38,7 +38,7 @@ func showFullEvent(e pg.Event) fullEvent { return fullEvent{event: showEvent(e),
 // listEvents answers the workspace's events that the parameters pick, newest first.
 func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	q := pg.EventQuery{Scan: a.PageScan, Type: params.eventType("type")}
+	q := pg.EventQuery{Scan: a.PageScan, Type: params.eventType("eventType")}
 	q.LeadID, q.ChatbotID = params.id("leadId", id.Lead, "lead"), params.id("chatbotId", id.Chatbot, "chatbot")
 	q.From, q.Until = params.times()
 	q.Limit, q.Before = params.limit(), params.cursor(id.Event)

@@ -195,7 +195,7 @@ func TestEmptyPageWithACursor(t *testing.T) {
 		t.Errorf("all pages = %v with %d empty ones, want the delivered one after two empty pages", found, empty)
 	}
 	events, _ := pages[shownEvent](t, b, "/api/v1/events", url.Values{})
-	none, next := page[shownEvent](t, b, "/api/v1/events?type=lead.deleted")
+	none, next := page[shownEvent](t, b, "/api/v1/events?eventType=lead.deleted")
 	if len(none) != 0 || next == nil || *next != events[1].ID {
 		t.Errorf("the first page of events = %v, next %v, want none and %s", none, next, events[1].ID)
 	}
@@ -236,7 +236,7 @@ func TestEventsByFilter(t *testing.T) {
 		t.Errorf("chatbots of events = %v and %v, want %s and none", e.ChatbotID, all[1].ChatbotID, bot)
 	}
 	for query, want := range map[string][]shownEvent{
-		"type=lead.created": all, "type=lead.enriched": nil, "leadId=" + leads[2]: all[2:3], "chatbotId=" + bot: all[:1], "from=" + middle: all[:1], "until=" + middle: all[1:],
+		"eventType=lead.created": all, "eventType=lead.enriched": nil, "leadId=" + leads[2]: all[2:3], "chatbotId=" + bot: all[:1], "from=" + middle: all[:1], "until=" + middle: all[1:],
 	} {
 		q, _ := url.ParseQuery(query)
 		for _, limit := range []string{"1", "2", "200"} {
@@ -285,24 +285,25 @@ func TestListInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	hook := b.mustWebhooks(t, "")[0]
-	const stamps = "Must be a time (RFC 3339), such as 2026-01-15T10:30:00Z (a + in a URL is written %2B)"
+	const stamps = "Must be a time (RFC 3339) of the years 1970 to 9999 in UTC, such as 2026-01-15T10:30:00Z (a + in a URL is written %2B)"
 	for query, fields := range map[string][]string{
 		"deliveries?limit=0": {"limit"}, "deliveries?limit=201": {"limit"}, "deliveries?limit=": {"limit"}, "deliveries?limit=1e2": {"limit"},
 		"deliveries?cursor=x": {"cursor"}, "deliveries?cursor=": {"cursor"}, "deliveries?cursor=" + hook: {"cursor"},
 		"deliveries?state=dead": {"state"}, "deliveries?state=": {"state"}, "deliveries?state=held,": {"state"}, "deliveries?state=held,%20pending": {"state"},
 		"deliveries?eventType=lead.*": {"eventType"}, "deliveries?eventType=": {"eventType"}, "deliveries?endpointId=": {"endpointId"},
 		"deliveries?endpointId=x&leadId=x&from=x&until=x&state=x&eventType=x&limit=x&cursor=x": {"endpointId", "state", "eventType", "leadId", "from", "until", "limit", "cursor"},
-		"deliveries?leadId=" + hook:                                             {"leadId"},
-		"deliveries?from=2026-01-15":                                            {"from"},
-		"deliveries?until=2026-01-15T10:30:00+01:00":                            {"until"},
-		"deliveries?from=2026-01-15T10:30:00Z&until=2026-01-15T10:30:00Z":       {"until"},
-		"webhooks/" + hook + "/deliveries?state=x&endpointId=" + hook:           {"endpointId"},
-		"webhooks/" + hook + "/deliveries?state=x&limit=-1":                     {"state", "limit"},
-		"events?type=lead&leadId=x&chatbotId=x&from=x&until=x&limit=x&cursor=x": {"type", "leadId", "chatbotId", "from", "until", "limit", "cursor"},
-		"events?cursor=" + strings.Replace(hook, "we_", "dlv_", 1):              {"cursor"},
-		"events?eventType=lead.created":                                         {"eventType"},
-		"replays?limit=x&cursor=x":                                              {"limit", "cursor"},
-		"replays?state=running":                                                 {"state"},
+		"deliveries?leadId=" + hook:                                                   {"leadId"},
+		"deliveries?from=2026-01-15":                                                  {"from"},
+		"deliveries?until=2026-01-15T10:30:00+01:00":                                  {"until"},
+		"deliveries?from=2026-01-15T10:30:00Z&until=2026-01-15T10:30:00Z":             {"until"},
+		"deliveries?from=0000-01-01T00:00:00%2B23:59&until=9999-12-31T23:59:59-23:59": {"from", "until"}, "events?from=0001-01-01T00:00:00Z&until=1969-12-31T23:59:59Z": {"from", "until"},
+		"webhooks/" + hook + "/deliveries?state=x&endpointId=" + hook:                {"endpointId"},
+		"webhooks/" + hook + "/deliveries?state=x&limit=-1":                          {"state", "limit"},
+		"events?eventType=lead&leadId=x&chatbotId=x&from=x&until=x&limit=x&cursor=x": {"eventType", "leadId", "chatbotId", "from", "until", "limit", "cursor"},
+		"events?cursor=" + strings.Replace(hook, "we_", "dlv_", 1):                   {"cursor"},
+		"events?type=lead.created":                                                   {"type"},
+		"replays?limit=x&cursor=x":                                                   {"limit", "cursor"},
+		"replays?state=running":                                                      {"state"},
 	} {
 		got := b.send(t, b.secret, "GET", "/api/v1/"+query, "")
 		got.wantError(t, query, 400, "VALIDATION_ERROR")
@@ -317,7 +318,7 @@ func TestListInput(t *testing.T) {
 			t.Errorf("%s says %q, want %q", query, got.body.Details.Message, stamps)
 		}
 	}
-	for _, query := range []string{"deliveries?from=1960-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z", "events?from=0001-01-01T00:00:00Z&until=1950-01-01T00:00:00Z", "deliveries?limit=200&state=held"} {
+	for _, query := range []string{"deliveries?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z", "events?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.9999999Z", "deliveries?limit=200&state=held"} {
 		b.mustSend(t, "GET", "/api/v1/"+query, "", 200)
 	}
 }

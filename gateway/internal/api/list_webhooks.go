@@ -13,7 +13,7 @@ func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err != nil {
 		return err
 	}
-	shown, err := a.showBacklogs(r, p, all)
+	shown, err := a.showBacklogs(r, p, all, backlogOfAll)
 	if err != nil {
 		return err
 	}

@@ -114,15 +114,24 @@ func (q *params) time(name string) (at time.Time) {
 	if !q.Has(name) {
 		return at
 	}
-	at, err := time.Parse(time.RFC3339, q.Get(name))
-	if err != nil {
+	at, ok := parseTime(q.Get(name))
+	if !ok {
 		q.refuse(name, timeRule+" (a + in a URL is written %2B)")
 	}
 	return at
 }
 
+// parseTime reads a time that ids and answers can hold; zero where that cannot be.
+func parseTime(text string) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339, text)
+	if at = at.UTC(); err != nil || at.Year() < 1970 || at.Year() > 9999 {
+		return time.Time{}, false
+	}
+	return at, true
+}
+
 const (
-	timeRule  = "Must be a time (RFC 3339), such as 2026-01-15T10:30:00Z"
+	timeRule  = "Must be a time (RFC 3339) of the years 1970 to 9999 in UTC, such as 2026-01-15T10:30:00Z"
 	laterRule = "Must be later than from"
 )
 

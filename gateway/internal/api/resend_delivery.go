@@ -18,6 +18,9 @@ func (a *api) resendDelivery(w http.ResponseWriter, r *http.Request, p *tenant.P
 	if err != nil {
 		return err
 	}
+	if err := readNothing(w, r); err != nil {
+		return err
+	}
 	sent, err := a.DB.ResendDelivery(r.Context(), p.WorkspaceID, wanted)
 	if err != nil {
 		return err

@@ -3,9 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"leadgate/gateway/internal/httpx"
@@ -49,16 +48,16 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if d, err = a.awaitAttempt(r, d, e.Timeout+testSlack); err != nil {
 		return err
 	}
-	shown, err := a.showDeliveries(r, p, []hook.Delivery{d})
+	shown, err := a.showWhole(r, p, d)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", "/api/v1/deliveries/"+shown[0].ID)
+	w.Header().Set("Location", "/api/v1/deliveries/"+shown.ID)
 	status := http.StatusAccepted
 	if d.Attempts > 0 {
 		status = http.StatusOK
 	}
-	return httpx.Data(w, status, shown[0])
+	return httpx.Data(w, status, shown)
 }
 
 // readNothing accepts no body and an empty object.
@@ -75,7 +74,7 @@ func readNothing(w http.ResponseWriter, r *http.Request) error {
 	return in.Err()
 }
 
-// makeTest stores a test and asks a worker for it. When that cannot be heard the test stays: it is sent by the ordinary way within hours.
+// makeTest stores a test and asks a worker for it. When that cannot be heard the test is cancelled: it must not be sent when nobody expects it.
 func (a *api) makeTest(r *http.Request, e hook.Endpoint) (d hook.Delivery, err error) {
 	data, err := json.Marshal(struct {
 		Message  string `json:"message"`
@@ -91,9 +90,16 @@ func (a *api) makeTest(r *http.Request, e hook.Endpoint) (d hook.Delivery, err e
 	httpx.Note(r, "endpoint", id.Endpoint.Format(e.ID))
 	httpx.Note(r, "delivery", id.Delivery.Format(delivery))
 	if err := a.Waker.Test(r.Context(), e.WorkspaceID, e.ID, delivery); err != nil {
+		err = errors.Join(err, a.cancelTest(r.Context(), e.WorkspaceID, delivery))
 		return d, &fault.Error{Kind: fault.Unavailable, Public: "Endpoints cannot be tested just now, please retry", RetryAfter: 5 * time.Second, Cause: err}
 	}
 	return hook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
+}
+
+func (a *api) cancelTest(ctx context.Context, workspace, delivery id.UUID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout) // its end may be why the worker was not asked
+	defer cancel()
+	return a.DB.CancelTest(ctx, workspace, delivery)
 }
 
 // awaitAttempt returns a delivery when it was attempted, or as it is when patience is over.
@@ -113,39 +119,5 @@ func (a *api) awaitAttempt(r *http.Request, d hook.Delivery, patience time.Durat
 		if err != nil || over || found.Attempts > 0 {
 			return found, err
 		}
-	}
-}
-
-// slots bounds what runs at a time, for each workspace and in all.
-type slots struct {
-	mu    sync.Mutex
-	of    map[id.UUID]int
-	total int
-}
-
-// begin takes a slot; done gives it back.
-func (s *slots) begin(workspace id.UUID) (done func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.of[workspace] >= maxTests:
-		return nil, &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("At most %d tests of a workspace can run at a time", maxTests), RetryAfter: time.Second}
-	case s.total >= allTests:
-		return nil, &fault.Error{Kind: fault.Unavailable, Public: "Too many tests run just now, please retry", RetryAfter: time.Second}
-	}
-	if s.of == nil {
-		s.of = map[id.UUID]int{}
-	}
-	s.of[workspace]++
-	s.total++
-	return func() { s.end(workspace) }, nil
-}
-
-func (s *slots) end(workspace id.UUID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.total--
-	if s.of[workspace]--; s.of[workspace] == 0 {
-		delete(s.of, workspace)
 	}
 }

@@ -74,29 +74,51 @@ func why(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	case hook.Cancelled:
 		return "cancelled, the endpoint was deleted"
 	case hook.Exhausted:
-		return fmt.Sprintf("given up after %s, the last came to %s; POST /api/v1/deliveries/%s/resend sends it again",
-			count(d.Attempts, "attempt"), failure(d.LastError, e), id.Delivery.Format(d.ID))
+		return fmt.Sprintf("given up after %s, the last came to %s; ", count(d.Attempts, "attempt"), failure(d.LastError, e)) + again(d, e)
 	}
 	return ""
 }
 
+// again says how a delivery can be sent again.
+func again(d hook.Delivery, e pg.StoryEndpoint) string {
+	resend := "POST /api/v1/deliveries/" + id.Delivery.Format(d.ID) + "/resend sends it again"
+	switch {
+	case e.Deleted:
+		return "the endpoint was deleted, so it cannot be sent again"
+	case !e.Enabled:
+		return "the endpoint is disabled: when it is enabled, " + resend
+	}
+	return resend
+}
+
 // waits says what a pending delivery waits for.
 func waits(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
-	next := "soon"
-	if d.NextAt != nil {
-		next = "at " + stamp(*d.NextAt)
-	}
 	switch h := &e.Health; {
 	case h.Open() && e.Ordered():
 		return fmt.Sprintf("waits in order, the endpoint fails (%s), next try at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
 	case h.Open():
 		return fmt.Sprintf("waits, the endpoint fails (%s), next probe with one delivery at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
 	case d.LastError != "":
-		return fmt.Sprintf("%s failed, the last came to %s, next one %s", count(d.Attempts, "attempt"), failure(d.LastError, e), next)
-	case d.NextAt != nil && d.NextAt.Before(now):
-		return "due since " + stamp(*d.NextAt) + ", no worker has come to it yet"
+		return fmt.Sprintf("%s failed, the last came to %s, next one %s", count(d.Attempts, "attempt"), failure(d.LastError, e), turn(d, e, now))
 	}
-	return "due " + next
+	return turn(d, e, now)
+}
+
+// turn says when a pending delivery is sent, or what keeps it though it is due.
+func turn(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+	switch {
+	case d.NextAt == nil:
+		return "due soon"
+	case d.NextAt.After(now):
+		return "due at " + stamp(*d.NextAt)
+	case e.Rate > 0 && e.PacedUntil != nil && e.PacedUntil.After(now):
+		return fmt.Sprintf("waits its turn: the endpoint takes at most %d/s", e.Rate)
+	case e.FirstAt != nil && e.First != d.ID && !e.FirstAt.After(*d.NextAt):
+		return "waits its turn: others of this endpoint are before it"
+	case e.LeaseUntil != nil && e.LeaseUntil.After(now):
+		return "being sent: a worker is at this endpoint"
+	}
+	return "due since " + stamp(*d.NextAt) + ", no worker has come to it yet"
 }
 
 func held(e pg.StoryEndpoint) string {

@@ -20,7 +20,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
 	if err != nil {
 		return err
 	}
@@ -32,9 +32,9 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if deliverHeld {
 		replay = heldReplay(e, d.now)
 	}
-	wasEnabled := false
+	var before hook.Endpoint
 	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, d.now, func(e *hook.Endpoint) error {
-		wasEnabled = e.Enabled
+		before = *e
 		wrong := d.apply(e)
 		if deliverHeld && !e.Enabled {
 			wrong = append(wrong, fault.Field{Field: "deliverHeld", Pointer: "/deliverHeld", Value: true, Message: "Must go with \"enabled\": true, as the endpoint is disabled"})
@@ -53,8 +53,8 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		shown.ReplayID = id.Replay.Format(replay.ID)
 		a.wake(r, task.Replay(p.WorkspaceID, replay.ID))
 	}
-	if e.Enabled && !wasEnabled {
-		a.wake(r, task.Drain(p.WorkspaceID, e.ID)) // what was not held yet
+	if e.Enabled && (!before.Enabled || e.URL != before.URL) {
+		a.wake(r, task.Drain(p.WorkspaceID, e.ID)) // what was not held yet, or waited for the former URL
 	}
 	return httpx.Data(w, http.StatusOK, shown)
 }
@@ -62,7 +62,8 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 // readPatch reads what is to change.
 func (a *api) readPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool, err error) {
 	d.now = a.moment()
-	in := strictjson.NewReader(body, slices.Concat(webhookFields, secretFields, []string{"deliverHeld"}))
+	in := strictjson.NewReader(body, slices.Concat(webhookFields, []string{"deliverHeld"}, secretFields))
+	in.Hide(secretFields...)
 	for in.Next() {
 		switch in.Name() {
 		case "deliverHeld":

@@ -37,7 +37,7 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 		{`{"rate":10,"maxInFlight":256}`, func(e *shownWebhook) { e.Rate, e.MaxInFlight = &rate, 256 }},
 		{`{"description":null,"eventTypes":null,"chatbotIds":null,"headers":null,"payload":null,"rate":null,"maxInFlight":null,"timeoutSeconds":null}`, func(e *shownWebhook) {
 			e.Description, e.EventTypes, e.ChatbotIDs, e.Headers = "", []string{"endpoint.*", "lead.*"}, nil, map[string]string{}
-			e.Payload, e.Rate, e.MaxInFlight, e.TimeoutSeconds = "full", nil, 16, 15
+			e.Payload, e.Rate, e.MaxInFlight, e.TimeoutSeconds = "full", nil, 32, 15
 		}},
 		{`{"chatbotIds":["` + bot + `"],"timeoutSeconds":30,"payload":"thin","description":"new"}`, func(e *shownWebhook) {
 			e.ChatbotIDs, e.TimeoutSeconds, e.Payload, e.Description = []string{bot}, 30, "thin", "new"

@@ -102,28 +102,34 @@ func showHealth(e hook.Endpoint) webhookHealth {
 	}
 }
 
-// showBacklogs shows endpoints with what they did not get.
-func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endpoint) ([]webhook, error) {
+// How far a backlog is counted.
+const (
+	backlogOfOne = 10_000 // where one endpoint is read
+	backlogOfAll = 1_000  // of each endpoint, in the list
+)
+
+// showBacklogs shows endpoints with what they did not get, counted to limit.
+func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endpoint, limit int) ([]webhook, error) {
 	ids := make([]id.UUID, len(all))
 	for i := range all {
 		ids[i] = all[i].ID
 	}
-	counts, err := a.DB.CountBacklogs(r.Context(), p.WorkspaceID, ids)
+	counts, err := a.DB.CountBacklogs(r.Context(), p.WorkspaceID, ids, limit)
 	if err != nil {
 		return nil, err
 	}
 	shown := make([]webhook, len(all))
 	for i, e := range all {
 		shown[i] = a.showWebhook(e)
-		shown[i].Backlog = showBacklog(e, counts[e.ID])
+		shown[i].Backlog = showBacklog(e, counts[e.ID], limit)
 	}
 	return shown, nil
 }
 
 // showBacklog shows as held what is still to be held since the endpoint was disabled.
-func showBacklog(e hook.Endpoint, c pg.BacklogCounts) *backlog {
+func showBacklog(e hook.Endpoint, c pg.BacklogCounts, limit int) *backlog {
 	if !e.Enabled {
-		c = pg.BacklogCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, pg.MaxBacklog)}
+		c = pg.BacklogCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
 	}
 	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
 }

@@ -66,7 +66,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	b := setup(t)
 	got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
 	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],` +
-		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":16,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
+		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":32,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
 		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null\}),` +
 		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` + id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
 	m := regexp.MustCompile(want).FindStringSubmatch(got.text)
@@ -94,11 +94,11 @@ func TestCreateWebhookDefaults(t *testing.T) {
 	for _, body := range []string{
 		`{"url":"https://hooks.example.com/"}`,
 		`{"url":"https://hooks.example.com/","eventTypes":null,"description":null,"chatbotIds":null,"headers":null,"payload":null,"rate":null,"maxInFlight":null,"timeoutSeconds":null,"signature":null,"secret":null,"enabled":null}`,
-		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":16,"timeoutSeconds":15,"signature":"v1","enabled":true}`,
+		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":32,"timeoutSeconds":15,"signature":"v1","enabled":true}`,
 	} {
 		got := b.webhook(t, "POST", "", body, 201)
 		want := shownWebhook{ID: got.ID, Secret: got.Secret, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt, WorkspaceID: got.WorkspaceID, Health: got.Health, FormerSecrets: got.FormerSecrets,
-			URL: "https://hooks.example.com/", EventTypes: []string{"endpoint.*", "lead.*"}, Headers: map[string]string{}, Payload: "full", MaxInFlight: 16, TimeoutSeconds: 15, Signature: "v1", Enabled: true}
+			URL: "https://hooks.example.com/", EventTypes: []string{"endpoint.*", "lead.*"}, Headers: map[string]string{}, Payload: "full", MaxInFlight: 32, TimeoutSeconds: 15, Signature: "v1", Enabled: true}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}
@@ -289,7 +289,7 @@ type shownDelivery struct {
 		Number       int
 		Status       *int
 		Error        *string
-		ResponseHead string
+		ResponseHead *string
 		LatencyMs    int
 		At           string
 	}
@@ -332,8 +332,12 @@ func TestDeliveriesShowEveryAttempt(t *testing.T) {
 	if a := d.Attempts[0]; a.Number != 1 || a.Status != nil || a.Error == nil || *a.Error != "timeout: no answer within 15s" || a.LatencyMs != 15000 {
 		t.Errorf("first attempt = %+v, want the time-out", a)
 	}
-	if a := d.Attempts[1]; a.Number != 2 || a.Status == nil || *a.Status != 200 || a.Error != nil || a.ResponseHead != "thanks" || a.LatencyMs != 31 {
-		t.Errorf("second attempt = %+v, want the 200", a)
+	if a := d.Attempts[1]; a.Number != 2 || a.Status == nil || *a.Status != 200 || a.Error != nil || a.ResponseHead != nil || a.LatencyMs != 31 {
+		t.Errorf("second attempt = %+v, want the 200, and no answer in a list", a)
+	}
+	whole := b.mustDelivery(t, d.ID).Attempts
+	if len(whole) != 2 || whole[0].ResponseHead == nil || *whole[0].ResponseHead != "" || whole[1].ResponseHead == nil || *whole[1].ResponseHead != "thanks" {
+		t.Errorf("attempts of the delivery alone = %+v, want what was answered", whole)
 	}
 }
 

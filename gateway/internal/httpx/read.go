@@ -7,17 +7,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"leadgate/shared/fault"
 )
 
-// ReadJSON returns the body of a request that says it is application/json and is at most maxBytes octets.
+// ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON, and is at most maxBytes octets.
 // Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
-func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
-	if !isJSON(r.Header.Get("Content-Type")) {
-		return nil, fault.New(fault.MediaType, "Content-Type must be application/json")
+func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...string) ([]byte, error) {
+	if !isJSON(r.Header.Get("Content-Type"), others) {
+		return nil, fault.New(fault.MediaType, "Content-Type must be "+strings.Join(append([]string{"application/json"}, others...), " or "))
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the body uncompressed")
@@ -66,13 +67,13 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// isJSON accepts application/json, alone or with charset=utf-8 (RFC 8259 knows no other).
-func isJSON(contentType string) bool {
+// isJSON accepts application/json and others, alone or with charset=utf-8 (RFC 8259 knows no other).
+func isJSON(contentType string, others []string) bool {
 	if contentType == "application/json" {
 		return true
 	}
 	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil || media != "application/json" {
+	if err != nil || media != "application/json" && !slices.Contains(others, media) {
 		return false
 	}
 	charset, given := params["charset"]
