@@ -25,8 +25,8 @@ const (
 	countTime   = 3 * time.Second // and for so long; else the total stays unknown
 	replayPause = 4               // rounds per second that send something, at most
 
-	// What was under way when an endpoint was enabled may be committed as held until then.
-	heldSettles = 3 * time.Second
+	// What was under way when an endpoint was enabled may be committed as held until then: statements have 10 s, and clocks differ.
+	heldSettles = 15 * time.Second
 )
 
 // ReplayRef names a replay.
@@ -199,18 +199,22 @@ func (r *replayRun) horizon() (until, settles time.Time) {
 
 // resend sends anew up to n of the deliveries picked, moves the position behind what was looked at, and tells how many fit.
 func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, p *pick, n int, out *ReplayRound) (fit int, err error) {
+	if err := byKey(ctx, tx); err != nil {
+		return 0, err
+	}
 	q := `
 with looked as materialized (
     select d.id, d.endpoint_id, d.event_id, d.state from deliveries d where ` + p.looked + ` order by d.id limit ` + fmt.Sprint(replayLook) + `
 ), fit as materialized (
-    select d.id from looked d ` + wanted + `
+    select d.id, ep.max_in_flight = 1 as ordered from looked d ` + wanted + `
      where ` + p.fits + ` order by d.id limit ` + p.arg(n) + `
 ), locked as materialized ( -- in one order, so that replays cannot deadlock
-    select d.id from deliveries d
-     where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.id in (select id from fit) and d.state = any($4::text[])
-     order by d.id for no key update
+    select d.id, fit.ordered from fit join deliveries d on d.id = fit.id
+     where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.state = any($4::text[])
+     order by d.id for no key update of d
 ), sent as (
-    update deliveries d set state = 'pending', next_at = now(), tries = 0, updated_at = now()
+    -- Where order matters they come before what happened later.
+    update deliveries d set state = 'pending', next_at = case when locked.ordered then least(d.created_at, now()) else now() end, tries = 0, updated_at = now()
       from locked where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.id = locked.id
     returning d.endpoint_id
 )
@@ -236,6 +240,12 @@ select (select count(*) from looked), (select count(*) from fit), (select count(
 		out.Wake = append(out.Wake, EndpointRef{r.workspace, endpoint})
 	}
 	return fit, nil
+}
+
+// byKey makes the rest of a transaction look rows up one by one, by their key, whatever the planner thinks of tables that have grown.
+func byKey(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off`)
+	return err
 }
 
 // pick is the part of a statement that finds what a replay is about.

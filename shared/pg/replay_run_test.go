@@ -154,6 +154,27 @@ func TestReplayLeavesAlone(t *testing.T) {
 	}
 }
 
+// For an endpoint that takes one after the other, what is sent anew comes before what happened later, in the order of events.
+func TestReplayKeepsOrder(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustExec(`update endpoints set max_in_flight = 1`)
+	events := d.mustLeads(1)
+	<-time.After(2 * time.Millisecond) // ids have milliseconds
+	events = append(events, d.mustLeads(1)...)
+	d.mustEnd(d.endpoint, hook.Exhausted)
+	<-time.After(2 * time.Millisecond)
+	events = append(events, d.mustLeads(1)...)
+	d.play(d.mustReplay(d.endpoint.ID, 1000))
+	var got []id.UUID
+	for _, j := range d.take(id.New(), 0, 10) {
+		got = append(got, j.EventID)
+	}
+	if !slices.Equal(got, events) {
+		t.Errorf("TakeDue after a replay = %v, want the order of events %v", got, events)
+	}
+}
+
 func TestReplayKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -234,6 +255,14 @@ func TestReplayWaitsForHeldToSettle(t *testing.T) {
 	d.mustEnd(d.endpoint, hook.Held)
 	d.mustLeads(4)
 	d.mustEnd(d.endpoint, hook.Delivered) // happened after the replay was made
+	passes := func(by string) {
+		d.mustExec(`update replays set created_at = created_at - cast($2 as interval) where id = $1`, r.ID, by)
+	}
+	passes("10 s") // the most a statement has
+	if resent, _ := d.play(r.ID); resent != 0 {
+		t.Errorf("resent %d after 10 s, want to wait until all that is held is committed", resent)
+	}
+	passes("2 s")
 	for out := d.run(r.ID, 1000); !out.Done; out = d.run(r.ID, 1000) {
 		<-time.After(out.Wait)
 	}
