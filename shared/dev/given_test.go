@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,5 +116,16 @@ func TestRememberedAreBounded(t *testing.T) {
 	}
 	if all, err := s.remembered(); err != nil || len(all) != maxRemembered {
 		t.Errorf("remembered() = %d URLs, %v, want %d", len(all), err, maxRemembered)
+	}
+}
+
+// On a developer's own machine the queue dashboard acts, unless the environment says otherwise.
+func TestQueuesAreWritable(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string][]string{"": {"LEADGATE_QUEUES_WRITABLE=true"}, "false": nil} {
+		set := settings{}
+		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), given{}).Env; !slices.Equal(got, want) {
+			t.Errorf("with LEADGATE_QUEUES_WRITABLE=%q gateways get %v more, want %v", said, got, want)
+		}
 	}
 }

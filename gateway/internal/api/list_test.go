@@ -363,3 +363,30 @@ func TestOthersDeliveriesAreUnknown(t *testing.T) {
 		t.Errorf("the other's replay is %s, %v, want it running", state, err)
 	}
 }
+
+// However often a delivery was tried, it shows its newest attempts only; and in the list of endpoints a backlog is counted less far than alone.
+func TestListsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	endpoint := b.mustWebhooks(t, `,"eventTypes":["lead.created"]`)[0]
+	b.mustCreate(t, b.owner, "a@example.com")
+	b.db.MustExecContext(t.Context(), `
+insert into attempts (workspace_id, delivery_id, id, number, status, latency_ms, created_at)
+select workspace_id, id, cast(left(cast(id as text), 24) || lpad(to_hex(n), 12, '0') as uuid), n, 500, 1, created_at from deliveries, generate_series(1, 60) as n`)
+	b.db.MustExecContext(t.Context(), `update deliveries set attempts = 60`)
+	listed, _ := b.deliveries(t, "/api/v1/deliveries")
+	for what, d := range map[string]shownDelivery{"in a list": listed[0], "alone": b.mustDelivery(t, listed[0].ID)} {
+		if d.AttemptCount != 60 || len(d.Attempts) != 50 || d.Attempts[0].Number != 11 || d.Attempts[49].Number != 60 {
+			t.Errorf("%s: %d of %d attempts, want the newest 50 in their order", what, len(d.Attempts), d.AttemptCount)
+		}
+	}
+	b.db.MustExecContext(t.Context(), `
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+select workspace_id, cast(left(cast(id as text), 24) || lpad(to_hex(n), 12, '0') as uuid), endpoint_id, event_id, 'pending', next_at, created_at, created_at from deliveries, generate_series(1, 1100) as n`)
+	if all, _ := page[shownWebhook](t, b, "/api/v1/webhooks"); all[0].Backlog.Pending != 1000 {
+		t.Errorf("pending in the list = %d, want 1000", all[0].Backlog.Pending)
+	}
+	if one := b.webhook(t, "GET", "/"+endpoint, "", 200); one.Backlog.Pending != 1101 {
+		t.Errorf("pending = %d, want 1101", one.Backlog.Pending)
+	}
+}

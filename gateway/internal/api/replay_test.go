@@ -137,6 +137,7 @@ func TestReplayInput(t *testing.T) {
 		`{"states":[]}`: {"/states"}, `{"states":"held"}`: {"/states"}, `{"states":["held","pending","cancelled","dead",1]}`: {"/states/1", "/states/2", "/states"},
 		`{"states":["held","pending"]}`: {"/states/1"}, `{"states":["cancelled","dead",1]}`: {"/states/0", "/states/1", "/states/2"},
 		`{"eventType":"lead.*"}`: {"/eventType"}, `{"eventType":"webhook.test"}`: {"/eventType"}, `{"endpointId":"x","leadId":5}`: {"/endpointId", "/leadId"},
+		`{"from":"0000-01-01T00:00:00+23:59","until":"9999-12-31T23:59:59-23:59"}`: {"/from", "/until"}, `{"from":"0001-01-01T00:00:00Z"}`: {"/from"},
 		`{"from":"yesterday","until":5}`: {"/from", "/until"}, `{"from":"2026-01-15T10:30:00Z","until":"2026-01-15T10:30:00Z"}`: {"/until"},
 		`{"rate":0}`: {"/rate"}, `{"rate":1001}`: {"/rate"}, `{"rate":"100"}`: {"/rate"}, `{"rate":1.5}`: {"/rate"},
 	} {

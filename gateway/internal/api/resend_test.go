@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,5 +130,27 @@ func TestResendAndReplayWithoutRedis(t *testing.T) {
 	b.mustSend(t, "POST", "/api/v1/deliveries/"+all[0].ID+"/resend", "", 202)
 	if d := b.mustDelivery(t, all[0].ID); d.State != "pending" {
 		t.Errorf("delivery = %s, want it pending", d.State)
+	}
+}
+
+// What takes no body does nothing when it gets one: who sends one means something by it.
+func TestResendAndCancelTakeNoBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustWebhooks(t, "")
+	b.mustCreate(t, b.owner, "a@example.com")
+	delivery := firstDelivery(t, b)
+	b.mustSet(t, delivery, "exhausted")
+	replay := b.replay(t, "POST", "/api/v1/replays", `{}`, 201)
+	for path, status := range map[string]int{"/api/v1/deliveries/" + delivery + "/resend": 202, "/api/v1/replays/" + replay.ID + "/cancel": 200} {
+		b.send(t, b.secret, "POST", path, `{"force":true}`).wantError(t, path, 400, "VALIDATION_ERROR")
+		b.send(t, b.secret, "POST", path, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`).wantError(t, path, 413, "PAYLOAD_TOO_LARGE")
+		if got := b.raw(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+b.secret+"\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx", false); got.status != 415 {
+			t.Errorf("%s with a text = %d %s, want 415", path, got.status, got.text)
+		}
+		if d := b.mustDelivery(t, delivery); d.State != "exhausted" && status == 202 {
+			t.Errorf("%s with a body left the delivery %s, want it as it was", path, d.State)
+		}
+		b.mustSend(t, "POST", path, `{}`, status)
 	}
 }

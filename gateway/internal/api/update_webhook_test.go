@@ -3,6 +3,7 @@ package api_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -287,4 +288,76 @@ func TestChatbotFilter(t *testing.T) {
 	b.webhook(t, "PATCH", path, `{"chatbotIds":null}`, 200)
 	b.mustCreate(t, b.owner, "of.none2@example.com")
 	pending(2)
+}
+
+// Another URL begins with a clean record, and what waits goes there at once.
+func TestPatchOfTheURLWakesADrain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := b.mustWebhook(t, "")
+	b.db.MustExecContext(t.Context(), `update endpoints set failures = 6, failing_since = now(), probe_at = now() + interval '1 hour', last_error = 'dns: x', drain_token = id, drain_until = now() + interval '1 hour'`)
+	if b.webhook(t, "PATCH", path, `{"description":"d"}`, 200); b.queued(t, task.QueueWebhook) != 0 {
+		t.Error("a change of the description wakes a drain")
+	}
+	got := b.webhook(t, "PATCH", path, `{"url":"https://hooks.example.com/other"}`, 200)
+	if got.Health.State != "ok" || got.Health.LastError != nil || b.queued(t, task.QueueWebhook) != 1 {
+		t.Errorf("after another URL: %+v and %d tasks, want a clean record and a drain", got.Health, b.queued(t, task.QueueWebhook))
+	}
+	if free := `select drain_until is null from endpoints`; !b.holds(t, free) {
+		t.Error("the drain to the former URL keeps its lease")
+	}
+}
+
+// holds tells whether a statement of one row says so.
+func (b *bundle) holds(t *testing.T, q string) (yes bool) {
+	t.Helper()
+	if err := b.db.GetContext(t.Context(), &yes, q); err != nil {
+		t.Fatal(err)
+	}
+	return yes
+}
+
+func TestPatchTakesAMergePatch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := b.mustWebhook(t, "")
+	for contentType, want := range map[string]int{"application/merge-patch+json": 200, "application/merge-patch+json; charset=utf-8": 200, "application/json-patch+json": 415} {
+		req, err := http.NewRequestWithContext(t.Context(), "PATCH", b.url+"/api/v1/webhooks"+path, strings.NewReader(`{"description":"d"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+b.secret)
+		req.Header.Set("Content-Type", contentType)
+		if got := b.do(t, req); got.status != want {
+			t.Errorf("PATCH with %s = %d %s, want %d", contentType, got.status, got.text, want)
+		}
+	}
+}
+
+// What may be a secret is never told back, however it was misspelt, and fields that cannot be patched are not offered.
+func TestMistakesTellNoSecret(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	path := b.mustWebhook(t, "")
+	many := strings.Builder{}
+	for i := range 2*hook.MaxHeaders + 1 {
+		fmt.Fprintf(&many, `,"x-%d":"hunter2"`, i)
+	}
+	for _, body := range []string{
+		`{"url":"https://hooks.example.com/","Secret":"hunter2"}`, `{"url":"https://hooks.example.com/","headers":"hunter2"}`,
+		`{"url":"https://hooks.example.com/","headers":["hunter2"]}`, `{"url":"https://hooks.example.com/","headers":{` + many.String()[1:] + `}}`,
+		`{"url":"https://hooks.example.com/","Headers":{"authorization":"hunter2"}}`,
+	} {
+		for method, to := range map[string]string{"POST": "", "PATCH": path} {
+			got := b.send(t, b.secret, method, "/api/v1/webhooks"+to, body)
+			got.wantError(t, method, 400, "VALIDATION_ERROR")
+			if strings.Contains(got.text, "hunter2") {
+				t.Errorf("%s %.80s answers %s, which tells the value", method, body, got.text)
+			}
+		}
+	}
+	got := b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"x":1}`)
+	if rule := got.body.Details.Message; !strings.Contains(rule, "deliverHeld") || strings.Contains(rule, "secret") || strings.Contains(rule, "signature") {
+		t.Errorf("PATCH of an unknown field says %q, want the fields that can be changed", rule)
+	}
 }
