@@ -28,7 +28,7 @@ func TestScenarios(t *testing.T) {
 	for _, want := range []string{
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,
 		`1000 deliveries to 1000 endpoints: [1-9]\d*/s`,
-		`100/s offered for 1s: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered`,
+		`100/s offered for 1s to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered`,
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
 	} {

@@ -120,6 +120,9 @@ func (w *Waker) Probe(ctx context.Context, k Key) error {
 	return err
 }
 
+// Dismiss takes away the task that stands for an endpoint which is to get nothing any more. One that runs just now ends by itself.
+func (w *Waker) Dismiss(k Key) { w.inspector.DeleteTask(QueueFailing, k.String()) }
+
 // StandAll is Stand, or where their time has come Probe, for many. stranded is how many of them had no task.
 func (w *Waker) StandAll(ctx context.Context, keys []Key, due bool) (stranded int, err error) {
 	g, gctx := errgroup.WithContext(ctx)

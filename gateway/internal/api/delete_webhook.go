@@ -5,6 +5,7 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
+	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
 
@@ -17,6 +18,7 @@ func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err := a.DB.DeleteEndpoint(r.Context(), p.WorkspaceID, wanted); err != nil {
 		return err
 	}
+	a.Waker.Dismiss(task.Drain(p.WorkspaceID, wanted))
 	httpx.Note(r, "endpoint", id.Endpoint.Format(wanted))
 	w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -56,6 +56,9 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if e.Enabled && (!before.Enabled || e.URL != before.URL) {
 		a.wake(r, task.Drain(p.WorkspaceID, e.ID)) // what was not held yet, or waited for the former URL
 	}
+	if !e.Enabled {
+		a.Waker.Dismiss(task.Drain(p.WorkspaceID, e.ID))
+	}
 	return httpx.Data(w, http.StatusOK, shown)
 }
 

@@ -151,7 +151,7 @@ func TestOperatorIsTold(t *testing.T) {
 		}
 		types = append(types, told.Type)
 		e := map[string]hook.Endpoint{hook.EndpointDisabled: disabled, hook.EndpointFailing: failing}[told.Type]
-		if d := told.Data; d.WorkspaceID != id.Workspace.Format(e.WorkspaceID) || d.EndpointID != id.Endpoint.Format(e.ID) || d.URL != "https://hooks.example.com/in" || d.Description != "CRM" || told.Timestamp == "" {
+		if d := told.Data; d.WorkspaceID != id.Workspace.Format(e.WorkspaceID) || d.EndpointID != id.Endpoint.Format(e.ID) || d.URL != "https://hooks.example.com" || d.Description != "CRM" || told.Timestamp == "" {
 			t.Errorf("told %s, want of endpoint %s", r.body, id.Endpoint.Format(e.ID))
 		}
 		if strings.Contains(string(r.body), "hunter2") || strings.Contains(string(r.body), "whsec_") {

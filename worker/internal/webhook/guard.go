@@ -30,7 +30,7 @@ func newTransport(d Deps) *http.Transport {
 		DisableCompression:     true,           // nobody makes a small answer large
 		MaxIdleConnsPerHost:    4 * d.Parallel, // endpoints often share a host
 		MaxIdleConns:           16 * d.Parallel,
-		IdleConnTimeout:        time.Minute,
+		IdleConnTimeout:        4 * time.Second, // less than most servers have: one they close first costs the attempt that goes into it
 		MaxResponseHeaderBytes: 64 << 10,
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     bodyLimit, // of an endless answer no more waits in memory than is read

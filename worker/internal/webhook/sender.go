@@ -103,7 +103,6 @@ func (s *Sender) request(ctx context.Context, e *hook.Endpoint, j *hook.Job, at 
 		"webhook-id":        {message}, // spelled as Standard Webhooks does
 		"webhook-timestamp": {strconv.FormatInt(at.Unix(), 10)},
 		"webhook-signature": {signatures},
-		"Idempotency-Key":   nil, // not sent: says that a kept connection which the receiver closes meanwhile may be replaced, as webhook-id makes repeats harmless
 	}
 	for name, value := range e.Headers {
 		if hook.CheckHeaderName(name) == "" && hook.CheckHeaderValue(value) == "" { // never one of ours, whoever wrote it into the row
