@@ -4,21 +4,42 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime"
+	"sync"
 )
 
 // Ports are taken below the range from which systems give ports to outgoing connections (32768 and up): a store that is
 // stopped for a while must find its port free when it starts again. None of the stores' standard ports is in this range.
 const lowPort, highPort = 20000, 32000
 
-// FreePort returns a port on which nothing listens at 127.0.0.1.
+// reserved are the ports this process has given out: what is to listen there may do so seconds later.
+var reserved sync.Map // port -> what keeps other processes from it, or nil
+
+// FreePort returns a port on which nothing listens at 127.0.0.1, and which nobody else who asks here gets while this process lives.
 func FreePort() (int, error) {
 	for range 200 {
 		port := lowPort + rand.IntN(highPort-lowPort)
+		if _, taken := reserved.Load(port); taken {
+			continue
+		}
+		var hold net.Listener
+		if runtime.GOOS == "linux" { // an abstract socket's name is free again when its process ends, however it ends
+			var err error
+			if hold, err = net.Listen("unix", fmt.Sprintf("@leadgate-port-%d", port)); err != nil {
+				continue
+			}
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
+			if hold != nil {
+				hold.Close()
+			}
 			continue
 		}
 		l.Close()
+		if _, raced := reserved.LoadOrStore(port, hold); raced {
+			continue
+		}
 		return port, nil
 	}
 	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1", lowPort, highPort)

@@ -36,7 +36,7 @@ type SystemOptions struct {
 	Env         []string                    // NAME=value, more of it for gateway and workers
 	Getenv      func(string) string         // PG_BINDIR; nil: looks in the usual places only
 	Output      func(name string) io.Writer // where a part's lines go; nil: nowhere
-	Say         func(what string)           // told what takes a while; nil: nobody is told
+	Say         func(what string)           // told what takes a while, one thing at a time; nil: nobody is told
 }
 
 // System is a whole leadgate on this machine: stores, gateway, workers and a demo tenant.
@@ -51,6 +51,7 @@ type System struct {
 	Redis    *Redis    // nil: not ours
 
 	opt       SystemOptions
+	saying    sync.Mutex
 	temporary string     // "": Dir is the caller's
 	procs     []*Process // in the order of Procfile, which is the order in which they stop
 	gateway   *Process
@@ -116,6 +117,8 @@ func (s *System) start(ctx context.Context) (err error) {
 
 func (s *System) say(format string, args ...any) {
 	if s.opt.Say != nil {
+		s.saying.Lock() // parts start side by side
+		defer s.saying.Unlock()
 		s.opt.Say(fmt.Sprintf(format, args...))
 	}
 }
