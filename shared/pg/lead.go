@@ -37,7 +37,7 @@ type LeadResult struct {
 }
 
 // fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the chatbot.
-// Those for a disabled endpoint are held. "awake" is true where a drain should be woken: an endpoint whose breaker is open waits for its probe.
+// Those for a disabled endpoint are held. "awake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,

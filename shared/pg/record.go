@@ -49,7 +49,7 @@ with o as (
       as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
 ), moved as (
     -- Where the endpoint was disabled meanwhile: what arrived has arrived, what failed stays held.
-    update deliveries d set attempts = o.number, tries = d.tries + case when o.error like '` + string(hook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
+    update deliveries d set attempts = greatest(d.attempts, o.number), tries = d.tries + case when o.error like '` + string(hook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
       from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16

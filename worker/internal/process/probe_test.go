@@ -32,16 +32,22 @@ func (b *bundle) states(e hook.Endpoint) (n map[hook.State]int, attempts int) {
 	return n, attempts
 }
 
+// mustFail starts a receiver that answers status until it works.
+func mustFail(t testing.TB, status int) (rec *receiver, works *atomic.Bool) {
+	t.Helper()
+	works = new(atomic.Bool)
+	return mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		if !works.Load() {
+			w.WriteHeader(status)
+		}
+	}), works
+}
+
 // An endpoint that fails as a whole is one task in retry with the reason; what waits is not spent; run now probes it, and then everything goes.
 func TestFailingEndpointIsOneTask(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var works atomic.Bool
-	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		if !works.Load() {
-			w.WriteHeader(503)
-		}
-	})
+	rec, works := mustFail(t, 503)
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{schedule: hook.Schedule{0, 5 * time.Minute, 5 * time.Minute}, sweep: 100 * time.Millisecond})
 	const n = 300
@@ -97,12 +103,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 func TestEndpointRecoversByItself(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var works atomic.Bool
-	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		if !works.Load() {
-			w.WriteHeader(500)
-		}
-	})
+	rec, works := mustFail(t, 500)
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{schedule: hook.Schedule{0, time.Second, time.Second, time.Second, time.Second}, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(50)...)
@@ -115,12 +116,7 @@ func TestEndpointRecoversByItself(t *testing.T) {
 func TestProbeIsNotLate(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var works atomic.Bool
-	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		if !works.Load() {
-			w.WriteHeader(500)
-		}
-	})
+	rec, works := mustFail(t, 500)
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{schedule: hook.Schedule{0, 0, 0, time.Hour}, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(1)...)

@@ -3,7 +3,6 @@ package process_test
 import (
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,12 +125,7 @@ func TestTestOfNothing(t *testing.T) {
 func TestTestProbes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var works atomic.Bool
-	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		if !works.Load() {
-			w.WriteHeader(503)
-		}
-	})
+	rec, works := mustFail(t, 503)
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{sweep: 100 * time.Millisecond, schedule: hook.Schedule{0, time.Hour, time.Hour}})
 	const n = 100
