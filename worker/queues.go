@@ -19,6 +19,7 @@ import (
 const (
 	sweepers  = 2                      // sweeps at once: one may be slow without the next being late
 	replayers = 32                     // replays at once: each mostly waits for its rate
+	importers = 2                      // imports at once: each keeps a core busy
 	calm      = 100 * time.Millisecond // between looks into queues in which nothing is urgent
 )
 
@@ -36,6 +37,7 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 		{task.QueueWebhook, s.Drains, s.Poll},
 		{task.QueueFailing, s.Probes, max(s.Poll, calm)}, // slots of their own: who fails is often slow too
 		{task.QueueReplay, replayers, max(s.Poll, calm)},
+		{task.QueueImport, importers, max(s.Poll, calm)},
 		{task.QueueEnrich, s.Enrichers, s.Poll},
 		{task.QueueUpkeep, sweepers, s.Poll},
 	} {

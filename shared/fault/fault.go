@@ -14,7 +14,11 @@ type Kind string
 const (
 	Validation      Kind = "VALIDATION_ERROR"
 	Duplicate       Kind = "DUPLICATE_EMAIL"
+	Suppressed      Kind = "EMAIL_SUPPRESSED"
 	Conflict        Kind = "CONFLICT"
+	Precondition    Kind = "PRECONDITION_FAILED"
+	KeyMismatch     Kind = "IDEMPOTENCY_MISMATCH"    // the key came with another request before
+	KeyInProgress   Kind = "IDEMPOTENCY_IN_PROGRESS" // the first request with the key is being worked on
 	Unauthorized    Kind = "UNAUTHORIZED"
 	Forbidden       Kind = "FORBIDDEN"
 	NotFound        Kind = "NOT_FOUND"
@@ -31,7 +35,8 @@ const (
 // statuses is the only table from kind to HTTP status.
 var statuses = map[Kind]int{
 	Validation: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, ChatbotNotFound: 404,
-	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, Conflict: 409, TooLarge: 413, MediaType: 415,
+	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, Suppressed: 409, Conflict: 409, KeyInProgress: 409,
+	Precondition: 412, TooLarge: 413, MediaType: 415, KeyMismatch: 422,
 	RateLimited: 429, Internal: 500, Unavailable: 503,
 }
 

@@ -12,6 +12,7 @@ const (
 	LeadCreated      = "lead.created"
 	LeadUpdated      = "lead.updated"
 	LeadDeleted      = "lead.deleted"
+	LeadRestored     = "lead.restored"
 	LeadEnriched     = "lead.enriched"
 	EndpointFailing  = "endpoint.failing"  // another endpoint of the workspace has failed for a day
 	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled, because it only failed or said 410
@@ -20,7 +21,7 @@ const (
 
 // EventTypes returns every type an endpoint can subscribe to by name.
 func EventTypes() []string {
-	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadEnriched, EndpointFailing, EndpointDisabled}
+	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, EndpointFailing, EndpointDisabled}
 }
 
 // EventGroups returns what subscribes to all types of a group, those to come included.

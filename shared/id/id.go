@@ -2,7 +2,10 @@
 package id
 
 import (
+	"crypto/sha256"
 	"errors"
+	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -24,6 +27,8 @@ const (
 	Delivery  Prefix = "dlv_"
 	Attempt   Prefix = "att_"
 	Replay    Prefix = "rp_"
+	Import    Prefix = "imp_"
+	Audit     Prefix = "aud_"
 	Request   Prefix = "req_"
 )
 
@@ -93,4 +98,23 @@ func (p Prefix) Parse(s string) (u UUID, err error) {
 		}
 	}
 	return u, nil
+}
+
+// Time is when a UUIDv7 was made, to the millisecond.
+func Time(u UUID) time.Time {
+	var ms int64
+	for _, b := range u[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// Derive returns the UUIDv7 number n of base: of the same moment, and the same whenever it is asked for.
+func Derive(base UUID, n int) UUID {
+	sum := sha256.Sum256(append(base[:], strconv.Itoa(n)...))
+	u := base
+	copy(u[8:], sum[:8])
+	u[8] = u[8]&0x3F | 0x80
+	u[6], u[7] = 0x70|sum[8]&0x0F, sum[9]
+	return u
 }

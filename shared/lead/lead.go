@@ -2,6 +2,8 @@
 package lead
 
 import (
+	"crypto/sha256"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,7 +18,7 @@ type Lead struct {
 	ChatbotID   id.UUID // zero: the lead came without a chatbot
 	Name        string  // "" is shown as null
 	Email       string  // as typed, trimmed
-	EmailKey    string  // what is unique in a workspace
+	EmailKey    string  // what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
 	Phone       string  // "" is shown as null
 	Source      string
 	Status      string
@@ -24,6 +26,21 @@ type Lead struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	Enrichment  []byte // a JSON object; nil until facts were found
+	DeletedAt   *time.Time
+}
+
+// Address returns the key of the email, the same for every spelling of one address.
+func (l *Lead) Address() string {
+	address, _, _ := strings.Cut(l.EmailKey, " ")
+	return address
+}
+
+// SuppressionHash is what is kept of an email that may not come back.
+func SuppressionHash(workspace id.UUID, address string) []byte {
+	h := sha256.New()
+	h.Write(workspace[:])
+	h.Write([]byte(address))
+	return h.Sum(nil)
 }
 
 // TimeFormat is how every time is shown: UTC with milliseconds (RFC 3339).

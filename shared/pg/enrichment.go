@@ -39,7 +39,7 @@ with owed as materialized (
 select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
        l.source, l.status, l.metadata, l.created_at, l.updated_at, null
   from owed o
- cross join lateral (select * from leads where workspace_id = o.workspace_id and id = o.lead_id order by workspace_id, id limit 1) l -- by the primary key, whatever the planner thinks of the table's size`
+ cross join lateral (select * from leads where workspace_id = o.workspace_id and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l -- by the primary key, whatever the planner thinks of the table's size`
 	const storeQ = `
 with f as (
     select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[]) as f (lead_id, facts, retry_s, event_id, data, chatbot_id)

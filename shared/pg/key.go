@@ -18,13 +18,25 @@ import (
 // maxLiveKeys is how many keys of a workspace can be live; simultaneous creations may pass it by a few.
 const maxLiveKeys = 1000
 
-const keyColumns = `workspace_id, id, name, hint, scopes, created_at, expires_at, revoked_at, last_used_at`
+const keyColumns = `workspace_id, id, name, hint, kind, coalesce(public, ''), form, scopes, created_at, expires_at, revoked_at, last_used_at`
 
 func scanKey(row interface{ Scan(...any) error }) (k tenant.Key, err error) {
 	var scopes []string
-	err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt)
+	var form []byte
+	if err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt); err != nil {
+		return k, err
+	}
 	k.Scopes = convert[tenant.Scope](scopes)
+	k.Form, err = readForm(form)
 	return k, err
+}
+
+// readForm reads a key's form; nil: it has none.
+func readForm(text []byte) (f *tenant.Form, err error) {
+	if text == nil {
+		return nil, nil
+	}
+	return f, json.Unmarshal(text, &f)
 }
 
 // convert changes the string type of a list.
@@ -43,12 +55,20 @@ func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte) error 
 
 func insertKey(ctx context.Context, on sqlx.ExecerContext, k tenant.Key, hash [32]byte) error {
 	const q = `
-insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at)
-select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timestamptz, $8::timestamptz
+insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at, kind, public, form)
+select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timestamptz, $8::timestamptz, coalesce(nullif($10, ''), 'secret'), nullif($11, ''), cast($12 as json)
  where (select count(*) from api_keys
          where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $7)) < $9`
 	scopes := convert[string](k.Scopes)
-	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt, k.ExpiresAt, maxLiveKeys)
+	var form any
+	if k.Form != nil {
+		text, err := json.Marshal(k.Form)
+		if err != nil {
+			return fail(ctx, "create key", err)
+		}
+		form = string(text)
+	}
+	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt, k.ExpiresAt, maxLiveKeys, string(k.Kind), k.Public, form)
 	if ownerMissing(err) {
 		return workspaceNotFound()
 	}
@@ -131,16 +151,19 @@ func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Ti
 // It is the one look-up without a workspace: the hash is what says which it is.
 func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
 	const q = `
-select k.workspace_id, k.id, k.scopes, k.expires_at, k.revoked_at, w.settings
+select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, w.settings, coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
   from api_keys k join workspaces w on w.id = k.workspace_id
  where k.hash = $1`
 	var p tenant.Principal
 	var k tenant.Key
 	var scopes []string
-	var settings []byte
-	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, pqStrings(&scopes), &k.ExpiresAt, &k.RevokedAt, &settings)
+	var settings, form []byte
+	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, &p.Kind, &form, pqStrings(&scopes), &k.ExpiresAt, &k.RevokedAt, &settings, &p.TestOf)
 	if err == nil {
 		err = json.Unmarshal(settings, &p.Settings)
+	}
+	if err == nil {
+		p.Form, err = readForm(form)
 	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !k.Live(now) {
 		return tenant.Principal{}, fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")

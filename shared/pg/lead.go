@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/fault"
 	"leadgate/shared/hook"
 	"leadgate/shared/id"
@@ -17,7 +19,7 @@ type EndpointRef struct {
 	Endpoint  id.UUID
 }
 
-// NewLead is a lead to insert with the id of its lead.created event.
+// NewLead is a lead to insert with the id of its lead.created event; zero: there is none.
 type NewLead struct {
 	lead.Lead
 	EventID id.UUID
@@ -55,7 +57,14 @@ const fanOut = `dl as (
 // InsertLeads writes leads with the enrichment they are owed, their events and their deliveries in one statement and one commit.
 // A lead whose email is taken is left out whole. Rows go in one order, so that concurrent batches cannot deadlock.
 func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
-	const q = `
+	stmt, err := db.prepared(ctx, insertLeads)
+	if err != nil {
+		return Inserted{}, fail(ctx, "prepare insert leads", err)
+	}
+	return runInsertLeads(ctx, stmt, db, leads)
+}
+
+const insertLeads = `
 with input as (
     select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data)
@@ -69,16 +78,15 @@ with input as (
     insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from ins
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id)
+    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id) where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
 union all
 select false, workspace_id, endpoint_id from awake`
-	stmt, err := db.prepared(ctx, q)
-	if err != nil {
-		return Inserted{}, fail(ctx, "prepare insert leads", err)
-	}
+
+// runInsertLeads runs insertLeads as stmt, and what it has to look up besides on q: both of the same transaction, or of none.
+func runInsertLeads(ctx context.Context, stmt *sqlx.Stmt, q sqlx.QueryerContext, leads []NewLead) (Inserted, error) {
 	rows, err := stmt.QueryContext(ctx, leadColumns(leads)...)
 	if err != nil {
 		return Inserted{}, fail(ctx, "insert leads", err)
@@ -104,7 +112,8 @@ select false, workspace_id, endpoint_id from awake`
 	if len(taken) == 0 {
 		return out, nil
 	}
-	return out, db.findHolders(ctx, leads, taken, out.Leads)
+	rows.Close() // of a transaction nothing else can be asked before
+	return out, findHolders(ctx, q, leads, taken, out.Leads)
 }
 
 func leadColumns(leads []NewLead) []any {
@@ -127,7 +136,7 @@ func leadColumns(leads []NewLead) []any {
 		c[8].string(l.Status)
 		c[9].bytes(l.Metadata)
 		c[10].time(l.CreatedAt)
-		c[11].uuid(l.EventID)
+		c[11].optionalUUID(l.EventID)
 		data = l.AppendJSON(data[:0], false)
 		c[12].bytes(data)
 	}
@@ -139,7 +148,7 @@ func leadColumns(leads []NewLead) []any {
 }
 
 // findHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
-func (db *DB) findHolders(ctx context.Context, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
+func findHolders(ctx context.Context, on sqlx.QueryerContext, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
 	const q = `
 select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
   join leads l on l.workspace_id = i.workspace_id and l.email_key = i.email_key`
@@ -157,7 +166,7 @@ select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as 
 			keys.string(w.key)
 		}
 	}
-	rows, err := db.QueryContext(ctx, q, workspaces.done(), keys.done())
+	rows, err := on.QueryContext(ctx, q, workspaces.done(), keys.done())
 	if err != nil {
 		return fail(ctx, "find holders", err)
 	}
@@ -188,7 +197,7 @@ func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead
 select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
        l.source, l.status, l.metadata, l.created_at, l.updated_at, e.facts
   from leads l left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
- where l.workspace_id = $1 and l.id = $2`
+ where l.workspace_id = $1 and l.id = $2 and l.deleted_at is null`
 	l, err := scanLead(db.QueryRowContext(ctx, q, workspace, leadID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, fault.New(fault.NotFound, "Lead not found")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
@@ -19,24 +20,26 @@ const maxPage = 1000
 // page is limit within 1..maxPage.
 func page(limit int) int { return min(max(limit, 1), maxPage) }
 
-const workspaceColumns = `id, name, settings, created_at, updated_at`
+const workspaceColumns = `id, name, settings, test_of, created_at, updated_at`
 
 func scanWorkspace(row interface{ Scan(...any) error }) (w tenant.Workspace, err error) {
 	var settings []byte
-	if err := row.Scan(&w.ID, &w.Name, &settings, &w.CreatedAt, &w.UpdatedAt); err != nil {
+	var testOf uuid.NullUUID
+	if err := row.Scan(&w.ID, &w.Name, &settings, &testOf, &w.CreatedAt, &w.UpdatedAt); err != nil {
 		return w, err
 	}
+	w.TestOf = testOf.UUID
 	return w, json.Unmarshal(settings, &w.Settings)
 }
 
 // CreateWorkspace stores w.
 func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace) error {
-	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5)`
+	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5, $6)`
 	settings, err := json.Marshal(w.Settings)
 	if err != nil {
 		return fail(ctx, "create workspace", err)
 	}
-	_, err = db.ExecContext(ctx, q, w.ID, w.Name, string(settings), w.CreatedAt, w.UpdatedAt)
+	_, err = db.ExecContext(ctx, q, w.ID, w.Name, string(settings), optionalID(w.TestOf), w.CreatedAt, w.UpdatedAt)
 	return fail(ctx, "create workspace", err)
 }
 

@@ -18,6 +18,7 @@ const (
 	TypeProbe  = "webhook:probe"
 	TypeTest   = "webhook:test"
 	TypeReplay = "webhook:replay"
+	TypeImport = "lead:import"
 	TypeEnrich = "lead:enrich"
 	TypeSweep  = "upkeep:sweep"
 )
@@ -27,21 +28,23 @@ const (
 	QueueWebhook = "webhook"
 	QueueFailing = "failing" // one task for each endpoint that fails: in retry, with the reason as its error
 	QueueReplay  = "replay"
+	QueueImport  = "import"
 	QueueEnrich  = "enrich"
 	QueueUpkeep  = "upkeep"
 )
 
 // Queues returns all of them.
 func Queues() []string {
-	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueEnrich, QueueUpkeep}
+	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueImport, QueueEnrich, QueueUpkeep}
 }
 
-// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, or, with nothing but a workspace, its enrichment.
+// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, or, with nothing but a workspace, its enrichment.
 type Key struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
 	Delivery  id.UUID // of a test
 	Replay    id.UUID
+	Import    id.UUID
 }
 
 // Drain is the key of an endpoint's deliveries.
@@ -53,6 +56,9 @@ func Enrich(workspace id.UUID) Key { return Key{Workspace: workspace} }
 // Replay is the key of a replay.
 func Replay(workspace, replay id.UUID) Key { return Key{Workspace: workspace, Replay: replay} }
 
+// Import is the key of an import.
+func Import(workspace, imp id.UUID) Key { return Key{Workspace: workspace, Import: imp} }
+
 // Wake is the key's state in Redis.
 func (k Key) Wake() rdb.WakeKey {
 	what := "enrich"
@@ -61,6 +67,8 @@ func (k Key) Wake() rdb.WakeKey {
 		what = id.Endpoint.Format(k.Endpoint)
 	case k.Replay != id.UUID{}:
 		what = id.Replay.Format(k.Replay)
+	case k.Import != id.UUID{}:
+		what = id.Import.Format(k.Import)
 	}
 	return rdb.WakeKey{Workspace: k.Workspace, What: what}
 }
@@ -73,6 +81,8 @@ func (k Key) String() string {
 		return "endpoint " + id.Endpoint.Format(k.Endpoint) + of
 	case k.Replay != id.UUID{}:
 		return "replay " + id.Replay.Format(k.Replay) + of
+	case k.Import != id.UUID{}:
+		return "import " + id.Import.Format(k.Import) + of
 	}
 	return "leads" + of
 }
@@ -84,6 +94,7 @@ type payload struct {
 	Endpoint  string `json:"endpoint,omitempty"`
 	Delivery  string `json:"delivery,omitempty"`
 	Replay    string `json:"replay,omitempty"`
+	Import    string `json:"import,omitempty"`
 }
 
 // wakeTask is what a wake-up enqueues: the type follows from what the key names.
@@ -93,6 +104,8 @@ func (k Key) wakeTask() (*asynq.Task, string) {
 		return k.task(TypeDrain), QueueWebhook
 	case k.Replay != id.UUID{}:
 		return k.task(TypeReplay), QueueReplay
+	case k.Import != id.UUID{}:
+		return k.task(TypeImport), QueueImport
 	}
 	return k.task(TypeEnrich), QueueEnrich
 }
@@ -105,7 +118,7 @@ func (k Key) task(kind string) *asynq.Task {
 		}
 		return prefix.Format(u)
 	}
-	p.Endpoint, p.Delivery, p.Replay = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery), show(id.Replay, k.Replay)
+	p.Endpoint, p.Delivery, p.Replay, p.Import = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery), show(id.Replay, k.Replay), show(id.Import, k.Import)
 	text, _ := json.Marshal(p) // a few plain fields: cannot fail
 	return asynq.NewTask(kind, text)
 }
@@ -126,7 +139,7 @@ func ParseKey(text []byte) (k Key, err error) {
 		name, text string
 		prefix     id.Prefix
 		to         *id.UUID
-	}{{"endpoint", p.Endpoint, id.Endpoint, &k.Endpoint}, {"delivery", p.Delivery, id.Delivery, &k.Delivery}, {"replay", p.Replay, id.Replay, &k.Replay}} {
+	}{{"endpoint", p.Endpoint, id.Endpoint, &k.Endpoint}, {"delivery", p.Delivery, id.Delivery, &k.Delivery}, {"replay", p.Replay, id.Replay, &k.Replay}, {"import", p.Import, id.Import, &k.Import}} {
 		if f.text == "" {
 			continue
 		}

@@ -8,21 +8,48 @@ import (
 	"strings"
 )
 
-// A secret is "sk-workspace_", 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that stands before.
+// The text of a key is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that stands before.
 const (
-	secretPrefix = "sk-workspace_"
-	bodyDigits   = 43 // 62^43 > 2^256
-	sumDigits    = 6  // 62^6 > 2^32
-	secretLength = len(secretPrefix) + bodyDigits + sumDigits
-	base62       = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // big.Int's digits
+	bodyDigits = 43                                                               // 62^43 > 2^256
+	sumDigits  = 6                                                                // 62^6 > 2^32
+	base62     = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // big.Int's digits
 )
 
-// NewSecret makes the secret of a key: 256 random bits, recognisable by its prefix wherever it leaks.
-func NewSecret() string {
+// prefixes say what a key is: of its kind, for live data and for test data.
+var prefixes = map[KeyKind][2]string{
+	SecretKey:      {"sk-workspace_", "sk-test_"},
+	PublishableKey: {"pk-workspace_", "pk-test_"},
+}
+
+// prefixOf returns the prefix of a kind.
+func prefixOf(kind KeyKind, test bool) string {
+	if test {
+		return prefixes[kind][1]
+	}
+	return prefixes[kind][0]
+}
+
+// KindOf tells what a key is by its prefix; ok is false when it has none of them.
+func KindOf(text string) (kind KeyKind, test, ok bool) {
+	for kind, both := range prefixes {
+		for i, prefix := range both {
+			if strings.HasPrefix(text, prefix) {
+				return kind, i == 1, true
+			}
+		}
+	}
+	return "", false, false
+}
+
+// NewSecret makes the secret of a key for live data.
+func NewSecret() string { return NewText(SecretKey, false) }
+
+// NewText makes the text of a key: 256 random bits, recognisable by its prefix wherever it leaks.
+func NewText(kind KeyKind, test bool) string {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails (crypto/rand)
 	digits := new(big.Int).SetBytes(raw).Text(62)
-	text := secretPrefix + strings.Repeat("0", bodyDigits-len(digits)) + digits
+	text := prefixOf(kind, test) + strings.Repeat("0", bodyDigits-len(digits)) + digits
 	sum := checksum(text)
 	return text + string(sum[:])
 }
@@ -30,10 +57,12 @@ func NewSecret() string {
 // HashSecret returns what is stored of a secret. ok is false when its form or checksum is wrong, so that no key can have it.
 // A fast hash will do: what is hashed has 256 bits of entropy.
 func HashSecret(secret string) (hash [32]byte, ok bool) {
-	if len(secret) != secretLength || !strings.HasPrefix(secret, secretPrefix) {
+	kind, test, ok := KindOf(secret)
+	length := len(prefixOf(kind, test)) + bodyDigits + sumDigits
+	if !ok || len(secret) != length {
 		return hash, false
 	}
-	text, sum := secret[:secretLength-sumDigits], secret[secretLength-sumDigits:]
+	text, sum := secret[:length-sumDigits], secret[length-sumDigits:]
 	if want := checksum(text); sum != string(want[:]) {
 		return hash, false
 	}

@@ -13,6 +13,7 @@ type Workspace struct {
 	ID        id.UUID
 	Name      string
 	Settings  Settings
+	TestOf    id.UUID // the workspace whose test data this one holds; zero: it holds live data
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -24,6 +25,51 @@ type Settings struct {
 	Statuses []string `json:"statuses,omitempty"` // what a lead's status may be; the first is the default
 
 	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; hook.DefaultSchedule when empty
+
+	OwnRate        int      `json:"ownRate,omitempty"`        // what the workspace wants for itself: at most Rate
+	OwnBurst       int      `json:"ownBurst,omitempty"`       // the same of Burst
+	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // whose pages may use its forms, where a form has no list of its own
+	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // among which leads an email is unique; DedupeWorkspace when empty
+	Suppressing    bool     `json:"suppressing,omitempty"`    // emails were suppressed: new leads are checked against them
+}
+
+// Dedupe is among which leads an email is unique.
+type Dedupe string
+
+// The scopes of uniqueness.
+const (
+	DedupeWorkspace Dedupe = "workspace" // all of the workspace
+	DedupeChatbot   Dedupe = "chatbot"   // those of one chatbot; leads of no chatbot are among themselves
+	DedupeNone      Dedupe = "none"      // an email can come any number of times
+)
+
+// Dedupes returns all of them.
+func Dedupes() []Dedupe { return []Dedupe{DedupeWorkspace, DedupeChatbot, DedupeNone} }
+
+// UniqueKey returns what is unique of a lead: its email's key, and after a space, which no key has, what it is unique with.
+func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
+	switch s.Dedupe {
+	case DedupeChatbot:
+		return emailKey + " " + id.Chatbot.Format(chatbot)
+	case DedupeNone:
+		return FreedKey(emailKey, lead)
+	}
+	return emailKey
+}
+
+// FreedKey is the unique key of a lead that keeps its email from nobody.
+func FreedKey(emailKey string, lead id.UUID) string { return emailKey + " " + id.Lead.Format(lead) }
+
+// Limit is the rate limit that counts: the operator's, or what the workspace wants within it. s has its defaults.
+func (s Settings) Limit() Rate {
+	r := Rate{PerSecond: s.Rate, Burst: s.Burst}
+	if s.OwnRate > 0 {
+		r.PerSecond = min(r.PerSecond, s.OwnRate)
+	}
+	if s.OwnBurst > 0 {
+		r.Burst = min(r.Burst, s.OwnBurst)
+	}
+	return r
 }
 
 // Defaults and bounds of Settings.
@@ -67,6 +113,10 @@ type Key struct {
 	ID          id.UUID
 	Name        string
 	Hint        string // the secret's last four characters
+	Kind        KeyKind
+	Test        bool   // it opens the workspace's test data
+	Public      string // the whole text of a publishable key
+	Form        *Form  // of a publishable key
 	Scopes      []Scope
 	CreatedAt   time.Time
 	ExpiresAt   *time.Time // nil: never
@@ -78,6 +128,39 @@ type Key struct {
 func (k Key) Live(now time.Time) bool {
 	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
 }
+
+// KeyKind is what a key is for.
+type KeyKind string
+
+// The kinds.
+const (
+	SecretKey      KeyKind = "secret"      // for servers: it does what its scopes allow
+	PublishableKey KeyKind = "publishable" // for pages: it opens its form and nothing else
+)
+
+// Form is how a publishable key takes leads in. It is stored as JSON.
+type Form struct {
+	ChatbotID     string   `json:"chatbotId,omitempty"`     // cb_...; "": the leads are of no chatbot
+	Origins       []string `json:"origins,omitempty"`       // whose pages may use it: "https://example.com", or "*" for all; empty: the workspace's
+	RedirectURL   string   `json:"redirectUrl,omitempty"`   // where a plain form goes that names no _next; "": a thank-you page
+	Source        string   `json:"source,omitempty"`        // of its leads; "": DefaultFormSource
+	Honeypot      string   `json:"honeypot,omitempty"`      // the field that people do not see; "": DefaultHoneypot
+	MinFillMS     int      `json:"minFillMs,omitempty"`     // whoever fills it in faster is no person; 0: not looked at
+	OnDuplicate   string   `json:"onDuplicate,omitempty"`   // "ignore" or "update" the lead that has the email; "": ignore
+	Captcha       string   `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha"; "": none
+	CaptchaSecret string   `json:"captchaSecret,omitempty"` // for the verifier; never shown
+	CaptchaOutage string   `json:"captchaOutage,omitempty"` // what to do while the verifier does not answer: "accept" or "refuse"; "": accept
+	PerMinute     int      `json:"perMinute,omitempty"`     // submissions; 0: DefaultFormPerMinute
+	PerMinuteIP   int      `json:"perMinuteIp,omitempty"`   // of one address; 0: DefaultFormPerMinuteIP
+}
+
+// Defaults of a Form.
+const (
+	DefaultFormSource      = "form"
+	DefaultHoneypot        = "_gotcha"
+	DefaultFormPerMinute   = 6000
+	DefaultFormPerMinuteIP = 20
+)
 
 // Scope is one thing a key may do.
 type Scope string
@@ -103,6 +186,9 @@ func DefaultScopes() []Scope { return []Scope{LeadsRead, LeadsWrite, WebhooksMan
 type Principal struct {
 	WorkspaceID id.UUID
 	KeyID       id.UUID
+	Kind        KeyKind
+	Form        *Form   // of a publishable key
+	TestOf      id.UUID // the workspace whose test data this is; zero: it is live
 	Scopes      []Scope
 	Settings    Settings   // with defaults filled in
 	ExpiresAt   *time.Time // of the key; nil: never

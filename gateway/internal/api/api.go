@@ -45,44 +45,91 @@ type operation func(w http.ResponseWriter, r *http.Request, p *tenant.Principal)
 // public is the scope of a route that takes no key.
 const public tenant.Scope = ""
 
+// anyScope is the scope of a route that takes every secret key.
+const anyScope tenant.Scope = "*"
+
 type route struct {
 	method, path string
 	scope        tenant.Scope
 	do           operation
-	gated        bool     // do takes the rate limit itself, together with the reservation
+	how          manner
 	query        []string // the parameters it knows; a public page lets others pass, links to it carry all sorts
 }
 
+// manner is how a route differs from most.
+type manner int
+
+const (
+	gated      manner = 1 << iota // it takes the rate limit itself, together with the reservation
+	idempotent                    // an Idempotency-Key makes it happen once
+	long                          // it has time limits of its own
+)
+
 func (a *api) routes() []route {
 	return []route{
-		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, true, nil},
-		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, true, nil},
-		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, false, nil},
-		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.heavy(a.getTimeline), false, nil},
+		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
+		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
+		{"GET", "/api/v1/leads", tenant.LeadsRead, a.heavy(a.listLeads), 0, leadParams},
+		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long, createParams},
+		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.heavy(a.exportLeads), long, exportParams},
+		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
+		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
+		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, 0, []string{"erase", "suppress"}},
+		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, 0, nil},
+		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.heavy(a.getTimeline), 0, nil},
+		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, 0, nil},
+		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, 0, []string{"email"}},
 
-		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, false, nil},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.heavy(a.listWebhooks), false, nil},
-		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, false, nil},
-		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, false, nil},
-		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, false, nil},
-		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, false, nil},
-		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, false, nil},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.heavy(a.listWebhookDeliveries), false, endpointDeliveryParams},
+		{"POST", "/api/v1/imports", tenant.LeadsWrite, a.createImport, long, importParams},
+		{"GET", "/api/v1/imports", tenant.LeadsRead, a.listImports, 0, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/imports/{id}", tenant.LeadsRead, a.getImport, 0, nil},
+		{"GET", "/api/v1/imports/{id}/errors", tenant.LeadsRead, a.heavy(a.getImportErrors), long, nil},
+		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, 0, nil},
 
-		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.heavy(a.listDeliveries), false, deliveryParams},
-		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, false, nil},
-		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, false, nil},
-		{"GET", "/api/v1/events", tenant.WebhooksManage, a.heavy(a.listEvents), false, eventParams},
-		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, false, nil},
-		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, false, nil},
-		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, false, replayParams},
-		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, false, nil},
-		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, false, nil},
+		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, 0, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.heavy(a.listWebhooks), 0, nil},
+		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, 0, nil},
+		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, 0, nil},
+		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, 0, nil},
+		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, 0, nil},
+		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, 0, nil},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.heavy(a.listWebhookDeliveries), 0, endpointDeliveryParams},
 
-		{"GET", "/", public, a.index, false, nil},
-		{"GET", "/docs", public, a.docs, false, nil},
-		{"GET", "/healthz", public, a.healthz, false, nil},
-		{"GET", "/readyz", public, a.readyz, false, nil},
+		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.heavy(a.listDeliveries), 0, deliveryParams},
+		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, 0, nil},
+		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, 0, nil},
+		{"GET", "/api/v1/events", tenant.WebhooksManage, a.heavy(a.listEvents), 0, eventParams},
+		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, 0, nil},
+		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, 0, nil},
+		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, 0, replayParams},
+		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, 0, nil},
+		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, 0, nil},
+
+		{"GET", "/api/v1/workspace", anyScope, a.getWorkspace, 0, nil},
+		{"PATCH", "/api/v1/workspace", tenant.WorkspaceManage, a.updateWorkspace, 0, nil},
+		{"POST", "/api/v1/chatbots", tenant.WorkspaceManage, a.createChatbot, 0, nil},
+		{"GET", "/api/v1/chatbots", tenant.WorkspaceManage, a.listChatbots, 0, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.getChatbot, 0, nil},
+		{"PATCH", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.updateChatbot, 0, nil},
+		{"DELETE", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.deleteChatbot, 0, nil},
+		{"POST", "/api/v1/keys", tenant.KeysManage, a.createKey, 0, nil},
+		{"GET", "/api/v1/keys", tenant.KeysManage, a.listKeys, 0, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/keys/{id}", tenant.KeysManage, a.getKey, 0, nil},
+		{"PATCH", "/api/v1/keys/{id}", tenant.KeysManage, a.updateKey, 0, nil},
+		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, 0, nil},
+		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, 0, nil},
+		{"GET", "/api/v1/usage", anyScope, a.getUsage, 0, []string{"from", "until"}},
+		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, 0, []string{"limit", "cursor"}},
+
+		{"POST", "/f/{formKey}", public, a.submitForm, long, nil},
+		{"OPTIONS", "/f/{formKey}", public, a.preflightForm, 0, nil},
+
+		{"GET", "/", public, a.index, 0, nil},
+		{"GET", "/docs", public, a.docs, 0, nil},
+		{"GET", "/docs/{asset}", public, a.docsAsset, 0, nil},
+		{"GET", "/openapi.json", public, a.openAPI, 0, nil},
+		{"GET", "/healthz", public, a.healthz, 0, nil},
+		{"GET", "/readyz", public, a.readyz, 0, nil},
 	}
 }
 
@@ -119,10 +166,14 @@ func (a *api) handler(rt route) httpx.Handler {
 	if rt.scope == public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
 	}
+	do := rt.do
+	if rt.how&idempotent != 0 {
+		do = a.once(do)
+	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
 		ctx := context.WithoutCancel(r.Context())
-		if !rt.gated {
+		if rt.how&(gated|long) == 0 {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, readTimeout)
 			defer cancel()
@@ -134,11 +185,14 @@ func (a *api) handler(rt route) httpx.Handler {
 		}
 		httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
 		httpx.Note(r, "key", id.Key.Format(p.KeyID))
-		if !p.May(rt.scope) {
+		if p.Kind == tenant.PublishableKey {
+			return a.refuse(w, r, p, fault.New(fault.Forbidden, "A publishable key opens its form, POST /f/{key}, and nothing else"))
+		}
+		if rt.scope != anyScope && !p.May(rt.scope) {
 			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))
 		}
 		wrong := checkQuery(r.URL.RawQuery, rt.query)
-		if wrong != nil || !rt.gated {
+		if wrong != nil || rt.how&gated == 0 {
 			if err := a.limit(w, r, p); err != nil {
 				return err
 			}
@@ -146,6 +200,6 @@ func (a *api) handler(rt route) httpx.Handler {
 		if wrong != nil {
 			return wrong
 		}
-		return rt.do(w, r, p)
+		return do(w, r, p)
 	}
 }

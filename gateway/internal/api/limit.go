@@ -30,7 +30,7 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal
 // tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit fields.
 // The map is written directly: Set would change their spelling and costs more.
 func tellLimit(w http.ResponseWriter, p *tenant.Principal, v tenant.Verdict) {
-	rate := tenant.Rate{PerSecond: p.Settings.Rate, Burst: p.Settings.Burst}
+	rate := p.Settings.Limit()
 	burst, left, reset := strconv.Itoa(rate.Burst), strconv.Itoa(v.Remaining), strconv.Itoa(wholeSeconds(v.Reset))
 	h := w.Header()
 	h["RateLimit-Policy"] = []string{`"workspace";q=` + burst + `;w=` + strconv.Itoa(wholeSeconds(rate.Window()))}

@@ -104,7 +104,7 @@ func (b *bundle) mustWorkspace(t *testing.T, s tenant.Settings) owner {
 	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: c.workspace, ID: c.chatbot, Name: "Bot", CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	c.key, c.secret = b.mustKey(t, c.workspace, tenant.DefaultScopes())
+	c.key, c.secret = b.mustKey(t, c.workspace, tenant.Scopes())
 	return c
 }
 

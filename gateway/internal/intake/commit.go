@@ -14,22 +14,26 @@ import (
 
 // commitAll makes a batch durable and, before anyone is answered, marks the reservations and wakes the workers.
 // Its context is its own: a lead that was admitted is written although its client has left.
-func (s *Service) commitAll(leads []pg.NewLead) []commitResult {
+func (s *Service) commitAll(all []admitted) []commitResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	s.metrics.batch.Observe(float64(len(leads)))
+	s.metrics.batch.Observe(float64(len(all)))
 	stale := 0
-	for stale < len(leads) && s.Now().Sub(leads[stale].CreatedAt) > maxWait {
+	for stale < len(all) && s.Now().Sub(all[stale].at) > maxWait {
 		stale++
 	}
 	out := refused(stale, fault.Away(errStale, fullRetry))
-	if stale == len(leads) {
+	if stale == len(all) {
 		return out
 	}
-	done, err := s.insert(ctx, leads[stale:])
+	leads := make([]pg.NewLead, 0, len(all)-stale)
+	for i := range all[stale:] {
+		leads = append(leads, all[stale+i].NewLead)
+	}
+	done, err := s.insert(ctx, leads)
 	if err != nil {
-		s.Log.Error("commit", "leads", len(leads)-stale, "error", err.Error())
-		done = refused(len(leads)-stale, err)
+		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
+		done = refused(len(leads), err)
 	}
 	return append(out, done...)
 }

@@ -17,7 +17,7 @@ const gateTimeout = 250 * time.Millisecond
 
 // gate asks Redis, or this process where Redis does not answer: then nothing is reserved and Postgres decides.
 func (s *Service) gate(ctx context.Context, p *tenant.Principal, c rdb.GateCall) rdb.Pass {
-	c.Rate = tenant.Rate{PerSecond: p.Settings.Rate, Burst: p.Settings.Burst}
+	c.Rate = p.Settings.Limit()
 	res, err := s.gates.Do(ctx, c)
 	if err == nil && res.Err == nil {
 		return res.Pass

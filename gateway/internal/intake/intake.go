@@ -50,8 +50,14 @@ type Service struct {
 	breaker breaker
 	local   localLimiter
 	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
-	commits *batch.Batcher[pg.NewLead, commitResult]
+	commits *batch.Batcher[admitted, commitResult]
 	metrics metrics
+}
+
+// admitted is a lead on its way, and since when.
+type admitted struct {
+	pg.NewLead
+	at time.Time
 }
 
 type commitResult struct {
@@ -79,30 +85,61 @@ func (s *Service) Limit(ctx context.Context, p *tenant.Principal) tenant.Verdict
 	return s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID}).Verdict
 }
 
-// Create makes a durable lead of d, or says why not: RATE_LIMITED, DUPLICATE_EMAIL with the lead that has the email, UNAVAILABLE.
-// The Verdict is valid in every case. A zero chatbot means none.
-func (s *Service) Create(ctx context.Context, p *tenant.Principal, chatbot id.UUID, d lead.Draft) (lead.Lead, tenant.Verdict, error) {
-	now := s.Now().UTC().Truncate(time.Millisecond)
-	l := lead.Lead{
-		WorkspaceID: p.WorkspaceID, ID: id.New(), ChatbotID: chatbot,
-		Name: d.Name, Email: d.Email, EmailKey: d.EmailKey, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
-		CreatedAt: now, UpdatedAt: now,
+// Request is one lead to be taken in.
+type Request struct {
+	lead.Draft
+	Chatbot id.UUID // zero: none
+	ID      id.UUID // what the lead's id will be, also when the request comes again; zero: a new one
+	Slow    bool    // a duplicate takes as long as a new lead, so that nobody can tell them apart
+}
+
+// Create makes a durable lead, or says why not: RATE_LIMITED, DUPLICATE_EMAIL with the lead that has the email (see Holder),
+// EMAIL_SUPPRESSED, UNAVAILABLE. The Verdict is valid in every case.
+func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (lead.Lead, tenant.Verdict, error) {
+	l := s.Lead(p, r)
+	call := rdb.GateCall{Workspace: p.WorkspaceID, EmailKey: l.EmailKey, LeadID: l.ID}
+	if p.Settings.Dedupe == tenant.DedupeNone {
+		call = rdb.GateCall{Workspace: p.WorkspaceID} // there is nothing to reserve
 	}
-	pass := s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID, EmailKey: l.EmailKey, LeadID: l.ID})
+	pass := s.gate(ctx, p, call)
 	if pass.Limited {
 		s.metrics.count("limited")
 		return l, pass.Verdict, limited(pass.Verdict)
 	}
-	if pass.Committed {
+	if pass.Committed && !r.Slow && pass.Holder != l.ID {
 		s.metrics.count("duplicate_fast")
 		return l, pass.Verdict, duplicate(l.Email, pass.Holder)
+	}
+	if p.Settings.Suppressing {
+		switch suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.Address()}); {
+		case err != nil:
+			return l, pass.Verdict, err
+		case suppressed[l.Address()]:
+			s.metrics.count("suppressed")
+			return l, pass.Verdict, fault.New(fault.Suppressed, "This email was erased and may not come back")
+		}
 	}
 	err := s.commit(ctx, l)
 	return l, pass.Verdict, err
 }
 
+// Lead is the lead that r asks for.
+func (s *Service) Lead(p *tenant.Principal, r Request) lead.Lead {
+	at := s.Now().UTC().Truncate(time.Millisecond)
+	if r.ID == (id.UUID{}) {
+		r.ID = id.New()
+	} else {
+		at = id.Time(r.ID)
+	}
+	return lead.Lead{
+		WorkspaceID: p.WorkspaceID, ID: r.ID, ChatbotID: r.Chatbot,
+		Name: r.Name, Email: r.Email, EmailKey: p.Settings.UniqueKey(r.EmailKey, r.Chatbot, r.ID), Phone: r.Phone, Source: r.Source, Status: r.Status, Metadata: r.Metadata,
+		CreatedAt: at, UpdatedAt: at,
+	}
+}
+
 func (s *Service) commit(ctx context.Context, l lead.Lead) error {
-	res, err := s.commits.Do(ctx, pg.NewLead{Lead: l, EventID: id.New()})
+	res, err := s.commits.Do(ctx, admitted{pg.NewLead{Lead: l, EventID: id.New()}, s.Now()})
 	switch {
 	case errors.Is(err, batch.ErrFull):
 		s.metrics.count("queue_full")
@@ -122,12 +159,29 @@ func (s *Service) commit(ctx context.Context, l lead.Lead) error {
 	return nil
 }
 
+// duplicateDetails are the contract's.
+type duplicateDetails struct {
+	Email          string `json:"email"`
+	ExistingLeadID string `json:"existingLeadId"`
+	Message        string `json:"message"`
+}
+
 func duplicate(email string, holder id.UUID) error {
-	return &fault.Error{Kind: fault.Duplicate, Public: "Email already exists", Details: struct {
-		Email          string `json:"email"`
-		ExistingLeadID string `json:"existingLeadId"`
-		Message        string `json:"message"`
-	}{email, id.Lead.Format(holder), "A lead with this email already exists in your workspace"}}
+	return &fault.Error{Kind: fault.Duplicate, Public: "Email already exists",
+		Details: duplicateDetails{email, id.Lead.Format(holder), "A lead with this email already exists in your workspace"}}
+}
+
+// Holder returns the lead that a DUPLICATE_EMAIL names; ok is false for other errors.
+func Holder(err error) (holder id.UUID, ok bool) {
+	if !fault.Is(err, fault.Duplicate) {
+		return holder, false
+	}
+	d, ok := fault.From(err).Details.(duplicateDetails)
+	if !ok {
+		return holder, false
+	}
+	holder, err = id.Lead.Parse(d.ExistingLeadID)
+	return holder, err == nil
 }
 
 func limited(v tenant.Verdict) error {

@@ -71,7 +71,7 @@ func draft(email string) lead.Draft {
 
 func (b *bundle) mustCreate(t *testing.T, email string) lead.Lead {
 	t.Helper()
-	l, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft(email))
+	l, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft(email)})
 	if err != nil {
 		t.Fatalf("Create(%s) = %v, want a lead", email, err)
 	}
@@ -81,7 +81,7 @@ func (b *bundle) mustCreate(t *testing.T, email string) lead.Lead {
 // wantDuplicate checks that email is refused in favour of holder, which can be read.
 func (b *bundle) wantDuplicate(t *testing.T, email string, holder id.UUID) {
 	t.Helper()
-	_, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft(email))
+	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft(email)})
 	if !fault.Is(err, fault.Duplicate) {
 		t.Fatalf("Create(%s) again = %v, want DUPLICATE_EMAIL", email, err)
 	}
@@ -112,7 +112,7 @@ func TestCreateWritesEverythingAtOnce(t *testing.T) {
 	}
 	d := draft("a\"\\{},é@example.com")
 	d.Name, d.Phone, d.Metadata = "Zoë \"Q\" \\ O'Neil\nNULL", "+1-555-123-4567", []byte(`{"z":1,"a":["x\\y\"", 1.50]}`)
-	l, _, err := b.Create(t.Context(), b.principal, id.New(), d)
+	l, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: d, Chatbot: id.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestOneEmailManyAtOnce(t *testing.T) {
 	ids := make([]id.UUID, posts)
 	for i := range posts {
 		wg.Go(func() {
-			l, _, err := b.Create(context.Background(), b.principal, id.UUID{}, draft("one@example.com"))
+			l, _, err := b.Create(context.Background(), b.principal, intake.Request{Draft: draft("one@example.com")})
 			ids[i], errs[i] = l.ID, err
 		})
 	}
@@ -181,7 +181,7 @@ func TestDuplicateSurvivesRedis(t *testing.T) {
 		if err := b.db.Close(); err != nil {         // so the next one is by Redis alone
 			t.Fatal(err)
 		}
-		_, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft("kept@example.com"))
+		_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("kept@example.com")})
 		if !fault.Is(err, fault.Duplicate) {
 			t.Errorf("Create without Postgres = %v, want DUPLICATE_EMAIL from Redis", err)
 		}
@@ -226,7 +226,7 @@ func TestRateLimitReservesNothing(t *testing.T) {
 	b := setup(t)
 	b.principal.Settings.Rate, b.principal.Settings.Burst = 1, 1
 	b.mustCreate(t, "first@example.com")
-	_, v, err := b.Create(t.Context(), b.principal, id.UUID{}, draft("second@example.com"))
+	_, v, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("second@example.com")})
 	if !fault.Is(err, fault.RateLimited) || fault.From(err).RetryAfter <= 0 || !v.Limited {
 		t.Fatalf("Create over the limit = %v, %+v, want RATE_LIMITED with Retry-After", err, v)
 	}
@@ -240,7 +240,7 @@ func TestPostgresAwayIsUnavailable(t *testing.T) {
 	if err := b.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft("a@example.com"))
+	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("a@example.com")})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 {
 		t.Errorf("Create without Postgres = %v, want UNAVAILABLE with Retry-After", err)
 	}
@@ -258,7 +258,7 @@ func TestPoisonRowCostsOnlyItself(t *testing.T) {
 			if i == 17 {
 				d.Metadata = []byte(`{not json`)
 			}
-			_, _, errs[i] = b.Create(context.Background(), b.principal, id.UUID{}, d)
+			_, _, errs[i] = b.Create(context.Background(), b.principal, intake.Request{Draft: d})
 		})
 	}
 	wg.Wait()
@@ -280,7 +280,7 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 		}
 		return start.Add(time.Minute)
 	})
-	_, _, err := b.Create(t.Context(), b.principal, id.UUID{}, draft("late@example.com"))
+	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com")})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
 		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
 	}
