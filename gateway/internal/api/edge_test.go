@@ -49,7 +49,7 @@ func TestRouterErrors(t *testing.T) {
 		b.send(t, "", "GET", path, "").wantError(t, path, 404, "NOT_FOUND")
 	}
 	for route, allow := range map[string]string{
-		"GET /api/v1/leads": "POST", "DELETE /api/v1/webhooks": "GET, HEAD, POST", "POST /api/v1/leads/lead_x": "GET, HEAD", "OPTIONS /docs": "GET, HEAD",
+		"PUT /api/v1/leads": "GET, HEAD, POST", "DELETE /api/v1/webhooks": "GET, HEAD, POST", "POST /api/v1/leads/lead_x": "GET, HEAD, PATCH, DELETE", "OPTIONS /docs": "GET, HEAD",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		got := b.send(t, "", method, path, "")
