@@ -127,6 +127,9 @@ func (r *Reader) Err() error {
 	return fault.Invalid(r.wrong)
 }
 
+// Wrong returns every mistake, for whoever reads an object inside another.
+func (r *Reader) Wrong() []fault.Field { return slices.Clone(r.wrong) }
+
 func (r *Reader) open() bool {
 	if r.opened {
 		return !r.broken

@@ -1,0 +1,188 @@
+package tenant
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/strictjson"
+)
+
+// Limits of a Form.
+const (
+	MaxOrigins       = 50
+	MaxFormURL       = 2048      // octets of a redirect
+	MaxFormSource    = 100       // characters
+	MaxHoneypot      = 64        // characters
+	MaxFillMS        = 600_000   // ten minutes
+	MaxFormRate      = 1_000_000 // submissions a minute
+	MaxCaptchaSecret = 200       // characters
+	maxFormJSON      = 32 << 10  // bytes
+	maxChatbotID     = 64        // characters; more are no id
+)
+
+// What the choices of a Form can be.
+const (
+	IgnoreDuplicate = "ignore" // the lead that has the email stays as it is
+	UpdateDuplicate = "update" // it takes what the form says
+
+	Turnstile = "turnstile"
+	HCaptcha  = "hcaptcha"
+	ReCaptcha = "recaptcha"
+
+	AcceptOutage = "accept"
+	RefuseOutage = "refuse"
+)
+
+var formFields = []string{"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate", "captcha", "captchaSecret", "captchaOutage", "perMinute", "perMinuteIp"}
+
+// ReadForm reads the current member of in, "form", over old, and adds its mistakes to in: a member that is absent stays as it is, null is
+// the default. That the chatbot exists is for the caller to see.
+func ReadForm(in *strictjson.Reader, old Form) Form {
+	object := in.Object(maxFormJSON, 3)
+	if object == nil {
+		return old
+	}
+	f, r := old, strictjson.NewReader(object, formFields)
+	secretGiven := false
+	for r.Next() {
+		switch r.Name() {
+		case "chatbotId":
+			f.ChatbotID = r.Text(maxChatbotID)
+		case "origins":
+			f.Origins = r.Texts(MaxOrigins, MaxFormURL)
+		case "redirectUrl":
+			f.RedirectURL = r.Text(MaxFormURL)
+		case "source":
+			f.Source = r.Text(MaxFormSource)
+		case "honeypot":
+			f.Honeypot = r.Text(MaxHoneypot)
+		case "minFillMs":
+			f.MinFillMS = r.Integer(0, MaxFillMS)
+		case "onDuplicate":
+			f.OnDuplicate = r.Choice([]string{IgnoreDuplicate, UpdateDuplicate})
+		case "captcha":
+			f.Captcha = r.Choice([]string{Turnstile, HCaptcha, ReCaptcha})
+		case "captchaSecret":
+			f.CaptchaSecret, secretGiven = r.Secret(checkCaptchaSecret), r.Given()
+		case "captchaOutage":
+			f.CaptchaOutage = r.Choice([]string{AcceptOutage, RefuseOutage})
+		case "perMinute":
+			f.PerMinute = r.Integer(1, MaxFormRate)
+		case "perMinuteIp":
+			f.PerMinuteIP = r.Integer(1, MaxFormRate)
+		}
+	}
+	if f.Captcha != old.Captcha && !secretGiven {
+		f.CaptchaSecret = "" // of another verifier, or of none
+	}
+	wrong := r.Wrong()
+	for i := range wrong {
+		wrong[i].Field, wrong[i].Pointer = "form."+wrong[i].Field, fault.Cut("/form"+wrong[i].Pointer)
+	}
+	typed := len(wrong)
+	for _, w := range f.Check() {
+		if !slices.ContainsFunc(wrong[:typed], func(told fault.Field) bool { return told.Field == w.Field }) {
+			wrong = append(wrong, w)
+		}
+	}
+	in.Add(wrong...)
+	return f
+}
+
+func checkCaptchaSecret(text string) string {
+	if n := utf8.RuneCountInString(text); n == 0 || n > MaxCaptchaSecret || strings.ContainsFunc(text, invisible) {
+		return fmt.Sprintf("Must be the verifier's secret, 1 to %d visible characters", MaxCaptchaSecret)
+	}
+	return ""
+}
+
+func invisible(r rune) bool { return r <= ' ' || r >= 0x7F }
+
+// Check returns everything that is wrong with f; zero fields are right, they mean the default. A captcha's secret is not told back.
+func (f Form) Check() (wrong []fault.Field) {
+	refuse := func(name, below string, value any, format string, args ...any) {
+		wrong = append(wrong, fault.Field{Field: "form." + name, Pointer: "/form/" + name + below, Value: value, Message: fmt.Sprintf(format, args...)})
+	}
+	if f.ChatbotID != "" {
+		if _, err := id.Chatbot.Parse(f.ChatbotID); err != nil {
+			refuse("chatbotId", "", fault.Cut(f.ChatbotID), "Must be the id of a chatbot, which begins with %s", id.Chatbot)
+		}
+	}
+	for _, w := range CheckOrigins(f.Origins) {
+		refuse("origins", w.Pointer, w.Value, "%s", w.Message)
+	}
+	if f.RedirectURL != "" {
+		if _, ok := ParseOrigin(f.RedirectURL); !ok || len(f.RedirectURL) > MaxFormURL {
+			refuse("redirectUrl", "", fault.Cut(f.RedirectURL), "Must be a whole http or https URL of at most %d octets, without a user name", MaxFormURL)
+		}
+	}
+	if utf8.RuneCountInString(f.Source) > MaxFormSource {
+		refuse("source", "", fault.Cut(f.Source), "Must be at most %d characters", MaxFormSource)
+	}
+	if f.Honeypot != "" && !goodHoneypot(f.Honeypot) {
+		refuse("honeypot", "", fault.Cut(f.Honeypot), "Must be 1 to %d visible characters, and no field of a lead or of a form's own", MaxHoneypot)
+	}
+	for _, n := range []struct {
+		name    string
+		value   int
+		highest int
+	}{{"minFillMs", f.MinFillMS, MaxFillMS}, {"perMinute", f.PerMinute, MaxFormRate}, {"perMinuteIp", f.PerMinuteIP, MaxFormRate}} {
+		if n.value < 0 || n.value > n.highest {
+			refuse(n.name, "", n.value, "Must be a whole number between 1 and %d", n.highest)
+		}
+	}
+	for _, c := range []struct {
+		name, value string
+		allowed     []string
+	}{
+		{"onDuplicate", f.OnDuplicate, []string{IgnoreDuplicate, UpdateDuplicate}},
+		{"captcha", f.Captcha, []string{Turnstile, HCaptcha, ReCaptcha}},
+		{"captchaOutage", f.CaptchaOutage, []string{AcceptOutage, RefuseOutage}},
+	} {
+		if c.value != "" && !slices.Contains(c.allowed, c.value) {
+			refuse(c.name, "", fault.Cut(c.value), "Must be one of: %s", strings.Join(c.allowed, ", "))
+		}
+	}
+	switch {
+	case f.Captcha != "" && f.CaptchaSecret == "":
+		refuse("captchaSecret", "", nil, "Must be given with captcha: the verifier asks for it")
+	case f.Captcha == "" && f.CaptchaSecret != "":
+		refuse("captchaSecret", "", nil, "Must be given together with captcha")
+	}
+	return wrong
+}
+
+func goodHoneypot(name string) bool {
+	switch strings.ToLower(name) {
+	case FormNext, FormElapsed, FormPage, TurnstileField, HCaptchaField, ReCaptchaField:
+		return false
+	}
+	return utf8.RuneCountInString(name) <= MaxHoneypot && !strings.ContainsFunc(name, invisible) && FormField(name) == ""
+}
+
+// Filled returns f with every default filled in.
+func (f Form) Filled() Form {
+	if f.Source == "" {
+		f.Source = DefaultFormSource
+	}
+	if f.Honeypot == "" {
+		f.Honeypot = DefaultHoneypot
+	}
+	if f.OnDuplicate == "" {
+		f.OnDuplicate = IgnoreDuplicate
+	}
+	if f.CaptchaOutage == "" {
+		f.CaptchaOutage = AcceptOutage
+	}
+	if f.PerMinute == 0 {
+		f.PerMinute = DefaultFormPerMinute
+	}
+	if f.PerMinuteIP == 0 {
+		f.PerMinuteIP = DefaultFormPerMinuteIP
+	}
+	return f
+}
