@@ -1,0 +1,42 @@
+package tenant
+
+import (
+	"time"
+
+	"leadgate/shared/id"
+)
+
+// Audit is one change of keys or settings, or of what cannot be undone: who did it and to what. It holds no secret and no personal data.
+type Audit struct {
+	WorkspaceID id.UUID // of whoever did it; of what was changed, when the operator did
+	ID          id.UUID
+	KeyID       id.UUID // the key it was done with; zero: the operator
+	Action      string
+	Target      string         // the public id of what was changed
+	Details     map[string]any // JSON
+	CreatedAt   time.Time
+}
+
+// What is audited.
+const (
+	KeyCreated         = "key.created"
+	KeyRotated         = "key.rotated"
+	KeyRevoked         = "key.revoked"
+	KeyUpdated         = "key.updated"
+	WorkspaceCreated   = "workspace.created"
+	WorkspaceUpdated   = "workspace.updated"
+	ChatbotCreated     = "chatbot.created"
+	ChatbotUpdated     = "chatbot.updated"
+	ChatbotDeleted     = "chatbot.deleted"
+	LeadErased         = "lead.erased"
+	SuppressionCreated = "suppression.created"
+	SuppressionDeleted = "suppression.deleted"
+)
+
+// NewAudit notes what key did in workspace at now; a zero key is the operator.
+func NewAudit(workspace, key id.UUID, action, target string, details map[string]any, now time.Time) *Audit {
+	if details == nil {
+		details = map[string]any{}
+	}
+	return &Audit{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details, CreatedAt: now}
+}
