@@ -68,7 +68,7 @@ func New(d Deps) *Edge {
 func (e *Edge) Handle(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
-			e.fail(w, r, err)
+			Fail(w, r, err)
 		}
 	})
 }
@@ -110,9 +110,9 @@ func (e *Edge) recovered(x *exchange, reason any) {
 	writeFault(x, x, x.fault)
 }
 
-// fail renders err once; after the head is out it can only be logged. It writes also when the request's context is canceled:
+// Fail renders err once; after the head is out it can only be logged. It writes also when the request's context is canceled:
 // that is how net/http tells of a client that closed only its sending side, and for a handler that writes nothing it sends a 200.
-func (e *Edge) fail(w http.ResponseWriter, r *http.Request, err error) {
+func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := of(r)
 	f := fault.From(err)
 	if x != nil {

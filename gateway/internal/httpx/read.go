@@ -3,6 +3,7 @@ package httpx
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net"
 	"net/http"
@@ -23,6 +24,15 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the body uncompressed")
 	}
+	return ReadBody(w, r, maxBytes)
+}
+
+// ReadBody returns the body of a request, whatever it is, if it is at most maxBytes octets. It can be called again: the body was read by then.
+// Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
+func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
+	if read, again := r.Body.(*readBody); again && int64(len(read.octets)) <= maxBytes {
+		return read.octets, nil
+	}
 	if r.ContentLength > maxBytes {
 		w.Header().Set("Connection", "close") // its body stays unread
 		return nil, tooLarge(maxBytes)
@@ -42,7 +52,14 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 		w.Header().Set("Connection", "close") // what may still come of the body is no request
 		return nil, brokenOff(r, err)
 	}
+	r.Body = &readBody{r.Body, b.Bytes()}
 	return b.Bytes(), nil
+}
+
+// readBody is a body that was read to its end, and what it was.
+type readBody struct {
+	io.ReadCloser
+	octets []byte
 }
 
 // brokenOff tells a body that came too slowly from one that ended too early.
