@@ -2,7 +2,11 @@ package pg
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+
+	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -12,13 +16,28 @@ import (
 // maxChatbots is how many a workspace can have; simultaneous creations may pass it by a few.
 const maxChatbots = 10_000
 
-// CreateChatbot stores c: NOT_FOUND without its workspace, CONFLICT when that has 10,000 already.
-func (db *DB) CreateChatbot(ctx context.Context, c tenant.Chatbot) error {
+const chatbotColumns = `workspace_id, id, name, created_at`
+
+func scanChatbot(row interface{ Scan(...any) error }) (c tenant.Chatbot, err error) {
+	return c, row.Scan(&c.WorkspaceID, &c.ID, &c.Name, &c.CreatedAt)
+}
+
+// CreateChatbot stores c, and the notes with it: NOT_FOUND without its workspace, CONFLICT when that has 10,000 already.
+func (db *DB) CreateChatbot(ctx context.Context, c tenant.Chatbot, notes ...*tenant.Audit) error {
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if err := insertChatbot(ctx, tx, c); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
+}
+
+func insertChatbot(ctx context.Context, tx *sqlx.Tx, c tenant.Chatbot) error {
 	const q = `
-insert into chatbots (workspace_id, id, name, created_at)
+insert into chatbots (` + chatbotColumns + `)
 select $1::uuid, $2::uuid, $3::text, $4::timestamptz
  where (select count(*) from chatbots where workspace_id = $1) < $5`
-	res, err := db.ExecContext(ctx, q, c.WorkspaceID, c.ID, c.Name, c.CreatedAt, maxChatbots)
+	res, err := tx.ExecContext(ctx, q, c.WorkspaceID, c.ID, c.Name, c.CreatedAt, maxChatbots)
 	if ownerMissing(err) {
 		return workspaceNotFound()
 	}
@@ -31,9 +50,68 @@ select $1::uuid, $2::uuid, $3::text, $4::timestamptz
 	return nil
 }
 
+// GetChatbot returns a workspace's chatbot; NOT_FOUND when there is none.
+func (db *DB) GetChatbot(ctx context.Context, workspace, chatbot id.UUID) (tenant.Chatbot, error) {
+	const q = `select ` + chatbotColumns + ` from chatbots where workspace_id = $1 and id = $2`
+	c, err := scanChatbot(db.QueryRowContext(ctx, q, workspace, chatbot))
+	if errors.Is(err, sql.ErrNoRows) {
+		return c, chatbotNotFound()
+	}
+	return c, fail(ctx, "get chatbot", err)
+}
+
+// RenameChatbot gives a chatbot another name and returns what it is now. The same name again changes nothing, and writes no notes.
+// NOT_FOUND when there is none.
+func (db *DB) RenameChatbot(ctx context.Context, workspace, chatbot id.UUID, name string, notes ...*tenant.Audit) (c tenant.Chatbot, err error) {
+	const read = `select ` + chatbotColumns + ` from chatbots where workspace_id = $1 and id = $2 for no key update`
+	const write = `update chatbots set name = $3 where workspace_id = $1 and id = $2`
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		c, err = scanChatbot(tx.QueryRowContext(ctx, read, workspace, chatbot))
+		if errors.Is(err, sql.ErrNoRows) {
+			return chatbotNotFound()
+		}
+		if err != nil {
+			return fail(ctx, "rename chatbot", err)
+		}
+		if c.Name == name {
+			return nil
+		}
+		c.Name = name
+		if _, err := tx.ExecContext(ctx, write, workspace, chatbot, name); err != nil {
+			return fail(ctx, "rename chatbot", err)
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
+	return c, err
+}
+
+// DeleteChatbot removes a chatbot; its leads keep its id. Its workspace's settings tell gateways, within a second, to look again which chatbots there are.
+// NOT_FOUND when there is none.
+func (db *DB) DeleteChatbot(ctx context.Context, workspace, chatbot id.UUID, notes ...*tenant.Audit) error {
+	const q = `delete from chatbots where workspace_id = $1 and id = $2`
+	const tell = `
+update workspaces set settings = jsonb_set(settings, '{chatbotsGone}', to_jsonb(coalesce((settings->>'chatbotsGone')::bigint, 0) + 1))
+ where id = $1`
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, q, workspace, chatbot)
+		if err != nil {
+			return fail(ctx, "delete chatbot", err)
+		}
+		if n, _ := res.RowsAffected(); n == 0 {
+			return chatbotNotFound()
+		}
+		if _, err := tx.ExecContext(ctx, tell, workspace); err != nil {
+			return fail(ctx, "delete chatbot", err)
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
+}
+
+func chatbotNotFound() error { return fault.New(fault.NotFound, "Chatbot not found") }
+
 // ListChatbots returns a workspace's chatbots after one of them, oldest first; a zero after begins at the start. At most 1000.
 func (db *DB) ListChatbots(ctx context.Context, workspace, after id.UUID, limit int) ([]tenant.Chatbot, error) {
-	const q = `select workspace_id, id, name, created_at from chatbots where workspace_id = $1 and id > $2 order by id limit $3`
+	const q = `select ` + chatbotColumns + ` from chatbots where workspace_id = $1 and id > $2 order by id limit $3`
 	rows, err := db.QueryContext(ctx, q, workspace, after, page(limit))
 	if err != nil {
 		return nil, fail(ctx, "list chatbots", err)
@@ -41,8 +119,8 @@ func (db *DB) ListChatbots(ctx context.Context, workspace, after id.UUID, limit 
 	defer rows.Close()
 	var all []tenant.Chatbot
 	for rows.Next() {
-		var c tenant.Chatbot
-		if err := rows.Scan(&c.WorkspaceID, &c.ID, &c.Name, &c.CreatedAt); err != nil {
+		c, err := scanChatbot(rows)
+		if err != nil {
 			return nil, fail(ctx, "list chatbots", err)
 		}
 		all = append(all, c)

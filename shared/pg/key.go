@@ -15,15 +15,20 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// maxLiveKeys is how many keys of a workspace can be live; simultaneous creations may pass it by a few.
-const maxLiveKeys = 1000
+// Bounds of a workspace's keys; simultaneous creations may pass them by a few.
+const (
+	maxLiveKeys = 1000
+	keptKeys    = 1000 // that are no longer live: the newest
+)
 
-const keyColumns = `workspace_id, id, name, hint, kind, coalesce(public, ''), form, scopes, created_at, expires_at, revoked_at, last_used_at`
+const keyColumns = `k.workspace_id, k.id, k.name, k.hint, k.kind, coalesce(k.public, ''), k.form, w.test_of is not null, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at`
+
+const keyTables = ` from api_keys k join workspaces w on w.id = k.workspace_id `
 
 func scanKey(row interface{ Scan(...any) error }) (k tenant.Key, err error) {
 	var scopes []string
 	var form []byte
-	if err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt); err != nil {
+	if err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, &k.Test, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt); err != nil {
 		return k, err
 	}
 	k.Scopes = convert[tenant.Scope](scopes)
@@ -39,6 +44,15 @@ func readForm(text []byte) (f *tenant.Form, err error) {
 	return f, json.Unmarshal(text, &f)
 }
 
+// formText is a form as a parameter; nil is null.
+func formText(f *tenant.Form) (any, error) {
+	if f == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(f)
+	return string(text), err
+}
+
 // convert changes the string type of a list.
 func convert[To, From ~string](from []From) []To {
 	to := make([]To, len(from))
@@ -49,8 +63,14 @@ func convert[To, From ~string](from []From) []To {
 }
 
 // CreateKey stores k under the hash of its secret: NOT_FOUND without its workspace, CONFLICT when that has 1000 live keys already.
-func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte) error {
-	return insertKey(ctx, db.DB, k, hash)
+// The notes are written with it.
+func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, notes ...*tenant.Audit) error {
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if err := insertKey(ctx, tx, k, hash); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
 }
 
 func insertKey(ctx context.Context, on sqlx.ExecerContext, k tenant.Key, hash [32]byte) error {
@@ -60,13 +80,9 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
  where (select count(*) from api_keys
          where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $7)) < $9`
 	scopes := convert[string](k.Scopes)
-	var form any
-	if k.Form != nil {
-		text, err := json.Marshal(k.Form)
-		if err != nil {
-			return fail(ctx, "create key", err)
-		}
-		form = string(text)
+	form, err := formText(k.Form)
+	if err != nil {
+		return fail(ctx, "create key", err)
 	}
 	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt, k.ExpiresAt, maxLiveKeys, string(k.Kind), k.Public, form)
 	if ownerMissing(err) {
@@ -78,25 +94,55 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
 	if n, _ := res.RowsAffected(); n == 0 {
 		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d live API keys at most; revoke some first", maxLiveKeys))
 	}
-	return nil
+	return forgetKeys(ctx, on, k.WorkspaceID, k.CreatedAt)
+}
+
+// forgetKeys removes the keys that have ended beyond the newest keptKeys.
+func forgetKeys(ctx context.Context, on sqlx.ExecerContext, workspace id.UUID, now time.Time) error {
+	const q = `
+delete from api_keys where workspace_id = $1 and id in (
+    select id from api_keys where workspace_id = $1 and (revoked_at is not null or expires_at <= $2) order by id desc offset $3)`
+	_, err := on.ExecContext(ctx, q, workspace, now, keptKeys)
+	return fail(ctx, "forget keys", err)
 }
 
 // GetKey returns a workspace's key, live or not; NOT_FOUND when there is none.
 func (db *DB) GetKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
-	const q = `select ` + keyColumns + ` from api_keys where workspace_id = $1 and id = $2`
+	const q = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2`
+	return db.readKey(ctx, q, workspace, key)
+}
+
+// GetManagedKey returns a key of a workspace or of its twin, live or not; NOT_FOUND when there is none.
+func (db *DB) GetManagedKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
+	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id = $2`
+	return db.readKey(ctx, q, workspace, key)
+}
+
+// managed are the workspaces whose keys workspace $1 manages: itself and its twin, if it has one.
+const managed = `select $1::uuid union all select t.id from workspaces t where t.test_of = $1`
+
+func (db *DB) readKey(ctx context.Context, q string, workspace, key id.UUID) (tenant.Key, error) {
 	k, err := scanKey(db.QueryRowContext(ctx, q, workspace, key))
 	if errors.Is(err, sql.ErrNoRows) {
-		return k, fault.New(fault.NotFound, "API key not found")
+		return k, keyNotFound()
 	}
 	return k, fail(ctx, "get key", err)
 }
 
 // ListKeys returns a workspace's keys before one of them, live or not, newest first; a zero before begins at the newest. At most 1000.
 func (db *DB) ListKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
-	const q = `
-select ` + keyColumns + ` from api_keys
- where workspace_id = $1 and ($2 = '00000000-0000-0000-0000-000000000000'::uuid or id < $2) order by id desc limit $3`
-	rows, err := db.QueryContext(ctx, q, workspace, before, page(limit))
+	const q = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id < $2 order by k.id desc limit $3`
+	return db.readKeys(ctx, q, workspace, before, limit)
+}
+
+// ListManagedKeys is ListKeys of a workspace and its twin.
+func (db *DB) ListManagedKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
+	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id < $2 order by k.id desc limit $3`
+	return db.readKeys(ctx, q, workspace, before, limit)
+}
+
+func (db *DB) readKeys(ctx context.Context, q string, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
+	rows, err := db.QueryContext(ctx, q, workspace, orNewest(before), page(limit))
 	if err != nil {
 		return nil, fail(ctx, "list keys", err)
 	}
@@ -112,9 +158,37 @@ select ` + keyColumns + ` from api_keys
 	return all, fail(ctx, "list keys", rows.Err())
 }
 
+// UpdateKey lets change alter a key's name and form, one caller at a time, and returns what it is now; gateways follow within a second.
+// The notes are written as change leaves them. NOT_FOUND when there is none.
+func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func(*tenant.Key) error, notes ...*tenant.Audit) (k tenant.Key, err error) {
+	const read = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2 for no key update of k`
+	const write = `update api_keys set name = $3, form = $4 where workspace_id = $1 and id = $2`
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		k, err = scanKey(tx.QueryRowContext(ctx, read, workspace, key))
+		if errors.Is(err, sql.ErrNoRows) {
+			return keyNotFound()
+		}
+		if err != nil {
+			return fail(ctx, "update key", err)
+		}
+		if err := change(&k); err != nil {
+			return err
+		}
+		form, err := formText(k.Form)
+		if err != nil {
+			return fail(ctx, "update key", err)
+		}
+		if _, err := tx.ExecContext(ctx, write, workspace, key, k.Name, form); err != nil {
+			return fail(ctx, "update key", err)
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
+	return k, err
+}
+
 // RotateKey stores next beside the live key old, which then ends at oldExpires unless it ends earlier anyway: until then both open the workspace.
 // NOT_FOUND when old is not a live key of the workspace.
-func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte) error {
+func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte, notes ...*tenant.Audit) error {
 	const q = `
 update api_keys set expires_at = least(expires_at, $3::timestamptz)
  where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $4)`
@@ -130,22 +204,34 @@ update api_keys set expires_at = least(expires_at, $3::timestamptz)
 		if n, _ := res.RowsAffected(); n == 0 {
 			return fault.New(fault.NotFound, "API key not found, or no longer live")
 		}
-		return nil
+		return insertAudit(ctx, tx, notes...)
 	})
 }
 
-// RevokeKey ends a key at now, for ever; gateways follow within a second. Again it changes nothing. NOT_FOUND when there is none.
-func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time) error {
-	const q = `update api_keys set revoked_at = coalesce(revoked_at, $3) where workspace_id = $1 and id = $2`
-	res, err := db.ExecContext(ctx, q, workspace, key, now)
-	if err != nil {
-		return fail(ctx, "revoke key", err)
-	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.NotFound, "API key not found")
-	}
-	return nil
+// RevokeKey ends a key at now, for ever; gateways follow within a second. Again it changes nothing, and writes no notes. NOT_FOUND when there is none.
+func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time, notes ...*tenant.Audit) error {
+	const find = `select revoked_at from api_keys where workspace_id = $1 and id = $2 for no key update`
+	const q = `update api_keys set revoked_at = $3 where workspace_id = $1 and id = $2`
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		var revoked sql.NullTime
+		err := tx.QueryRowContext(ctx, find, workspace, key).Scan(&revoked)
+		if errors.Is(err, sql.ErrNoRows) {
+			return keyNotFound()
+		}
+		if err != nil {
+			return fail(ctx, "revoke key", err)
+		}
+		if revoked.Valid {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, q, workspace, key, now); err != nil {
+			return fail(ctx, "revoke key", err)
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
 }
+
+func keyNotFound() error { return fault.New(fault.NotFound, "API key not found") }
 
 // PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when there is none that is live at now.
 // It is the one look-up without a workspace: the hash is what says which it is.

@@ -1,9 +1,7 @@
 package pg
 
 import (
-	"bytes"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -31,8 +29,6 @@ on conflict (workspace_id, day) do update
 	if len(all) == 0 {
 		return nil
 	}
-	all = slices.Clone(all)
-	slices.SortFunc(all, func(a, b tenant.Usage) int { return bytes.Compare(a.WorkspaceID[:], b.WorkspaceID[:]) })
 	workspaces, days := newColumn(len(all), 36), newColumn(len(all), 10)
 	var counts [4]*column
 	for i := range counts {

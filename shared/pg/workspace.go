@@ -32,15 +32,19 @@ func scanWorkspace(row interface{ Scan(...any) error }) (w tenant.Workspace, err
 	return w, json.Unmarshal(settings, &w.Settings)
 }
 
-// CreateWorkspace stores w.
-func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace) error {
+// CreateWorkspace stores w, and the notes with it.
+func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, notes ...*tenant.Audit) error {
 	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5, $6)`
 	settings, err := json.Marshal(w.Settings)
 	if err != nil {
 		return fail(ctx, "create workspace", err)
 	}
-	_, err = db.ExecContext(ctx, q, w.ID, w.Name, string(settings), optionalID(w.TestOf), w.CreatedAt, w.UpdatedAt)
-	return fail(ctx, "create workspace", err)
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, q, w.ID, w.Name, string(settings), optionalID(w.TestOf), w.CreatedAt, w.UpdatedAt); err != nil {
+			return fail(ctx, "create workspace", err)
+		}
+		return insertAudit(ctx, tx, notes...)
+	})
 }
 
 // GetWorkspace returns a workspace; NOT_FOUND when there is none.
@@ -72,9 +76,10 @@ func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]t
 	return all, fail(ctx, "list workspaces", rows.Err())
 }
 
-// UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now; gateways follow within a second. NOT_FOUND when there is none.
-func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error) (w tenant.Workspace, err error) {
-	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for update`
+// UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now; gateways follow within a second.
+// The notes are written as change leaves them. NOT_FOUND when there is none.
+func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error, notes ...*tenant.Audit) (w tenant.Workspace, err error) {
+	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for no key update`
 	const write = `update workspaces set name = $2, settings = $3, updated_at = $4 where id = $1`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		w, err = scanWorkspace(tx.QueryRowContext(ctx, read, workspace))
@@ -91,8 +96,10 @@ func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change fun
 		if err != nil {
 			return fail(ctx, "update workspace", err)
 		}
-		_, err = tx.ExecContext(ctx, write, w.ID, w.Name, string(settings), w.UpdatedAt)
-		return fail(ctx, "update workspace", err)
+		if _, err = tx.ExecContext(ctx, write, w.ID, w.Name, string(settings), w.UpdatedAt); err != nil {
+			return fail(ctx, "update workspace", err)
+		}
+		return insertAudit(ctx, tx, notes...)
 	})
 	return w, err
 }

@@ -31,6 +31,7 @@ type Settings struct {
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // whose pages may use its forms, where a form has no list of its own
 	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // among which leads an email is unique; DedupeWorkspace when empty
 	Suppressing    bool     `json:"suppressing,omitempty"`    // emails were suppressed: new leads are checked against them
+	ChatbotsGone   int64    `json:"chatbotsGone,omitempty"`   // how many chatbots were deleted: what is remembered of chatbots is as old as this
 }
 
 // Dedupe is among which leads an email is unique.
