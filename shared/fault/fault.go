@@ -109,13 +109,21 @@ const MaxFields = 20
 // are in "errors", the rest is counted.
 func Invalid(fields []Field) *Error {
 	first, told := fields[0], fields[:min(len(fields), MaxFields)]
-	return &Error{Kind: Validation, Public: "Validation failed", Details: struct {
-		Field   string  `json:"field"`
-		Value   any     `json:"value"`
-		Message string  `json:"message"`
-		Errors  []Field `json:"errors"`
-		Omitted int     `json:"errorsOmitted,omitempty"`
-	}{first.Field, first.Value, first.Message, told, len(fields) - len(told)}}
+	return &Error{Kind: Validation, Public: "Validation failed", Details: mistakes{first.Field, first.Value, first.Message, told, len(fields) - len(told)}}
+}
+
+type mistakes struct {
+	Field   string  `json:"field"`
+	Value   any     `json:"value"`
+	Message string  `json:"message"`
+	Errors  []Field `json:"errors"`
+	Omitted int     `json:"errorsOmitted,omitempty"`
+}
+
+// Fields returns the mistakes that a VALIDATION_ERROR tells; nil for other errors.
+func (e *Error) Fields() []Field {
+	m, _ := e.Details.(mistakes)
+	return m.Errors
 }
 
 // InvalidField makes a VALIDATION_ERROR of one field.

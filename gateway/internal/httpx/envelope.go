@@ -91,6 +91,10 @@ func writeFault(w http.ResponseWriter, x *exchange, f *fault.Error) {
 	if status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" { // a page for browsers asks in its own way
 		h.Set("WWW-Authenticate", "Bearer")
 	}
+	if x != nil && x.page != nil {
+		x.page(w, f, x.id)
+		return
+	}
 	body := failure{Error: f.Public, Code: f.Kind, Details: f.Details}
 	if x != nil {
 		body.RequestID = x.id

@@ -17,6 +17,7 @@ type exchange struct {
 	fault  *fault.Error
 	torn   bool // a panic after the head was out
 	notes  []slog.Attr
+	page   func(w http.ResponseWriter, f *fault.Error, requestID string) // nil: errors go out in the envelope
 }
 
 type exchangeKey struct{}
@@ -52,6 +53,13 @@ func (x *exchange) note(key string, value any) { x.notes = append(x.notes, slog.
 func Note(r *http.Request, key string, value any) {
 	if x := of(r); x != nil {
 		x.note(key, value)
+	}
+}
+
+// FailAs makes an error of this request go out as page writes it, instead of in the envelope; Retry-After is set already.
+func FailAs(r *http.Request, page func(w http.ResponseWriter, f *fault.Error, requestID string)) {
+	if x := of(r); x != nil {
+		x.page = page
 	}
 }
 

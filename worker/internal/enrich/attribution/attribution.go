@@ -25,8 +25,8 @@ const maxText = 200 // characters
 
 // What is looked for. The names of pages and referrers are compared as plain has them.
 var (
-	utms      = []string{"source", "medium", "campaign", "term", "content", "id"}
-	clickIDs  = []string{"gclid", "gclsrc", "gad_source", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid", "li_fat_id", "mc_cid", "igshid", "ttclid", "rdt_cid", "epik", "qclid", "sccid", "irclid", "yclid", "_kx"}
+	utms      = lead.UTMs()
+	clickIDs  = lead.ClickIDs()
 	landings  = []string{"landingpage", "landingurl", "landing", "pageurl", "page", "url"}
 	referrers = []string{"referrer", "referer", "referrerurl", "documentreferrer"}
 )
