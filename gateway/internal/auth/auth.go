@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,13 +41,18 @@ type Auth struct {
 
 	mu     sync.Mutex
 	used   map[id.UUID]tenant.KeyUse // not yet written
+	gone   map[id.UUID]int64         // Settings.ChatbotsGone of workspaces that have deleted any, as last seen
 	begin  sync.Once
 	end    sync.Once
 	quit   chan struct{}
 	ticker sync.WaitGroup
 }
 
-type chatbotKey struct{ workspace, chatbot id.UUID }
+// chatbotKey holds how many chatbots its workspace had deleted: after another one, what is remembered is not found any more.
+type chatbotKey struct {
+	workspace, chatbot id.UUID
+	gone               int64
+}
 
 // New makes an Auth; it answers at once, Start only adds the writing of last-used times.
 func New(d Deps) *Auth {
@@ -56,14 +62,14 @@ func New(d Deps) *Auth {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, quit: make(chan struct{})}
+	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, gone: map[id.UUID]int64{}, quit: make(chan struct{})}
 	a.keys = cache[[32]byte, *tenant.Principal]{
 		now: d.Now, load: a.loadKey, foundTTL: keyTTL, noneTTL: keyTTL,
 		name: func(hash [32]byte) string { return string(hash[:]) },
 	}
 	a.chatbots = cache[chatbotKey, struct{}]{
 		now: d.Now, load: a.loadChatbot, foundTTL: chatbotTTL, noneTTL: noChatbotTTL,
-		name: func(k chatbotKey) string { return string(k.workspace[:]) + string(k.chatbot[:]) },
+		name: func(k chatbotKey) string { return string(k.workspace[:]) + string(k.chatbot[:]) + strconv.FormatInt(k.gone, 10) },
 	}
 	return a
 }
@@ -115,15 +121,22 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	// A key in use is looked up all the time, so this is where its use shows, and a cached answer costs nothing.
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if n := p.Settings.ChatbotsGone; n > a.gone[p.WorkspaceID] {
+		a.gone[p.WorkspaceID] = n
+	}
 	if len(a.used) < maxEntries {
 		a.used[p.KeyID] = tenant.KeyUse{WorkspaceID: p.WorkspaceID, KeyID: p.KeyID, At: now}
 	}
 	return &p, true, nil
 }
 
-// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new one may take a second to be seen.
+// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new one may take a second to be seen, and a deleted one to be gone:
+// so long a key of its workspace is remembered, which tells that chatbots were deleted.
 func (a *Auth) Chatbot(ctx context.Context, workspace, chatbot id.UUID) error {
-	_, found, err := a.chatbots.get(ctx, chatbotKey{workspace, chatbot})
+	a.mu.Lock()
+	gone := a.gone[workspace]
+	a.mu.Unlock()
+	_, found, err := a.chatbots.get(ctx, chatbotKey{workspace, chatbot, gone})
 	if err == nil && !found {
 		return fault.New(fault.ChatbotNotFound, "Chatbot not found in your workspace")
 	}

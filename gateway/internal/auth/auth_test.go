@@ -223,6 +223,34 @@ func TestChatbot(t *testing.T) {
 	}
 }
 
+// A chatbot that was deleted takes no more leads a second later, although what is found is remembered for a minute.
+func TestDeletedChatbot(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
+	kept := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
+	for _, c := range []tenant.Chatbot{c, kept} {
+		if err := b.direct.CreateChatbot(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.want(t, "before", "Bearer "+b.secret, "")
+	if err := b.Chatbot(t.Context(), b.ws, c.ID); err != nil {
+		t.Fatalf("Chatbot(before) = %v, want nil", err)
+	}
+	if err := b.direct.DeleteChatbot(t.Context(), b.ws, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.forward(time.Second)
+	b.want(t, "a second later", "Bearer "+b.secret, "")
+	if err := b.Chatbot(t.Context(), b.ws, c.ID); !fault.Is(err, fault.ChatbotNotFound) {
+		t.Errorf("Chatbot(deleted a second ago) = %v, want CHATBOT_NOT_FOUND", err)
+	}
+	if err := b.Chatbot(t.Context(), b.ws, kept.ID); err != nil {
+		t.Errorf("Chatbot(another) = %v, want nil", err)
+	}
+}
+
 func TestLastUsedIsWrittenAtStop(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
