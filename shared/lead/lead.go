@@ -83,6 +83,11 @@ func (l *Lead) AppendJSON(dst []byte, withEnrichment bool) []byte {
 			dst = append(dst, l.Enrichment...)
 		}
 	}
+	if l.DeletedAt != nil {
+		dst = append(dst, `,"deletedAt":"`...)
+		dst = l.DeletedAt.UTC().AppendFormat(dst, TimeFormat)
+		dst = append(dst, '"')
+	}
 	return append(dst, '}')
 }
 

@@ -30,6 +30,8 @@ type Draft struct {
 	Source   string
 	Status   string
 	Metadata []byte // a JSON object, as it came
+
+	NoSource, NoStatus bool // the request names none: what is there is the default
 }
 
 // Parse reads the body of a request that creates a lead. statuses is what its status may be; the first is the default.
@@ -74,10 +76,10 @@ func (d *Draft) email(r *strictjson.Reader) {
 
 func (d *Draft) fill(statuses []string) {
 	if d.Source == "" {
-		d.Source = DefaultSource
+		d.Source, d.NoSource = DefaultSource, true
 	}
 	if d.Status == "" {
-		d.Status = statuses[0]
+		d.Status, d.NoStatus = statuses[0], true
 	}
 	if d.Metadata == nil {
 		d.Metadata = []byte("{}")

@@ -36,13 +36,13 @@ func TestParse(t *testing.T) {
 	for body, want := range map[string]lead.Draft{
 		specBody: {Name: "John Doe", Email: "john.doe@example.com", EmailKey: "john.doe@example.com", Phone: "+1-555-123-4567",
 			Source: "website", Status: "new", Metadata: []byte(metadata)},
-		`{"email":" A@Example.com "}`: {Email: "A@Example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}")},
+		`{"email":" A@Example.com "}`: {Email: "A@Example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":null,"phone":null,"source":null,"status":null,"metadata":null}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}")},
+			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":"","phone":"","source":"","status":"lost","metadata":{}}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}")},
+			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"), NoSource: true},
 		`{"email":"a@example.com","metadata":{"b":"\u0001\n","a":1.10}}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{"b":"\u0001\n","a":1.10}`)},
+			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
 	} {
 		got, err := lead.Parse([]byte(body), statuses)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
