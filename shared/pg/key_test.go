@@ -17,7 +17,7 @@ import (
 func mustCreateKey(t *testing.T, db *pg.DB, workspace id.UUID, number byte) (tenant.Key, [32]byte) {
 	t.Helper()
 	k := tenant.Key{
-		WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: "abcd",
+		WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: "abcd", Kind: tenant.SecretKey,
 		Scopes: []tenant.Scope{tenant.LeadsRead, tenant.LeadsWrite}, CreatedAt: tenantEpoch,
 	}
 	hash := [32]byte{number}
@@ -47,7 +47,7 @@ func TestPrincipalByHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := tenant.Principal{WorkspaceID: w.ID, KeyID: k.ID, Scopes: k.Scopes, Settings: tenant.Settings{Rate: 5}.WithDefaults()}
+	want := tenant.Principal{WorkspaceID: w.ID, KeyID: k.ID, Kind: tenant.SecretKey, Scopes: k.Scopes, Settings: tenant.Settings{Rate: 5}.WithDefaults()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("PrincipalByHash (-want +got):\n%s", diff)
 	}
