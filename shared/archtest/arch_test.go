@@ -43,10 +43,10 @@ var walls = []struct {
 }
 
 // domain packages speak only the standard library, each other's facts, and text.
-var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/tenant", "shared/hook"}
+var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/sheet", "shared/tenant", "shared/hook"}
 
 var domainImports = []string{
-	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/strictjson",
+	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/strictjson", "leadgate/shared/lead",
 	"github.com/google/uuid", "github.com/go-json-experiment/json", "golang.org/x/net/idna", "golang.org/x/text/",
 }
 
