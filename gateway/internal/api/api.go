@@ -22,6 +22,7 @@ import (
 // Limits of requests.
 const (
 	maxBody       = 64 << 10         // octets
+	maxBatchBody  = 5 << 20          // of a bulk route
 	readTimeout   = 5 * time.Second  // of a request that creates no lead
 	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
@@ -63,6 +64,7 @@ const (
 	gated      manner = 1 << iota // it takes the rate limit itself, together with the reservation
 	idempotent                    // an Idempotency-Key makes it happen once
 	long                          // it has time limits of its own
+	bulk                          // its body is large: few of a workspace run at a time
 )
 
 func (a *api) routes() []route {
@@ -70,7 +72,7 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
 		{"GET", "/api/v1/leads", tenant.LeadsRead, a.heavy(a.listLeads), 0, leadParams},
-		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long, createParams},
+		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long | bulk, createParams},
 		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.heavy(a.exportLeads), long, exportParams},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
 		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
@@ -138,6 +140,7 @@ type api struct {
 	buffers sync.Pool // *[]byte: answers that are appended by hand
 	tests   slots     // of endpoints, under way
 	reads   slots     // that are expensive
+	batches slots     // of leads
 }
 
 // New makes the handler of the public listener.
@@ -148,6 +151,7 @@ func New(d Deps) http.Handler {
 	a := &api{Deps: d}
 	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
+	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
@@ -166,9 +170,15 @@ func (a *api) handler(rt route) httpx.Handler {
 	if rt.scope == public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
 	}
-	do := rt.do
+	do, maxBytes := rt.do, int64(maxBody)
+	if rt.how&bulk != 0 {
+		maxBytes = maxBatchBody
+	}
 	if rt.how&idempotent != 0 {
-		do = a.once(do)
+		do = a.once(do, maxBytes, rt.how&gated != 0)
+	}
+	if rt.how&bulk != 0 {
+		do = a.few(do) // before its body is read, also where a key comes with it
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.

@@ -23,7 +23,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	// Without the client's end: a lead that is committed must not turn into an error.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
 	defer cancel()
-	l, verdict, err := a.Intake.Create(ctx, p, intake.Request{Draft: draft, Chatbot: chatbot})
+	l, verdict, err := a.Intake.Create(ctx, p, keyed(r, intake.Request{Draft: draft, Chatbot: chatbot}))
 	tellLimit(w, p, verdict)
 	if err != nil {
 		return err

@@ -11,16 +11,25 @@ import (
 
 // limit takes one request from the workspace's rate limit, tells the client where it stands, and is RATE_LIMITED when nothing is left.
 func (a *api) limit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	_, err := a.admit(w, r, p)
+	return err
+}
+
+// admit is limit with what it was told.
+func (a *api) admit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) (tenant.Verdict, error) {
 	v := a.Intake.Limit(r.Context(), p)
 	tellLimit(w, p, v)
 	if v.Limited {
-		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: v.RetryAfter}
+		return v, &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: v.RetryAfter}
 	}
-	return nil
+	return v, nil
 }
 
 // refuse is how a gated route fails before it came to the gate: mistakes count against the limit too.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal, reason error) error {
+	if claimOf(r) != nil { // it was asked before
+		return reason
+	}
 	if err := a.limit(w, r, p); err != nil {
 		return err
 	}

@@ -16,8 +16,6 @@ var (
 	importParams []string
 )
 
-func (a *api) once(do operation) operation { return do }
-
 func pending() error { return fault.New(fault.NotFound, "Not built yet") }
 
 func (a *api) listLeads(http.ResponseWriter, *http.Request, *tenant.Principal) error {

@@ -14,6 +14,9 @@ import (
 // maxReads is how many expensive reads of a workspace run at a time, at a gateway.
 const maxReads = 3
 
+// maxBatches is how many batches of a workspace's leads are taken in at a time, at a gateway.
+const maxBatches = 4
+
 // slots bounds what runs at a time, for each workspace and in all.
 type slots struct {
 	each, all int        // the bounds
@@ -49,6 +52,18 @@ func (s *slots) end(workspace id.UUID) {
 	s.total--
 	if s.of[workspace]--; s.of[workspace] == 0 {
 		delete(s.of, workspace)
+	}
+}
+
+// few lets few batches be taken in at a time.
+func (a *api) few(do operation) operation {
+	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+		done, err := a.batches.begin(p.WorkspaceID)
+		if err != nil {
+			return err
+		}
+		defer done()
+		return do(w, r, p)
 	}
 }
 

@@ -56,6 +56,10 @@ func refused(n int, err error) []commitResult {
 // noPartition is the SQLSTATE (check_violation) of a row that no partition takes: no process has made any ahead for weeks.
 const noPartition = "23514"
 
+// taken is the SQLSTATE (unique_violation) of a lead whose id there is already although nobody has its email: the same request made it,
+// and it was deleted before the request came again. What it asks for was done.
+const taken = "23505"
+
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is refused.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	start := time.Now()
@@ -78,6 +82,9 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		return nil, err
 	}
 	if len(leads) == 1 {
+		if pg.Code(err) == taken {
+			return []commitResult{{}}, nil
+		}
 		s.Log.Error("lead refused by Postgres", "sqlstate", pg.Code(err))
 		return []commitResult{{err: err}}, nil
 	}

@@ -51,6 +51,7 @@ type Service struct {
 	local   localLimiter
 	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
 	commits *batch.Batcher[admitted, commitResult]
+	keyed   keyed
 	metrics metrics
 }
 
@@ -70,6 +71,7 @@ func New(d Deps) *Service {
 	s := &Service{Deps: d, metrics: newMetrics(d.Registry)}
 	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, guarded(d.Log, s.gateAll, func(err error) rdb.GateResult { return rdb.GateResult{Err: err} }))
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, guarded(d.Log, s.commitAll, func(err error) commitResult { return commitResult{err: err} }))
+	s.startKeyed()
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -78,6 +80,7 @@ func New(d Deps) *Service {
 func (s *Service) Stop() {
 	s.gates.Stop()
 	s.commits.Stop()
+	s.keyed.stop()
 }
 
 // Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.
@@ -91,6 +94,8 @@ type Request struct {
 	Chatbot id.UUID // zero: none
 	ID      id.UUID // what the lead's id will be, also when the request comes again; zero: a new one
 	Slow    bool    // a duplicate takes as long as a new lead, so that nobody can tell them apart
+
+	Admitted *tenant.Verdict // the rate limit was asked already; then nothing is reserved, and Postgres decides alone. nil: it was not
 }
 
 // Create makes a durable lead, or says why not: RATE_LIMITED, DUPLICATE_EMAIL with the lead that has the email (see Holder),
@@ -101,7 +106,12 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 	if p.Settings.Dedupe == tenant.DedupeNone {
 		call = rdb.GateCall{Workspace: p.WorkspaceID} // there is nothing to reserve
 	}
-	pass := s.gate(ctx, p, call)
+	var pass rdb.Pass
+	if r.Admitted != nil {
+		pass.Verdict = *r.Admitted
+	} else {
+		pass = s.gate(ctx, p, call)
+	}
 	if pass.Limited {
 		s.metrics.count("limited")
 		return l, pass.Verdict, limited(pass.Verdict)
