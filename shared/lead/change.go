@@ -2,7 +2,10 @@ package lead
 
 import (
 	"bytes"
+	"strconv"
 	"time"
+
+	"leadgate/shared/id"
 )
 
 // RestoreWithin is how long a deleted lead can be restored; then it is erased.
@@ -56,4 +59,33 @@ func (l *Lead) AppendUpdated(dst []byte, former *Lead) []byte {
 		dst = append(dst, former.Metadata...)
 	}
 	return append(dst, "}}"...)
+}
+
+// Version is what an ETag tells: another one after every change of l, but not of what enrichment found out about it.
+func (l *Lead) Version() string { return strconv.FormatInt(l.UpdatedAt.UnixMilli(), 36) }
+
+// AppendDeleted appends the data of lead.deleted: whose lead it was, since when it is gone, and whether it is gone for good.
+func (l *Lead) AppendDeleted(dst []byte, at time.Time, erased bool) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = id.Lead.Append(dst, l.ID)
+	dst = append(dst, `","workspaceId":"`...)
+	dst = id.Workspace.Append(dst, l.WorkspaceID)
+	if l.ChatbotID != (id.UUID{}) {
+		dst = append(dst, `","chatbotId":"`...)
+		dst = id.Chatbot.Append(dst, l.ChatbotID)
+	}
+	dst = append(dst, `","deletedAt":"`...)
+	dst = at.UTC().AppendFormat(dst, TimeFormat)
+	dst = append(dst, `","erased":`...)
+	dst = strconv.AppendBool(dst, erased)
+	return append(dst, '}')
+}
+
+// AppendErased appends what is left of the data of an erased lead's events.
+func (l *Lead) AppendErased(dst []byte) []byte {
+	dst = append(dst, `{"id":"`...)
+	dst = id.Lead.Append(dst, l.ID)
+	dst = append(dst, `","workspaceId":"`...)
+	dst = id.Workspace.Append(dst, l.WorkspaceID)
+	return append(dst, `","erased":true}`...)
 }

@@ -3,14 +3,20 @@ package pg
 import (
 	"context"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 )
 
 // Suppressed returns which of addresses (lead.Lead.Address) may not come back to a workspace.
 func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []string) (map[string]bool, error) {
+	return suppressedOf(ctx, db, workspace, addresses)
+}
+
+func suppressedOf(ctx context.Context, on sqlx.QueryerContext, workspace id.UUID, addresses []string) (map[string]bool, error) {
 	const q = `select email_hash from suppressions where workspace_id = $1 and email_hash = any($2)`
 	byHash := make(map[string]string, len(addresses))
 	hashes := make(pq.ByteaArray, len(addresses))
@@ -19,7 +25,7 @@ func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []str
 		byHash[string(hashes[i])] = address
 	}
 	var found [][]byte
-	if err := db.SelectContext(ctx, &found, q, workspace, hashes); err != nil {
+	if err := sqlx.SelectContext(ctx, on, &found, q, workspace, hashes); err != nil {
 		return nil, fail(ctx, "look up suppressions", err)
 	}
 	out := make(map[string]bool, len(found))
@@ -27,4 +33,42 @@ func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []str
 		out[byHash[string(hash)]] = true
 	}
 	return out, nil
+}
+
+// Suppress keeps an address from coming back to a workspace; gateways follow within a second. note, if not nil, is audited in the same commit.
+func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, note *tenant.Audit) error {
+	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+		if err := suppress(ctx, tx, workspace, address); err != nil {
+			return err
+		}
+		return insertAudit(ctx, tx, note)
+	})
+}
+
+// suppress also sets Settings.Suppressing, without which nobody looks. The workspace's row is locked last, and by those who set it only.
+func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) error {
+	const insert = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`
+	const look = `update workspaces set settings = settings || '{"suppressing":true}', updated_at = now() where id = $1 and settings -> 'suppressing' is distinct from 'true'`
+	if _, err := tx.ExecContext(ctx, insert, workspace, lead.SuppressionHash(workspace, address)); err != nil {
+		return fail(ctx, "suppress email", err)
+	}
+	_, err := tx.ExecContext(ctx, look, workspace)
+	return fail(ctx, "suppress email", err)
+}
+
+// Unsuppress lets an address come back; false: it was not suppressed.
+func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, note *tenant.Audit) (was bool, err error) {
+	const q = `delete from suppressions where workspace_id = $1 and email_hash = $2`
+	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+		res, err := tx.ExecContext(ctx, q, workspace, lead.SuppressionHash(workspace, address))
+		if err != nil {
+			return fail(ctx, "delete suppression", err)
+		}
+		n, err := res.RowsAffected()
+		if was = n > 0; err != nil || !was {
+			return err
+		}
+		return insertAudit(ctx, tx, note)
+	})
+	return was, err
 }
