@@ -40,20 +40,7 @@ func Parse(body []byte, statuses []string) (Draft, error) {
 	var d Draft
 	r := strictjson.NewReader(body, fields)
 	for r.Next() {
-		switch r.Name() {
-		case "name":
-			d.Name = r.Text(MaxName)
-		case "email":
-			d.email(r)
-		case "phone":
-			d.Phone = r.Text(MaxPhone)
-		case "source":
-			d.Source = r.Text(MaxSource)
-		case "status":
-			d.Status = r.Choice(statuses)
-		case "metadata":
-			d.Metadata = r.Object(MaxMetadata, MaxDepth)
-		}
+		d.read(r, statuses)
 	}
 	r.Require("email", emailMessage)
 	if err := r.Err(); err != nil {
@@ -61,6 +48,24 @@ func Parse(body []byte, statuses []string) (Draft, error) {
 	}
 	d.fill(statuses)
 	return d, nil
+}
+
+// read reads the current member.
+func (d *Draft) read(r *strictjson.Reader, statuses []string) {
+	switch r.Name() {
+	case "name":
+		d.Name = r.Text(MaxName)
+	case "email":
+		d.email(r)
+	case "phone":
+		d.Phone = r.Text(MaxPhone)
+	case "source":
+		d.Source = r.Text(MaxSource)
+	case "status":
+		d.Status = r.Choice(statuses)
+	case "metadata":
+		d.Metadata = r.Object(MaxMetadata, MaxDepth)
+	}
 }
 
 func (d *Draft) email(r *strictjson.Reader) {

@@ -32,7 +32,7 @@ import (
 // A member that is null reads as the zero value, as if it were absent.
 // It refuses duplicate names at any depth, unknown names, invalid UTF-8, lone surrogates and anything after the object.
 type Reader struct {
-	dec    jsontext.Decoder
+	dec    *jsontext.Decoder
 	source bytes.Buffer
 	body   []byte
 	known  []string
@@ -44,11 +44,16 @@ type Reader struct {
 	opened bool
 	broken bool // the JSON itself cannot be read on
 	wrong  []fault.Field
+
+	list   string // the array's name, where the object is an item of Items
+	place  int    // in it
+	done   bool   // the item was read to its end
+	scalar bool   // the item is no object
 }
 
 // NewReader reads body, an object whose members may be those known, and no others.
 func NewReader(body []byte, known []string) *Reader {
-	r := &Reader{body: body, source: *bytes.NewBuffer(body), known: known, given: make([]bool, len(known))}
+	r := &Reader{body: body, source: *bytes.NewBuffer(body), known: known, given: make([]bool, len(known)), dec: new(jsontext.Decoder)}
 	r.dec.Reset(&r.source)
 	return r
 }
@@ -75,7 +80,7 @@ func (r *Reader) Next() bool {
 			r.at, r.given[at] = at, !r.null()
 			return true
 		}
-		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: fault.Cut("/" + escape(unknown)), Message: r.unknownRule()}) // without its value: of a mistyped name it may be a secret
+		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: r.pointer(unknown, ""), Message: r.unknownRule()}) // without its value: of a mistyped name it may be a secret
 	}
 	return r.close()
 }
@@ -115,7 +120,7 @@ func (r *Reader) Add(fields ...fault.Field) {
 // Require adds a mistake when name was absent or null. To be called after the last Next.
 func (r *Reader) Require(name, message string) {
 	if !r.given[slices.Index(r.known, name)] {
-		r.Add(fault.Field{Field: name, Pointer: "/" + escape(name), Message: message})
+		r.Add(fault.Field{Field: name, Pointer: r.pointer(name, ""), Message: message})
 	}
 }
 
@@ -123,6 +128,9 @@ func (r *Reader) Require(name, message string) {
 func (r *Reader) Err() error {
 	if len(r.wrong) == 0 {
 		return nil
+	}
+	if r.list != "" {
+		return fault.InvalidFew(r.wrong, itemFields)
 	}
 	return fault.Invalid(r.wrong)
 }
@@ -132,7 +140,7 @@ func (r *Reader) Wrong() []fault.Field { return slices.Clone(r.wrong) }
 
 func (r *Reader) open() bool {
 	if r.opened {
-		return !r.broken
+		return !r.broken && !r.done
 	}
 	r.opened = true
 	if r.dec.PeekKind() != '{' {
@@ -148,6 +156,10 @@ func (r *Reader) open() bool {
 func (r *Reader) close() bool {
 	if _, err := r.dec.ReadToken(); err != nil {
 		return r.fail(err)
+	}
+	if r.list != "" {
+		r.done = true
+		return false
 	}
 	if _, err := r.dec.ReadToken(); err != io.EOF {
 		return r.breaks(fault.Field{Field: "body", Message: "Must be one JSON object and nothing after it"})
@@ -189,7 +201,16 @@ func (r *Reader) breaks(field fault.Field) bool {
 }
 
 func (r *Reader) refuseAt(below string, raw []byte, message string) {
-	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name()) + below), Value: echo(raw), Message: message})
+	r.Add(fault.Field{Field: r.Name(), Pointer: r.pointer(r.Name(), below), Value: echo(raw), Message: message})
+}
+
+// pointer leads to the member called name, or below it.
+func (r *Reader) pointer(name, below string) string {
+	at := "/" + escape(name) + below
+	if r.list != "" {
+		at = "/" + escape(r.list) + "/" + strconv.Itoa(r.place) + at
+	}
+	return fault.Cut(at)
 }
 
 // index returns where in list the JSON string quoted is, or -1. It allocates nothing as long as there are no escapes.

@@ -43,7 +43,7 @@ func (r *Reader) Secret(check func(text string) string) string {
 
 // refuseSilently is Refuse without the value.
 func (r *Reader) refuseSilently(message string) {
-	r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name())), Message: message})
+	r.Add(fault.Field{Field: r.Name(), Pointer: r.pointer(r.Name(), ""), Message: message})
 }
 
 // Text reads a string of at most limit characters, none of them a control character.
@@ -143,7 +143,7 @@ func (r *Reader) Members(items int, check func(name, text string) string) map[st
 		raw, _ := dec.ReadValue()
 		text, wrong := member(name, raw, check)
 		if wrong != "" {
-			r.Add(fault.Field{Field: r.Name(), Pointer: fault.Cut("/" + escape(r.Name()) + "/" + escape(name)), Message: wrong})
+			r.Add(fault.Field{Field: r.Name(), Pointer: r.pointer(r.Name(), "/"+escape(name)), Message: wrong})
 			continue
 		}
 		members[name] = text
