@@ -1,9 +1,12 @@
 package pg
 
 import (
+	"bytes"
 	"context"
+	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/hook"
@@ -27,91 +30,141 @@ type Enriched struct {
 	Wake  []EndpointRef // endpoints that got deliveries
 }
 
-// Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts with the
-// lead.enriched events and deliveries in one commit. Rows another worker has are passed over; a crash leaves them owed.
-// The rows stay locked while find runs, so it must be a matter of seconds.
-func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
-	const takeQ = `
-with owed as materialized (
-    select workspace_id, lead_id from enrichments
-     where workspace_id = $1 and due_at <= now() order by due_at limit $2 for update skip locked
-)
+const (
+	takeOwed = `
+select lead_id from enrichments where workspace_id = $1 and due_at <= now() order by due_at limit $2 for update skip locked`
+
+	// By the primary keys, whatever the planner thinks of the tables' sizes.
+	readOwed = `
 select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
-       l.source, l.status, l.metadata, l.created_at, l.updated_at, null
-  from owed o
- cross join lateral (select * from leads where workspace_id = o.workspace_id and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l -- by the primary key, whatever the planner thinks of the table's size`
-	const storeQ = `
+       l.source, l.status, l.metadata, l.created_at, l.updated_at, e.facts
+  from unnest($2::uuid[]) with ordinality o (lead_id, nth)
+ cross join lateral (select * from leads where workspace_id = $1 and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l
+ cross join lateral (select facts from enrichments where workspace_id = $1 and lead_id = o.lead_id order by workspace_id, lead_id limit 1) e
+ order by o.nth`
+
+	// A lead that is deleted is found by nothing here and is owed nothing; restoring it makes it due again.
+	storeOwed = `
 with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[]) as f (lead_id, facts, retry_s, event_id, data, chatbot_id)
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[]) as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words)
 ), kept as (
-    update enrichments e set facts = f.facts, attempts = e.attempts + 1,
-           enriched_at = case when f.facts is not null then now() end,
+    update enrichments e set attempts = e.attempts + 1, words = array_to_tsvector(string_to_array(f.words, ' ')),
+           facts = case when f.facts is null and e.attempts + 1 < $7 then e.facts else f.facts end,
+           enriched_at = case when f.facts is not null then now() when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
       from f where e.workspace_id = $1 and e.lead_id = f.lead_id
+), gone as (
+    update enrichments set due_at = null where workspace_id = $1 and lead_id = any($10::uuid[])
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where facts is not null
+    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from awake`
+)
+
+// Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts, the words they are
+// found by and, where the facts are others than before, the lead.enriched events and deliveries in one commit. Rows another worker has are
+// passed over; a crash leaves them owed. The rows stay locked while find runs, so it must be a matter of seconds.
+func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
 	// Prepared before the transaction begins: inside it, that would need a second connection.
-	take, err := db.prepared(ctx, takeQ)
-	if err != nil {
-		return out, fail(ctx, "prepare take owed enrichments", err)
-	}
-	store, err := db.prepared(ctx, storeQ)
-	if err != nil {
-		return out, fail(ctx, "prepare store enrichments", err)
+	var stmts [3]*sqlx.Stmt
+	for i, q := range []string{takeOwed, readOwed, storeOwed} {
+		if stmts[i], err = db.prepared(ctx, q); err != nil {
+			return out, fail(ctx, "prepare enrichment", err)
+		}
 	}
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		leads, err := takeOwed(ctx, tx, take, workspace, limit)
-		if err != nil || len(leads) == 0 {
+		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due in the same commit.
+		var taken []id.UUID
+		if err := tx.StmtxContext(ctx, stmts[0]).SelectContext(ctx, &taken, workspace, limit); err != nil || len(taken) == 0 {
+			return fail(ctx, "take owed enrichments", err)
+		}
+		leads, err := readLeads(ctx, tx.StmtxContext(ctx, stmts[1]), workspace, taken)
+		if err != nil {
 			return err
 		}
-		out.Taken = len(leads)
-		return storeFindings(ctx, tx, store, leads, find(ctx, leads), &out)
+		out.Taken = len(taken)
+		former := make([][]byte, len(leads))
+		for i := range leads {
+			former[i], leads[i].Enrichment = leads[i].Enrichment, nil
+		}
+		var findings []Finding
+		if len(leads) > 0 {
+			findings = find(ctx, leads)
+		}
+		o := owed{workspace: workspace, taken: taken, leads: leads, former: former, findings: findings}
+		return o.store(ctx, tx.StmtxContext(ctx, stmts[2]), &out)
 	})
 	return out, err
 }
 
-func takeOwed(ctx context.Context, tx *sqlx.Tx, take *sqlx.Stmt, workspace id.UUID, limit int) ([]lead.Lead, error) {
-	rows, err := tx.StmtxContext(ctx, take).QueryContext(ctx, workspace, limit)
+func readLeads(ctx context.Context, stmt *sqlx.Stmt, workspace id.UUID, wanted []id.UUID) ([]lead.Lead, error) {
+	ids := newColumn(len(wanted), 36)
+	for _, w := range wanted {
+		ids.uuid(w)
+	}
+	rows, err := stmt.QueryContext(ctx, workspace, ids.done())
 	if err != nil {
-		return nil, fail(ctx, "take owed enrichments", err)
+		return nil, fail(ctx, "read owed leads", err)
 	}
 	defer rows.Close()
 	var leads []lead.Lead
 	for rows.Next() {
 		l, err := scanLead(rows)
 		if err != nil {
-			return nil, fail(ctx, "take owed enrichments", err)
+			return nil, fail(ctx, "read owed leads", err)
 		}
 		leads = append(leads, l)
 	}
-	return leads, fail(ctx, "take owed enrichments", rows.Err())
+	return leads, fail(ctx, "read owed leads", rows.Err())
 }
 
-func storeFindings(ctx context.Context, tx *sqlx.Tx, store *sqlx.Stmt, leads []lead.Lead, findings []Finding, out *Enriched) error {
-	n := len(leads)
-	ids, facts, retry, events, data, chatbots := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768), newColumn(n, 36)
+// owed is one round of enrichment.
+type owed struct {
+	workspace id.UUID
+	taken     []id.UUID   // whose rows are locked
+	leads     []lead.Lead // those of them that are not deleted
+	former    [][]byte    // facts
+	findings  []Finding
+}
+
+func (o *owed) store(ctx context.Context, stmt *sqlx.Stmt, out *Enriched) error {
+	n := len(o.leads)
+	ids, facts, retry, events, data, chatbots, words := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768), newColumn(n, 36), newColumn(n, 512)
+	gone := map[id.UUID]bool{}
+	for _, t := range o.taken {
+		gone[t] = true
+	}
 	var text []byte
-	for i := range leads {
-		l := &leads[i]
+	for i := range o.leads {
+		l := &o.leads[i]
+		delete(gone, l.ID)
 		ids.uuid(l.ID)
 		events.uuid(id.New())
 		chatbots.optionalUUID(l.ChatbotID)
-		retry.int(int64(findings[i].Retry.Seconds()))
-		l.Enrichment = findings[i].Facts
-		text = l.AppendJSON(text[:0], true)
-		data.bytes(text)
+		retry.int(int64(o.findings[i].Retry.Seconds()))
+		words.string(strings.Join(lead.Words(l), " "))
+		l.Enrichment = o.findings[i].Facts
 		if l.Enrichment == nil {
 			facts.null()
+			data.null()
 			continue
 		}
 		out.Done++
 		facts.bytes(l.Enrichment)
+		if sameJSON(l.Enrichment, o.former[i]) {
+			data.null()
+			continue
+		}
+		text = l.AppendJSON(text[:0], true)
+		data.bytes(text)
 	}
-	rows, err := tx.StmtxContext(ctx, store).QueryContext(ctx, leads[0].WorkspaceID, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts, chatbots.done())
+	none := newColumn(len(gone), 36)
+	for g := range gone {
+		none.uuid(g)
+	}
+	rows, err := stmt.QueryContext(ctx, o.workspace, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done())
 	if err != nil {
 		return fail(ctx, "store enrichments", err)
 	}
@@ -124,6 +177,15 @@ func storeFindings(ctx context.Context, tx *sqlx.Tx, store *sqlx.Stmt, leads []l
 		out.Wake = append(out.Wake, r)
 	}
 	return fail(ctx, "store enrichments", rows.Err())
+}
+
+// sameJSON tells whether two values are equal whatever the order of their members; what is no JSON equals nothing.
+func sameJSON(a, b []byte) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	x, y := jsontext.Value(bytes.Clone(a)), jsontext.Value(bytes.Clone(b))
+	return bytes.Equal(a, b) || x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
 // DueEnrichments returns up to limit workspaces that are owed enrichment, hopping from one to the next in the index.

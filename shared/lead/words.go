@@ -1,0 +1,227 @@
+package lead
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/text/unicode/norm"
+
+	"leadgate/shared/id"
+)
+
+// Limits of what is indexed and searched.
+const (
+	MaxSearch      = 100 // characters of a search text
+	MaxSearchWords = 8   // words of it
+	MaxMetaFilters = 5   // metadata members a query names
+
+	maxPairs   = 100 // metadata members that are indexed; of a lead with more, every query looks at the row
+	maxWord    = 60  // octets of a word in the index; the row has all of it
+	maxCompany = 200 // characters of a company that are searched
+)
+
+// Query is what leads are looked for by, besides times; a zero field picks all.
+type Query struct {
+	Text      []string // of SearchWords; each begins a word of the name, the email or metadata.company
+	Status    string
+	Source    string
+	ChatbotID id.UUID
+	Address   string // the key of an email
+	Metadata  []Pair // top-level members; strings, numbers as they were written, true and false
+}
+
+// Pair is one top-level member of metadata.
+type Pair struct{ Key, Value string }
+
+// Term is a part of what the index is asked: a lead fits when it has any of these lexemes or, when Prefix is set, one that begins with it.
+type Term struct {
+	Any    []string
+	Prefix bool
+}
+
+// The kinds of lexemes; one follows the workspace's tag.
+const (
+	byWord, byStatus, bySource, byChatbot, byAddress, byPair, byMorePairs = "w", "s", "o", "c", "e", "m", "x"
+)
+
+// hashed is 11 characters of what texts hash to.
+func hashed(texts ...string) string {
+	h := sha256.New()
+	for _, t := range texts {
+		h.Write([]byte(t))
+		h.Write([]byte{0}) // no text has it
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:8])
+}
+
+func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
+
+// Words returns the lexemes by which l is found, apart from those of every other workspace. They promise too much rather than too little:
+// whoever finds a lead by them looks at it again with Fits. None of them has a space.
+func Words(l *Lead) []string {
+	t := tag(l.WorkspaceID)
+	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress + hashed(l.Address())}
+	if l.ChatbotID != (id.UUID{}) {
+		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
+	}
+	n := 0
+	company := ""
+	pairs(l.Metadata, func(key, value string, text bool) {
+		if key == "company" && text {
+			company = value
+		}
+		if n++; n <= maxPairs {
+			words = append(words, t+byPair+hashed(key, value))
+		}
+	})
+	if n > maxPairs {
+		words = append(words, t+byMorePairs)
+	}
+	for _, word := range searched(l, company) {
+		words = append(words, t+byWord+short(word))
+	}
+	return words
+}
+
+// Terms is q as the index is asked; none: it does not help.
+func (q *Query) Terms(workspace id.UUID) (all []Term) {
+	t := tag(workspace)
+	one := func(lexeme string) { all = append(all, Term{Any: []string{t + lexeme}}) }
+	if q.Status != "" {
+		one(byStatus + hashed(q.Status))
+	}
+	if q.Source != "" {
+		one(bySource + hashed(q.Source))
+	}
+	if q.ChatbotID != (id.UUID{}) {
+		one(byChatbot + hashed(string(q.ChatbotID[:])))
+	}
+	if q.Address != "" {
+		one(byAddress + hashed(q.Address))
+	}
+	for _, p := range q.Metadata {
+		all = append(all, Term{Any: []string{t + byPair + hashed(p.Key, p.Value), t + byMorePairs}})
+	}
+	for _, word := range q.Text {
+		all = append(all, Term{Any: []string{t + byWord + short(word)}, Prefix: true})
+	}
+	return all
+}
+
+// Fits tells whether l is what q looks for.
+func (q *Query) Fits(l *Lead) bool {
+	if q.Status != "" && q.Status != l.Status || q.Source != "" && q.Source != l.Source ||
+		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.Address != "" && q.Address != l.Address() {
+		return false
+	}
+	if len(q.Metadata) == 0 && len(q.Text) == 0 {
+		return true
+	}
+	found := make([]bool, len(q.Metadata))
+	company := ""
+	pairs(l.Metadata, func(key, value string, text bool) {
+		for i, p := range q.Metadata {
+			found[i] = found[i] || p.Key == key && p.Value == value
+		}
+		if key == "company" && text {
+			company = value
+		}
+	})
+	for _, yes := range found {
+		if !yes {
+			return false
+		}
+	}
+	if len(q.Text) == 0 {
+		return true
+	}
+	words := searched(l, company)
+	for _, wanted := range q.Text {
+		if !begins(words, wanted) {
+			return false
+		}
+	}
+	return true
+}
+
+func begins(words []string, with string) bool {
+	for _, w := range words {
+		if strings.HasPrefix(w, with) {
+			return true
+		}
+	}
+	return false
+}
+
+// SearchWords divides a text into words as they are searched: lower case, composed (NFC), of letters, digits and their marks.
+func SearchWords(text string) []string {
+	text = norm.NFC.String(strings.ToLower(norm.NFC.String(text)))
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+}
+
+// searched are the words of l that a search looks at.
+func searched(l *Lead, company string) []string {
+	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(first(company, maxCompany))...)
+}
+
+// first is the first n characters of text.
+func first(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for i := range text {
+		if n == 0 {
+			return text[:i]
+		}
+		n--
+	}
+	return text
+}
+
+// short is what the index has of a word.
+func short(word string) string {
+	if len(word) <= maxWord {
+		return word
+	}
+	end := maxWord
+	for !utf8.RuneStart(word[end]) {
+		end--
+	}
+	return word[:end]
+}
+
+// pairs calls each with the top-level members of metadata whose values are strings, numbers, true or false.
+// What a stored object cannot have ends it: it was checked when it came.
+func pairs(metadata []byte, each func(key, value string, text bool)) {
+	if len(metadata) <= len("{}") {
+		return
+	}
+	dec := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
+		return
+	}
+	for dec.PeekKind() == '"' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return
+		}
+		key := name.String()
+		switch dec.PeekKind() {
+		case '"', '0', 't', 'f':
+			value, err := dec.ReadToken()
+			if err != nil {
+				return
+			}
+			each(key, value.String(), value.Kind() == '"')
+		default:
+			if err := dec.SkipValue(); err != nil {
+				return
+			}
+		}
+	}
+}

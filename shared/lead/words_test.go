@@ -1,0 +1,115 @@
+package lead_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+)
+
+func example() lead.Lead {
+	return lead.Lead{
+		WorkspaceID: id.New(), ChatbotID: id.New(), Name: "Jürgen O'Neil-Smith", Email: "J.Neil@Mail.example.com", EmailKey: "j.neil@mail.example.com",
+		Source: "web site", Status: "new", Metadata: []byte(`{"company":"Tech & Söhne GmbH","n":1.10,"vip":true,"tags":["a"],"utm":"a b","gone":null,"empty":""}`),
+	}
+}
+
+// found tells whether the index gives l for q: this is what array_to_tsvector and a tsquery do.
+func found(l *lead.Lead, workspace id.UUID, q lead.Query) bool {
+	words := lead.Words(l)
+	for _, term := range q.Terms(workspace) {
+		if !slices.ContainsFunc(words, func(w string) bool {
+			return slices.ContainsFunc(term.Any, func(t string) bool { return w == t || term.Prefix && strings.HasPrefix(w, t) })
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	l := example()
+	text := func(s string) lead.Query { return lead.Query{Text: lead.SearchWords(s)} }
+	meta := func(pairs ...string) (q lead.Query) {
+		for _, p := range pairs {
+			key, value, _ := strings.Cut(p, "=")
+			q.Metadata = append(q.Metadata, lead.Pair{Key: key, Value: value})
+		}
+		return q
+	}
+	for what, tc := range map[string]struct {
+		q    lead.Query
+		want bool
+	}{
+		"all": {lead.Query{}, true}, "word": {text("smith"), true}, "beginning": {text("jürg"), true}, "decomposed": {text("JU\u0308RGEN"), true},
+		"two words": {text("smi jür"), true}, "one is wrong": {text("smi x"), false}, "inside of a word": {text("mith"), false},
+		"whole email": {text("j.neil@mail.example.com"), true}, "domain": {text("mail"), true}, "company": {text("söhne gmbh"), true},
+		"too long": {text("smithe"), false}, "apostrophe": {text("o'neil"), true},
+		"status": {lead.Query{Status: "new"}, true}, "other status": {lead.Query{Status: "ne"}, false},
+		"source": {lead.Query{Source: "web site"}, true}, "other source": {lead.Query{Source: "web"}, false},
+		"chatbot": {lead.Query{ChatbotID: l.ChatbotID}, true}, "other chatbot": {lead.Query{ChatbotID: id.New()}, false},
+		"address": {lead.Query{Address: "j.neil@mail.example.com"}, true}, "other address": {lead.Query{Address: "j.neil@mail.example.co"}, false},
+		"metadata": {meta("utm=a b", "n=1.10", "vip=true", "empty="), true}, "number as it is not written": {meta("n=1.1"), false},
+		"no scalar": {meta(`tags=["a"]`), false}, "null": {meta("gone=null"), false}, "one of two": {meta("utm=a b", "vip=false"), false}, "unknown": {meta("x="), false},
+	} {
+		if got := tc.q.Fits(&l); got != tc.want {
+			t.Errorf("%s: Fits = %v, want %v", what, got, tc.want)
+		}
+		if got := found(&l, l.WorkspaceID, tc.q); got != tc.want {
+			t.Errorf("%s: found by the index = %v, want %v", what, got, tc.want)
+		}
+		if what != "all" && found(&l, id.New(), tc.q) {
+			t.Errorf("%s: another workspace finds it", what)
+		}
+	}
+}
+
+func TestWordsAreBounded(t *testing.T) {
+	t.Parallel()
+	l := example()
+	var members []string
+	for i := range 150 {
+		members = append(members, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	l.Metadata = []byte(`{` + strings.Join(members, ",") + `,"company":"` + strings.Repeat("ab ", 5000) + `"}`)
+	l.Name = strings.Repeat("ü", 200)
+	words := lead.Words(&l)
+	if len(words) > 300 {
+		t.Errorf("%d words, want a bounded number", len(words))
+	}
+	for _, w := range words {
+		if len(w) > 80 || strings.Contains(w, " ") {
+			t.Errorf("word %q, want at most 80 octets without a space", w)
+		}
+	}
+	for _, q := range []lead.Query{
+		{Metadata: []lead.Pair{{Key: "k149", Value: "v"}}}, {Text: []string{strings.Repeat("ü", 150)}}, {Text: []string{"ab"}},
+	} {
+		if !q.Fits(&l) || !found(&l, l.WorkspaceID, q) {
+			t.Errorf("%.80v: fits %v, found %v, want both", q, q.Fits(&l), found(&l, l.WorkspaceID, q))
+		}
+	}
+}
+
+// Whatever fits is found: the index promises too much rather than too little.
+func FuzzWords(f *testing.F) {
+	f.Add("Jürgen Smith", "a@example.com", `{"company":"x y","k":"v"}`, "jür", "k", "v")
+	f.Add("İ ǅ ﬁ", "ß@example.com", `{"n":1e3,"n":2}`, "i̇", "n", "1e3")
+	f.Fuzz(func(t *testing.T, name, email, metadata, text, key, value string) {
+		l := lead.Lead{WorkspaceID: id.New(), Name: name, Email: email, EmailKey: strings.ToLower(email), Status: "new", Source: "api", Metadata: []byte(metadata)}
+		q := lead.Query{Text: lead.SearchWords(text), Metadata: []lead.Pair{{Key: key, Value: value}}}
+		alone := lead.Query{Text: q.Text}
+		for _, q := range []lead.Query{q, alone, {Text: lead.SearchWords(name)}} {
+			if q.Fits(&l) && !found(&l, l.WorkspaceID, q) {
+				t.Errorf("%q of %+v fits and is not found", q, l)
+			}
+		}
+		if whole := (lead.Query{Text: lead.SearchWords(name)}); !whole.Fits(&l) {
+			t.Errorf("a lead named %q is not found by its name", name)
+		}
+	})
+}

@@ -1,0 +1,202 @@
+package pg
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+)
+
+// source is a way to find all leads that a query can fit, by an index. Its statement gives at most as many as $2 of each kind.
+type source struct {
+	query string
+	args  []any
+	most  int // kinds that must not be cut off, as bits
+}
+
+// Every hit is one of the workspace: its words have its tag. The query comes from a subquery, so that the planner cannot know how common the
+// words are: it takes the index, and never expects to find them on its way through the whole table.
+const byWords = `
+select 1 as kind, h.lead_id from (select cast($3 as tsquery) as words offset 0) s
+ cross join lateral (select e.workspace_id, e.lead_id from enrichments e where e.words @@ s.words limit $2) h
+ where h.workspace_id = $1
+union all
+(select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)`
+
+const byKeys = byWords + `
+union all
+(select 4, id from leads where workspace_id = $1 and email_key = any($4) limit $2)`
+
+const (
+	deletedOnes = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and deleted_at is not null order by id desc limit $2`
+	byUpdated   = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and updated_at >= $3 and updated_at < $4 order by updated_at limit $2`
+	byCreated   = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and id between $3 and $4 order by id limit $2`
+)
+
+// sources are the ways to find p's leads, the best first.
+func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
+	if p.q.Deleted { // their words are as old as they were when they were deleted
+		return []source{{query: deletedOnes, most: 1}}, nil
+	}
+	words := tsquery(p.q.Terms(p.workspace))
+	switch {
+	case p.q.Address != "":
+		s, err := p.byAddress(ctx, words)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	case words != "":
+		all = append(all, source{byWords, []any{words}, 3})
+	}
+	if p.hasUpdated() && !p.q.Sort.Updated {
+		t := between(p.q.UpdatedFrom, p.q.UpdatedUntil)
+		all = append(all, source{byUpdated, []any{t[0], t[1]}, 1})
+	}
+	if p.hasCreated() && p.q.Sort.Updated {
+		first, last := p.ids()
+		all = append(all, source{byCreated, []any{first, last}, 1})
+	}
+	return all, nil
+}
+
+// maxKeys is how many chatbots an email is asked for by key.
+const maxKeys = 1000
+
+// byAddress finds an email by its unique keys also while more leads are owed their words than can be looked at.
+func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error) {
+	bots, err := p.db.ListChatbots(ctx, p.workspace, id.UUID{}, maxKeys)
+	if err != nil {
+		return source{}, err
+	}
+	keys := []string{p.q.Address, p.q.Address + " " + id.Chatbot.Format(id.UUID{})}
+	for _, b := range bots {
+		keys = append(keys, p.q.Address+" "+id.Chatbot.Format(b.ID))
+	}
+	s := source{byKeys, []any{words, pqStrings(&keys)}, 1}
+	if p.q.Alike || len(bots) == maxKeys {
+		s.most = 3 // there are keys that nobody can guess
+	}
+	return s, nil
+}
+
+// tsquery is what the index is asked, "" for nothing. Lexemes are letters, digits and their marks, "-" and "_", but who relies on it?
+func tsquery(terms []lead.Term) string {
+	var b strings.Builder
+	for i, t := range terms {
+		if i > 0 {
+			b.WriteString(" & ")
+		}
+		b.WriteByte('(')
+		for j, lexeme := range t.Any {
+			if j > 0 {
+				b.WriteString(" | ")
+			}
+			b.WriteString("'" + strings.NewReplacer(`'`, `''`, `\`, `\\`).Replace(lexeme) + "'")
+			if t.Prefix {
+				b.WriteString(":*")
+			}
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+// candidates returns the places after p.at of all leads that can fit, in the order of the list; ok is false when no index can tell.
+func (p *leadSearch) candidates(ctx context.Context, limit int) (places []LeadKey, ok bool, err error) {
+	all, err := p.sources(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, s := range all {
+		if places, ok, err = p.ask(ctx, s, limit); ok || err != nil {
+			return places, ok, err
+		}
+	}
+	return nil, false, nil
+}
+
+func (p *leadSearch) ask(ctx context.Context, s source, limit int) (places []LeadKey, ok bool, err error) {
+	query := `select kind, lead_id, to_timestamp(0) from (` + s.query + `) c`
+	if p.q.Sort.Updated {
+		query = `
+select c.kind, c.lead_id, l.updated_at from (` + s.query + `) c
+ cross join lateral (select updated_at from leads where workspace_id = $1 and id = c.lead_id order by workspace_id, id limit 1) l`
+	}
+	rows, err := p.db.QueryContext(ctx, query, append([]any{p.workspace, limit + 1}, s.args...)...)
+	if err != nil {
+		return nil, false, fail(ctx, "find leads", err)
+	}
+	defer rows.Close()
+	var counts [8]int
+	first, last := p.ids()
+	for rows.Next() {
+		var kind int
+		var place LeadKey
+		if err := rows.Scan(&kind, &place.ID, &place.UpdatedAt); err != nil {
+			return nil, false, fail(ctx, "find leads", err)
+		}
+		if counts[kind]++; counts[kind] > limit && s.most&kind != 0 {
+			return nil, false, nil
+		}
+		if p.before(p.from(), place) && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:], last[:]) <= 0 {
+			places = append(places, place)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, false, fail(ctx, "find leads", err)
+	}
+	slices.SortFunc(places, p.compare)
+	return slices.CompactFunc(places, func(x, y LeadKey) bool { return x.ID == y.ID }), true, nil
+}
+
+func (p *leadSearch) before(x, y LeadKey) bool { return p.compare(x, y) < 0 }
+
+// compare is the order of the list.
+func (p *leadSearch) compare(x, y LeadKey) int {
+	c := slices.Compare(x.ID[:], y.ID[:])
+	if p.q.Sort.Updated {
+		if t := x.UpdatedAt.Compare(y.UpdatedAt); t != 0 {
+			c = t
+		}
+	}
+	if !p.q.Sort.Ascending {
+		c = -c
+	}
+	return c
+}
+
+// pick reads the leads at places, which are in order, and keeps those that fit.
+func (p *leadSearch) pick(ctx context.Context, places []LeadKey) error {
+	const query = `
+select c.nth, true, ` + leadFields + ` from unnest($11::uuid[]) with ordinality c (id, nth)
+ cross join lateral (select * from leads where workspace_id = $1 and id = c.id order by workspace_id, id limit 1) l
+ where ` + leadFilter + `
+ order by c.nth`
+	read := 0
+	for !p.full() && !p.spent() && len(places) > 0 {
+		n := p.q.Limit + 1
+		if read > 0 {
+			n = max(50, min(glance, lookBytes/(p.bytes/read+1)))
+		}
+		n = min(n, len(places))
+		ids := newColumn(n, 36)
+		for _, place := range places[:n] {
+			ids.uuid(place.ID)
+		}
+		// A lead that was changed since keeps the place it had: the next page goes on from there.
+		err := p.read(ctx, query, append(p.filter(), ids.done()), func(_ LeadKey, nth int) LeadKey {
+			p.at = places[nth-1]
+			return p.at
+		})
+		if err != nil || p.spent() {
+			return err
+		}
+		p.at = places[n-1]
+		places, read = places[n:], read+n
+	}
+	p.ended = len(places) == 0
+	return nil
+}

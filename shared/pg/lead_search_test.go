@@ -1,0 +1,65 @@
+package pg_test
+
+import (
+	"testing"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+)
+
+// A lead is told as enriched when its facts are others than before, and only then.
+func TestEnrichTellsNewFactsOnly(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	round := func(f pg.Finding) (events, owed int) {
+		t.Helper()
+		seen := 0
+		d.mustExec(`update enrichments set due_at = now()`)
+		if _, err := d.db.Enrich(t.Context(), d.ws, 10, canned(f, &seen)); err != nil || seen != 2 {
+			t.Fatalf("Enrich() looked at %d, %v, want 2", seen, err)
+		}
+		const q = `select (select count(*) from events where type = 'lead.enriched'), (select count(*) from enrichments where due_at is not null)`
+		if err := d.db.QueryRowContext(t.Context(), q).Scan(&events, &owed); err != nil {
+			t.Fatal(err)
+		}
+		return events, owed
+	}
+	for i, step := range []struct {
+		facts        string
+		events, owed int
+	}{
+		{`{"a":1,"b":2}`, 2, 0}, {`{"b": 2, "a": 1}`, 2, 0}, {``, 2, 2}, {`{"a":1,"b":2}`, 2, 0}, {`{"a":2}`, 4, 0},
+	} {
+		f := pg.Finding{Retry: time.Hour}
+		if step.facts != "" {
+			f.Facts = []byte(step.facts)
+		}
+		if events, owed := round(f); events != step.events || owed != step.owed {
+			t.Errorf("step %d: %d events and %d owed, want %d and %d", i, events, owed, step.events, step.owed)
+		}
+		var without int
+		if err := d.db.GetContext(t.Context(), &without, `select count(*) from enrichments where words is null or facts is null`); err != nil || without > 0 {
+			t.Errorf("step %d: %d leads have no words or no facts, %v, want both for all", i, without, err)
+		}
+	}
+}
+
+// A deleted lead is owed nothing and told about to nobody.
+func TestEnrichPassesOverDeletedLeads(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(3)
+	d.mustExec(`update leads set deleted_at = now() where id in (select id from leads limit 2)`)
+	seen := 0
+	out, err := d.db.Enrich(t.Context(), d.ws, 10, canned(pg.Finding{Facts: []byte(`{}`)}, &seen))
+	if err != nil || seen != 1 || out.Taken != 3 || out.Done != 1 {
+		t.Fatalf("Enrich() = %+v, %v with %d looked at, want one of three", out, err, seen)
+	}
+	var owed, told int
+	const q = `select (select count(*) from enrichments where due_at is not null), (select count(*) from events where type = 'lead.enriched')`
+	if err := d.db.QueryRowContext(t.Context(), q).Scan(&owed, &told); err != nil || owed != 0 || told != 1 {
+		t.Errorf("%d are owed and %d told, %v, want none and one", owed, told, err)
+	}
+}
