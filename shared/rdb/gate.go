@@ -22,7 +22,7 @@ const (
 //
 //	KEYS[1] rate key   KEYS[2...] email keys of the requests, in order; those that reserve nothing come last and have none
 //	ARGV[1] microseconds per request   ARGV[2] burst   ARGV[3] requests   ARGV[4] pending TTL, ms   ARGV[5...] lead ids of the email keys, base32
-//	returns {requests that pass, microseconds of the burst in use before them, holder of each email that passed: "" reserved | "p<id>" | "c<id>"}
+//	returns {requests that pass, microseconds of the burst in use before them, holder of each email that passed: "" reserved | "p<id>" | "c<id>" | "d<id>"}
 //
 // Requests that do not pass reserve nothing and move nothing. The clock is Redis' own, so gateways' clocks do not matter.
 var gateScript = redis.NewScript(`
@@ -55,7 +55,8 @@ type GateCall struct {
 	LeadID    id.UUID
 }
 
-// Pass is the gate's answer. Holder is the lead that has the email and Committed that it is durable; a zero Holder means the call reserved it.
+// Pass is the gate's answer. Holder is the lead that has the email, or has given it up a moment ago, and Committed that it is durable and has it;
+// a zero Holder means the call reserved it.
 type Pass struct {
 	tenant.Verdict
 	Holder    id.UUID
@@ -146,9 +147,18 @@ type Reservation struct {
 	LeadID    id.UUID
 }
 
-// commitScript: KEYS email keys   ARGV[1] committed TTL, seconds   ARGV[2...] "c<lead id>" of each
+// commitScript: KEYS email keys   ARGV[1] committed TTL, seconds   ARGV[2...] id of the lead that has each, base32
+//
+// It may come late: the lead may have given the email up meanwhile ("d"), and a newer one may have it ("c") or have given it up too.
+// Ids sort by time, so what is known of the same or a newer lead stays.
 var commitScript = redis.NewScript(`
-for i = 1, #KEYS do redis.call('SET', KEYS[i], ARGV[i + 1], 'EX', ARGV[1]) end
+for i = 1, #KEYS do
+  local s, mine = redis.call('GET', KEYS[i]) or '', ARGV[i + 1]
+  local state, holder = string.sub(s, 1, 1), string.sub(s, 2)
+  if not (state == 'd' and holder >= mine or state == 'c' and holder > mine) then
+    redis.call('SET', KEYS[i], 'c' .. mine, 'EX', ARGV[1])
+  end
+end
 return 0
 `)
 
@@ -160,7 +170,7 @@ func commitOps(held []Reservation) []op {
 		args := append(make([]any, 0, len(group)+1), int(CommittedTTL.Seconds()))
 		for _, i := range group {
 			keys = append(keys, emailKey(held[i].Workspace, held[i].EmailKey))
-			args = append(args, "c"+string(id.Prefix("").Append(nil, held[i].LeadID)))
+			args = append(args, string(id.Prefix("").Append(nil, held[i].LeadID)))
 		}
 		ops = append(ops, op{commitScript, keys, args})
 	}

@@ -1,0 +1,49 @@
+package pg
+
+import (
+	"context"
+
+	"leadgate/shared/id"
+)
+
+// Release is a reservation in Redis that is to be given up, because its lead has the email no longer.
+type Release struct {
+	Workspace id.UUID
+	EmailKey  string
+	LeadID    id.UUID
+}
+
+// DueReleases returns up to limit releases that Redis may not know of. It looks across workspaces.
+func (db *DB) DueReleases(ctx context.Context, limit int) ([]Release, error) {
+	const q = `select workspace_id, email_key, lead_id from releases limit $1`
+	rows, err := db.QueryContext(ctx, q, limit)
+	if err != nil {
+		return nil, fail(ctx, "due releases", err)
+	}
+	defer rows.Close()
+	var all []Release
+	for rows.Next() {
+		var r Release
+		if err := rows.Scan(&r.Workspace, &r.EmailKey, &r.LeadID); err != nil {
+			return nil, fail(ctx, "due releases", err)
+		}
+		all = append(all, r)
+	}
+	return all, fail(ctx, "due releases", rows.Err())
+}
+
+// ForgetReleases deletes releases that Redis knows of.
+func (db *DB) ForgetReleases(ctx context.Context, done []Release) error {
+	const q = `
+delete from releases r using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (workspace_id, email_key, lead_id)
+ where r.workspace_id = d.workspace_id and r.email_key = d.email_key and r.lead_id = d.lead_id`
+	n := len(done)
+	workspaces, keys, leads := newColumn(n, 36), newColumn(n, 24), newColumn(n, 36)
+	for i := range done {
+		workspaces.uuid(done[i].Workspace)
+		keys.string(done[i].EmailKey)
+		leads.uuid(done[i].LeadID)
+	}
+	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), leads.done())
+	return fail(ctx, "forget releases", err)
+}
