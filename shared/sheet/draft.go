@@ -128,13 +128,13 @@ func (f *field) shown() string {
 // defaults fills in what a row does not say.
 func (r *Reader) defaults(d *lead.Draft) {
 	if d.Source == "" {
-		d.Source = r.source
-	}
-	if d.Source == "" {
-		d.Source = lead.DefaultSource
+		d.Source, d.NoSource = lead.DefaultSource, true
+		if r.source != "" {
+			d.Source = r.source
+		}
 	}
 	if d.Status == "" {
-		d.Status = r.statuses[0]
+		d.Status, d.NoStatus = r.statuses[0], true
 	}
 }
 

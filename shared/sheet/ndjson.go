@@ -31,10 +31,9 @@ func (r *Reader) line(data []byte, last bool) (n int, row Row, blank bool) {
 // object makes a lead of a JSON object.
 func (r *Reader) object(line []byte) (d lead.Draft, chatbot id.UUID, wrong *Mistake) {
 	chatbot = r.chatbot
-	hasSource := true
-	if bytes.Contains(line, []byte(`"chatbotId"`)) || r.source != "" {
+	if bytes.Contains(line, []byte(`"chatbotId"`)) {
 		var named json.RawMessage
-		if line, named, hasSource = without(line); named != nil && string(named) != "null" {
+		if line, named = without(line); named != nil && string(named) != "null" {
 			var text string
 			if err := json.Unmarshal(named, &text); err != nil {
 				return d, chatbot, mistake(toChatbot, string(named), chatbotRule)
@@ -50,45 +49,44 @@ func (r *Reader) object(line []byte) (d lead.Draft, chatbot id.UUID, wrong *Mist
 	if err != nil {
 		return d, chatbot, first(err)
 	}
-	if !hasSource && r.source != "" {
+	if d.NoSource && r.source != "" {
 		d.Source = r.source
 	}
 	return d, chatbot, nil
 }
 
-// without takes the chatbotId out of an object, and tells whether it has a source. An object that cannot be read is returned as it is, and so is one
-// with two chatbotIds: whoever reads it then says so.
-func without(object []byte) (rest []byte, chatbot json.RawMessage, hasSource bool) {
+// without takes the chatbotId out of an object. One that cannot be read is returned as it is, and so is one with two chatbotIds: whoever reads it
+// then says so.
+func without(object []byte) (rest []byte, chatbot json.RawMessage) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
 	if dec.PeekKind() != '{' {
-		return object, nil, false
+		return object, nil
 	}
 	dec.ReadToken()
 	rest = append(make([]byte, 0, len(object)), '{')
 	for dec.PeekKind() == '"' {
 		name, err := dec.ReadValue()
 		if err != nil {
-			return object, nil, false
+			return object, nil
 		}
 		name = bytes.Clone(name) // it does not outlive the next read
 		value, err := dec.ReadValue()
 		if err != nil {
-			return object, nil, false
+			return object, nil
 		}
 		if string(name) == `"chatbotId"` {
 			chatbot = bytes.Clone(value)
 			continue
 		}
-		hasSource = hasSource || string(name) == `"source"` && value[0] != 'n'
 		if len(rest) > 1 {
 			rest = append(rest, ',')
 		}
 		rest = append(append(append(rest, name...), ':'), value...)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return object, nil, false
+		return object, nil
 	}
-	return append(append(rest, '}'), object[dec.InputOffset():]...), chatbot, hasSource
+	return append(append(rest, '}'), object[dec.InputOffset():]...), chatbot
 }
 
 // first is the first mistake of a VALIDATION_ERROR.

@@ -1,0 +1,91 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+
+	"leadgate/shared/id"
+	"leadgate/shared/sheet"
+)
+
+// ErrNoFile is what reading a file comes to of which a piece is gone, as when its import was cancelled meanwhile.
+var ErrNoFile = errors.New("the file of the import is not there any more")
+
+// ImportFile reads the file of an import from its position on, a piece at a time.
+type ImportFile struct {
+	ctx            context.Context
+	db             *DB
+	workspace, imp id.UUID
+	at, end        int64
+	piece          []byte // what is unread of the last one
+}
+
+// OpenImport returns the file of an import, to be read while ctx lasts.
+func (db *DB) OpenImport(ctx context.Context, i *sheet.Import) *ImportFile {
+	return &ImportFile{ctx: ctx, db: db, workspace: i.WorkspaceID, imp: i.ID, at: i.Position, end: i.Bytes}
+}
+
+// Read reads.
+func (f *ImportFile) Read(b []byte) (int, error) {
+	if len(f.piece) == 0 {
+		if f.at >= f.end {
+			return 0, io.EOF
+		}
+		if err := f.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(b, f.piece)
+	f.piece = f.piece[n:]
+	f.at += int64(n)
+	return n, nil
+}
+
+// next takes the piece that holds the position.
+func (f *ImportFile) next() error {
+	const q = `
+select start, data from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3 order by start desc limit 1`
+	var start int64
+	var data []byte
+	err := f.db.QueryRowContext(f.ctx, q, f.workspace, f.imp, f.at).Scan(&start, &data)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && f.at-start >= int64(len(data)) {
+		return ErrNoFile
+	}
+	if err != nil {
+		return fail(f.ctx, "read a piece of an import", err)
+	}
+	f.piece = data[f.at-start:]
+	return nil
+}
+
+// DropReadChunks deletes the pieces of a file that end before position.
+func (db *DB) DropReadChunks(ctx context.Context, workspace, imp id.UUID, position int64) error {
+	const q = `
+delete from import_chunks where workspace_id = $1 and import_id = $2
+   and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3)`
+	_, err := db.ExecContext(ctx, q, workspace, imp, position)
+	return fail(ctx, "delete read pieces of an import", err)
+}
+
+// dropBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
+const dropBatch = 64
+
+// DropImportChunks deletes the file of an import that has ended.
+func (db *DB) DropImportChunks(ctx context.Context, workspace, imp id.UUID) error {
+	const q = `
+delete from import_chunks where workspace_id = $1 and import_id = $2
+   and start in (select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3)
+   and not exists (select from imports where workspace_id = $1 and id = $2 and state in ('uploading', 'waiting', 'running'))`
+	for {
+		res, err := db.ExecContext(ctx, q, workspace, imp, dropBatch)
+		var n int64
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		if err != nil || n < dropBatch {
+			return fail(ctx, "delete the file of an import", err)
+		}
+	}
+}
