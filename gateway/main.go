@@ -21,6 +21,7 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/usage"
 	"leadgate/shared/config"
 	"leadgate/shared/hook"
 	"leadgate/shared/lifecycle"
@@ -41,10 +42,10 @@ func main() {
 //	client --> api server, one per request --> auth --> gate workers   --> Redis: rate limit, reservation
 //	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
 //	                                            |                     \--> Redis: mark committed, wake workers
-//	                                            +--> ticker: last-used times --> Postgres
+//	                                            +--> tickers: last-used times, usage --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, intake writes what it took, auth what it noted, then the stores close.
+// A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth what it noted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var c cli
 	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()})
@@ -86,7 +87,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	keys.Start()
 	group.OnStop("auth", keys.Stop)
 	waker := task.NewWaker(redis)
-	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now})
+	used := usage.New(usage.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
+	used.Start()
+	group.OnStop("usage", used.Stop)
+	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now, Usage: used})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
 
 	listeners, err := listen(s.Listen, s.AdminListen)
@@ -102,7 +106,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check,
+		DB: db, Auth: keys, Intake: leads, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

@@ -12,6 +12,7 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -27,7 +28,7 @@ const (
 	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
 
-// Deps of New; all are needed but Now and PageScan.
+// Deps of New; all are needed but Now, Usage and PageScan.
 type Deps struct {
 	DB         *pg.DB
 	Auth       *auth.Auth
@@ -37,6 +38,7 @@ type Deps struct {
 	Now        func() time.Time            // nil: time.Now
 	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
 	Ready      func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
+	Usage      *usage.Counter              // nil: nothing is counted for workspaces
 	PageScan   int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
 }
 
@@ -171,6 +173,9 @@ func (a *api) handler(rt route) httpx.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
 	}
 	do, maxBytes := rt.do, int64(maxBody)
+	if rt.how&(gated|bulk) != 0 {
+		do = a.counted(do) // within once: what is said again happened once
+	}
 	if rt.how&bulk != 0 {
 		maxBytes = maxBatchBody
 	}

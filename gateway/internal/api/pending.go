@@ -92,7 +92,6 @@ func (a *api) rotateKey(http.ResponseWriter, *http.Request, *tenant.Principal) e
 func (a *api) revokeKey(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }
-func (a *api) getUsage(http.ResponseWriter, *http.Request, *tenant.Principal) error { return pending() }
 func (a *api) listAudit(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }

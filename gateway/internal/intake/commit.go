@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -72,6 +73,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	}
 	if err == nil {
 		s.announce(ctx, leads, done)
+		s.count(leads, done.Leads)
 		out := make([]commitResult, len(leads))
 		for i := range out {
 			out[i].LeadResult = done.Leads[i]
@@ -98,6 +100,17 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		second = refused(len(leads)-half, err)
 	}
 	return append(first, second...), nil
+}
+
+// count tells workspaces what became of their leads.
+func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
+	for i := range leads {
+		what := usage.Accepted
+		if done[i].Taken {
+			what = usage.Duplicates
+		}
+		s.Usage.Count(leads[i].WorkspaceID, what, 1)
+	}
 }
 
 // announce tells Redis what is now a fact. When it fails nothing is lost: reservations lapse and Postgres decides, the sweep wakes.

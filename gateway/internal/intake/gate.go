@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"leadgate/gateway/internal/usage"
 	"leadgate/shared/id"
 	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
@@ -19,11 +20,15 @@ const gateTimeout = 250 * time.Millisecond
 func (s *Service) gate(ctx context.Context, p *tenant.Principal, c rdb.GateCall) rdb.Pass {
 	c.Rate = p.Settings.Limit()
 	res, err := s.gates.Do(ctx, c)
-	if err == nil && res.Err == nil {
-		return res.Pass
+	pass := res.Pass
+	if err != nil || res.Err != nil {
+		s.metrics.withoutRedis.Inc()
+		pass = rdb.Pass{Verdict: s.local.take(c.Workspace, c.Rate, s.Now())}
 	}
-	s.metrics.withoutRedis.Inc()
-	return rdb.Pass{Verdict: s.local.take(c.Workspace, c.Rate, s.Now())}
+	if pass.Limited {
+		s.Usage.Count(c.Workspace, usage.Limited, 1)
+	}
+	return pass
 }
 
 func (s *Service) gateAll(calls []rdb.GateCall) []rdb.GateResult {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/gateway/internal/usage"
 	"leadgate/shared/batch"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -29,7 +30,7 @@ const (
 	fullRetry     = time.Second     // Retry-After of a 503
 )
 
-// Deps is what intake works with; all are needed.
+// Deps is what intake works with; all are needed but Usage.
 type Deps struct {
 	DB       *pg.DB
 	Redis    redis.UniversalClient
@@ -37,6 +38,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Now      func() time.Time
+	Usage    *usage.Counter // nil: nothing is counted for workspaces
 }
 
 // Service takes leads in.
@@ -118,6 +120,7 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 	}
 	if pass.Committed && !r.Slow && pass.Holder != l.ID {
 		s.metrics.count("duplicate_fast")
+		s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
 		return l, pass.Verdict, duplicate(l.Email, pass.Holder)
 	}
 	if p.Settings.Suppressing {

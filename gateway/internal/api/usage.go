@@ -1,0 +1,110 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/usage"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// counted is an operation that makes leads, whose requests that cannot become one are counted. What becomes of the others intake knows.
+func (a *api) counted(do operation) operation {
+	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+		err := do(w, r, p)
+		a.countMistake(p.WorkspaceID, err)
+		return err
+	}
+}
+
+// countMistake counts a lead that was rejected for what it is, if that is what err says.
+func (a *api) countMistake(workspace id.UUID, err error) {
+	if err == nil {
+		return
+	}
+	switch fault.From(err).Kind {
+	case fault.Validation, fault.ChatbotNotFound, fault.MediaType, fault.TooLarge, fault.Timeout, fault.Suppressed:
+		a.Usage.Count(workspace, usage.Rejected, 1)
+	}
+}
+
+// Bounds of what is told of usage.
+const (
+	usageDays    = 30 // unless asked for
+	maxUsageDays = 400
+)
+
+// usageDay is a day as the API shows it.
+type usageDay struct {
+	Day        string `json:"day"`
+	Accepted   int64  `json:"accepted"`
+	Duplicates int64  `json:"duplicates"`
+	Rejected   int64  `json:"rejected"`
+	Limited    int64  `json:"limited"`
+}
+
+// getUsage answers every day (UTC) from one to before another, newest first, also those on which nothing came, but none of the future. Unless asked for otherwise
+// the last is today and there are 30. It is up to a second old, longer while Postgres was away.
+func (a *api) getUsage(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	from, until := params.days(a.Now())
+	if err := params.err(); err != nil {
+		return err
+	}
+	found, err := a.DB.ReadUsage(r.Context(), p.WorkspaceID, from, until)
+	if err != nil {
+		return err
+	}
+	shown := []usageDay{}
+	last := until.AddDate(0, 0, -1)
+	if today := tenant.Day(a.Now()); last.After(today) {
+		last = today
+	}
+	for day := last; !day.Before(from); day = day.AddDate(0, 0, -1) {
+		u := usageDay{Day: day.Format(time.DateOnly)}
+		if len(found) > 0 && found[0].Day.Equal(day) {
+			f := found[0]
+			u.Accepted, u.Duplicates, u.Rejected, u.Limited = f.Accepted, f.Duplicates, f.Rejected, f.Limited
+			found = found[1:]
+		}
+		shown = append(shown, u)
+	}
+	return httpx.Page(w, shown, "")
+}
+
+// days reads the two ends of a time in days.
+func (q *params) days(now time.Time) (from, until time.Time) {
+	from, fromGiven := q.day("from")
+	until, untilGiven := q.day("until")
+	if len(q.wrong) > 0 {
+		return from, until
+	}
+	if !untilGiven {
+		until = tenant.Day(now).AddDate(0, 0, 1)
+	}
+	if !fromGiven {
+		from = until.AddDate(0, 0, -usageDays)
+	}
+	switch {
+	case untilGiven && !from.Before(until):
+		q.refuse("until", laterRule)
+	case until.Sub(from) > maxUsageDays*24*time.Hour:
+		q.refuse("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", maxUsageDays))
+	}
+	return from, until
+}
+
+func (q *params) day(name string) (at time.Time, given bool) {
+	if !q.Has(name) {
+		return at, false
+	}
+	at, err := time.Parse(time.DateOnly, q.Get(name))
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
+		q.refuse(name, "Must be a day of the years 1970 to 9999, such as 2026-01-15")
+	}
+	return at, true
+}
