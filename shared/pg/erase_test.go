@@ -1,0 +1,126 @@
+package pg_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+// Nothing in any table tells who an erased lead was, and everything of other leads is as it was.
+func TestEraseLeadLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	for name, deletedBefore := range map[string]bool{"live": false, "deleted before": true} {
+		l, other := b.mustLead("secret-a@example.com"), b.mustLead(fmt.Sprintf("other-%v@example.com", deletedBefore))
+		b.mustUpdate(l.ID, func(l *lead.Lead) {
+			l.Name, l.Phone, l.Metadata = "secret-name", "secret-phone", []byte(`{"x":"secret-m"}`)
+		})
+		b.mustExec(`update enrichments set facts = '{"x":"secret-f"}' where lead_id = $1`, l.ID)
+		if deletedBefore {
+			if _, err := b.db.DeleteLead(t.Context(), b.ws, l.ID, func(*lead.Lead) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.mustExec(`insert into attempts (workspace_id, delivery_id, id, number, response_head, latency_ms, created_at)
+select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
+		b.mustExec(`update deliveries set state = 'delivered' where event_id = (select min(id::text)::uuid from events where lead_id = $1)`, l.ID)
+		b.mustExec(`insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, status, headers, body, created_at) values ($1, cast(cast($2 as uuid) as text)::bytea, '', $2, now(), 201, '{}', 'secret-b', now())`, b.ws, l.ID)
+		events := b.count(`select count(*) from events where lead_id = $1`, l.ID)
+
+		note := tenant.NewAudit(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
+		e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
+		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 || len(e.Wake) != 1 || (e.Freed == "") != deletedBefore {
+			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err, events)
+		}
+		for _, table := range []string{"leads", "enrichments", "events", "deliveries", "attempts", "idempotency", "audit"} {
+			if n := b.count(`select count(*) from `+table+` x where x::text like '%secret%' and not x::text like '%other%' and x::text like $1`, "%"+l.ID.String()+"%"); n != 0 {
+				t.Errorf("%s: %d rows of %s still tell of the lead", name, n, table)
+			}
+		}
+		types, data := b.events(l.ID)
+		if want := fmt.Sprintf("deleted [%s %t]", data["id"], true); !strings.HasSuffix(types, "deleted") || fmt.Sprintf("deleted [%s %v]", id.Lead.Format(l.ID), data["erased"]) != want {
+			t.Errorf("%s: events %s, the last %v, want deleted with erased", name, types, data)
+		}
+		if n := b.count(`select count(*) from deliveries d join events v on v.id = d.event_id where v.lead_id = $1 and d.state = 'pending'`, l.ID); n != 1 {
+			t.Errorf("%s: %d deliveries are pending, want the one that tells of the erasure", name, n)
+		}
+		if n := b.count(`select count(*) from audit where action = 'lead.erased' and target = $1 and details ->> 'events' = $2`, id.Lead.Format(l.ID), fmt.Sprint(events)); n != 1 {
+			t.Errorf("%s: %d audited, want 1 with the count of events", name, n)
+		}
+		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("%s: EraseLead again = %v, want NOT_FOUND", name, err)
+		}
+		if got, err := b.db.GetLead(t.Context(), b.ws, other.ID); err != nil || got.Email != other.Email {
+			t.Errorf("%s: another lead = %+v, %v, want it untouched", name, got, err)
+		}
+		if n := b.count(`select count(*) from events where lead_id = $1 and data ->> 'email' = $2`, other.ID, other.Email); n != 1 {
+			t.Errorf("%s: another lead's events were changed", name)
+		}
+		b.mustExec(`delete from attempts`)
+	}
+}
+
+func TestEraseLeadSuppresses(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l, twin := b.mustLead("a@example.com"), b.mustLead("b@example.com")
+	if _, err := b.db.DeleteLead(t.Context(), b.ws, twin.ID, func(*lead.Lead) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	b.mustExec(`update leads set email = 'a@example.com', email_key = $2 where id = $1`, twin.ID, tenant.FreedKey("a@example.com", twin.ID))
+	if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Suppress: true}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.db.Suppressed(t.Context(), b.ws, []string{"a@example.com", "b@example.com"})
+	w, failed := b.db.GetWorkspace(t.Context(), b.ws)
+	if err != nil || failed != nil || !got["a@example.com"] || got["b@example.com"] || !w.Settings.Suppressing {
+		t.Errorf("Suppressed = %v, %v, workspace %+v, %v, want a@ and a workspace that looks", got, err, w.Settings, failed)
+	}
+	if _, err := b.db.RestoreLead(t.Context(), b.ws, twin.ID, tenant.Settings{}); !fault.Is(err, fault.Suppressed) {
+		t.Errorf("RestoreLead of a lead with that email = %v, want EMAIL_SUPPRESSED", err)
+	}
+	if was, err := b.db.Unsuppress(t.Context(), b.ws, "a@example.com", nil); err != nil || !was {
+		t.Errorf("Unsuppress = %v, %v, want true", was, err)
+	}
+	if was, err := b.db.Unsuppress(t.Context(), b.ws, "a@example.com", nil); err != nil || was {
+		t.Errorf("Unsuppress again = %v, %v, want false", was, err)
+	}
+}
+
+// Whatever happens to a lead while it is erased: in the end nothing tells of it.
+func TestEraseLeadAmongChanges(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	for range 10 {
+		l := b.mustLead("a@example.com")
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				_, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, func(l *lead.Lead) error { l.Name = fmt.Sprint("secret", i); return nil })
+				if err != nil && !fault.Is(err, fault.NotFound) {
+					t.Errorf("UpdateLead = %v", err)
+				}
+			})
+		}
+		wg.Go(func() {
+			if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); err != nil {
+				t.Errorf("EraseLead = %v", err)
+			}
+		})
+		wg.Wait()
+		if n := b.count(`select count(*) from events where lead_id = $1 and data::text like '%example.com%'`, l.ID); n != 0 {
+			t.Errorf("%d events still tell of the lead", n)
+		}
+		if n := b.count(`select count(*) from enrichments where lead_id = $1`, l.ID); n != 0 {
+			t.Error("an erased lead is owed enrichment")
+		}
+	}
+}
