@@ -91,6 +91,7 @@ func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux.HandleFunc(task.TypeProbe, p.Probe)
 	mux.HandleFunc(task.TypeTest, p.Test)
 	mux.HandleFunc(task.TypeReplay, p.Replay)
+	mux.HandleFunc(task.TypeImport, p.Import)
 	mux.HandleFunc(task.TypeEnrich, p.Enrich)
 	mux.Handle(task.TypeSweep, sweep)
 	return mux

@@ -44,5 +44,5 @@ func (u *Upkeep) retain(ctx context.Context) string {
 	if err != nil {
 		u.Log.Warn("old endpoints and replays are left for the next hour", "error", err.Error())
 	}
-	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays)
+	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays) + u.retainImports(ctx)
 }

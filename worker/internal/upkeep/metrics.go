@@ -8,6 +8,7 @@ const (
 	kindFailing    = "failing"    // a failing endpoint
 	kindEnrichment = "enrichment" // leads of a workspace
 	kindReplay     = "replay"     // a running replay
+	kindImport     = "import"     // an unfinished import
 )
 
 type metrics struct {
@@ -25,7 +26,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 		kept:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept", Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
 	}
 	r.MustRegister(m.woken, m.settled, m.dropped, m.kept)
-	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay} {
+	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}
 	return m

@@ -29,7 +29,7 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 	}
 	var told []string
 	var errs []error
-	for _, part := range []func(context.Context) (string, error){u.endpoints, u.enrichments, u.replays, u.everyHour} {
+	for _, part := range []func(context.Context) (string, error){u.endpoints, u.enrichments, u.replays, u.imports, u.everyHour} {
 		text, err := part(ctx)
 		if text != "" {
 			told = append(told, text)

@@ -1,0 +1,171 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/sheet"
+	"leadgate/shared/tenant"
+)
+
+// importReader reads rounds.
+type importReader struct {
+	*Processor
+	imp      sheet.Import
+	settings tenant.Settings
+	chatbots map[id.UUID]bool // which of those seen there are
+	now      func() time.Time
+}
+
+func (in *importReader) run(ctx context.Context, to chan<- readRound) {
+	defer close(to)
+	send := func(next readRound) bool {
+		select {
+		case to <- next:
+			return next.err == nil && next.End == ""
+		case <-ctx.Done():
+			return false
+		}
+	}
+	rows, err := sheet.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Statuses)
+	if err != nil {
+		send(readRound{err: err})
+		return
+	}
+	for at := in.imp.Position; ; {
+		next := in.next(ctx, rows, at)
+		at = next.To
+		if !send(next) {
+			return
+		}
+	}
+}
+
+// next reads a round from a position on.
+func (in *importReader) next(ctx context.Context, rows *sheet.Reader, from int64) readRound {
+	o := &in.imp.Options
+	next := readRound{ImportRound: pg.ImportRound{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from, OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
+	most := importRows
+	if o.OnDuplicate == sheet.Update {
+		most = importUpdates
+	}
+	var good []sheet.Row
+	for len(good)+len(next.Mistakes) < most && rows.Offset()-from < importBytes {
+		row, err := rows.Read()
+		if err != nil {
+			if next.err = next.ended(err); next.err != nil {
+				return next
+			}
+			break
+		}
+		if row.Wrong != nil {
+			next.Mistakes = append(next.Mistakes, *row.Wrong)
+			continue
+		}
+		good = append(good, row)
+	}
+	next.To = rows.Offset()
+	if next.err = in.build(ctx, &next, good); next.err != nil {
+		return next
+	}
+	return next
+}
+
+// ended says how the import ends when no row could be read.
+func (n *readRound) ended(err error) error {
+	reason, broken := sheet.Broken(err)
+	switch {
+	case broken:
+		n.End, n.Reason = sheet.Failed, reason
+	case errors.Is(err, pg.ErrNoFile):
+		n.End, n.Reason = sheet.Failed, "The file is not there any more"
+	case errors.Is(err, io.EOF):
+		n.End = sheet.Done
+	default:
+		return err
+	}
+	return nil
+}
+
+// build makes leads of the rows of a round that are fit to be some.
+func (in *importReader) build(ctx context.Context, next *readRound, good []sheet.Row) error {
+	if err := in.lookUp(ctx, good); err != nil {
+		return err
+	}
+	suppressed, err := in.suppressed(ctx, good)
+	if err != nil {
+		return err
+	}
+	now := in.now().UTC().Truncate(time.Millisecond)
+	next.Rows = make([]pg.ImportRow, 0, len(good))
+	next.ends = make([]int64, 0, len(good))
+	for i := range good {
+		row := &good[i]
+		d := &row.Draft
+		switch {
+		case row.Chatbot != id.UUID{} && !in.chatbots[row.Chatbot]:
+			next.Mistakes = append(next.Mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound), Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
+				Message: "Must be the id of a chatbot in your workspace"})
+			continue
+		case suppressed[d.EmailKey]:
+			next.Mistakes = append(next.Mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Cut(d.Email),
+				Message: "This email was suppressed and may not come back"})
+			continue
+		}
+		made := pg.ImportRow{Number: row.Number}
+		leadID := id.New()
+		made.Lead = lead.Lead{
+			WorkspaceID: in.imp.WorkspaceID, ID: leadID, ChatbotID: row.Chatbot,
+			Name: d.Name, Email: d.Email, EmailKey: in.settings.UniqueKey(d.EmailKey, row.Chatbot, leadID), Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
+			CreatedAt: now, UpdatedAt: now,
+		}
+		if !next.Quiet {
+			made.EventID = id.New()
+		}
+		if next.OnDuplicate == sheet.Update {
+			made.Patch = d.Patch()
+		}
+		next.Rows = append(next.Rows, made)
+		next.ends = append(next.ends, row.End)
+	}
+	return nil
+}
+
+// lookUp finds out which of the chatbots that rows name there are.
+func (in *importReader) lookUp(ctx context.Context, rows []sheet.Row) error {
+	var ask []id.UUID
+	for i := range rows {
+		bot := rows[i].Chatbot
+		if _, known := in.chatbots[bot]; known || bot == (id.UUID{}) {
+			continue
+		}
+		in.chatbots[bot] = true
+		ask = append(ask, bot)
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	missing, err := in.DB.MissingChatbots(ctx, in.imp.WorkspaceID, ask)
+	for _, bot := range missing {
+		in.chatbots[bot] = false
+	}
+	return err
+}
+
+// suppressed returns which emails of rows may not come back.
+func (in *importReader) suppressed(ctx context.Context, rows []sheet.Row) (map[string]bool, error) {
+	if !in.settings.Suppressing || len(rows) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].Draft.EmailKey
+	}
+	return in.DB.Suppressed(ctx, in.imp.WorkspaceID, keys)
+}
