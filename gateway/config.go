@@ -1,12 +1,14 @@
 package main
 
 import (
+	"net/netip"
 	"time"
 
 	"leadgate/shared/config"
 	"leadgate/shared/hook"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
+	"leadgate/shared/tenant"
 )
 
 const about = "Takes in leads for many workspaces. Settings: gateway serve --help"
@@ -36,6 +38,8 @@ type settings struct {
 	QueuesWritable bool          `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
 	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
 	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
+	TrustedProxies []string      `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front, whose X-Forwarded-For tells who sent a form."`
+	CaptchaURL     string        `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
 }
@@ -78,8 +82,20 @@ func (s *settings) Check() (mistakes []error) {
 			wrong("webhook-allow-cidrs", "%v", err)
 		}
 	}
+	if _, err := s.trusted(); err != nil {
+		wrong("trusted-proxies", "%v", err)
+	}
+	if _, ok := tenant.ParseOrigin(s.CaptchaURL); s.CaptchaURL != "" && !ok {
+		wrong("captcha-url", "must be an http or https URL")
+	}
 	if s.Grace < time.Second || s.Grace > 10*time.Minute {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)
 	}
 	return mistakes
+}
+
+// trusted are the networks of the proxies in front.
+func (s *settings) trusted() ([]netip.Prefix, error) {
+	a, err := hook.ParseAllow(s.TrustedProxies, false)
+	return a.Networks, err
 }

@@ -19,6 +19,7 @@ import (
 	"leadgate/gateway/internal/admin"
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
@@ -105,8 +106,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin"), Log: log, QueuesWritable: s.QueuesWritable,
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
+	proxies, _ := s.trusted() // Check has read it
+	forms := form.New(form.Deps{Redis: redis, Log: log, Registry: registry, Now: time.Now, Trusted: proxies, CaptchaURL: s.CaptchaURL})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
+		DB: db, Auth: keys, Intake: leads, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
@@ -33,6 +34,7 @@ type Deps struct {
 	DB         *pg.DB
 	Auth       *auth.Auth
 	Intake     *intake.Service
+	Forms      *form.Service
 	Waker      *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
 	Edge       *httpx.Edge
 	Now        func() time.Time            // nil: time.Now

@@ -95,12 +95,6 @@ func (a *api) revokeKey(http.ResponseWriter, *http.Request, *tenant.Principal) e
 func (a *api) listAudit(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }
-func (a *api) submitForm(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) preflightForm(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
 func (a *api) docsAsset(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }

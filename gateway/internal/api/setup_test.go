@@ -18,6 +18,7 @@ import (
 
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/hook"
@@ -59,7 +60,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
 	deps := api.Deps{
-		DB: b.db, Auth: au, Intake: in, Waker: waker, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
+		DB: b.db, Auth: au, Intake: in, Waker: waker, Forms: form.New(form.Deps{Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now}), Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
 		Now: b.now, WebhookURL: checkURL, Ready: b.ready,
 	}
 	for _, c := range change {

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"leadgate/gateway/internal/form"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/intake"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// Limits of taking a submission in.
+const (
+	captchaRetry  = 10 * time.Second // Retry-After while a verifier is away
+	wakeTimeout   = 250 * time.Millisecond
+	maxMergeTries = 3 // with a lead that is deleted, or moves to another email, each time
+)
+
+// submitForm takes what a visitor filled in. Scripts get the envelope, and people who sent a plain form a page: their own site's, or ours.
+// It answers the same whether the lead is new, is there already, may not come back or is a robot's: a form tells nobody whose emails a workspace has.
+func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	outcome, err := a.takeSubmission(w, r)
+	if fault.Is(err, fault.RateLimited) {
+		outcome = form.Limited
+	}
+	a.Forms.Count(outcome)
+	return err
+}
+
+func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (form.Outcome, error) {
+	plain := !form.WantsJSON(r.Header)
+	if plain {
+		httpx.FailAs(r, form.WriteFailure)
+	}
+	// Without the client's end, as when a lead is created.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	p, outcome, err := a.openForm(w, r)
+	if err != nil {
+		return outcome, err
+	}
+	client := a.Forms.Client(r)
+	if wait := a.Forms.Limit(ctx, p, client); wait > 0 {
+		return form.Limited, &fault.Error{Kind: fault.RateLimited, Public: "Too many submissions of this form, please try again later", RetryAfter: wait}
+	}
+	chatbot, err := a.formChatbot(ctx, p)
+	if err != nil {
+		return form.NoForm, err
+	}
+	s, err := readSubmission(w, r, *p.Form)
+	if err != nil {
+		return form.Invalid, err
+	}
+	next := ""
+	if plain {
+		if next, err = form.OriginsOf(p).Next(s, *p.Form, r.Header); err != nil {
+			return form.Invalid, err
+		}
+	}
+	outcome = form.Robot
+	if !s.Robot() {
+		draft, failed, err := a.checkSubmission(ctx, r, p, s)
+		if err != nil {
+			return failed, err
+		}
+		if outcome, err = a.takeIn(ctx, p, intake.Request{Draft: draft, Chatbot: chatbot, Slow: true}); err != nil {
+			return outcome, err
+		}
+	}
+	switch {
+	case !plain:
+		return outcome, httpx.Data(w, http.StatusOK, struct {
+			Received bool `json:"received"`
+		}{true})
+	case next != "":
+		w.Header().Set("Location", next)
+		w.WriteHeader(http.StatusSeeOther)
+	default:
+		form.WriteThanks(w, form.OriginsOf(p).Back(s, r.Header))
+	}
+	return outcome, nil
+}
+
+// openForm returns whose form the path names, once the page that asks may use it; what is answered from then on its scripts can read.
+func (a *api) openForm(w http.ResponseWriter, r *http.Request) (*tenant.Principal, form.Outcome, error) {
+	client := a.Forms.Client(r)
+	if wait := a.Forms.Probing(client); wait > 0 {
+		return nil, form.Limited, &fault.Error{Kind: fault.RateLimited, Public: "Too many requests for forms that there are not", RetryAfter: wait}
+	}
+	p, err := a.Auth.FormKey(r.Context(), mux.Vars(r)["formKey"])
+	if fault.Is(err, fault.NotFound) {
+		a.Forms.Missed(client)
+		return nil, form.NoForm, err
+	}
+	if err != nil {
+		return nil, form.Failed, err
+	}
+	httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
+	httpx.Note(r, "key", id.Key.Format(p.KeyID))
+	return p, form.NotAdmitted, form.OriginsOf(p).Admit(w, r.Header)
+}
+
+// formChatbot returns the chatbot whose leads the form makes; zero: none.
+func (a *api) formChatbot(ctx context.Context, p *tenant.Principal) (chatbot id.UUID, err error) {
+	if p.Form.ChatbotID == "" {
+		return chatbot, nil
+	}
+	if chatbot, err = id.Chatbot.Parse(p.Form.ChatbotID); err == nil {
+		err = a.Auth.Chatbot(ctx, p.WorkspaceID, chatbot)
+	}
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		err = fault.New(fault.ChatbotNotFound, "The chatbot of this form is no longer there")
+	}
+	return chatbot, err
+}
+
+func readSubmission(w http.ResponseWriter, r *http.Request, f tenant.Form) (*form.Submission, error) {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the form uncompressed")
+	}
+	body, err := httpx.ReadBody(w, r, form.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	return form.Read(r.Header.Get("Content-Type"), body, f)
+}
+
+// checkSubmission returns the lead that s makes. Its captcha is looked at last: a token can be used once, and mistakes must not use it up.
+func (a *api) checkSubmission(ctx context.Context, r *http.Request, p *tenant.Principal, s *form.Submission) (lead.Draft, form.Outcome, error) {
+	f, referer := *p.Form, r.Header.Get("Referer")
+	draft, err := s.Lead(f, p.Settings.Statuses, referer, false)
+	if err != nil || f.Captcha == "" {
+		return draft, form.Invalid, err
+	}
+	verdict, reason := a.Forms.Verify(ctx, f, s.Token, a.Forms.Client(r))
+	switch verdict {
+	case form.Human:
+		return draft, "", nil
+	case form.Misconfigured:
+		httpx.Note(r, "captcha", "the verifier does not know the form's captchaSecret")
+		return draft, form.NotSolvedYet, form.NotSolved(f)
+	case form.NotHuman:
+		return draft, form.NotSolvedYet, form.NotSolved(f)
+	}
+	httpx.Note(r, "captcha", reason.Error())
+	if f.Filled().CaptchaOutage == tenant.RefuseOutage {
+		return draft, form.Failed, fault.Away(reason, captchaRetry)
+	}
+	draft, err = s.Lead(f, p.Settings.Statuses, referer, true)
+	return draft, form.Invalid, err
+}
+
+// takeIn makes the lead durable, or changes the one that has its email where the form says so.
+func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Request) (form.Outcome, error) {
+	for try := 1; ; try++ {
+		_, _, err := a.Intake.Create(ctx, p, req)
+		switch holder, taken := intake.Holder(err); {
+		case err == nil:
+			return form.Stored, nil
+		case fault.Is(err, fault.Suppressed):
+			return form.Suppressed, nil
+		case !taken:
+			return form.Failed, err
+		case p.Form.OnDuplicate != tenant.UpdateDuplicate:
+			return form.Duplicate, nil
+		default:
+			outcome, err := a.mergeSubmission(ctx, p, holder, req.Draft)
+			if !fault.Is(err, fault.NotFound) || try == maxMergeTries { // it was deleted or moved meanwhile: its email is free
+				return outcome, err
+			}
+		}
+	}
+}
+
+// mergeSubmission changes the lead that has the email of d. Its source stays: that is where it came from first.
+func (a *api) mergeSubmission(ctx context.Context, p *tenant.Principal, holder id.UUID, d lead.Draft) (form.Outcome, error) {
+	d.NoSource = true
+	updated, err := a.DB.UpdateLead(ctx, p.WorkspaceID, holder, d.Patch().Apply)
+	switch {
+	case fault.Is(err, fault.Validation): // too large once merged; to say so would tell that the lead is there
+		return form.Duplicate, nil
+	case err != nil:
+		return form.Failed, err
+	}
+	keys := []task.Key{task.Enrich(p.WorkspaceID)}
+	for _, w := range updated.Wake {
+		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	}
+	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
+	defer cancel()
+	_ = a.Waker.Wake(ctx, keys) // else the sweep does it
+	return form.Updated, nil
+}
