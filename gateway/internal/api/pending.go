@@ -11,20 +11,12 @@ import (
 
 var (
 	createParams []string
-	leadParams   []string
-	exportParams []string
 	importParams []string
 )
 
 func pending() error { return fault.New(fault.NotFound, "Not built yet") }
 
-func (a *api) listLeads(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
 func (a *api) createLeads(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) exportLeads(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }
 func (a *api) updateLead(http.ResponseWriter, *http.Request, *tenant.Principal) error {

@@ -24,7 +24,7 @@ func checkQuery(raw string, known []string) error {
 	var wrong []fault.Field
 	for name, values := range q {
 		switch {
-		case !slices.Contains(known, name):
+		case !knows(known, name):
 			wrong = append(wrong, fault.Field{Field: fault.Cut(name), Value: fault.Cut(values[0]), Message: rule})
 		case len(values) > 1:
 			wrong = append(wrong, fault.Field{Field: name, Value: fault.Cut(values[1]), Message: "Must be given once"})

@@ -1,0 +1,241 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"net/http"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+// Limits of exports.
+const (
+	maxExports  = 2    // of a workspace at a time, at a gateway
+	allExports  = 16   // at a gateway
+	exportPage  = 2000 // leads read at a time
+	exportPiece = 64 << 10
+
+	pieceTimeout = 30 * time.Second // for the client to take a piece
+	exportWait   = 20 * time.Second // for a turn among the expensive reads, for each page
+)
+
+// exportFormats are how an export can be written.
+var exportFormats = map[string]struct {
+	mediaType string
+	make      func() exportWriter
+}{
+	"csv":    {"text/csv; charset=utf-8", func() exportWriter { return newCSVExport() }},
+	"ndjson": {"application/x-ndjson", func() exportWriter { return &ndjsonExport{} }},
+}
+
+// exportWriter writes leads into a buffer; head comes before the first one.
+type exportWriter interface {
+	head() []byte
+	rows(leads []lead.Lead) ([]byte, error)
+	facts() bool // it shows what enrichment found out
+}
+
+// exportLeads streams the leads that the parameters pick and that exist now, the oldest first. When it cannot go on it breaks the connection
+// off, so that nobody takes a part for the whole.
+func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	q := params.leadFilter(p)
+	name := "csv"
+	if params.Has("format") {
+		name = params.Get("format")
+	}
+	format, ok := exportFormats[name]
+	if !ok {
+		params.refuse("format", "Must be csv or ndjson")
+	}
+	if err := params.err(); err != nil {
+		return err
+	}
+	done, err := a.exports.begin(p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out := format.make()
+	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
+	e := &export{api: a, w: w, r: r, p: p, q: q}
+	leads, err := e.begin()
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", format.mediaType)
+	h.Set("Content-Disposition", `attachment; filename="leads-`+a.Now().UTC().Format("20060102-150405")+"."+name+`"`)
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if err := e.stream(out, leads); err != nil {
+		httpx.Note(r, "export", err.Error())
+		panic(http.ErrAbortHandler)
+	}
+	httpx.Note(r, "leads", e.written)
+	return nil
+}
+
+// export is one under way.
+type export struct {
+	api     *api
+	w       http.ResponseWriter
+	r       *http.Request
+	p       *tenant.Principal
+	q       pg.LeadQuery
+	last    bool // the page that was read is the last one
+	written int
+}
+
+// begin sets where the export ends and reads its first page, while there still can be an answer that tells what is wrong.
+func (e *export) begin() (leads []lead.Lead, err error) {
+	ctx, cancel := context.WithTimeout(e.r.Context(), readTimeout)
+	defer cancel()
+	if e.q.Last, err = e.api.DB.NewestLead(ctx, e.p.WorkspaceID); err != nil {
+		return nil, err
+	}
+	if e.q.Last == (id.UUID{}) {
+		e.last = true
+		return nil, e.api.knowsChatbot(e.r, e.p, e.q.ChatbotID)
+	}
+	if leads, err = e.page(); err == nil && e.last && len(leads) == 0 {
+		err = e.api.knowsChatbot(e.r, e.p, e.q.ChatbotID)
+	}
+	return leads, err
+}
+
+// page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly keeps nobody else waiting.
+func (e *export) page() ([]lead.Lead, error) {
+	ctx, cancel := context.WithTimeout(e.r.Context(), exportWait)
+	defer cancel()
+	for {
+		done, err := e.api.reads.begin(e.p.WorkspaceID)
+		if err == nil {
+			defer done()
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	ctx, cancelRead := context.WithTimeout(e.r.Context(), 2*readTimeout)
+	defer cancelRead()
+	leads, next, err := e.api.DB.FindLeads(ctx, e.p.WorkspaceID, e.q)
+	e.q.After, e.last = next, next == pg.LeadKey{}
+	return leads, err
+}
+
+// stream writes page after page, beginning with leads.
+func (e *export) stream(out exportWriter, leads []lead.Lead) error {
+	if err := e.send(out.head()); err != nil {
+		return err
+	}
+	for {
+		text, err := out.rows(leads)
+		if err != nil {
+			return err
+		}
+		if err := e.send(text); err != nil {
+			return err
+		}
+		e.written += len(leads)
+		if e.last {
+			return nil
+		}
+		if leads, err = e.page(); err != nil {
+			return err
+		}
+	}
+}
+
+// send writes text piece by piece; each piece has its time, and with it the client.
+func (e *export) send(text []byte) error {
+	c := http.NewResponseController(e.w)
+	for len(text) > 0 {
+		n := min(len(text), exportPiece)
+		if err := c.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
+			return err
+		}
+		if _, err := e.w.Write(text[:n]); err != nil {
+			return fault.Wrap(fault.Timeout, "The client does not read on", err)
+		}
+		text = text[n:]
+	}
+	return c.Flush()
+}
+
+// csvExport is RFC 4180 with a head; no cell of it is a formula.
+type csvExport struct {
+	buf bytes.Buffer
+	csv *csv.Writer
+}
+
+func newCSVExport() *csvExport {
+	x := &csvExport{}
+	x.csv = csv.NewWriter(&x.buf)
+	return x
+}
+
+func (x *csvExport) facts() bool { return false }
+
+func (x *csvExport) head() []byte {
+	return []byte("id,name,email,phone,source,status,chatbotId,createdAt,updatedAt,metadata\n")
+}
+
+func (x *csvExport) rows(leads []lead.Lead) ([]byte, error) {
+	x.buf.Reset()
+	for i := range leads {
+		l := &leads[i]
+		chatbot := ""
+		if l.ChatbotID != (id.UUID{}) {
+			chatbot = id.Chatbot.Format(l.ChatbotID)
+		}
+		err := x.csv.Write([]string{
+			id.Lead.Format(l.ID), lead.SafeCell(l.Name), lead.SafeCell(l.Email), lead.SafeCell(l.Phone), lead.SafeCell(l.Source), lead.SafeCell(l.Status),
+			chatbot, stamp(l.CreatedAt), stamp(l.UpdatedAt), lead.SafeCell(string(l.Metadata)),
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	x.csv.Flush()
+	return x.buf.Bytes(), x.csv.Error()
+}
+
+// ndjsonExport is a lead a line, as the list shows it.
+type ndjsonExport struct{ buf []byte }
+
+func (x *ndjsonExport) facts() bool { return true }
+
+func (x *ndjsonExport) head() []byte { return nil }
+
+func (x *ndjsonExport) rows(leads []lead.Lead) ([]byte, error) {
+	x.buf = x.buf[:0]
+	for i := range leads {
+		from := len(x.buf)
+		x.buf = leads[i].AppendJSON(x.buf, true)
+		oneLine(x.buf[from:])
+		x.buf = append(x.buf, '\n')
+	}
+	return x.buf, nil
+}
+
+// oneLine makes spaces of the line ends between a lead's metadata, which are as they came; in strings there are none.
+func oneLine(text []byte) {
+	for i, c := range text {
+		if c == '\n' || c == '\r' {
+			text[i] = ' '
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+// Parameters of lists of leads. That of metadata is any number of names.
+var (
+	leadFilters  = []string{"chatbotId", "status", "source", "email", "createdFrom", "createdUntil", "updatedFrom", "updatedUntil", "q", "deleted", metadataParam}
+	leadParams   = append([]string{"limit", "cursor", "sort"}, leadFilters...)
+	exportParams = append([]string{"format"}, leadFilters...)
+)
+
+const (
+	metadataParam  = "metadata.<key>"
+	metadataPrefix = "metadata."
+	maxMetaKey     = 200  // characters
+	maxMetaValue   = 1000 // characters
+)
+
+// knows tells whether a query can hold name; what is known of metadata is how its names begin.
+func knows(known []string, name string) bool {
+	return slices.Contains(known, name) && name != metadataParam ||
+		len(name) > len(metadataPrefix) && strings.HasPrefix(name, metadataPrefix) && slices.Contains(known, metadataParam)
+}
+
+// sorts are the orders of a list of leads by name.
+var sorts = map[string]pg.LeadSort{
+	"-createdAt": {}, "createdAt": {Ascending: true}, "-updatedAt": {Updated: true}, "updatedAt": {Updated: true, Ascending: true},
+}
+
+// leadFilter reads what a list or an export of leads picks.
+func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
+	l.ChatbotID = q.id("chatbotId", id.Chatbot, "chatbot")
+	l.Status = q.text("status", tenant.MaxStatus)
+	l.Source = q.text("source", lead.MaxSource)
+	if q.Has("email") {
+		var ok bool
+		if _, l.Address, ok = lead.ParseEmail(q.Get("email")); !ok {
+			q.refuse("email", "Must be a valid email address (a + in a URL is written %2B)")
+		}
+	}
+	l.CreatedFrom, l.CreatedUntil = q.span("createdFrom", "createdUntil")
+	l.UpdatedFrom, l.UpdatedUntil = q.span("updatedFrom", "updatedUntil")
+	l.Text = q.search()
+	switch q.Get("deleted") {
+	case "true":
+		l.Deleted = true
+	case "false":
+	default:
+		if q.Has("deleted") {
+			q.refuse("deleted", "Must be true or false")
+		}
+	}
+	l.Metadata = q.metadata()
+	l.Alike = p.Settings.Dedupe == tenant.DedupeNone
+	return l
+}
+
+// text reads a text of 1 to limit characters.
+func (q *params) text(name string, limit int) string {
+	text := q.Get(name)
+	if n := utf8.RuneCountInString(text); q.Has(name) && (n < 1 || n > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+		q.refuse(name, fmt.Sprintf("Must be 1 to %d characters", limit))
+		return ""
+	}
+	return text
+}
+
+func (q *params) span(fromName, untilName string) (from, until time.Time) {
+	from, until = q.time(fromName), q.time(untilName)
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		q.refuse(untilName, "Must be later than "+fromName)
+	}
+	return from, until
+}
+
+func (q *params) search() []string {
+	words := lead.SearchWords(q.text("q", lead.MaxSearch))
+	switch {
+	case q.Get("q") != "" && len(words) == 0:
+		q.refuse("q", "Must have a letter or a digit")
+	case len(words) > lead.MaxSearchWords:
+		q.refuse("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
+		return nil
+	}
+	return words
+}
+
+func (q *params) metadata() (pairs []lead.Pair) {
+	for name := range q.Values {
+		if key, ok := strings.CutPrefix(name, metadataPrefix); ok {
+			if utf8.RuneCountInString(key) > maxMetaKey {
+				q.refuse(name, fmt.Sprintf("Must name a key of at most %d characters", maxMetaKey))
+			}
+			if utf8.RuneCountInString(q.Get(name)) > maxMetaValue {
+				q.refuse(name, fmt.Sprintf("Must be at most %d characters", maxMetaValue))
+			}
+			pairs = append(pairs, lead.Pair{Key: key, Value: q.Get(name)})
+		}
+	}
+	slices.SortFunc(pairs, func(x, y lead.Pair) int { return strings.Compare(x.Key, y.Key) })
+	if len(pairs) > lead.MaxMetaFilters {
+		q.refuse(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("At most %d members of metadata can be asked for", lead.MaxMetaFilters))
+		return nil
+	}
+	return pairs
+}
+
+func (q *params) sort() pg.LeadSort {
+	s, ok := sorts[q.Get("sort")]
+	if q.Has("sort") && !ok {
+		q.refuse("sort", "Must be one of: -createdAt, createdAt, -updatedAt, updatedAt")
+	}
+	return s
+}
+
+// leadCursor reads the nextCursor of an earlier answer in the same order.
+func (q *params) leadCursor(sort pg.LeadSort) (after pg.LeadKey) {
+	if !q.Has("cursor") {
+		return after
+	}
+	after, made, ok := parseCursor(q.Get("cursor"))
+	switch {
+	case !ok:
+		q.refuse("cursor", "Must be the nextCursor of an earlier answer")
+	case made != sort:
+		q.refuse("cursor", "Must be the nextCursor of an earlier answer in the same order (sort)")
+	}
+	return after
+}
+
+// A cursor is the order and a lead's place in it; the last octets tell it from what somebody made up or cut off.
+const (
+	cursorOctets = 1 + 8 + 16
+	cursorCheck  = 4
+)
+
+func formatCursor(sort pg.LeadSort, k pg.LeadKey) string {
+	if k == (pg.LeadKey{}) {
+		return ""
+	}
+	b := make([]byte, 1, cursorOctets+cursorCheck)
+	if sort.Updated {
+		b[0] |= 1
+	}
+	if sort.Ascending {
+		b[0] |= 2
+	}
+	var micros int64
+	if sort.Updated {
+		micros = k.UpdatedAt.UnixMicro()
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(micros))
+	b = append(b, k.ID[:]...)
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(append(b, sum[:cursorCheck]...))
+}
+
+// lastMicro is the last moment that a cursor can hold: of the year 9999.
+const lastMicro = 253402300799999999
+
+func parseCursor(text string) (k pg.LeadKey, sort pg.LeadSort, ok bool) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != cursorOctets+cursorCheck || b[0] > 3 {
+		return k, sort, false
+	}
+	sum := sha256.Sum256(b[:cursorOctets])
+	micros := binary.BigEndian.Uint64(b[1:9])
+	sort = pg.LeadSort{Updated: b[0]&1 != 0, Ascending: b[0]&2 != 0}
+	if string(sum[:cursorCheck]) != string(b[cursorOctets:]) || micros > lastMicro || !sort.Updated && micros != 0 {
+		return k, sort, false
+	}
+	if sort.Updated {
+		k.UpdatedAt = time.UnixMicro(int64(micros)).UTC()
+	}
+	copy(k.ID[:], b[9:])
+	return k, sort, k != pg.LeadKey{}
+}
