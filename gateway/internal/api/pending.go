@@ -49,44 +49,6 @@ func (a *api) getImportErrors(http.ResponseWriter, *http.Request, *tenant.Princi
 func (a *api) cancelImport(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }
-func (a *api) getWorkspace(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) updateWorkspace(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) createChatbot(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) listChatbots(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) getChatbot(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) updateChatbot(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) deleteChatbot(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) createKey(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) listKeys(http.ResponseWriter, *http.Request, *tenant.Principal) error { return pending() }
-func (a *api) getKey(http.ResponseWriter, *http.Request, *tenant.Principal) error   { return pending() }
-func (a *api) updateKey(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) rotateKey(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) revokeKey(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) listAudit(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
 func (a *api) docsAsset(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }

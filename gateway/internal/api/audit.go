@@ -1,0 +1,42 @@
+package api
+
+import (
+	"net/http"
+
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
+)
+
+// audit is one change as the API shows it.
+type audit struct {
+	ID        string         `json:"id"`
+	Action    string         `json:"action"`
+	Target    string         `json:"target"`
+	KeyID     *string        `json:"keyId"` // null: the operator
+	Details   map[string]any `json:"details"`
+	CreatedAt string         `json:"createdAt"`
+}
+
+func showAudit(a tenant.Audit) audit {
+	return audit{id.Audit.Format(a.ID), a.Action, a.Target, optionalID(id.Key, a.KeyID), a.Details, stamp(a.CreatedAt)}
+}
+
+// listAudit answers what was changed with the workspace's keys, and by the operator, newest first. What a key of live data does to keys of
+// test data is there too; what keys of test data do is told to them.
+func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	limit, before := params.limit(), params.cursor(id.Audit)
+	if err := params.err(); err != nil {
+		return err
+	}
+	found, err := a.DB.ListAudit(r.Context(), p.WorkspaceID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	return answerPage(w, found, limit, showAudit, func(a audit) string { return a.ID })
+}
+
+// note is what the request's key does now; see tenant.Audit.
+func (a *api) note(p *tenant.Principal, action, target string, details map[string]any) *tenant.Audit {
+	return tenant.NewAudit(p.WorkspaceID, p.KeyID, action, target, details, a.moment())
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/strictjson"
+	"leadgate/shared/tenant"
+)
+
+// chatbot is a chatbot as the API shows it.
+type chatbot struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	WorkspaceID string `json:"workspaceId"`
+	CreatedAt   string `json:"createdAt"`
+}
+
+func showChatbot(c tenant.Chatbot) chatbot {
+	return chatbot{id.Chatbot.Format(c.ID), c.Name, id.Workspace.Format(c.WorkspaceID), stamp(c.CreatedAt)}
+}
+
+func chatbotID(r *http.Request) (id.UUID, error) {
+	return pathID(mux.Vars(r)["chatbotId"], id.Chatbot, "Chatbot")
+}
+
+// readChatbotName reads the one field a chatbot has.
+func readChatbotName(body []byte) (name string, err error) {
+	in := strictjson.NewReader(body, []string{"name"})
+	for in.Next() {
+		name = readName(in)
+	}
+	return name, in.Err()
+}
+
+// createChatbot makes a chatbot; a gateway that was asked for it before may take a second to know it.
+func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	body, err := httpx.ReadJSON(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	c := tenant.Chatbot{WorkspaceID: p.WorkspaceID, ID: id.New(), CreatedAt: a.moment()}
+	in := strictjson.NewReader(body, []string{"name"})
+	given := false
+	for in.Next() {
+		c.Name, given = readName(in), true
+	}
+	if !given {
+		in.Require("name", nameRule)
+	}
+	if err := in.Err(); err != nil {
+		return err
+	}
+	shown := showChatbot(c)
+	if err := a.DB.CreateChatbot(r.Context(), c, a.note(p, tenant.ChatbotCreated, shown.ID, nil)); err != nil {
+		return err
+	}
+	httpx.Note(r, "chatbot", shown.ID)
+	w.Header().Set("Location", "/api/v1/chatbots/"+shown.ID)
+	return httpx.Data(w, http.StatusCreated, shown)
+}
+
+// listChatbots answers the workspace's chatbots, oldest first.
+func (a *api) listChatbots(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	limit, after := params.limit(), params.cursor(id.Chatbot)
+	if err := params.err(); err != nil {
+		return err
+	}
+	found, err := a.DB.ListChatbots(r.Context(), p.WorkspaceID, after, limit+1)
+	if err != nil {
+		return err
+	}
+	return answerPage(w, found, limit, showChatbot, func(c chatbot) string { return c.ID })
+}
+
+// answerPage shows found, of which there is one more than limit when another page follows.
+func answerPage[T, V any](w http.ResponseWriter, found []T, limit int, show func(T) V, cursor func(V) string) error {
+	shown, next := make([]V, 0, min(len(found), limit)), ""
+	for _, one := range found[:min(len(found), limit)] {
+		shown = append(shown, show(one))
+	}
+	if len(found) > limit {
+		next = cursor(shown[limit-1])
+	}
+	return httpx.Page(w, shown, next)
+}
+
+func (a *api) getChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := chatbotID(r)
+	if err != nil {
+		return err
+	}
+	found, err := a.DB.GetChatbot(r.Context(), p.WorkspaceID, wanted)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showChatbot(found))
+}
+
+// updateChatbot gives a chatbot another name.
+func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := chatbotID(r)
+	if err != nil {
+		return err
+	}
+	c, err := a.DB.GetChatbot(r.Context(), p.WorkspaceID, wanted) // a wrong address is told before a wrong body
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	if err != nil {
+		return err
+	}
+	name, err := readChatbotName(body)
+	if err != nil {
+		return err
+	}
+	if name != "" {
+		note := a.note(p, tenant.ChatbotUpdated, id.Chatbot.Format(wanted), nil)
+		if c, err = a.DB.RenameChatbot(r.Context(), p.WorkspaceID, wanted, name, note); err != nil {
+			return err
+		}
+	}
+	return httpx.Data(w, http.StatusOK, showChatbot(c))
+}
+
+// deleteChatbot removes a chatbot: its leads stay and keep its id, and within a second no new ones can be made for it.
+func (a *api) deleteChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := chatbotID(r)
+	if err != nil {
+		return err
+	}
+	name := id.Chatbot.Format(wanted)
+	if err := a.DB.DeleteChatbot(r.Context(), p.WorkspaceID, wanted, a.note(p, tenant.ChatbotDeleted, name, nil)); err != nil {
+		return err
+	}
+	httpx.Note(r, "chatbot", name)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
