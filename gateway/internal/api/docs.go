@@ -1,21 +1,31 @@
 package api
 
 import (
-	_ "embed"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
 	"html"
+	"io"
 	"net/http"
+	"path"
 	"strings"
 
+	"github.com/gorilla/mux"
+
+	"leadgate/shared/fault"
 	"leadgate/shared/tenant"
 )
 
 //go:embed docs.html
 var docsPage string
 
-// docsHost is what docs.html, and the API's specification, write where an installation's own address belongs.
+// docsHost is what docs.html, openapi.json and the API's specification write where an installation's own address belongs.
 const docsHost = "https://your-domain.com"
 
-// docs answers the documentation, one page without scripts or outside assets, its examples with the address it was asked at.
+// docs answers the guide, one page without scripts or outside assets, its examples with the address it was asked at.
 func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -38,4 +48,74 @@ func origin(r *http.Request) string {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host
+}
+
+// docsFiles are the explorer of openapi.json: its page, and RapiDoc 9.3.8 (MIT, rapidoc.LICENSE) as npm has it, packed.
+//
+//go:embed docs
+var docsFiles embed.FS
+
+// asset is a file of the explorer as it is sent.
+type asset struct {
+	media, tag    string
+	plain, packed []byte
+}
+
+var assetTypes = map[string]string{".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".LICENSE": "text/plain; charset=utf-8"}
+
+// docsAsset answers a file of the explorer; its page runs scripts of this origin only, and asks only this origin.
+func (a *api) docsAsset(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	assets, err := a.assets()
+	if err != nil {
+		return err
+	}
+	found, ok := assets[mux.Vars(r)["asset"]]
+	if !ok {
+		return fault.New(fault.NotFound, "There is nothing at this address")
+	}
+	h := w.Header()
+	h.Set("Content-Type", found.media)
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("ETag", found.tag)
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	serve(w, r, found.plain, found.packed)
+	return nil
+}
+
+// readAssets reads the files under the name they are asked by; the page is "explorer".
+func readAssets() (map[string]asset, error) {
+	files, err := docsFiles.ReadDir("docs")
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]asset{}
+	for _, f := range files {
+		name := f.Name()
+		plain, err := docsFiles.ReadFile("docs/" + name)
+		if err != nil {
+			return nil, err
+		}
+		packed := plain
+		if unpacked, ok := strings.CutSuffix(name, ".gz"); ok {
+			name = unpacked
+			plain, err = unpack(packed)
+		} else {
+			packed, err = pack(plain)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read docs/%s: %w", name, err)
+		}
+		sum := sha256.Sum256(plain)
+		all[strings.TrimSuffix(name, ".html")] = asset{assetTypes[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`, plain, packed}
+	}
+	return all, nil
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
 }

@@ -26,6 +26,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/spectest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
@@ -173,6 +174,7 @@ func (b *bundle) do(t *testing.T, req *http.Request) answer {
 		t.Fatal(err)
 	}
 	a := answer{status: res.StatusCode, header: res.Header, text: string(text)}
+	checkDocumented(t, req, spectest.Answer{Status: res.StatusCode, Header: res.Header, Body: text})
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") && req.Method != http.MethodHead {
 		if err := json.Unmarshal(text, &a.body); err != nil {
 			t.Fatalf("%s %s answered %q, want JSON", req.Method, req.URL.Path, text)

@@ -24,7 +24,7 @@ func RouterErrors(r *mux.Router, e *Edge) {
 
 // allow asks the router itself which methods the request's path has.
 func allow(r *mux.Router, req *http.Request) (methods []string) {
-	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+	for _, m := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
 		probe := req.Clone(req.Context())
 		probe.Method = m
 		var match mux.RouteMatch
