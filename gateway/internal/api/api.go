@@ -78,7 +78,7 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
 		{"GET", "/api/v1/leads", tenant.LeadsRead, a.heavy(a.listLeads), 0, leadParams},
 		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long | bulk, createParams},
-		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.heavy(a.exportLeads), long, exportParams},
+		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, long, exportParams},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
 		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
 		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, 0, []string{"erase", "suppress"}},
@@ -147,6 +147,7 @@ type api struct {
 	assets    func() (map[string]asset, error)
 	tests     slots // of endpoints, under way
 	reads     slots // that are expensive
+	exports   slots // of leads, under way
 	batches   slots // of leads
 }
 
@@ -159,6 +160,7 @@ func New(d Deps) http.Handler {
 	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
 	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
+	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
