@@ -110,3 +110,18 @@ func first(err error) *Mistake {
 	}
 	return mistake(told.Field, value, told.Message)
 }
+
+// CheckLines is a VALIDATION_ERROR where a file that begins so is no NDJSON.
+func CheckLines(first []byte) error {
+	if err := CheckText(first); err != nil {
+		return err
+	}
+	text := bytes.TrimSpace(bytes.TrimPrefix(first, mark))
+	switch {
+	case len(text) == 0:
+		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it is empty")
+	case text[0] != '{':
+		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it begins with something else")
+	}
+	return nil
+}

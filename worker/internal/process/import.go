@@ -73,8 +73,11 @@ type readRound struct {
 
 // begin takes the import up where it stands; ok is false when there is nothing to do.
 func (r *importRun) begin(t *turn) (ok bool, err error) {
-	if r.imp, r.settings, ok, err = t.DB.BeginImport(t.sending, r.workspace, r.id); err != nil || !ok {
+	if r.imp, r.settings, ok, err = t.DB.BeginImport(t.sending, r.workspace, r.id); err != nil {
 		return false, err
+	}
+	if !ok {
+		return false, r.forget(t, 0, true)
 	}
 	r.kept = r.imp.Position
 	ctx, cancel := context.WithCancel(t.sending)
