@@ -275,12 +275,12 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 	var readings atomic.Int32
 	start := time.Now()
 	b := setupAt(t, func() time.Time {
-		if readings.Add(1) == 1 { // its admission
+		if readings.Add(1) <= 2 { // it is made, and admitted
 			return start
 		}
 		return start.Add(time.Minute)
 	})
-	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com")})
+	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com"), Admitted: &tenant.Verdict{}})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
 		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
 	}

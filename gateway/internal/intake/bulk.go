@@ -1,0 +1,175 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"leadgate/gateway/internal/usage"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// OnDuplicate is what becomes of a lead whose email another lead has.
+type OnDuplicate string
+
+// What can become of it.
+const (
+	RefuseDuplicate OnDuplicate = "error"
+	ReturnDuplicate OnDuplicate = "return" // the other lead is the answer
+	UpdateDuplicate OnDuplicate = "update" // the other lead takes over what this one gives
+)
+
+// One is what became of one lead of many: created; or the lead Holder has its email, which was updated, if that was asked for; or Err.
+type One struct {
+	ID     id.UUID // of the lead that has the email now
+	Exists bool    // another request made that lead
+	Of     int     // the place of that request, where it is of the same batch; else -1
+	Err    error   // EMAIL_SUPPRESSED, UNAVAILABLE, what UpdateLead says
+}
+
+// CreateMany makes durable leads in one statement, for a request that was admitted already: nothing is reserved, and Postgres decides.
+// Where two have one email the first is the lead. The error is that nothing is known of any; else there is a One for each, in order.
+func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on OnDuplicate) ([]One, error) {
+	out := make([]One, len(all))
+	leads := make([]pg.NewLead, 0, len(all))
+	places := make([]int, 0, len(all)) // of leads, in all
+	first := make(map[string]int, len(all))
+	suppressed, err := s.suppressed(ctx, p, all)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		out[i].Of = -1
+		l := s.Lead(p, all[i])
+		if suppressed[l.Address()] {
+			out[i].Err = fault.New(fault.Suppressed, "This email was erased and may not come back")
+			s.metrics.count("suppressed")
+			continue
+		}
+		if earlier, twice := first[l.EmailKey]; twice {
+			out[i].Of, out[i].Exists = earlier, true
+			continue
+		}
+		first[l.EmailKey] = i
+		places = append(places, i)
+		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
+	}
+	if err := s.insertMany(ctx, leads, places, out); err != nil {
+		return nil, err
+	}
+	s.follow(p, out)
+	if on == UpdateDuplicate {
+		s.updateMany(ctx, p, all, out)
+	}
+	return out, nil
+}
+
+// suppressed returns which addresses may not come back, asked for in one query.
+func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, all []Request) (map[string]bool, error) {
+	if !p.Settings.Suppressing {
+		return nil, nil
+	}
+	addresses := make([]string, len(all))
+	for i := range all {
+		addresses[i] = all[i].EmailKey
+	}
+	return s.DB.Suppressed(ctx, p.WorkspaceID, addresses)
+}
+
+func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []int, out []One) error {
+	if len(leads) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	s.metrics.batch.Observe(float64(len(leads)))
+	done, err := s.insert(ctx, leads)
+	if err != nil {
+		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
+		return err
+	}
+	created, taken := 0, 0
+	for i := range done {
+		one := &out[places[i]]
+		switch res := &done[i]; {
+		case res.err != nil:
+			one.Err = res.err
+			s.metrics.count("failed")
+		case !res.Taken:
+			one.ID = leads[i].ID
+			created++
+		case res.Holder == (id.UUID{}):
+			one.Err = errHolderGone()
+		default:
+			one.ID, one.Exists = res.Holder, true
+			taken++
+		}
+	}
+	s.metrics.leads.WithLabelValues("created").Add(float64(created))
+	s.metrics.leads.WithLabelValues("duplicate").Add(float64(taken))
+	return nil
+}
+
+func errHolderGone() error {
+	return fault.Away(errors.New("the lead that has the email was just deleted"), fullRetry)
+}
+
+// follow gives those whose email came twice in the batch what became of the first.
+func (s *Service) follow(p *tenant.Principal, out []One) {
+	again := 0
+	for i := range out {
+		if of := out[i].Of; of >= 0 {
+			out[i].ID, out[i].Err = out[of].ID, out[of].Err
+			again++
+		}
+	}
+	if again > 0 {
+		s.metrics.leads.WithLabelValues("duplicate").Add(float64(again))
+		s.Usage.Count(p.WorkspaceID, usage.Duplicates, again)
+	}
+}
+
+// updateMany merges what exists with what was asked for, in the order of the requests, and tells the workers once.
+func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Request, out []One) {
+	var wake []pg.EndpointRef
+	changed := false
+	for i := range out {
+		if !out[i].Exists || out[i].Err != nil {
+			continue
+		}
+		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, out[i].ID, func(l *lead.Lead) error { return all[i].Patch().Apply(l) })
+		if fault.Is(err, fault.NotFound) { // deleted, or moved to another email, since: so the email is free
+			err = errHolderGone()
+		}
+		out[i].Err = err
+		wake, changed = append(wake, u.Wake...), changed || u.Changed
+	}
+	if changed {
+		s.wake(ctx, p.WorkspaceID, wake)
+	}
+}
+
+// wake tells the workers of leads that changed. When it fails the sweep does.
+func (s *Service) wake(ctx context.Context, workspace id.UUID, endpoints []pg.EndpointRef) {
+	if !s.breaker.closed(s.Now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	defer cancel()
+	keys := []task.Key{task.Enrich(workspace)}
+	seen := make(map[pg.EndpointRef]bool, len(endpoints))
+	for _, e := range endpoints {
+		if !seen[e] {
+			seen[e] = true
+			keys = append(keys, task.Drain(e.Workspace, e.Endpoint))
+		}
+	}
+	start := time.Now()
+	s.redisSaid(s.Waker.Announce(ctx, nil, keys))
+	s.metrics.announce.Observe(time.Since(start).Seconds())
+}
