@@ -10,15 +10,11 @@ import (
 // What is still to be built; each operation moves to a file of its own.
 
 var (
-	createParams []string
 	importParams []string
 )
 
 func pending() error { return fault.New(fault.NotFound, "Not built yet") }
 
-func (a *api) createLeads(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
 func (a *api) updateLead(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }
