@@ -149,6 +149,7 @@ type api struct {
 	reads     slots // that are expensive
 	exports   slots // of leads, under way
 	batches   slots // of leads
+	uploads   slots // of files, coming in
 }
 
 // New makes the handler of the public listener.
@@ -159,8 +160,9 @@ func New(d Deps) http.Handler {
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets)}
 	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
-	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
 	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
+	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
+	a.uploads = slots{each: maxUploads, all: allUploads, what: "uploads", full: fault.Unavailable}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)

@@ -9,10 +9,6 @@ import (
 
 // What is still to be built; each operation moves to a file of its own.
 
-var (
-	importParams []string
-)
-
 func pending() error { return fault.New(fault.NotFound, "Not built yet") }
 
 func (a *api) updateLead(http.ResponseWriter, *http.Request, *tenant.Principal) error {
@@ -28,20 +24,5 @@ func (a *api) createSuppression(http.ResponseWriter, *http.Request, *tenant.Prin
 	return pending()
 }
 func (a *api) deleteSuppression(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) createImport(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) listImports(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) getImport(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) getImportErrors(http.ResponseWriter, *http.Request, *tenant.Principal) error {
-	return pending()
-}
-func (a *api) cancelImport(http.ResponseWriter, *http.Request, *tenant.Principal) error {
 	return pending()
 }

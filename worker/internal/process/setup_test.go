@@ -121,7 +121,7 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 		Schedule: o.schedule, Slice: o.slice, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
-		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1, task.QueueReplay: 1},
+		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1, task.QueueReplay: 1, task.QueueImport: 1},
 		TaskCheckInterval: 5 * time.Millisecond, DelayedTaskCheckInterval: 100 * time.Millisecond,
 		RetryDelayFunc: process.RetryDelay, LogLevel: asynq.FatalLevel,
 	})

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/sheet"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+var importParams = []string{"format", "mapping", "chatbotId", "source", "onDuplicate", "events"}
+
+// createImport takes a file of leads in. It is stored piece by piece as it comes, and 202 says that all of it is there.
+// Everything that the parameters and the header can tell is told before anything is stored.
+func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	w.Header().Set("Connection", "close") // of a body that stays unread
+	imp, mapping, err := readImport(r)
+	if err != nil {
+		return err
+	}
+	if name := imp.Options.ChatbotID; name != "" {
+		chatbot, _ := id.Chatbot.Parse(name) // it was checked
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+		defer cancel()
+		if err := a.Auth.Chatbot(ctx, p.WorkspaceID, chatbot); err != nil {
+			return err
+		}
+	}
+	done, err := a.uploads.begin(p.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	up, err := a.newUpload(w, r)
+	if err != nil {
+		return err
+	}
+	first, err := up.piece()
+	if err != nil {
+		return err
+	}
+	if err := readStart(&imp, mapping, first); err != nil {
+		return err
+	}
+	now := a.moment()
+	imp.WorkspaceID, imp.ID, imp.CreatedAt = p.WorkspaceID, id.New(), now
+	made, err := up.store(&imp, first)
+	if err != nil {
+		return err
+	}
+	w.Header().Del("Connection")
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	a.wake(r.WithContext(ctx), task.Import(p.WorkspaceID, imp.ID))
+	shown := showImport(&made)
+	httpx.Note(r, "import", shown.ID)
+	w.Header().Set("Location", "/api/v1/imports/"+shown.ID)
+	return httpx.Data(w, http.StatusAccepted, shown)
+}
+
+// readImport reads what the head of the request says about the file.
+func readImport(r *http.Request) (imp sheet.Import, m sheet.Mapping, err error) {
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return imp, nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the file uncompressed")
+	}
+	q := readParams(r)
+	if imp.Format, err = q.format(r.Header.Get("Content-Type")); err != nil {
+		return imp, nil, err
+	}
+	o := &imp.Options
+	if chatbot := q.id("chatbotId", id.Chatbot, "chatbot"); chatbot != (id.UUID{}) {
+		o.ChatbotID = id.Chatbot.Format(chatbot)
+	}
+	if o.Source = q.Get("source"); q.Has("source") && (o.Source == "" || utf8.RuneCountInString(o.Source) > lead.MaxSource || strings.ContainsFunc(o.Source, unicode.IsControl) || !utf8.ValidString(o.Source)) {
+		q.refuse("source", "Must be 1 to 100 characters, none of them a control character")
+	}
+	o.OnDuplicate = sheet.Refuse
+	if q.Has("onDuplicate") {
+		if o.OnDuplicate = sheet.OnDuplicate(q.Get("onDuplicate")); !slices.Contains(sheet.OnDuplicates(), o.OnDuplicate) {
+			q.refuse("onDuplicate", "Must be one of: "+join(sheet.OnDuplicates(), ", "))
+		}
+	}
+	switch q.Get("events") {
+	case "true":
+	case "false":
+		o.Quiet = true
+	default:
+		if q.Has("events") {
+			q.refuse("events", "Must be true or false")
+		}
+	}
+	return imp, q.mapping(imp.Format), q.err()
+}
+
+// format is the file's, by the parameter or by the Content-Type.
+func (q *params) format(contentType string) (sheet.Format, error) {
+	media, extra, err := mime.ParseMediaType(contentType)
+	if charset := extra["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+		return "", fault.New(fault.MediaType, "The file must be in UTF-8")
+	}
+	said := map[string]sheet.Format{
+		"text/csv": sheet.CSV, "text/tab-separated-values": sheet.CSV, "application/csv": sheet.CSV,
+		"application/x-ndjson": sheet.NDJSON, "application/ndjson": sheet.NDJSON, "application/jsonl": sheet.NDJSON, "application/x-jsonlines": sheet.NDJSON,
+	}[media]
+	if !q.Has("format") {
+		if said == "" {
+			return "", fault.New(fault.MediaType, "Content-Type must be text/csv or application/x-ndjson")
+		}
+		return said, nil
+	}
+	format := sheet.Format(q.Get("format"))
+	switch {
+	case format != sheet.CSV && format != sheet.NDJSON:
+		q.refuse("format", "Must be csv or ndjson")
+	case said != "" && said != format:
+		q.refuse("format", "Must be what the Content-Type says, which is "+string(said))
+	}
+	return format, nil
+}
+
+// mapping reads where columns go that go elsewhere than their names say.
+func (q *params) mapping(format sheet.Format) (m sheet.Mapping) {
+	if !q.Has("mapping") {
+		return nil
+	}
+	if format == sheet.NDJSON {
+		q.refuse("mapping", "Must not be given: only a CSV file has columns")
+		return nil
+	}
+	if err := json.Unmarshal([]byte(q.Get("mapping")), &m); err != nil || m == nil {
+		q.refuse("mapping", `Must be a JSON object of column names and the fields they go to, such as {"Work email":"email","Notes":"metadata.notes","Internal":null}`)
+	}
+	return m
+}
+
+// readStart reads how the file begins: of CSV the header.
+func readStart(imp *sheet.Import, m sheet.Mapping, first []byte) error {
+	if imp.Format == sheet.NDJSON {
+		return sheet.CheckLines(first)
+	}
+	o, start, err := sheet.ReadHeader(first, m)
+	if err != nil {
+		return err
+	}
+	imp.Options.Columns, imp.Options.Delimiter, imp.Position = o.Columns, o.Delimiter, start
+	return nil
+}
+
+// Bounds of uploads at a gateway.
+const (
+	maxUploads  = 2             // of a workspace at a time
+	allUploads  = 8             // of all: each has a piece in memory
+	uploadPiece = 1 << 20       // octets
+	pieceTime   = time.Minute   // to send a piece
+	uploadTime  = 2 * time.Hour // to send the file
+	storeTime   = 10 * time.Second
+)

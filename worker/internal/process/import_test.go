@@ -1,0 +1,258 @@
+package process_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/hook"
+	"leadgate/shared/id"
+	"leadgate/shared/rdb"
+	"leadgate/shared/sheet"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// mustUpload stores a file as a gateway does, in pieces of so many octets.
+func (b *bundle) mustUpload(file string, piece int, o sheet.Options) sheet.Import {
+	b.Helper()
+	i := sheet.Import{WorkspaceID: b.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()}
+	read, start, err := sheet.ReadHeader([]byte(file), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o.Columns, o.Delimiter, i.Position = read.Columns, read.Delimiter, start
+	i.Options = o
+	if err := b.db.CreateImport(b.Context(), i); err != nil {
+		b.Fatal(err)
+	}
+	for at := 0; at < len(file); at += piece {
+		if err := b.db.AddImportChunk(b.Context(), b.ws, i.ID, int64(at), []byte(file[at:min(at+piece, len(file))])); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if i, err = b.db.CompleteImport(b.Context(), b.ws, i.ID); err != nil {
+		b.Fatal(err)
+	}
+	return i
+}
+
+func (b *bundle) imported(i sheet.Import) sheet.Import {
+	b.Helper()
+	got, err := b.db.GetImport(b.Context(), b.ws, i.ID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return got
+}
+
+// awaitImport waits until an import has ended so.
+func (b *bundle) awaitImport(i sheet.Import, state sheet.State) sheet.Import {
+	b.Helper()
+	await(b, "the import to be "+string(state), func() bool { return b.imported(i).State == state })
+	return b.imported(i)
+}
+
+func (b *bundle) number(q string, args ...any) (n int) {
+	b.Helper()
+	if err := b.db.GetContext(b.Context(), &n, q, args...); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+// report is what an import's report says, a line for each row.
+func (b *bundle) report(i sheet.Import) (lines []string) {
+	b.Helper()
+	all, err := b.db.ImportErrors(b.Context(), b.ws, i.ID, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, m := range all {
+		lines = append(lines, fmt.Sprintf("%d %s %s %q", m.Row, m.Code, m.Field, m.Value))
+	}
+	return lines
+}
+
+// people is a file of n leads that each know their row.
+func people(n int) string {
+	var f strings.Builder
+	f.WriteString("Email,Name,Row\n")
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&f, "p%d@example.com,Ann %d,%d\n", i, i, i)
+	}
+	return f.String()
+}
+
+// Rows become leads with their events and deliveries; each that cannot is reported with its reason, and Redis knows the emails.
+func TestImportArrives(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, nil)
+	e := b.mustEndpoint(rec.URL)
+	b.mustLeads(1)
+	b.mustExec(`update deliveries set state = 'cancelled', next_at = null`)
+	b.mustExec(`update leads set email = 'Old@example.com', email_key = 'old@example.com'`)
+	b.mustExec(`update workspaces set settings = '{"statuses":["open","won"],"suppressing":true}' where id = $1`, b.ws)
+	if err := b.db.Suppress(t.Context(), b.ws, "erased@example.com", nil); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := id.Chatbot.Format(id.New())
+	file := "\xEF\xBB\xBFE-Mail;First Name;Last Name;Mobile;Status;Chatbot ID;Plan\r\n" +
+		"ann@example.com;Ann;Lee;+1-555-0100;Won;;pro\r\n" +
+		"nobody;;;;;;\r\n" +
+		"OLD@example.com;;;;;;\r\n" +
+		"Ann@Example.com;;;;;;\r\n" +
+		"erased@example.com;;;;;;\r\n" +
+		"bot@example.com;;;;;" + elsewhere + ";\r\n" +
+		";;;;;;\r\n" +
+		"bob@example.com;\"Bob\r\n\";;;;;\r\n" +
+		"eve@example.com;Eve;;;;;\"a \"\"b\"\"; c\"\r\n"
+	i := b.mustUpload(file, 50, sheet.Options{Source: "fair", OnDuplicate: sheet.Refuse})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, sheet.Done)
+	if want := (sheet.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want || got.Position != got.Bytes || got.FinishedAt == nil {
+		t.Errorf("import = %+v, want %+v and all of the file", got, want)
+	}
+	want := []string{
+		`2 VALIDATION_ERROR E-Mail "nobody"`, `3 DUPLICATE_EMAIL email "OLD@example.com"`, `4 DUPLICATE_EMAIL email "Ann@Example.com"`,
+		`5 EMAIL_SUPPRESSED email "erased@example.com"`, `6 CHATBOT_NOT_FOUND chatbotId "` + elsewhere + `"`,
+	}
+	if diff := cmp.Diff(want, b.report(i)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	var ann struct {
+		ID                                           id.UUID
+		Email, Name, Phone, Source, Status, Metadata string
+	}
+	if err := b.db.GetContext(t.Context(), &ann, `select id, email, name, phone, source, status, metadata::text from leads where email_key = 'ann@example.com'`); err != nil {
+		t.Fatal(err)
+	}
+	if ann.Name != "Ann Lee" || ann.Phone != "+1-555-0100" || ann.Source != "fair" || ann.Status != "won" || ann.Metadata != `{"Plan":"pro"}` {
+		t.Errorf("lead = %+v, want what the row says", ann)
+	}
+	for range 3 {
+		verify(t, e, rec.mustNext(t))
+	}
+	await(t, "the deliveries to be recorded", func() bool {
+		states, _ := b.states(e)
+		return states[hook.Delivered] == 3
+	})
+	if n := b.number(`select count(*) from import_chunks`); n != 0 {
+		t.Errorf("%d pieces of the file are left", n)
+	}
+	pass := rdb.Gate(t.Context(), b.redis, []rdb.GateCall{{Workspace: b.ws, EmailKey: "ann@example.com", LeadID: id.New(), Rate: tenant.Rate{PerSecond: 10, Burst: 10}}})
+	if pass[0].Err != nil || !pass[0].Committed || pass[0].Holder != ann.ID {
+		t.Errorf("Gate = %+v, want the email held by the imported lead", pass[0])
+	}
+}
+
+func TestImportWithoutEventsAndUnique(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustEndpoint("http://127.0.0.1:1/")
+	b.mustExec(`update workspaces set settings = '{"dedupe":"none"}' where id = $1`, b.ws)
+	i := b.mustUpload("email\na@example.com\na@example.com\n", 100, sheet.Options{Quiet: true})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	if got := b.awaitImport(i, sheet.Done); got.Created != 2 || b.number(`select count(*) from leads`) != 2 || b.number(`select count(*) from events`) != 0 {
+		t.Errorf("import = %+v, want two leads with one email and no events", got)
+	}
+}
+
+// A file that cannot be read on fails with a reason; what stands before stays.
+func TestImportFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.worker(options{})
+	i := b.mustUpload("email\na@example.com\n\"b@example.com\nc@example.com\n", 10, sheet.Options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, sheet.Failed)
+	if got.Reason != "Row 2: a cell begins with a quote that never ends" || got.Rows != 1 || got.Created != 1 {
+		t.Errorf("import = %+v, want one row and why", got)
+	}
+	gone := b.mustUpload("email\na@example.com\n", 100, sheet.Options{})
+	b.mustExec(`delete from import_chunks`)
+	b.mustWake(task.Import(b.ws, gone.ID))
+	if got := b.awaitImport(gone, sheet.Failed); got.Reason != "The file is not there any more" {
+		t.Errorf("import = %+v, want it to fail for its file", got)
+	}
+}
+
+// Slices, a stopped worker, a forgotten Redis and several wake-ups: every row is a lead once, and counted once.
+func TestImportSurvives(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const n = 30_000
+	i := b.mustUpload(people(n)+"p1@example.com,again,1\nbad,,2\n", 100_000, sheet.Options{Quiet: true})
+	stop := b.worker(options{slice: 50 * time.Millisecond})
+	b.mustWake(task.Import(b.ws, i.ID))
+	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
+	stop(0)
+	if got := b.imported(i); got.State != sheet.Running {
+		t.Fatalf("import = %+v after the stop, want it in the middle", got)
+	}
+	if err := b.redis.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	b.worker(options{sweep: 50 * time.Millisecond})
+	got := b.awaitImport(i, sheet.Done)
+	if want := (sheet.Tally{Rows: n + 2, Created: n, Duplicates: 1, Rejected: 1}); got.Tally != want {
+		t.Errorf("import = %+v, want %+v", got.Tally, want)
+	}
+	if all, rows := b.number(`select count(*) from leads`), b.number(`select count(distinct metadata ->> 'Row') from leads`); all != n || rows != n {
+		t.Errorf("%d leads of %d rows, want %d of each", all, rows, n)
+	}
+	want := []string{fmt.Sprintf(`%d DUPLICATE_EMAIL email "p1@example.com"`, n+1), fmt.Sprintf(`%d VALIDATION_ERROR Email "bad"`, n+2)}
+	if diff := cmp.Diff(want, b.report(i)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+// One row that Postgres refuses costs no other.
+func TestImportOfARowThatPostgresRefuses(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustExec(`
+create function refuse() returns trigger language plpgsql as $$ begin
+    if new.email like 'p7@%' or new.email like 'p1203@%' then raise exception using errcode = '22000'; end if;
+    return new;
+end $$`)
+	b.mustExec(`create trigger refuse before insert on leads for each row execute function refuse()`)
+	i := b.mustUpload(strings.Replace(people(1500), "p9@example.com", "bad", 1), 10_000, sheet.Options{Quiet: true})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, sheet.Done)
+	if want := (sheet.Tally{Rows: 1500, Created: 1497, Rejected: 3}); got.Tally != want {
+		t.Errorf("import = %+v, want %+v", got.Tally, want)
+	}
+	want := []string{`7 INTERNAL row ""`, `9 VALIDATION_ERROR Email "bad"`, `1203 INTERNAL row ""`}
+	if diff := cmp.Diff(want, b.report(i)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+}
+
+func TestImportIsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	i := b.mustUpload(people(30_000), 100_000, sheet.Options{Quiet: true})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
+	cancelled, err := b.db.CancelImport(t.Context(), b.ws, i.ID)
+	if fault.Is(err, fault.Conflict) {
+		t.Skip("the import was faster")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
+	if got := b.imported(i); got.State != sheet.Cancelled || got.Tally != cancelled.Tally || b.number(`select count(*) from leads`) != got.Created {
+		t.Errorf("import = %+v, want it as it was when it was cancelled", got)
+	}
+}
