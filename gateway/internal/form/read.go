@@ -93,7 +93,7 @@ func readURLEncoded(body string) (all []entry, err error) {
 
 func readMultipart(body []byte, boundary string) (all []entry, err error) {
 	const broken = "Must be complete multipart/form-data"
-	if boundary == "" {
+	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary+"--")) { // else a body that broke off would look whole
 		return nil, unreadable(broken)
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)

@@ -1,0 +1,201 @@
+package form_test
+
+import (
+	"bytes"
+	"fmt"
+	"mime/multipart"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/gateway/internal/form"
+	"leadgate/shared/fault"
+	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
+)
+
+const (
+	urlencoded = "application/x-www-form-urlencoded"
+	jsonBody   = "application/json"
+)
+
+// parts writes fields, name and text in turn, as multipart/form-data.
+func parts(fields ...string) (contentType string, body []byte) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for i := 0; i < len(fields); i += 2 {
+		_ = w.WriteField(fields[i], fields[i+1])
+	}
+	_ = w.Close()
+	return w.FormDataContentType(), b.Bytes()
+}
+
+func mustRead(t *testing.T, contentType, body string, f tenant.Form) *form.Submission {
+	t.Helper()
+	s, err := form.Read(contentType, []byte(body), f)
+	if err != nil {
+		t.Fatalf("Read(%s) = %v", body, err)
+	}
+	return s
+}
+
+func mustLead(t *testing.T, contentType, body string, f tenant.Form, referer string) lead.Draft {
+	t.Helper()
+	d, err := mustRead(t, contentType, body, f).Lead(f, tenant.DefaultStatuses(), referer, false)
+	if err != nil {
+		t.Fatalf("Lead(%s) = %+v", body, fault.From(err).Fields())
+	}
+	return d
+}
+
+// However a form is sent, it makes the same lead.
+func TestLead(t *testing.T) {
+	t.Parallel()
+	fields := []string{"First_Name", "Ada", "last-name", "Lovelace", "E-Mail", " Ada@Example.com ", "tel", "+1-555-0100", "mobile", "+1-555-0101", "company", "Engines & Co",
+		"topic", "a", "topic", "b", "empty", " ", "_subject", "hidden", "_next", "/thanks", "_kx", "click", "message", "two\r\nlines"}
+	want := lead.Draft{Name: "Ada Lovelace", Email: "Ada@Example.com", EmailKey: "ada@example.com", Phone: "+1-555-0100", Source: "form", Status: "new",
+		Metadata: []byte(`{"mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],"_kx":"click","message":"two\r\nlines"}`)}
+	var pairs []string
+	for i := 0; i < len(fields); i += 2 {
+		pairs = append(pairs, url.QueryEscape(fields[i])+"="+url.QueryEscape(fields[i+1]))
+	}
+	multi, parted := parts(fields...)
+	for contentType, body := range map[string]string{
+		urlencoded: strings.Join(pairs, "&"), urlencoded + "; charset=UTF-8": "&" + strings.Join(pairs, "&&"), multi: string(parted),
+		jsonBody: `{"First_Name":"Ada","last-name":"Lovelace","E-Mail":" Ada@Example.com ","tel":"+1-555-0100","mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],` +
+			`"empty":"","nothing":null,"_subject":1,"_next":"/thanks","_kx":"click","message":"two\r\nlines"}`,
+	} {
+		s := mustRead(t, contentType, body, tenant.Form{})
+		got, err := s.Lead(tenant.Form{}, tenant.DefaultStatuses(), "", false)
+		got.NoStatus = false
+		if err != nil {
+			t.Fatalf("%s: %+v", contentType, fault.From(err).Fields())
+		}
+		if diff := cmp.Diff(want, got); diff != "" || s.Next != "/thanks" || s.Robot() {
+			t.Errorf("%s: next %q, robot %v, lead (-want +got):\n%s", contentType, s.Next, s.Robot(), diff)
+		}
+	}
+}
+
+func TestLeadFromOddFields(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"email":"a@example.com","name":"Ada L","firstName":"Ada"}`:         `Ada L {"firstName":"Ada"}`,
+		`{"email":"a@example.com","surname":" L "}`:                          `L {}`,
+		`{"email":"a@example.com","email_address":"b@example.com"}`:          ` {"email_address":"b@example.com"}`,
+		`{"email":"a@example.com","status":"won","source":"x","metadata":1}`: ` {"status":"won","source":"x","metadata":1}`,
+		`{"email":"a@example.com","age":41,"news":true,"deep":{"a":[null]}}`: ` {"age":41,"news":true,"deep":{"a":[null]}}`,
+	} {
+		if d := mustLead(t, jsonBody, body, tenant.Form{Source: "own"}, ""); d.Name+" "+string(d.Metadata) != want || d.Source != "own" || d.Status != "new" {
+			t.Errorf("%s: %q %s from %s, %s, want %s", body, d.Name, d.Metadata, d.Source, d.Status, want)
+		}
+	}
+}
+
+func TestCampaign(t *testing.T) {
+	t.Parallel()
+	const page = "https://www.example.com/land%20ing?utm_source=ads&UTM_Medium=cpc&gclid=abc&session=secret&fbclid=&utm_campaign=" + "x\x00"
+	in := url.Values{"email": {"a@example.com"}, "_page": {page}, "_referrer": {"https://search.example.com/find?q=secret#top"}, "utm-source": {"mail"}}.Encode()
+	want := `{"utm-source":"mail","utm_medium":"cpc","gclid":"abc","page_url":"https://www.example.com/land%20ing","referrer":"https://search.example.com/find"}`
+	in = strings.ReplaceAll(in, "%00", "") // a URL with a control character is none
+	got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://elsewhere.example.com/").Metadata)
+	for _, part := range strings.Split(strings.Trim(want, "{}"), ",") {
+		if !strings.Contains(got, part) {
+			t.Errorf("metadata = %s, want %s in it", got, part)
+		}
+	}
+	if strings.Contains(got, "secret") || strings.Contains(got, "fbclid") || strings.Contains(got, "elsewhere") || strings.Contains(got, "ads") {
+		t.Errorf("metadata = %s, want %s", got, want)
+	}
+	for _, page := range []string{"javascript:alert(1)", "/relative", "", "https://user:secret@www.example.com/x?ttclid=1#secret"} {
+		in := url.Values{"email": {"a@example.com"}, "_page": {page}}.Encode()
+		got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://www.example.com/x?ttclid=1").Metadata)
+		if got != `{"ttclid":"1","page_url":"https://www.example.com/x"}` {
+			t.Errorf("_page %q: metadata = %s, want it from the Referer, without secrets", page, got)
+		}
+	}
+}
+
+func TestRobots(t *testing.T) {
+	t.Parallel()
+	f := tenant.Form{MinFillMS: 1500}
+	for body, want := range map[string]bool{
+		"_gotcha=": false, "_gotcha=x": true, "_elapsed=1499": true, "_elapsed=1500": false, "_elapsed=": false, "_elapsed=soon": false, "_elapsed=-1": false, "_elapsed=NaN": false, "a=b": false,
+	} {
+		if got := mustRead(t, urlencoded, body, f).Robot(); got != want {
+			t.Errorf("%s: Robot() = %v, want %v", body, got, want)
+		}
+	}
+	f.Honeypot = "website"
+	if !mustRead(t, urlencoded, "website=x&email=a&email=b", f).Robot() || mustRead(t, urlencoded, "_gotcha=x", f).Robot() {
+		t.Error("Robot() does not go by the form's own honeypot")
+	}
+	if !mustRead(t, jsonBody, `{"website":true}`, f).Robot() || mustRead(t, jsonBody, `{"website":false}`, f).Robot() || mustRead(t, jsonBody, `{"website":null}`, f).Robot() {
+		t.Error("Robot() misreads a honeypot in JSON")
+	}
+}
+
+// Every mistake is told, with the name that the form has for it.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat("a=b&", 201)
+	file := &bytes.Buffer{}
+	w := multipart.NewWriter(file)
+	h := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="cv"; filename="cv.pdf"`}}
+	p, _ := w.CreatePart(h)
+	fmt.Fprint(p, "%PDF")
+	w.Close()
+	for _, tc := range []struct{ contentType, body, pointer string }{
+		{urlencoded, "", "email"},
+		{urlencoded, "email=x", "email"},
+		{urlencoded, "email=a@example.com&email=b@example.com", "email"},
+		{urlencoded, "email=a@example.com&name=" + strings.Repeat("x", 201), "name"},
+		{urlencoded, "email=a@example.com&name=a%00b", "name"},
+		{urlencoded, "email=a@example.com&note=a%00b", "metadata"},
+		{urlencoded, "email=a@example.com&note=%FF", "note"},
+		{urlencoded, "email=%zz", "body"},
+		{urlencoded, many, "body"},
+		{jsonBody, `[]`, "body"}, {jsonBody, `{"email":"a@example.com"`, "body"}, {jsonBody, `{"email":"a@example.com"} 1`, "body"}, {jsonBody, `{"a":1,"a":2}`, "body"}, {jsonBody, "", "body"},
+		{jsonBody, `{"email":5}`, "email"}, {jsonBody, `{"email":"a@example.com","first_name":[1]}`, "name"},
+		{jsonBody, `{"email":"a@example.com","deep":` + strings.Repeat("[", 9) + strings.Repeat("]", 9) + `}`, "metadata"},
+		{jsonBody, `{"email":"a@example.com","n":1e99999}`, "metadata"},
+		{jsonBody, `{"email":"a@example.com","long":"` + strings.Repeat("x", 33<<10) + `"}`, "metadata"},
+		{"multipart/form-data", "", "body"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
+		{w.FormDataContentType(), file.String(), "cv"},
+	} {
+		s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{})
+		if err == nil {
+			_, err = s.Lead(tenant.Form{}, tenant.DefaultStatuses(), "", false)
+		}
+		if !fault.Is(err, fault.Validation) || fault.From(err).Fields()[0].Field != tc.pointer {
+			t.Errorf("%s %.60s = %v, want a mistake about %s", tc.contentType, tc.body, err, tc.pointer)
+		}
+	}
+	for _, contentType := range []string{"", "text/plain", "application/json; charset=latin1", "application/xml", ";"} {
+		if _, err := form.Read(contentType, nil, tenant.Form{}); !fault.Is(err, fault.MediaType) {
+			t.Errorf("Content-Type %q = %v, want UNSUPPORTED_MEDIA_TYPE", contentType, err)
+		}
+	}
+	// An input for a file in which none was chosen comes as a part without a name of a file.
+	empty := "--x\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@example.com\r\n--x--\r\n"
+	if d := mustLead(t, "multipart/form-data; boundary=x", empty, tenant.Form{}, ""); string(d.Metadata) != "{}" {
+		t.Errorf("metadata = %s, want none of a file that was not chosen", d.Metadata)
+	}
+}
+
+func TestCaptchaToken(t *testing.T) {
+	t.Parallel()
+	f := tenant.Form{Captcha: tenant.HCaptcha, CaptchaSecret: "s"}
+	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f, tenant.DefaultStatuses(), "", false)
+	if got := fault.From(err).Fields(); len(got) != 2 || got[0].Field != "email" || got[1].Field != "h-captcha-response" {
+		t.Errorf("mistakes = %+v, want email and h-captcha-response", got)
+	}
+	s := mustRead(t, urlencoded, "email=a@example.com&h-captcha-response=t&g-recaptcha-response=t&captcha=fake", f)
+	d, err := s.Lead(f, tenant.DefaultStatuses(), "", true)
+	if err != nil || string(d.Metadata) != `{"captcha":"unverified"}` || s.Token != "t" {
+		t.Errorf("Lead() = %s, %v, token %q, want only the mark", d.Metadata, err, s.Token)
+	}
+}
