@@ -1,0 +1,127 @@
+package loadgen
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Fickle is a client on a network that fails: its connections break off at any point, and it posts under one Idempotency-Key
+// until it has an answer. It is used by one goroutine.
+type Fickle struct {
+	Addr, Path, Key string
+	Breaks          float64 // how many of the tries break off, 0 to 1
+
+	Tries, Broken int // so far
+
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+// Said is an answer that a Fickle got in the end.
+type Said struct {
+	Status   int
+	Replayed bool
+	Body     []byte
+}
+
+// errBroken is a try that has no answer.
+var errBroken = errors.New("the connection broke off")
+
+// Post posts body until there is an answer that is one: no 429, no 503, and not that the first request is still under way.
+func (f *Fickle) Post(ctx context.Context, once string, body []byte) (Said, error) {
+	for {
+		said, err := f.try(once, body, rand.Float64() < f.Breaks)
+		if err == nil && !said.again() {
+			return said, nil
+		}
+		select {
+		case <-ctx.Done():
+			return said, fmt.Errorf("no answer to %s: %w, last %d %s (%v)", once, ctx.Err(), said.Status, said.Body, err)
+		case <-time.After(time.Duration(5+rand.IntN(25)) * time.Millisecond):
+		}
+	}
+}
+
+// again tells whether the client is asked to come again.
+func (s *Said) again() bool {
+	switch s.Status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case http.StatusConflict:
+		return bytes.Contains(s.Body, []byte(`"IDEMPOTENCY_IN_PROGRESS"`))
+	}
+	return false
+}
+
+// Close closes the connection, if there is one.
+func (f *Fickle) Close() {
+	if f.conn != nil {
+		f.conn.Close()
+		f.conn = nil
+	}
+}
+
+func (f *Fickle) try(once string, body []byte, breaks bool) (said Said, err error) {
+	f.Tries++
+	defer func() {
+		if err != nil {
+			f.Broken++
+			f.Close()
+		}
+	}()
+	if f.conn == nil {
+		if f.conn, err = net.DialTimeout("tcp", f.Addr, 2*time.Second); err != nil {
+			return said, err
+		}
+		f.r = bufio.NewReader(f.conn)
+	}
+	f.conn.SetDeadline(time.Now().Add(Timeout))
+	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: loadgen\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		f.Path, f.Key, once, len(body), body)
+	if breaks {
+		return said, f.breakOff(request)
+	}
+	if _, err = f.conn.Write(request); err != nil {
+		return said, err
+	}
+	res, err := http.ReadResponse(f.r, nil)
+	if err != nil {
+		return said, err
+	}
+	defer res.Body.Close()
+	said.Status, said.Replayed = res.StatusCode, res.Header.Get("Idempotency-Replayed") == "true"
+	if said.Body, err = io.ReadAll(res.Body); err == nil && res.Close {
+		f.Close()
+	}
+	return said, err
+}
+
+// breakOff sends a part of the request, or all of it and reads a part of the answer, and is gone: sometimes with a reset.
+func (f *Fickle) breakOff(request []byte) error {
+	part := len(request)
+	if rand.IntN(3) == 0 {
+		part = rand.IntN(len(request))
+	}
+	if rand.IntN(2) == 0 {
+		f.conn.(*net.TCPConn).SetLinger(0)
+	}
+	if _, err := f.conn.Write(request[:part]); err != nil {
+		return err
+	}
+	if part == len(request) && rand.IntN(2) == 0 {
+		_, _ = io.CopyN(io.Discard, f.conn, 1+rand.Int64N(600)) // it may be shorter
+	}
+	return errBroken
+}
+
+// OnceKey is the n-th Idempotency-Key of a run.
+func OnceKey(run string, n int) string { return run + "-" + strconv.Itoa(n) }
