@@ -62,7 +62,7 @@ func plain(cmd *kong.Context, err error) error {
 	if text, e := json.Marshal(f.Details); e == nil && json.Unmarshal(text, &details) == nil && len(details.Errors) > 0 {
 		var mistakes []error
 		for _, field := range details.Errors {
-			flag := map[string]string{"expiresAt": "expires", "overlapSeconds": "overlap", "retrySchedule": "retry-schedule"}[field.Field]
+			flag := map[string]string{"expiresAt": "expires", "overlapSeconds": "overlap", "retrySchedule": "retry-schedule", "form": "origin", "form.origins": "origin", "form.chatbotId": "chatbot"}[field.Field]
 			if flag == "" {
 				flag = field.Field
 			}
@@ -131,9 +131,9 @@ func (c *listWorkspaces) Run(o *operator) error {
 	if err != nil {
 		return err
 	}
-	return c.show(o.out, views(all, admin.ViewWorkspace), table("ID\tNAME\tRATE\tBURST\tCREATED", all, func(w tenant.Workspace) string {
+	return c.show(o.out, views(all, admin.ViewWorkspace), table("ID\tNAME\tMODE\tRATE\tBURST\tCREATED", all, func(w tenant.Workspace) string {
 		s := w.Settings.WithDefaults()
-		return fmt.Sprintf("%s\t%s\t%d/s\t%d\t%s", id.Workspace.Format(w.ID), w.Name, s.Rate, s.Burst, day(&w.CreatedAt))
+		return fmt.Sprintf("%s\t%s\t%s\t%d/s\t%d\t%s", id.Workspace.Format(w.ID), w.Name, tenant.ModeOf(w.TestOf != id.UUID{}), s.Rate, s.Burst, day(&w.CreatedAt))
 	}))
 }
 

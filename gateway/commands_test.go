@@ -24,6 +24,32 @@ func must(t *testing.T, env map[string]string, args ...string) string {
 	return text
 }
 
+func TestKeysOfFormsAndTestsByCommandLine(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
+	ws := field(must(t, env, "workspace", "create", "Acme"), "ws_")
+	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "Front page"), "cb_")
+	form := must(t, env, "key", "create", "--workspace", ws, "--name", "form", "--kind=publishable", "--origin=https://www.example.com", "--chatbot", bot)
+	if text := field(form, "pk-workspace_"); !strings.Contains(must(t, env, "key", "list", "--workspace", ws, "--json"), text) {
+		t.Errorf("key list does not show the publishable key %s", text)
+	}
+	test := must(t, env, "key", "create", "--workspace", ws, "--name", "test", "--test")
+	twin := strings.TrimSuffix(field(test, "ws_"), ";")
+	if _, ok := tenant.HashSecret(field(test, "sk-test_")); !ok || twin == ws {
+		t.Errorf("key create --test = %s, want a key of another workspace", test)
+	}
+	if text := must(t, env, "workspace", "list"); !strings.Contains(text, twin+"  Acme (test)  test") {
+		t.Errorf("workspace list = %s, want %s as test data", text, twin)
+	}
+	for _, wrong := range [][]string{{"--origin=https://www.example.com"}, {"--kind=publishable", "--origin=www.example.com"}, {"--kind=publishable", "--scopes=leads:read"}, {"--kind=public"}} {
+		if _, err := command(env, append([]string{"key", "create", "--workspace", ws, "--name", "x"}, wrong...)...); err == nil {
+			t.Errorf("key create %v = nil, want an error", wrong)
+		} else {
+			t.Log(err)
+		}
+	}
+}
+
 func TestTenantsByCommandLine(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}

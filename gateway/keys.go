@@ -98,11 +98,18 @@ type createKey struct {
 	Name    string     `required:"" help:"What people call it, 1 to 100 characters."`
 	Scopes  scopeNames `placeholder:"SCOPE" help:"What it may do; leads:read,leads:write,webhooks:manage unless given."`
 	Expires *span      `placeholder:"90d" help:"When it ends, such as 90d or 12h, at least 1m; never unless given."`
+	Kind    string     `default:"secret" enum:"secret,publishable" help:"secret: for servers. publishable: for the form of a page, which it opens and nothing else."`
+	Test    bool       `help:"For the workspace's test data, which is apart from all that is live."`
+	Origin  []string   `placeholder:"https://www.example.com" help:"Whose pages may use the form of a publishable key; the workspace's unless given."`
+	Chatbot string     `placeholder:"cb_..." help:"The chatbot that the leads of a publishable key belong to."`
 }
 
 // Run makes the key.
 func (c *createKey) Run(o *operator) error {
-	d := admin.KeyDraft{Name: c.Name, Scopes: c.Scopes}
+	d := admin.KeyDraft{Name: c.Name, Kind: tenant.KeyKind(c.Kind), Test: c.Test, Scopes: c.Scopes}
+	if len(c.Origin) > 0 || c.Chatbot != "" {
+		d.Form = &tenant.Form{Origins: c.Origin, ChatbotID: c.Chatbot}
+	}
 	if c.Expires != nil {
 		until := o.tenants.Now().UTC().Add(time.Duration(*c.Expires)).Truncate(time.Millisecond)
 		d.ExpiresAt = &until
@@ -114,13 +121,20 @@ func (c *createKey) Run(o *operator) error {
 	return c.show(o.out, admin.ViewKey(k, secret), describeKey(k, secret))
 }
 
-// describeKey tells a new key's secret on a line of its own, ready to be copied.
+// describeKey tells a new key's text on a line of its own, ready to be copied.
 func describeKey(k tenant.Key, secret string) string {
 	until := "it does not expire"
 	if k.ExpiresAt != nil {
 		until = "it expires " + day(k.ExpiresAt)
 	}
-	return fmt.Sprintf("Made key %s (%s) for %s; %s\nIts secret, shown only now:\n%s\n", id.Key.Format(k.ID), k.Name, scopes(k), until, secret)
+	what, text := scopes(k), "Its secret, shown only now"
+	if k.Kind == tenant.PublishableKey {
+		what, text = "a form", "It is no secret"
+	}
+	if k.Test {
+		what += " of test data in " + id.Workspace.Format(k.WorkspaceID)
+	}
+	return fmt.Sprintf("Made key %s (%s) for %s; %s\n%s:\n%s\n", id.Key.Format(k.ID), k.Name, what, until, text, secret)
 }
 
 func scopes(k tenant.Key) string {
@@ -148,8 +162,8 @@ func (c *listKeys) Run(o *operator) error {
 		return err
 	}
 	view := func(k tenant.Key) admin.KeyView { return admin.ViewKey(k, "") }
-	return c.show(o.out, views(all, view), table("ID\tNAME\tENDS IN\tSCOPES\tCREATED\tEXPIRES\tREVOKED\tLAST USED", all, func(k tenant.Key) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", id.Key.Format(k.ID), k.Name, k.Hint, scopes(k), day(&k.CreatedAt), day(k.ExpiresAt), day(k.RevokedAt), day(k.LastUsedAt))
+	return c.show(o.out, views(all, view), table("ID\tNAME\tKIND\tENDS IN\tSCOPES\tCREATED\tEXPIRES\tREVOKED\tLAST USED", all, func(k tenant.Key) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", id.Key.Format(k.ID), k.Name, k.Kind, k.Hint, scopes(k), day(&k.CreatedAt), day(k.ExpiresAt), day(k.RevokedAt), day(k.LastUsedAt))
 	}))
 }
 

@@ -121,7 +121,7 @@ func (s *server) table() []route {
 		{"PATCH", api + "/workspaces/{ws}", private, s.updateWorkspace, "name, rate, burst, statuses"},
 		{"POST", api + "/workspaces/{ws}/chatbots", private, s.createChatbot, "name"},
 		{"GET", api + "/workspaces/{ws}/chatbots", private, s.listChatbots, "limit, cursor"},
-		{"POST", api + "/workspaces/{ws}/keys", private, s.createKey, "name, scopes, expiresAt; answers the secret, once"},
+		{"POST", api + "/workspaces/{ws}/keys", private, s.createKey, "name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
 		{"GET", api + "/workspaces/{ws}/keys", private, s.listKeys, "limit, cursor"},
 		{"POST", api + "/workspaces/{ws}/keys/{key}/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
 		{"DELETE", api + "/workspaces/{ws}/keys/{key}", private, s.revokeKey, "revokes the key within a second"},

@@ -180,7 +180,7 @@ func TestKeysAreMadeRotatedAndRevoked(t *testing.T) {
 		t.Errorf("POST keys: expires %v, scopes (-want +got):\n%s", first.ExpiresAt, diff)
 	}
 	list := b.call("GET", ws+"/keys", "", http.StatusOK, nil)
-	if strings.Contains(list.body, first.Secret) || strings.Contains(list.body, `"secret"`) {
+	if strings.Contains(list.body, first.Secret) || strings.Contains(list.body, `"secret":`) {
 		t.Errorf("GET keys tells a secret: %s", list.body)
 	}
 

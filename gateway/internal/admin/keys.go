@@ -36,23 +36,33 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) readKey(body []byte) (d KeyDraft, err error) {
 	var name *string
-	in := strictjson.NewReader(body, []string{"name", "scopes", "expiresAt"})
+	in := strictjson.NewReader(body, []string{"name", "kind", "mode", "scopes", "expiresAt", "form"})
 	for in.Next() {
 		switch in.Name() {
 		case "name":
 			name = readName(in)
+		case "kind":
+			d.Kind = tenant.KeyKind(in.Choice([]string{string(tenant.SecretKey), string(tenant.PublishableKey)}))
+		case "mode":
+			d.Test = in.Choice([]string{string(tenant.Live), string(tenant.Test)}) == string(tenant.Test)
+		case "form":
+			if in.Given() {
+				f := tenant.ReadForm(in, tenant.Form{})
+				d.Form = &f
+			}
 		case "scopes":
 			d.Scopes = in.Texts(len(tenant.Scopes()), maxScope)
 			_, wrong := tenant.ParseScopes(d.Scopes)
 			in.Add(wrong...)
 		case "expiresAt":
 			d.ExpiresAt = moment(in)
-			if d.ExpiresAt != nil && s.tenants.tooSoon(*d.ExpiresAt) {
-				in.Refuse(expiryRule)
+			if d.ExpiresAt != nil && tenant.TooSoon(*d.ExpiresAt, s.tenants.now()) {
+				in.Refuse(tenant.ExpiryRule)
 			}
 		}
 	}
 	in.Require("name", "Required")
+	in.Add(tenant.CheckForm(d.Kind, d.Form != nil, d.Scopes != nil)...)
 	if err := in.Err(); err != nil {
 		return d, err
 	}

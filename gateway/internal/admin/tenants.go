@@ -3,10 +3,9 @@ package admin
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -16,14 +15,12 @@ import (
 
 // Limits of what an operator can ask for.
 const (
-	MaxName        = 100 // characters of a workspace's, chatbot's or key's name
-	DefaultOverlap = 24 * time.Hour
-	MaxOverlap     = 30 * 24 * time.Hour
-	MinLife        = time.Minute // of a key that expires
+	DefaultOverlap = tenant.DefaultOverlap
+	MaxOverlap     = tenant.MaxOverlap
 )
 
 // Tenants is what an operator does to workspaces, chatbots and keys: the same on the command line and over HTTP.
-// Mistakes are VALIDATION_ERROR with every one of them.
+// Mistakes are VALIDATION_ERROR with every one of them. What is changed is audited in its workspace, as done by no key.
 type Tenants struct {
 	DB  *pg.DB
 	Now func() time.Time
@@ -42,8 +39,11 @@ type WorkspaceDraft struct {
 // KeyDraft is a key to be made.
 type KeyDraft struct {
 	Name      string
-	Scopes    []string   // nil: tenant.DefaultScopes
-	ExpiresAt *time.Time // nil: never
+	Kind      tenant.KeyKind // "": secret
+	Test      bool           // it opens the workspace's test data, which the first such key makes
+	Scopes    []string       // nil: tenant.DefaultScopes; of a secret key only
+	ExpiresAt *time.Time     // nil: never
+	Form      *tenant.Form   // of a publishable key only; nil: all defaults
 }
 
 // CreateWorkspace makes a workspace.
@@ -56,15 +56,19 @@ func (t Tenants) CreateWorkspace(ctx context.Context, d WorkspaceDraft) (tenant.
 	if err := d.apply(&w); err != nil {
 		return w, err
 	}
-	return w, t.DB.CreateWorkspace(ctx, w)
+	return w, t.DB.CreateWorkspace(ctx, w, t.note(w.ID, tenant.WorkspaceCreated, id.Workspace.Format(w.ID), nil))
 }
 
 // UpdateWorkspace changes a workspace; gateways follow within a second.
 func (t Tenants) UpdateWorkspace(ctx context.Context, workspace id.UUID, d WorkspaceDraft) (tenant.Workspace, error) {
+	note := t.note(workspace, tenant.WorkspaceUpdated, id.Workspace.Format(workspace), d.details())
+	if len(note.Details) == 0 {
+		note = nil
+	}
 	return t.DB.UpdateWorkspace(ctx, workspace, func(w *tenant.Workspace) error {
 		w.UpdatedAt = t.now()
 		return d.apply(w)
-	})
+	}, note)
 }
 
 func (d WorkspaceDraft) apply(w *tenant.Workspace) error {
@@ -80,6 +84,17 @@ func (d WorkspaceDraft) apply(w *tenant.Workspace) error {
 	return invalid(append(wrong, w.Settings.Check()...))
 }
 
+// details are the settings that d changes, as they will be.
+func (d WorkspaceDraft) details() map[string]any {
+	changed := map[string]any{}
+	for name, to := range map[string]any{"name": d.Name, "rateCeiling": d.Rate, "burstCeiling": d.Burst, "statuses": d.Statuses, "retrySchedule": d.RetrySchedule} {
+		if !reflect.ValueOf(to).IsNil() {
+			changed[name] = to
+		}
+	}
+	return changed
+}
+
 func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
@@ -92,30 +107,70 @@ func (t Tenants) CreateChatbot(ctx context.Context, workspace id.UUID, name stri
 	if err := invalid(checkName(name)); err != nil {
 		return c, err
 	}
-	return c, t.DB.CreateChatbot(ctx, c)
+	return c, t.DB.CreateChatbot(ctx, c, t.note(workspace, tenant.ChatbotCreated, id.Chatbot.Format(c.ID), nil))
 }
 
-// CreateKey makes a key and returns its secret, which cannot be read again.
+// CreateKey makes a key and returns its text. That of a secret key cannot be read again.
 func (t Tenants) CreateKey(ctx context.Context, workspace id.UUID, d KeyDraft) (tenant.Key, string, error) {
-	wrong := checkName(d.Name)
-	scopes, unknown := tenant.ParseScopes(d.Scopes)
-	wrong = append(wrong, unknown...)
-	if d.ExpiresAt != nil && t.tooSoon(*d.ExpiresAt) {
-		wrong = append(wrong, fault.Field{Field: "expiresAt", Pointer: "/expiresAt", Value: Stamp(*d.ExpiresAt), Message: expiryRule})
+	k := tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: strings.TrimSpace(d.Name), Kind: d.Kind, Test: d.Test, ExpiresAt: d.ExpiresAt, CreatedAt: t.now()}
+	wrong := append(checkName(d.Name), tenant.CheckForm(d.Kind, d.Form != nil, d.Scopes != nil)...)
+	if d.ExpiresAt != nil && tenant.TooSoon(*d.ExpiresAt, k.CreatedAt) {
+		wrong = append(wrong, fault.Field{Field: "expiresAt", Pointer: "/expiresAt", Value: Stamp(*d.ExpiresAt), Message: tenant.ExpiryRule})
+	}
+	if d.Kind == tenant.PublishableKey {
+		if k.Form = d.Form; k.Form == nil {
+			k.Form = &tenant.Form{}
+		}
+		wrong = append(wrong, k.Form.Check()...)
+	} else {
+		var unknown []fault.Field
+		k.Scopes, unknown = tenant.ParseScopes(d.Scopes)
+		wrong = append(wrong, unknown...)
 	}
 	if err := invalid(wrong); err != nil {
-		return tenant.Key{}, "", err
+		return k, "", err
 	}
-	k, secret, hash := t.newKey(workspace, strings.TrimSpace(d.Name), scopes)
-	k.ExpiresAt = d.ExpiresAt
-	return k, secret, t.DB.CreateKey(ctx, k, hash)
+	if err := t.place(ctx, &k); err != nil {
+		return k, "", err
+	}
+	if err := t.checkChatbot(ctx, k); err != nil {
+		return k, "", err
+	}
+	text, hash := k.Issue()
+	details := map[string]any{"kind": k.Kind, "mode": tenant.ModeOf(k.Test), "scopes": append([]tenant.Scope{}, k.Scopes...), "expiresAt": stamp(k.ExpiresAt)}
+	return k, text, t.DB.CreateKey(ctx, k, hash, t.note(workspace, tenant.KeyCreated, id.Key.Format(k.ID), details))
 }
 
-const expiryRule = "Must be at least one minute in the future"
+// place puts a key of test data into its workspace's twin, making that if need be; a key for a twin is one of test data.
+func (t Tenants) place(ctx context.Context, k *tenant.Key) error {
+	w, err := t.DB.GetWorkspace(ctx, k.WorkspaceID)
+	switch {
+	case err != nil:
+		return err
+	case w.TestOf != id.UUID{}:
+		k.Test = true
+	case k.Test:
+		twin := tenant.Workspace{ID: id.New(), TestOf: w.ID, CreatedAt: k.CreatedAt}
+		note := t.note(w.ID, tenant.WorkspaceCreated, id.Workspace.Format(twin.ID), map[string]any{"mode": tenant.Test})
+		k.WorkspaceID, err = t.DB.MakeTwin(ctx, twin, note)
+	}
+	return err
+}
 
-// tooSoon counts whole seconds: time passes between asking for a minute and checking it.
-func (t Tenants) tooSoon(expires time.Time) bool {
-	return expires.Sub(t.now()).Round(time.Second) < MinLife
+// checkChatbot wants the chatbot of a form to be one of the key's workspace.
+func (t Tenants) checkChatbot(ctx context.Context, k tenant.Key) error {
+	if k.Form == nil || k.Form.ChatbotID == "" {
+		return nil
+	}
+	chatbot, err := id.Chatbot.Parse(k.Form.ChatbotID)
+	if err != nil {
+		return err // it was checked
+	}
+	there, err := t.DB.ChatbotExists(ctx, k.WorkspaceID, chatbot)
+	if err == nil && !there {
+		err = invalid([]fault.Field{{Field: "form.chatbotId", Pointer: "/form/chatbotId", Value: k.Form.ChatbotID, Message: "Must be a chatbot of the workspace the key is for; test data has chatbots of its own"}})
+	}
+	return err
 }
 
 // RotateKey makes a key that may do what old may and lives as long as old was made to live. Both work until overlap is over, then old ends.
@@ -128,34 +183,32 @@ func (t Tenants) RotateKey(ctx context.Context, workspace, old id.UUID, overlap 
 	if err != nil {
 		return tenant.Key{}, "", err
 	}
-	k, secret, hash := t.newKey(workspace, was.Name, was.Scopes)
-	if was.ExpiresAt != nil {
-		until := k.CreatedAt.Add(was.ExpiresAt.Sub(was.CreatedAt))
-		k.ExpiresAt = &until
-	}
-	return k, secret, t.DB.RotateKey(ctx, workspace, old, k.CreatedAt.Add(overlap), k, hash)
+	k := was.Successor(t.now())
+	k.ID = id.New()
+	text, hash := k.Issue()
+	details := map[string]any{"next": id.Key.Format(k.ID), "mode": tenant.ModeOf(k.Test), "overlapSeconds": int(overlap.Seconds())}
+	return k, text, t.DB.RotateKey(ctx, workspace, old, k.CreatedAt.Add(overlap), k, hash, t.note(workspace, tenant.KeyRotated, id.Key.Format(old), details))
 }
 
 // RevokeKey ends a key for ever; doing it again changes nothing.
 func (t Tenants) RevokeKey(ctx context.Context, workspace, key id.UUID) error {
-	return t.DB.RevokeKey(ctx, workspace, key, t.now())
+	return t.DB.RevokeKey(ctx, workspace, key, t.now(), t.note(workspace, tenant.KeyRevoked, id.Key.Format(key), nil))
 }
 
-func (t Tenants) newKey(workspace id.UUID, name string, scopes []tenant.Scope) (k tenant.Key, secret string, hash [32]byte) {
-	secret = tenant.NewSecret()
-	hash, _ = tenant.HashSecret(secret) // just made: its form is right
-	return tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: name, Hint: tenant.Hint(secret), Scopes: scopes, CreatedAt: t.now()}, secret, hash
+// note is what the operator does now.
+func (t Tenants) note(workspace id.UUID, action, target string, details map[string]any) *tenant.Audit {
+	return tenant.NewAudit(workspace, id.UUID{}, action, target, details, t.now())
 }
 
 // now is in the resolution answers have.
 func (t Tenants) now() time.Time { return t.Now().UTC().Truncate(time.Millisecond) }
 
 func checkName(name string) []fault.Field {
-	trimmed := strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(trimmed); n > 0 && n <= MaxName && utf8.ValidString(trimmed) && !strings.ContainsFunc(trimmed, unicode.IsControl) {
+	wrong := tenant.CheckName(name)
+	if wrong == "" {
 		return nil
 	}
-	return []fault.Field{{Field: "name", Pointer: "/name", Value: fault.Cut(name), Message: fmt.Sprintf("Must be 1 to %d characters without control characters", MaxName)}}
+	return []fault.Field{{Field: "name", Pointer: "/name", Value: fault.Cut(name), Message: wrong}}
 }
 
 func invalid(wrong []fault.Field) error {

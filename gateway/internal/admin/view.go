@@ -20,20 +20,29 @@ func stamp(t *time.Time) *Stamp { return (*Stamp)(t) }
 
 // WorkspaceView is a workspace as JSON, its defaults filled in.
 type WorkspaceView struct {
-	ID        string   `json:"id"`
-	Name      string   `json:"name"`
-	Rate      int      `json:"rate"`
-	Burst     int      `json:"burst"`
-	Statuses  []string `json:"statuses"`
-	Schedule  []int    `json:"retrySchedule"` // seconds before each attempt of a webhook
-	CreatedAt Stamp    `json:"createdAt"`
-	UpdatedAt Stamp    `json:"updatedAt"`
+	ID        string      `json:"id"`
+	Name      string      `json:"name"`
+	Mode      tenant.Mode `json:"mode"`
+	TestOf    string      `json:"testOf,omitempty"` // the workspace whose test data this one holds
+	Rate      int         `json:"rate"`
+	Burst     int         `json:"burst"`
+	Statuses  []string    `json:"statuses"`
+	Schedule  []int       `json:"retrySchedule"` // seconds before each attempt of a webhook
+	CreatedAt Stamp       `json:"createdAt"`
+	UpdatedAt Stamp       `json:"updatedAt"`
 }
 
 // ViewWorkspace shows w.
 func ViewWorkspace(w tenant.Workspace) WorkspaceView {
 	s := w.Settings.WithDefaults()
-	return WorkspaceView{id.Workspace.Format(w.ID), w.Name, s.Rate, s.Burst, s.Statuses, schedule(s), Stamp(w.CreatedAt), Stamp(w.UpdatedAt)}
+	v := WorkspaceView{
+		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.Live, Rate: s.Rate, Burst: s.Burst, Statuses: s.Statuses, Schedule: schedule(s),
+		CreatedAt: Stamp(w.CreatedAt), UpdatedAt: Stamp(w.UpdatedAt),
+	}
+	if w.TestOf != (id.UUID{}) {
+		v.Mode, v.TestOf = tenant.Test, id.Workspace.Format(w.TestOf)
+	}
+	return v
 }
 
 func schedule(s tenant.Settings) []int {
@@ -64,7 +73,11 @@ func ViewChatbot(c tenant.Chatbot) ChatbotView {
 type KeyView struct {
 	ID          string         `json:"id"`
 	Name        string         `json:"name"`
-	Secret      string         `json:"secret,omitempty"` // only in the answer that makes the key
+	Kind        tenant.KeyKind `json:"kind"`
+	Mode        tenant.Mode    `json:"mode"`
+	Secret      string         `json:"secret,omitempty"` // of a secret key, only in the answer that makes it
+	Key         string         `json:"key,omitempty"`    // of a publishable key
+	Form        *FormView      `json:"form,omitempty"`   // the same
 	Hint        string         `json:"hint"`
 	Scopes      []tenant.Scope `json:"scopes"`
 	WorkspaceID string         `json:"workspaceId"`
@@ -74,10 +87,24 @@ type KeyView struct {
 	LastUsedAt  *Stamp         `json:"lastUsedAt"`
 }
 
-// ViewKey shows k; secret is "" unless the key was made just now.
-func ViewKey(k tenant.Key, secret string) KeyView {
-	return KeyView{
-		ID: id.Key.Format(k.ID), Name: k.Name, Secret: secret, Hint: k.Hint, Scopes: k.Scopes, WorkspaceID: id.Workspace.Format(k.WorkspaceID),
+// FormView is a form without what is secret of it.
+type FormView struct {
+	tenant.Form
+	HasCaptchaSecret bool `json:"hasCaptchaSecret"`
+}
+
+// ViewKey shows k; text is "" unless the key was made just now.
+func ViewKey(k tenant.Key, text string) KeyView {
+	v := KeyView{
+		ID: id.Key.Format(k.ID), Name: k.Name, Kind: k.Kind, Mode: tenant.ModeOf(k.Test), Key: k.Public, Hint: k.Hint, Scopes: append([]tenant.Scope{}, k.Scopes...), WorkspaceID: id.Workspace.Format(k.WorkspaceID),
 		CreatedAt: Stamp(k.CreatedAt), ExpiresAt: stamp(k.ExpiresAt), RevokedAt: stamp(k.RevokedAt), LastUsedAt: stamp(k.LastUsedAt),
 	}
+	if k.Kind == tenant.SecretKey {
+		v.Secret = text
+	}
+	if k.Form != nil {
+		v.Form = &FormView{k.Form.Filled(), k.Form.CaptchaSecret != ""}
+		v.Form.CaptchaSecret = ""
+	}
+	return v
 }
