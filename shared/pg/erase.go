@@ -15,8 +15,9 @@ import (
 
 // Erasure is how a lead is erased.
 type Erasure struct {
-	Suppress bool          // its email may not come back
-	Note     *tenant.Audit // its Details become what was erased; nil: it is not audited
+	Suppress bool                   // its email may not come back
+	Note     *tenant.Audit          // its Details become what was erased; nil: it is not audited
+	Check    func(*lead.Lead) error // can refuse; nil: nobody does
 }
 
 // Erased is what was erased of a lead, and what is to be done about it.
@@ -60,6 +61,11 @@ func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, ho
 	l, now, err := lockLead(ctx, tx, workspace, leadID, `true`)
 	if err != nil {
 		return e, err
+	}
+	if how.Check != nil {
+		if err := how.Check(&l); err != nil {
+			return e, err
+		}
 	}
 	e.Lead, e.At = l, now.UTC().Truncate(time.Millisecond)
 	if l.DeletedAt == nil && l.EmailKey != tenant.FreedKey(l.Address(), l.ID) {

@@ -14,8 +14,12 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// createLead answers 201 when the lead is durable.
+// createLead answers 201 when the lead is durable, or what was asked for when another lead has its email.
 func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	on, err := readOnDuplicate(r)
+	if err != nil {
+		return a.refuse(w, r, p, err)
+	}
 	chatbot, draft, err := a.readLead(w, r, p)
 	if err != nil {
 		return a.refuse(w, r, p, err)
@@ -23,15 +27,57 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	// Without the client's end: a lead that is committed must not turn into an error.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
 	defer cancel()
-	l, verdict, err := a.Intake.Create(ctx, p, keyed(r, intake.Request{Draft: draft, Chatbot: chatbot}))
-	tellLimit(w, p, verdict)
+	asked := keyed(r, intake.Request{Draft: draft, Chatbot: chatbot})
+	for try := 1; ; try++ {
+		l, verdict, err := a.Intake.Create(ctx, p, asked)
+		tellLimit(w, p, verdict)
+		if err == nil {
+			httpx.Note(r, "lead", id.Lead.Format(l.ID))
+			locate(w, l.ID)
+			return a.answerLead(w, http.StatusCreated, &l, false)
+		}
+		holder, isDuplicate := intake.Holder(err)
+		if !isDuplicate || on == intake.RefuseDuplicate || try == createTries {
+			return err
+		}
+		if err := a.answerHolder(ctx, w, r, p, holder, draft, on); !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		// It was deleted meanwhile, or has another email: this one is free.
+		a.Intake.Doubt(ctx, p.WorkspaceID, l.EmailKey, holder)
+		asked.Admitted = &verdict
+	}
+}
+
+// createTries is how often a lead that is to give way to another, which is gone when it is looked at, is created anew.
+const createTries = 3
+
+// answerHolder answers the lead that has the email of draft, with what draft gives if that is asked for. NOT_FOUND: it has it no longer.
+func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.Request, p *tenant.Principal, holder id.UUID, draft lead.Draft, on intake.OnDuplicate) error {
+	httpx.Note(r, "lead", id.Lead.Format(holder))
+	httpx.Note(r, "on_duplicate", string(on))
+	if on == intake.UpdateDuplicate {
+		u, err := a.DB.UpdateLead(ctx, p.WorkspaceID, holder, draft.Patch().Apply)
+		if err != nil {
+			return err
+		}
+		locate(w, holder)
+		return a.answerUpdated(w, r, &u)
+	}
+	l, err := a.DB.GetLead(ctx, p.WorkspaceID, holder)
 	if err != nil {
 		return err
 	}
-	name := id.Lead.Format(l.ID)
-	httpx.Note(r, "lead", name)
-	w.Header().Set("Location", "/api/v1/leads/"+name)
-	return a.answerLead(w, http.StatusCreated, &l, false)
+	if l.Address() != draft.EmailKey {
+		return fault.New(fault.NotFound, "Lead not found")
+	}
+	locate(w, holder)
+	return a.answerLead(w, http.StatusOK, &l, true)
+}
+
+// locate says where a lead can be read.
+func locate(w http.ResponseWriter, l id.UUID) {
+	w.Header().Set("Location", "/api/v1/leads/"+id.Lead.Format(l))
 }
 
 // readLead reads the chatbot of the path, if it has one, and the body. The chatbot comes first: a form that is
@@ -53,8 +99,9 @@ func (a *api) readLead(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 	return chatbot, d, err
 }
 
-// answerLead sends l in a reused buffer.
+// answerLead sends l, and its version, in a reused buffer.
 func (a *api) answerLead(w http.ResponseWriter, status int, l *lead.Lead, withEnrichment bool) error {
+	w.Header()["Etag"] = []string{etag(l)}
 	b := a.buffers.Get().(*[]byte)
 	*b = l.AppendJSON((*b)[:0], withEnrichment)
 	err := httpx.RawData(w, status, *b)

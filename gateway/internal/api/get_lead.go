@@ -5,16 +5,15 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
 
 // getLead answers a lead with its enrichment, which is null until facts were found.
 func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := id.Lead.Parse(mux.Vars(r)["id"])
+	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
 	if err != nil {
-		return fault.New(fault.NotFound, "Lead not found")
+		return err
 	}
 	l, err := a.DB.GetLead(r.Context(), p.WorkspaceID, wanted)
 	if err != nil {

@@ -1,0 +1,95 @@
+package intake
+
+import (
+	"context"
+	"errors"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+)
+
+// Told is what Redis and the workers are to hear of a lead that was changed. Postgres has it already.
+type Told struct {
+	Workspace id.UUID
+	Lead      id.UUID
+	Freed     string // the unique key it gave up; "": none
+	Holds     string // the unique key it took; "": none
+	Enrich    bool   // it is owed enrichment
+	Wake      []pg.EndpointRef
+}
+
+// ToldOf is what is to be heard of a changed lead.
+func ToldOf(u *pg.Updated) Told {
+	t := Told{Workspace: u.Lead.WorkspaceID, Lead: u.Lead.ID, Freed: u.Freed, Enrich: u.Changed && u.Lead.DeletedAt == nil, Wake: u.Wake}
+	if u.Lead.EmailKey != u.Former.EmailKey && u.Lead.DeletedAt == nil {
+		t.Holds = u.Lead.EmailKey
+	}
+	return t
+}
+
+// Tell makes it known at once, before the client hears of it. Where that fails the sweep does: what is freed stays in Postgres until Redis knows.
+func (s *Service) Tell(ctx context.Context, t Told) {
+	if !s.breaker.closed(s.Now()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateTimeout)
+	defer cancel()
+	if t.Freed != "" {
+		err := rdb.Release(ctx, s.Redis, []rdb.Reservation{{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}})
+		if s.redisSaid(err); err != nil {
+			return
+		}
+		if err := s.DB.ForgetReleases(ctx, []pg.Release{{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}}); err != nil {
+			s.Log.Warn("a release is left to the sweep", "error", err.Error())
+		}
+	}
+	var held []rdb.Reservation
+	if t.Holds != "" {
+		held = []rdb.Reservation{{Workspace: t.Workspace, EmailKey: t.Holds, LeadID: t.Lead}}
+	}
+	keys := make([]task.Key, 0, len(t.Wake)+1)
+	if t.Enrich {
+		keys = append(keys, task.Enrich(t.Workspace))
+	}
+	for _, w := range t.Wake {
+		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	}
+	if len(held)+len(keys) > 0 {
+		s.redisSaid(s.Waker.Announce(ctx, held, keys))
+	}
+}
+
+// Doubt makes Postgres decide about an email that Redis says a lead has, although it was found to have it no longer.
+func (s *Service) Doubt(ctx context.Context, workspace id.UUID, emailKey string, holder id.UUID) {
+	s.Tell(ctx, Told{Workspace: workspace, Lead: holder, Freed: emailKey})
+}
+
+// Conflict makes a DUPLICATE_EMAIL of *pg.EmailTaken and returns other errors as they are.
+func Conflict(err error) error {
+	var taken *pg.EmailTaken
+	if errors.As(err, &taken) {
+		return duplicate(taken.Email, taken.Holder)
+	}
+	return err
+}
+
+// errSuppressed says that an email may not be a lead's.
+func errSuppressed() error {
+	return fault.New(fault.Suppressed, "This email was erased and may not come back")
+}
+
+// Allowed is EMAIL_SUPPRESSED when a lead may not take the email of d.
+func (s *Service) Allowed(ctx context.Context, workspace id.UUID, p lead.Patch) error {
+	if p.EmailKey == "" {
+		return nil
+	}
+	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.EmailKey})
+	if err == nil && suppressed[p.EmailKey] {
+		return errSuppressed()
+	}
+	return err
+}
