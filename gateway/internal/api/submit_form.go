@@ -118,7 +118,7 @@ func (a *api) formChatbot(ctx context.Context, p *tenant.Principal) (chatbot id.
 		err = a.Auth.Chatbot(ctx, p.WorkspaceID, chatbot)
 	}
 	if err != nil && !fault.Is(err, fault.Unavailable) {
-		err = fault.New(fault.ChatbotNotFound, "The chatbot of this form is no longer there")
+		err = fault.New(fault.NotFound, "This form is closed: its chatbot is no longer there")
 	}
 	return chatbot, err
 }

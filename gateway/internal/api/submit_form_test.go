@@ -1,0 +1,561 @@
+package api_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/form"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
+)
+
+const site = "https://www.example.com"
+
+// mustForm makes a publishable key and returns the path of its form.
+func (b *bundle) mustForm(t *testing.T, c owner, f tenant.Form) string {
+	t.Helper()
+	text := tenant.NewText(tenant.PublishableKey, false)
+	hash, _ := tenant.HashSecret(text)
+	k := tenant.Key{WorkspaceID: c.workspace, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text, Form: &f, CreatedAt: b.now()}
+	if wrong := f.Check(); wrong != nil {
+		t.Fatalf("form is wrong: %+v", wrong)
+	}
+	if err := b.db.CreateKey(t.Context(), k, hash); err != nil {
+		t.Fatal(err)
+	}
+	return "/f/" + text
+}
+
+// submission is a request from a page of site; header pairs replace what it has.
+func (b *bundle) submission(t *testing.T, method, path, contentType, body string, header ...string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", site)
+	req.Header.Set("Accept", "text/html,*/*;q=0.8")
+	req.Header.Set("Content-Type", contentType)
+	for i := 0; i < len(header); i += 2 {
+		if req.Header.Del(header[i]); header[i+1] != "" {
+			req.Header.Set(header[i], header[i+1])
+		}
+	}
+	return req
+}
+
+const plainForm = "application/x-www-form-urlencoded"
+
+// submit sends a plain form and does not follow where it leads.
+func (b *bundle) submit(t *testing.T, path, body string, header ...string) answer {
+	t.Helper()
+	return b.do(t, b.submission(t, "POST", path, plainForm, body, header...))
+}
+
+// fetch sends a form as a script does.
+func (b *bundle) fetch(t *testing.T, path, body string, header ...string) answer {
+	t.Helper()
+	return b.do(t, b.submission(t, "POST", path, "application/json", body, header...))
+}
+
+// setupForms is setup with a client that does not follow redirects.
+func setupForms(t *testing.T, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	b := setup(t, change...)
+	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return b
+}
+
+// mustLeads are the workspace's, oldest first.
+func (b *bundle) mustLeads(t *testing.T, c owner) (all []lead.Lead) {
+	t.Helper()
+	var ids []id.UUID
+	if err := b.db.SelectContext(t.Context(), &ids, "select id from leads where workspace_id = $1 order by created_at, id", c.workspace); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range ids {
+		l, err := b.db.GetLead(t.Context(), c.workspace, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+const received = `{"success":true,"data":{"received":true}}` + "\n"
+
+func TestFormMakesALead(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, ChatbotID: id.Chatbot.Format(b.chatbot), Source: "landing"})
+	got := b.submit(t, path, "first_name=Ada&last_name=Lovelace&email=ada%40example.com&tel=%2B1-555-0100&company=Engines", "Referer", site+"/contact?utm_source=ads&token=secret")
+	if got.status != 200 || !strings.Contains(got.text, `<html lang="en">`) || !strings.Contains(got.text, `href="`+site+`/contact"`) || strings.Contains(got.text, "secret") {
+		t.Errorf("answer = %d %s, want a page that thanks and leads back", got.status, got.text)
+	}
+	if csp := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || got.header.Get("Access-Control-Allow-Origin") != site || got.header.Get("Vary") != "Origin" {
+		t.Errorf("headers = %v, want a policy and CORS", got.header)
+	}
+	all := b.mustLeads(t, b.owner)
+	if len(all) != 1 {
+		t.Fatalf("%d leads, want 1", len(all))
+	}
+	l := all[0]
+	want := `Ada Lovelace ada@example.com +1-555-0100 landing new {"company":"Engines","utm_source":"ads","page_url":"` + site + `/contact"}`
+	if s := fmt.Sprint(l.Name, " ", l.Email, " ", l.Phone, " ", l.Source, " ", l.Status, " ", string(l.Metadata)); s != want || l.ChatbotID != b.chatbot {
+		t.Errorf("lead = %s of %v, want %s of the form's chatbot", s, l.ChatbotID, want)
+	}
+	if got := b.fetch(t, path, `{"email":"bob@example.com"}`); got.status != 200 || got.text != received {
+		t.Errorf("fetch = %d %s, want %s", got.status, got.text, received)
+	}
+}
+
+func TestFormGoesOn(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, RedirectURL: "https://elsewhere.example.com/done"})
+	for next, want := range map[string]string{"": "https://elsewhere.example.com/done", "/thanks": site + "/thanks", site + "/x?y": site + "/x?y"} {
+		got := b.submit(t, path, "email=a@example.com&_next="+url.QueryEscape(next))
+		if got.status != 303 || got.header.Get("Location") != want || got.text != "" {
+			t.Errorf("_next %q: %d to %q, want 303 to %q", next, got.status, got.header.Get("Location"), want)
+		}
+	}
+	got := b.submit(t, path, "email=b@example.com&_next=https://evil.example.com/")
+	if got.status != 400 || !strings.Contains(got.text, "<b>_next</b>") || len(b.mustLeads(t, b.owner)) != 1 {
+		t.Errorf("_next elsewhere: %d %s, want a page that names it, and no lead", got.status, got.text)
+	}
+}
+
+// What a visitor can see says nothing about whose emails a workspace has.
+func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
+	const q = "insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())"
+	if _, err := b.db.ExecContext(t.Context(), q, c.workspace, lead.SuppressionHash(c.workspace, "gone@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []tenant.Form{{Origins: []string{site}}, {Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate}, {Origins: []string{site}, RedirectURL: site}} {
+		path, n := b.mustForm(t, c, f), len(b.mustLeads(t, c))
+		email := fmt.Sprintf("new%d@example.com", n)
+		bodies := [][2]string{
+			{"new", "email=" + email}, {"again", "name=Again&email=" + strings.ToUpper(email)}, {"large", "email=" + email + "&big=" + strings.Repeat("x", 30<<10)},
+			{"too large once merged", "email=" + email + "&bigger=" + strings.Repeat("x", 30<<10)}, {"suppressed", "email=gone@example.com"}, {"robot", "email=robot@example.com&_gotcha=x"},
+		}
+		var want string
+		for _, body := range bodies {
+			got := b.submit(t, path, body[1])
+			for _, own := range []string{"X-Request-Id", "Date"} {
+				got.header.Del(own)
+			}
+			said := fmt.Sprint(got.status, got.header, got.text)
+			if want == "" {
+				want = said
+			}
+			if diff := cmp.Diff(want, said); diff != "" || got.status > 303 {
+				t.Errorf("%+v: %s (-new +%s):\n%s", f, body[0], body[0], diff)
+			}
+		}
+		if got := len(b.mustLeads(t, c)) - n; got != 1 {
+			t.Errorf("%d leads, want 1", got)
+		}
+	}
+}
+
+func TestFormUpdates(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"ada@example.com","name":"Ada","phone":"+1-555-0100","source":"fair","status":"qualified","metadata":{"a":1,"b":2}}`)
+	ignoring := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
+	updating := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
+	const body = `{"email":"ada@example.com","name":"Ada Lovelace","phone":"","b":3,"c":4}`
+	for path, want := range map[string]string{ignoring: `Ada +1-555-0100 fair qualified {"a":1,"b":2}`} {
+		b.fetch(t, path, body)
+		l := b.mustLeads(t, b.owner)[0]
+		if got := fmt.Sprint(l.Name, " ", l.Phone, " ", l.Source, " ", l.Status, " ", string(l.Metadata)); got != want {
+			t.Errorf("ignored: lead = %s, want %s", got, want)
+		}
+	}
+	if got := b.fetch(t, updating, body); got.text != received {
+		t.Errorf("answer = %d %s, want %s", got.status, got.text, received)
+	}
+	l := b.mustLeads(t, b.owner)[0]
+	var metadata map[string]int
+	if err := json.Unmarshal(l.Metadata, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(l.Name, " ", l.Phone, " ", l.Source, " ", l.Status, " ", metadata); got != "Ada Lovelace +1-555-0100 fair qualified map[a:1 b:3 c:4]" {
+		t.Errorf("updated: lead = %s, want name and metadata as sent and the rest as it was", got)
+	}
+}
+
+func TestFormRefusesOtherPages(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path, nobody := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}), b.mustForm(t, b.owner, tenant.Form{})
+	for what, tc := range map[string]struct{ path, origin string }{
+		"another site": {path, "https://evil.example.com"}, "a file": {path, "null"}, "no page": {path, ""}, "a form without sites": {nobody, site},
+	} {
+		got := b.fetch(t, tc.path, `{"email":"a@example.com"}`, "Origin", tc.origin)
+		got.wantError(t, what, 403, "FORBIDDEN")
+		if got.header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(got.body.Error, "allowedOrigins") {
+			t.Errorf("%s: headers %v, %s, want no CORS and the place to allow it", what, got.header, got.text)
+		}
+		page := b.submit(t, tc.path, "email=a@example.com", "Origin", tc.origin)
+		if page.status != 403 || !strings.Contains(page.text, "allowedOrigins") || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s, plain: %d %s, want a page", what, page.status, page.text)
+		}
+	}
+	if n := len(b.mustLeads(t, b.owner)); n > 0 {
+		t.Errorf("%d leads, want none", n)
+	}
+	// The workspace's list counts where the form has none.
+	c := b.mustWorkspace(t, tenant.Settings{AllowedOrigins: []string{site}})
+	if got := b.fetch(t, b.mustForm(t, c, tenant.Form{}), `{"email":"a@example.com"}`); got.text != received {
+		t.Errorf("with the workspace's origins: %d %s, want it taken", got.status, got.text)
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
+	ask := func(path, origin string) answer {
+		return b.do(t, b.submission(t, "OPTIONS", path, "", "", "Origin", origin, "Content-Type", "", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type"))
+	}
+	got := ask(path, site)
+	want := map[string]string{"Access-Control-Allow-Origin": site, "Vary": "Origin", "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "600", "Access-Control-Allow-Credentials": ""}
+	for name, value := range want {
+		if got.status != 204 || got.header.Get(name) != value {
+			t.Errorf("preflight = %d, %s: %q, want 204 and %q", got.status, name, got.header.Get(name), value)
+		}
+	}
+	ask(path, "https://evil.example.com").wantError(t, "preflight of another site", 403, "FORBIDDEN")
+	ask("/f/"+tenant.NewText(tenant.PublishableKey, false), site).wantError(t, "preflight of no form", 404, "NOT_FOUND")
+}
+
+// A key that is not a form's is nobody's: also a secret key, which somebody put into a page by mistake, and which no log may then hold.
+func TestNoForm(t *testing.T) {
+	t.Parallel()
+	var logged lockedBuffer
+	b := setupForms(t, func(d *api.Deps) {
+		d.Edge = httpx.New(httpx.Deps{Log: slog.New(slog.NewTextHandler(&logged, nil)), AccessLog: true, Listener: "api"})
+	})
+	good := b.mustForm(t, b.owner, tenant.Form{Origins: []string{"*"}})
+	for what, path := range map[string]string{"a secret key": "/f/" + b.secret, "an unknown key": "/f/" + tenant.NewText(tenant.PublishableKey, false), "a mistyped key": good[:len(good)-1] + "_", "nothing": "/f/%00"} {
+		got := b.fetch(t, path, `{"email":"a@example.com"}`)
+		got.wantError(t, what, 404, "NOT_FOUND")
+		if got.header.Get("Access-Control-Allow-Origin") != "" || strings.Contains(got.text, "sk-") {
+			t.Errorf("%s: %v %s, want no CORS, and no key told back", what, got.header, got.text)
+		}
+	}
+	if text := logged.String(); strings.Contains(text, b.secret) || strings.Contains(text, "sk-") || !strings.Contains(text, "route=/f/{formKey}") {
+		t.Errorf("the log is %s, want the route and no key", text)
+	}
+	b.send(t, good[len("/f/"):], "GET", "/api/v1/leads", "").wantError(t, "a publishable key at the API", 403, "FORBIDDEN")
+	gone := b.mustForm(t, b.owner, tenant.Form{Origins: []string{"*"}, ChatbotID: id.Chatbot.Format(id.New())})
+	b.fetch(t, gone, `{"email":"a@example.com"}`).wantError(t, "a chatbot that is gone", 404, "NOT_FOUND")
+}
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestProbingIsLimited(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	for range 60 {
+		b.fetch(t, "/f/"+tenant.NewText(tenant.PublishableKey, false), "{}").wantError(t, "a guess", 404, "NOT_FOUND")
+	}
+	got := b.fetch(t, "/f/pk-workspace_x", "{}")
+	for range 300 { // one a second is allowed again, and the guesses may have taken a while
+		if got.status == 429 {
+			break
+		}
+		got = b.fetch(t, "/f/pk-workspace_x", "{}")
+	}
+	got.wantError(t, "one guess too many", 429, "RATE_LIMITED")
+}
+
+func TestFormMistakes(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, PerMinuteIP: 1000})
+	got := b.submit(t, path, "email=<script>&name="+strings.Repeat("x", 201)+"&_next=/ok")
+	if got.status != 400 || !strings.Contains(got.text, "<b>email</b>: Must be a valid email address") || !strings.Contains(got.text, "<b>name</b>") || strings.Contains(got.text, "script") {
+		t.Errorf("plain = %d %s, want a page with both mistakes and nothing of what was typed", got.status, got.text)
+	}
+	got = b.fetch(t, path, `{"email":"x"}`)
+	got.wantError(t, "fetch", 400, "VALIDATION_ERROR")
+	if got.body.Details.Field != "email" || got.header.Get("Access-Control-Allow-Origin") != site {
+		t.Errorf("fetch = %s, headers %v, want the field, readable to the page", got.text, got.header)
+	}
+	b.fetch(t, path, "email=x", "Content-Type", "text/plain", "Accept", "application/json").wantError(t, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE")
+	b.fetch(t, path, "{}", "Content-Encoding", "gzip").wantError(t, "gzip", 415, "UNSUPPORTED_MEDIA_TYPE")
+	b.fetch(t, path, strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413, "PAYLOAD_TOO_LARGE")
+	if n := len(b.mustLeads(t, b.owner)); n > 0 {
+		t.Errorf("%d leads, want none", n)
+	}
+}
+
+// A body that comes octet by octet holds a connection no longer than the server's limit.
+func TestSlowForm(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\nemail=", path, site, plainForm)
+	conn.SetReadDeadline(time.Now().Add(time.Minute))
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != 408 {
+		t.Fatalf("answer = %+v, %v, want 408", res, err)
+	}
+	res.Body.Close()
+}
+
+// forms replaces the API's forms by ones with other Deps.
+func forms(registry *prometheus.Registry, change func(*form.Deps)) func(*api.Deps) {
+	return func(d *api.Deps) {
+		fd := d.Forms.Deps
+		fd.Registry = registry
+		change(&fd)
+		d.Forms = form.New(fd)
+	}
+}
+
+func TestFormLimits(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setupForms(t, forms(registry, func(d *form.Deps) { d.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }))
+	limits := func(what string) {
+		t.Helper()
+		path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, PerMinute: 3, PerMinuteIP: 2})
+		send := func(client string, header ...string) answer {
+			return b.submit(t, path, "email="+url.QueryEscape(id.New().String()+"@example.com"), append(header, "X-Forwarded-For", client)...)
+		}
+		for i := range 2 {
+			if got := send("192.0.2.1"); got.status != 200 {
+				t.Fatalf("%s: submission %d = %d %s", what, i, got.status, got.text)
+			}
+		}
+		got := send("192.0.2.1, 127.0.0.9")
+		if got.status != 429 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "<h1>") || got.header.Get("Access-Control-Allow-Origin") != site {
+			t.Errorf("%s: the third of an address = %d %v %s, want 429 and a page", what, got.status, got.header, got.text)
+		}
+		if got := send("192.0.2.2"); got.status != 200 {
+			t.Errorf("%s: another address = %d, want 200", what, got.status)
+		}
+		send("192.0.2.3", "Accept", "application/json").wantError(t, what+": the fourth of the form", 429, "RATE_LIMITED")
+		if other := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}); b.fetch(t, other, `{"email":"a@example.com"}`).status != 200 {
+			t.Errorf("%s: another form is limited too", what)
+		}
+	}
+	limits("with Redis")
+	b.redis.Close()
+	limits("without Redis")
+	if got := counted(t, registry, "limited"); got != 4 {
+		t.Errorf("limited = %v, want 4", got)
+	}
+	c := b.mustWorkspace(t, tenant.Settings{Rate: 1, Burst: 1, AllowedOrigins: []string{site}})
+	path, status := b.mustForm(t, c, tenant.Form{}), 0
+	for range 10 { // one a second is allowed
+		if status = b.fetch(t, path, `{"email":"`+id.New().String()+`@example.com"}`).status; status == 429 {
+			break
+		}
+	}
+	if status != 429 {
+		t.Errorf("beyond the workspace's limit = %d, want 429", status)
+	}
+}
+
+// counted is how many submissions came to outcome.
+func counted(t *testing.T, registry *prometheus.Registry, outcome string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if family.GetName() == "leadgate_form_submissions_total" && m.GetLabel()[0].GetValue() == outcome {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+func TestRobotsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setupForms(t, forms(registry, func(*form.Deps) {}))
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, MinFillMS: 2000})
+	for _, body := range []string{`{"email":"a@example.com","_gotcha":"x"}`, `{"email":"a@example.com","_elapsed":1999}`, `{"email":"not one","_elapsed":"5"}`} {
+		if got := b.fetch(t, path, body); got.text != received || got.status != 200 {
+			t.Errorf("%s = %d %s, want %s", body, got.status, got.text, received)
+		}
+	}
+	if n := len(b.mustLeads(t, b.owner)); n > 0 || counted(t, registry, "robot") != 3 {
+		t.Errorf("%d leads and %v robots, want none and 3", n, counted(t, registry, "robot"))
+	}
+	b.fetch(t, path, `{"email":"a@example.com","_elapsed":2000}`)
+	b.fetch(t, path, `{"email":"b@example.com"}`)
+	if n := len(b.mustLeads(t, b.owner)); n != 2 || counted(t, registry, "stored") != 2 {
+		t.Errorf("%d leads of people, want 2", n)
+	}
+}
+
+// verifier is a captcha's: it takes the token "good" once with the secret "s".
+type verifier struct {
+	*httptest.Server
+	status atomic.Int64
+	mu     sync.Mutex
+	asked  []url.Values
+}
+
+func newVerifier(t *testing.T) *verifier {
+	v := &verifier{}
+	v.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status := v.status.Load(); status != 0 {
+			w.WriteHeader(int(status))
+			return
+		}
+		_ = r.ParseForm()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.asked = append(v.asked, r.PostForm)
+		switch {
+		case r.PostForm.Get("secret") != "s":
+			io.WriteString(w, `{"success":false,"error-codes":["invalid-input-secret"]}`)
+		case r.PostForm.Get("response") != "good":
+			io.WriteString(w, `{"success":false,"error-codes":["invalid-input-response"]}`)
+		default:
+			io.WriteString(w, `{"success":true,"hostname":"www.example.com"}`)
+		}
+	}))
+	t.Cleanup(v.Close)
+	return v
+}
+
+func TestCaptcha(t *testing.T) {
+	t.Parallel()
+	v := newVerifier(t)
+	b := setupForms(t, forms(prometheus.NewRegistry(), func(d *form.Deps) { d.CaptchaURL = v.URL }))
+	f := tenant.Form{Origins: []string{site}, Captcha: tenant.Turnstile, CaptchaSecret: "s"}
+	path := b.mustForm(t, b.owner, f)
+	for what, body := range map[string]string{"no token": `{"email":"a@example.com"}`, "a bad token": `{"email":"a@example.com","cf-turnstile-response":"bad"}`, "another's token": `{"email":"a@example.com","h-captcha-response":"good"}`} {
+		got := b.fetch(t, path, body)
+		got.wantError(t, what, 400, "VALIDATION_ERROR")
+		if got.body.Details.Field != "cf-turnstile-response" {
+			t.Errorf("%s = %s, want the token named", what, got.text)
+		}
+	}
+	f.CaptchaSecret = "unknown"
+	b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"a@example.com","cf-turnstile-response":"good"}`).wantError(t, "a wrong secret", 400, "VALIDATION_ERROR")
+	asked := len(v.asked)
+	b.fetch(t, path, `{"email":"x","cf-turnstile-response":"good"}`).wantError(t, "a mistake", 400, "VALIDATION_ERROR")
+	if len(v.asked) != asked {
+		t.Error("the token of a form with a mistake was used up")
+	}
+	if got := b.fetch(t, path, `{"email":"a@example.com","cf-turnstile-response":"good"}`); got.text != received {
+		t.Fatalf("a good token = %d %s, want it taken", got.status, got.text)
+	}
+	last := v.asked[len(v.asked)-1]
+	if last.Get("remoteip") != "127.0.0.1" || last.Get("secret") != "s" || len(last) != 3 {
+		t.Errorf("the verifier is asked %v, want secret, response and remoteip", last)
+	}
+	if got := b.mustLeads(t, b.owner); len(got) != 1 || string(got[0].Metadata) != "{}" {
+		t.Fatalf("leads = %+v, want one without a token", got)
+	}
+
+	for _, status := range []int64{500, 429, 200} { // 200 without an answer
+		v.status.Store(status)
+		email := fmt.Sprintf("away%d@example.com", status)
+		if got := b.fetch(t, path, `{"email":"`+email+`","cf-turnstile-response":"good"}`); got.text != received {
+			t.Errorf("with the verifier away: %d %s, want it taken", got.status, got.text)
+		}
+		all := b.mustLeads(t, b.owner)
+		if l := all[len(all)-1]; l.Email != email || string(l.Metadata) != `{"captcha":"unverified"}` {
+			t.Errorf("lead = %s %s, want it marked", l.Email, l.Metadata)
+		}
+	}
+	f.CaptchaSecret, f.CaptchaOutage = "s", tenant.RefuseOutage
+	got := b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"c@example.com","cf-turnstile-response":"good"}`)
+	got.wantError(t, "with the verifier away, a strict form", 503, "UNAVAILABLE")
+	if got.header.Get("Retry-After") == "" || strings.Contains(got.text, "good") {
+		t.Errorf("answer = %v %s, want Retry-After", got.header, got.text)
+	}
+}
+
+func TestFormWithoutPostgres(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
+	if got := b.submit(t, path, "email=a@example.com"); got.status != 200 {
+		t.Fatalf("answer = %d %s", got.status, got.text)
+	}
+	b.db.Close()
+	got := b.submit(t, path, "email=b@example.com")
+	if got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "Not just now") || !strings.Contains(got.text, got.header.Get("X-Request-Id")) {
+		t.Errorf("without Postgres: %d %s, want 503 and a page", got.status, got.text)
+	}
+}
+
+// An update that finds its lead deleted makes a new one.
+func TestFormUpdateOfADeletedLead(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
+	made := b.mustCreate(t, b.owner, "a@example.com")
+	u, err := id.Lead.Parse(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.db.DeleteLead(t.Context(), b.workspace, u, func(*lead.Lead) error { return nil }); err != nil { // Redis is not told
+		t.Fatal(err)
+	}
+	if got := b.fetch(t, path, `{"email":"a@example.com"}`); got.text != received {
+		t.Fatalf("answer = %d %s", got.status, got.text)
+	}
+	var live int
+	if err := b.db.GetContext(t.Context(), &live, "select count(*) from leads where workspace_id = $1 and deleted_at is null", b.workspace); err != nil || live != 1 {
+		t.Errorf("%d live leads, %v, want 1", live, err)
+	}
+}
