@@ -75,6 +75,10 @@ func (s scenario) play(ctx context.Context, opt options) (report string, err err
 		d, err := t.drainBacklog(ctx)
 		return d.String(), err
 	}
+	if s.retry != nil {
+		r, err := t.runRetries(ctx)
+		return r.String(), err
+	}
 	r, err := t.run(ctx)
 	return r.String(), err
 }

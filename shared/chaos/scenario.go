@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -24,9 +25,10 @@ type scenario struct {
 
 	blow  func(context.Context, *trial) error           // falls on a system under load
 	drain func(context.Context, *trial, *drained) error // nil; or falls on a system that drains a backlog, instead of blow
+	retry func(context.Context, *trial) error           // nil; or falls on a system to which leads are posted under keys, instead of blow
 }
 
-func scenarios() []scenario { return append(loads(), drains()...) }
+func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf()) }
 
 // loads are the scenarios in which leads are being posted when something breaks.
 func loads() []scenario {
