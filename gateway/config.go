@@ -25,6 +25,7 @@ type cli struct {
 	Migrate   migrate          `cmd:"" help:"Bring the database schema up to date."`
 	Workspace workspaceCommand `cmd:"" help:"Make and list workspaces."`
 	Chatbot   chatbotCommand   `cmd:"" help:"Make and list a workspace's chatbots."`
+	Lead      leadCommand      `cmd:"" help:"Import leads over the API, with a key; this needs no database."`
 	Key       keyCommand       `cmd:"" help:"Make, list, rotate and revoke a workspace's API keys."`
 }
 

@@ -48,6 +48,9 @@ func main() {
 //
 // A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth what it noted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
+		return runClient(ctx, args, getenv, stdout, telemetry.Version())
+	}
 	var c cli
 	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()})
 	if !ok || err != nil {

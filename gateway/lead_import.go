@@ -1,0 +1,345 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"leadgate/shared/config"
+	"leadgate/shared/fault"
+	"leadgate/shared/sheet"
+)
+
+// client is what a customer's computer runs: it speaks to the API, and to no store.
+type client struct {
+	Version config.Version `name:"version" help:"Print the version."`
+	Lead    leadCommand    `cmd:"" help:"Import leads over the API, with a key."`
+}
+
+type leadCommand struct {
+	Import leadImport `cmd:"" help:"Import a CSV or NDJSON file, and wait until it is done."`
+}
+
+// leadImport sends a file to POST /api/v1/imports and follows it.
+type leadImport struct {
+	File        string        `arg:"" help:"A CSV or NDJSON file, - for standard input."`
+	URL         string        `name:"url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" help:"Where the API is."`
+	Key         config.Secret `name:"key" from:"LEADGATE_KEY" required:"" help:"API key with leads:write and leads:read."`
+	Format      string        `name:"format" enum:",csv,ndjson" default:"" help:"csv or ndjson; by the file's name unless given, and else csv."`
+	Mapping     string        `name:"mapping" placeholder:"JSON" help:"Where columns go that go elsewhere than their names say: {\"Work email\":\"email\",\"Internal\":null}."`
+	Chatbot     string        `name:"chatbot" placeholder:"cb_..." help:"Whose leads these are."`
+	Source      string        `name:"source" help:"Source of the leads that name none."`
+	OnDuplicate string        `name:"on-duplicate" enum:",error,update,return" default:"" help:"What becomes of a row whose email a lead has: error (it is reported), update or return (it is left out)."`
+	NoEvents    bool          `name:"no-events" help:"Make no lead.created events: webhooks are not told."`
+	Errors      string        `name:"errors" placeholder:"FILE" help:"Where to write why rows were left out; imp_...-errors.csv unless given."`
+}
+
+// Check says everything that is wrong.
+func (l *leadImport) Check() (mistakes []error) {
+	if u, err := url.Parse(l.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		mistakes = append(mistakes, config.Wrong("url", "must begin with http:// or https:// and a host"))
+	}
+	if m, err := l.mapping(); err != nil || l.Mapping != "" && m == nil {
+		mistakes = append(mistakes, config.Wrong("mapping", "must be a JSON object of column names and the fields they go to"))
+	}
+	return mistakes
+}
+
+func (l *leadImport) mapping() (m sheet.Mapping, err error) {
+	if l.Mapping == "" {
+		return nil, nil
+	}
+	return m, json.Unmarshal([]byte(l.Mapping), &m)
+}
+
+// runClient runs a client's command.
+func runClient(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer, version string) error {
+	var c client
+	_, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version})
+	if !ok || err != nil {
+		return err
+	}
+	return c.Lead.Import.run(ctx, stdout)
+}
+
+// run imports the file. The error is what a script should stop for: rows were rejected, or the import did not end well.
+func (l *leadImport) run(ctx context.Context, out io.Writer) error {
+	file, size, err := l.open()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	start := bufio.NewReaderSize(file, 2*sheet.MaxRow)
+	if err := l.look(start); err != nil {
+		return err
+	}
+	show := newProgress(out)
+	up := &counted{from: start}
+	made, err := l.upload(ctx, up, size, show)
+	if err != nil {
+		show.end()
+		return err
+	}
+	ended, err := l.follow(ctx, made, show)
+	show.end()
+	if err != nil {
+		return err
+	}
+	return l.conclude(ctx, ended, out)
+}
+
+// open opens the file; size is -1 where nobody knows it.
+func (l *leadImport) open() (file *os.File, size int64, err error) {
+	if l.File == "-" {
+		return os.Stdin, -1, nil
+	}
+	if file, err = os.Open(l.File); err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory", l.File)
+	}
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return file, -1, nil
+	}
+	if info.Size() > sheet.MaxBytes {
+		file.Close()
+		return nil, 0, fmt.Errorf("%s is larger than %d MiB: divide it", l.File, sheet.MaxBytes>>20)
+	}
+	return file, info.Size(), nil
+}
+
+func (l *leadImport) format() string {
+	switch {
+	case l.Format != "":
+		return l.Format
+	case slices.Contains([]string{".ndjson", ".jsonl"}, strings.ToLower(filepath.Ext(l.File))):
+		return string(sheet.NDJSON)
+	}
+	return string(sheet.CSV)
+}
+
+// look tells mistakes of the file's start before it is sent.
+func (l *leadImport) look(file *bufio.Reader) error {
+	first, err := file.Peek(sheet.MaxRow + 2)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if l.format() == string(sheet.NDJSON) {
+		err = sheet.CheckLines(first)
+	} else {
+		m, _ := l.mapping() // it was checked
+		_, _, err = sheet.ReadHeader(first, m)
+	}
+	if err == nil {
+		return nil
+	}
+	var told apiError
+	text, _ := json.Marshal(fault.From(err).Details) // plain fields: cannot fail
+	if json.Unmarshal(text, &told.Details) != nil {
+		return err
+	}
+	told.Error = l.File + " cannot be imported"
+	return told.plain()
+}
+
+// followed is an import as the API tells it.
+type followed struct {
+	ID, State                                    string
+	Bytes, Position                              int64
+	Rows, Created, Updated, Duplicates, Rejected int
+	Reason                                       *string
+	Progress                                     float64
+}
+
+// apiError is the API's envelope of errors.
+type apiError struct {
+	Error   string
+	Details struct {
+		Errors []struct {
+			Field, Message string
+			Value          any
+		}
+	}
+}
+
+// plain is the error for a terminal, with every mistake.
+func (e apiError) plain() error {
+	text := e.Error
+	for _, m := range e.Details.Errors {
+		text += "\n  " + m.Field
+		if m.Value != nil {
+			text += fmt.Sprintf(" %q", fmt.Sprint(m.Value))
+		}
+		text += ": " + m.Message
+	}
+	return errors.New(text)
+}
+
+func (l *leadImport) upload(ctx context.Context, file *counted, size int64, show *progress) (made followed, err error) {
+	q := url.Values{"format": {l.format()}}
+	for name, value := range map[string]string{"mapping": l.Mapping, "chatbotId": l.Chatbot, "source": l.Source, "onDuplicate": l.OnDuplicate} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if l.NoEvents {
+		q.Set("events", "false")
+	}
+	var shown sync.WaitGroup
+	defer shown.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	shown.Go(func() {
+		for tick := time.NewTicker(show.every); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				show.upload(file.n.Load(), size)
+			}
+		}
+	})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.at("?"+q.Encode()), file)
+	if err != nil {
+		return made, err
+	}
+	req.ContentLength = size
+	if size == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", map[string]string{"csv": "text/csv", "ndjson": "application/x-ndjson"}[l.format()])
+	_, err = l.call(req, http.StatusAccepted, &made)
+	return made, err
+}
+
+// at is the address of imports.
+func (l *leadImport) at(path string) string {
+	return strings.TrimSuffix(l.URL, "/") + "/api/v1/imports" + path
+}
+
+// call sends a request and reads the data of its answer. again tells that it may succeed a little later.
+func (l *leadImport) call(req *http.Request, want int, to any) (again bool, err error) {
+	req.Header.Set("Authorization", "Bearer "+l.Key.Reveal())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return true, err
+	}
+	defer res.Body.Close()
+	if file, ok := to.(io.Writer); ok && res.StatusCode == want {
+		_, err := io.Copy(file, res.Body)
+		return false, err
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return true, err
+	}
+	if res.StatusCode != want {
+		var told apiError
+		if json.Unmarshal(text, &told) != nil || told.Error == "" {
+			told.Error = "the API answered " + res.Status
+		}
+		return res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests, told.plain()
+	}
+	if err := json.Unmarshal(text, &struct{ Data any }{to}); err != nil {
+		return false, fmt.Errorf("the API answered what is no import: %w", err)
+	}
+	return false, nil
+}
+
+const (
+	followEvery = 500 * time.Millisecond
+	outage      = 2 * time.Minute // of an API that does not answer, before it is given up
+)
+
+// follow asks how far the import is until it has ended.
+func (l *leadImport) follow(ctx context.Context, i followed, show *progress) (followed, error) {
+	last, begin := time.Now(), time.Now()
+	for slices.Contains([]string{"waiting", "running"}, i.State) {
+		show.rows(i, time.Since(begin))
+		select {
+		case <-ctx.Done():
+			return i, fmt.Errorf("not waiting any longer: import %s goes on", i.ID)
+		case <-time.After(followEvery):
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.at("/"+i.ID), nil)
+		if err != nil {
+			return i, err
+		}
+		again, err := l.call(req, http.StatusOK, &i)
+		switch {
+		case err == nil:
+			last = time.Now()
+		case ctx.Err() == nil && (!again || time.Since(last) > outage):
+			return i, fmt.Errorf("import %s: %w", i.ID, err)
+		}
+	}
+	show.rows(i, time.Since(begin))
+	return i, nil
+}
+
+// conclude tells what the import came to, and writes its report.
+func (l *leadImport) conclude(ctx context.Context, i followed, out io.Writer) error {
+	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected\n", i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected)
+	if i.Rejected > 0 || i.Duplicates > 0 && l.OnDuplicate != "return" {
+		path := l.Errors
+		if path == "" {
+			path = i.ID + "-errors.csv"
+		}
+		if err := l.report(ctx, i.ID, path); err != nil {
+			return fmt.Errorf("report of import %s: %w", i.ID, err)
+		}
+		fmt.Fprintf(out, "Why rows were left out: %s\n", path)
+	}
+	switch {
+	case i.State != "done" && i.Reason != nil:
+		return fmt.Errorf("import %s %s: %s", i.ID, i.State, *i.Reason)
+	case i.State != "done":
+		return fmt.Errorf("import %s was %s", i.ID, i.State)
+	case i.Rejected > 0:
+		return fmt.Errorf("%d rows were rejected", i.Rejected)
+	}
+	return nil
+}
+
+func (l *leadImport) report(ctx context.Context, imp, path string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.at("/"+imp+"/errors"), nil)
+	if err == nil {
+		_, err = l.call(req, http.StatusOK, file)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// counted counts what is read.
+type counted struct {
+	from io.Reader
+	n    atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.from.Read(b)
+	c.n.Add(int64(n))
+	return n, err
+}
