@@ -32,7 +32,7 @@ type Query struct {
 	Source    string
 	ChatbotID id.UUID
 	Address   string // the key of an email
-	Metadata  []Pair // top-level members; strings, numbers as they were written, true and false
+	Metadata  []Pair // top-level members; strings, numbers as they were written, true, false and null
 }
 
 // Pair is one top-level member of metadata.
@@ -195,7 +195,7 @@ func short(word string) string {
 	return word[:end]
 }
 
-// pairs calls each with the top-level members of metadata whose values are strings, numbers, true or false.
+// pairs calls each with the top-level members of metadata whose values are strings, numbers, true, false or null.
 // What a stored object cannot have ends it: it was checked when it came.
 func pairs(metadata []byte, each func(key, value string, text bool)) {
 	if len(metadata) <= len("{}") {
@@ -212,7 +212,7 @@ func pairs(metadata []byte, each func(key, value string, text bool)) {
 		}
 		key := name.String()
 		switch dec.PeekKind() {
-		case '"', '0', 't', 'f':
+		case '"', '0', 't', 'f', 'n':
 			value, err := dec.ReadToken()
 			if err != nil {
 				return
