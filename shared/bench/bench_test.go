@@ -16,7 +16,7 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"drain", "fanout", "sustained", "memory", "neighbour"}, rates: []int{100}, rounds: 1, backlog: 1000, large: 10_000,
+		scenarios: []string{"batch", "drain", "fanout", "sustained", "memory", "neighbour"}, rates: []int{100}, rounds: 1, backlog: 1000, large: 10_000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
 	var out strings.Builder
@@ -26,6 +26,7 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		`batches of 500 +[1-9]\d* leads/s .*\n +CPU per lead`,
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,
 		`1000 deliveries to 1000 endpoints: [1-9]\d*/s`,
 		`100/s offered for 1s to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered`,

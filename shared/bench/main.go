@@ -61,6 +61,7 @@ var scenarios = []struct {
 	run  func(*bench, context.Context) error
 }{
 	{"ingest", (*bench).ingest},
+	{"batch", (*bench).batch},
 	{"open", (*bench).open},
 	{"delivery", (*bench).delivery},
 	{"drain", (*bench).drain},
