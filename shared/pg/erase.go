@@ -162,28 +162,3 @@ select workspace_id, endpoint_id from awake`
 	wake, err := scanRefs(rows)
 	return wake, fail(ctx, "tell of erased lead", err)
 }
-
-// LeadRef names a lead.
-type LeadRef struct {
-	Workspace id.UUID
-	Lead      id.UUID
-}
-
-// DuePurges returns up to limit leads that were deleted longer than lead.RestoreWithin ago, and have to be erased. It looks across workspaces.
-func (db *DB) DuePurges(ctx context.Context, limit int) ([]LeadRef, error) {
-	const q = `select workspace_id, id from leads where deleted_at < now() - cast($1 as interval) order by deleted_at limit $2`
-	rows, err := db.QueryContext(ctx, q, interval(lead.RestoreWithin), limit)
-	if err != nil {
-		return nil, fail(ctx, "due purges", err)
-	}
-	defer rows.Close()
-	var all []LeadRef
-	for rows.Next() {
-		var r LeadRef
-		if err := rows.Scan(&r.Workspace, &r.Lead); err != nil {
-			return nil, fail(ctx, "due purges", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(ctx, "due purges", rows.Err())
-}

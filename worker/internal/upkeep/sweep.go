@@ -20,6 +20,8 @@ const (
 	standLimit  = 1000   // failing ones that get a task, and those whose task runs now
 	wakeLimit   = 5000   // workspaces, and replays
 	settleLimit = 5000   // deliveries
+	freeLimit   = 1000   // emails, in one round trip
+	freeRounds  = 20
 )
 
 // Sweep handles the task of one tick. One that fails is dropped and not archived: the next tick does the same.
@@ -29,7 +31,7 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 	}
 	var told []string
 	var errs []error
-	for _, part := range []func(context.Context) (string, error){u.endpoints, u.enrichments, u.replays, u.imports, u.everyHour} {
+	for _, part := range []func(context.Context) (string, error){u.releases, u.endpoints, u.enrichments, u.replays, u.imports, u.everyHour, u.clear} {
 		text, err := part(ctx)
 		if text != "" {
 			told = append(told, text)

@@ -46,6 +46,10 @@ type Upkeep struct {
 
 	hourly      sync.Mutex
 	partitioned time.Time
+
+	clearing  sync.Mutex
+	cleared   time.Time     // when clear began anew
+	clearLeft time.Duration // that it may take until it does again
 }
 
 // New makes an Upkeep.

@@ -1,0 +1,98 @@
+package upkeep_test
+
+import (
+	"testing"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/tenant"
+)
+
+// mustInsert stores a lead with this email.
+func mustInsert(t *testing.T, db *pg.DB, ws id.UUID, email string) id.UUID {
+	t.Helper()
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+	if got, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil || got.Leads[0].Taken {
+		t.Fatalf("InsertLeads = %+v, %v, want it inserted", got, err)
+	}
+	return l.ID
+}
+
+func mustCount(t *testing.T, db *pg.DB, query string, args ...any) (n int) {
+	t.Helper()
+	if err := db.GetContext(t.Context(), &n, query, args...); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A lead that was deleted while Redis was away is named by it no longer than until the next sweep.
+func TestSweepFreesEmails(t *testing.T) {
+	t.Parallel()
+	db, store := pgtest.New(t), redistest.Start(t)
+	c := redistest.Open(t, store)
+	ws, _ := mustOwe(t, db)
+	first, other := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com")
+	held := []rdb.Reservation{{Workspace: ws, EmailKey: "x@example.com", LeadID: first}, {Workspace: ws, EmailKey: "y@example.com", LeadID: other}}
+	if _, err := rdb.Announce(t.Context(), c, held, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.DeleteLead(t.Context(), ws, first, func(*lead.Lead) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	committed := func(email string) bool {
+		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: tenant.Rate{PerSecond: 1e6, Burst: 1e6}, EmailKey: email, LeadID: id.New()}})[0]
+		if got.Err != nil {
+			t.Fatal(got.Err)
+		}
+		return got.Committed
+	}
+	if !committed("x@example.com") {
+		t.Fatal("Redis does not name the deleted lead, so there is nothing to test")
+	}
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
+	await(t, "the email to be freed", func() bool { return !committed("x@example.com") })
+	if !committed("y@example.com") {
+		t.Error("the email of a live lead was freed")
+	}
+	await(t, "the release to be forgotten", func() bool { return mustCount(t, db, `select count(*) from releases`) == 0 })
+	await(t, "the count", func() bool { return counted(t, metrics, "leadgate_emails_freed_total", "") == 1 })
+}
+
+// What can be restored no longer is erased, what can be stays, and old answers go.
+func TestSweepClears(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, _ := mustOwe(t, db)
+	old, fresh, live := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com"), mustInsert(t, db, ws, "z@example.com")
+	for _, l := range []id.UUID{old, fresh} {
+		if _, err := db.DeleteLead(t.Context(), ws, l, func(*lead.Lead) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustExec(t, db, `update leads set deleted_at = now() - interval '30 days 1 minute' where id = $1`, old)
+	mustExec(t, db, `update leads set deleted_at = now() - interval '29 days 23 hours' where id = $1`, fresh)
+	mustExec(t, db, `insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
+select $1, cast(n as text)::bytea, '', $1, now(), now() - n * interval '1 hour' from generate_series(1, 48) n`, ws)
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
+	await(t, "the lead to be purged", func() bool { return counted(t, metrics, "leadgate_leads_purged_total", "") == 1 })
+	await(t, "the keys to be deleted", func() bool { return counted(t, metrics, "leadgate_idempotency_keys_deleted_total", "") == 25 })
+	for name, c := range map[string]struct {
+		got, want int
+	}{
+		"rows of the purged lead":                {mustCount(t, db, `select count(*) from leads where id = $1`, old), 0},
+		"of its events that tell the email":      {mustCount(t, db, `select count(*) from events where lead_id = $1 and data::text like '%example.com%'`, old), 0},
+		"of its events that tell of the erasure": {mustCount(t, db, `select count(*) from events where lead_id = $1 and data ->> 'erased' = 'true' and type = 'lead.deleted' and data ->> 'deletedAt' is not null`, old), 1},
+		"rows of other leads":                    {mustCount(t, db, `select count(*) from leads where id in ($1, $2)`, fresh, live), 2},
+		"keys":                                   {mustCount(t, db, `select count(*) from idempotency`), 23},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s = %d, want %d", name, c.got, c.want)
+		}
+	}
+}
