@@ -1,0 +1,118 @@
+package api_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/usage"
+	"leadgate/shared/id"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+)
+
+// setupUsage is setup with a counter, which is written when it is asked to.
+func setupUsage(t *testing.T) (*bundle, *usage.Counter) {
+	t.Helper()
+	var counter *usage.Counter
+	b := setup(t, func(d *api.Deps) {
+		counter = usage.New(usage.Deps{DB: d.DB, Now: d.Now})
+		in := intake.New(intake.Deps{DB: d.DB, Redis: d.Intake.Redis, Waker: task.NewWaker(d.Intake.Redis), Log: d.Intake.Log, Registry: prometheus.NewRegistry(), Now: time.Now, Usage: counter})
+		t.Cleanup(in.Stop)
+		d.Intake, d.Usage = in, counter
+	})
+	return b, counter
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	b, counter := setupUsage(t)
+	other := b.mustWorkspace(t, tenant.Settings{Rate: 1, Burst: 1})
+	post := func(body string, path ...string) {
+		b.send(t, b.secret, "POST", "/api/v1/"+strings.Join(append(path, "leads"), "/"), body)
+	}
+	for i := range 3 {
+		post(fmt.Sprintf(`{"email":"a%d@example.com"}`, i))
+	}
+	post(`{"email":"a0@example.com"}`)              // a duplicate by Redis
+	b.redis.FlushAll(t.Context())                   // and one by Postgres
+	post(`{"email":"a1@example.com"}`)              //
+	post(`{"email":"not valid"}`)                   // rejected
+	post(`{"email":"b@example.com"}`, "chatbots/x") // rejected
+	b.send(t, b.secret, "GET", "/api/v1/leads/x", "")
+	for range 2 { // the same request twice is one lead
+		b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"k@example.com"}`)
+		b.keyed(t, b.secret, "/api/v1/leads", "l", `{"email":"wrong"}`)
+	}
+	limited := 0
+	for range 20 {
+		if b.send(t, other.secret, "POST", "/api/v1/leads", `{"email":"o@example.com"}`).status == 429 {
+			limited++
+		}
+	}
+	if err := counter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	today := b.now().UTC()
+	_, weak := b.mustKey(t, b.workspace, nil)
+	got := b.send(t, weak, "GET", "/api/v1/usage", "")
+	var days []struct {
+		Day                                     string
+		Accepted, Duplicates, Rejected, Limited int
+	}
+	got.data(t, &days)
+	if len(days) != 30 || days[0].Day != today.Format(time.DateOnly) || days[29].Day != today.AddDate(0, 0, -29).Format(time.DateOnly) {
+		t.Fatalf("GET usage = %s, want the last 30 days", got.text)
+	}
+	if d := days[0]; d.Accepted != 4 || d.Duplicates != 2 || d.Rejected != 3 || d.Limited != 0 || days[1].Accepted != 0 {
+		t.Errorf("today = %+v, want 4 accepted, 2 duplicates, 3 rejected, none limited", d)
+	}
+	b.forward(2 * time.Second)
+	for b.send(t, other.secret, "GET", "/api/v1/usage", "").status != 200 { // it has one request a second
+		limited++
+	}
+	if err := counter.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := b.db.ReadUsage(t.Context(), other.workspace, today.AddDate(0, 0, -1), today.AddDate(0, 0, 2))
+	if err != nil || len(theirs) == 0 || theirs[0].Limited != int64(limited) || limited == 0 || theirs[0].Accepted != 1 {
+		t.Errorf("the other workspace = %+v, %v, want %d limited and 1 accepted", theirs, err, limited)
+	}
+}
+
+func TestUsageSpans(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	day := func(n int) string { return b.now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	for n, u := range map[int]tenant.Usage{-1: {Accepted: 1}, -3: {Rejected: 2}, -500: {Limited: 3}} {
+		u.WorkspaceID, u.Day = b.workspace, tenant.Day(b.now().AddDate(0, 0, n))
+		if err := b.db.AddUsage(t.Context(), []tenant.Usage{u, {WorkspaceID: id.New(), Day: u.Day, Accepted: 9}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]string{
+		"?from=" + day(-3) + "&until=" + day(0):      fmt.Sprintf(`[{"day":"%s","accepted":1,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":2,"limited":0}]`, day(-1), day(-2), day(-3)),
+		"?from=" + day(-500) + "&until=" + day(-499): fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":3}]`, day(-500)),
+		"?from=" + day(0):                            fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0}]`, day(0)),
+		"?from=" + day(2):                            `[]`,
+		"?from=9999-12-31":                           `[]`,
+	} {
+		if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+`,"nextCursor":null}`+"\n" {
+			t.Errorf("GET usage%s = %d %s, want %s", query, got.status, got.text, want)
+		}
+	}
+	for query, field := range map[string]string{
+		"?from=x": "from", "?until=2026-13-01": "until", "?from=2026-01-15T00:00:00Z": "from", "?from=" + day(-400): "from", "?from=2026-02-02&until=2026-02-02": "until",
+		"?from=0001-01-01": "from", "?until=1969-12-31": "until", "?day=2026-01-01": "day",
+	} {
+		got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, "")
+		if got.wantError(t, query, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
+			t.Errorf("%s: field %q, want %q", query, got.body.Details.Field, field)
+		}
+	}
+}
