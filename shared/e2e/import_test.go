@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"leadgate/shared/devstack"
+	"leadgate/shared/hook"
+)
+
+// client runs gateway's client command as a customer does: with a key and no stores.
+func (c *tenant) client(t *testing.T, bin, dir string, args ...string) (out string, code int) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "gateway"), append([]string{"lead", "import", "--url", c.URL}, args...)...)
+	cmd.Dir, cmd.Env = dir, []string{"LEADGATE_KEY=" + c.key}
+	var both bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &both, &both
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return both.String(), cmd.ProcessState.ExitCode()
+}
+
+// A file is imported with the command, its report is kept, and webhooks are told.
+func TestImportAFile(t *testing.T) {
+	t.Parallel()
+	c := mustTenant(t)
+	r := c.mustReceive(t, hook.LeadCreated)
+	dir, bin := t.TempDir(), t.TempDir()
+	root, err := devstack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := devstack.Build(t.Context(), root, bin); err != nil {
+		t.Fatal(err)
+	}
+	var file strings.Builder
+	file.WriteString("Work Email,First Name,Last Name,Plan,Row\n")
+	const n = 5000
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&file, "p%d@example.com,Ann,Lee,=pro,%d\n", i, i)
+	}
+	good := file.String()
+	file.WriteString("nobody,,,,\nP1@example.com,,,,\n")
+	for name, text := range map[string]string{"good.csv": good, "bad.csv": file.String()} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, code := c.client(t, bin, dir, "good.csv"); code != 1 || !strings.Contains(out, "of Work Email, First Name, Last Name, Plan, Row none is") {
+		t.Errorf("without a mapping = %d %s, want why not", code, out)
+	}
+	mapping := `{"Work Email":"email"}`
+	out, code := c.client(t, bin, dir, "bad.csv", "--mapping", mapping, "--chatbot", c.chatbot, "--errors", "report.csv")
+	if want := fmt.Sprintf("is done: %d rows, %d created, 0 updated, 1 duplicates, 1 rejected", n+2, n); code != 1 || !strings.Contains(out, want) || !strings.Contains(out, "1 rows were rejected") {
+		t.Errorf("import = %d %s, want exit code 1 and %q", code, out, want)
+	}
+	report, err := os.ReadFile(filepath.Join(dir, "report.csv"))
+	lines := strings.Split(string(report), "\n")
+	if err != nil || len(lines) != 4 || !strings.HasPrefix(lines[1], "5001,VALIDATION_ERROR,Work Email,nobody,") || !strings.HasPrefix(lines[2], "5002,DUPLICATE_EMAIL,email,P1@example.com,") {
+		t.Errorf("report = %q, %v, want the two rows", report, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if !r.WaitFor(ctx, n) {
+		_, came := r.Count()
+		t.Errorf("%d webhooks came, want %d", came, n)
+	}
+	out, code = c.client(t, bin, dir, "good.csv", "--mapping", mapping, "--on-duplicate", "return", "--no-events")
+	if want := fmt.Sprintf("%d rows, 0 created, 0 updated, %d duplicates, 0 rejected", n, n); code != 0 || !strings.Contains(out, want) || strings.Contains(out, "left out") {
+		t.Errorf("import again = %d %s, want exit code 0 and %q", code, out, want)
+	}
+}
