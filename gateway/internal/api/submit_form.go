@@ -35,7 +35,7 @@ func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Princ
 	return err
 }
 
-func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (form.Outcome, error) {
+func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (outcome form.Outcome, err error) {
 	plain := !form.WantsJSON(r.Header)
 	if plain {
 		httpx.FailAs(r, form.WriteFailure)
@@ -48,6 +48,7 @@ func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (form.Outco
 	if err != nil {
 		return outcome, err
 	}
+	defer func() { a.countMistake(p.WorkspaceID, err) }()
 	client := a.Forms.Client(r)
 	if wait := a.Forms.Limit(ctx, p, client); wait > 0 {
 		return form.Limited, &fault.Error{Kind: fault.RateLimited, Public: "Too many submissions of this form, please try again later", RetryAfter: wait}
@@ -167,6 +168,7 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 		case err == nil:
 			return form.Stored, nil
 		case fault.Is(err, fault.Suppressed):
+			a.countMistake(p.WorkspaceID, err)
 			return form.Suppressed, nil
 		case !taken:
 			return form.Failed, err
