@@ -49,7 +49,7 @@ func TestEveryExampleSucceeds(t *testing.T) {
 				if o.Public {
 					secret = ""
 				}
-				got := b.ask(t, secret, o.Method, path, body)
+				got := b.sendBody(t, secret, o.Method, path, body)
 				if pending(got) {
 					t.Skip("not built yet")
 				}

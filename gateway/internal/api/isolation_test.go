@@ -39,7 +39,7 @@ func TestNoOperationReachesAnotherWorkspace(t *testing.T) {
 			if body.MediaType != "" {
 				body = b.withThings(t, body, victim, made)
 			}
-			got := b.ask(t, thief.secret, o.Method, path, body)
+			got := b.sendBody(t, thief.secret, o.Method, path, body)
 			if pending(got) {
 				continue
 			}
@@ -51,7 +51,7 @@ func TestNoOperationReachesAnotherWorkspace(t *testing.T) {
 		}
 		for _, extra := range o.Query {
 			if extra == "erase" { // the one parameter that does worse
-				b.ask(t, thief.secret, o.Method, path+"?erase=true&suppress=true", spectest.Body{})
+				b.sendBody(t, thief.secret, o.Method, path+"?erase=true&suppress=true", spectest.Body{})
 			}
 		}
 	}
@@ -87,7 +87,7 @@ func TestNoParameterReachesAnotherWorkspace(t *testing.T) {
 			if len(o.Bodies) > 0 {
 				body = o.Bodies[0]
 			}
-			got := b.ask(t, thief.secret, o.Method, own+"?"+name+"="+made[kind], body)
+			got := b.sendBody(t, thief.secret, o.Method, own+"?"+name+"="+made[kind], body)
 			if pending(got) {
 				continue
 			}
@@ -101,7 +101,7 @@ func TestNoParameterReachesAnotherWorkspace(t *testing.T) {
 			if cmp.Equal(theirs.Value, body.Value) {
 				continue // it names nothing
 			}
-			got := b.ask(t, thief.secret, o.Method, own, theirs)
+			got := b.sendBody(t, thief.secret, o.Method, own, theirs)
 			if pending(got) {
 				continue
 			}

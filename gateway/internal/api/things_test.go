@@ -38,7 +38,7 @@ func makers() map[string]func(*testing.T, *bundle, owner) string {
 		},
 		"ImportId": func(t *testing.T, b *bundle, c owner) string {
 			body := spectest.Body{MediaType: "text/csv", Value: "email,name\n" + freshEmail() + "," + marker + "\n"}
-			got := b.ask(t, c.secret, "POST", "/api/v1/imports", body)
+			got := b.sendBody(t, c.secret, "POST", "/api/v1/imports", body)
 			if pending(got) {
 				return id.Import.Format(id.New())
 			}
@@ -134,8 +134,8 @@ func (b *bundle) withThings(t *testing.T, body spectest.Body, c owner, made map[
 	return body
 }
 
-// ask is send of a body of any media type; a zero body is none.
-func (b *bundle) ask(t *testing.T, secret, method, path string, body spectest.Body) answer {
+// sendBody is send of a body of any media type; a zero body is none.
+func (b *bundle) sendBody(t *testing.T, secret, method, path string, body spectest.Body) answer {
 	t.Helper()
 	reader, media := encode(t, body)
 	req, err := http.NewRequestWithContext(t.Context(), method, b.url+path, reader)
