@@ -25,11 +25,12 @@ import (
 // client is what a customer's computer runs: it speaks to the API, and to no store.
 type client struct {
 	Version config.Version `name:"version" help:"Print the version."`
-	Lead    leadCommand    `cmd:"" help:"Import leads over the API, with a key."`
+	Lead    leadCommand    `cmd:"" help:"Import and export leads over the API, with a key."`
 }
 
 type leadCommand struct {
 	Import leadImport `cmd:"" help:"Import a CSV or NDJSON file, and wait until it is done."`
+	Export leadExport `cmd:"" help:"Write leads to a CSV or NDJSON file."`
 }
 
 // leadImport sends a file to POST /api/v1/imports and follows it.
@@ -67,9 +68,12 @@ func (l *leadImport) mapping() (m sheet.Mapping, err error) {
 // runClient runs a client's command.
 func runClient(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer, version string) error {
 	var c client
-	_, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version})
+	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version})
 	if !ok || err != nil {
 		return err
+	}
+	if cmd.Command() == "lead export" {
+		return c.Lead.Export.run(ctx, stdout, os.Stderr)
 	}
 	return c.Lead.Import.run(ctx, stdout)
 }
