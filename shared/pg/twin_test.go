@@ -1,0 +1,119 @@
+package pg_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+)
+
+// However many ask for a workspace's twin at once, they all get the same, it is made once, and it has the settings of then but nothing suppressed.
+func TestTwinIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	live := mustCreateWorkspace(t, db, "Acme")
+	mustUpdate(t, db, live.ID, func(w *tenant.Workspace) { w.Settings.Rate, w.Settings.Suppressing = 5, true })
+	if twin, err := db.Twin(t.Context(), live.ID); err != nil || twin != (id.UUID{}) {
+		t.Fatalf("Twin before = %v, %v, want none", twin, err)
+	}
+	var all sync.WaitGroup
+	made := make([]id.UUID, 8)
+	for i := range made {
+		all.Go(func() {
+			twin := tenant.Workspace{ID: id.New(), TestOf: live.ID, CreatedAt: tenantEpoch}
+			var err error
+			if made[i], err = db.MakeTwin(t.Context(), twin, tenant.NewAudit(live.ID, id.New(), tenant.WorkspaceCreated, "ws", nil, time.Now())); err != nil {
+				t.Errorf("MakeTwin = %v", err)
+			}
+		})
+	}
+	all.Wait()
+	for _, twin := range made {
+		if twin != made[0] || twin == live.ID {
+			t.Errorf("MakeTwin = %v and %v, want one", twin, made[0])
+		}
+	}
+	w, err := db.GetWorkspace(t.Context(), made[0])
+	if err != nil || w.Name != "Acme (test)" || w.TestOf != live.ID || w.Settings.Rate != 5 || w.Settings.Suppressing {
+		t.Errorf("the twin = %+v, %v, want the settings of the live workspace, and nothing suppressed", w, err)
+	}
+	if notes, err := db.ListAudit(t.Context(), live.ID, id.UUID{}, 10); err != nil || len(notes) != 1 {
+		t.Errorf("audit = %v, %v, want it made once", notes, err)
+	}
+	for name, of := range map[string]id.UUID{"a twin": made[0], "nothing": id.New()} {
+		if _, err := db.MakeTwin(t.Context(), tenant.Workspace{ID: id.New(), TestOf: of, CreatedAt: tenantEpoch}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("MakeTwin(of %s) = %v, want NOT_FOUND", name, err)
+		}
+	}
+}
+
+// Of keys that have ended the newest are kept, so that making and revoking keys for ever does not fill a table.
+func TestEndedKeysAreForgotten(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	mine, theirs := mustCreateWorkspace(t, db, "mine"), mustCreateWorkspace(t, db, "theirs")
+	for _, w := range []id.UUID{mine.ID, theirs.ID} {
+		if _, err := db.ExecContext(t.Context(), `
+insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, revoked_at)
+select $1::uuid, gen_random_uuid(), decode(md5($1::uuid::text || n), 'hex'), '', '', '{}', now(), now() from generate_series(1, 1100) n`, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live, _ := mustCreateKey(t, db, mine.ID, 1)
+	count := func(w id.UUID) (n int) {
+		t.Helper()
+		if err := db.GetContext(t.Context(), &n, `select count(*) from api_keys where workspace_id = $1`, w); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if got := count(mine.ID); got != 1001 {
+		t.Errorf("a workspace has %d keys, want 1000 that ended and a live one", got)
+	}
+	if got := count(theirs.ID); got != 1100 {
+		t.Errorf("another workspace has %d keys, want its 1100", got)
+	}
+	if _, err := db.GetKey(t.Context(), mine.ID, live.ID); err != nil {
+		t.Errorf("GetKey(live) = %v, want it", err)
+	}
+}
+
+// Gateways and workers add to the same days at the same moment, each in an order of its own.
+func TestUsageAddsUp(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	workspaces := make([]id.UUID, 50)
+	for i := range workspaces {
+		workspaces[i] = id.New()
+	}
+	today := tenant.Day(tenantEpoch)
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			for range 10 {
+				var rows []tenant.Usage
+				for i := range workspaces {
+					w := workspaces[i]
+					if n%2 == 1 {
+						w = workspaces[len(workspaces)-1-i]
+					}
+					rows = append(rows, tenant.Usage{WorkspaceID: w, Day: today, Accepted: 1, Limited: 2}, tenant.Usage{WorkspaceID: w, Day: today, Rejected: 1})
+				}
+				if err := db.AddUsage(t.Context(), rows); err != nil {
+					t.Errorf("AddUsage = %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, w := range workspaces {
+		got, err := db.ReadUsage(t.Context(), w, today, today.AddDate(0, 0, 1))
+		if want := (tenant.Usage{WorkspaceID: w, Day: today, Accepted: 40, Rejected: 40, Limited: 80}); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("ReadUsage = %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
