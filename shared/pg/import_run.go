@@ -101,8 +101,11 @@ func (db *DB) ImportRows(ctx context.Context, r *ImportRound) (out Imported, err
 		return out, fail(ctx, "prepare insert leads", err)
 	}
 	for try := 1; ; try++ {
-		run := importRun{ImportRound: r, stmt: stmt}
-		err = db.InTx(ctx, func(tx *sqlx.Tx) error { return run.do(ctx, tx) })
+		run := importRun{ImportRound: r}
+		err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+			run.stmt = tx.StmtxContext(ctx, stmt)
+			return run.do(ctx, tx)
+		})
 		if !errors.Is(err, errAgain) && !gaveWay(err) {
 			return run.out, err
 		}
@@ -118,7 +121,7 @@ func (db *DB) ImportRows(ctx context.Context, r *ImportRound) (out Imported, err
 // importRun is one try of a round.
 type importRun struct {
 	*ImportRound
-	stmt     *sqlx.Stmt
+	stmt     *sqlx.Stmt // insertLeads, in the transaction
 	out      Imported
 	mistakes []sheet.Mistake // those of the round, and those it found out
 	updates  []importUpdate

@@ -123,6 +123,21 @@ func TestARoundCountsOnce(t *testing.T) {
 	}
 }
 
+// A round of which one statement fails leaves nothing at all.
+func TestARoundIsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	i := d.mustImport("..")
+	r := d.round(i, 0, 1, "a@example.com")
+	r.Mistakes = []sheet.Mistake{{Row: 2, Code: "c", Field: "f", Message: "no text to Postgres: \x00"}}
+	if out, err := d.db.ImportRows(t.Context(), r); err == nil {
+		t.Errorf("ImportRows = %+v, want an error", out)
+	}
+	if got, now := d.tally(i); got != (sheet.Tally{}) || now.Position != 0 || d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
+		t.Errorf("import = %+v at %d, want no leads, no events and no counts", got, now.Position)
+	}
+}
+
 func TestDuplicatesOfAnImport(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
