@@ -39,6 +39,7 @@ type options struct {
 	rounds    int
 	backlog   int // deliveries of drain and fanout
 	large     int // deliveries of memory and neighbour
+	crowd     int // leads of million and export
 
 	steady time.Duration // neighbour measures for so long at least: its tenant posts little
 	sweeps time.Duration // what memory waits for
@@ -69,6 +70,8 @@ var scenarios = []struct {
 	{"sustained", (*bench).sustained},
 	{"memory", (*bench).memory},
 	{"neighbour", (*bench).neighbour},
+	{"million", (*bench).million},
+	{"export", (*bench).export},
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
@@ -124,6 +127,7 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
 	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, in thousands")
 	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
+	f.IntVar(&opt.crowd, "crowd", 1_000_000, "leads of million and export")
 	f.StringVar(&rowsDSN, "serve-rows", "", "internal: serve the row-by-row handler on this database")
 	if err := f.Parse(args); err != nil {
 		return opt, "", err
@@ -143,6 +147,9 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	}
 	if opt.duration <= 0 || opt.duration > time.Minute || opt.rounds < 1 || opt.rounds > 50 {
 		return opt, "", fmt.Errorf("-duration wants up to 1m and -rounds 1 to 50")
+	}
+	if opt.crowd < 1000 || opt.crowd > 20_000_000 {
+		return opt, "", fmt.Errorf("-crowd wants 1000 to 20000000")
 	}
 	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 || opt.large > 5_000_000 {
 		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")

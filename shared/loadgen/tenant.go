@@ -61,6 +61,9 @@ type Fill struct {
 	Leads     int
 	Batch     int // in one statement; 0: 500
 
+	// Vary makes the n-th lead differ from the others; nil: only their emails do.
+	Vary func(n int, l *lead.Lead)
+
 	// Wake is told which endpoints got work, after each commit and from several goroutines; nil: nobody is, and the sweep finds it.
 	Wake func(context.Context, []pg.EndpointRef) error
 }
@@ -109,6 +112,9 @@ func (f Fill) batch(d lead.Draft, from, until int) []pg.NewLead {
 			WorkspaceID: f.Workspace, ID: id.New(), Name: d.Name, Email: email, EmailKey: email, Phone: d.Phone,
 			Source: d.Source, Status: d.Status, Metadata: d.Metadata, CreatedAt: now, UpdatedAt: now,
 		}})
+		if f.Vary != nil {
+			f.Vary(n, &all[len(all)-1].Lead)
+		}
 	}
 	return all
 }

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/loadgen"
+)
+
+// asks is how often each list is asked for.
+const asks = 40
+
+// million asks for lists of a workspace with very many leads, and makes leads in it and, in the same run, where there are few.
+func (b *bench) million(ctx context.Context) error {
+	s, err := b.stage(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.work(ctx); err != nil {
+		return err
+	}
+	small, err := loadgen.NewTenant(ctx, s.db, "few")
+	if err != nil {
+		return err
+	}
+	before, err := b.createRate(ctx, small)
+	if err != nil {
+		return err
+	}
+	large, err := s.crowd(ctx, "million")
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		if err := s.ask(ctx, large, l.name, l.query); err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	after, err := b.createRate(ctx, large)
+	if err != nil {
+		return err
+	}
+	b.printf("created in an empty table %.0f/s, beside %d leads %.0f/s: %.2f of it", before, b.crowd, after, after/before)
+	return nil
+}
+
+// lists are what is asked for; a query that begins with deep goes on from a page far down.
+var lists = []struct{ name, query string }{
+	{"first page", ""}, {"deep page", "deep"}, {"last changed", "sort=-updatedAt"}, {"email", "email=fill.crowd.7@example.com"},
+	{"status", "status=lost"}, {"source", "source=web"}, {"metadata", "metadata.campaign=c7"}, {"rare metadata", "metadata.click=k7"},
+	{"common word", "q=firm"}, {"rare word", "q=name77"}, {"rare and common word", "q=name77+firm"}, {"no such word", "q=zzz"}, {"all together", "q=firm&status=lost&source=web&metadata.campaign=c7"},
+}
+
+// vary makes leads differ as those of a workspace do.
+func vary(n int, l *lead.Lead) {
+	l.Name = fmt.Sprintf("Name%d Person%d", n%9973, n%97)
+	l.Source = []string{"web", "api", "form"}[n%3]
+	l.Status = []string{"new", "contacted", "lost", "converted"}[n%4]
+	l.Metadata = fmt.Appendf(nil, `{"company":"Firm %d","campaign":"c%d","utm_source":"google","click":"k%d"}`, n%311, n%50, n/10)
+}
+
+// crowd fills a workspace with options.crowd leads and waits until the index has all of them.
+func (s *stage) crowd(ctx context.Context, name string) (t loadgen.Tenant, err error) {
+	if t, err = loadgen.NewTenant(ctx, s.db, name); err != nil {
+		return t, err
+	}
+	begin := time.Now()
+	if err := (loadgen.Fill{Workspace: t.Workspace, Run: "crowd", Leads: s.bench.crowd, Vary: vary}).Into(ctx, s.db); err != nil {
+		return t, err
+	}
+	filled := time.Since(begin)
+	for last := int64(-1); ; {
+		left, err := s.count(ctx, `select count(*) from enrichments where workspace_id = $1 and due_at is not null`, t.Workspace)
+		if err != nil {
+			return t, err
+		}
+		if left == 0 {
+			break
+		}
+		if left == last {
+			return t, fmt.Errorf("%d leads are still owed their words, and no fewer than before", left)
+		}
+		last = left
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+			return t, ctx.Err()
+		}
+	}
+	s.printf("%d leads filled in %v, in the index after %v", s.bench.crowd, filled.Round(time.Second), time.Since(begin).Round(time.Second))
+	return t, s.exec(ctx, `analyze leads, enrichments`)
+}
+
+// ask asks for a list again and again.
+func (s *stage) ask(ctx context.Context, t loadgen.Tenant, name, query string) error {
+	c, err := loadgen.Dial(strings.TrimPrefix(s.URL, "http://"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	path := "/api/v1/leads?" + query
+	if query == "deep" {
+		if path, err = s.deep(ctx, t); err != nil {
+			return err
+		}
+	}
+	var took []time.Duration
+	size := 0
+	for range asks {
+		begin := time.Now()
+		got, err := c.Get(path, t.Key)
+		if err != nil {
+			return err
+		}
+		if got.Status != http.StatusOK {
+			return fmt.Errorf("%d %s", got.Status, got.Body)
+		}
+		took = append(took, time.Since(begin))
+		size = strings.Count(string(got.Body), `"id":"lead_`)
+	}
+	slices.Sort(took)
+	s.printf("%-22s p50 %v, p99 %v, %d leads", name, tenths(took[len(took)/2]), tenths(took[len(took)*99/100]), size)
+	return ctx.Err()
+}
+
+// deep is the address of the leads before the one in the middle.
+func (s *stage) deep(ctx context.Context, t loadgen.Tenant) (string, error) {
+	var middle id.UUID
+	const q = `select id from leads where workspace_id = $1 order by id offset $2 limit 1`
+	if err := s.base.db.QueryRowContext(ctx, q, t.Workspace, s.bench.crowd/2).Scan(&middle); err != nil {
+		return "", err
+	}
+	return "/api/v1/leads?createdUntil=" + id.Time(middle).Add(time.Millisecond).Format("2006-01-02T15:04:05.000Z"), nil
+}
+
+func (b *bench) createRate(ctx context.Context, t loadgen.Tenant) (float64, error) {
+	do, done, err := postsOf(b.nextRun(), strings.TrimPrefix(b.URL, "http://"), "/api/v1/leads", t.Key, 32)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	res, err := closedLoop(ctx, 32, b.duration, do)
+	if err != nil {
+		return 0, err
+	}
+	return res.rate(), nil
+}
+
+// export reads all leads of a workspace over the API and tells how fast, and how much memory the gateway takes for it.
+func (b *bench) export(ctx context.Context) error {
+	s, err := b.stage(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.work(ctx); err != nil {
+		return err
+	}
+	t, err := s.crowd(ctx, "export")
+	if err != nil {
+		return err
+	}
+	for _, format := range []string{"csv", "ndjson"} {
+		if err := s.exportAll(ctx, t, format); err != nil {
+			return fmt.Errorf("%s: %w", format, err)
+		}
+	}
+	return nil
+}
+
+func (s *stage) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v1/leads/export?format="+format, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+t.Key)
+	idle := resident(s.Gateway().PID())
+	begin := time.Now()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	in := &watched{from: res.Body, pid: s.Gateway().PID()}
+	if _, err := io.Copy(io.Discard, in); err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%d: %w", res.StatusCode, err)
+	}
+	lines, took := in.lines, time.Since(begin)
+	if format == "csv" {
+		lines--
+	}
+	if lines != s.bench.crowd {
+		return fmt.Errorf("%d leads, want %d", lines, s.bench.crowd)
+	}
+	s.printf("%-6s %d leads in %v: %.0f/s, %.0f MB; the gateway has %.0f MB, idle %.0f MB", format, lines, tenths(took), float64(lines)/took.Seconds(), float64(in.bytes)/1e6,
+		float64(in.most)/1e6, float64(idle)/1e6)
+	return nil
+}
+
+// watched counts lines and looks at a process's memory while they pass.
+type watched struct {
+	from        io.Reader
+	pid         int
+	lines       int
+	bytes, most int64
+	looked      time.Time
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	n, err := w.from.Read(b)
+	w.bytes += int64(n)
+	w.lines += strings.Count(string(b[:n]), "\n")
+	if time.Since(w.looked) > 100*time.Millisecond {
+		w.looked, w.most = time.Now(), max(w.most, resident(w.pid))
+	}
+	return n, err
+}
+
+// resident is how much memory a process has, in octets; 0 where nobody tells.
+func resident(pid int) int64 {
+	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	f := strings.Fields(string(text))
+	if len(f) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(f[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}
