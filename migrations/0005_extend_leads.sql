@@ -48,10 +48,12 @@ create table idempotency (
     status       integer,              -- null: being worked on
     headers      json,
     body         bytea,                -- null: being worked on, or erased with its lead
+    leads        uuid[],               -- others than id of which something is in the answer; null: there are none
     created_at   timestamptz not null,
     primary key (workspace_id, key_hash)
 );
 create index idempotency_created on idempotency (created_at);
+create index idempotency_leads on idempotency using gin (leads) where leads is not null;
 create index idempotency_id on idempotency (workspace_id, id);
 
 create table imports (

@@ -84,7 +84,7 @@ func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, ho
 		{eraseEvents, []any{string(l.AppendErased(nil))}, &e.Events},
 		{eraseDeliveries, nil, &e.Deliveries},
 		{eraseAttempts, nil, &e.Attempts},
-		{`update idempotency set body = null, headers = null where workspace_id = $1 and id = $2 and body is not null`, nil, &e.Answers},
+		{eraseAnswers, nil, &e.Answers},
 	} {
 		res, err := tx.ExecContext(ctx, part.query, append([]any{workspace, leadID}, part.args...)...)
 		if err != nil {
@@ -162,3 +162,8 @@ select workspace_id, endpoint_id from awake`
 	wake, err := scanRefs(rows)
 	return wake, fail(ctx, "tell of erased lead", err)
 }
+
+// eraseAnswers empties kept answers that tell of a lead. A request that made it and was never answered counts as answered: it is not to be made again.
+const eraseAnswers = `
+update idempotency set body = null, headers = null, status = coalesce(status, 201)
+ where workspace_id = $1 and (id = $2 and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`

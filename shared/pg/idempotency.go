@@ -155,14 +155,15 @@ type Settlement struct {
 	Status    int // 0: without an answer that is worth keeping; whoever comes next does it again, under the same id
 	Header    []byte
 	Body      []byte
+	Leads     []id.UUID // others than ID of which something is in the answer: it is erased with any of them
 }
 
 // SettleAll keeps answers, one for each key: the first. kept tells for each settlement, in order, whether it was that; of one without a Status,
 // whether the claim was given back.
 func (db *DB) SettleAll(ctx context.Context, all []Settlement) (kept []bool, err error) {
 	const q = `
-update idempotency d set status = i.status, headers = i.headers, body = i.body, taken_at = case when i.status is null then 'epoch' else d.taken_at end
-  from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::integer[], $6::json[], $7::bytea[]) as i (workspace_id, key_hash, id, taken_at, status, headers, body)
+update idempotency d set status = i.status, headers = i.headers, body = i.body, leads = i.leads::uuid[], taken_at = case when i.status is null then 'epoch' else d.taken_at end
+  from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::integer[], $6::json[], $7::bytea[], $8::text[]) as i (workspace_id, key_hash, id, taken_at, status, headers, body, leads)
  where d.workspace_id = i.workspace_id and d.key_hash = i.key_hash and d.id = i.id and d.status is null and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
 	stmt, err := db.prepared(ctx, q)
@@ -170,8 +171,8 @@ returning d.id`
 		return nil, fail(ctx, "prepare settle keys", err)
 	}
 	n := len(all)
-	c := [7]*column{}
-	for i, width := range [7]int{36, 70, 36, 28, 4, 96, 1024} {
+	c := [8]*column{}
+	for i, width := range [8]int{36, 70, 36, 28, 4, 96, 1024, 4} {
 		c[i] = newColumn(n, width)
 	}
 	first := make(map[id.UUID]int, n)
@@ -189,11 +190,21 @@ returning d.id`
 			c[4].null()
 			c[5].null()
 			c[6].null()
+			c[7].null()
 			continue
 		}
 		c[4].int(int64(s.Status))
 		c[5].bytes(s.Header)
 		c[6].hex(s.Body)
+		if len(s.Leads) == 0 {
+			c[7].null()
+			continue
+		}
+		leads := newColumn(len(s.Leads), 36)
+		for _, l := range s.Leads {
+			leads.uuid(l)
+		}
+		c[7].string(leads.done())
 	}
 	args := make([]any, len(c))
 	for i := range c {

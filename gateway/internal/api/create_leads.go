@@ -65,7 +65,7 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	}
 	said.end()
 	if c := claimOf(r); c != nil {
-		c.partly = said.failed
+		c.partly, c.leads = said.failed, said.named
 	}
 	a.Usage.Count(p.WorkspaceID, usage.Rejected, said.mistakes)
 	httpx.Note(r, "leads", len(items))
@@ -146,8 +146,9 @@ type batchAnswer struct {
 
 	created, updated, returned, duplicates, rejected int
 
-	mistakes int  // of rejected: those that no repetition makes right
-	failed   bool // an item could not be taken in although nothing is wrong with it
+	named    []id.UUID // whose emails are told
+	mistakes int       // of rejected: those that no repetition makes right
+	failed   bool      // an item could not be taken in although nothing is wrong with it
 }
 
 func (b *batchAnswer) begin(index, status int) {
@@ -187,6 +188,7 @@ func (b *batchAnswer) one(index int, email string, one *intake.One) {
 
 // duplicate is what a single lead's 409 says, and which lead of the batch was first, if one was.
 func (b *batchAnswer) duplicate(index int, email string, one *intake.One) {
+	b.named = append(b.named, one.ID)
 	b.begin(index, http.StatusConflict)
 	b.body = append(b.body, `,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":`...)
 	b.body, _ = jsontext.AppendQuote(b.body, email)
@@ -202,6 +204,9 @@ func (b *batchAnswer) duplicate(index int, email string, one *intake.One) {
 
 func (b *batchAnswer) fail(index int, err error) {
 	f := fault.From(err)
+	if f.Kind == fault.Internal { // nothing is wrong with the item, and the log has what is
+		f = fault.Away(err, 0)
+	}
 	status := f.Kind.Status()
 	b.rejected++
 	if status >= http.StatusInternalServerError {

@@ -72,7 +72,11 @@ type claim struct {
 	verdict tenant.Verdict // of the rate limit, which a gated route need not ask again
 	id      id.UUID        // of what it makes
 	partly  bool           // set by who answers: a repetition could do what is left
+	leads   []id.UUID      // set by who answers: others than id of which the answer tells something
 }
+
+// leadPath is what the Location of a lead begins with.
+const leadPath = "/api/v1/leads/"
 
 type claimKey struct{}
 
@@ -105,16 +109,23 @@ func (a *api) first(w http.ResponseWriter, r *http.Request, p *tenant.Principal,
 			_, _ = settle(end)
 		}
 	}()
+	mine := claimOf(r)
 	if err := do(said, r, p); err != nil {
+		if holder, ok := intake.Holder(err); ok {
+			mine.leads = append(mine.leads, holder)
+		}
 		httpx.Fail(said, r, err)
 	}
+	if l, err := id.Lead.Parse(strings.TrimPrefix(w.Header().Get("Location"), leadPath)); err == nil && l != c.ID {
+		mine.leads = append(mine.leads, l)
+	}
 	whole = true
-	if !worthKeeping(said.status) || claimOf(r).partly {
+	if !worthKeeping(said.status) || mine.partly {
 		_, _ = settle(end) // else the claim lapses
 		said.send()
 		return nil
 	}
-	end.Status, end.Header, end.Body = said.status, keptHeader(w.Header()), said.body
+	end.Status, end.Header, end.Body, end.Leads = said.status, keptHeader(w.Header()), said.body, mine.leads
 	kept, err := settle(end)
 	if err == nil && kept {
 		said.send()
@@ -142,7 +153,7 @@ func repeat(w http.ResponseWriter, r *http.Request, c pg.Claimed) error {
 	case c.Status == 0:
 		return &fault.Error{Kind: fault.KeyInProgress, Public: "The first request with this Idempotency-Key is still being worked on", RetryAfter: time.Second}
 	case c.Body == nil:
-		return fault.New(fault.Conflict, "The lead that this request made was erased")
+		return fault.New(fault.Conflict, "A lead that the answer to this request told of was erased")
 	}
 	var header map[string]string
 	if err := json.Unmarshal(c.Header, &header); err != nil {

@@ -181,14 +181,38 @@ func TestWhoTakesOverMakesTheSameLead(t *testing.T) {
 	}
 }
 
+// Whatever was answered about a lead is gone with it, under whichever key; and it is not made again.
 func TestErasedAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"erased@example.com"}`))
-	if _, err := b.db.ExecContext(t.Context(), `update idempotency set body = null`); err != nil {
-		t.Fatal(err)
+	const body, many = `{"email":"erased@example.com","name":"Zoë"}`, `{"leads":[{"email":"erased@example.com"}]}`
+	made := mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "made", body))
+	for key, want := range map[string]int{"error": 409, "return": 200, "update": 200} {
+		if got := b.keyed(t, b.secret, "/api/v1/leads?onDuplicate="+key, key, body); got.status != want {
+			t.Fatalf("%s = %d %s, want %d", key, got.status, got.text, want)
+		}
 	}
-	b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"erased@example.com"}`).wantError(t, "the answer of an erased lead", 409, "CONFLICT")
+	b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", many)
+	other := b.keyed(t, b.secret, "/api/v1/leads", "other", `{"email":"other@example.com"}`)
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+made+"?erase=true", ""); got.status != 200 || !strings.Contains(got.text, `"answers":5`) {
+		t.Fatalf("erase = %d %s, want a receipt of 5 answers", got.status, got.text)
+	}
+	for _, key := range []string{"error", "return", "update"} {
+		b.keyed(t, b.secret, "/api/v1/leads?onDuplicate="+key, key, body).wantError(t, key+" after the erasure", 409, "CONFLICT")
+	}
+	b.keyed(t, b.secret, "/api/v1/leads", "made", body).wantError(t, "the answer of an erased lead", 409, "CONFLICT")
+	b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", many).wantError(t, "a batch that named it", 409, "CONFLICT")
+	b.keyed(t, b.secret, "/api/v1/leads", "other", `{"email":"other@example.com"}`).wantReplay(t, "another lead's answer", other)
+
+	crashed := mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "crashed", `{"email":"crashed@example.com"}`))
+	b.crash(t, time.Minute)
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+crashed+"?erase=true", ""); got.status != 200 {
+		t.Fatalf("erase = %d %s, want 200", got.status, got.text)
+	}
+	b.keyed(t, b.secret, "/api/v1/leads", "crashed", `{"email":"crashed@example.com"}`).wantError(t, "a lead that was made, not answered and erased", 409, "CONFLICT")
+	if n := b.leads(t, b.owner); n != 1 {
+		t.Errorf("there are %d leads, want the other one", n)
+	}
 }
 
 func TestKeyedWithoutPostgres(t *testing.T) {
