@@ -124,6 +124,7 @@ func request(t testing.TB, method, url, bearer, body string) answer {
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
+	checkDocumented(t, req, res, text)
 	return answer{res.StatusCode, res.Header, text}
 }
 
