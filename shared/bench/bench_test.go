@@ -16,7 +16,7 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"batch", "drain", "fanout", "sustained", "memory", "neighbour"}, rates: []int{100}, rounds: 1, backlog: 1000, large: 10_000,
+		scenarios: []string{"batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
 	var out strings.Builder
@@ -27,11 +27,14 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, want := range []string{
 		`batches of 500 +[1-9]\d* leads/s .*\n +CPU per lead`,
+		`2000 rows with events +[1-9]\d* rows/s .*\n(.*\n)? +2000 rows without events +[1-9]\d* rows/s`,
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,
 		`1000 deliveries to 1000 endpoints: [1-9]\d*/s`,
 		`100/s offered for 1s to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered`,
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
+		`1000 leads filled in .*\n +first page +p50 .*, 50 leads\n +deep page .*, 50 leads\n(.*\n)* +created in an empty table [1-9]`,
+		`csv +1000 leads in .*\n +ndjson 1000 leads in `,
 	} {
 		if strings.Contains(want, "Redis uses") && strings.Contains(out.String(), "not run: no redis-server") {
 			continue
@@ -44,7 +47,7 @@ func TestScenarios(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"}, {"-rounds", "0"}, {"-backlog", "1500"}, {"-large", "10"}} {
+	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"}, {"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}} {
 		if _, _, err := parse(args); err == nil {
 			t.Errorf("parse(%q) = nil, want an error", args)
 		}

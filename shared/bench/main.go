@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/sheet"
 )
 
 func main() {
@@ -38,6 +39,7 @@ type options struct {
 	duration  time.Duration
 	rounds    int
 	backlog   int // deliveries of drain and fanout
+	rows      int // of the file of import
 	large     int // deliveries of memory and neighbour
 	crowd     int // leads of million and export
 
@@ -56,7 +58,7 @@ type bench struct {
 	counting string // how statements are counted; "": not asked yet
 }
 
-// The scenarios from drain on begin by emptying the tables, so they come last.
+// The scenarios from import on begin by emptying the tables, so they come last.
 var scenarios = []struct {
 	name string
 	run  func(*bench, context.Context) error
@@ -65,6 +67,7 @@ var scenarios = []struct {
 	{"batch", (*bench).batch},
 	{"open", (*bench).open},
 	{"delivery", (*bench).delivery},
+	{"import", (*bench).imports},
 	{"drain", (*bench).drain},
 	{"fanout", (*bench).fanout},
 	{"sustained", (*bench).sustained},
@@ -126,6 +129,7 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	f.DurationVar(&opt.duration, "duration", 4*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
 	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
 	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, in thousands")
+	f.IntVar(&opt.rows, "rows", 200_000, "of the file of import, 1000 to 1000000")
 	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
 	f.IntVar(&opt.crowd, "crowd", 1_000_000, "leads of million and export")
 	f.StringVar(&rowsDSN, "serve-rows", "", "internal: serve the row-by-row handler on this database")
@@ -150,6 +154,9 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	}
 	if opt.crowd < 1000 || opt.crowd > 20_000_000 {
 		return opt, "", fmt.Errorf("-crowd wants 1000 to 20000000")
+	}
+	if opt.rows < 1000 || opt.rows > sheet.MaxRows {
+		return opt, "", fmt.Errorf("-rows wants 1000 to %d", sheet.MaxRows)
 	}
 	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 || opt.large > 5_000_000 {
 		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")

@@ -20,7 +20,7 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
+	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, rows: 20_000, bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
 	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestScenarios(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"extra"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"extra"}, {"-nonsense"}} {
 		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("parse(%q) = %v, want a usage error", args, err)
 		}

@@ -47,6 +47,7 @@ type options struct {
 	rate      int // posts a second, together
 	backlog   int // deliveries that wait when a drain begins
 	retries   int // leads that are posted under keys
+	rows      int // of a file that is imported
 	logs      string
 
 	bin       string
@@ -107,6 +108,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.IntVar(&opt.rate, "rate", 400, "posts a second on all connections together, 1 to 20000")
 	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries that wait when a drain begins, 100 to 1000000")
 	f.IntVar(&opt.retries, "retries", 10_000, "leads that are posted under keys until they have an answer, 100 to 1000000")
+	f.IntVar(&opt.rows, "rows", 1_000_000, "of a file that is imported, 10000 to 1000000")
 	f.StringVar(&opt.logs, "logs", "", "keep what the parts say in this `directory`")
 	if err := f.Parse(args); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
@@ -122,7 +124,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 		}
 		opt.scenarios = append(opt.scenarios, all[i])
 	}
-	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 || opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 || opt.retries > 1_000_000 {
+	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 || opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 || opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 {
 		fmt.Fprintln(out, "want no arguments beside flags, and those within their limits (-help)")
 		return opt, errUsage
 	}

@@ -40,7 +40,11 @@ type trial struct {
 // play runs the scenario on a system of its own: load --> blow --> repair --> the rest of the load --> all webhooks --> the books.
 // The report has the numbers, as far as it came to any; the error is what was violated, or could not be done.
 func (s scenario) play(ctx context.Context, opt options) (report string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, opt.duration+4*time.Minute)
+	limit := opt.duration + 4*time.Minute
+	if s.imports != nil {
+		limit += importLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	said, err := listen(opt.logs, s.name)
 	if err != nil {
@@ -60,6 +64,9 @@ func (s scenario) play(ctx context.Context, opt options) (report string, err err
 		return "", err
 	}
 	defer t.db.Close()
+	if s.imports != nil {
+		return s.imports(ctx, t)
+	}
 	for range max(1, s.subscribers) {
 		r, err := loadgen.Receive(s.hold)
 		if err != nil {

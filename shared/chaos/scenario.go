@@ -26,9 +26,11 @@ type scenario struct {
 	blow  func(context.Context, *trial) error           // falls on a system under load
 	drain func(context.Context, *trial, *drained) error // nil; or falls on a system that drains a backlog, instead of blow
 	retry func(context.Context, *trial) error           // nil; or falls on a system to which leads are posted under keys, instead of blow
+
+	imports func(context.Context, *trial) (report string, err error) // nil; or it is played instead of all that, and nobody subscribes
 }
 
-func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf()) }
+func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf(), imports()) }
 
 // loads are the scenarios in which leads are being posted when something breaks.
 func loads() []scenario {

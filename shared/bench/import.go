@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/loadgen"
+	"leadgate/shared/sheet"
+)
+
+// imports measures how fast a file becomes leads that nobody subscribes to, and what memory that takes of the worker.
+func (b *bench) imports(ctx context.Context) error {
+	s, err := b.stage(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.work(ctx); err != nil {
+		return err
+	}
+	for _, events := range []bool{true, false} {
+		t, err := loadgen.NewTenant(ctx, s.db, "import")
+		if err != nil {
+			return err
+		}
+		if err := s.importFile(ctx, t, events); err != nil {
+			return err
+		}
+		if err := s.quietDown(ctx, t.Workspace); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// importFile sends a file of b.rows rows and waits until all are leads.
+func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) error {
+	idle := s.workerMemory()
+	before, begin := s.cpu(), time.Now()
+	imp, size, err := s.sendFile(ctx, t, events)
+	if err != nil {
+		return err
+	}
+	sent := time.Since(begin)
+	begin = time.Now()
+	most := idle
+	var i sheet.Import
+	for i.FinishedAt == nil {
+		if i, err = s.db.GetImport(ctx, t.Workspace, imp); err != nil {
+			return err
+		}
+		most = max(most, s.workerMemory())
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	took := time.Since(begin)
+	if i.State != sheet.Done || i.Created != s.rows {
+		return fmt.Errorf("the import is %s with %+v, want %d leads", i.State, i.Tally, s.rows)
+	}
+	with := "with events"
+	if !events {
+		with = "without events"
+	}
+	s.printf("%d rows %-14s %6.0f rows/s   the file, %.1f MB, was sent in %v; the worker grew from %.0f to at most %.0f MB",
+		s.rows, with, float64(s.rows)/took.Seconds(), float64(size)/1e6, sent.Round(time.Millisecond), float64(idle)/1e6, float64(most)/1e6)
+	if text := s.cpu().per(before, s.rows, "row"); text != "" {
+		s.printf("  %s", text)
+	}
+	return nil
+}
+
+// sendFile posts the file and returns the import and the file's size.
+func (s *stage) sendFile(ctx context.Context, t loadgen.Tenant, events bool) (imp id.UUID, size int, err error) {
+	var file strings.Builder
+	file.WriteString("email,name,phone,company,utm_source\n")
+	run := s.nextRun()
+	for row := range s.rows {
+		fmt.Fprintf(&file, "%s.%d@example.com,Ann Lee %d,+1-555-0100,\"Acme, Inc.\",google\n", run, row, row)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v1/imports?events="+strconv.FormatBool(events), strings.NewReader(file.String()))
+	if err != nil {
+		return imp, 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+t.Key)
+	req.Header.Set("Content-Type", "text/csv")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return imp, 0, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return imp, 0, err
+	}
+	var made struct{ Data struct{ ID string } }
+	if err := json.Unmarshal(text, &made); err != nil || res.StatusCode != http.StatusAccepted {
+		return imp, 0, fmt.Errorf("the file was answered with %d %s", res.StatusCode, text)
+	}
+	imp, err = id.Import.Parse(made.Data.ID)
+	return imp, file.Len(), err
+}
+
+// workerMemory is what the worker has in memory, in octets; 0 where /proc does not tell.
+func (s *stage) workerMemory() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.Workers()[0].PID()))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}

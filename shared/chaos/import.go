@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/sheet"
+)
+
+// importLimit is how long an import may take beside all that happens to it.
+const importLimit = 20 * time.Minute
+
+// importKills is how often the worker is killed before an import is done.
+const importKills = 5
+
+// imports are the scenarios of a file that becomes leads.
+func imports() []scenario {
+	return []scenario{
+		{name: "import-kill", what: fmt.Sprintf("the worker is killed %d times in the middle of an import", importKills), imports: importKill},
+	}
+}
+
+// importedFile is a file in which every row has its number: one of a thousand is wrong, and another one a duplicate of the first.
+type importedFile struct{ rows int }
+
+func (f importedFile) wrong(row int) bool     { return row%1000 == 0 }
+func (f importedFile) duplicate(row int) bool { return row%1000 == 500 }
+
+func (f importedFile) write(to *io.PipeWriter) {
+	var b []byte
+	b = append(b, "email,name,row\n"...)
+	for row := 1; row <= f.rows; row++ {
+		switch {
+		case f.wrong(row):
+			b = fmt.Appendf(b, "nobody,,%d\n", row)
+		case f.duplicate(row):
+			b = fmt.Appendf(b, "P1@Example.com,,%d\n", row)
+		default:
+			b = fmt.Appendf(b, "p%d@example.com,\"Lee, Ann\",%d\n", row, row)
+		}
+		if len(b) > 64<<10 || row == f.rows {
+			if _, err := to.Write(b); err != nil {
+				return
+			}
+			b = b[:0]
+		}
+	}
+	to.Close()
+}
+
+// want is what the import must come to.
+func (f importedFile) want() sheet.Tally {
+	t := sheet.Tally{Rows: f.rows}
+	for row := 1; row <= f.rows; row++ {
+		switch {
+		case f.wrong(row):
+			t.Rejected++
+		case f.duplicate(row):
+			t.Duplicates++
+		default:
+			t.Created++
+		}
+	}
+	return t
+}
+
+// importKill sends a file, kills the worker again and again while it works on it, and then checks that each row counted once.
+func importKill(ctx context.Context, t *trial) (report string, err error) {
+	f := importedFile{t.rows}
+	begin := time.Now()
+	imp, err := t.upload(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	sent := time.Since(begin)
+	for n := 1; n <= importKills; n++ {
+		i, err := t.awaitImport(ctx, imp, func(i sheet.Import) bool { return i.Rows >= n*f.rows/(importKills+1) })
+		if err != nil {
+			return "", err
+		}
+		if i.State == sheet.Done {
+			return "", fmt.Errorf("the import was done before the worker was killed %d times: -rows is too small", n)
+		}
+		if err := t.Workers()[0].Kill(); err != nil {
+			return "", err
+		}
+		if err := t.Workers()[0].Start(ctx); err != nil {
+			return "", err
+		}
+	}
+	t.loaded()
+	i, err := t.awaitImport(ctx, imp, func(i sheet.Import) bool { return i.FinishedAt != nil })
+	if err != nil {
+		return "", err
+	}
+	took := time.Since(begin)
+	report = fmt.Sprintf("  %d rows: sent in %v, done after %v with %d kills\n", f.rows, ms(sent), ms(took), importKills)
+	return report, t.checkImport(ctx, f, i)
+}
+
+// upload sends the file.
+func (t *trial) upload(ctx context.Context, f importedFile) (imp id.UUID, err error) {
+	body, to := io.Pipe()
+	go f.write(to)
+	defer body.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL+"/api/v1/imports?events=false", body)
+	if err != nil {
+		return imp, err
+	}
+	req.Header.Set("Authorization", "Bearer "+t.Key)
+	req.Header.Set("Content-Type", "text/csv")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return imp, fmt.Errorf("send the file: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return imp, err
+	}
+	var made struct{ Data struct{ ID string } }
+	if err := json.Unmarshal(text, &made); err != nil || res.StatusCode != http.StatusAccepted {
+		return imp, fmt.Errorf("the file was answered with %d %s", res.StatusCode, text)
+	}
+	return id.Import.Parse(made.Data.ID)
+}
+
+// awaitImport waits until the import is so, or has ended.
+func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(sheet.Import) bool) (i sheet.Import, err error) {
+	ws, err := id.Workspace.Parse(t.WorkspaceID)
+	if err != nil {
+		return i, err
+	}
+	for {
+		if i, err = t.db.GetImport(ctx, ws, imp); err != nil || so(i) || i.FinishedAt != nil {
+			return i, err
+		}
+		if !pause(ctx, 50*time.Millisecond) {
+			return i, fmt.Errorf("the import is %s after %d rows: %w", i.State, i.Rows, ctx.Err())
+		}
+	}
+}
+
+// checkImport compares what there is with what the file says.
+func (t *trial) checkImport(ctx context.Context, f importedFile, i sheet.Import) error {
+	if want := f.want(); i.State != sheet.Done || i.Tally != want {
+		return fmt.Errorf("the import is %s with %+v (%s), want it done with %+v", i.State, i.Tally, i.Reason, want)
+	}
+	var leads, rows, pieces int
+	const q = `select count(*), count(distinct metadata ->> 'row'), (select count(*) from import_chunks) from leads`
+	if err := t.db.QueryRowContext(ctx, q).Scan(&leads, &rows, &pieces); err != nil {
+		return fmt.Errorf("count leads: %w", err)
+	}
+	if leads != i.Created || rows != i.Created || pieces != 0 {
+		return fmt.Errorf("%d leads of %d rows and %d pieces of the file, want %d, %d and none", leads, rows, pieces, i.Created, i.Created)
+	}
+	return t.checkReport(ctx, f, i)
+}
+
+// checkReport reads the report and looks for each row that it must have.
+func (t *trial) checkReport(ctx context.Context, f importedFile, i sheet.Import) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/api/v1/imports/"+id.Import.Format(i.ID)+"/errors", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+t.Key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("read the report: %w", err)
+	}
+	defer res.Body.Close()
+	lines, err := csv.NewReader(res.Body).ReadAll()
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("read the report: %d, %w", res.StatusCode, err)
+	}
+	at := 1
+	for row := 1; row <= f.rows; row++ {
+		code := ""
+		switch {
+		case f.wrong(row):
+			code = "VALIDATION_ERROR"
+		case f.duplicate(row):
+			code = "DUPLICATE_EMAIL"
+		default:
+			continue
+		}
+		if at >= len(lines) || lines[at][0] != fmt.Sprint(row) || lines[at][1] != code {
+			return fmt.Errorf("the report's line %d is not row %d with %s", at, row, code)
+		}
+		at++
+	}
+	if at != len(lines) {
+		return fmt.Errorf("the report has %d lines, want %d", len(lines)-1, at-1)
+	}
+	return nil
+}
