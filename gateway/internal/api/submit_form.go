@@ -13,16 +13,11 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
 
-// Limits of taking a submission in.
-const (
-	captchaRetry  = 10 * time.Second // Retry-After while a verifier is away
-	wakeTimeout   = 250 * time.Millisecond
-	maxMergeTries = 3 // with a lead that is deleted, or moves to another email, each time
-)
+// captchaRetry is the Retry-After while a verifier is away.
+const captchaRetry = 10 * time.Second
 
 // submitForm takes what a visitor filled in. Scripts get the envelope, and people who sent a plain form a page: their own site's, or ours.
 // It answers the same whether the lead is new, is there already, may not come back or is a robot's: a form tells nobody whose emails a workspace has.
@@ -35,7 +30,7 @@ func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Princ
 	return err
 }
 
-func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (outcome form.Outcome, err error) {
+func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (form.Outcome, error) {
 	plain := !form.WantsJSON(r.Header)
 	if plain {
 		httpx.FailAs(r, form.WriteFailure)
@@ -48,9 +43,15 @@ func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (outcome fo
 	if err != nil {
 		return outcome, err
 	}
-	defer func() { a.countMistake(p.WorkspaceID, err) }()
-	client := a.Forms.Client(r)
-	if wait := a.Forms.Limit(ctx, p, client); wait > 0 {
+	outcome, err = a.answerSubmission(w, r, p, plain)
+	a.countMistake(p.WorkspaceID, err)
+	return outcome, err
+}
+
+// answerSubmission is what happens to a submission from a page that may use the form.
+func (a *api) answerSubmission(w http.ResponseWriter, r *http.Request, p *tenant.Principal, plain bool) (form.Outcome, error) {
+	ctx := r.Context()
+	if wait := a.Forms.Limit(ctx, p, a.Forms.Client(r)); wait > 0 {
 		return form.Limited, &fault.Error{Kind: fault.RateLimited, Public: "Too many submissions of this form, please try again later", RetryAfter: wait}
 	}
 	chatbot, err := a.formChatbot(ctx, p)
@@ -67,7 +68,7 @@ func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (outcome fo
 			return form.Invalid, err
 		}
 	}
-	outcome = form.Robot
+	outcome := form.Robot
 	if !s.Robot() {
 		draft, failed, err := a.checkSubmission(ctx, r, p, s)
 		if err != nil {
@@ -163,8 +164,9 @@ func (a *api) checkSubmission(ctx context.Context, r *http.Request, p *tenant.Pr
 // takeIn makes the lead durable, or changes the one that has its email where the form says so.
 func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Request) (form.Outcome, error) {
 	for try := 1; ; try++ {
-		_, _, err := a.Intake.Create(ctx, p, req)
-		switch holder, taken := intake.Holder(err); {
+		l, verdict, err := a.Intake.Create(ctx, p, req)
+		holder, taken := intake.Holder(err)
+		switch {
 		case err == nil:
 			return form.Stored, nil
 		case fault.Is(err, fault.Suppressed):
@@ -174,12 +176,17 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 			return form.Failed, err
 		case p.Form.OnDuplicate != tenant.UpdateDuplicate:
 			return form.Duplicate, nil
-		default:
-			outcome, err := a.mergeSubmission(ctx, p, holder, req.Draft)
-			if !fault.Is(err, fault.NotFound) || try == maxMergeTries { // it was deleted or moved meanwhile: its email is free
-				return outcome, err
-			}
 		}
+		outcome, err := a.mergeSubmission(ctx, p, holder, req.Draft)
+		if !fault.Is(err, fault.NotFound) {
+			return outcome, err
+		}
+		if try == createTries {
+			return form.Failed, fault.Away(err, time.Second)
+		}
+		// As when a lead is created: the other was deleted meanwhile, or has another email.
+		a.Intake.Doubt(ctx, p.WorkspaceID, l.EmailKey, holder)
+		req.Admitted = &verdict
 	}
 }
 
@@ -193,12 +200,8 @@ func (a *api) mergeSubmission(ctx context.Context, p *tenant.Principal, holder i
 	case err != nil:
 		return form.Failed, err
 	}
-	keys := []task.Key{task.Enrich(p.WorkspaceID)}
-	for _, w := range updated.Wake {
-		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	if updated.Changed {
+		a.Intake.Tell(ctx, intake.ToldOf(&updated))
 	}
-	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
-	defer cancel()
-	_ = a.Waker.Wake(ctx, keys) // else the sweep does it
 	return form.Updated, nil
 }

@@ -34,8 +34,11 @@ func FuzzForm(f *testing.F) {
 		origins, h := form.Origins{"https://www.example.com"}, http.Header{"Referer": {referer}}
 		s, err := form.Read(contentType, body, settings)
 		if err == nil {
-			var next string
-			if next, err = origins.Next(s, settings, h); next != "" && !strings.HasPrefix(strings.ToLower(next), "https://www.example.com") {
+			next, wrong := origins.Next(s, settings, h)
+			if (next == "") != (wrong != nil || s.Next == "") {
+				t.Fatalf("Next(%q) = %q, %v", s.Next, next, wrong)
+			}
+			if next != "" && !strings.HasPrefix(strings.ToLower(next), "https://www.example.com") {
 				t.Fatalf("Next() = %q, want it on the site", next)
 			}
 			var d lead.Draft
