@@ -37,8 +37,6 @@ type Reader struct {
 	chatbot  id.UUID
 	csv      *csv // nil: it is NDJSON
 	fields   []field
-	unnamed  int // columns
-	metadata bool
 	scratch  []byte
 }
 
@@ -60,7 +58,6 @@ func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
 		}
 		r.csv = &csv{delimiter: imp.Options.Delimiter[0]}
 		r.fields = fieldsOf(imp.Options.Columns)
-		r.metadata = slices.ContainsFunc(r.fields, func(f field) bool { return f.to == toMetadata })
 	}
 	return r, nil
 }
