@@ -52,7 +52,7 @@ type owner struct {
 const slowest = 2 * time.Second
 
 // setup makes a bundle; change alters what its API is made of.
-func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
+func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -96,7 +96,7 @@ func checkURL(url string) string {
 	return hook.CheckURL(url, hook.Allow{})
 }
 
-func (b *bundle) mustWorkspace(t *testing.T, s tenant.Settings) owner {
+func (b *bundle) mustWorkspace(t testing.TB, s tenant.Settings) owner {
 	t.Helper()
 	now := time.Now()
 	c := owner{workspace: id.New(), chatbot: id.New()}
@@ -110,7 +110,7 @@ func (b *bundle) mustWorkspace(t *testing.T, s tenant.Settings) owner {
 	return c
 }
 
-func (b *bundle) mustKey(t *testing.T, workspace id.UUID, scopes []tenant.Scope) (id.UUID, string) {
+func (b *bundle) mustKey(t testing.TB, workspace id.UUID, scopes []tenant.Scope) (id.UUID, string) {
 	t.Helper()
 	secret := tenant.NewSecret()
 	hash, _ := tenant.HashSecret(secret)

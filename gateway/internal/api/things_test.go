@@ -155,7 +155,7 @@ func (b *bundle) sendBody(t *testing.T, secret, method, path string, body specte
 }
 
 // encode writes a value as its media type has it.
-func encode(t *testing.T, body spectest.Body) (io.Reader, string) {
+func encode(t testing.TB, body spectest.Body) (io.Reader, string) {
 	t.Helper()
 	var b bytes.Buffer
 	fields, _ := body.Value.(map[string]any)
