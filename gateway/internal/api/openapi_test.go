@@ -42,7 +42,7 @@ var undocumented = []string{"/", "/docs", "/docs/{asset}", "/openapi.json"}
 func checkDocumented(t testing.TB, req *http.Request, a spectest.Answer) {
 	t.Helper()
 	path := req.URL.EscapedPath()
-	if slices.Contains(undocumented, path) || strings.HasPrefix(path, "/docs/") || strings.Contains(string(a.Body), `"Not built yet"`) {
+	if slices.Contains(undocumented, path) || strings.HasPrefix(path, "/docs/") {
 		return
 	}
 	if err := mustDocument(t).Check(req.Method, path, a); err != nil {
