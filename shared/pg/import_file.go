@@ -43,20 +43,21 @@ func (f *ImportFile) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// next takes the piece that holds the position.
+// readPiece is how many octets are read at a time, of a piece that holds more.
+const readPiece = 128 << 10
+
+// next reads on from the position.
 func (f *ImportFile) next() error {
 	const q = `
-select start, data from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3 order by start desc limit 1`
-	var start int64
-	var data []byte
-	err := f.db.QueryRowContext(f.ctx, q, f.workspace, f.imp, f.at).Scan(&start, &data)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && f.at-start >= int64(len(data)) {
+select start, octet_length(data), substring(data from cast($3 - start + 1 as integer) for $4) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3 order by start desc limit 1`
+	var start, size int64
+	err := f.db.QueryRowContext(f.ctx, q, f.workspace, f.imp, f.at, readPiece).Scan(&start, &size, &f.piece)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && f.at-start >= size {
 		return ErrNoFile
 	}
 	if err != nil {
 		return fail(f.ctx, "read a piece of an import", err)
 	}
-	f.piece = data[f.at-start:]
 	return nil
 }
 

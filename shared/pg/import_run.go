@@ -89,6 +89,10 @@ type Imported struct {
 	Wake    []EndpointRef
 }
 
+// importRest is how long the enrichment of imported leads waits: it would take half of the processor from the import, and it lets leads that
+// come in meanwhile go first.
+const importRest = time.Minute
+
 // errAgain ends a transaction in which a lead disappeared between two statements.
 var errAgain = errors.New("a lead was deleted meanwhile")
 
@@ -182,7 +186,7 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, r.stmt, tx, leads)
+	in, err := runInsertLeads(ctx, r.stmt, tx, leads, importRest)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -61,7 +62,7 @@ func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error
 	if err != nil {
 		return Inserted{}, fail(ctx, "prepare insert leads", err)
 	}
-	return runInsertLeads(ctx, stmt, db, leads)
+	return runInsertLeads(ctx, stmt, db, leads, 0)
 }
 
 const insertLeads = `
@@ -75,7 +76,7 @@ with input as (
     on conflict (workspace_id, email_key) do nothing
     returning workspace_id, id
 ), owed as (
-    insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from ins
+    insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() + cast($14 as interval) from ins
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
     select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id) where i.event_id is not null
@@ -85,9 +86,9 @@ select true as taken, i.workspace_id, i.id from input i left join ins using (wor
 union all
 select false, workspace_id, endpoint_id from awake`
 
-// runInsertLeads runs insertLeads as stmt, and what it has to look up besides on q: both of the same transaction, or of none.
-func runInsertLeads(ctx context.Context, stmt *sqlx.Stmt, q sqlx.QueryerContext, leads []NewLead) (Inserted, error) {
-	rows, err := stmt.QueryContext(ctx, leadColumns(leads)...)
+// runInsertLeads runs insertLeads as stmt, and what it has to look up besides on q: both of the same transaction, or of none. Enrichment is owed later.
+func runInsertLeads(ctx context.Context, stmt *sqlx.Stmt, q sqlx.QueryerContext, leads []NewLead, later time.Duration) (Inserted, error) {
+	rows, err := stmt.QueryContext(ctx, append(leadColumns(leads), interval(later))...)
 	if err != nil {
 		return Inserted{}, fail(ctx, "insert leads", err)
 	}

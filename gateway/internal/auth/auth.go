@@ -69,7 +69,9 @@ func New(d Deps) *Auth {
 	}
 	a.chatbots = cache[chatbotKey, struct{}]{
 		now: d.Now, load: a.loadChatbot, foundTTL: chatbotTTL, noneTTL: noChatbotTTL,
-		name: func(k chatbotKey) string { return string(k.workspace[:]) + string(k.chatbot[:]) + strconv.FormatInt(k.gone, 10) },
+		name: func(k chatbotKey) string {
+			return string(k.workspace[:]) + string(k.chatbot[:]) + strconv.FormatInt(k.gone, 10)
+		},
 	}
 	return a
 }

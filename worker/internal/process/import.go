@@ -11,7 +11,6 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
-	"leadgate/shared/rdb"
 	"leadgate/shared/sheet"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
@@ -29,7 +28,7 @@ const (
 
 // Import makes leads of the rows of a file, in rounds. While one is committed the next is read.
 //
-//	pieces in Postgres --> read, check, build (one round ahead) --> one commit: leads, report, counts, position --> Redis: reservations, wake-ups
+//	pieces in Postgres --> read, check, build (one round ahead) --> one commit: leads, report, counts, position --> Redis: wake-ups
 func (p *Processor) Import(ctx context.Context, t *asynq.Task) error {
 	key, err := task.ParseKey(t.Payload())
 	if err != nil {
@@ -161,7 +160,7 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 	switch {
 	case err == nil:
 		r.count(out.Tally)
-		r.announce(t, &next.ImportRound, out)
+		r.announce(t, out)
 		return out.Lost, nil
 	case fault.Is(err, fault.Unavailable) || t.sending.Err() != nil || len(next.Rows) == 0 || pg.Code(err) == "":
 		return false, err
@@ -205,26 +204,16 @@ func (r *importRun) count(t sheet.Tally) {
 	r.total.Created += t.Created
 }
 
-// announce tells Redis what is now a fact.
-func (r *importRun) announce(t *turn, done *pg.ImportRound, out pg.Imported) {
+// announce wakes who has work now. Reservations are left out: a million of them would crowd Redis, and Postgres decides as well.
+func (r *importRun) announce(t *turn, out pg.Imported) {
 	now := t.Now()
 	if now.Before(r.silent) || len(out.Holders) == 0 {
 		return
 	}
-	keys := append(Drains(out.Wake), task.Enrich(r.workspace))
-	var held []rdb.Reservation
-	if r.settings.Dedupe != tenant.DedupeNone {
-		held = make([]rdb.Reservation, 0, len(done.Rows))
-		for i := range done.Rows {
-			if !out.Holders[i].Taken {
-				held = append(held, rdb.Reservation{Workspace: r.workspace, EmailKey: done.Rows[i].EmailKey, LeadID: done.Rows[i].ID})
-			}
-		}
-	}
 	ctx, cancel := context.WithTimeout(t.sending, importAnnounce)
 	defer cancel()
-	if err := t.Waker.Announce(ctx, held, keys); err != nil {
+	if err := t.Waker.Wake(ctx, append(Drains(out.Wake), task.Enrich(r.workspace))); err != nil {
 		r.silent = now.Add(importPause)
-		t.lost("announce leads", err)
+		t.lost("wake up", err)
 	}
 }
