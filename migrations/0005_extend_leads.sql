@@ -96,8 +96,10 @@ create table import_errors (
     field        text    not null,
     value        text,
     message      text    not null,
+    lead_id      uuid,             -- the lead that has the row's email; null: none, or it was erased, and value and message with it
     primary key (workspace_id, import_id, row)
 );
+create index import_errors_lead on import_errors (workspace_id, lead_id) where lead_id is not null;
 
 -- What a workspace's requests came to, day by day (UTC).
 create table usage (

@@ -31,6 +31,7 @@ type Erased struct {
 	Deliveries int // of those events that had not been made, and never will
 	Attempts   int // at deliveries of those events, of which the receivers' answers are gone
 	Answers    int // kept for an Idempotency-Key, that are gone
+	Reports    int // rows of imports' reports that told of it
 }
 
 // EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none. What stays is that there
@@ -85,6 +86,7 @@ func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, ho
 		{eraseDeliveries, nil, &e.Deliveries},
 		{eraseAttempts, nil, &e.Attempts},
 		{eraseAnswers, nil, &e.Answers},
+		{eraseReports, nil, &e.Reports},
 	} {
 		res, err := tx.ExecContext(ctx, part.query, append([]any{workspace, leadID}, part.args...)...)
 		if err != nil {
@@ -116,7 +118,7 @@ func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, ho
 
 // Details are what is told and kept of an erasure.
 func (e *Erased) Details(suppressed bool) map[string]any {
-	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts, "answers": e.Answers, "suppressed": suppressed}
+	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts, "answers": e.Answers, "reports": e.Reports, "suppressed": suppressed}
 }
 
 const eraseEvents = `update events set data = $3 where workspace_id = $1 and lead_id = $2`
@@ -167,3 +169,9 @@ select workspace_id, endpoint_id from awake`
 const eraseAnswers = `
 update idempotency set body = null, headers = null, status = coalesce(status, 201)
  where workspace_id = $1 and (id = $2 and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
+
+// eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the lead gone.
+const (
+	eraseReports = `update import_errors set value = null, message = '` + erasedReport + `', lead_id = null where workspace_id = $1 and lead_id = $2`
+	erasedReport = `The lead that had this email was erased`
+)

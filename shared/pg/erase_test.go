@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 )
 
@@ -122,5 +123,71 @@ func TestEraseLeadAmongChanges(t *testing.T) {
 		if n := b.count(`select count(*) from enrichments where lead_id = $1`, l.ID); n != 0 {
 			t.Error("an erased lead is owed enrichment")
 		}
+	}
+}
+
+// The reports of imports tell nothing of an erased lead either, and a round that found it before it was erased does not write it down after.
+func TestEraseLeadInReports(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	i := d.mustImport("......")
+	first := d.round(i, 0, 1, "secret@example.com", "other@example.com", "secret@example.com", "other@example.com")
+	d.mustRound(first)
+	of := first.Rows[0].ID
+	report := func() (told string) {
+		t.Helper()
+		all, err := d.db.ImportErrors(t.Context(), d.ws, i.ID, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			told += fmt.Sprintf("%d %s %s; ", m.Row, m.Value, m.Message)
+		}
+		return told
+	}
+	exists := "A lead with this email already exists in your workspace: "
+	other := "4 other@example.com " + exists + id.Lead.Format(first.Rows[1].ID) + "; "
+	if got, want := report(), "3 secret@example.com "+exists+id.Lead.Format(of)+"; "+other; got != want {
+		t.Fatalf("report = %s, want %s", got, want)
+	}
+	e, err := d.db.EraseLead(t.Context(), d.ws, of, pg.Erasure{})
+	if err != nil || e.Reports != 1 {
+		t.Errorf("EraseLead = %+v, %v, want a row of a report counted", e, err)
+	}
+	const gone = "  The lead that had this email was erased; "
+	if got, want := report(), "3"+gone+other; got != want {
+		t.Errorf("report of an erased lead = %s, want %s", got, want)
+	}
+	if n := d.number(`select count(*) from import_errors e where e::text like '%secret%' or e::text like $1`, "%"+of.String()+"%"); n != 0 {
+		t.Errorf("%d rows of reports still tell of the lead", n)
+	}
+
+	again := d.round(i, 4, 5, "secret@example.com")
+	d.mustRound(again)
+	tx, err := d.db.BeginTxx(t.Context(), nil) // erases it while the round has found it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	tx.MustExec(`select from leads where id = $1 for update`, again.Rows[0].ID)
+	done := make(chan error, 1)
+	go func() {
+		_, err := d.db.ImportRows(t.Context(), d.round(i, 5, 6, "secret@example.com"))
+		done <- err
+	}()
+	for d.number(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
+		if len(done) > 0 {
+			t.Fatalf("ImportRows = %v, want it to wait for the lead's lock", <-done)
+		}
+	}
+	tx.MustExec(`delete from leads where id = $1`, again.Rows[0].ID)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got, want := report(), "3"+gone+other+"6"+gone; got != want {
+		t.Errorf("report of a lead erased meanwhile = %s, want %s", got, want)
 	}
 }

@@ -176,7 +176,7 @@ update imports i set state = 'cancelled', updated_at = now(), finished_at = now(
 // ImportErrors returns what was wrong with rows of an import after one of them, at most 1000.
 func (db *DB) ImportErrors(ctx context.Context, workspace, imp id.UUID, after int) ([]sheet.Mistake, error) {
 	const q = `
-select row, code, field, coalesce(value, ''), message from import_errors
+select row, code, field, coalesce(value, ''), message, coalesce(lead_id, '00000000-0000-0000-0000-000000000000') from import_errors
  where workspace_id = $1 and import_id = $2 and row > $3 order by row limit $4`
 	rows, err := db.QueryContext(ctx, q, workspace, imp, after, maxPage)
 	if err != nil {
@@ -186,8 +186,11 @@ select row, code, field, coalesce(value, ''), message from import_errors
 	var all []sheet.Mistake
 	for rows.Next() {
 		var m sheet.Mistake
-		if err := rows.Scan(&m.Row, &m.Code, &m.Field, &m.Value, &m.Message); err != nil {
+		if err := rows.Scan(&m.Row, &m.Code, &m.Field, &m.Value, &m.Message, &m.Lead); err != nil {
 			return nil, fail(ctx, "read the errors of an import", err)
+		}
+		if m.Lead != (id.UUID{}) {
+			m.Message += ": " + id.Lead.Format(m.Lead)
 		}
 		all = append(all, m)
 	}

@@ -220,7 +220,7 @@ func (r *importRun) duplicate(row *ImportRow, holder id.UUID) {
 	case sheet.Return:
 	default:
 		r.mistakes = append(r.mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Cut(row.Email),
-			Message: "A lead with this email already exists in your workspace: " + id.Lead.Format(holder)})
+			Message: "A lead with this email already exists in your workspace", Lead: holder})
 	}
 	r.out.Tally.Duplicates++
 }
@@ -243,7 +243,7 @@ func (r *importRun) update(ctx context.Context, tx *sqlx.Tx) error {
 		case fault.Is(err, fault.Validation):
 			r.out.Tally.Rejected++
 			r.mistakes = append(r.mistakes, sheet.Mistake{Row: u.row.Number, Code: string(fault.Validation), Field: "metadata",
-				Message: "Must not make the metadata of the lead that has this email too large: " + id.Lead.Format(u.lead)})
+				Message: "Must not make the metadata of the lead that has this email too large", Lead: u.lead})
 		default:
 			return err
 		}
@@ -272,25 +272,33 @@ func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, 
 	return u, fail(ctx, "owe enrichment", err)
 }
 
-// report writes why rows made no lead.
+// report writes why rows made no lead. What it tells of a lead is erased with the lead: one that was erased since it was found is not told of,
+// and the others cannot be before the commit.
 func (r *importRun) report(ctx context.Context, tx *sqlx.Tx) error {
 	const q = `
-insert into import_errors (workspace_id, import_id, row, code, field, value, message)
-select $1, $2, * from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[])`
+with there as materialized (
+    select id from leads where workspace_id = $1 and id = any($8::uuid[]) order by id for key share
+)
+insert into import_errors (workspace_id, import_id, row, code, field, value, message, lead_id)
+select $1, $2, m.row, m.code, m.field, case when m.lead_id is null or l.id is not null then m.value end,
+       case when m.lead_id is null or l.id is not null then m.message else '` + erasedReport + `' end, l.id
+  from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[]) as m (row, code, field, value, message, lead_id)
+  left join there l on l.id = m.lead_id`
 	if len(r.mistakes) == 0 {
 		return nil
 	}
 	slices.SortFunc(r.mistakes, func(a, b sheet.Mistake) int { return cmp.Compare(a.Row, b.Row) })
 	n := len(r.mistakes)
-	rows, codes, fields, values, messages := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8), newColumn(n, 24), newColumn(n, 64)
+	rows, codes, fields, values, messages, leads := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8), newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
 	for _, m := range r.mistakes {
 		rows.int(int64(m.Row))
 		codes.string(m.Code)
 		fields.string(m.Field)
 		values.optionalString(m.Value)
 		messages.string(m.Message)
+		leads.optionalUUID(m.Lead)
 	}
-	_, err := tx.ExecContext(ctx, q, r.Workspace, r.Import, rows.done(), codes.done(), fields.done(), values.done(), messages.done())
+	_, err := tx.ExecContext(ctx, q, r.Workspace, r.Import, rows.done(), codes.done(), fields.done(), values.done(), messages.done(), leads.done())
 	return fail(ctx, "report rows", err)
 }
 

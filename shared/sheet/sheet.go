@@ -95,4 +95,5 @@ type Mistake struct {
 	Field   string
 	Value   string
 	Message string
+	Lead    id.UUID // that has the row's email, which the message ends with where it is read; zero: none, or it was erased
 }

@@ -54,6 +54,7 @@ type receipt struct {
 		Deliveries int `json:"deliveries"`
 		Attempts   int `json:"attempts"`
 		Answers    int `json:"answers"`
+		Reports    int `json:"reports"`
 	} `json:"erased"`
 	Suppressed bool `json:"suppressed"`
 }
@@ -67,7 +68,7 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	a.Intake.Tell(r.Context(), intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.Freed, Wake: e.Wake})
 	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At), Suppressed: suppress}
 	n := &shown.Erased
-	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers = 1, e.Events, e.Deliveries, e.Attempts, e.Answers
+	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports
 	return httpx.Data(w, http.StatusOK, shown)
 }
 

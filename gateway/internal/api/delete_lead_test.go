@@ -79,7 +79,7 @@ func TestEraseLead(t *testing.T) {
 			Suppressed           *bool
 		}
 		if err := json.Unmarshal(got.body.Data, &receipt); err != nil || got.status != 200 || !strings.HasPrefix(receipt.ID, "aud_") || receipt.LeadID != lead ||
-			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 5 || receipt.Suppressed == nil || *receipt.Suppressed {
+			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 6 || receipt.Suppressed == nil || *receipt.Suppressed {
 			t.Errorf("erase = %d %s, want a receipt with %d events", got.status, got.text, events)
 		}
 		b.send(t, b.secret, "DELETE", "/api/v1/leads/"+lead+"?erase=true", "").wantError(t, "erase again", 404, "NOT_FOUND")
