@@ -27,7 +27,7 @@ type demo struct {
 	Key         string `json:"key"`
 }
 
-// openDemo returns the tenant of the last run if db still has it, else makes one.
+// openDemo returns the tenant of the last run if db still has it and its key may do everything, else makes one.
 func openDemo(ctx context.Context, db *pg.DB, dir string, now time.Time) (demo, error) {
 	file := filepath.Join(dir, "demo.json")
 	var d demo
@@ -66,7 +66,7 @@ func (d demo) works(ctx context.Context, db *pg.DB, now time.Time) (bool, error)
 		return false, err
 	}
 	chatbot, err := id.Chatbot.Parse(d.ChatbotID)
-	if err != nil || id.Workspace.Format(p.WorkspaceID) != d.WorkspaceID {
+	if err != nil || id.Workspace.Format(p.WorkspaceID) != d.WorkspaceID || len(p.Scopes) < len(tenant.Scopes()) {
 		return false, nil
 	}
 	return db.ChatbotExists(ctx, p.WorkspaceID, chatbot)
@@ -80,7 +80,7 @@ func (d *demo) create(ctx context.Context, db *pg.DB, now time.Time) error {
 	if !ok {
 		return errors.New("a new secret does not hash")
 	}
-	k := tenant.Key{WorkspaceID: w.ID, ID: id.New(), Name: "Demo key", Hint: tenant.Hint(d.Key), Scopes: tenant.DefaultScopes(), CreatedAt: now}
+	k := tenant.Key{WorkspaceID: w.ID, ID: id.New(), Name: "Demo key", Hint: tenant.Hint(d.Key), Scopes: tenant.Scopes(), CreatedAt: now}
 	d.WorkspaceID, d.ChatbotID = id.Workspace.Format(w.ID), id.Chatbot.Format(c.ID)
 	if err := db.CreateWorkspace(ctx, w); err != nil {
 		return err
