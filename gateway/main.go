@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
 
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second, Application: "leadgate gateway"})
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second, LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
 	if err != nil {
 		return err
 	}

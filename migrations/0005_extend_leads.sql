@@ -11,15 +11,10 @@ alter table api_keys
 -- email_key is what is unique: the email's key. Where the email is not to be kept from others it is followed by a space, which no key has,
 -- and by what it is unique with: the chatbot (tenant.DedupeChatbot), or the lead itself (tenant.DedupeNone, and every deleted lead).
 alter table leads add column deleted_at timestamptz; -- restorable for a while
-create index leads_updated on leads (workspace_id, updated_at, id);
-create index leads_deleted on leads (workspace_id, id) where deleted_at is not null;
-create index leads_purge on leads (deleted_at) where deleted_at is not null;
 
 -- What a lead is found by, of every workspace in one index: lead.Words, each tagged with its workspace. It is as old as due_at is null:
--- a lead that was made or changed since is owed, and looked at itself.
+-- a lead that was made or changed since is owed, and looked at itself. Upkeep owes those that were there before, a few at a time.
 alter table enrichments add column words tsvector;
-create index enrichments_words on enrichments using gin (words);
-update enrichments set due_at = now() where due_at is null;
 
 -- Reservations in Redis that are to be given up: written with what frees an email, gone when Redis knows.
 create table releases (
@@ -126,9 +121,7 @@ create table audit (
 
 -- +goose Down
 drop table audit, usage, import_errors, import_chunks, imports, idempotency, suppressions, releases;
-drop index enrichments_words;
 alter table enrichments drop column words;
-drop index leads_purge, leads_deleted, leads_updated;
 alter table leads drop column deleted_at;
 alter table api_keys drop column form, drop column public, drop column kind;
 alter table workspaces drop column test_of;

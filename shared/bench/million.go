@@ -17,7 +17,7 @@ import (
 )
 
 // asks is how often each list is asked for.
-const asks = 40
+const asks = 200
 
 // million asks for lists of a workspace with very many leads, and makes leads in it and, in the same run, where there are few.
 func (b *bench) million(ctx context.Context) error {

@@ -54,7 +54,7 @@ with f as (
            due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
       from f where e.workspace_id = $1 and e.lead_id = f.lead_id
 ), gone as (
-    update enrichments set due_at = null where workspace_id = $1 and lead_id = any($10::uuid[])
+    update enrichments set due_at = null, words = coalesce(words, '') where workspace_id = $1 and lead_id = any($10::uuid[])
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
     select $1, event_id, '` + hook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
@@ -201,4 +201,17 @@ select workspace_id from hop where workspace_id is not null limit $1`
 	var all []id.UUID
 	err := db.SelectContext(ctx, &all, q, limit)
 	return all, fail(ctx, "due enrichments", err)
+}
+
+// OweWords makes up to limit leads due that were there before leads were found by words, and returns how many.
+func (db *DB) OweWords(ctx context.Context, limit int) (owed int, err error) {
+	const q = `
+update enrichments set due_at = now() where (workspace_id, lead_id) in (
+    select workspace_id, lead_id from enrichments where words is null and due_at is null limit $1 for update skip locked)`
+	res, err := db.ExecContext(ctx, q, limit)
+	if err != nil {
+		return 0, fail(ctx, "owe words", err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
 }

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -95,12 +97,17 @@ type leadSearch struct {
 func (p *leadSearch) full() bool  { return len(p.found) > p.q.Limit }
 func (p *leadSearch) spent() bool { return p.bytes >= pageBytes }
 
-// fill looks in the order of the list first, then by an index, then further in the order of the list.
+// fill looks in the order of the list first, as long as that promises to fill the page, then by an index, then further in the order of the list.
 func (p *leadSearch) fill(ctx context.Context) error {
 	all := orAll(p.q.Scan)
 	if p.q.Address == "" { // else a look at rows is a waste
-		if err := p.look(ctx, min(glance, all)); err != nil || p.full() || p.ended || p.spent() {
-			return err
+		for _, rows := range []int{firstLook, glance, all} {
+			if err := p.look(ctx, min(rows, all)); err != nil || p.full() || p.ended || p.spent() {
+				return err
+			}
+			if len(p.found) == 0 || p.rows/len(p.found)*(p.q.Limit+1) > all/2 {
+				break
+			}
 		}
 	}
 	places, ok, err := p.candidates(ctx, all)
@@ -158,14 +165,36 @@ func (p *leadSearch) hasUpdated() bool {
 const leadFields = `l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
        l.source, l.status, l.metadata, l.created_at, l.updated_at, null, l.deleted_at`
 
-// leadFilter is what a row alone tells in SQL; the rest of lead.Query needs lead.Fits. Its parameters are the first ten.
+// leadFilter is what a row alone tells in SQL; the rest of lead.Query needs lead.Fits. Its parameters are the first twelve.
+// Of a value in metadata and of a search word it only tells where they cannot be: nowhere in the text, and nothing there is written as an escape.
 const leadFilter = `(l.deleted_at is not null) = $2 and (cast($3 as uuid) is null or l.chatbot_id is not distinct from $3) and ($4 = '' or l.status = $4) and ($5 = '' or l.source = $5)
        and ($6 = '' or split_part(l.email_key, ' ', 1) = $6)
-       and l.created_at >= $7 and l.created_at < $8 and l.updated_at >= $9 and l.updated_at < $10`
+       and l.created_at >= $7 and l.created_at < $8 and l.updated_at >= $9 and l.updated_at < $10
+       and ($11 = '' or strpos(cast(l.metadata as text), $11) > 0 or strpos(cast(l.metadata as text), '\') > 0)
+       and ($12 = '' or strpos(lower(concat_ws(' ', l.name, l.email, l.metadata)), $12) > 0 or octet_length(concat_ws(' ', l.name, l.email, l.metadata)) > char_length(concat_ws(' ', l.name, l.email, l.metadata))
+            or strpos(cast(l.metadata as text), '\') > 0)`
 
 func (p *leadSearch) filter() []any {
 	created, updated := between(p.q.CreatedFrom, p.q.CreatedUntil), between(p.q.UpdatedFrom, p.q.UpdatedUntil)
-	return []any{p.workspace, p.q.Deleted, optionalID(p.q.ChatbotID), p.q.Status, p.q.Source, p.q.Address, created[0], created[1], updated[0], updated[1]}
+	return []any{p.workspace, p.q.Deleted, optionalID(p.q.ChatbotID), p.q.Status, p.q.Source, p.q.Address, created[0], created[1], updated[0], updated[1], p.value(), p.word()}
+}
+
+// value is what must be in the metadata of a lead that fits, unless it has escapes; "": anything.
+func (p *leadSearch) value() string {
+	if len(p.q.Metadata) == 0 {
+		return ""
+	}
+	return p.q.Metadata[0].Value
+}
+
+// word is what must be in the name, the email or the metadata of a lead that fits, unless they have escapes or letters beyond ASCII; "": anything.
+func (p *leadSearch) word() string {
+	for _, w := range p.q.Text {
+		if strings.IndexFunc(w, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+			return w
+		}
+	}
+	return ""
 }
 
 var (
@@ -183,8 +212,8 @@ func between(from, until time.Time) [2]time.Time {
 	return [2]time.Time{from.UTC(), until.UTC()}
 }
 
-// slackOfIDs is how far a lead's id can be from when it was created: both are read from a clock, one after the other.
-const slackOfIDs = time.Minute
+// slackOfIDs is how far a lead's id can be from when it was created: once both were read from a clock, one after the other.
+const slackOfIDs = time.Second
 
 // ids are the first and the last id that leads of the query can have.
 func (p *leadSearch) ids() (first, last id.UUID) {
@@ -222,11 +251,11 @@ func (p *leadSearch) lookQuery(n int) (query string, args []any) {
 	rows, keys := "", ""
 	if p.q.Sort.Updated {
 		keys = "updated_at" + order + ", id" + order
-		rows = `(updated_at, id) ` + than + ` ($13, $12) and updated_at >= $9 and updated_at < $10 and id between $14 and $15`
+		rows = `(updated_at, id) ` + than + ` ($15, $14) and updated_at >= $9 and updated_at < $10 and id between $16 and $17`
 		args = append(args, after.UpdatedAt, first, last)
 	} else {
 		keys = "id" + order
-		rows = `id ` + than + ` $12 and id between $13 and $14`
+		rows = `id ` + than + ` $14 and id between $15 and $16`
 		args = append(args, first, last)
 		if p.q.Deleted {
 			rows += ` and deleted_at is not null` // a small index has them
@@ -235,8 +264,8 @@ func (p *leadSearch) lookQuery(n int) (query string, args []any) {
 	query = `
 select l.nth, ` + leadFilter + ` as fits, ` + leadFields + `
   from (select l.*, row_number() over (order by ` + keys + `) as nth
-          from (select * from leads where workspace_id = $1 and ` + rows + ` order by ` + keys + ` limit $11) l) l
- where l.nth = $11 or ` + leadFilter + `
+          from (select * from leads where workspace_id = $1 and ` + rows + ` order by ` + keys + ` limit $13) l) l
+ where l.nth = $13 or ` + leadFilter + `
  order by l.nth`
 	return query, args
 }

@@ -20,10 +20,12 @@ type source struct {
 // words are: it takes the index, and never expects to find them on its way through the whole table.
 const byWords = `
 select 1 as kind, h.lead_id from (select cast($3 as tsquery) as words offset 0) s
- cross join lateral (select e.workspace_id, e.lead_id from enrichments e where e.words @@ s.words limit $2) h
+ cross join lateral (select e.workspace_id, e.lead_id from enrichments e where e.words is not null and e.words @@ s.words limit $2) h
  where h.workspace_id = $1
 union all
-(select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)`
+(select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)
+union all
+(select 2, lead_id from enrichments where workspace_id = $1 and words is null and due_at is null order by lead_id limit $2)`
 
 const byKeys = byWords + `
 union all
@@ -171,7 +173,7 @@ func (p *leadSearch) compare(x, y LeadKey) int {
 // pick reads the leads at places, which are in order, and keeps those that fit.
 func (p *leadSearch) pick(ctx context.Context, places []LeadKey) error {
 	const query = `
-select c.nth, true, ` + leadFields + ` from unnest($11::uuid[]) with ordinality c (id, nth)
+select c.nth, true, ` + leadFields + ` from unnest($13::uuid[]) with ordinality c (id, nth)
  cross join lateral (select * from leads where workspace_id = $1 and id = c.id order by workspace_id, id limit 1) l
  where ` + leadFilter + `
  order by c.nth`

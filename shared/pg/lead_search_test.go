@@ -1,9 +1,12 @@
 package pg_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 )
@@ -61,5 +64,42 @@ func TestEnrichPassesOverDeletedLeads(t *testing.T) {
 	const q = `select (select count(*) from enrichments where due_at is not null), (select count(*) from events where type = 'lead.enriched')`
 	if err := d.db.QueryRowContext(t.Context(), q).Scan(&owed, &told); err != nil || owed != 0 || told != 1 {
 		t.Errorf("%d are owed and %d told, %v, want none and one", owed, told, err)
+	}
+}
+
+// Leads from before there were words are found before and after upkeep owes them theirs, and nobody is told of them again.
+func TestLeadsFromBeforeWords(t *testing.T) {
+	t.Parallel()
+	d := newDrawer(t, pgtest.New(t), 90)
+	enrich(d.desk, 90)
+	events := d.number(`select count(*) from events`)
+	oldest := d.all[len(d.all)-1]
+	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
+	d.mustExec(`update enrichments set due_at = null, words = null where workspace_id = $1`, d.ws)
+	byName := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 100}
+	want := func(when string) {
+		t.Helper()
+		if got, _ := d.find(byName); !slices.Equal(got, []id.UUID{oldest.ID}) {
+			t.Errorf("%s: found %v, want %v", when, got, oldest.ID)
+		}
+	}
+	want("before upkeep")
+	for {
+		n, err := d.db.OweWords(t.Context(), 40)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		want("while they are owed")
+		enrich(d.desk, 40)
+	}
+	want("after upkeep")
+	if n := d.number(`select count(*) from enrichments where words is null or due_at is not null`); n != 0 {
+		t.Errorf("%d leads have no words or are still owed some", n)
+	}
+	if n := d.number(`select count(*) from events`); n != events {
+		t.Errorf("%d events, want %d: the facts are the same", n, events)
 	}
 }

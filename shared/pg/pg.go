@@ -31,6 +31,7 @@ type DB struct {
 type Options struct {
 	MaxConns         int           // 0: 16
 	StatementTimeout time.Duration // 0: 10 s, negative: none; kept by the server, so that the connection survives
+	LockTimeout      time.Duration // how long a statement waits for another's row; 0: as the server has it
 	Application      string        // shown in pg_stat_activity
 	Patience         time.Duration // how long Start and Await wait for Postgres; 0: 30 s
 }
@@ -65,6 +66,9 @@ func Open(dsn string, opt Options) (*DB, error) {
 	set("binary_parameters", "yes")
 	set("connect_timeout", "3")
 	set("statement_timeout", fmt.Sprint(opt.StatementTimeout.Milliseconds()))
+	if opt.LockTimeout > 0 {
+		set("lock_timeout", fmt.Sprint(opt.LockTimeout.Milliseconds()))
+	}
 	set("timezone", "UTC")
 	set("fallback_application_name", opt.Application)
 	silence, err := strconv.ParseInt(q.Get("statement_timeout"), 10, 32)

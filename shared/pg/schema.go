@@ -70,7 +70,7 @@ const partitionsAhead = 28 * 24 * time.Hour
 
 // EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are behind.
 func (db *DB) EnsurePartitions(ctx context.Context) error {
-	const q = `select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1))`
+	const q = `select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1)) from set_config('lock_timeout', '0', true)` // one process makes them, the others wait
 	var made int
 	return fail(ctx, "ensure partitions", db.GetContext(ctx, &made, q, partitionsAhead.Seconds()))
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"leadgate/gateway/internal/usage"
@@ -61,6 +62,33 @@ const noPartition = "23514"
 // and it was deleted before the request came again. What it asks for was done.
 const taken = "23505"
 
+// locked is the SQLSTATE (lock_not_available) of a statement that waited too long for a row that another transaction has, such as a lead
+// with the same email that an import is just making.
+const locked = "55P03"
+
+// apart writes each workspace's leads by themselves, so that none waits for another's import.
+func (s *Service) apart(ctx context.Context, leads []pg.NewLead) []commitResult {
+	of := map[id.UUID][]int{}
+	for i := range leads {
+		of[leads[i].WorkspaceID] = append(of[leads[i].WorkspaceID], i)
+	}
+	out := make([]commitResult, len(leads))
+	for _, places := range of {
+		own := make([]pg.NewLead, len(places))
+		for n, i := range places {
+			own[n] = leads[i]
+		}
+		done, err := s.insert(ctx, own)
+		if err != nil {
+			done = refused(len(own), err)
+		}
+		for n, i := range places {
+			out[i] = done[n]
+		}
+	}
+	return out
+}
+
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is refused.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	start := time.Now()
@@ -79,6 +107,9 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 			out[i].LeadResult = done.Leads[i]
 		}
 		return out, nil
+	}
+	if pg.Code(err) == locked && slices.ContainsFunc(leads, func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }) {
+		return s.apart(ctx, leads), nil
 	}
 	if fault.Is(err, fault.Unavailable) {
 		return nil, err

@@ -138,12 +138,10 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 
 // Lead is the lead that r asks for.
 func (s *Service) Lead(p *tenant.Principal, r Request) lead.Lead {
-	at := s.Now().UTC().Truncate(time.Millisecond)
 	if r.ID == (id.UUID{}) {
 		r.ID = id.New()
-	} else {
-		at = id.Time(r.ID)
 	}
+	at := id.Time(r.ID)
 	return lead.Lead{
 		WorkspaceID: p.WorkspaceID, ID: r.ID, ChatbotID: r.Chatbot,
 		Name: r.Name, Email: r.Email, EmailKey: p.Settings.UniqueKey(r.EmailKey, r.Chatbot, r.ID), Phone: r.Phone, Source: r.Source, Status: r.Status, Metadata: r.Metadata,

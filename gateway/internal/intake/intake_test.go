@@ -275,7 +275,7 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 	var readings atomic.Int32
 	start := time.Now()
 	b := setupAt(t, func() time.Time {
-		if readings.Add(1) <= 2 { // it is made, and admitted
+		if readings.Add(1) == 1 { // its admission
 			return start
 		}
 		return start.Add(time.Minute)
@@ -285,4 +285,43 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
 	}
 	b.mustCreate(t, "late@example.com")
+}
+
+// While another transaction is making a lead with an email of one workspace, the leads of others are written.
+func TestOneWorkspaceWaitsAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := mustWorkspace(t, b.db)
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), `insert into leads (workspace_id, id, email, email_key, source, status, metadata, created_at, updated_at)
+		values ($1, $2, 'held@example.com', 'held@example.com', 'api', 'new', '{}', now(), now())`, b.principal.WorkspaceID, id.New()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.db.ExecContext(t.Context(), `do $$ begin execute format('alter database %I set lock_timeout = 200', current_database()); end $$`); err != nil {
+		t.Fatal(err)
+	}
+	b.db.SetMaxIdleConns(0) // connections from now on are made anew, and keep to it
+	b.db.SetMaxIdleConns(16)
+	var stuck, free error
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			if _, _, err := b.Create(context.Background(), other, intake.Request{Draft: draft(fmt.Sprintf("free%d@example.com", i))}); err != nil {
+				free = err
+			}
+		})
+		if i == 10 {
+			all.Go(func() {
+				_, _, stuck = b.Create(context.Background(), b.principal, intake.Request{Draft: draft("held@example.com"), Slow: true})
+			})
+		}
+	}
+	all.Wait()
+	if free != nil || !fault.Is(stuck, fault.Unavailable) {
+		t.Errorf("Create beside a held email = %v, of the held one %v, want nil and UNAVAILABLE", free, stuck)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -81,7 +82,7 @@ func (r *importRun) begin(t *turn) (ok bool, err error) {
 	r.kept = r.imp.Position
 	ctx, cancel := context.WithCancel(t.sending)
 	r.cancel, r.read = cancel, make(chan readRound)
-	in := importReader{Processor: t.Processor, imp: r.imp, settings: r.settings, chatbots: map[id.UUID]bool{}, now: t.Now}
+	in := importReader{Processor: t.Processor, imp: r.imp, settings: r.settings, chatbots: map[id.UUID]bool{}}
 	go in.run(ctx, r.read)
 	return true, nil
 }
@@ -146,10 +147,14 @@ func (r *importRun) forget(t *turn, position int64, all bool) error {
 	return nil
 }
 
-// noPartition is the SQLSTATE (check_violation) of a row that no partition takes.
-const noPartition = "23514"
+// SQLSTATEs that say what to do about a round.
+const (
+	noPartition = "23514" // check_violation: a row that no partition takes
+	tooLong     = "57014" // query_canceled: by the statement time-out, unless it was we
+)
 
 // commit writes a round; when Postgres refuses a row for what is in it, it halves the round until only that row is refused, and reported.
+// A round that takes Postgres too long is halved as well; one row that does is for another turn. What is refused without any row ends the import.
 func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 	out, err := t.DB.ImportRows(t.sending, &next.ImportRound)
 	if pg.Code(err) == noPartition {
@@ -162,8 +167,13 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 		r.count(out.Tally)
 		r.announce(t, out)
 		return out.Lost, nil
-	case fault.Is(err, fault.Unavailable) || t.sending.Err() != nil || len(next.Rows) == 0 || pg.Code(err) == "":
+	case t.sending.Err() != nil || pg.Code(err) == "":
 		return false, err
+	case pg.Code(err) == tooLong && len(next.Rows) > 1:
+	case fault.Is(err, fault.Unavailable):
+		return false, err
+	case len(next.Rows) == 0:
+		return r.refused(t, next, err)
 	case len(next.Rows) == 1:
 		row := &next.Rows[0]
 		t.Log.Error("row refused by Postgres", "import", id.Import.Format(r.id), "row", row.Number, "sqlstate", pg.Code(err))
@@ -176,6 +186,17 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 		return lost, err
 	}
 	return r.commit(t, second)
+}
+
+// refused ends an import of which Postgres refuses even what is no lead; it would for ever.
+func (r *importRun) refused(t *turn, next readRound, why error) (lost bool, err error) {
+	t.Log.Error("import refused by Postgres", "import", id.Import.Format(r.id), "sqlstate", pg.Code(why))
+	end := pg.ImportRound{Workspace: next.Workspace, Import: next.Import, From: next.From, To: next.From, OnDuplicate: next.OnDuplicate,
+		End: sheet.Failed, Reason: "Rows after octet " + strconv.FormatInt(next.From, 10) + " of the file could not be stored"}
+	if _, err := t.DB.ImportRows(t.sending, &end); err != nil {
+		return false, errors.Join(why, err)
+	}
+	return true, nil // so that it is looked at again, and found to have ended
 }
 
 // halves divides a round by its rows. Where a row's mistake is reported does not matter: it goes with the rows after it.

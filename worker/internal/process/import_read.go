@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -20,7 +19,6 @@ type importReader struct {
 	imp      sheet.Import
 	settings tenant.Settings
 	chatbots map[id.UUID]bool // which of those seen there are
-	now      func() time.Time
 }
 
 func (in *importReader) run(ctx context.Context, to chan<- readRound) {
@@ -58,6 +56,9 @@ func (in *importReader) next(ctx context.Context, rows *sheet.Reader, from int64
 	var good []sheet.Row
 	for len(good)+len(next.Mistakes) < most && rows.Offset()-from < importBytes {
 		row, err := rows.Read()
+		if errors.Is(err, sheet.ErrBlank) { // the position moves also where there is nothing
+			continue
+		}
 		if err != nil {
 			if next.err = next.ended(err); next.err != nil {
 				return next
@@ -102,7 +103,6 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []sheet
 	if err != nil {
 		return err
 	}
-	now := in.now().UTC().Truncate(time.Millisecond)
 	next.Rows = make([]pg.ImportRow, 0, len(good))
 	next.ends = make([]int64, 0, len(good))
 	for i := range good {
@@ -123,7 +123,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []sheet
 		made.Lead = lead.Lead{
 			WorkspaceID: in.imp.WorkspaceID, ID: leadID, ChatbotID: row.Chatbot,
 			Name: d.Name, Email: d.Email, EmailKey: in.settings.UniqueKey(d.EmailKey, row.Chatbot, leadID), Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
-			CreatedAt: now, UpdatedAt: now,
+			CreatedAt: id.Time(leadID), UpdatedAt: id.Time(leadID),
 		}
 		if !next.Quiet {
 			made.EventID = id.New()

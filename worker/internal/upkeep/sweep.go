@@ -20,6 +20,7 @@ const (
 	standLimit  = 1000   // failing ones that get a task, and those whose task runs now
 	wakeLimit   = 5000   // workspaces, and replays
 	settleLimit = 5000   // deliveries
+	oweLimit    = 2000   // leads from before there were words; new ones wait for no more than these
 	freeLimit   = 1000   // emails, in one round trip
 	freeRounds  = 20
 )
@@ -122,6 +123,9 @@ func (u *Upkeep) look(ctx context.Context) (waiting []pg.Waiting, lap int, err e
 
 // enrichments wakes the workspaces that are owed enrichment.
 func (u *Upkeep) enrichments(ctx context.Context) (string, error) {
+	if _, err := u.DB.OweWords(ctx, oweLimit); err != nil {
+		return "", err
+	}
 	workspaces, err := u.DB.DueEnrichments(ctx, wakeLimit)
 	if err != nil {
 		return "", err
