@@ -99,7 +99,11 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	set("max_connections", strconv.Itoa(opt.MaxConns))
 	set("logging_collector", "off")
 	set("log_timezone", "UTC")
-	if !opt.Durable {
+	if opt.Durable { // as an installation should have it (README): a table of millions needs memory, and checkpoints that are not too frequent
+		set("shared_buffers", "256MB")
+		set("max_wal_size", "4GB")
+		set("wal_compression", "on")
+	} else {
 		set("fsync", "off")
 		set("synchronous_commit", "off")
 		set("full_page_writes", "off")
