@@ -30,7 +30,7 @@ const (
 	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
 
-// Deps of New; all are needed but Now, Usage and PageScan.
+// Deps of New; all are needed but Now, Usage, PageScan and PaceWindow.
 type Deps struct {
 	DB         *pg.DB
 	Auth       *auth.Auth
@@ -43,6 +43,7 @@ type Deps struct {
 	Ready      func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
 	Usage      *usage.Counter              // nil: nothing is counted for workspaces
 	PageScan   int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
+	PaceWindow time.Duration               // in which uploads and streams must keep up their pace; 0: 30 s
 }
 
 // operation answers one route; p is nil where the route is public.
@@ -90,7 +91,7 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/imports", tenant.LeadsWrite, a.createImport, long, importParams},
 		{"GET", "/api/v1/imports", tenant.LeadsRead, a.listImports, 0, []string{"limit", "cursor"}},
 		{"GET", "/api/v1/imports/{id}", tenant.LeadsRead, a.getImport, 0, nil},
-		{"GET", "/api/v1/imports/{id}/errors", tenant.LeadsRead, a.heavy(a.getImportErrors), long, nil},
+		{"GET", "/api/v1/imports/{id}/errors", tenant.LeadsRead, a.getImportErrors, long, nil},
 		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, 0, nil},
 
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, 0, nil},
@@ -149,6 +150,7 @@ type api struct {
 	reads     slots // that are expensive
 	exports   slots // of leads, under way
 	batches   slots // of leads
+	bodies    slots // of batches, coming in
 	uploads   slots // of files, coming in
 }
 
@@ -157,11 +159,15 @@ func New(d Deps) http.Handler {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
+	if d.PaceWindow == 0 {
+		d.PaceWindow = paceWindow
+	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets)}
 	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
 	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
 	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
+	a.bodies = slots{each: maxBodies, all: allBodies, what: "batches", full: fault.Unavailable}
 	a.uploads = slots{each: maxUploads, all: allUploads, what: "uploads", full: fault.Unavailable}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
@@ -192,7 +198,7 @@ func (a *api) handler(rt route) httpx.Handler {
 		do = a.once(do, maxBytes, rt.how&gated != 0)
 	}
 	if rt.how&bulk != 0 {
-		do = a.few(do) // before its body is read, also where a key comes with it
+		do = a.few(do) // also where a key comes with it
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.

@@ -161,10 +161,9 @@ func readStart(imp *sheet.Import, m sheet.Mapping, first []byte) error {
 
 // Bounds of uploads at a gateway.
 const (
-	maxUploads  = 2             // of a workspace at a time
-	allUploads  = 8             // of all: each has a piece in memory
-	uploadPiece = 1 << 20       // octets
-	pieceTime   = time.Minute   // to send a piece
-	uploadTime  = 2 * time.Hour // to send the file
+	maxUploads  = 2           // of a workspace at a time
+	allUploads  = 8           // of all: each has a piece in memory
+	uploadPiece = 1 << 20     // octets
+	answerTime  = time.Minute // for the answer, once the file is there
 	storeTime   = 10 * time.Second
 )

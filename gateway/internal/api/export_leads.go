@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/csv"
 	"net/http"
-	"time"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -17,13 +15,9 @@ import (
 
 // Limits of exports.
 const (
-	maxExports  = 2    // of a workspace at a time, at a gateway
-	allExports  = 16   // at a gateway
-	exportPage  = 2000 // leads read at a time
-	exportPiece = 64 << 10
-
-	pieceTimeout = 30 * time.Second // for the client to take a piece
-	exportWait   = 20 * time.Second // for a turn among the expensive reads, for each page
+	maxExports = 2    // of a workspace at a time, at a gateway
+	allExports = 16   // at a gateway
+	exportPage = 2000 // leads read at a time
 )
 
 // exportFormats are how an export can be written.
@@ -45,6 +39,9 @@ type exportWriter interface {
 // exportLeads streams the leads that the parameters pick and that exist now, the oldest first. When it cannot go on it breaks the connection
 // off, so that nobody takes a part for the whole.
 func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	if err := wholeStream(r); err != nil {
+		return err
+	}
 	params := readParams(r)
 	q := params.leadFilter(p)
 	name := "csv"
@@ -65,7 +62,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	defer done()
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
-	e := &export{api: a, w: w, r: r, p: p, q: q}
+	e := &export{api: a, w: w, r: r, p: p, q: q, pace: a.newPace()}
 	leads, err := e.begin()
 	if err != nil {
 		return err
@@ -92,6 +89,7 @@ type export struct {
 	r       *http.Request
 	p       *tenant.Principal
 	q       pg.LeadQuery
+	pace    *pace
 	last    bool // the page that was read is the last one
 	written int
 }
@@ -115,22 +113,13 @@ func (e *export) begin() (leads []lead.Lead, err error) {
 
 // page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly keeps nobody else waiting.
 func (e *export) page() ([]lead.Lead, error) {
-	ctx, cancel := context.WithTimeout(e.r.Context(), exportWait)
-	defer cancel()
-	for {
-		done, err := e.api.reads.begin(e.p.WorkspaceID)
-		if err == nil {
-			defer done()
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(20 * time.Millisecond):
-		}
+	done, err := e.api.reads.turn(e.r.Context(), e.p.WorkspaceID)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancelRead := context.WithTimeout(e.r.Context(), 2*readTimeout)
-	defer cancelRead()
+	defer done()
+	ctx, cancel := context.WithTimeout(e.r.Context(), 2*readTimeout)
+	defer cancel()
 	leads, next, err := e.api.DB.FindLeads(ctx, e.p.WorkspaceID, e.q)
 	e.q.After, e.last = next, next == pg.LeadKey{}
 	return leads, err
@@ -138,7 +127,7 @@ func (e *export) page() ([]lead.Lead, error) {
 
 // stream writes page after page, beginning with leads.
 func (e *export) stream(out exportWriter, leads []lead.Lead) error {
-	if err := e.send(out.head()); err != nil {
+	if err := e.pace.send(e.w, out.head()); err != nil {
 		return err
 	}
 	for {
@@ -146,7 +135,7 @@ func (e *export) stream(out exportWriter, leads []lead.Lead) error {
 		if err != nil {
 			return err
 		}
-		if err := e.send(text); err != nil {
+		if err := e.pace.send(e.w, text); err != nil {
 			return err
 		}
 		e.written += len(leads)
@@ -157,22 +146,6 @@ func (e *export) stream(out exportWriter, leads []lead.Lead) error {
 			return err
 		}
 	}
-}
-
-// send writes text piece by piece; each piece has its time, and with it the client.
-func (e *export) send(text []byte) error {
-	c := http.NewResponseController(e.w)
-	for len(text) > 0 {
-		n := min(len(text), exportPiece)
-		if err := c.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
-			return err
-		}
-		if _, err := e.w.Write(text[:n]); err != nil {
-			return fault.Wrap(fault.Timeout, "The client does not read on", err)
-		}
-		text = text[n:]
-	}
-	return c.Flush()
 }
 
 // csvExport is RFC 4180 with a head; no cell of it is a formula.

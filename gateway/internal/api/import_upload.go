@@ -24,34 +24,28 @@ type upload struct {
 	buf     []byte
 	size    int64 // so far
 	ended   bool  // all of it is there
-	until   time.Time
+	pace    *pace
 }
 
 func (a *api) newUpload(w http.ResponseWriter, r *http.Request) (*upload, error) {
 	if r.ContentLength > sheet.MaxBytes {
 		return nil, fileTooLarge()
 	}
-	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), until: time.Now().Add(uploadTime)}, nil
+	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), pace: a.newPace()}, nil
 }
 
 func fileTooLarge() error {
 	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", sheet.MaxBytes>>20))
 }
 
-// piece reads the next piece, which is valid until the one after it. The client has pieceTime for each, so that a slow one takes as long as it needs and
-// one that stalls does not. The answer has time of its own after it.
+// piece reads the next piece, which is valid until the one after it, from a client that keeps pace. The answer has time of its own after it.
 func (u *upload) piece() ([]byte, error) {
-	now := time.Now()
-	end := now.Add(pieceTime)
-	if u.until.Before(end) {
-		end = u.until
-	}
-	if err := errors.Join(u.control.SetReadDeadline(end), u.control.SetWriteDeadline(end.Add(pieceTime))); err != nil {
-		return nil, fmt.Errorf("deadlines of an upload: %w", err)
+	until := func(end time.Time) error {
+		return errors.Join(u.control.SetReadDeadline(end), u.control.SetWriteDeadline(end.Add(answerTime)))
 	}
 	n := 0
 	for n < len(u.buf) && !u.ended {
-		got, err := u.r.Body.Read(u.buf[n:])
+		got, err := u.pace.move(until, func() (int, error) { return u.r.Body.Read(u.buf[n:]) })
 		n += got
 		switch {
 		case err == io.EOF:
@@ -70,7 +64,7 @@ func (u *upload) piece() ([]byte, error) {
 func brokenUpload(err error) error {
 	f := fault.InvalidField("body", nil, "The file broke off before its end")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		f = fault.New(fault.Timeout, fmt.Sprintf("The file came too slowly: %d KiB a minute are the least, and %v for all of it the most", uploadPiece>>10, uploadTime))
+		f = fault.New(fault.Timeout, fmt.Sprintf("The file came too slowly: %d KiB a second are the least, and an hour for all of it is the most", paceRate>>10))
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
+	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
@@ -14,8 +16,12 @@ import (
 // maxReads is how many expensive reads of a workspace run at a time, at a gateway.
 const maxReads = 3
 
-// maxBatches is how many batches of a workspace's leads are taken in at a time, at a gateway.
-const maxBatches = 4
+// Batches at a gateway.
+const (
+	maxBatches = 4   // of a workspace that are taken in at a time
+	maxBodies  = 16  // of a workspace that come in at a time
+	allBodies  = 256 // of all
+)
 
 // slots bounds what runs at a time, for each workspace and in all.
 type slots struct {
@@ -43,7 +49,7 @@ func (s *slots) begin(workspace id.UUID) (done func(), err error) {
 	}
 	s.of[workspace]++
 	s.total++
-	return func() { s.end(workspace) }, nil
+	return sync.OnceFunc(func() { s.end(workspace) }), nil
 }
 
 func (s *slots) end(workspace id.UUID) {
@@ -55,9 +61,37 @@ func (s *slots) end(workspace id.UUID) {
 	}
 }
 
-// few lets few batches be taken in at a time.
+// turnWait is how long a stream waits for its turn among the expensive reads, for each page.
+const turnWait = 20 * time.Second
+
+// turn is begin that waits for a slot: for streams, which cannot be told to come back once they have begun.
+func (s *slots) turn(ctx context.Context, workspace id.UUID) (done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, turnWait)
+	defer cancel()
+	for {
+		if done, err = s.begin(workspace); err == nil {
+			return done, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// few lets few batches be taken in at a time. A batch takes its place when it is there: a client that sends slowly keeps nobody's.
 func (a *api) few(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+		read, err := a.bodies.begin(p.WorkspaceID)
+		if err != nil {
+			return err
+		}
+		defer read()
+		if _, err := httpx.ReadBody(w, r, maxBatchBody); err != nil {
+			a.countMistake(p.WorkspaceID, err)
+			return err
+		}
 		done, err := a.batches.begin(p.WorkspaceID)
 		if err != nil {
 			return err
@@ -67,7 +101,8 @@ func (a *api) few(do operation) operation {
 	}
 }
 
-// heavy lets few of an expensive read run at a time, so that the intake of leads always finds a connection.
+// heavy lets few of an expensive read run at a time, so that the intake of leads always finds a connection. A read is over when its answer
+// begins: by then it was read, and a client that takes the answer slowly keeps nobody waiting.
 func (a *api) heavy(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		done, err := a.reads.begin(p.WorkspaceID)
@@ -75,6 +110,25 @@ func (a *api) heavy(do operation) operation {
 			return err
 		}
 		defer done()
-		return do(w, r, p)
+		return do(&headed{w, done}, r, p)
 	}
 }
+
+// headed tells when an answer begins.
+type headed struct {
+	http.ResponseWriter
+	begins func()
+}
+
+func (h *headed) WriteHeader(status int) {
+	h.begins()
+	h.ResponseWriter.WriteHeader(status)
+}
+
+func (h *headed) Write(b []byte) (int, error) {
+	h.begins()
+	return h.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (h *headed) Unwrap() http.ResponseWriter { return h.ResponseWriter }

@@ -42,7 +42,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	}
 	var b bytes.Buffer
 	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength) + bytes.MinRead) // room to see the end without growing
+		b.Grow(int(min(r.ContentLength, firstRoom)) + bytes.MinRead) // room to see the end without growing; of a large body, once it comes
 	}
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxBytes)); err != nil {
 		var large *http.MaxBytesError
@@ -55,6 +55,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	r.Body = &readBody{r.Body, b.Bytes()}
 	return b.Bytes(), nil
 }
+
+// firstRoom is how much memory a body gets for saying how long it will be.
+const firstRoom = 256 << 10
 
 // readBody is a body that was read to its end, and what it was.
 type readBody struct {
