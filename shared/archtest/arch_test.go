@@ -40,6 +40,8 @@ var walls = []struct {
 	{[]string{"leadgate/shared/devstack", "leadgate/shared/pg/pgtest", "leadgate/shared/rdb/redistest"},
 		[]string{"shared/dev", "shared/bench", "shared/chaos", "shared/e2e", "shared/pg/pgtest", "shared/rdb/redistest"},
 		"test stores never get into a binary that users run"},
+	{[]string{"leadgate/shared/spectest"}, []string{"shared/e2e"}, "answers are held against the document in tests"},
+	{[]string{"github.com/santhosh-tekuri/jsonschema/v6"}, []string{"shared/spectest"}, "only what holds answers against the document validates schemas"},
 }
 
 // domain packages speak only the standard library, each other's facts, and text.
@@ -207,7 +209,8 @@ func TestBinariesAreClean(t *testing.T) {
 	}
 	for dep := range strings.Lines(string(out)) {
 		dep = strings.TrimSpace(dep)
-		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/", "github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest"} {
+		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/", "github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest",
+			module + "/shared/rdb/redistest", module + "/shared/spectest", "github.com/santhosh-tekuri/"} {
 			if dep == bad || strings.HasSuffix(bad, "/") && strings.HasPrefix(dep, bad) {
 				t.Errorf("gateway or worker depends on %s", dep)
 			}
