@@ -107,12 +107,15 @@ const MaxFields = 20
 
 // Invalid makes a VALIDATION_ERROR from fields, which must not be empty: the first is told as the contract has it, the first MaxFields
 // are in "errors", the rest is counted.
-func Invalid(fields []Field) *Error { return InvalidFew(fields, MaxFields) }
+func Invalid(fields []Field) *Error {
+	told := fields[:min(len(fields), MaxFields)]
+	return InvalidFew(told, len(fields)-len(told))
+}
 
-// InvalidFew is Invalid where fewer than MaxFields are told, because the answer holds many of them.
-func InvalidFew(fields []Field, most int) *Error {
-	first, told := fields[0], fields[:min(len(fields), most)]
-	return &Error{Kind: Validation, Public: "Validation failed", Details: mistakes{first.Field, first.Value, first.Message, told, len(fields) - len(told)}}
+// InvalidFew is Invalid where fields are all that are told, and there are more that were only counted.
+func InvalidFew(fields []Field, more int) *Error {
+	first := fields[0]
+	return &Error{Kind: Validation, Public: "Validation failed", Details: mistakes{first.Field, first.Value, first.Message, fields, more}}
 }
 
 type mistakes struct {

@@ -41,7 +41,7 @@ func NewItems(body []byte, member string, most int, known []string) *Items {
 // Next goes to the next item, when the one before was read to its end; false: there is none, or the body is wrong.
 func (t *Items) Next() bool {
 	if t.one.broken {
-		t.all.broken, t.all.wrong = true, t.one.wrong
+		t.all.broken, t.all.wrong, t.all.more = true, t.one.wrong, 0
 		return false
 	}
 	if !t.inside && !t.enter() {
@@ -66,7 +66,7 @@ func (t *Items) Next() bool {
 
 // begin reads the start of an item, or all of one that is no object.
 func (t *Items) begin() bool {
-	t.one.place, t.one.wrong, t.one.done, t.one.scalar = t.count, nil, false, false
+	t.one.place, t.one.wrong, t.one.more, t.one.done, t.one.scalar = t.count, nil, 0, false, false
 	clear(t.one.given)
 	t.count++
 	if t.all.dec.PeekKind() == '{' {
@@ -99,8 +99,7 @@ func (t *Items) enter() bool {
 			return t.all.fail(err)
 		}
 		if index(t.all.known, name) < 0 {
-			unknown := unquote(name)
-			t.all.Add(fault.Field{Field: fault.Cut(unknown), Pointer: t.all.pointer(unknown, ""), Message: t.all.unknownRule()})
+			t.all.refuseUnknown(unquote(name))
 			if _, err := t.all.dec.ReadValue(); err != nil {
 				return t.all.fail(err)
 			}

@@ -44,6 +44,8 @@ type Reader struct {
 	opened bool
 	broken bool // the JSON itself cannot be read on
 	wrong  []fault.Field
+	more   int    // mistakes that are only counted: a body full of them must not take many times its size
+	rule   string // about unknown names, once there was one
 
 	list   string // the array's name, where the object is an item of Items
 	place  int    // in it
@@ -70,7 +72,7 @@ func (r *Reader) Next() bool {
 		}
 		at := index(r.known, name)
 		var unknown string
-		if at < 0 {
+		if at < 0 && !r.full() {
 			unknown = unquote(name) // before reading on: name does not outlive the next read
 		}
 		if r.raw, err = r.dec.ReadValue(); err != nil {
@@ -80,9 +82,21 @@ func (r *Reader) Next() bool {
 			r.at, r.given[at] = at, !r.null()
 			return true
 		}
-		r.Add(fault.Field{Field: fault.Cut(unknown), Pointer: r.pointer(unknown, ""), Message: r.unknownRule()}) // without its value: of a mistyped name it may be a secret
+		r.refuseUnknown(unknown)
 	}
 	return r.close()
+}
+
+// refuseUnknown refuses a member by its name alone: the value of a mistyped name may be a secret.
+func (r *Reader) refuseUnknown(name string) {
+	if r.full() {
+		r.more++
+		return
+	}
+	if r.rule == "" {
+		r.rule = r.unknownRule()
+	}
+	r.Add(fault.Field{Field: fault.Cut(name), Pointer: r.pointer(name, ""), Message: r.rule})
 }
 
 func (r *Reader) unknownRule() string {
@@ -91,6 +105,14 @@ func (r *Reader) unknownRule() string {
 	}
 	offered := slices.DeleteFunc(slices.Clone(r.known), func(name string) bool { return slices.Contains(r.hidden, name) })
 	return "Unknown field: must be one of " + strings.Join(offered, ", ")
+}
+
+// full tells whether as many mistakes are kept as are told.
+func (r *Reader) full() bool {
+	if r.list != "" {
+		return len(r.wrong) >= itemFields
+	}
+	return len(r.wrong) >= fault.MaxFields
 }
 
 // Hide leaves names that are known out of what the mistake about an unknown one offers. To be called before the first Next.
@@ -112,8 +134,15 @@ func (r *Reader) Refuse(message string) { r.refuseAt("", r.raw, message) }
 
 // Add adds mistakes that others found.
 func (r *Reader) Add(fields ...fault.Field) {
-	if !r.broken {
-		r.wrong = append(r.wrong, fields...)
+	if r.broken {
+		return
+	}
+	for i := range fields {
+		if r.full() {
+			r.more += len(fields) - i
+			return
+		}
+		r.wrong = append(r.wrong, fields[i])
 	}
 }
 
@@ -129,14 +158,18 @@ func (r *Reader) Err() error {
 	if len(r.wrong) == 0 {
 		return nil
 	}
-	if r.list != "" {
-		return fault.InvalidFew(r.wrong, itemFields)
-	}
-	return fault.Invalid(r.wrong)
+	return fault.InvalidFew(r.wrong, r.more)
 }
 
-// Wrong returns every mistake, for whoever reads an object inside another.
-func (r *Reader) Wrong() []fault.Field { return slices.Clone(r.wrong) }
+// Wrong returns the mistakes that are told, for whoever reads an object inside another, and how many more there are.
+func (r *Reader) Wrong() (told []fault.Field, more int) { return slices.Clone(r.wrong), r.more }
+
+// AddMore counts mistakes that are not told.
+func (r *Reader) AddMore(n int) {
+	if !r.broken {
+		r.more += n
+	}
+}
 
 func (r *Reader) open() bool {
 	if r.opened {
@@ -196,11 +229,15 @@ func (r *Reader) fail(err error) bool {
 
 func (r *Reader) breaks(field fault.Field) bool {
 	r.broken = true
-	r.wrong = []fault.Field{field}
+	r.wrong, r.more = []fault.Field{field}, 0
 	return false
 }
 
 func (r *Reader) refuseAt(below string, raw []byte, message string) {
+	if r.full() {
+		r.AddMore(1)
+		return
+	}
 	r.Add(fault.Field{Field: r.Name(), Pointer: r.pointer(r.Name(), below), Value: echo(raw), Message: message})
 }
 

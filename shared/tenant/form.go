@@ -79,7 +79,7 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 	if f.Captcha != old.Captcha && !secretGiven {
 		f.CaptchaSecret = "" // of another verifier, or of none
 	}
-	wrong := r.Wrong()
+	wrong, more := r.Wrong()
 	for i := range wrong {
 		wrong[i].Field, wrong[i].Pointer = "form."+wrong[i].Field, fault.Cut("/form"+wrong[i].Pointer)
 	}
@@ -90,6 +90,7 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 		}
 	}
 	in.Add(wrong...)
+	in.AddMore(more)
 	return f
 }
 

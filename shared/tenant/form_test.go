@@ -19,7 +19,8 @@ func readForm(old tenant.Form, text string) (tenant.Form, []fault.Field) {
 	for in.Next() {
 		f = tenant.ReadForm(in, old)
 	}
-	return f, in.Wrong()
+	wrong, _ := in.Wrong()
+	return f, wrong
 }
 
 const wholeForm = `{"chatbotId":"cb_00000000000000000000000001","origins":["https://www.example.com","http://localhost:3000","*"],"redirectUrl":"https://www.example.com/thanks?a=1",
