@@ -20,7 +20,7 @@ import (
 const HourlyChanges = 1000
 
 // insertAudit writes what is done in the transaction it is given; a nil note, or one without an action, is left out.
-// Changes made with a key are RATE_LIMITED beyond HourlyChanges; what is done to leads is not, nor what the operator does.
+// Changes made with a key are RATE_LIMITED beyond HourlyChanges; those of unlimited are not, nor what the operator does.
 func insertAudit(ctx context.Context, on sqlx.ExtContext, notes ...*tenant.Audit) error {
 	const q = `insert into audit (workspace_id, id, key_id, action, target, details, created_at) values ($1, $2, $3, $4, $5, $6, $7)`
 	for _, a := range notes {
@@ -46,8 +46,9 @@ func insertAudit(ctx context.Context, on sqlx.ExtContext, notes ...*tenant.Audit
 	return nil
 }
 
-// unlimited are the actions about leads: they have the rate limit of requests, and their rows go with them.
-var unlimited = []string{tenant.LeadErased, tenant.SuppressionCreated, tenant.SuppressionDeleted}
+// unlimited are the actions about leads: they have the rate limit of requests, and their rows go with them. And those that end a key:
+// whoever finds a key in wrong hands, or is flooded by one, must always be able to.
+var unlimited = []string{tenant.LeadErased, tenant.SuppressionCreated, tenant.SuppressionDeleted, tenant.KeyRevoked, tenant.KeyRotated}
 
 func limited(action string) bool {
 	for _, free := range unlimited {
