@@ -40,6 +40,12 @@ type Reader struct {
 	scratch  []byte
 }
 
+// ErrBlank says that nothing but blank rows came for a while: who reads on may note first where it stands, at Offset.
+var ErrBlank = errors.New("blank rows only")
+
+// blankMost is how many octets of blank rows one Read passes.
+const blankMost = 256 << 10
+
 // bufSize leaves room for reading ahead of the longest row.
 const bufSize = 4 * MaxRow
 
@@ -62,9 +68,12 @@ func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
 	return r, nil
 }
 
-// Read returns the next row; io.EOF after the last. Any other error that is not of the source says why the file cannot be read on; see Broken.
+// Read returns the next row; io.EOF after the last, ErrBlank where it was not come to yet. Any other error that is not of the source says why the file cannot be read on; see Broken.
 func (r *Reader) Read() (Row, error) {
-	for {
+	for from := r.at; ; {
+		if r.at-from >= blankMost {
+			return Row{}, ErrBlank
+		}
 		if err := r.fill(MaxRow + 2); err != nil {
 			return Row{}, err
 		}
