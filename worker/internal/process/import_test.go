@@ -231,6 +231,59 @@ end $$`)
 	}
 }
 
+// Blank rows are worked on as others are: the position moves through them, and no turn begins them anew.
+func TestImportOfBlankRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	i := b.mustUpload("Email\na@example.com\n"+strings.Repeat(" \n", 3<<20/2)+"b@example.com\n", 1<<20, sheet.Options{Quiet: true})
+	b.mustExec(`create table moves (position bigint)`)
+	b.mustExec(`create function note() returns trigger language plpgsql as $$ begin insert into moves values (new.position); return new; end $$`)
+	b.mustExec(`create trigger note after update of position on imports for each row when (new.position > old.position) execute function note()`)
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, sheet.Done)
+	if want := (sheet.Tally{Rows: 2, Created: 2}); got.Tally != want || got.Position != got.Bytes {
+		t.Errorf("import = %+v, want %+v and all of the file", got, want)
+	}
+	if n := b.number(`select count(*) from moves`); n < 3 {
+		t.Errorf("the position moved %d times, want once in each megabyte", n)
+	}
+}
+
+// What takes Postgres too long at once is done in parts.
+func TestImportOfRoundsThatTakeTooLong(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustExec(`
+create function slow() returns trigger language plpgsql as $$ begin
+    if (select count(*) from made) > 300 then raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end if;
+    return null;
+end $$`)
+	b.mustExec(`create trigger slow after insert on leads referencing new table as made for each statement execute function slow()`)
+	i := b.mustUpload(people(1500), 10_000, sheet.Options{Quiet: true})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, sheet.Done)
+	if want := (sheet.Tally{Rows: 1500, Created: 1500}); got.Tally != want {
+		t.Errorf("import = %+v, want %+v", got.Tally, want)
+	}
+}
+
+// What Postgres refuses although no lead is in it ends the import, and the owner can read why.
+func TestImportThatIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustExec(`create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '22000'; end $$`)
+	b.mustExec(`create trigger refuse before insert on import_errors for each row execute function refuse()`)
+	i := b.mustUpload("Email\nbad\nworse\n", 10_000, sheet.Options{})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	if got := b.awaitImport(i, sheet.Failed); !strings.Contains(got.Reason, "could not be stored") || got.FinishedAt == nil {
+		t.Errorf("import = %+v, want it failed with the reason", got)
+	}
+	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
+}
+
 func TestImportIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
