@@ -35,7 +35,8 @@ type Claimed struct {
 // claimLife is how long a claim is left to who has it; no request takes so long.
 const claimLife = `interval '30 seconds'`
 
-// ClaimAll claims keys, each for the first request that comes with it. There is one Claimed for each, in order.
+// ClaimAll claims keys, each for the first request that comes with it. There is one Claimed for each, in order. A key whose answer was kept for
+// KeyLife is free, whether it was deleted already or not.
 func (db *DB) ClaimAll(ctx context.Context, claims []Claim) ([]Claimed, error) {
 	const q = `
 insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
@@ -84,13 +85,36 @@ returning id, taken_at`
 	if len(others) == 0 {
 		return out, nil
 	}
-	return out, db.readClaims(ctx, claims, others, out)
+	old, err := db.readClaims(ctx, claims, others, out)
+	if err == nil && len(old) > 0 {
+		err = db.reclaim(ctx, claims, old, out)
+	}
+	return out, err
 }
 
-// readClaims looks up, in a snapshot newer than the insert's, where the claims stand that came before those at others.
-func (db *DB) readClaims(ctx context.Context, claims []Claim, others []int, out []Claimed) error {
+// reclaim makes old claims, at the places given, anew. Where another request is faster, it is being worked on.
+func (db *DB) reclaim(ctx context.Context, claims []Claim, old []int, out []Claimed) error {
 	const q = `
-select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at, d.status is null and d.taken_at < now() - ` + claimLife + `, coalesce(d.status, 0), d.headers, d.body
+update idempotency set request_hash = $3, id = $4, taken_at = now(), created_at = now(), status = null, headers = null, body = null, leads = null
+ where workspace_id = $1 and key_hash = $2 and created_at < now() - cast($5 as interval)
+returning taken_at`
+	for _, i := range old {
+		c := &claims[i]
+		out[i] = Claimed{ID: c.ID}
+		err := db.QueryRowContext(ctx, q, c.Workspace, c.Key[:], c.Request[:], c.ID, interval(KeyLife)).Scan(&out[i].TakenAt)
+		if out[i].Mine = err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fail(ctx, "claim an old key", err)
+		}
+	}
+	return nil
+}
+
+// readClaims looks up, in a snapshot newer than the insert's, where the claims stand that came before those at others. It returns those of
+// others whose claims are older than KeyLife.
+func (db *DB) readClaims(ctx context.Context, claims []Claim, others []int, out []Claimed) (old []int, err error) {
+	const q = `
+select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at, d.status is null and d.taken_at < now() - ` + claimLife + `, coalesce(d.status, 0), d.headers, d.body,
+       d.created_at < now() - cast($3 as interval)
   from idempotency d join (select distinct workspace_id, key_hash from unnest($1::uuid[], $2::bytea[]) as u (workspace_id, key_hash)) i using (workspace_id, key_hash)`
 	type who struct {
 		workspace id.UUID
@@ -101,28 +125,29 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at, d.status is
 		workspaces.uuid(claims[i].Workspace)
 		keys.hex(claims[i].Key[:])
 	}
-	rows, err := db.QueryContext(ctx, q, workspaces.done(), keys.done())
+	rows, err := db.QueryContext(ctx, q, workspaces.done(), keys.done(), interval(KeyLife))
 	if err != nil {
-		return fail(ctx, "read claims", err)
+		return nil, fail(ctx, "read claims", err)
 	}
 	defer rows.Close()
 	type found struct {
 		Claimed
 		request []byte
+		old     bool
 	}
 	all := map[who]found{}
 	for rows.Next() {
 		var w who
 		var key []byte
 		var f found
-		if err := rows.Scan(&w.workspace, &key, &f.request, &f.ID, &f.TakenAt, &f.Stale, &f.Status, &f.Header, &f.Body); err != nil {
-			return fail(ctx, "read claims", err)
+		if err := rows.Scan(&w.workspace, &key, &f.request, &f.ID, &f.TakenAt, &f.Stale, &f.Status, &f.Header, &f.Body, &f.old); err != nil {
+			return nil, fail(ctx, "read claims", err)
 		}
 		copy(w.key[:], key)
 		all[w] = f
 	}
 	if err := rows.Err(); err != nil {
-		return fail(ctx, "read claims", err)
+		return nil, fail(ctx, "read claims", err)
 	}
 	for _, i := range others {
 		c := &claims[i]
@@ -130,10 +155,13 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at, d.status is
 		if !ok { // deleted between the two statements, a day old: being worked on, as far as anybody can tell
 			continue
 		}
+		if f.old {
+			old = append(old, i)
+		}
 		out[i] = f.Claimed
 		out[i].Other = string(f.request) != string(c.Request[:])
 	}
-	return nil
+	return old, nil
 }
 
 // TakeOver has a stale claim change hands; false: somebody else was faster, or it was settled after all.
@@ -158,12 +186,17 @@ type Settlement struct {
 	Leads     []id.UUID // others than ID of which something is in the answer: it is erased with any of them
 }
 
-// SettleAll keeps answers, one for each key: the first. kept tells for each settlement, in order, whether it was that; of one without a Status,
+// SettleAll keeps answers, one for each key: the first. One that names a lead that is gone is kept as one that was erased: nobody would erase it
+// later. kept tells for each settlement, in order, whether it was that; of one without a Status,
 // whether the claim was given back.
 func (db *DB) SettleAll(ctx context.Context, all []Settlement) (kept []bool, err error) {
 	const q = `
-update idempotency d set status = i.status, headers = i.headers, body = i.body, leads = i.leads::uuid[], taken_at = case when i.status is null then 'epoch' else d.taken_at end
-  from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::integer[], $6::json[], $7::bytea[], $8::text[]) as i (workspace_id, key_hash, id, taken_at, status, headers, body, leads)
+update idempotency d set status = i.status, headers = case when i.whole then i.headers end, body = case when i.whole then i.body end, leads = i.leads::uuid[], taken_at = case when i.status is null then 'epoch' else d.taken_at end
+  from (select *, not exists (
+            select from unnest(u.leads::uuid[]) n (id)
+             where not exists (select from leads l where l.workspace_id = u.workspace_id and l.id = n.id)) as whole
+          from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::integer[], $6::json[], $7::bytea[], $8::text[])
+            as u (workspace_id, key_hash, id, taken_at, status, headers, body, leads) offset 0) i
  where d.workspace_id = i.workspace_id and d.key_hash = i.key_hash and d.id = i.id and d.status is null and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
 	stmt, err := db.prepared(ctx, q)
@@ -229,7 +262,7 @@ returning d.id`
 // ReadClaim returns where a claim stands, without claiming.
 func (db *DB) ReadClaim(ctx context.Context, c Claim) (Claimed, error) {
 	out := make([]Claimed, 1)
-	err := db.readClaims(ctx, []Claim{c}, []int{0}, out)
+	_, err := db.readClaims(ctx, []Claim{c}, []int{0}, out)
 	if err == nil && out[0].ID == (id.UUID{}) {
 		err = fault.Away(errors.New("the claim is gone"), time.Second)
 	}

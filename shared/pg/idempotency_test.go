@@ -105,3 +105,66 @@ func TestOneTakesAStaleClaimOver(t *testing.T) {
 		t.Errorf("a claim that was given back = %+v, want it stale, with the first id", got)
 	}
 }
+
+// A key is free after its day, also while nobody got round to deleting its answer, and it is the first's again.
+func TestAnOldKeyIsFree(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	workspace := id.New()
+	first := claimOf(workspace, "k", "r")
+	begun := mustClaim(t, db, first)[0]
+	if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, begun.TakenAt, 201, "yesterday's")}); err != nil || !kept[0] {
+		t.Fatalf("SettleAll() = %v, %v, want it kept", kept, err)
+	}
+	for _, c := range []struct {
+		age  string
+		free bool
+	}{{"23 hours 59 minutes", false}, {"24 hours 1 minute", true}} {
+		if _, err := db.ExecContext(t.Context(), `update idempotency set created_at = now() - cast($1 as interval)`, c.age); err != nil {
+			t.Fatal(err)
+		}
+		next := claimOf(workspace, "k", "another request")
+		got := mustClaim(t, db, next, claimOf(workspace, "k", "another request"))
+		if got[0].Mine != c.free || got[0].Other == c.free || c.free && got[0].ID != next.ID || got[1].Mine {
+			t.Errorf("a key of %s = %+v, want it free: %v, and once", c.age, got, c.free)
+		}
+		if !c.free {
+			continue
+		}
+		if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, begun.TakenAt, 201, "late")}); err != nil || kept[0] {
+			t.Errorf("settling the old claim = %v, %v, want it refused", kept, err)
+		}
+		if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(next, got[0].TakenAt, 201, "today's")}); err != nil || !kept[0] {
+			t.Errorf("settling the new one = %v, %v, want it kept", kept, err)
+		}
+		if again := mustClaim(t, db, claimOf(workspace, "k", "another request"))[0]; string(again.Body) != "today's" {
+			t.Errorf("the answer = %+v, want the new one", again)
+		}
+	}
+}
+
+// An answer that names a lead that was erased while it was made is not kept: nobody would come and erase it.
+func TestAnAnswerOfAnErasedLeadIsNotKept(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	there, gone := b.mustLead("there@example.com"), b.mustLead("gone@example.com")
+	if _, err := b.db.EraseLead(t.Context(), b.ws, gone.ID, pg.Erasure{}); err != nil {
+		t.Fatal(err)
+	}
+	var all []pg.Settlement
+	for name, leads := range map[string][]id.UUID{"none": nil, "there": {there.ID}, "gone": {there.ID, gone.ID}} {
+		c := claimOf(b.ws, name, "r")
+		s := settled(c, mustClaim(t, b.db, c)[0].TakenAt, 409, name)
+		s.Leads = leads
+		all = append(all, s)
+	}
+	kept, err := b.db.SettleAll(t.Context(), all)
+	if err != nil || !kept[0] || !kept[1] || !kept[2] {
+		t.Fatalf("SettleAll() = %v, %v, want all kept", kept, err)
+	}
+	for name, body := range map[string]string{"none": "none", "there": "there", "gone": ""} {
+		if got := mustClaim(t, b.db, claimOf(b.ws, name, "r"))[0]; got.Status != 409 || string(got.Body) != body {
+			t.Errorf("the answer %s = %+v, want status 409 and the body %q", name, got, body)
+		}
+	}
+}
