@@ -25,7 +25,8 @@ import (
 //	                        \-> answered: send that again     being worked on: 409     another request: 422
 //
 // A claim that nobody settled for 30 s changes hands. What is made then has the same id, so that it is found to be there when it is.
-// Answers that a repetition could change for the better are not kept: 5xx, 401, 403, 408, 429.
+// Answers that a repetition could change for the better are not kept: 5xx, 408, 429, and those that hang on what is in no hash of the
+// request: the key (401, 403), what there is (404), the head (405, 413, 415).
 func (a *api) once(do operation, maxBytes int64, gated bool) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		key, given, wrong := idempotencyKey(r.Header)
@@ -174,7 +175,8 @@ func repeat(w http.ResponseWriter, r *http.Request, c pg.Claimed) error {
 // worthKeeping tells whether a repetition is to get the answer again.
 func worthKeeping(status int) bool {
 	switch status {
-	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestTimeout,
+		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests:
 		return false
 	}
 	return status < http.StatusInternalServerError

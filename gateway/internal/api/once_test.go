@@ -95,6 +95,23 @@ func TestWhichAnswersAreKept(t *testing.T) {
 	wrong.wantError(t, "a mistake", 400, "VALIDATION_ERROR")
 	b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"nonsense"}`).wantReplay(t, "a mistake again", wrong)
 
+	const mended = `{"email":"mended@example.com"}`
+	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads", strings.NewReader(mended))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/plain"}, "Idempotency-Key": {"mended"}}
+	b.do(t, req).wantError(t, "a wrong type", 415, "UNSUPPORTED_MEDIA_TYPE")
+	mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "mended", mended))
+
+	for range 2 {
+		got := b.keyed(t, b.secret, "/api/v1/chatbots/"+id.Chatbot.Format(b.workspace)+"/leads", "early", mended)
+		got.wantError(t, "a chatbot that is not there yet", 404, "CHATBOT_NOT_FOUND")
+		if got.header.Get("Idempotency-Replayed") != "" {
+			t.Errorf("a 404 is replayed: %s", got.text)
+		}
+	}
+
 	slow := b.mustWorkspace(t, tenant.Settings{Rate: 1, Burst: 1})
 	const body = `{"email":"limited@example.com"}`
 	mustID(t, b.keyed(t, slow.secret, "/api/v1/leads", "a", `{"email":"first@example.com"}`))
