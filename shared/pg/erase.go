@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -18,6 +19,7 @@ type Erasure struct {
 	Suppress bool                   // its email may not come back
 	Note     *tenant.Audit          // its Details become what was erased; nil: it is not audited
 	Check    func(*lead.Lead) error // can refuse; nil: nobody does
+	Old      bool                   // only if it was deleted so long ago that it cannot be restored, or else it is NOT_FOUND
 }
 
 // Erased is what was erased of a lead, and what is to be done about it.
@@ -35,45 +37,82 @@ type Erased struct {
 }
 
 // EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none. What stays is that there
-// was something: ids, times, counts. All of it is one commit, with the audit and the lead.deleted event that says so.
+// was something: ids, times, counts. All of it is one commit, with the audit and the lead.deleted event that says so; only where more than
+// erasePart events tell of the lead, these go first, part by part.
 //
 // A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be free stays in releases
 // until it does.
-func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (e Erased, err error) {
+func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
+	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	for try := 1; ; try++ {
-		err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-			e, err = eraseLeadTx(ctx, tx, workspace, leadID, how)
+		step, more := e, false // a part that is undone counts nothing
+		err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
+			more, err = step.step(ctx, tx)
 			return err
 		})
-		if !gaveWay(err) {
-			return e, err
-		}
-		if try == changeTries {
-			return e, fault.Away(err, time.Second)
+		switch {
+		case err == nil && !more:
+			return step.Erased, nil
+		case err == nil:
+			e, try = step, 0
+			continue
+		case !gaveWay(err):
+			return Erased{}, err
+		case try == changeTries:
+			return Erased{}, fault.Away(err, time.Second)
 		}
 		if err := pause(ctx, try); err != nil {
-			return e, fault.Away(err, time.Second)
+			return Erased{}, fault.Away(err, time.Second)
 		}
 	}
 }
 
-// eraseLeadTx locks whatever can make another event of the lead, the row and then its enrichment, before it looks for events.
-func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, how Erasure) (e Erased, err error) {
-	l, now, err := lockLead(ctx, tx, workspace, leadID, `true`)
-	if err != nil {
-		return e, err
+// purgeable are the leads that nobody can restore.
+var purgeable = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
+
+// step locks whatever can make another event of the lead, the row and then its enrichment, before it looks for events. Where those it finds are all,
+// it ends the erasure.
+func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
+	const lock = `select from enrichments where workspace_id = $1 and lead_id = $2 for update`
+	which := `true`
+	if e.Old {
+		which = purgeable
 	}
-	if how.Check != nil {
-		if err := how.Check(&l); err != nil {
-			return e, err
+	l, now, err := lockLead(ctx, tx, e.workspace, e.lead, which)
+	if err != nil {
+		return false, err
+	}
+	if e.Check != nil {
+		if err := e.Check(&l); err != nil {
+			return false, err
 		}
 	}
 	e.Lead, e.At = l, now.UTC().Truncate(time.Millisecond)
+	if err := byKey(ctx, tx); err != nil {
+		return false, fail(ctx, "erase lead", err)
+	}
+	if err := e.run(ctx, tx, lock, []any{e.lead}, nil); err != nil {
+		return false, err
+	}
+	if more, err = e.events(ctx, tx); err != nil || more {
+		return more, err
+	}
+	return false, e.end(ctx, tx, now)
+}
+
+// end erases the lead itself, and what tells of it beside its events.
+func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
+	l := &e.Lead
 	if l.DeletedAt == nil && l.EmailKey != tenant.FreedKey(l.Address(), l.ID) {
 		e.Freed = l.EmailKey
 	}
-	if err := byKey(ctx, tx); err != nil {
-		return e, fail(ctx, "erase lead", err)
+	claims, err := claimsOf(ctx, tx, e.workspace, e.lead)
+	if err != nil {
+		return err
+	}
+	made := newColumn(len(claims)+1, 36)
+	for _, c := range append(claims, e.lead) {
+		made.uuid(c)
 	}
 	for _, part := range []struct {
 		query string
@@ -82,69 +121,33 @@ func eraseLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, ho
 	}{
 		{`delete from enrichments where workspace_id = $1 and lead_id = $2`, nil, nil},
 		{`delete from leads where workspace_id = $1 and id = $2`, nil, nil},
-		{eraseEvents, []any{string(l.AppendErased(nil))}, &e.Events},
-		{eraseDeliveries, nil, &e.Deliveries},
-		{eraseAttempts, nil, &e.Attempts},
-		{eraseAnswers, nil, &e.Answers},
+		{eraseAnswers, []any{made.done()}, &e.Answers},
 		{eraseReports, nil, &e.Reports},
 	} {
-		res, err := tx.ExecContext(ctx, part.query, append([]any{workspace, leadID}, part.args...)...)
-		if err != nil {
-			return e, fail(ctx, "erase lead", err)
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return e, fail(ctx, "erase lead", err)
-		}
-		if part.count != nil {
-			*part.count = int(n)
+		if err := e.run(ctx, tx, part.query, append([]any{e.lead}, part.args...), part.count); err != nil {
+			return err
 		}
 	}
-	if e.Wake, err = tellErased(ctx, tx, &e, now); err != nil {
-		return e, err
+	if e.Wake, err = tellErased(ctx, tx, &e.Erased, now); err != nil {
+		return err
 	}
-	if note := how.Note; note != nil {
-		note.Details = e.Details(how.Suppress)
+	if note := e.Note; note != nil {
+		note.Details = e.Details(e.Suppress)
 		note.CreatedAt = e.At
 		if err := insertAudit(ctx, tx, note); err != nil {
-			return e, err
+			return err
 		}
 	}
-	if how.Suppress {
-		return e, suppress(ctx, tx, workspace, l.Address())
+	if e.Suppress {
+		return suppress(ctx, tx, e.workspace, l.Address())
 	}
-	return e, nil
+	return nil
 }
 
 // Details are what is told and kept of an erasure.
 func (e *Erased) Details(suppressed bool) map[string]any {
 	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts, "answers": e.Answers, "reports": e.Reports, "suppressed": suppressed}
 }
-
-const eraseEvents = `update events set data = $3 where workspace_id = $1 and lead_id = $2`
-
-// $1 is the workspace and $2 the lead. Deliveries are found by the range of ids that their event gives them, and locked in the order in which
-// drains lock them.
-var (
-	eraseDeliveries = `
-with owed as materialized (
-    select o.id from (select id from events where workspace_id = $1 and lead_id = $2 order by id) v
-     cross join lateral (
-        select d.id from deliveries d
-         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + ` and d.state in ('` + string(hook.Pending) + `', '` + string(hook.Held) + `')
-         order by d.id for update offset 0) o
-)
-update deliveries d set state = '` + string(hook.Cancelled) + `', next_at = null, updated_at = now()
-  from owed where d.workspace_id = $1 and d.id = owed.id`
-
-	eraseAttempts = `
-update attempts a set response_head = null
-  from events v
- cross join lateral (
-    select d.id from deliveries d
-     where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + ` offset 0) o
- where v.workspace_id = $1 and v.lead_id = $2 and a.workspace_id = $1 and a.delivery_id = o.id and a.response_head is not null`
-)
 
 // tellErased writes the last event of a lead and the release of its email.
 func tellErased(ctx context.Context, tx *sqlx.Tx, e *Erased, now time.Time) ([]EndpointRef, error) {
@@ -165,10 +168,11 @@ select workspace_id, endpoint_id from awake`
 	return wake, fail(ctx, "tell of erased lead", err)
 }
 
-// eraseAnswers empties kept answers that tell of a lead. A request that made it and was never answered counts as answered: it is not to be made again.
+// eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was never answered counts as
+// answered: it is not to be made again.
 const eraseAnswers = `
 update idempotency set body = null, headers = null, status = coalesce(status, 201)
- where workspace_id = $1 and (id = $2 and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
+ where workspace_id = $1 and (id = any($3::uuid[]) and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
 
 // eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the lead gone.
 const (

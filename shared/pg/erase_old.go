@@ -14,21 +14,34 @@ type LeadRef struct {
 	Lead      id.UUID
 }
 
-// DuePurges returns up to limit leads that were deleted longer than lead.RestoreWithin ago, and have to be erased. It looks across workspaces.
-func (db *DB) DuePurges(ctx context.Context, limit int) ([]LeadRef, error) {
-	const q = `select workspace_id, id from leads where deleted_at < now() - cast($1 as interval) order by deleted_at limit $2`
-	rows, err := db.QueryContext(ctx, q, interval(lead.RestoreWithin), limit)
+// Purge is a lead that has to be erased. Zero: before the first.
+type Purge struct {
+	LeadRef
+	DeletedAt time.Time
+}
+
+// DuePurges returns up to limit leads after one of them that were deleted longer than lead.RestoreWithin ago, and have to be erased, those that
+// were deleted first before the others. It looks across workspaces.
+func (db *DB) DuePurges(ctx context.Context, after Purge, limit int) ([]Purge, error) {
+	const q = `
+select workspace_id, id, deleted_at from leads
+ where deleted_at < now() - cast($1 as interval) and deleted_at >= $2 and (deleted_at, workspace_id, id) > ($2, $3, $4)
+ order by deleted_at, workspace_id, id limit $5`
+	if after.DeletedAt.IsZero() {
+		after.DeletedAt = dawn
+	}
+	rows, err := db.QueryContext(ctx, q, interval(lead.RestoreWithin), after.DeletedAt, after.Workspace, after.Lead, limit)
 	if err != nil {
 		return nil, fail(ctx, "due purges", err)
 	}
 	defer rows.Close()
-	var all []LeadRef
+	var all []Purge
 	for rows.Next() {
-		var r LeadRef
-		if err := rows.Scan(&r.Workspace, &r.Lead); err != nil {
+		var p Purge
+		if err := rows.Scan(&p.Workspace, &p.Lead, &p.DeletedAt); err != nil {
 			return nil, fail(ctx, "due purges", err)
 		}
-		all = append(all, r)
+		all = append(all, p)
 	}
 	return all, fail(ctx, "due purges", rows.Err())
 }

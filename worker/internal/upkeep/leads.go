@@ -45,38 +45,26 @@ func told(format string, n int) string {
 	return fmt.Sprintf(format, n)
 }
 
-// Bounds of clearing: what is not done in an hour is for the next one, and a sweep is not held up for long.
+// Bounds of clearing in a sweep; the next one goes on. Where nothing is left it looks again in an hour.
 const (
-	clearTime  = 2 * time.Minute // an hour
-	clearSlice = 5 * time.Second // a sweep
-	purgeBatch = 100             // leads, each in a commit of its own
+	clearSlice = 3 * time.Second  // each of the two parts
+	purgeBatch = 100              // leads, each in commits of its own
+	purgeTime  = 20 * time.Second // one of them; what was erased of it by then stays so
 	keyBatch   = 10_000
 )
 
-// clear erases leads that can be restored no longer, and deletes answers that were kept for their day: every hour, for as many sweeps as it takes.
+// clear deletes answers that were kept for their day, and erases leads that can be restored no longer.
 func (u *Upkeep) clear(ctx context.Context) (string, error) {
 	if !u.clearing.TryLock() {
 		return "", nil
 	}
 	defer u.clearing.Unlock()
-	if now := u.Now(); now.Sub(u.cleared) >= hour {
-		u.cleared, u.clearLeft = now, clearTime
-	}
-	if u.clearLeft <= 0 {
-		return "", nil
-	}
-	start := time.Now()
-	end := start.Add(min(clearSlice, u.clearLeft))
-	purged, morePurges, errPurge := u.purge(ctx, end)
-	keys, moreKeys, errKeys := u.clearKeys(ctx, end)
-	u.metrics.purged.Add(float64(purged))
+	keys, errKeys := u.clearKeys(ctx)
+	purged, errPurge := u.purge(ctx)
 	u.metrics.keys.Add(float64(keys))
-	if u.clearLeft -= time.Since(start); !morePurges && !moreKeys {
-		u.clearLeft = 0
-	}
-	err := errors.Join(errPurge, errKeys)
-	if err != nil {
-		u.Log.Warn("old leads and keys are left for the next hour", "error", err.Error())
+	u.metrics.purged.Add(float64(purged))
+	if err := errors.Join(errPurge, errKeys); err != nil {
+		u.Log.Warn("old leads and keys are left for later", "error", err.Error())
 	}
 	if purged+keys == 0 {
 		return "", nil
@@ -84,50 +72,76 @@ func (u *Upkeep) clear(ctx context.Context) (string, error) {
 	return fmt.Sprintf("purged: %d leads, %d idempotency keys", purged, keys), nil
 }
 
-// purge erases leads until end; more: there may be others.
-func (u *Upkeep) purge(ctx context.Context, end time.Time) (purged int, more bool, err error) {
-	for time.Now().Before(end) {
-		due, err := u.DB.DuePurges(ctx, purgeBatch)
-		if err != nil || len(due) == 0 {
-			return purged, false, err
+// purge erases leads for a while. One that cannot be erased now is for the next hour, and keeps no other waiting.
+func (u *Upkeep) purge(ctx context.Context) (purged int, err error) {
+	now := u.Now()
+	if now.Before(u.purgesAt) {
+		return 0, nil
+	}
+	var errs []error
+	for end := time.Now().Add(clearSlice); time.Now().Before(end); {
+		due, err := u.DB.DuePurges(ctx, u.purged, purgeBatch)
+		if err != nil {
+			return purged, errors.Join(append(errs, err)...)
 		}
-		before := purged
-		var errs []error
 		woken := map[pg.EndpointRef]bool{}
-		for _, d := range due {
-			e, err := u.DB.EraseLead(ctx, d.Workspace, d.Lead, pg.Erasure{})
-			switch {
-			case err == nil:
+		for i := 0; i < len(due) && time.Now().Before(end); i++ {
+			ok, err := u.purgeLead(ctx, due[i].LeadRef, woken)
+			if ok {
 				purged++
-			case !fault.Is(err, fault.NotFound): // another worker was faster, or it was restored
-				errs = append(errs, fmt.Errorf("purge %s: %w", id.Lead.Format(d.Lead), err))
 			}
-			for _, w := range e.Wake {
-				woken[w] = true
+			if ctx.Err() != nil {
+				return purged, errors.Join(append(errs, err)...)
 			}
+			errs = append(errs, err)
+			u.purged = due[i]
 		}
 		keys := make([]task.Key, 0, len(woken))
 		for w := range woken {
 			keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 		}
-		if err := u.Waker.Wake(ctx, keys); err != nil {
-			errs = append(errs, err)
-		}
-		if len(due) < purgeBatch || purged == before { // those that fail would come again
-			return purged, false, errors.Join(errs...)
+		errs = append(errs, u.Waker.Wake(ctx, keys))
+		if len(due) < purgeBatch && (len(due) == 0 || u.purged == due[len(due)-1]) {
+			u.purgesAt, u.purged = now.Add(hour), pg.Purge{}
+			break
 		}
 	}
-	return purged, true, nil
+	return purged, errors.Join(errs...)
 }
 
-// clearKeys deletes old answers until end; more: there may be others.
-func (u *Upkeep) clearKeys(ctx context.Context, end time.Time) (deleted int, more bool, err error) {
-	for time.Now().Before(end) {
+// purgeLead erases one lead, and adds the endpoints that are to hear of it to woken. It is no error that there is none such: another worker
+// was faster, or it was restored.
+func (u *Upkeep) purgeLead(ctx context.Context, l pg.LeadRef, woken map[pg.EndpointRef]bool) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, purgeTime)
+	defer cancel()
+	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, pg.Erasure{Old: true})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("purge %s: %w", id.Lead.Format(l.Lead), err)
+	}
+	for _, w := range e.Wake {
+		woken[w] = true
+	}
+	return true, nil
+}
+
+// clearKeys deletes old answers for a while.
+func (u *Upkeep) clearKeys(ctx context.Context) (deleted int, err error) {
+	now := u.Now()
+	if now.Before(u.keysAt) {
+		return 0, nil
+	}
+	for end := time.Now().Add(clearSlice); time.Now().Before(end); {
 		n, err := u.DB.DeleteOldKeys(ctx, keyBatch)
-		deleted += n
-		if err != nil || n < keyBatch {
-			return deleted, false, err
+		if deleted += n; err != nil {
+			return deleted, err
+		}
+		if n < keyBatch {
+			u.keysAt = now.Add(hour)
+			break
 		}
 	}
-	return deleted, true, nil
+	return deleted, nil
 }

@@ -47,9 +47,10 @@ type Upkeep struct {
 	hourly      sync.Mutex
 	partitioned time.Time
 
-	clearing  sync.Mutex
-	cleared   time.Time     // when clear began anew
-	clearLeft time.Duration // that it may take until it does again
+	clearing sync.Mutex
+	keysAt   time.Time // when clear is to look for old keys again; zero: at once
+	purgesAt time.Time // the same of leads to be erased
+	purged   pg.Purge  // the last one that was seen to; zero: begin with the first
 }
 
 // New makes an Upkeep.
