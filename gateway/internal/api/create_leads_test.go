@@ -193,7 +193,7 @@ func TestBatchIsOneRequestAndCanBeRepeated(t *testing.T) {
 	}
 	text := `{"leads":[{"email":"poison@example.com"}` + body.String() + `]}`
 	first := readBatch(t, b.keyed(t, c.secret, "/api/v1/leads/batch", "k", text))
-	if first.Created != 40 || first.Rejected != 1 || first.Results[0].Status != 503 {
+	if first.Created != 40 || first.Rejected != 1 || first.Results[0].Status != 503 || first.Results[0].Code != "UNAVAILABLE" {
 		t.Fatalf("batch = %s, want 40 leads and one refused", &first)
 	}
 	if _, err := b.db.ExecContext(t.Context(), `alter table leads drop constraint poison`); err != nil {
