@@ -79,13 +79,13 @@ func (u *Upkeep) purge(ctx context.Context) (purged int, err error) {
 		return 0, nil
 	}
 	var errs []error
-	for end := time.Now().Add(clearSlice); time.Now().Before(end); {
-		due, err := u.DB.DuePurges(ctx, u.purged, purgeBatch)
+	for end, more := time.Now().Add(u.clearSlice), true; more; more = time.Now().Before(end) {
+		due, err := u.DB.DuePurges(ctx, u.purged, u.purgeBatch)
 		if err != nil {
 			return purged, errors.Join(append(errs, err)...)
 		}
 		woken := map[pg.EndpointRef]bool{}
-		for i := 0; i < len(due) && time.Now().Before(end); i++ {
+		for i := 0; i < len(due) && (i == 0 || time.Now().Before(end)); i++ {
 			ok, err := u.purgeLead(ctx, due[i].LeadRef, woken)
 			if ok {
 				purged++
@@ -101,7 +101,7 @@ func (u *Upkeep) purge(ctx context.Context) (purged int, err error) {
 			keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 		}
 		errs = append(errs, u.Waker.Wake(ctx, keys))
-		if len(due) < purgeBatch && (len(due) == 0 || u.purged == due[len(due)-1]) {
+		if len(due) < u.purgeBatch && (len(due) == 0 || u.purged == due[len(due)-1]) {
 			u.purgesAt, u.purged = now.Add(hour), pg.Purge{}
 			break
 		}
@@ -133,12 +133,12 @@ func (u *Upkeep) clearKeys(ctx context.Context) (deleted int, err error) {
 	if now.Before(u.keysAt) {
 		return 0, nil
 	}
-	for end := time.Now().Add(clearSlice); time.Now().Before(end); {
-		n, err := u.DB.DeleteOldKeys(ctx, keyBatch)
+	for end, more := time.Now().Add(u.clearSlice), true; more; more = time.Now().Before(end) {
+		n, err := u.DB.DeleteOldKeys(ctx, u.keyBatch)
 		if deleted += n; err != nil {
 			return deleted, err
 		}
-		if n < keyBatch {
+		if n < u.keyBatch {
 			u.keysAt = now.Add(hour)
 			break
 		}

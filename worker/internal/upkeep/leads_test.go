@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/tenant"
+	"leadgate/worker/internal/upkeep"
 )
 
 // mustInsert stores a lead with this email.
@@ -94,5 +95,46 @@ select $1, cast(n as text)::bytea, '', $1, now(), now() - n * interval '1 hour' 
 		if c.got != c.want {
 			t.Errorf("%s = %d, want %d", name, c.got, c.want)
 		}
+	}
+}
+
+// What one sweep does not get done the next one does, and not one in an hour.
+func TestSweepsClearABacklog(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, _ := mustOwe(t, db)
+	for _, email := range []string{"u@example.com", "v@example.com", "w@example.com", "x@example.com"} {
+		mustInsert(t, db, ws, email)
+	}
+	mustExec(t, db, `update leads set deleted_at = now() - interval '31 days' where email <> 'a@example.com'`)
+	mustExec(t, db, `insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
+select $1, cast(n as text)::bytea, '', $1, now(), now() - interval '25 hours' from generate_series(1, 6) n`, ws)
+	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).ClearOne)
+	await(t, "all leads and keys to go", func() bool {
+		return mustCount(t, db, `select (select count(*) from leads) + (select count(*) from idempotency)`) == 1
+	})
+}
+
+// Leads that cannot be erased keep no others waiting, however many they are.
+func TestSweepPassesLeadsThatCannotBeErased(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, _ := mustOwe(t, db)
+	for _, email := range []string{"bad1@example.com", "bad2@example.com", "bad3@example.com"} {
+		mustInsert(t, db, ws, email)
+	}
+	good := mustInsert(t, db, ws, "good@example.com")
+	mustExec(t, db, `update leads set deleted_at = now() - interval '32 days' where email like 'bad%'`)
+	mustExec(t, db, `update leads set deleted_at = now() - interval '31 days' where id = $1`, good)
+	mustExec(t, db, `
+create function refuse() returns trigger language plpgsql as $$ begin
+    if old.email like 'bad%' then raise exception 'no'; end if;
+    return old;
+end $$`)
+	mustExec(t, db, `create trigger refuse before delete on leads for each row execute function refuse()`)
+	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).ClearOne)
+	await(t, "the other lead to go", func() bool { return mustCount(t, db, `select count(*) from leads where id = $1`, good) == 0 })
+	if n := mustCount(t, db, `select count(*) from leads`); n != 4 {
+		t.Errorf("%d leads are left, want 4", n)
 	}
 }

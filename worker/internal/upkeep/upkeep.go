@@ -39,6 +39,9 @@ type Upkeep struct {
 
 	lookLimit  int // endpoints with pending deliveries that a sweep looks at
 	standLimit int // failing ones it sees to
+	purgeBatch int // deleted leads read at a time
+	keyBatch   int // old keys deleted by one statement
+	clearSlice time.Duration
 
 	mu    sync.Mutex
 	after pg.EndpointRef // where the next sweep looks on
@@ -55,7 +58,7 @@ type Upkeep struct {
 
 // New makes an Upkeep.
 func New(d Deps) *Upkeep {
-	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit, standLimit: standLimit}
+	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit, standLimit: standLimit, purgeBatch: purgeBatch, keyBatch: keyBatch, clearSlice: clearSlice}
 }
 
 // Start starts the ticker.
