@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -11,6 +13,9 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
+
+// eraseTimeout is for leads of which hundreds of thousands of events tell. What was erased by then stays so, and a repetition goes on from there.
+const eraseTimeout = time.Minute
 
 // deleteLead deletes a lead so that it can be restored for lead.RestoreWithin, or erases it for good, deleted or not, and answers what that came to.
 func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
@@ -34,11 +39,13 @@ func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if erase {
 		return a.eraseLead(w, r, p, wanted, suppress, m)
 	}
-	u, err := a.DB.DeleteLead(r.Context(), p.WorkspaceID, wanted, m.check)
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	u, err := a.DB.DeleteLead(ctx, p.WorkspaceID, wanted, m.check)
 	if err != nil {
 		return err
 	}
-	a.Intake.Tell(r.Context(), intake.ToldOf(&u))
+	a.Intake.Tell(ctx, intake.ToldOf(&u))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -61,11 +68,13 @@ type receipt struct {
 
 func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool, m match) error {
 	note := tenant.NewAudit(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
-	e, err := a.DB.EraseLead(r.Context(), p.WorkspaceID, wanted, pg.Erasure{Suppress: suppress, Note: note, Check: m.check})
+	ctx, cancel := context.WithTimeout(r.Context(), eraseTimeout)
+	defer cancel()
+	e, err := a.DB.EraseLead(ctx, p.WorkspaceID, wanted, pg.Erasure{Suppress: suppress, Note: note, Check: m.check})
 	if err != nil {
 		return err
 	}
-	a.Intake.Tell(r.Context(), intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.Freed, Wake: e.Wake})
+	a.Intake.Tell(ctx, intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.Freed, Wake: e.Wake})
 	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At), Suppressed: suppress}
 	n := &shown.Erased
 	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports
