@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,7 +43,7 @@ var langs = map[string]struct {
 	tool, file string
 	args       []string
 }{
-	"curl": {"sh", "example.sh", nil}, "javascript": {"node", "example.mjs", nil}, "python": {"python3", "example.py", nil}, "go": {"go", "example.go", []string{"run"}},
+	"curl": {"sh", "example.sh", []string{"-e"}}, "javascript": {"node", "example.mjs", nil}, "python": {"python3", "example.py", nil}, "go": {"go", "example.go", []string{"run"}},
 }
 
 func TestDocsExamplesRun(t *testing.T) {
@@ -108,15 +109,27 @@ func (c *tenant) runExample(t *testing.T, tool string, e example, lead string) (
 	if strings.Contains(text, "your-domain.com") || !strings.Contains(text, c.URL) {
 		t.Errorf("example %s in %s does not have the address it was asked at", e.name, e.lang)
 	}
-	l := langs[e.lang]
-	for name, content := range map[string]string{l.file: text, "leads.csv": fmt.Sprintf("email,name,company\n%[1]s1@example.com,One,Tech Corp\n%[1]s2@example.com,Two,Tech Corp\n", e.lang)} {
+	return runText(t, dir, tool, e.lang, text)
+}
+
+// runText runs text in dir.
+func runText(t *testing.T, dir, tool, lang, text string) (string, error) {
+	t.Helper()
+	l := langs[lang]
+	for name, content := range map[string]string{l.file: text, "leads.csv": fmt.Sprintf("email,name,company\n%[1]s1@example.com,One,Tech Corp\n%[1]s2@example.com,Two,Tech Corp\n", lang)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(tool, append(l.args, l.file)...)
+	cmd := exec.Command(tool, append(slices.Clone(l.args), l.file)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GO111MODULE=off", "PYTHONDONTWRITEBYTECODE=1")
+	if _, err := exec.LookPath("uuidgen"); err != nil { // readers have one; where tests run it may be missing
+		if err := os.WriteFile(filepath.Join(dir, "uuidgen"), []byte("#!/bin/sh\ncat /proc/sys/kernel/random/uuid\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Env = append(cmd.Env, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
