@@ -54,6 +54,7 @@ type Service struct {
 	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
 	commits *batch.Batcher[admitted, commitResult]
 	keyed   keyed
+	untold  untold
 	metrics metrics
 }
 
@@ -74,6 +75,7 @@ func New(d Deps) *Service {
 	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, guarded(d.Log, s.gateAll, func(err error) rdb.GateResult { return rdb.GateResult{Err: err} }))
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, guarded(d.Log, s.commitAll, func(err error) commitResult { return commitResult{err: err} }))
 	s.startKeyed()
+	s.startUntold()
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -83,6 +85,7 @@ func (s *Service) Stop() {
 	s.gates.Stop()
 	s.commits.Stop()
 	s.keyed.stop()
+	s.untold.halt()
 }
 
 // Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.

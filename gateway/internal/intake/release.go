@@ -31,20 +31,22 @@ func ToldOf(u *pg.Updated) Told {
 	return t
 }
 
-// Tell makes it known at once, before the client hears of it. Where that fails the sweep does: what is freed stays in Postgres until Redis knows.
+// Tell makes it known at once, before the client hears of it. Where that fails what was freed is told as soon as Redis can hear it, by this process
+// or by the sweep: it stays in Postgres until Redis knows. The sweep does the rest.
 func (s *Service) Tell(ctx context.Context, t Told) {
+	freed := pg.Release{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}
 	if !s.breaker.closed(s.Now()) {
+		if t.Freed != "" {
+			s.untold.add(freed)
+		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateTimeout)
 	defer cancel()
 	if t.Freed != "" {
-		err := rdb.Release(ctx, s.Redis, []rdb.Reservation{{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}})
-		if s.redisSaid(err); err != nil {
+		if err := s.release(ctx, []pg.Release{freed}); err != nil {
+			s.untold.add(freed)
 			return
-		}
-		if err := s.DB.ForgetReleases(ctx, []pg.Release{{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}}); err != nil {
-			s.Log.Warn("a release is left to the sweep", "error", err.Error())
 		}
 	}
 	var held []rdb.Reservation
