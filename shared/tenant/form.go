@@ -37,7 +37,7 @@ const (
 	RefuseOutage = "refuse"
 )
 
-var formFields = []string{"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate", "captcha", "captchaSecret", "captchaOutage", "perMinute", "perMinuteIp"}
+var formFields = []string{"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate", "captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "perMinute", "perMinuteIp"}
 
 // ReadForm reads the current member of in, "form", over old, and adds its mistakes to in: a member that is absent stays as it is, null is
 // the default. That the chatbot exists is for the caller to see.
@@ -70,6 +70,8 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 			f.CaptchaSecret, secretGiven = r.Secret(checkCaptchaSecret), r.Given()
 		case "captchaOutage":
 			f.CaptchaOutage = r.Choice([]string{AcceptOutage, RefuseOutage})
+		case "captchaMinScore":
+			f.CaptchaMinScore = readScore(r)
 		case "perMinute":
 			f.PerMinute = r.Integer(1, MaxFormRate)
 		case "perMinuteIp":
@@ -92,6 +94,18 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 	in.Add(wrong...)
 	in.AddMore(more)
 	return f
+}
+
+// readScore reads a number from 0 to 1; nil: the default.
+func readScore(r *strictjson.Reader) *float64 {
+	if !r.Given() {
+		return nil
+	}
+	score, ok := r.Number(0, 1)
+	if !ok {
+		return nil
+	}
+	return &score
 }
 
 func checkCaptchaSecret(text string) string {
@@ -136,6 +150,9 @@ func (f Form) Check() (wrong []fault.Field) {
 			refuse(n.name, "", n.value, "Must be a whole number between 1 and %d", n.highest)
 		}
 	}
+	if s := f.CaptchaMinScore; s != nil && !(*s >= 0 && *s <= 1) {
+		refuse("captchaMinScore", "", *s, "Must be a number from 0 to 1")
+	}
 	for _, c := range []struct {
 		name, value string
 		allowed     []string
@@ -178,6 +195,10 @@ func (f Form) Filled() Form {
 	}
 	if f.CaptchaOutage == "" {
 		f.CaptchaOutage = AcceptOutage
+	}
+	if f.CaptchaMinScore == nil {
+		score := float64(DefaultCaptchaScore)
+		f.CaptchaMinScore = &score
 	}
 	if f.PerMinute == 0 {
 		f.PerMinute = DefaultFormPerMinute

@@ -24,7 +24,7 @@ func readForm(old tenant.Form, text string) (tenant.Form, []fault.Field) {
 }
 
 const wholeForm = `{"chatbotId":"cb_00000000000000000000000001","origins":["https://www.example.com","http://localhost:3000","*"],"redirectUrl":"https://www.example.com/thanks?a=1",
-"source":"landing","honeypot":"website_url","minFillMs":1500,"onDuplicate":"update","captcha":"turnstile","captchaSecret":"abc","captchaOutage":"refuse","perMinute":60,"perMinuteIp":5}`
+"source":"landing","honeypot":"website_url","minFillMs":1500,"onDuplicate":"update","captcha":"turnstile","captchaSecret":"abc","captchaOutage":"refuse","captchaMinScore":0,"perMinute":60,"perMinuteIp":5}`
 
 func TestReadForm(t *testing.T) {
 	t.Parallel()
@@ -87,6 +87,9 @@ func TestReadFormRefuses(t *testing.T) {
 		`{"captchaOutage":"wait"}`:                              "/form/captchaOutage",
 		`{"perMinute":0}`:                                       "/form/perMinute",
 		`{"perMinuteIp":"5"}`:                                   "/form/perMinuteIp",
+		`{"captchaMinScore":1.01}`:                              "/form/captchaMinScore",
+		`{"captchaMinScore":"0.5"}`:                             "/form/captchaMinScore",
+		`{"captchaMinScore":-0.1}`:                              "/form/captchaMinScore",
 	} {
 		_, wrong := readForm(tenant.Form{}, text)
 		if len(wrong) == 0 || wrong[0].Pointer != pointer || wrong[0].Message == "" {

@@ -141,24 +141,26 @@ const (
 
 // Form is how a publishable key takes leads in. It is stored as JSON.
 type Form struct {
-	ChatbotID     string   `json:"chatbotId,omitempty"`     // cb_...; "": the leads are of no chatbot
-	Origins       []string `json:"origins,omitempty"`       // whose pages may use it: "https://example.com", or "*" for all; empty: the workspace's
-	RedirectURL   string   `json:"redirectUrl,omitempty"`   // where a plain form goes that names no _next; "": a thank-you page
-	Source        string   `json:"source,omitempty"`        // of its leads; "": DefaultFormSource
-	Honeypot      string   `json:"honeypot,omitempty"`      // the field that people do not see; "": DefaultHoneypot
-	MinFillMS     int      `json:"minFillMs,omitempty"`     // whoever fills it in faster is no person; 0: not looked at
-	OnDuplicate   string   `json:"onDuplicate,omitempty"`   // "ignore" or "update" the lead that has the email; "": ignore
-	Captcha       string   `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha"; "": none
-	CaptchaSecret string   `json:"captchaSecret,omitempty"` // for the verifier; never shown
-	CaptchaOutage string   `json:"captchaOutage,omitempty"` // what to do while the verifier does not answer: "accept" or "refuse"; "": accept
-	PerMinute     int      `json:"perMinute,omitempty"`     // submissions; 0: DefaultFormPerMinute
-	PerMinuteIP   int      `json:"perMinuteIp,omitempty"`   // of one address; 0: DefaultFormPerMinuteIP
+	ChatbotID       string   `json:"chatbotId,omitempty"`       // cb_...; "": the leads are of no chatbot
+	Origins         []string `json:"origins,omitempty"`         // whose pages may use it: "https://example.com", or "*" for all; empty: the workspace's
+	RedirectURL     string   `json:"redirectUrl,omitempty"`     // where a plain form goes that names no _next; "": a thank-you page
+	Source          string   `json:"source,omitempty"`          // of its leads; "": DefaultFormSource
+	Honeypot        string   `json:"honeypot,omitempty"`        // the field that people do not see; "": DefaultHoneypot
+	MinFillMS       int      `json:"minFillMs,omitempty"`       // whoever fills it in faster is no person; 0: not looked at
+	OnDuplicate     string   `json:"onDuplicate,omitempty"`     // "ignore" or "update" the lead that has the email; "": ignore
+	Captcha         string   `json:"captcha,omitempty"`         // "turnstile", "hcaptcha", "recaptcha"; "": none
+	CaptchaSecret   string   `json:"captchaSecret,omitempty"`   // for the verifier; never shown
+	CaptchaOutage   string   `json:"captchaOutage,omitempty"`   // what to do while the verifier does not answer: "accept" or "refuse"; "": accept
+	CaptchaMinScore *float64 `json:"captchaMinScore,omitempty"` // of a reCAPTCHA that scores, 0 to 1; lower is no person; nil: DefaultCaptchaScore
+	PerMinute       int      `json:"perMinute,omitempty"`       // submissions; 0: DefaultFormPerMinute
+	PerMinuteIP     int      `json:"perMinuteIp,omitempty"`     // of one address; 0: DefaultFormPerMinuteIP
 }
 
 // Defaults of a Form.
 const (
 	DefaultFormSource      = "form"
 	DefaultHoneypot        = "_gotcha"
+	DefaultCaptchaScore    = 0.5
 	DefaultFormPerMinute   = 6000
 	DefaultFormPerMinuteIP = 20
 )

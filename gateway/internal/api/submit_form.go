@@ -62,6 +62,7 @@ func (a *api) answerSubmission(w http.ResponseWriter, r *http.Request, p *tenant
 	if err != nil {
 		return form.Invalid, err
 	}
+	wait := a.Forms.Arrived()
 	next := ""
 	if plain {
 		if next, err = form.OriginsOf(p).Next(s, *p.Form, r.Header); err != nil {
@@ -78,6 +79,7 @@ func (a *api) answerSubmission(w http.ResponseWriter, r *http.Request, p *tenant
 			return outcome, err
 		}
 	}
+	wait()
 	switch {
 	case !plain:
 		return outcome, httpx.Data(w, http.StatusOK, struct {
@@ -96,11 +98,13 @@ func (a *api) answerSubmission(w http.ResponseWriter, r *http.Request, p *tenant
 func (a *api) openForm(w http.ResponseWriter, r *http.Request) (*tenant.Principal, form.Outcome, error) {
 	client := a.Forms.Client(r)
 	if wait := a.Forms.Probing(client); wait > 0 {
+		form.AdmitAnyone(w)
 		return nil, form.Limited, &fault.Error{Kind: fault.RateLimited, Public: "Too many requests for forms that there are not", RetryAfter: wait}
 	}
 	p, err := a.Auth.FormKey(r.Context(), mux.Vars(r)["formKey"])
 	if fault.Is(err, fault.NotFound) {
 		a.Forms.Missed(client)
+		form.AdmitAnyone(w)
 		return nil, form.NoForm, err
 	}
 	if err != nil {
@@ -143,17 +147,19 @@ func (a *api) checkSubmission(ctx context.Context, r *http.Request, p *tenant.Pr
 	if err != nil || f.Captcha == "" {
 		return draft, form.Invalid, err
 	}
-	verdict, reason := a.Forms.Verify(ctx, f, s.Token, a.Forms.Client(r))
-	switch verdict {
-	case form.Human:
+	verdict, reason := a.Forms.Verify(ctx, p, s.Token, a.Forms.Client(r))
+	if verdict == form.Human {
 		return draft, "", nil
+	}
+	httpx.Note(r, "captcha", reason.Error())
+	switch verdict {
 	case form.Misconfigured:
-		httpx.Note(r, "captcha", "the verifier does not know the form's captchaSecret")
-		return draft, form.NotSolvedYet, form.NotSolved(f)
+		return draft, form.Failed, &fault.Error{Kind: fault.Unavailable, Public: "This form cannot be used just now: its captcha is not set up right", RetryAfter: captchaRetry, Cause: reason}
+	case form.Busy:
+		return draft, form.Failed, fault.Away(reason, time.Second)
 	case form.NotHuman:
 		return draft, form.NotSolvedYet, form.NotSolved(f)
 	}
-	httpx.Note(r, "captcha", reason.Error())
 	if f.Filled().CaptchaOutage == tenant.RefuseOutage {
 		return draft, form.Failed, fault.Away(reason, captchaRetry)
 	}

@@ -1,15 +1,9 @@
 package api_test
 
 import (
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -109,87 +103,5 @@ func TestRobotsLeaveNothing(t *testing.T) {
 	b.fetch(t, path, `{"email":"b@example.com"}`)
 	if n := len(b.mustLeads(t, b.owner)); n != 2 || counted(t, registry, "stored") != 2 {
 		t.Errorf("%d leads of people, want 2", n)
-	}
-}
-
-// verifier is a captcha's: it takes the token "good" once with the secret "s".
-type verifier struct {
-	*httptest.Server
-	status atomic.Int64
-	mu     sync.Mutex
-	asked  []url.Values
-}
-
-func newVerifier(t *testing.T) *verifier {
-	v := &verifier{}
-	v.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if status := v.status.Load(); status != 0 {
-			w.WriteHeader(int(status))
-			return
-		}
-		_ = r.ParseForm()
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.asked = append(v.asked, r.PostForm)
-		switch {
-		case r.PostForm.Get("secret") != "s":
-			io.WriteString(w, `{"success":false,"error-codes":["invalid-input-secret"]}`)
-		case r.PostForm.Get("response") != "good":
-			io.WriteString(w, `{"success":false,"error-codes":["invalid-input-response"]}`)
-		default:
-			io.WriteString(w, `{"success":true,"hostname":"www.example.com"}`)
-		}
-	}))
-	t.Cleanup(v.Close)
-	return v
-}
-
-func TestCaptcha(t *testing.T) {
-	t.Parallel()
-	v := newVerifier(t)
-	b := setupForms(t, forms(prometheus.NewRegistry(), func(d *form.Deps) { d.CaptchaURL = v.URL }))
-	f := tenant.Form{Origins: []string{site}, Captcha: tenant.Turnstile, CaptchaSecret: "s"}
-	path := b.mustForm(t, b.owner, f)
-	for what, body := range map[string]string{"no token": `{"email":"a@example.com"}`, "a bad token": `{"email":"a@example.com","cf-turnstile-response":"bad"}`, "another's token": `{"email":"a@example.com","h-captcha-response":"good"}`} {
-		got := b.fetch(t, path, body)
-		got.wantError(t, what, 400, "VALIDATION_ERROR")
-		if got.body.Details.Field != "cf-turnstile-response" {
-			t.Errorf("%s = %s, want the token named", what, got.text)
-		}
-	}
-	f.CaptchaSecret = "unknown"
-	b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"a@example.com","cf-turnstile-response":"good"}`).wantError(t, "a wrong secret", 400, "VALIDATION_ERROR")
-	asked := len(v.asked)
-	b.fetch(t, path, `{"email":"x","cf-turnstile-response":"good"}`).wantError(t, "a mistake", 400, "VALIDATION_ERROR")
-	if len(v.asked) != asked {
-		t.Error("the token of a form with a mistake was used up")
-	}
-	if got := b.fetch(t, path, `{"email":"a@example.com","cf-turnstile-response":"good"}`); got.text != received {
-		t.Fatalf("a good token = %d %s, want it taken", got.status, got.text)
-	}
-	last := v.asked[len(v.asked)-1]
-	if last.Get("remoteip") != "127.0.0.1" || last.Get("secret") != "s" || len(last) != 3 {
-		t.Errorf("the verifier is asked %v, want secret, response and remoteip", last)
-	}
-	if got := b.mustLeads(t, b.owner); len(got) != 1 || string(got[0].Metadata) != "{}" {
-		t.Fatalf("leads = %+v, want one without a token", got)
-	}
-
-	for _, status := range []int64{500, 429, 200} { // 200 without an answer
-		v.status.Store(status)
-		email := fmt.Sprintf("away%d@example.com", status)
-		if got := b.fetch(t, path, `{"email":"`+email+`","cf-turnstile-response":"good"}`); got.text != received {
-			t.Errorf("with the verifier away: %d %s, want it taken", got.status, got.text)
-		}
-		all := b.mustLeads(t, b.owner)
-		if l := all[len(all)-1]; l.Email != email || string(l.Metadata) != `{"captcha":"unverified"}` {
-			t.Errorf("lead = %s %s, want it marked", l.Email, l.Metadata)
-		}
-	}
-	f.CaptchaSecret, f.CaptchaOutage = "s", tenant.RefuseOutage
-	got := b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"c@example.com","cf-turnstile-response":"good"}`)
-	got.wantError(t, "with the verifier away, a strict form", 503, "UNAVAILABLE")
-	if got.header.Get("Retry-After") == "" || strings.Contains(got.text, "good") {
-		t.Errorf("answer = %v %s, want Retry-After", got.header, got.text)
 	}
 }

@@ -139,15 +139,17 @@ func TestFormGoesOn(t *testing.T) {
 	}
 }
 
+func (b *bundle) mustSuppress(t *testing.T, c owner, email string) {
+	t.Helper()
+	b.db.MustExecContext(t.Context(), "insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())", c.workspace, lead.SuppressionHash(c.workspace, email))
+}
+
 // What a visitor can see says nothing about whose emails a workspace has.
 func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
 	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
-	const q = "insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())"
-	if _, err := b.db.ExecContext(t.Context(), q, c.workspace, lead.SuppressionHash(c.workspace, "gone@example.com")); err != nil {
-		t.Fatal(err)
-	}
+	b.mustSuppress(t, c, "gone@example.com")
 	for _, f := range []tenant.Form{{Origins: []string{site}}, {Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate}, {Origins: []string{site}, RedirectURL: site}} {
 		path, n := b.mustForm(t, c, f), len(b.mustLeads(t, c))
 		email := fmt.Sprintf("new%d@example.com", n)
@@ -258,8 +260,8 @@ func TestNoForm(t *testing.T) {
 	for what, path := range map[string]string{"a secret key": "/f/" + b.secret, "an unknown key": "/f/" + tenant.NewText(tenant.PublishableKey, false), "a mistyped key": good[:len(good)-1] + "_", "nothing": "/f/%00"} {
 		got := b.fetch(t, path, `{"email":"a@example.com"}`)
 		got.wantError(t, what, 404, "NOT_FOUND")
-		if got.header.Get("Access-Control-Allow-Origin") != "" || strings.Contains(got.text, "sk-") {
-			t.Errorf("%s: %v %s, want no CORS, and no key told back", what, got.header, got.text)
+		if got.header.Get("Access-Control-Allow-Origin") != "*" || strings.Contains(got.text, "sk-") {
+			t.Errorf("%s: %v %s, want what every page can read, and no key told back", what, got.header, got.text)
 		}
 	}
 	if text := logged.String(); strings.Contains(text, b.secret) || strings.Contains(text, "sk-") || !strings.Contains(text, "route=/f/{formKey}") {
@@ -302,6 +304,9 @@ func TestProbingIsLimited(t *testing.T) {
 		got = b.fetch(t, "/f/pk-workspace_x", "{}")
 	}
 	got.wantError(t, "one guess too many", 429, "RATE_LIMITED")
+	if got.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "Retry-After") {
+		t.Errorf("headers = %v, want what every page can read", got.header)
+	}
 }
 
 func TestFormMistakes(t *testing.T) {

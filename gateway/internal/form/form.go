@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,17 +22,24 @@ type Deps struct {
 	Now        func() time.Time // nil: time.Now
 	Trusted    []netip.Prefix   // proxies whose X-Forwarded-For counts
 	CaptchaURL string           // asked instead of the verifiers themselves; "": they are asked
+	Floor      time.Duration    // how long after it arrived a submission is answered; 0: DefaultFloor
+
+	Wait func(until time.Time) // nil: by a timer
 }
+
+// DefaultFloor is longer than what a submission nearly always takes, whatever becomes of it.
+const DefaultFloor = 250 * time.Millisecond
 
 // Service is what the forms of a gateway share.
 type Service struct {
 	Deps
 	http        *http.Client
-	verifying   chan struct{}
+	verifying   turns
 	local       limiter // while Redis is away
 	probes      limiter // of addresses that ask for forms there are not
+	misplaced   limiter // of addresses that send a publishable key as a Bearer
+	warned      limiter // what the operator was told
 	pause       pause
-	hint        sync.Once
 	submissions *prometheus.CounterVec
 }
 
@@ -42,7 +48,10 @@ func New(d Deps) *Service {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	s := &Service{Deps: d, http: newClient(), verifying: make(chan struct{}, maxVerifying)}
+	if d.Floor == 0 {
+		d.Floor = DefaultFloor
+	}
+	s := &Service{Deps: d, http: newClient(), verifying: turns{each: maxVerifyingOf, all: maxVerifying, waiting: maxUnverified}}
 	s.submissions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadgate_form_submissions_total", Help: "Submissions of forms by what became of them; visitors cannot tell stored, duplicate, updated, suppressed and robot apart.",
 	}, []string{"outcome"})
@@ -71,26 +80,59 @@ const (
 // Count counts a submission.
 func (s *Service) Count(o Outcome) { s.submissions.WithLabelValues(string(o)).Inc() }
 
-// Client returns the address that r came from.
-func (s *Service) Client(r *http.Request) netip.Addr {
-	client := ClientOf(r, s.Trusted)
-	if len(s.Trusted) == 0 && r.Header.Get("X-Forwarded-For") != "" && client.IsPrivate() {
-		s.hint.Do(func() {
-			s.Log.Warn("requests come through a proxy that LEADGATE_TRUSTED_PROXIES does not name: all visitors of a form share the limit of one address")
-		})
+// warn tells whether to tell the operator of something, which is once a minute.
+func (s *Service) warn(what string) bool {
+	return s.warned.take(what, tenant.Quota{Count: 1, Per: time.Minute}, s.Now()) == 0
+}
+
+// Client is who sent a request, as far as that can be known.
+type Client struct {
+	Addr   netip.Addr
+	Hidden bool // behind a proxy that nobody named: the address is the proxy's, and everybody's
+}
+
+// Client returns who sent r. One who is hidden has no limits of an address, which would close every form for everybody.
+// Only who is in the same private network can hide by making X-Forwarded-For up.
+func (s *Service) Client(r *http.Request) Client {
+	c := Client{Addr: ClientOf(r, s.Trusted)}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || r.Header.Get("X-Forwarded-For") == "" {
+		return c
 	}
-	return client
+	near := peer.Addr().Unmap().WithZone("")
+	c.Hidden = (near.IsPrivate() || near.IsLoopback() || near.IsLinkLocalUnicast()) && !covered(near, s.Trusted)
+	if c.Hidden && s.warn("proxy") {
+		s.Log.Warn("forms come through a proxy that LEADGATE_TRUSTED_PROXIES does not name: they are not limited by address", "proxy", near.String())
+	}
+	return c
 }
 
 // Limit takes one submission of a form from an address: wait is how long until it is allowed, zero when it is. Without Redis this process alone decides.
-func (s *Service) Limit(ctx context.Context, p *tenant.Principal, client netip.Addr) (wait time.Duration) {
+func (s *Service) Limit(ctx context.Context, p *tenant.Principal, client Client) (wait time.Duration) {
 	f := p.Form.Filled()
 	whole, each := tenant.Quota{Count: f.PerMinute, Per: time.Minute}, tenant.Quota{Count: f.PerMinuteIP, Per: time.Minute}
-	if wait, ok := s.limitInRedis(ctx, p, client, whole, each); ok {
+	if client.Hidden {
+		each = whole
+	}
+	if wait, ok := s.limitInRedis(ctx, p, client.Addr, whole, each); ok {
 		return wait
 	}
-	if wait := s.local.take(p.KeyID.String()+network(client).String(), each, s.Now()); wait > 0 {
+	if wait := s.local.take(p.KeyID.String()+network(client.Addr).String(), each, s.Now()); wait > 0 {
 		return wait
 	}
 	return s.local.take(p.KeyID.String(), whole, s.Now())
+}
+
+// Arrived notes that a submission is there as a whole; what it returns waits until Floor later. All that are answered alike wait for that, so
+// that nobody learns from the time it took whether an email was there already. It waits for a client that is gone too: net/http cannot tell
+// that from one that only closed its sending side, and would measure.
+func (s *Service) Arrived() (wait func()) {
+	until := s.Now().Add(s.Floor)
+	return func() {
+		if s.Wait != nil {
+			s.Wait(until)
+			return
+		}
+		time.Sleep(until.Sub(s.Now()))
+	}
 }

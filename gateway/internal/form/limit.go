@@ -2,6 +2,7 @@ package form
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -21,13 +22,23 @@ const (
 var misses = tenant.Quota{Count: 60, Per: time.Minute}
 
 // Probing tells for how long an address that asked for too many forms that there are not is not listened to; zero: it is.
-func (s *Service) Probing(client netip.Addr) time.Duration {
-	return s.probes.look(network(client).String(), misses, s.Now())
+func (s *Service) Probing(client Client) time.Duration {
+	if client.Hidden {
+		return 0
+	}
+	return s.probes.look(network(client.Addr).String(), misses, s.Now())
 }
 
 // Missed notes that an address asked for a form that there is not.
-func (s *Service) Missed(client netip.Addr) {
-	s.probes.take(network(client).String(), misses, s.Now())
+func (s *Service) Missed(client Client) {
+	if !client.Hidden {
+		s.probes.take(network(client.Addr).String(), misses, s.Now())
+	}
+}
+
+// Misplaced notes that an address sent a publishable key where a secret one belongs, and tells for how long it is not listened to; zero: it is.
+func (s *Service) Misplaced(r *http.Request) time.Duration {
+	return s.misplaced.take(network(s.Client(r).Addr).String(), misses, s.Now())
 }
 
 // network is the part of an address that one customer has: of IPv6 the /64.

@@ -90,8 +90,21 @@ func TestNext(t *testing.T) {
 	if got, err := origins.Next(&form.Submission{Next: "/x", Page: site + "/deep/form"}, f, header()); got != site+"/x" {
 		t.Errorf("Next() = %q, %v, want it on the page's site", got, err)
 	}
-	if got, err := (form.Origins{"*"}).Next(&form.Submission{Next: "https://any.example.org/"}, f, header()); got != "https://any.example.org/" {
-		t.Errorf("Next() = %q, %v, want any site's where all may use the form", got, err)
+	// Where every site may use a form, it leads back to the one it was sent from, and where its key leads.
+	anyone := form.Origins{"*"}
+	for next, want := range map[string]string{"/x": site + "/x", site + "/y": site + "/y", "https://elsewhere.example.com/z": "https://elsewhere.example.com/z", "https://any.example.org/": "-", "//any.example.org/": "-"} {
+		for _, h := range []http.Header{from, header("Referer", site+"/form")} {
+			got, err := anyone.Next(&form.Submission{Next: next}, f, h)
+			if err != nil {
+				got = "-"
+			}
+			if got != want {
+				t.Errorf("Next(%q) of a form for all = %q, %v, want %q", next, got, err, want)
+			}
+		}
+	}
+	if got, err := anyone.Next(&form.Submission{Next: "/x", Page: "https://any.example.org/"}, f, header("Origin", "null")); err == nil || fault.From(err).Fields()[0].Field != "_next" {
+		t.Errorf("Next() of a page nobody knows = %q, %v, want a mistake about _next", got, err)
 	}
 }
 
