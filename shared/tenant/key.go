@@ -57,6 +57,14 @@ func (k Key) Successor(now time.Time) Key {
 	return next
 }
 
+// EndsBy makes k end at latest if it would live longer: a key that expires makes none that outlives it. Nil: no bound.
+func (k *Key) EndsBy(latest *time.Time) {
+	if latest != nil && (k.ExpiresAt == nil || k.ExpiresAt.After(*latest)) {
+		end := *latest
+		k.ExpiresAt = &end
+	}
+}
+
 // Mode is what clients call a workspace's data, and the keys that open it.
 type Mode string
 

@@ -68,7 +68,7 @@ func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tena
 		case "scopes":
 			scopes = in.Texts(len(tenant.Scopes()), maxScope)
 		case "expiresAt":
-			k.ExpiresAt = readExpiry(in, k.CreatedAt)
+			k.ExpiresAt = readExpiry(in, k.CreatedAt, p.ExpiresAt)
 		case "form":
 			if in.Given() {
 				f := tenant.ReadForm(in, tenant.Form{})
@@ -79,6 +79,7 @@ func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tena
 	if !named {
 		in.Require("name", nameRule)
 	}
+	k.EndsBy(p.ExpiresAt)
 	in.Add(tenant.CheckForm(k.Kind, form != nil, scopes != nil)...)
 	if k.Kind == tenant.PublishableKey {
 		if k.Form = form; form == nil {
@@ -106,8 +107,8 @@ func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tena
 	return k, nil
 }
 
-// readExpiry reads when a key ends; nil: never.
-func readExpiry(in *strictjson.Reader, now time.Time) *time.Time {
+// readExpiry reads when a key ends; nil: never. latest is when the key ends that makes it.
+func readExpiry(in *strictjson.Reader, now time.Time, latest *time.Time) *time.Time {
 	text, given := in.String(timeRule)
 	if !given {
 		return nil
@@ -117,8 +118,11 @@ func readExpiry(in *strictjson.Reader, now time.Time) *time.Time {
 		in.Refuse(timeRule)
 		return nil
 	}
-	if at = at.Truncate(time.Millisecond); tenant.TooSoon(at, now) {
+	switch at = at.Truncate(time.Millisecond); {
+	case tenant.TooSoon(at, now):
 		in.Refuse(tenant.ExpiryRule)
+	case latest != nil && at.After(*latest):
+		in.Refuse("Must be no later than this API key's own end, " + stamp(*latest))
 	}
 	return &at
 }

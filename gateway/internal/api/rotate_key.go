@@ -10,7 +10,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// rotateKey makes a key that may do what another may and lives as long as that was made to live; both work until the overlap is over.
+// rotateKey makes a key that may do what another may and lives as long as that was made to live, but no longer than the key that asks;
+// both work until the overlap is over.
 // A request without a body takes the default overlap.
 func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	old, err := a.keyNamed(r, p)
@@ -38,6 +39,7 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	}
 	next := old.Successor(a.moment())
 	next.ID = id.New()
+	next.EndsBy(p.ExpiresAt)
 	text, hash := next.Issue()
 	shown := showIssued(next, text)
 	details := map[string]any{"next": shown.ID, "mode": shown.Mode, "overlapSeconds": int(overlap / time.Second)}
