@@ -92,6 +92,8 @@ func (q *params) days(now time.Time) (from, until time.Time) {
 	switch {
 	case untilGiven && !from.Before(until):
 		q.refuse("until", laterRule)
+	case from.After(until):
+		q.refuse("from", "Must be no later than until, which is tomorrow unless given")
 	case until.Sub(from) > maxUsageDays*24*time.Hour:
 		q.refuse("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", maxUsageDays))
 	}

@@ -99,8 +99,8 @@ func TestUsageSpans(t *testing.T) {
 		"?from=" + day(-3) + "&until=" + day(0):      fmt.Sprintf(`[{"day":"%s","accepted":1,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":2,"limited":0}]`, day(-1), day(-2), day(-3)),
 		"?from=" + day(-500) + "&until=" + day(-499): fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":3}]`, day(-500)),
 		"?from=" + day(0):                            fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0}]`, day(0)),
-		"?from=" + day(2):                            `[]`,
-		"?from=9999-12-31":                           `[]`,
+		"?from=" + day(1):                            `[]`,
+		"?from=9999-12-30&until=9999-12-31":          `[]`,
 	} {
 		if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+`,"nextCursor":null}`+"\n" {
 			t.Errorf("GET usage%s = %d %s, want %s", query, got.status, got.text, want)
@@ -108,7 +108,7 @@ func TestUsageSpans(t *testing.T) {
 	}
 	for query, field := range map[string]string{
 		"?from=x": "from", "?until=2026-13-01": "until", "?from=2026-01-15T00:00:00Z": "from", "?from=" + day(-400): "from", "?from=2026-02-02&until=2026-02-02": "until",
-		"?from=0001-01-01": "from", "?until=1969-12-31": "until", "?day=2026-01-01": "day",
+		"?from=0001-01-01": "from", "?from=" + day(2): "from", "?from=9999-12-31": "from", "?until=1969-12-31": "until", "?day=2026-01-01": "day",
 	} {
 		got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, "")
 		if got.wantError(t, query, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
