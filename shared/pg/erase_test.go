@@ -85,7 +85,7 @@ func TestEraseLeadSuppresses(t *testing.T) {
 	if err != nil || failed != nil || !got["a@example.com"] || got["b@example.com"] || !w.Settings.Suppressing {
 		t.Errorf("Suppressed = %v, %v, workspace %+v, %v, want a@ and a workspace that looks", got, err, w.Settings, failed)
 	}
-	if _, err := b.db.RestoreLead(t.Context(), b.ws, twin.ID, tenant.Settings{}); !fault.Is(err, fault.Suppressed) {
+	if _, err := b.db.RestoreLead(t.Context(), b.ws, twin.ID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !fault.Is(err, fault.Suppressed) {
 		t.Errorf("RestoreLead of a lead with that email = %v, want EMAIL_SUPPRESSED", err)
 	}
 	if was, err := b.db.Unsuppress(t.Context(), b.ws, "a@example.com", nil); err != nil || !was {

@@ -75,10 +75,13 @@ func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check f
 
 // RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. NOT_FOUND when there is none, *EmailTaken when
 // its email is another lead's since, EMAIL_SUPPRESSED when it may not come back.
-func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings) (Updated, error) {
+func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings, check func(*lead.Lead) error) (Updated, error) {
 	return db.alterLead(ctx, workspace, leadID, alteration{
 		which: fmt.Sprintf(`l.deleted_at > now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds())),
 		change: func(tx *sqlx.Tx, l *lead.Lead, _ time.Time) error {
+			if err := check(l); err != nil {
+				return err
+			}
 			l.DeletedAt, l.EmailKey = nil, s.UniqueKey(l.Address(), l.ChatbotID, l.ID)
 			suppressed, err := suppressedOf(ctx, tx, workspace, []string{l.Address()})
 			if err == nil && len(suppressed) > 0 {

@@ -245,13 +245,13 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	}
 	other := b.mustLead("a@example.com")
 	var taken *pg.EmailTaken
-	if _, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}); !errors.As(err, &taken) || taken.Holder != other.ID {
+	if _, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !errors.As(err, &taken) || taken.Holder != other.ID {
 		t.Errorf("RestoreLead = %v, want EmailTaken by %v", err, other.ID)
 	}
 	if _, err := b.db.DeleteLead(t.Context(), b.ws, other.ID, pass); err != nil {
 		t.Fatal(err)
 	}
-	u, err = b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{})
+	u, err = b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil })
 	if err != nil || u.Lead.DeletedAt != nil || u.Lead.EmailKey != "a@example.com" || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
 		t.Fatalf("RestoreLead = %+v, %v, want it back", u, err)
 	}
@@ -263,7 +263,7 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	}
 	b.mustExec(`update leads set deleted_at = now() - interval '31 days' where id = $1`, other.ID)
 	for name, leadID := range map[string]id.UUID{"a live lead": l.ID, "one deleted long ago": other.ID, "an unknown one": id.New()} {
-		if _, err := b.db.RestoreLead(t.Context(), b.ws, leadID, tenant.Settings{}); !fault.Is(err, fault.NotFound) {
+		if _, err := b.db.RestoreLead(t.Context(), b.ws, leadID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !fault.Is(err, fault.NotFound) {
 			t.Errorf("RestoreLead of %s = %v, want NOT_FOUND", name, err)
 		}
 	}
@@ -280,7 +280,7 @@ func TestRestoreLeadUniqueWithItsChatbot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := tenant.Settings{Dedupe: tenant.DedupeChatbot}
-	u, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, s)
+	u, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, s, func(*lead.Lead) error { return nil })
 	if want := s.UniqueKey("a@example.com", id.UUID{}, l.ID); err != nil || u.Lead.EmailKey != want {
 		t.Errorf("RestoreLead = %q, %v, want the key %q", u.Lead.EmailKey, err, want)
 	}

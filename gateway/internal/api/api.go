@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -82,7 +81,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, long, exportParams},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
 		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
-		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, 0, []string{"erase", "suppress"}},
+		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, long, []string{"erase", "suppress"}},
 		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, 0, nil},
 		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.heavy(a.getTimeline), 0, nil},
 		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, 0, nil},
@@ -144,7 +143,7 @@ func (a *api) routes() []route {
 type api struct {
 	Deps
 	buffers   sync.Pool                 // *[]byte: answers that are appended by hand
-	described atomic.Pointer[described] // openapi.json as it was last sent
+	described func() (described, error) // openapi.json
 	assets    func() (map[string]asset, error)
 	tests     slots // of endpoints, under way
 	reads     slots // that are expensive
@@ -162,7 +161,7 @@ func New(d Deps) http.Handler {
 	if d.PaceWindow == 0 {
 		d.PaceWindow = paceWindow
 	}
-	a := &api{Deps: d, assets: sync.OnceValues(readAssets)}
+	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
 	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
 	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
@@ -216,7 +215,7 @@ func (a *api) handler(rt route) httpx.Handler {
 		httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
 		httpx.Note(r, "key", id.Key.Format(p.KeyID))
 		if p.Kind == tenant.PublishableKey {
-			return a.refuse(w, r, p, fault.New(fault.Forbidden, "A publishable key opens its form, POST /f/{key}, and nothing else"))
+			return a.misplaced(r)
 		}
 		if rt.scope != anyScope && !p.May(rt.scope) {
 			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))

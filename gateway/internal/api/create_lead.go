@@ -62,7 +62,7 @@ func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.R
 			return err
 		}
 		locate(w, holder)
-		return a.answerUpdated(w, r, &u)
+		return a.answerUpdated(w, r, p, &u)
 	}
 	l, err := a.DB.GetLead(ctx, p.WorkspaceID, holder)
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.R
 		return fault.New(fault.NotFound, "Lead not found")
 	}
 	locate(w, holder)
-	return a.answerLead(w, http.StatusOK, &l, true)
+	return a.answerKnown(w, p, &l)
 }
 
 // locate says where a lead can be read.
@@ -97,6 +97,19 @@ func (a *api) readLead(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 	}
 	d, err = lead.Parse(body, p.Settings.Statuses)
 	return chatbot, d, err
+}
+
+// answerKnown is answerLead of a lead that was there before. A key that cannot read leads made or changed it and learns no more than that:
+// writing must not be a way to read.
+func (a *api) answerKnown(w http.ResponseWriter, p *tenant.Principal, l *lead.Lead) error {
+	if p.May(tenant.LeadsRead) {
+		return a.answerLead(w, http.StatusOK, l, true)
+	}
+	w.Header()["Etag"] = []string{etag(l)}
+	return httpx.Data(w, http.StatusOK, struct {
+		ID        string `json:"id"`
+		UpdatedAt string `json:"updatedAt"`
+	}{id.Lead.Format(l.ID), stamp(l.UpdatedAt)})
 }
 
 // answerLead sends l, and its version, in a reused buffer.

@@ -22,7 +22,7 @@ import (
 //go:embed docs.html
 var docsPage string
 
-// docsHost is what docs.html, openapi.json and the API's specification write where an installation's own address belongs.
+// docsHost is what docs.html, the samples of openapi.json and the API's specification write where an installation's own address belongs.
 const docsHost = "https://your-domain.com"
 
 // docs answers the guide, one page without scripts or outside assets, its examples with the address it was asked at.
@@ -30,6 +30,7 @@ func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, max-age=300")
+	h.Set("Vary", "X-Forwarded-Proto") // with the host that is what its address is made of
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	_, _ = w.Write([]byte(strings.ReplaceAll(docsPage, docsHost, html.EscapeString(origin(r))))) // a failed write means the client has left

@@ -47,7 +47,7 @@ func (a *api) once(do operation, maxBytes int64, gated bool) operation {
 		if err != nil {
 			return err
 		}
-		asked := pg.Claim{Workspace: p.WorkspaceID, Key: sha256.Sum256([]byte(key)), Request: requestHash(r, body), ID: id.New()}
+		asked := pg.Claim{Workspace: p.WorkspaceID, Key: sha256.Sum256([]byte(key)), Request: requestHash(r, body, p.May(tenant.LeadsRead)), ID: id.New()}
 		ctx, cancel := context.WithTimeout(r.Context(), claimTimeout)
 		defer cancel()
 		c, err := a.Intake.Claim(ctx, asked)
@@ -225,12 +225,15 @@ func (k *keptAnswer) send() {
 	_, _ = k.ResponseWriter.Write(k.body) // a failed write means the client has left
 }
 
-// requestHash is the same for requests that ask for the same.
-func requestHash(r *http.Request, body []byte) (sum [32]byte) {
+// requestHash is the same for requests that ask for the same. Who may not read leads asks for another, shorter answer.
+func requestHash(r *http.Request, body []byte, reads bool) (sum [32]byte) {
 	h := sha256.New()
 	for _, part := range [...]string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
+	}
+	if !reads {
+		h.Write([]byte("blind\x00"))
 	}
 	h.Write(body)
 	h.Sum(sum[:0])

@@ -21,23 +21,17 @@ import (
 //go:embed openapi.json
 var openAPIText string
 
-// described is the document as it is sent to whoever asks at one address.
+// described is the document as it is sent. It is the same at every address: its server is "/".
 type described struct {
-	origin        string
 	plain, packed []byte
 	tag           string
 }
 
 // openAPI answers the document. It is public: browsers of other origins may read it too.
 func (a *api) openAPI(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
-	at := origin(r)
-	d := a.described.Load()
-	if d == nil || d.origin != at { // nearly always there is one address; who asks at others pays a few milliseconds, and no memory
-		var err error
-		if d, err = describe(at); err != nil {
-			return err
-		}
-		a.described.Store(d)
+	d, err := a.described()
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
@@ -48,14 +42,14 @@ func (a *api) openAPI(w http.ResponseWriter, r *http.Request, _ *tenant.Principa
 	return nil
 }
 
-func describe(origin string) (*described, error) {
+func describe() (described, error) {
 	var plain bytes.Buffer
-	if err := json.Compact(&plain, []byte(strings.ReplaceAll(openAPIText, docsHost, origin))); err != nil {
-		return nil, fmt.Errorf("read openapi.json: %w", err)
+	if err := json.Compact(&plain, []byte(openAPIText)); err != nil {
+		return described{}, fmt.Errorf("read openapi.json: %w", err)
 	}
 	sum := sha256.Sum256(plain.Bytes())
 	packed, err := pack(plain.Bytes())
-	return &described{origin: origin, plain: plain.Bytes(), packed: packed, tag: `"` + hex.EncodeToString(sum[:8]) + `"`}, err
+	return described{plain: plain.Bytes(), packed: packed, tag: `"` + hex.EncodeToString(sum[:8]) + `"`}, err
 }
 
 func pack(plain []byte) ([]byte, error) {

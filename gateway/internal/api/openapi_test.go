@@ -118,11 +118,11 @@ func TestOpenAPIIsServed(t *testing.T) {
 	if err != nil || got.status != 200 || len(d.Operations()) != len(mustDocument(t).Operations()) {
 		t.Fatalf("GET /openapi.json = %d, %v, want the whole document", got.status, err)
 	}
-	if !strings.Contains(got.text, `"servers":[{"url":"`+b.url+`"`) || strings.Contains(got.text, "your-domain.com") {
-		t.Errorf("the document does not name the address it was asked at, %s", b.url)
+	if !strings.Contains(got.text, `"servers":[{"url":"/"`) {
+		t.Error("the document is not about the address it was asked at")
 	}
 	tag := got.header.Get("ETag")
-	if got.header.Get("Access-Control-Allow-Origin") != "*" || tag == "" || !strings.Contains(got.header.Get("Cache-Control"), "max-age") {
+	if got.header.Get("Access-Control-Allow-Origin") != "*" || tag == "" || got.header.Get("Vary") != "Accept-Encoding" || !strings.Contains(got.header.Get("Cache-Control"), "max-age") {
 		t.Errorf("headers = %v, want it public, tagged and kept", got.header)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/openapi.json", nil)
@@ -139,8 +139,8 @@ func TestOpenAPIIsServed(t *testing.T) {
 		t.Errorf("If-None-Match = %d, %d octets, want 304 and none", again.status, len(again.text))
 	}
 	req.Host = "leads.example.com"
-	if other := b.do(t, req); other.status != 200 || !strings.Contains(other.text, `"url":"http://leads.example.com"`) {
-		t.Errorf("asked at leads.example.com = %d, want the document with that address", other.status)
+	if other := b.do(t, req); other.status != http.StatusNotModified {
+		t.Errorf("asked at leads.example.com = %d, want the same document", other.status)
 	}
 }
 

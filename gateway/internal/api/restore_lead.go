@@ -14,21 +14,25 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// restoreLead brings a deleted lead back, with its id.
+// restoreLead brings a deleted lead back, with its id; with If-Match only the version that the client knows.
 func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
 	if err != nil {
 		return err
 	}
 	httpx.Note(r, "lead", id.Lead.Format(wanted))
-	u, err := a.DB.RestoreLead(r.Context(), p.WorkspaceID, wanted, p.Settings)
+	m, err := readMatch(r)
+	if err != nil {
+		return err
+	}
+	u, err := a.DB.RestoreLead(r.Context(), p.WorkspaceID, wanted, p.Settings, m.check)
 	if fault.Is(err, fault.NotFound) {
 		return fault.New(fault.NotFound, "No lead of this id was deleted in the last "+restorable+": it is unknown, or not deleted, or erased")
 	}
 	if err != nil {
 		return intake.Conflict(err)
 	}
-	return a.answerUpdated(w, r, &u)
+	return a.answerUpdated(w, r, p, &u)
 }
 
 // restorable is lead.RestoreWithin in words.

@@ -55,7 +55,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return intake.Conflict(err)
 	}
-	return a.answerUpdated(w, r, &u)
+	return a.answerUpdated(w, r, p, &u)
 }
 
 // leadOf is the lead that the path names; NOT_FOUND when there is none.
@@ -70,9 +70,9 @@ func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
 }
 
 // answerUpdated makes a change known and answers the lead as it is now.
-func (a *api) answerUpdated(w http.ResponseWriter, r *http.Request, u *pg.Updated) error {
+func (a *api) answerUpdated(w http.ResponseWriter, r *http.Request, p *tenant.Principal, u *pg.Updated) error {
 	if u.Changed {
 		a.Intake.Tell(r.Context(), intake.ToldOf(u))
 	}
-	return a.answerLead(w, http.StatusOK, &u.Lead, true)
+	return a.answerKnown(w, p, &u.Lead)
 }
