@@ -71,6 +71,7 @@ create table imports (
     primary key (workspace_id, id)
 );
 create index imports_unfinished on imports (workspace_id, id) where state in ('uploading', 'waiting', 'running');
+create index imports_finished on imports (finished_at) where finished_at is not null;
 
 -- The file of an import, in pieces of about a megabyte, until it was worked on.
 create table import_chunks (
@@ -118,6 +119,7 @@ create table audit (
     created_at   timestamptz not null,
     primary key (workspace_id, id)
 );
+create index audit_created on audit (created_at);
 
 -- +goose Down
 drop table audit, usage, import_errors, import_chunks, imports, idempotency, suppressions, releases;
