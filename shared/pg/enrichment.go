@@ -188,16 +188,19 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(a, b) || x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
-// DueEnrichments returns up to limit workspaces that are owed enrichment, hopping from one to the next in the index.
+// DueEnrichments returns up to limit workspaces that are owed enrichment. It hops from the first that is due in a workspace to the first in the next one:
+// what is due later is not read through.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
 	const q = `
-with recursive hop (workspace_id) as (
-    (select workspace_id from enrichments where due_at <= now() order by workspace_id limit 1)
+with recursive hop (workspace_id, due_at) as (
+    (select workspace_id, due_at from enrichments where due_at is not null order by workspace_id, due_at limit 1)
     union all
-    select (select e.workspace_id from enrichments e where e.due_at <= now() and e.workspace_id > hop.workspace_id order by e.workspace_id limit 1)
-      from hop where hop.workspace_id is not null
+    select n.workspace_id, n.due_at from hop
+     cross join lateral (
+        select e.workspace_id, e.due_at from enrichments e
+         where e.due_at is not null and e.workspace_id > hop.workspace_id order by e.workspace_id, e.due_at limit 1) n
 )
-select workspace_id from hop where workspace_id is not null limit $1`
+select workspace_id from hop where due_at <= now() limit $1`
 	var all []id.UUID
 	err := db.SelectContext(ctx, &all, q, limit)
 	return all, fail(ctx, "due enrichments", err)
