@@ -61,17 +61,32 @@ select start, octet_length(data), substring(data from cast($3 - start + 1 as int
 	return nil
 }
 
+// dropBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
+const dropBatch = 64
+
 // DropReadChunks deletes the pieces of a file that end before position.
 func (db *DB) DropReadChunks(ctx context.Context, workspace, imp id.UUID, position int64) error {
 	const q = `
 delete from import_chunks where workspace_id = $1 and import_id = $2
-   and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3)`
-	_, err := db.ExecContext(ctx, q, workspace, imp, position)
-	return fail(ctx, "delete read pieces of an import", err)
+   and start in (
+    select start from import_chunks where workspace_id = $1 and import_id = $2
+       and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3) order by start limit $4)`
+	return fail(ctx, "delete read pieces of an import", db.drop(ctx, q, workspace, imp, position, dropBatch))
 }
 
-// dropBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
-const dropBatch = 64
+// drop runs a statement that deletes up to dropBatch rows until it deletes fewer.
+func (db *DB) drop(ctx context.Context, q string, args ...any) error {
+	for {
+		res, err := db.ExecContext(ctx, q, args...)
+		var n int64
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		if err != nil || n < dropBatch {
+			return err
+		}
+	}
+}
 
 // DropImportChunks deletes the file of an import that has ended.
 func (db *DB) DropImportChunks(ctx context.Context, workspace, imp id.UUID) error {
@@ -79,14 +94,5 @@ func (db *DB) DropImportChunks(ctx context.Context, workspace, imp id.UUID) erro
 delete from import_chunks where workspace_id = $1 and import_id = $2
    and start in (select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3)
    and not exists (select from imports where workspace_id = $1 and id = $2 and state in ('uploading', 'waiting', 'running'))`
-	for {
-		res, err := db.ExecContext(ctx, q, workspace, imp, dropBatch)
-		var n int64
-		if err == nil {
-			n, err = res.RowsAffected()
-		}
-		if err != nil || n < dropBatch {
-			return fail(ctx, "delete the file of an import", err)
-		}
-	}
+	return fail(ctx, "delete the file of an import", db.drop(ctx, q, workspace, imp, dropBatch))
 }

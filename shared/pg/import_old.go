@@ -2,7 +2,11 @@ package pg
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
+
+	"leadgate/shared/id"
 )
 
 // Bounds of what upkeep does to imports at a time.
@@ -31,10 +35,7 @@ func (db *DB) DeleteOldImports(ctx context.Context, keep time.Duration) (deleted
 select distinct c.workspace_id, c.import_id from import_chunks c
   left join imports i on i.workspace_id = c.workspace_id and i.id = c.import_id
  where i.id is null or i.state in ('done', 'failed', 'cancelled') limit $1`
-	const old = `
-select workspace_id, id from (
-    select workspace_id, id, finished_at, row_number() over (partition by workspace_id order by id desc) as age from imports
-) as i where finished_at < now() - cast($1 as interval) or finished_at is not null and age > $2 limit $3`
+	const old = `select workspace_id, id from imports where finished_at < now() - cast($1 as interval) order by finished_at limit $2`
 	left, err := db.importRefs(ctx, files, deleteBatch)
 	if err != nil {
 		return 0, err
@@ -44,10 +45,45 @@ select workspace_id, id from (
 			return 0, err
 		}
 	}
-	all, err := db.importRefs(ctx, old, interval(keep), KeptImports, deleteBatch)
+	all, err := db.importRefs(ctx, old, interval(keep), deleteBatch)
 	if err != nil {
 		return 0, err
 	}
+	if deleted, err = db.deleteImports(ctx, all); err != nil {
+		return deleted, err
+	}
+	more, err := db.deleteSurplus(ctx, deleteBatch-deleted)
+	return deleted + more, err
+}
+
+// deleteSurplus deletes imports, limit at most, that are more than KeptImports of their workspace: one workspace after the other, so that no
+// statement looks at many.
+func (db *DB) deleteSurplus(ctx context.Context, limit int) (deleted int, err error) {
+	const next = `select workspace_id from imports where workspace_id > $1 order by workspace_id limit 1`
+	const surplus = `
+select workspace_id, id from imports
+ where workspace_id = $1 and id <= (select id from imports where workspace_id = $1 order by id desc offset $2 limit 1) and finished_at is not null
+ order by workspace_id, id limit $3`
+	var w id.UUID
+	for deleted < limit {
+		if err := db.GetContext(ctx, &w, next, w); errors.Is(err, sql.ErrNoRows) {
+			return deleted, nil
+		} else if err != nil {
+			return deleted, fail(ctx, "find old imports", err)
+		}
+		all, err := db.importRefs(ctx, surplus, w, KeptImports, limit-deleted)
+		if err != nil {
+			return deleted, err
+		}
+		n, err := db.deleteImports(ctx, all)
+		if deleted += n; err != nil {
+			return deleted, err
+		}
+	}
+	return deleted, nil
+}
+
+func (db *DB) deleteImports(ctx context.Context, all []ImportRef) (deleted int, err error) {
 	for _, r := range all {
 		if err := db.deleteImport(ctx, r); err != nil {
 			return deleted, err
