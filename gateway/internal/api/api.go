@@ -166,7 +166,7 @@ func New(d Deps) http.Handler {
 	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
 	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
 	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
-	a.bodies = slots{each: maxBodies, all: allBodies, what: "batches", full: fault.Unavailable}
+	a.bodies = slots{each: maxBodies, all: allBodies, what: "uploads of batches", full: fault.Unavailable}
 	a.uploads = slots{each: maxUploads, all: allUploads, what: "uploads", full: fault.Unavailable}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET

@@ -104,7 +104,7 @@ func TestDocs(t *testing.T) {
 			t.Errorf("/docs does not explain %s", code)
 		}
 	}
-	for field := range strings.FieldsSeq("onDuplicate mapping allowedOrigins _next email.companyDomain phone.e164 attribution.clickIds leadId nextAttemptAt responseHead errorsOmitted") {
+	for field := range strings.FieldsSeq("onDuplicate mapping allowedOrigins _next email.companyDomain phone.e164 attribution.clickIds leadId nextAttemptAt responseHead errorsOmitted captchaMinScore LEADGATE_TRUSTED_PROXIES") {
 		if !strings.Contains(got.text, "<code>"+field+"</code>") {
 			t.Errorf("/docs does not explain %s", field)
 		}
