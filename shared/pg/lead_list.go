@@ -40,6 +40,12 @@ type LeadQuery struct {
 	Limit                     int     // leads on the page
 	Scan                      int     // rows looked at for it, and found in an index for it, at most; 0: PageScan
 	Facts                     bool    // with what enrichment found out
+	Walk                      *Walk   // what pages of the same list share; nil: this one is read alone
+}
+
+// Walk is what one page of a list finds out and the next ones need not. Its zero value is for the first one.
+type Walk struct {
+	blind bool // no index can tell which leads fit: there are too many that can, wherever in the list they are
 }
 
 // How much a page looks at before it asks an index, and how much of it at a time.
@@ -100,6 +106,13 @@ func (p *leadSearch) spent() bool { return p.bytes >= pageBytes }
 // fill looks in the order of the list first, as long as that promises to fill the page, then by an index, then further in the order of the list.
 func (p *leadSearch) fill(ctx context.Context) error {
 	all := orAll(p.q.Scan)
+	walk := p.q.Walk
+	if walk == nil {
+		walk = &Walk{}
+	}
+	if walk.blind {
+		return p.look(ctx, all)
+	}
 	if p.q.Address == "" { // else a look at rows is a waste
 		for _, rows := range []int{firstLook, glance, all} {
 			if err := p.look(ctx, min(rows, all)); err != nil || p.full() || p.ended || p.spent() {
@@ -117,6 +130,7 @@ func (p *leadSearch) fill(ctx context.Context) error {
 	if ok {
 		return p.pick(ctx, places)
 	}
+	walk.blind = true
 	return p.look(ctx, all)
 }
 

@@ -210,6 +210,28 @@ func TestRareLeadsAreFoundAtOnce(t *testing.T) {
 	}
 }
 
+// What the first page of a walk finds out is not asked for again: no index can tell.
+func TestAWalkAsksOnce(t *testing.T) {
+	t.Parallel()
+	d := newDrawer(t, pgtest.New(t), 90)
+	enrich(d.desk, 90)
+	oldest := d.all[len(d.all)-1]
+	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
+	for _, walk := range []*pg.Walk{nil, {}} {
+		d.mustExec(`update enrichments set due_at = now() where workspace_id = $1`, d.ws) // too many to look at each
+		q := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 20, Walk: walk}
+		_, next, err := d.db.FindLeads(t.Context(), d.ws, q)
+		if err != nil || next == (pg.LeadKey{}) {
+			t.Fatalf("the first page goes on at %v, %v, want another page", next, err)
+		}
+		enrich(d.desk, 90)
+		q.After = next
+		if got, pages := d.find(q); (pages == 1) != (walk == nil) || !slices.Equal(got, []id.UUID{oldest.ID}) {
+			t.Errorf("walk %v: found %v on %d more pages, want the lead, by an index only without a walk", walk, got, pages)
+		}
+	}
+}
+
 // Large leads make short pages, not large ones.
 func TestPagesOfLargeLeadsEnd(t *testing.T) {
 	t.Parallel()

@@ -62,6 +62,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	defer done()
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
+	q.Walk = &pg.Walk{}
 	e := &export{api: a, w: w, r: r, p: p, q: q, pace: a.newPace()}
 	leads, err := e.begin()
 	if err != nil {
