@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,19 +17,25 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// HourlyChanges is how many changes of its keys, settings and chatbots a workspace can make in an hour: each leaves a row that is kept for ever.
-const HourlyChanges = 1000
+// What a workspace can change in an hour: each change leaves a row that is kept for AuditLife.
+const (
+	HourlyChanges      = 1000   // of its keys, settings and chatbots
+	HourlySuppressions = 10_000 // emails suppressed and allowed again
+)
+
+// AuditLife is how long it is kept who changed what.
+const AuditLife = 400 * 24 * time.Hour
 
 // insertAudit writes what is done in the transaction it is given; a nil note, or one without an action, is left out.
-// Changes made with a key are RATE_LIMITED beyond HourlyChanges; those of unlimited are not, nor what the operator does.
+// Changes made with a key are RATE_LIMITED beyond HourlyChanges and HourlySuppressions; those of unlimited are not, nor what the operator does.
 func insertAudit(ctx context.Context, on sqlx.ExtContext, notes ...*tenant.Audit) error {
 	const q = `insert into audit (workspace_id, id, key_id, action, target, details, created_at) values ($1, $2, $3, $4, $5, $6, $7)`
 	for _, a := range notes {
 		if a == nil || a.Action == "" {
 			continue
 		}
-		if a.KeyID != (id.UUID{}) && limited(a.Action) {
-			if err := limitChanges(ctx, on, a.WorkspaceID); err != nil {
+		if a.KeyID != (id.UUID{}) {
+			if err := limitChanges(ctx, on, a.WorkspaceID, a.Action); err != nil {
 				return err
 			}
 		}
@@ -46,35 +53,46 @@ func insertAudit(ctx context.Context, on sqlx.ExtContext, notes ...*tenant.Audit
 	return nil
 }
 
-// unlimited are the actions about leads: they have the rate limit of requests, and their rows go with them. And those that end a key:
-// whoever finds a key in wrong hands, or is flooded by one, must always be able to.
-var unlimited = []string{tenant.LeadErased, tenant.SuppressionCreated, tenant.SuppressionDeleted, tenant.KeyRevoked, tenant.KeyRotated}
+var (
+	// unlimited are the erasures of leads: they have the rate limit of requests, and their rows are fewer than the leads'. And what ends a key:
+	// whoever finds a key in wrong hands, or is flooded by one, must always be able to.
+	unlimited    = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated}
+	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
+)
 
-func limited(action string) bool {
-	for _, free := range unlimited {
-		if action == free {
-			return false
-		}
-	}
-	return true
-}
-
-// limitChanges is RATE_LIMITED when a workspace made HourlyChanges within the hour; simultaneous ones may pass it by a few.
-func limitChanges(ctx context.Context, on sqlx.ExtContext, workspace id.UUID) error {
+// limitChanges is RATE_LIMITED when a workspace made as many changes of an action's kind within the hour as it may; simultaneous ones may pass
+// that by a few.
+func limitChanges(ctx context.Context, on sqlx.ExtContext, workspace id.UUID, action string) error {
 	const q = `
 select extract(epoch from created_at + interval '1 hour' - now()) from audit
- where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') and key_id is not null and action <> all($2)
- order by id desc offset $3 - 1 limit 1`
+ where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') and key_id is not null and (action = any($2)) = $3
+ order by id desc offset $4 - 1 limit 1`
+	counted, are, most, what := slices.Concat(unlimited, suppressions), false, HourlyChanges, "changes of its keys and settings"
+	switch {
+	case slices.Contains(unlimited, action):
+		return nil
+	case slices.Contains(suppressions, action):
+		counted, are, most, what = suppressions, true, HourlySuppressions, "changes of suppressed emails"
+	}
 	var wait float64
-	err := on.QueryRowxContext(ctx, q, workspace, pqStrings(&unlimited), HourlyChanges).Scan(&wait)
+	err := on.QueryRowxContext(ctx, q, workspace, pqStrings(&counted), are, most).Scan(&wait)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fail(ctx, "count changes", err)
 	}
-	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make %d changes of its keys and settings an hour", HourlyChanges),
+	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make %d %s an hour", most, what),
 		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second)))}
+}
+
+// DeleteOldAudit deletes what was noted longer than AuditLife ago, in batches. What is too much for one call is for the next.
+func (db *DB) DeleteOldAudit(ctx context.Context) (deleted int, err error) {
+	const q = `
+delete from audit where (workspace_id, id) in (
+    select workspace_id, id from audit where created_at < now() - cast($1 as interval) order by created_at limit $2)`
+	deleted, err = db.deleteAll(ctx, q, AuditLife)
+	return deleted, fail(ctx, "delete old audit", err)
 }
 
 // ListAudit returns what was done in a workspace before a note, newest first; a zero before begins at the newest. At most 1000.

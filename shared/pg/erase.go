@@ -139,9 +139,9 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 		}
 	}
 	if e.Suppress {
-		return suppress(ctx, tx, e.workspace, l.Address())
+		_, err = suppress(ctx, tx, e.workspace, l.Address())
 	}
-	return nil
+	return err
 }
 
 // Details are what is told and kept of an erasure.

@@ -2,10 +2,12 @@ package pg
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
@@ -35,25 +37,43 @@ func suppressedOf(ctx context.Context, on sqlx.QueryerContext, workspace id.UUID
 	return out, nil
 }
 
-// Suppress keeps an address from coming back to a workspace; gateways follow within a second. note, if not nil, is audited in the same commit.
+// MaxSuppressions is how many emails of a workspace can be suppressed, give or take a few in a hundred: they are counted by a sample. Those of
+// erased leads may be more.
+const MaxSuppressions = 1_000_000
+
+// Suppress keeps an address from coming back to a workspace; gateways follow within a second. note, if not nil, is audited in the same commit,
+// unless the address was suppressed already. Beyond MaxSuppressions it is a CONFLICT.
 func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, note *tenant.Audit) error {
+	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'` // hashes are spread evenly
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if err := suppress(ctx, tx, workspace, address); err != nil {
+		added, err := suppress(ctx, tx, workspace, address)
+		if err != nil || !added {
 			return err
+		}
+		var all int
+		if err := tx.GetContext(ctx, &all, sample, workspace); err != nil {
+			return fail(ctx, "count suppressions", err)
+		}
+		if all > MaxSuppressions {
+			return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d suppressed emails at most", MaxSuppressions))
 		}
 		return insertAudit(ctx, tx, note)
 	})
 }
 
-// suppress also sets Settings.Suppressing, without which nobody looks. The workspace's row is locked last, and by those who set it only.
-func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) error {
+// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The workspace's row is locked last, and by those who set it only.
+func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) (added bool, err error) {
 	const insert = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`
 	const look = `update workspaces set settings = settings || '{"suppressing":true}', updated_at = now() where id = $1 and settings -> 'suppressing' is distinct from 'true'`
-	if _, err := tx.ExecContext(ctx, insert, workspace, lead.SuppressionHash(workspace, address)); err != nil {
-		return fail(ctx, "suppress email", err)
+	res, err := tx.ExecContext(ctx, insert, workspace, lead.SuppressionHash(workspace, address))
+	if err != nil {
+		return false, fail(ctx, "suppress email", err)
 	}
-	_, err := tx.ExecContext(ctx, look, workspace)
-	return fail(ctx, "suppress email", err)
+	n, err := res.RowsAffected()
+	if err == nil {
+		_, err = tx.ExecContext(ctx, look, workspace)
+	}
+	return n > 0, fail(ctx, "suppress email", err)
 }
 
 // Unsuppress lets an address come back; false: it was not suppressed.

@@ -44,5 +44,14 @@ func (u *Upkeep) retain(ctx context.Context) string {
 	if err != nil {
 		u.Log.Warn("old endpoints and replays are left for the next hour", "error", err.Error())
 	}
-	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays) + u.retainImports(ctx)
+	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays) + u.retainImports(ctx) + u.retainAudit(ctx)
+}
+
+// retainAudit deletes what was noted so long ago that nobody asks for it.
+func (u *Upkeep) retainAudit(ctx context.Context) string {
+	deleted, err := u.DB.DeleteOldAudit(ctx)
+	if err != nil {
+		u.Log.Warn("old audit rows are left for the next hour", "error", err.Error())
+	}
+	return fmt.Sprintf(", %d audit rows", deleted)
 }
