@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"leadgate/shared/config"
@@ -44,8 +42,10 @@ func (l *leadExport) Check() (mistakes []error) {
 }
 
 // run exports; how far it is goes to says.
-func (l *leadExport) run(ctx context.Context, stdout, says io.Writer) error {
-	res, err := l.begin(ctx)
+func (l *leadExport) run(ctx context.Context, w waits, stdout, says io.Writer) error {
+	api := newLeadAPI(l.URL, l.Key, w)
+	defer api.close()
+	res, err := l.begin(ctx, api)
 	if err != nil {
 		return err
 	}
@@ -72,23 +72,12 @@ func (l *leadExport) run(ctx context.Context, stdout, says io.Writer) error {
 	return nil
 }
 
-func (l *leadExport) begin(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(l.URL, "/")+"/api/v1/leads/export?"+l.query().Encode(), nil)
+func (l *leadExport) begin(ctx context.Context, api *leadAPI) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.url+"/api/v1/leads/export?"+l.query().Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+l.Key.Reveal())
-	res, err := http.DefaultClient.Do(req)
-	if err != nil || res.StatusCode == http.StatusOK {
-		return res, err
-	}
-	defer res.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	var told apiError
-	if json.Unmarshal(text, &told) != nil || told.Error == "" {
-		told.Error = "the API answered " + res.Status
-	}
-	return nil, told.plain()
+	return api.stream(req, http.StatusOK)
 }
 
 func (l *leadExport) query() url.Values {

@@ -73,13 +73,13 @@ func runClient(ctx context.Context, args []string, getenv func(string) string, s
 		return err
 	}
 	if cmd.Command() == "lead export" {
-		return c.Lead.Export.run(ctx, stdout, os.Stderr)
+		return c.Lead.Export.run(ctx, usualWaits(), stdout, os.Stderr)
 	}
-	return c.Lead.Import.run(ctx, stdout)
+	return c.Lead.Import.run(ctx, usualWaits(), stdout)
 }
 
 // run imports the file. The error is what a script should stop for: rows were rejected, or the import did not end well.
-func (l *leadImport) run(ctx context.Context, out io.Writer) error {
+func (l *leadImport) run(ctx context.Context, w waits, out io.Writer) error {
 	file, size, err := l.open()
 	if err != nil {
 		return err
@@ -89,19 +89,20 @@ func (l *leadImport) run(ctx context.Context, out io.Writer) error {
 	if err := l.look(start); err != nil {
 		return err
 	}
+	api := newLeadAPI(l.URL, l.Key, w)
+	defer api.close()
 	show := newProgress(out)
-	up := &counted{from: start}
-	made, err := l.upload(ctx, up, size, show)
+	made, err := l.upload(ctx, api, &counted{from: start}, size, show)
 	if err != nil {
 		show.end()
 		return err
 	}
-	ended, err := l.follow(ctx, made, show)
+	ended, err := l.follow(ctx, api, made, show)
 	show.end()
 	if err != nil {
 		return err
 	}
-	return l.conclude(ctx, ended, out)
+	return l.conclude(ctx, api, ended, out)
 }
 
 // open opens the file; size is -1 where nobody knows it.
@@ -173,31 +174,10 @@ type followed struct {
 	Progress                                     float64
 }
 
-// apiError is the API's envelope of errors.
-type apiError struct {
-	Error   string
-	Details struct {
-		Errors []struct {
-			Field, Message string
-			Value          any
-		}
-	}
-}
+// importsPath is where imports are.
+const importsPath = "/api/v1/imports"
 
-// plain is the error for a terminal, with every mistake.
-func (e apiError) plain() error {
-	text := e.Error
-	for _, m := range e.Details.Errors {
-		text += "\n  " + m.Field
-		if m.Value != nil {
-			text += fmt.Sprintf(" %q", fmt.Sprint(m.Value))
-		}
-		text += ": " + m.Message
-	}
-	return errors.New(text)
-}
-
-func (l *leadImport) upload(ctx context.Context, file *counted, size int64, show *progress) (made followed, err error) {
+func (l *leadImport) upload(ctx context.Context, api *leadAPI, file *counted, size int64, show *progress) (made followed, err error) {
 	q := url.Values{"format": {l.format()}}
 	for name, value := range map[string]string{"mapping": l.Mapping, "chatbotId": l.Chatbot, "source": l.Source, "onDuplicate": l.OnDuplicate} {
 		if value != "" {
@@ -222,7 +202,7 @@ func (l *leadImport) upload(ctx context.Context, file *counted, size int64, show
 			}
 		}
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.at("?"+q.Encode()), file)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, api.url+importsPath+"?"+q.Encode(), file)
 	if err != nil {
 		return made, err
 	}
@@ -231,42 +211,13 @@ func (l *leadImport) upload(ctx context.Context, file *counted, size int64, show
 		req.Body = http.NoBody
 	}
 	req.Header.Set("Content-Type", map[string]string{"csv": "text/csv", "ndjson": "application/x-ndjson"}[l.format()])
-	_, err = l.call(req, http.StatusAccepted, &made)
-	return made, err
-}
-
-// at is the address of imports.
-func (l *leadImport) at(path string) string {
-	return strings.TrimSuffix(l.URL, "/") + "/api/v1/imports" + path
-}
-
-// call sends a request and reads the data of its answer. again tells that it may succeed a little later.
-func (l *leadImport) call(req *http.Request, want int, to any) (again bool, err error) {
-	req.Header.Set("Authorization", "Bearer "+l.Key.Reveal())
-	res, err := http.DefaultClient.Do(req)
+	res, err := api.stream(req, http.StatusAccepted)
 	if err != nil {
-		return true, err
+		return made, err
 	}
 	defer res.Body.Close()
-	if file, ok := to.(io.Writer); ok && res.StatusCode == want {
-		_, err := io.Copy(file, res.Body)
-		return false, err
-	}
-	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	if err != nil {
-		return true, err
-	}
-	if res.StatusCode != want {
-		var told apiError
-		if json.Unmarshal(text, &told) != nil || told.Error == "" {
-			told.Error = "the API answered " + res.Status
-		}
-		return res.StatusCode >= 500 || res.StatusCode == http.StatusTooManyRequests, told.plain()
-	}
-	if err := json.Unmarshal(text, &struct{ Data any }{to}); err != nil {
-		return false, fmt.Errorf("the API answered what is no import: %w", err)
-	}
-	return false, nil
+	_, err = decodeData(res, &made)
+	return made, err
 }
 
 const (
@@ -275,7 +226,7 @@ const (
 )
 
 // follow asks how far the import is until it has ended.
-func (l *leadImport) follow(ctx context.Context, i followed, show *progress) (followed, error) {
+func (l *leadImport) follow(ctx context.Context, api *leadAPI, i followed, show *progress) (followed, error) {
 	last, begin := time.Now(), time.Now()
 	for slices.Contains([]string{"waiting", "running"}, i.State) {
 		show.rows(i, time.Since(begin))
@@ -284,11 +235,7 @@ func (l *leadImport) follow(ctx context.Context, i followed, show *progress) (fo
 			return i, fmt.Errorf("not waiting any longer: import %s goes on", i.ID)
 		case <-time.After(followEvery):
 		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.at("/"+i.ID), nil)
-		if err != nil {
-			return i, err
-		}
-		again, err := l.call(req, http.StatusOK, &i)
+		again, err := api.ask(ctx, importsPath+"/"+i.ID, &i)
 		switch {
 		case err == nil:
 			last = time.Now()
@@ -301,14 +248,14 @@ func (l *leadImport) follow(ctx context.Context, i followed, show *progress) (fo
 }
 
 // conclude tells what the import came to, and writes its report.
-func (l *leadImport) conclude(ctx context.Context, i followed, out io.Writer) error {
+func (l *leadImport) conclude(ctx context.Context, api *leadAPI, i followed, out io.Writer) error {
 	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected\n", i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected)
 	if i.Rejected > 0 || i.Duplicates > 0 && l.OnDuplicate != "return" {
 		path := l.Errors
 		if path == "" {
 			path = i.ID + "-errors.csv"
 		}
-		if err := l.report(ctx, i.ID, path); err != nil {
+		if err := l.report(ctx, api, i.ID, path); err != nil {
 			return fmt.Errorf("report of import %s: %w", i.ID, err)
 		}
 		fmt.Fprintf(out, "Why rows were left out: %s\n", path)
@@ -324,15 +271,21 @@ func (l *leadImport) conclude(ctx context.Context, i followed, out io.Writer) er
 	return nil
 }
 
-func (l *leadImport) report(ctx context.Context, imp, path string) error {
+func (l *leadImport) report(ctx context.Context, api *leadAPI, imp, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.url+importsPath+"/"+imp+"/errors", nil)
+	if err != nil {
+		return err
+	}
+	res, err := api.stream(req, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.at("/"+imp+"/errors"), nil)
-	if err == nil {
-		_, err = l.call(req, http.StatusOK, file)
-	}
+	_, err = io.Copy(file, res.Body)
 	return errors.Join(err, file.Close())
 }
 
