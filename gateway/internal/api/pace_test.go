@@ -41,6 +41,7 @@ func TestATricklingUploadIsBrokenOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t, briskly)
 	c := b.dial(t, strings.Replace(b.head("POST", "/api/v1/imports", 1<<20), "application/json", "text/csv", 1)+"email\n")
+	c.SetDeadline(time.Now().Add(15 * time.Second))
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {
