@@ -27,6 +27,9 @@ var importParams = []string{"format", "mapping", "chatbotId", "source", "onDupli
 // Everything that the parameters and the header can tell is told before anything is stored.
 func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	w.Header().Set("Connection", "close") // of a body that stays unread
+	if err := refuseKey(r); err != nil {
+		return err
+	}
 	imp, mapping, err := readImport(r)
 	if err != nil {
 		return err
@@ -69,6 +72,16 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	httpx.Note(r, "import", shown.ID)
 	w.Header().Set("Location", "/api/v1/imports/"+shown.ID)
 	return httpx.Data(w, http.StatusAccepted, shown)
+}
+
+// refuseKey refuses what would not be kept: an upload can take longer than a key is left to who has it.
+func refuseKey(r *http.Request) error {
+	key := r.Header.Get("Idempotency-Key")
+	if _, given := r.Header["Idempotency-Key"]; !given {
+		return nil
+	}
+	return fault.InvalidField("Idempotency-Key", fault.Cut(strings.ToValidUTF8(key, "?")),
+		"Must not be given with a file; before you send one again, see in GET /api/v1/imports whether it arrived. Rows come to no harm twice: onDuplicate says what becomes of them")
 }
 
 // readImport reads what the head of the request says about the file.

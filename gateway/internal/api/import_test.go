@@ -176,6 +176,27 @@ func TestImportMistakes(t *testing.T) {
 	}
 }
 
+// A key that would not be kept is refused, and nothing is stored.
+func TestImportTakesNoIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, key := range []string{"abc", ""} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/imports", strings.NewReader("email\na@example.com\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/csv"}, "Idempotency-Key": {key}}
+		got := b.do(t, req)
+		got.wantError(t, "with a key", 400, "VALIDATION_ERROR")
+		if !strings.Contains(got.text, "Idempotency-Key") || !strings.Contains(got.text, "GET /api/v1/imports") {
+			t.Errorf("with a key = %s, want to be told what to do instead", got.text)
+		}
+	}
+	if got := b.send(t, b.secret, "GET", "/api/v1/imports", ""); !strings.Contains(got.text, `"data":[]`) {
+		t.Errorf("imports = %s, want none", got.text)
+	}
+}
+
 // A file that takes longer than any other request may is taken in, as long as it goes on.
 func TestASlowUpload(t *testing.T) {
 	t.Parallel()
