@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -247,7 +248,10 @@ func TestUploadsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		fmt.Fprintf(c, "POST /api/v1/imports HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\nemail", other.secret)
+		fmt.Fprintf(c, "POST /api/v1/imports HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\nemail", other.secret)
+		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // its file is waited for
+			t.Fatalf("an upload = %q, %v", line, err)
+		}
 	}
 	hold()
 	hold()
