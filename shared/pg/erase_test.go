@@ -191,3 +191,28 @@ func TestEraseLeadInReports(t *testing.T) {
 		t.Errorf("report of a lead erased meanwhile = %s, want %s", got, want)
 	}
 }
+
+// What a receiver answers to an attempt that was under way while its lead was erased is not kept; of others it is.
+func TestEraseLeadUnderWay(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	token := id.New()
+	jobs := d.take(token, 0, 10)
+	var of id.UUID
+	if err := d.db.GetContext(t.Context(), &of, `select lead_id from events where id = $1`, jobs[0].EventID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.db.EraseLead(t.Context(), d.ws, of, pg.Erasure{}); err != nil {
+		t.Fatal(err)
+	}
+	d.record(token, 0, 0, d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 200, nil))
+	for i, want := range []int{0, 1} {
+		if n := d.number(`select count(response_head) from attempts where delivery_id = $1`, jobs[i].DeliveryID); n != want {
+			t.Errorf("attempt %d keeps %d answers of its receiver, want %d", i, n, want)
+		}
+	}
+	if n := d.number(`select count(*) from attempts`); n != 2 {
+		t.Errorf("there are %d attempts, want both", n)
+	}
+}

@@ -53,9 +53,11 @@ with o as (
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
       from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
+    returning d.id
 ), made as (
+    -- Where the delivery ended meanwhile, its lead may have been erased: what the receiver answered is not kept.
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
-    select $1, delivery_id, id, number, status, error, response_head, latency_ms, at from o
+    select $1, delivery_id, id, number, status, error, case when delivery_id in (select m.id from moved m) then response_head end, latency_ms, at from o
     on conflict do nothing -- recorded before, and the answer was lost
 )
 update endpoints set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)`
