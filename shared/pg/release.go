@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"time"
 
 	"leadgate/shared/id"
 )
@@ -46,4 +47,16 @@ delete from releases r using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (wo
 	}
 	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), leads.done())
 	return fail(ctx, "forget releases", err)
+}
+
+// releaseLife is how long a release waits for Redis: much longer than a reservation lives there.
+const releaseLife = 7 * 24 * time.Hour
+
+// DeleteOldReleases deletes releases that Redis needs no more, in bounded batches: they have emails in clear.
+func (db *DB) DeleteOldReleases(ctx context.Context) (deleted int, err error) {
+	const q = `
+delete from releases where (workspace_id, email_key, lead_id) in (
+    select workspace_id, email_key, lead_id from releases where created_at < now() - cast($1 as interval) limit $2)`
+	deleted, err = db.deleteAll(ctx, q, releaseLife)
+	return deleted, fail(ctx, "delete old releases", err)
 }

@@ -44,7 +44,16 @@ func (u *Upkeep) retain(ctx context.Context) string {
 	if err != nil {
 		u.Log.Warn("old endpoints and replays are left for the next hour", "error", err.Error())
 	}
-	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays) + u.retainImports(ctx) + u.retainAudit(ctx)
+	return fmt.Sprintf("dropped: %d partitions, deleted: %d endpoints, %d replays", len(dropped), endpoints, replays) + u.retainImports(ctx) + u.retainAudit(ctx) + u.retainReleases(ctx)
+}
+
+// retainReleases deletes emails that Redis could not be told to free, and has forgotten since.
+func (u *Upkeep) retainReleases(ctx context.Context) string {
+	deleted, err := u.DB.DeleteOldReleases(ctx)
+	if err != nil {
+		u.Log.Warn("old releases are left for the next hour", "error", err.Error())
+	}
+	return told(", %d releases", deleted)
 }
 
 // retainAudit deletes what was noted so long ago that nobody asks for it.
