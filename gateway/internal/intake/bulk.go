@@ -1,16 +1,16 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"time"
+	"slices"
 
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
-	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
 
@@ -47,7 +47,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 		out[i].Of = -1
 		l := s.Lead(p, all[i])
 		if suppressed[l.Address()] {
-			out[i].Err = fault.New(fault.Suppressed, "This email was erased and may not come back")
+			out[i].Err = errSuppressed()
 			s.metrics.count("suppressed")
 			continue
 		}
@@ -150,26 +150,7 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Req
 		wake, changed = append(wake, u.Wake...), changed || u.Changed
 	}
 	if changed {
-		s.wake(ctx, p.WorkspaceID, wake)
+		slices.SortFunc(wake, func(a, b pg.EndpointRef) int { return bytes.Compare(a.Endpoint[:], b.Endpoint[:]) })
+		s.Tell(ctx, Told{Workspace: p.WorkspaceID, Enrich: true, Wake: slices.Compact(wake)})
 	}
-}
-
-// wake tells the workers of leads that changed. When it fails the sweep does.
-func (s *Service) wake(ctx context.Context, workspace id.UUID, endpoints []pg.EndpointRef) {
-	if !s.breaker.closed(s.Now()) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
-	defer cancel()
-	keys := []task.Key{task.Enrich(workspace)}
-	seen := make(map[pg.EndpointRef]bool, len(endpoints))
-	for _, e := range endpoints {
-		if !seen[e] {
-			seen[e] = true
-			keys = append(keys, task.Drain(e.Workspace, e.Endpoint))
-		}
-	}
-	start := time.Now()
-	s.redisSaid(s.Waker.Announce(ctx, nil, keys))
-	s.metrics.announce.Observe(time.Since(start).Seconds())
 }
