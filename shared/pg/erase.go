@@ -74,6 +74,7 @@ var purgeable = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(
 // it ends the erasure.
 func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const lock = `select from enrichments where workspace_id = $1 and lead_id = $2 for update`
+	const again = `set local enable_material = off` // or old statistics make it go through all deliveries of the workspace for each event
 	which := `true`
 	if e.Old {
 		which = purgeable
@@ -89,6 +90,9 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	}
 	e.Lead, e.At = l, now.UTC().Truncate(time.Millisecond)
 	if err := byKey(ctx, tx); err != nil {
+		return false, fail(ctx, "erase lead", err)
+	}
+	if _, err := tx.ExecContext(ctx, again); err != nil {
 		return false, fail(ctx, "erase lead", err)
 	}
 	if err := e.run(ctx, tx, lock, []any{e.lead}, nil); err != nil {

@@ -56,7 +56,7 @@ func (e *erasing) events(ctx context.Context, tx *sqlx.Tx) (more bool, err error
 		args  []any
 		count *int
 	}{
-		{eraseEvents, []any{wanted, e.lead, left}, &e.Events},
+		{eraseEvents, []any{wanted, left}, &e.Events},
 		{eraseDeliveries, []any{wanted}, &e.Deliveries},
 		{eraseAttempts, []any{wanted}, &e.Attempts},
 	} {
@@ -80,7 +80,7 @@ func (e *erasing) run(ctx context.Context, tx *sqlx.Tx, query string, args []any
 	return fail(ctx, "erase lead", err)
 }
 
-const eraseEvents = `update events set data = $4 where workspace_id = $1 and lead_id = $3 and id = any($2::uuid[])`
+const eraseEvents = `update events set data = $3 where workspace_id = $1 and id = any($2::uuid[])`
 
 // $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and locked in the order in which
 // drains lock them.
