@@ -43,6 +43,7 @@ func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (droppe
 	if err := conn.GetContext(ctx, &mine, `select pg_try_advisory_lock(hashtext('leadgate.retention'))`); err != nil || !mine {
 		return nil, nil, fail(ctx, "retention", err)
 	}
+	defer conn.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext('leadgate.retention'))`) // Postgres may see the connection's end later than whoever comes next
 	// Without the index a large partition would be read whole, whatever old statistics say.
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf(`set lock_timeout = %d; set enable_seqscan = off`, retentionLock.Milliseconds())); err != nil {
 		return nil, nil, fail(ctx, "retention", err)
