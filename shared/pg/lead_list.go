@@ -227,7 +227,7 @@ func between(from, until time.Time) [2]time.Time {
 }
 
 // slackOfIDs is how far a lead's id can be from when it was created: once both were read from a clock, one after the other.
-const slackOfIDs = time.Second
+const slackOfIDs = 100 * time.Millisecond
 
 // ids are the first and the last id that leads of the query can have.
 func (p *leadSearch) ids() (first, last id.UUID) {
