@@ -152,6 +152,15 @@ func (t *trial) checkImport(ctx context.Context, f importedFile, i sheet.Import)
 	if want := f.want(); i.State != sheet.Done || i.Tally != want {
 		return fmt.Errorf("the import is %s with %+v (%s), want it done with %+v", i.State, i.Tally, i.Reason, want)
 	}
+	const left = `select count(*) from import_chunks` // its file goes right after its last row
+	for pieces, until := 1, time.Now().Add(10*time.Second); pieces > 0 && time.Now().Before(until); {
+		if err := t.db.GetContext(ctx, &pieces, left); err != nil {
+			return fmt.Errorf("count pieces: %w", err)
+		}
+		if pieces > 0 && !pause(ctx, 50*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
 	var leads, rows, pieces int
 	const q = `select count(*), count(distinct metadata ->> 'row'), (select count(*) from import_chunks) from leads`
 	if err := t.db.QueryRowContext(ctx, q).Scan(&leads, &rows, &pieces); err != nil {
