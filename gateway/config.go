@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"leadgate/shared/config"
-	"leadgate/shared/hook"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 const about = "Takes in leads for many workspaces. Settings: gateway serve --help"
@@ -79,7 +79,7 @@ func (s *settings) Check() (mistakes []error) {
 		client.Close()
 	}
 	for _, cidr := range s.AllowCIDRs {
-		if _, err := hook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
+		if _, err := webhook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
 			wrong("webhook-allow-cidrs", "%v", err)
 		}
 	}
@@ -97,6 +97,6 @@ func (s *settings) Check() (mistakes []error) {
 
 // trusted are the networks of the proxies in front.
 func (s *settings) trusted() ([]netip.Prefix, error) {
-	a, err := hook.ParseAllow(s.TrustedProxies, false)
+	a, err := webhook.ParseAllow(s.TrustedProxies, false)
 	return a.Networks, err
 }

@@ -19,7 +19,7 @@ import (
 
 	"leadgate/shared/config"
 	"leadgate/shared/fault"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // client is what a customer's computer runs: it speaks to the API, and to no store.
@@ -58,7 +58,7 @@ func (l *leadImport) Check() (mistakes []error) {
 	return mistakes
 }
 
-func (l *leadImport) mapping() (m sheet.Mapping, err error) {
+func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
 	if l.Mapping == "" {
 		return nil, nil
 	}
@@ -85,7 +85,7 @@ func (l *leadImport) run(ctx context.Context, w waits, out io.Writer) error {
 		return err
 	}
 	defer file.Close()
-	start := bufio.NewReaderSize(file, 2*sheet.MaxRow)
+	start := bufio.NewReaderSize(file, 2*leadfile.MaxRow)
 	if err := l.look(start); err != nil {
 		return err
 	}
@@ -124,9 +124,9 @@ func (l *leadImport) open() (file *os.File, size int64, err error) {
 	if !info.Mode().IsRegular() {
 		return file, -1, nil
 	}
-	if info.Size() > sheet.MaxBytes {
+	if info.Size() > leadfile.MaxBytes {
 		file.Close()
-		return nil, 0, fmt.Errorf("%s is larger than %d MiB: divide it", l.File, sheet.MaxBytes>>20)
+		return nil, 0, fmt.Errorf("%s is larger than %d MiB: divide it", l.File, leadfile.MaxBytes>>20)
 	}
 	return file, info.Size(), nil
 }
@@ -136,22 +136,22 @@ func (l *leadImport) format() string {
 	case l.Format != "":
 		return l.Format
 	case slices.Contains([]string{".ndjson", ".jsonl"}, strings.ToLower(filepath.Ext(l.File))):
-		return string(sheet.NDJSON)
+		return string(leadfile.NDJSON)
 	}
-	return string(sheet.CSV)
+	return string(leadfile.CSV)
 }
 
 // look tells mistakes of the file's start before it is sent.
 func (l *leadImport) look(file *bufio.Reader) error {
-	first, err := file.Peek(sheet.MaxRow + 2)
+	first, err := file.Peek(leadfile.MaxRow + 2)
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if l.format() == string(sheet.NDJSON) {
-		err = sheet.CheckLines(first)
+	if l.format() == string(leadfile.NDJSON) {
+		err = leadfile.CheckLines(first)
 	} else {
 		m, _ := l.mapping() // it was checked
-		_, _, err = sheet.ReadHeader(first, m)
+		_, _, err = leadfile.ReadHeader(first, m)
 	}
 	if err == nil {
 		return nil

@@ -24,12 +24,12 @@ import (
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/config"
-	"leadgate/shared/hook"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
+	"leadgate/shared/webhook"
 )
 
 func main() {
@@ -118,8 +118,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 }
 
 func webhookURL(s *settings) func(string) string {
-	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
-	return func(raw string) string { return hook.CheckURL(raw, allow) }
+	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
+	return func(raw string) string { return webhook.CheckURL(raw, allow) }
 }
 
 // listen opens all addresses or none.

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"leadgate/shared/config"
-	"leadgate/shared/hook"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
+	"leadgate/shared/webhook"
 )
 
 // settings is everything a worker can be told, by flag or by environment.
@@ -80,7 +80,7 @@ func (s *settings) Check() (mistakes []error) {
 		wrong("disable-after", "must be 0, or between %s and %s, not %s", time.Minute, longest, s.DisableAfter)
 	}
 	for _, cidr := range s.AllowCIDRs {
-		if _, err := hook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
+		if _, err := webhook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
 			wrong("webhook-allow-cidrs", "%v", err)
 		}
 	}
@@ -91,13 +91,13 @@ func (s *settings) Check() (mistakes []error) {
 // checkOperatorHook tells neither the URL nor the secret: whoever has them can speak there.
 func (s *settings) checkOperatorHook(wrong func(flag, format string, args ...any)) {
 	url, secret := s.OperatorHook.Reveal(), s.OperatorHookSecret.Reveal()
-	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // its mistakes are told
+	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // its mistakes are told
 	if url != "" {
-		if because := hook.CheckURL(url, allow); because != "" {
+		if because := webhook.CheckURL(url, allow); because != "" {
 			wrong("operator-hook", "%s", decapitalized(because))
 		}
 	}
-	switch because := hook.CheckSecret(secret); {
+	switch because := webhook.CheckSecret(secret); {
 	case secret == "" && url == "":
 	case secret == "":
 		wrong("operator-hook-secret", "must be set with --operator-hook: what it gets is signed")

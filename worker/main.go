@@ -17,18 +17,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"leadgate/shared/config"
-	"leadgate/shared/hook"
 	"leadgate/shared/lead"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
+	"leadgate/shared/webhook"
 	"leadgate/worker/internal/enrich"
 	"leadgate/worker/internal/notify"
 	"leadgate/worker/internal/process"
+	"leadgate/worker/internal/sender"
 	"leadgate/worker/internal/upkeep"
-	"leadgate/worker/internal/webhook"
 )
 
 func main() {
@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: sender.Send, Find: newFind(log),
-		Schedule: hook.DefaultSchedule(), DisableAfter: s.DisableAfter, Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
+		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention, Now: time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)
@@ -120,9 +120,9 @@ func serve(s *http.Server, l net.Listener) error {
 	return nil
 }
 
-func newSender(s *settings, group *lifecycle.Group) *webhook.Sender {
-	allow, _ := hook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
-	sender := webhook.New(webhook.Deps{Allow: allow, Parallel: hook.MaxInFlight, Now: time.Now})
+func newSender(s *settings, group *lifecycle.Group) *sender.Sender {
+	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
+	sender := sender.New(sender.Deps{Allow: allow, Parallel: webhook.MaxInFlight, Now: time.Now})
 	group.OnStop("sender", func(context.Context) error { sender.Close(); return nil })
 	return sender
 }

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"leadgate/shared/config"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -23,6 +22,7 @@ import (
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // worker is run() at work.
@@ -120,7 +120,7 @@ func mustLead(t *testing.T, database, url string) {
 	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", EmailKey: "ada@example.com", Source: "api", Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
 	for _, err := range []error{
 		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
-		db.CreateEndpoint(t.Context(), hook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url, EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: now}),
+		db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url, EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -156,7 +156,7 @@ func TestRun(t *testing.T) {
 			t.Fatalf("events = %v, want lead.created and lead.enriched", got)
 		}
 	}
-	if !strings.Contains(got[hook.LeadEnriched], `"enrichment":{"email":{`) || got[hook.LeadCreated] == "" {
+	if !strings.Contains(got[webhook.LeadEnriched], `"enrichment":{"email":{`) || got[webhook.LeadCreated] == "" {
 		t.Errorf("events = %v, want lead.created and a lead.enriched with facts", got)
 	}
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`, "/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "goroutine"} {
@@ -248,9 +248,9 @@ func TestOperatorHookIsSigned(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ hook, secret, want string }{
 		{"", "", ""},
-		{"https://ops.example.com/in", hook.NewSecret(), ""},
+		{"https://ops.example.com/in", webhook.NewSecret(), ""},
 		{"https://ops.example.com/in", "", "must be set with --operator-hook"},
-		{"", hook.NewSecret(), "is of no use without --operator-hook"},
+		{"", webhook.NewSecret(), "is of no use without --operator-hook"},
 	} {
 		var s settings
 		env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0", "LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}

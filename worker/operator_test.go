@@ -10,12 +10,12 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // A worker tells the operator's hook what another one left untold, and neither its URL nor its secret is in the log.
@@ -31,13 +31,13 @@ func TestOperatorHook(t *testing.T) {
 		got <- request{r.Header, body}
 	}))
 	defer operator.Close()
-	database, secret := pgtest.URL(t), hook.NewSecret()
+	database, secret := pgtest.URL(t), webhook.NewSecret()
 	db, err := pg.Open(database, pg.Options{MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	now, e := time.Now(), hook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true}
+	now, e := time.Now(), webhook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true}
 	e.CreatedAt = now
 	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: e.WorkspaceID, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
 		t.Fatal(err)

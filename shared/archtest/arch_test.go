@@ -45,7 +45,7 @@ var walls = []struct {
 }
 
 // domain packages speak only the standard library, each other's facts, and text.
-var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/sheet", "shared/tenant", "shared/hook"}
+var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant", "shared/webhook"}
 
 var domainImports = []string{
 	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/strictjson", "leadgate/shared/lead",

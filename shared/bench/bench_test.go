@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // The scenarios of deliveries, so small that their numbers mean nothing: that they end without an error says that everything arrived, verified
@@ -67,14 +67,14 @@ func TestDelays(t *testing.T) {
 		body := fmt.Sprintf(`{"type":"%s","timestamp":"2030-01-01T00:00:00.000Z","data":{"id":"lead_1","name":"John Doe","email":"%s%d@example.com"}}`, event, emailOf(run), n)
 		a.note(begin.Add(time.Duration(ms)*time.Millisecond), []byte(body))
 	}
-	note(hook.LeadCreated, "r7", 1, 5)
-	note(hook.LeadCreated, "r7", 2, 150) // due after 100 ms
-	note(hook.LeadCreated, "r7", 2, 900) // again
-	note(hook.LeadCreated, "r7", 3, 310) // due after 200 ms
-	note(hook.LeadCreated, "r8", 4, 301) // another load's
-	note(hook.LeadCreated, "r7", 5, 400) // none of this load
-	note(hook.LeadEnriched, "r7", 1, 30)
-	d := a.of(hook.LeadCreated, begin, perSecond)
+	note(webhook.LeadCreated, "r7", 1, 5)
+	note(webhook.LeadCreated, "r7", 2, 150) // due after 100 ms
+	note(webhook.LeadCreated, "r7", 2, 900) // again
+	note(webhook.LeadCreated, "r7", 3, 310) // due after 200 ms
+	note(webhook.LeadCreated, "r8", 4, 301) // another load's
+	note(webhook.LeadCreated, "r7", 5, 400) // none of this load
+	note(webhook.LeadEnriched, "r7", 1, 30)
+	d := a.of(webhook.LeadCreated, begin, perSecond)
 	if got, want := fmt.Sprint(d.sorted), "[5ms 50ms 110ms]"; got != want {
 		t.Errorf("delays = %s, want %s", got, want)
 	}
@@ -89,7 +89,7 @@ func TestDelays(t *testing.T) {
 	if got := fmt.Sprintf("%.1f", d.rate()); got != "9.7" { // three until 310 ms
 		t.Errorf("rate() = %s, want 9.7", got)
 	}
-	if got := a.of(hook.LeadEnriched, begin, perSecond); len(got.sorted) != 1 || got.sorted[0] != 30*time.Millisecond {
+	if got := a.of(webhook.LeadEnriched, begin, perSecond); len(got.sorted) != 1 || got.sorted[0] != 30*time.Millisecond {
 		t.Errorf("delays of lead.enriched = %v, want 30ms", got.sorted)
 	}
 }

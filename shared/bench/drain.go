@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
 // drain measures how fast a backlog goes out to one healthy endpoint.
@@ -28,7 +28,7 @@ func (b *bench) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", hook.Endpoint{}); err != nil {
+	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", webhook.Endpoint{}); err != nil {
 		return err
 	}
 	if err := s.fill(ctx, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: b.backlog}); err != nil {
@@ -42,7 +42,7 @@ const fanWorkspaces = 20
 
 // fanout measures the same number of deliveries to a thousand endpoints.
 func (b *bench) fanout(ctx context.Context) error {
-	const endpoints = fanWorkspaces * hook.MaxEndpoints
+	const endpoints = fanWorkspaces * webhook.MaxEndpoints
 	s, err := b.stage(ctx)
 	if err != nil {
 		return err
@@ -62,8 +62,8 @@ func (b *bench) fanout(ctx context.Context) error {
 		}
 		fills = append(fills, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: b.backlog / endpoints, Batch: 50})
 		g.Go(func() error {
-			for n := range hook.MaxEndpoints {
-				if _, err := sink.Subscribe(gctx, s.db, t.Workspace, fmt.Sprintf("/%s/%d", t.Workspace, n), hook.Endpoint{}); err != nil {
+			for n := range webhook.MaxEndpoints {
+				if _, err := sink.Subscribe(gctx, s.db, t.Workspace, fmt.Sprintf("/%s/%d", t.Workspace, n), webhook.Endpoint{}); err != nil {
 					return err
 				}
 			}

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/loadgen"
-	"leadgate/shared/sheet"
 )
 
 // imports measures how fast a file becomes leads that nobody subscribes to, and what memory that takes of the worker.
@@ -52,7 +52,7 @@ func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) e
 	sent := time.Since(begin)
 	begin = time.Now()
 	most := idle
-	var i sheet.Import
+	var i leadfile.Import
 	for i.FinishedAt == nil {
 		if i, err = s.db.GetImport(ctx, t.Workspace, imp); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) e
 		}
 	}
 	took := time.Since(begin)
-	if i.State != sheet.Done || i.Created != s.rows {
+	if i.State != leadfile.Done || i.Created != s.rows {
 		return fmt.Errorf("the import is %s with %+v, want %d leads", i.State, i.Tally, s.rows)
 	}
 	with := "with events"

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 func main() {
@@ -155,8 +155,8 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	if opt.crowd < 1000 || opt.crowd > 20_000_000 {
 		return opt, "", fmt.Errorf("-crowd wants 1000 to 20000000")
 	}
-	if opt.rows < 1000 || opt.rows > sheet.MaxRows {
-		return opt, "", fmt.Errorf("-rows wants 1000 to %d", sheet.MaxRows)
+	if opt.rows < 1000 || opt.rows > leadfile.MaxRows {
+		return opt, "", fmt.Errorf("-rows wants 1000 to %d", leadfile.MaxRows)
 	}
 	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 || opt.large > 5_000_000 {
 		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")

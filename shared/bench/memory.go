@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // memory shows what Redis holds while more and more deliveries wait for an endpoint where nobody listens.
@@ -38,7 +38,7 @@ func (b *bench) memory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dead := hook.Endpoint{URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/dead"}
+	dead := webhook.Endpoint{URL: "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) + "/dead"}
 	if dead, err = loadgen.NewEndpoint(ctx, s.db, t.Workspace, dead); err != nil {
 		return err
 	}

@@ -8,17 +8,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // The rates of neighbour: what the quiet tenant posts a second, and how many times that the noisy one does.
 const (
 	quietRate = 20
 	noise     = 50
-	hangs     = hook.MaxTimeout // the noisy tenant's receiver
+	hangs     = webhook.MaxTimeout // the noisy tenant's receiver
 )
 
 // street is a quiet tenant and its neighbours: one that floods, and one for whose endpoint very many deliveries wait.
@@ -124,10 +124,10 @@ func (st *street) settleIn(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if _, err := st.sink.Subscribe(ctx, st.db, st.quiet.Workspace, "/quiet", hook.Endpoint{}); err != nil {
+	if _, err := st.sink.Subscribe(ctx, st.db, st.quiet.Workspace, "/quiet", webhook.Endpoint{}); err != nil {
 		return err
 	}
-	e, err := st.backlogSink.Subscribe(ctx, st.db, owner.Workspace, "/backlog", hook.Endpoint{})
+	e, err := st.backlogSink.Subscribe(ctx, st.db, owner.Workspace, "/backlog", webhook.Endpoint{})
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (st *street) measure(ctx context.Context, d time.Duration) (delays, error) 
 	if err := st.sink.Await(ctx, st.arrived); err != nil {
 		return delays{}, err
 	}
-	return seen.of(hook.LeadCreated, res.begin, quietRate), st.quietDown(ctx, st.quiet.Workspace)
+	return seen.of(webhook.LeadCreated, res.begin, quietRate), st.quietDown(ctx, st.quiet.Workspace)
 }
 
 // flood has the noisy tenant post, from before the measurement to its end, to an endpoint that hangs.
@@ -174,7 +174,7 @@ func (st *street) flood(ctx context.Context, measure func() error) (note string,
 		return "", err
 	}
 	defer hanging.Close()
-	if _, err := hanging.Subscribe(ctx, st.db, st.noisy.Workspace, "/hang", hook.Endpoint{Timeout: hook.MaxTimeout}); err != nil {
+	if _, err := hanging.Subscribe(ctx, st.db, st.noisy.Workspace, "/hang", webhook.Endpoint{Timeout: webhook.MaxTimeout}); err != nil {
 		return "", err
 	}
 	posting, stop := context.WithCancel(ctx)

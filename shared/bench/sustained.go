@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
 // sustained posts leads at fixed rates and measures how long after each was due its webhooks came, with everything on.
@@ -20,7 +20,7 @@ func (b *bench) sustained(ctx context.Context) error {
 	if err := s.work(ctx); err != nil {
 		return err
 	}
-	for _, events := range [][]string{{hook.LeadCreated}, loadgen.LeadEvents()} {
+	for _, events := range [][]string{{webhook.LeadCreated}, loadgen.LeadEvents()} {
 		for _, perSecond := range b.rates {
 			if err := s.sustain(ctx, perSecond, events); err != nil {
 				return fmt.Errorf("%d/s: %w", perSecond, err)
@@ -44,7 +44,7 @@ func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) err
 		return err
 	}
 	defer sink.Close()
-	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", hook.Endpoint{EventTypes: wanted}); err != nil {
+	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", webhook.Endpoint{EventTypes: wanted}); err != nil {
 		return err
 	}
 	warm, err := s.postAt(ctx, t, s.nextRun(), 100, time.Second)

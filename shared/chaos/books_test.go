@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
 // right is a small set of books in which all is well: two leads, the second posted twice, one subscriber.
@@ -26,7 +26,7 @@ func right() *books {
 		},
 		arrived: []map[string]map[string]loadgen.Arrival{{}},
 	}
-	for _, event := range hook.EventTypes() {
+	for _, event := range webhook.EventTypes() {
 		b.arrived[0][event] = map[string]loadgen.Arrival{"lead_0": {Times: 1}, "lead_1": {Times: 2}}
 	}
 	return b
@@ -61,8 +61,8 @@ func TestBooks(t *testing.T) {
 		}, ""},
 		"refused":            {func(b *books) { b.answers[2] = answer{email: -1, broke: reset} }, "took no connection"},
 		"slow":               {func(b *books) { b.answers[0].took = 2 * time.Second }, "more than 1s"},
-		"webhook lost":       {func(b *books) { delete(b.arrived[0][hook.LeadEnriched], "lead_1") }, "lead.enriched of lead_1 never arrived"},
-		"webhook of no lead": {func(b *books) { b.arrived[0][hook.LeadCreated]["lead_9"] = loadgen.Arrival{Times: 1} }, "leads that do not exist"},
+		"webhook lost":       {func(b *books) { delete(b.arrived[0][webhook.LeadEnriched], "lead_1") }, "lead.enriched of lead_1 never arrived"},
+		"webhook of no lead": {func(b *books) { b.arrived[0][webhook.LeadCreated]["lead_9"] = loadgen.Arrival{Times: 1} }, "leads that do not exist"},
 		"wrong signature":    {func(b *books) { b.refused = []string{"evt_1: no match"} }, "does not verify: evt_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestReport(t *testing.T) {
 		{status: 503, sent: at(1500), took: time.Millisecond},
 		{status: 201, lead: "lead_1", sent: at(2030), took: 10 * time.Millisecond},
 	}
-	created := r.books.arrived[0][hook.LeadCreated]
+	created := r.books.arrived[0][webhook.LeadCreated]
 	created["lead_0"] = loadgen.Arrival{First: at(2700), Times: 1}
 	created["lead_1"] = loadgen.Arrival{First: at(2900), Times: 1} // made after the outage
 	if got, ok := r.firstCreated(); got != 40*time.Millisecond || !ok {

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/rdb"
+	"leadgate/shared/webhook"
 )
 
 // drains are the scenarios in which a backlog is going out when something breaks.
@@ -89,7 +89,7 @@ func (t *trial) drainBacklog(ctx context.Context) (*drained, error) {
 // checkDrain reads the books of a drain and checks them.
 func (t *trial) checkDrain(ctx context.Context, d *drained) error {
 	r := t.receivers[0]
-	b := drainBooks{drained: d, arrived: r.Arrivals()[hook.LeadCreated], refused: r.Refused()}
+	b := drainBooks{drained: d, arrived: r.Arrivals()[webhook.LeadCreated], refused: r.Refused()}
 	var leads []id.UUID
 	err := t.db.SelectContext(ctx, &leads, "select id from leads")
 	for _, l := range leads {
@@ -136,7 +136,7 @@ func (b *drainBooks) check() error {
 	}
 	for _, l := range b.leads {
 		if b.arrived[l].Times == 0 {
-			say("%s of %s never arrived", hook.LeadCreated, l)
+			say("%s of %s never arrived", webhook.LeadCreated, l)
 		}
 	}
 	for _, why := range b.refused {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // importLimit is how long an import may take beside all that happens to it.
@@ -55,8 +55,8 @@ func (f importedFile) write(to *io.PipeWriter) {
 }
 
 // want is what the import must come to.
-func (f importedFile) want() sheet.Tally {
-	t := sheet.Tally{Rows: f.rows}
+func (f importedFile) want() leadfile.Tally {
+	t := leadfile.Tally{Rows: f.rows}
 	for row := 1; row <= f.rows; row++ {
 		switch {
 		case f.wrong(row):
@@ -80,11 +80,11 @@ func importKill(ctx context.Context, t *trial) (report string, err error) {
 	}
 	sent := time.Since(begin)
 	for n := 1; n <= importKills; n++ {
-		i, err := t.awaitImport(ctx, imp, func(i sheet.Import) bool { return i.Rows >= n*f.rows/(importKills+1) })
+		i, err := t.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.Rows >= n*f.rows/(importKills+1) })
 		if err != nil {
 			return "", err
 		}
-		if i.State == sheet.Done {
+		if i.State == leadfile.Done {
 			return "", fmt.Errorf("the import was done before the worker was killed %d times: -rows is too small", n)
 		}
 		if err := t.Workers()[0].Kill(); err != nil {
@@ -95,7 +95,7 @@ func importKill(ctx context.Context, t *trial) (report string, err error) {
 		}
 	}
 	t.loaded()
-	i, err := t.awaitImport(ctx, imp, func(i sheet.Import) bool { return i.FinishedAt != nil })
+	i, err := t.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.FinishedAt != nil })
 	if err != nil {
 		return "", err
 	}
@@ -132,7 +132,7 @@ func (t *trial) upload(ctx context.Context, f importedFile) (imp id.UUID, err er
 }
 
 // awaitImport waits until the import is so, or has ended.
-func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(sheet.Import) bool) (i sheet.Import, err error) {
+func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(leadfile.Import) bool) (i leadfile.Import, err error) {
 	ws, err := id.Workspace.Parse(t.WorkspaceID)
 	if err != nil {
 		return i, err
@@ -148,8 +148,8 @@ func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(sheet.Impo
 }
 
 // checkImport compares what there is with what the file says.
-func (t *trial) checkImport(ctx context.Context, f importedFile, i sheet.Import) error {
-	if want := f.want(); i.State != sheet.Done || i.Tally != want {
+func (t *trial) checkImport(ctx context.Context, f importedFile, i leadfile.Import) error {
+	if want := f.want(); i.State != leadfile.Done || i.Tally != want {
 		return fmt.Errorf("the import is %s with %+v (%s), want it done with %+v", i.State, i.Tally, i.Reason, want)
 	}
 	const left = `select count(*) from import_chunks` // its file goes right after its last row
@@ -173,7 +173,7 @@ func (t *trial) checkImport(ctx context.Context, f importedFile, i sheet.Import)
 }
 
 // checkReport reads the report and looks for each row that it must have.
-func (t *trial) checkReport(ctx context.Context, f importedFile, i sheet.Import) error {
+func (t *trial) checkReport(ctx context.Context, f importedFile, i leadfile.Import) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/api/v1/imports/"+id.Import.Format(i.ID)+"/errors", nil)
 	if err != nil {
 		return err

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadgate/shared/devstack"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // takeover is how long after a blow, or after the last post, every webhook must have arrived.
@@ -93,7 +93,7 @@ func (s scenario) play(ctx context.Context, opt options) (report string, err err
 // events are what subscribers are told of.
 func (s scenario) events() []string {
 	if s.drain != nil {
-		return []string{hook.LeadCreated} // each lead is one delivery of the backlog
+		return []string{webhook.LeadCreated} // each lead is one delivery of the backlog
 	}
 	return loadgen.LeadEvents()
 }

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
 // The tests of this file are not parallel: they need the system, or a machine, that nobody else uses.
@@ -24,8 +24,8 @@ func TestWebhookComesWithinAQuarterSecond(t *testing.T) {
 	for n := range 21 {
 		sent := time.Now()
 		lead := c.call(t, "POST", "/api/v1/leads", body(fmt.Sprintf("fast.%d@example.com", n))).id(t)
-		delays = append(delays, mustWait(t, r, hook.LeadCreated, lead).First.Sub(sent))
-		mustWait(t, r, hook.LeadEnriched, lead)
+		delays = append(delays, mustWait(t, r, webhook.LeadCreated, lead).First.Sub(sent))
+		mustWait(t, r, webhook.LeadEnriched, lead)
 	}
 	slices.Sort(delays)
 	t.Logf("lead.created after the POST: p50 %v, slowest %v", delays[10], delays[20])

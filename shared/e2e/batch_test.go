@@ -6,15 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
 // A batch of 500 is taken in as one request, told of lead by lead, and its webhooks come as if each had been posted alone.
 func TestFullBatch(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
-	r := c.mustReceive(t, hook.LeadCreated)
+	r := c.mustReceive(t, webhook.LeadCreated)
 	there := c.call(t, "POST", "/api/v1/leads", body("batch.7@example.com"))
 	if there.status != http.StatusCreated {
 		t.Fatalf("POST = %v, want 201", there)
@@ -47,7 +47,7 @@ func TestFullBatch(t *testing.T) {
 		t.Errorf("there are %d leads, want 500", rows)
 	}
 	for _, n := range []int{0, 6, 8, 499} {
-		mustWait(t, r, hook.LeadCreated, said.Results[n].ID)
+		mustWait(t, r, webhook.LeadCreated, said.Results[n].ID)
 	}
 	if again := c.call(t, "POST", "/api/v1/leads/batch?onDuplicate=return", string(text)); !strings.Contains(string(again.body), `"created":0,"updated":0,"returned":500,"duplicates":0,"rejected":0`) {
 		t.Errorf("batch again = %s, want all returned", again.body[max(0, len(again.body)-200):])

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // client runs gateway's client command as a customer does: with a key and no stores.
@@ -32,7 +32,7 @@ func (c *tenant) client(t *testing.T, bin, dir string, args ...string) (out stri
 func TestImportAFile(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
-	r := c.mustReceive(t, hook.LeadCreated)
+	r := c.mustReceive(t, webhook.LeadCreated)
 	dir, bin := t.TempDir(), t.TempDir()
 	root, err := devstack.Root()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // told is an event as a subscriber has it.
@@ -56,7 +56,7 @@ func TestLifeOfALead(t *testing.T) {
 	if got := c.call(t, "POST", "/api/v1/webhooks", fmt.Sprintf(`{"url":%q,"eventTypes":["lead.*"]}`, w.URL)); got.status != http.StatusCreated {
 		t.Fatalf("POST = %v, want 201", got)
 	}
-	receiver := c.mustReceive(t, hook.LeadUpdated, hook.LeadDeleted, hook.LeadRestored)
+	receiver := c.mustReceive(t, webhook.LeadUpdated, webhook.LeadDeleted, webhook.LeadRestored)
 	lead := c.call(t, "POST", "/api/v1/leads", body("life@example.com")).id(t)
 	path := "/api/v1/leads/" + lead
 	want := func(what string, got answer, status int) {
@@ -67,7 +67,7 @@ func TestLifeOfALead(t *testing.T) {
 	}
 
 	want("PATCH", c.call(t, "PATCH", path, `{"email":"moved@example.com","status":"qualified","phone":null}`), http.StatusOK)
-	updated := w.awaitEvent(t, hook.LeadUpdated, func(e told) bool { return e.Type == hook.LeadUpdated && e.Data.ID == lead })
+	updated := w.awaitEvent(t, webhook.LeadUpdated, func(e told) bool { return e.Type == webhook.LeadUpdated && e.Data.ID == lead })
 	if p := updated.Data.Previous; updated.Data.Email != "moved@example.com" || updated.Data.Status != "qualified" || len(p) != 3 || p["email"] != "life@example.com" || p["status"] != "new" || p["phone"] == nil {
 		t.Errorf("lead.updated = %+v, want the lead and what it was", updated.Data)
 	}
@@ -75,15 +75,15 @@ func TestLifeOfALead(t *testing.T) {
 	want("POST of the former email", c.call(t, "POST", "/api/v1/leads", body("life@example.com")), http.StatusCreated)
 
 	want("DELETE", c.call(t, "DELETE", path, ""), http.StatusNoContent)
-	deleted := w.awaitEvent(t, hook.LeadDeleted, func(e told) bool { return e.Type == hook.LeadDeleted && e.Data.ID == lead })
+	deleted := w.awaitEvent(t, webhook.LeadDeleted, func(e told) bool { return e.Type == webhook.LeadDeleted && e.Data.ID == lead })
 	if deleted.Data.Erased == nil || *deleted.Data.Erased || deleted.Data.DeletedAt == "" || deleted.Data.Email != "" {
 		t.Errorf("lead.deleted = %+v, want when, and not who", deleted.Data)
 	}
 	want("GET", c.call(t, "GET", path, ""), http.StatusNotFound)
 
 	want("restore", c.call(t, "POST", path+"/restore", ""), http.StatusOK)
-	w.awaitEvent(t, hook.LeadRestored, func(e told) bool {
-		return e.Type == hook.LeadRestored && e.Data.ID == lead && e.Data.Email == "moved@example.com"
+	w.awaitEvent(t, webhook.LeadRestored, func(e told) bool {
+		return e.Type == webhook.LeadRestored && e.Data.ID == lead && e.Data.Email == "moved@example.com"
 	})
 	if got := c.call(t, "GET", path, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), "moved@example.com") {
 		t.Errorf("GET = %v, want the lead as it was", got)
@@ -91,7 +91,7 @@ func TestLifeOfALead(t *testing.T) {
 
 	want("erase", c.call(t, "DELETE", path+"?erase=true&suppress=true", ""), http.StatusOK)
 	w.awaitEvent(t, "lead.deleted with erased", func(e told) bool {
-		return e.Type == hook.LeadDeleted && e.Data.ID == lead && e.Data.Erased != nil && *e.Data.Erased
+		return e.Type == webhook.LeadDeleted && e.Data.ID == lead && e.Data.Erased != nil && *e.Data.Erased
 	})
 	want("GET", c.call(t, "GET", path, ""), http.StatusNotFound)
 	want("restore", c.call(t, "POST", path+"/restore", ""), http.StatusNotFound)
@@ -110,7 +110,7 @@ func TestLifeOfALead(t *testing.T) {
 			want("DELETE of what came in before", c.call(t, "DELETE", "/api/v1/leads/"+got.id(t), ""), http.StatusNoContent)
 		}
 	}
-	for _, event := range []string{hook.LeadUpdated, hook.LeadDeleted, hook.LeadRestored} {
+	for _, event := range []string{webhook.LeadUpdated, webhook.LeadDeleted, webhook.LeadRestored} {
 		mustWait(t, receiver, event, lead)
 	}
 	if wrong := receiver.Refused(); len(wrong) > 0 {

@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // body is the contract's example lead.
@@ -152,20 +152,20 @@ func TestRevokedKeyIsRefusedWithinASecond(t *testing.T) {
 func TestWebhooksAndEnrichment(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
-	all, created := c.mustReceive(t), c.mustReceive(t, hook.LeadCreated)
+	all, created := c.mustReceive(t), c.mustReceive(t, webhook.LeadCreated)
 	made := c.call(t, "POST", "/api/v1/leads", body("ada@mail.example.com"))
 	if made.status != http.StatusCreated {
 		t.Fatalf("POST = %v, want 201", made)
 	}
 	lead := made.id(t)
-	if got := mustWait(t, created, hook.LeadCreated, lead).Data.Email; got != "ada@mail.example.com" {
+	if got := mustWait(t, created, webhook.LeadCreated, lead).Data.Email; got != "ada@mail.example.com" {
 		t.Errorf("lead.created has email %q, want the lead's", got)
 	}
-	first, second := mustWait(t, all, hook.LeadCreated, lead), mustWait(t, all, hook.LeadEnriched, lead)
+	first, second := mustWait(t, all, webhook.LeadCreated, lead), mustWait(t, all, webhook.LeadEnriched, lead)
 	if first.Data.Enrichment != nil || len(second.Data.Enrichment) < 3 {
 		t.Errorf("enrichment of lead.created is %s and of lead.enriched %s, want it only in the second", first.Data.Enrichment, second.Data.Enrichment)
 	}
-	if got := created.Arrivals(); len(got[hook.LeadEnriched]) > 0 {
+	if got := created.Arrivals(); len(got[webhook.LeadEnriched]) > 0 {
 		t.Errorf("a subscriber to lead.created was told lead.enriched")
 	}
 	for _, r := range []*loadgen.Receiver{all, created} {

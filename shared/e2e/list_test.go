@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // A lead is in the list, in every search and in the export from its 201 on, before the worker has seen it and after.
 func TestLeadsAreListedSearchedAndExported(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
-	told := c.mustReceive(t, hook.LeadEnriched)
+	told := c.mustReceive(t, webhook.LeadEnriched)
 	var ids []string
 	find := func(query string) (found []string) {
 		t.Helper()
@@ -48,7 +48,7 @@ func TestLeadsAreListedSearchedAndExported(t *testing.T) {
 		}
 	}
 	for i, id := range ids {
-		mustWait(t, told, hook.LeadEnriched, id)
+		mustWait(t, told, webhook.LeadEnriched, id)
 		for _, query := range queries(i) {
 			if got := find(query); len(got) != 1 || got[0] != id {
 				t.Errorf("%s after enrichment = %v, want %s", query, got, id)

@@ -20,7 +20,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // signed is a delivery as a receiver has it, whether or not it can verify it.
@@ -154,7 +154,7 @@ func mustRotate(t *testing.T, signature string) *rotation {
 	}
 	r.deliveries = w.await(t, "the rest of them", posted)
 	r.oldKey, r.newKey = r.old.Secret, r.fresh.Secret
-	if signature == hook.SignatureEd25519 {
+	if signature == webhook.SignatureEd25519 {
 		r.newKey = r.fresh.PublicKey
 	}
 	return r
@@ -236,7 +236,7 @@ func (c *claim) verifies(t *testing.T) bool {
 // Receivers change to a new secret when it suits them: until the old one ends, whatever is delivered verifies with both.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
-	r := mustRotate(t, hook.SignatureHMAC)
+	r := mustRotate(t, webhook.SignatureHMAC)
 	claims := r.claims(t)
 	t.Run("go", func(t *testing.T) {
 		for phase, all := range claims {
@@ -264,7 +264,7 @@ func TestSecretRotation(t *testing.T) {
 // The new secret can be of the other kind: each receiver finds the signature it knows.
 func TestRotationToEd25519(t *testing.T) {
 	t.Parallel()
-	r := mustRotate(t, hook.SignatureEd25519)
+	r := mustRotate(t, webhook.SignatureEd25519)
 	if !strings.HasPrefix(r.fresh.Secret, "whsk_") || !strings.HasPrefix(r.fresh.PublicKey, "whpk_") {
 		t.Fatalf("rotate-secret to v1a answers the public key %q, want whsk_ and whpk_", r.fresh.PublicKey)
 	}

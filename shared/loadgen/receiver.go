@@ -14,11 +14,11 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 // LeadEvents returns the types of the events that each new lead causes.
-func LeadEvents() []string { return []string{hook.LeadCreated, hook.LeadEnriched} }
+func LeadEvents() []string { return []string{webhook.LeadCreated, webhook.LeadEnriched} }
 
 // Event is what a subscriber is told.
 type Event struct {

@@ -16,9 +16,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // Sink takes webhooks for as little processor time as it can, because it shares the cores with what it measures: it counts all, keeps none,
@@ -85,9 +85,9 @@ func (s *Sink) Close() {
 }
 
 // Subscribe stores e, completed, as an endpoint of workspace at path ("/a") of the sink.
-func (s *Sink) Subscribe(ctx context.Context, db *pg.DB, workspace id.UUID, path string, e hook.Endpoint) (hook.Endpoint, error) {
+func (s *Sink) Subscribe(ctx context.Context, db *pg.DB, workspace id.UUID, path string, e webhook.Endpoint) (webhook.Endpoint, error) {
 	if e.Secret == "" {
-		e.Secret = hook.NewSecret()
+		e.Secret = webhook.NewSecret()
 	}
 	v, err := standardwebhooks.NewWebhook(e.Secret)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 func mustSend(t *testing.T, url, id, secret string) (status int) {
@@ -68,11 +68,11 @@ func TestSink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", hook.Endpoint{})
+	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/b", hook.Endpoint{})
+	other, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/b", webhook.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +110,11 @@ func TestSinkVerifies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", hook.Endpoint{})
+	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := mustSend(t, e.URL, "evt_1", hook.NewSecret()); got != http.StatusBadRequest {
+	if got := mustSend(t, e.URL, "evt_1", webhook.NewSecret()); got != http.StatusBadRequest {
 		t.Errorf("a wrong signature was answered %d, want 400", got)
 	}
 	if c, refused := sink.Count(), sink.Refused(); c.Distinct != 0 || len(refused) != 1 || !strings.Contains(refused[0], "evt_1 at /a") {
@@ -134,7 +134,7 @@ func TestSinkHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", hook.Endpoint{})
+	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestFill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := loadgen.NewEndpoint(t.Context(), db, owner.Workspace, hook.Endpoint{URL: "https://hooks.example.com/in"})
+	e, err := loadgen.NewEndpoint(t.Context(), db, owner.Workspace, webhook.Endpoint{URL: "https://hooks.example.com/in"})
 	if err != nil {
 		t.Fatal(err)
 	}

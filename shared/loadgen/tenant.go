@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Tenant is a workspace with a key of the default scopes.
@@ -42,14 +42,14 @@ func NewTenant(ctx context.Context, db *pg.DB, name string) (t Tenant, err error
 }
 
 // NewEndpoint fills in what an endpoint of workspace cannot be without, and stores it.
-func NewEndpoint(ctx context.Context, db *pg.DB, workspace id.UUID, e hook.Endpoint) (hook.Endpoint, error) {
+func NewEndpoint(ctx context.Context, db *pg.DB, workspace id.UUID, e webhook.Endpoint) (webhook.Endpoint, error) {
 	now := time.Now()
 	e.WorkspaceID, e.ID, e.Enabled, e.CreatedAt, e.UpdatedAt = workspace, id.New(), true, now, now
 	if e.Secret == "" {
-		e.Secret = hook.NewSecret()
+		e.Secret = webhook.NewSecret()
 	}
 	if e.EventTypes == nil {
-		e.EventTypes = []string{hook.LeadCreated}
+		e.EventTypes = []string{webhook.LeadCreated}
 	}
 	return e, db.CreateEndpoint(ctx, e)
 }

@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Backlog is what waits for an endpoint.
@@ -32,37 +32,37 @@ select count(*), min(next_at), coalesce((array_agg(last_error order by updated_a
 const MaxAttempts = 50
 
 // ListAttempts returns the newest MaxAttempts attempts of deliveries, each delivery's in the order they were made.
-func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]hook.Attempt, error) {
+func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]webhook.Attempt, error) {
 	return db.newestAttempts(ctx, workspace, deliveries, true)
 }
 
 // ListBareAttempts is ListAttempts without ResponseHead, which is by far the largest part of many.
-func (db *DB) ListBareAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]hook.Attempt, error) {
+func (db *DB) ListBareAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]webhook.Attempt, error) {
 	return db.newestAttempts(ctx, workspace, deliveries, false)
 }
 
-func (db *DB) newestAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID, heads bool) (map[id.UUID][]hook.Attempt, error) {
+func (db *DB) newestAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID, heads bool) (map[id.UUID][]webhook.Attempt, error) {
 	const q = `
 select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), case when $4 then coalesce(a.response_head, '') else '' end, a.latency_ms, a.created_at
   from unnest($2::uuid[]) as d (id)
  cross join lateral (select * from attempts where workspace_id = $1 and delivery_id = d.id order by id desc limit $3) a
  order by a.delivery_id, a.id`
 	made, err := db.attempts(ctx, q, workspace, idArray(deliveries), MaxAttempts, heads)
-	all := make(map[id.UUID][]hook.Attempt, len(deliveries))
+	all := make(map[id.UUID][]webhook.Attempt, len(deliveries))
 	for _, a := range made {
 		all[a.DeliveryID] = append(all[a.DeliveryID], a)
 	}
 	return all, err
 }
 
-func (db *DB) attempts(ctx context.Context, query string, args ...any) (all []hook.Attempt, err error) {
+func (db *DB) attempts(ctx context.Context, query string, args ...any) (all []webhook.Attempt, err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fail(ctx, "list attempts", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var a hook.Attempt
+		var a webhook.Attempt
 		var ms int64
 		if err := rows.Scan(&a.DeliveryID, &a.ID, &a.Number, &a.Status, &a.Error, &a.ResponseHead, &ms, &a.At); err != nil {
 			return nil, fail(ctx, "list attempts", err)

@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // PageScan is how many rows one page of a list looks at unless its query says otherwise.
@@ -18,7 +18,7 @@ const PageScan = 20_000
 
 // DeliveryQuery asks for one page of a workspace's deliveries, newest first.
 type DeliveryQuery struct {
-	hook.Filter
+	webhook.Filter
 	Before id.UUID // the end of the page before; zero: from the newest
 	Limit  int     // deliveries on the page
 	Scan   int     // rows looked at for it at most; 0: PageScan
@@ -37,7 +37,7 @@ const deliveryJoins = `
       left join lateral (select enabled, deleted_at, probe_at from endpoints where workspace_id = $1 and id = d.endpoint_id limit 1) e on true
       left join lateral (select type, lead_id from events where workspace_id = $1 and id = d.event_id limit 1) v on true`
 
-func scanDelivery(row interface{ Scan(...any) error }, before ...any) (d hook.Delivery, err error) {
+func scanDelivery(row interface{ Scan(...any) error }, before ...any) (d webhook.Delivery, err error) {
 	err = row.Scan(append(before, &d.WorkspaceID, &d.ID, &d.EndpointID, &d.EventID, &d.EventType, &d.LeadID, &d.State, &d.Attempts, &d.NextAt,
 		&d.LastStatus, &d.LastError, &d.CreatedAt, &d.UpdatedAt)...)
 	return d, err
@@ -118,12 +118,12 @@ var leadEvents = `
 
 // FindDeliveries returns a page of a workspace's deliveries and, unless it is the last one, the id that ends it. A page looks at a bounded
 // number of rows, so it may be short or empty and yet not the last.
-func (db *DB) FindDeliveries(ctx context.Context, workspace id.UUID, q DeliveryQuery) (found []hook.Delivery, next id.UUID, err error) {
-	stuck := len(q.States) > 0 && !slices.ContainsFunc(q.States, func(s hook.State) bool { return s != hook.Exhausted && s != hook.Held })
+func (db *DB) FindDeliveries(ctx context.Context, workspace id.UUID, q DeliveryQuery) (found []webhook.Delivery, next id.UUID, err error) {
+	stuck := len(q.States) > 0 && !slices.ContainsFunc(q.States, func(s webhook.State) bool { return s != webhook.Exhausted && s != webhook.Held })
 	switch {
 	case q.LeadID != (id.UUID{}):
 		return db.deliveryPage(ctx, leadPage, workspace, q, q.LeadID)
-	case slices.Equal(q.States, []hook.State{hook.Pending}):
+	case slices.Equal(q.States, []webhook.State{webhook.Pending}):
 		if found, next, err = db.deliveryPage(ctx, pendingPage, workspace, q); err != nil || next != uuid.Max {
 			return found, next, err
 		}
@@ -141,7 +141,7 @@ func (db *DB) FindDeliveries(ctx context.Context, workspace id.UUID, q DeliveryQ
 
 // settled tells whether every delivery that is shown as held is stored as that.
 func (db *DB) settled(ctx context.Context, workspace id.UUID, q DeliveryQuery) (yes bool, err error) {
-	if !slices.Contains(q.States, hook.Held) {
+	if !slices.Contains(q.States, webhook.Held) {
 		return true, nil
 	}
 	const query = `
@@ -152,7 +152,7 @@ select not exists (
 	return yes, fail(ctx, "find held deliveries", err)
 }
 
-func (db *DB) deliveryPage(ctx context.Context, query string, workspace id.UUID, q DeliveryQuery, more ...any) (found []hook.Delivery, next id.UUID, err error) {
+func (db *DB) deliveryPage(ctx context.Context, query string, workspace id.UUID, q DeliveryQuery, more ...any) (found []webhook.Delivery, next id.UUID, err error) {
 	from, until := span(q.Filter)
 	args := []any{workspace, orNewest(q.Before), from, until, orAll(q.Scan), stateList(q.States), q.EventType, q.Limit + 1, optionalID(q.EndpointID)}
 	rows, err := db.QueryContext(ctx, query, append(args, more...)...)
@@ -187,7 +187,7 @@ func orAll(scan int) int {
 }
 
 // stateList is states as a text[]; none are null, which is all.
-func stateList(states []hook.State) any {
+func stateList(states []webhook.State) any {
 	if len(states) == 0 {
 		return nil
 	}
@@ -199,7 +199,7 @@ func stateList(states []hook.State) any {
 }
 
 // GetDelivery returns a workspace's delivery.
-func (db *DB) GetDelivery(ctx context.Context, workspace, delivery id.UUID) (hook.Delivery, error) {
+func (db *DB) GetDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
 	const q = `select ` + deliveryColumns + ` from deliveries d ` + deliveryJoins + ` where d.workspace_id = $1 and d.id = $2`
 	d, err := scanDelivery(db.QueryRowContext(ctx, q, workspace, delivery))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -218,14 +218,14 @@ func (db *DB) HasEndpoint(ctx context.Context, workspace, endpoint id.UUID) (yes
 }
 
 // ResendDelivery makes a delivery due now; one that is not pending starts anew. It is a CONFLICT where that cannot be.
-func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (hook.Delivery, error) {
+func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
 	// What is due already stays at its place in the order.
 	const q = `
 update deliveries d set state = 'pending', next_at = least(d.next_at, now()), updated_at = now(), tries = case when d.state = 'pending' then d.tries else 0 end
   from endpoints e, events v
  where d.workspace_id = $1 and d.id = $2
    and e.workspace_id = $1 and e.id = d.endpoint_id and e.enabled and e.deleted_at is null
-   and v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + hook.WebhookTest + `'
+   and v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'
 returning ` + deliveryColumns
 	d, err := scanDelivery(db.QueryRowContext(ctx, q, workspace, delivery))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -248,7 +248,7 @@ select coalesce(e.enabled, false), coalesce(e.deleted_at is not null, true), coa
 		return fail(ctx, "resend delivery", err)
 	case event == "":
 		return fault.New(fault.Conflict, "The delivery's event is kept no longer: it cannot be sent again")
-	case event == hook.WebhookTest:
+	case event == webhook.WebhookTest:
 		return fault.New(fault.Conflict, "A test is sent once: make another one")
 	}
 	if err := refuseResend(enabled, deleted); err != nil {

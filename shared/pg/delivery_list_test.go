@@ -8,26 +8,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // archive is a workspace with deliveries in every state: of endpoints enabled, disabled and deleted.
 type archive struct {
 	*desk
-	off, gone hook.Endpoint
+	off, gone webhook.Endpoint
 	lead      id.UUID // of some of the events
 	middle    time.Time
-	all       []hook.Delivery // newest first
+	all       []webhook.Delivery // newest first
 }
 
 func newArchive(t *testing.T, db *pg.DB, leads int) *archive {
 	t.Helper()
 	a := &archive{desk: newDesk(t, db)}
-	a.off, a.gone = a.mustEndpoint(true), a.mustEndpoint(true, hook.LeadCreated)
+	a.off, a.gone = a.mustEndpoint(true), a.mustEndpoint(true, webhook.LeadCreated)
 	for range leads {
 		a.mustLeads(1)
 	}
@@ -72,15 +72,15 @@ select d.id, d.endpoint_id, v.type, v.lead_id, d.state, e.enabled, e.deleted_at 
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var d hook.Delivery
+		var d webhook.Delivery
 		var enabled, deleted bool
 		if err := rows.Scan(&d.ID, &d.EndpointID, &d.EventType, &d.LeadID, &d.State, &enabled, &deleted); err != nil {
 			a.Fatal(err)
 		}
-		if (d.State == hook.Pending || d.State == hook.Held) && deleted {
-			d.State = hook.Cancelled
-		} else if d.State == hook.Pending && !enabled {
-			d.State = hook.Held
+		if (d.State == webhook.Pending || d.State == webhook.Held) && deleted {
+			d.State = webhook.Cancelled
+		} else if d.State == webhook.Pending && !enabled {
+			d.State = webhook.Held
 		}
 		a.all = append(a.all, d)
 	}
@@ -90,7 +90,7 @@ select d.id, d.endpoint_id, v.type, v.lead_id, d.state, e.enabled, e.deleted_at 
 }
 
 // want picks from all what a filter picks.
-func (a *archive) want(f hook.Filter) (ids []id.UUID) {
+func (a *archive) want(f webhook.Filter) (ids []id.UUID) {
 	for _, d := range a.all {
 		sec, ns := d.ID.Time().UnixTime()
 		at := time.Unix(sec, ns).Truncate(time.Millisecond)
@@ -136,16 +136,16 @@ func TestFindDeliveries(t *testing.T) {
 	t.Parallel()
 	a := newArchive(t, pgtest.New(t), 12)
 	for _, endpoint := range []id.UUID{{}, a.endpoint.ID, a.off.ID, a.gone.ID} {
-		for _, states := range [][]hook.State{
-			nil, {hook.Pending}, {hook.Delivered}, {hook.Exhausted}, {hook.Held}, {hook.Cancelled}, {hook.Held, hook.Exhausted}, {hook.Pending, hook.Delivered},
+		for _, states := range [][]webhook.State{
+			nil, {webhook.Pending}, {webhook.Delivered}, {webhook.Exhausted}, {webhook.Held}, {webhook.Cancelled}, {webhook.Held, webhook.Exhausted}, {webhook.Pending, webhook.Delivered},
 		} {
-			for name, f := range map[string]hook.Filter{
+			for name, f := range map[string]webhook.Filter{
 				"all":  {},
-				"type": {EventType: hook.LeadEnriched},
+				"type": {EventType: webhook.LeadEnriched},
 				"lead": {LeadID: a.lead},
 				"time": {From: a.middle.Add(-5 * time.Microsecond), Until: a.middle.Add(time.Microsecond)},
 				"from": {From: a.middle},
-				"late": {Until: a.middle, EventType: hook.LeadCreated},
+				"late": {Until: a.middle, EventType: webhook.LeadCreated},
 			} {
 				f.EndpointID, f.States = endpoint, states
 				want := a.want(f)

@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // desk is one workspace with one endpoint, and a clock that stands.
@@ -23,7 +23,7 @@ type desk struct {
 	*testing.T
 	db       *pg.DB
 	ws       id.UUID
-	endpoint hook.Endpoint
+	endpoint webhook.Endpoint
 	now      time.Time // a minute ahead of the database's, so that everything committed is due
 }
 
@@ -34,12 +34,12 @@ func newDesk(t *testing.T, db *pg.DB) *desk {
 	return d
 }
 
-func (d *desk) mustEndpoint(enabled bool, types ...string) hook.Endpoint {
+func (d *desk) mustEndpoint(enabled bool, types ...string) webhook.Endpoint {
 	d.Helper()
 	if types == nil {
 		types = []string{"lead.*"}
 	}
-	e := hook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: types, Secret: hook.NewSecret(), Enabled: enabled, CreatedAt: tenantEpoch}
+	e := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: types, Secret: webhook.NewSecret(), Enabled: enabled, CreatedAt: tenantEpoch}
 	if err := d.db.CreateEndpoint(d.Context(), e); err != nil {
 		d.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 }
 
 // take is TakeDue on behalf of token at an offset from now.
-func (d *desk) take(token id.UUID, at time.Duration, limit int) []hook.Job {
+func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
 	d.Helper()
 	s, err := d.db.TakeDue(d.Context(), pg.Take{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
 	if err != nil {
@@ -76,7 +76,7 @@ func (d *desk) take(token id.UUID, at time.Duration, limit int) []hook.Job {
 }
 
 // record is RecordOutcomes on behalf of token at an offset from now.
-func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...hook.Outcome) (held bool) {
+func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...webhook.Outcome) (held bool) {
 	d.Helper()
 	held, err := d.db.RecordOutcomes(d.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
 	if err != nil {
@@ -86,8 +86,8 @@ func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...hook.O
 }
 
 // list returns up to 10 deliveries of an endpoint, newest first.
-func (d *desk) list(workspace id.UUID, e hook.Endpoint) ([]hook.Delivery, error) {
-	all, _, err := d.db.FindDeliveries(d.Context(), workspace, pg.DeliveryQuery{Filter: hook.Filter{EndpointID: e.ID}, Limit: 10})
+func (d *desk) list(workspace id.UUID, e webhook.Endpoint) ([]webhook.Delivery, error) {
+	all, _, err := d.db.FindDeliveries(d.Context(), workspace, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID}, Limit: 10})
 	return all, err
 }
 
@@ -102,13 +102,13 @@ func (d *desk) due(at time.Duration) bool {
 }
 
 // outcome is of an attempt at j: status 200 delivers it, else it is tried again at next, or never if that is nil.
-func (d *desk) outcome(j hook.Job, status int, next *time.Time) hook.Outcome {
-	a := hook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: status, ResponseHead: "héad \"\\ {}", Latency: 12 * time.Millisecond, At: d.now}
-	o := hook.Outcome{Attempt: a, State: hook.Delivered}
+func (d *desk) outcome(j webhook.Job, status int, next *time.Time) webhook.Outcome {
+	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: status, ResponseHead: "héad \"\\ {}", Latency: 12 * time.Millisecond, At: d.now}
+	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	if status != 200 {
-		o.Attempt.Error, o.State, o.NextAt = hook.StatusError(status), hook.Pending, next
+		o.Attempt.Error, o.State, o.NextAt = webhook.StatusError(status), webhook.Pending, next
 		if next == nil {
-			o.State = hook.Exhausted
+			o.State = webhook.Exhausted
 		}
 	}
 	return o
@@ -129,7 +129,7 @@ func TestTakeDueOldestFirst(t *testing.T) {
 	if !slices.Equal(got, want[:2]) {
 		t.Errorf("TakeDue(limit 2) = %v, want the two oldest %v", got, want[:2])
 	}
-	if j := jobs[0]; j.EventType != hook.LeadCreated || j.Attempts != 0 || time.Since(j.EventAt) > time.Minute || !strings.Contains(string(j.Data), `"metadata":{"a": "\\\"b"}`) {
+	if j := jobs[0]; j.EventType != webhook.LeadCreated || j.Attempts != 0 || time.Since(j.EventAt) > time.Minute || !strings.Contains(string(j.Data), `"metadata":{"a": "\\\"b"}`) {
 		t.Errorf("job = %+v with data %s, want a new lead.created with its lead, metadata as it came", j, j.Data)
 	}
 }
@@ -184,7 +184,7 @@ func TestRecordOutcomes(t *testing.T) {
 	token := id.New()
 	jobs := d.take(token, 0, 10)
 	later := d.now.Add(5 * time.Minute)
-	outcomes := []hook.Outcome{d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 503, &later), d.outcome(jobs[2], 410, nil)}
+	outcomes := []webhook.Outcome{d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 503, &later), d.outcome(jobs[2], 410, nil)}
 	d.record(token, 0, 30*time.Second, outcomes...)
 	d.record(token, 0, 30*time.Second, outcomes...) // the answer of the first was lost
 
@@ -192,14 +192,14 @@ func TestRecordOutcomes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byID := map[id.UUID]hook.Delivery{}
+	byID := map[id.UUID]webhook.Delivery{}
 	for _, v := range all {
 		byID[v.ID] = v
 	}
-	for i, want := range []hook.Delivery{
-		{State: hook.Delivered, Attempts: 1, LastStatus: 200},
-		{State: hook.Pending, Attempts: 1, LastStatus: 503, LastError: "status: 503", NextAt: &later},
-		{State: hook.Exhausted, Attempts: 1, LastStatus: 410, LastError: "status: 410"},
+	for i, want := range []webhook.Delivery{
+		{State: webhook.Delivered, Attempts: 1, LastStatus: 200},
+		{State: webhook.Pending, Attempts: 1, LastStatus: 503, LastError: "status: 503", NextAt: &later},
+		{State: webhook.Exhausted, Attempts: 1, LastStatus: 410, LastError: "status: 410"},
 	} {
 		got := byID[jobs[i].DeliveryID]
 		var about struct{ ID string }
@@ -210,7 +210,7 @@ func TestRecordOutcomes(t *testing.T) {
 		if want.LeadID, err = id.Lead.Parse(about.ID); err != nil {
 			t.Fatal(err)
 		}
-		want.WorkspaceID, want.ID, want.EndpointID, want.EventID, want.EventType = d.ws, jobs[i].DeliveryID, d.endpoint.ID, jobs[i].EventID, hook.LeadCreated
+		want.WorkspaceID, want.ID, want.EndpointID, want.EventID, want.EventType = d.ws, jobs[i].DeliveryID, d.endpoint.ID, jobs[i].EventID, webhook.LeadCreated
 		want.CreatedAt, want.UpdatedAt = got.CreatedAt, d.now
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("delivery %d (-want +got):\n%s", i, diff)
@@ -220,7 +220,7 @@ func TestRecordOutcomes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[id.UUID][]hook.Attempt{jobs[0].DeliveryID: {outcomes[0].Attempt}, jobs[1].DeliveryID: {outcomes[1].Attempt}}
+	want := map[id.UUID][]webhook.Attempt{jobs[0].DeliveryID: {outcomes[0].Attempt}, jobs[1].DeliveryID: {outcomes[1].Attempt}}
 	if diff := cmp.Diff(want, attempts); diff != "" {
 		t.Errorf("ListAttempts (-want +got):\n%s", diff)
 	}
@@ -248,7 +248,7 @@ func TestLateOutcomeChangesNothingFinal(t *testing.T) {
 	d.record(quick, 32*time.Second, 0, d.outcome(j, 200, nil))
 	d.record(slow, 40*time.Second, 0, d.outcome(j, 500, &d.now))
 	all, err := d.list(d.ws, d.endpoint)
-	if err != nil || len(all) != 1 || all[0].State != hook.Delivered {
+	if err != nil || len(all) != 1 || all[0].State != webhook.Delivered {
 		t.Errorf("deliveries = %+v, %v, want it delivered for good", all, err)
 	}
 }
@@ -289,7 +289,7 @@ func TestWorkspacesDoNotMeet(t *testing.T) {
 	}
 	thief.record(token, 0, 0, theirs.outcome(jobs[0], 200, nil))
 	all, err := theirs.list(theirs.ws, theirs.endpoint)
-	if err != nil || len(all) != 2 || all[0].State != hook.Pending || all[1].State != hook.Pending {
+	if err != nil || len(all) != 2 || all[0].State != webhook.Pending || all[1].State != webhook.Pending {
 		t.Errorf("deliveries = %+v, %v, want both still pending", all, err)
 	}
 	if theirs.due(0) {
@@ -347,14 +347,14 @@ func TestOneOfManyTakes(t *testing.T) {
 func TestDeliveriesFollowEventTypes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	created, enriched, off := d.mustEndpoint(true, hook.LeadCreated), d.mustEndpoint(true, hook.LeadEnriched), d.mustEndpoint(false, hook.LeadCreated)
+	created, enriched, off := d.mustEndpoint(true, webhook.LeadCreated), d.mustEndpoint(true, webhook.LeadEnriched), d.mustEndpoint(false, webhook.LeadCreated)
 	d.mustLeads(1)
 	for _, c := range []struct {
-		e    hook.Endpoint
-		want []hook.State
-	}{{d.endpoint, []hook.State{hook.Pending}}, {created, []hook.State{hook.Pending}}, {enriched, nil}, {off, []hook.State{hook.Held}}} {
+		e    webhook.Endpoint
+		want []webhook.State
+	}{{d.endpoint, []webhook.State{webhook.Pending}}, {created, []webhook.State{webhook.Pending}}, {enriched, nil}, {off, []webhook.State{webhook.Held}}} {
 		got, err := d.list(d.ws, c.e)
-		var states []hook.State
+		var states []webhook.State
 		for _, one := range got {
 			states = append(states, one.State)
 		}

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // waiting is what WaitingEndpoints says of the desk's endpoint at an offset from now; nil: nothing.
@@ -91,7 +91,7 @@ func TestWaitingEndpointsPages(t *testing.T) {
 		for range 3 {
 			want = append(want, pg.EndpointRef{Workspace: d.ws, Endpoint: d.mustEndpoint(true).ID})
 		}
-		d.mustEndpoint(true, hook.LeadDeleted) // has nothing
+		d.mustEndpoint(true, webhook.LeadDeleted) // has nothing
 		d.mustLeads(3)
 		d.exec(`update deliveries set state = 'delivered' where id in (select id from deliveries where workspace_id = $1 and endpoint_id = $2 limit 2)`, d.ws, d.endpoint.ID)
 		// A delivery of an older week.

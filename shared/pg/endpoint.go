@@ -12,16 +12,16 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
-// CreateEndpoint stores e; beyond hook.MaxEndpoints of its workspace, and while MaxDeleted deleted ones are kept, it is a CONFLICT.
-func (db *DB) CreateEndpoint(ctx context.Context, e hook.Endpoint) error {
+// CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeleted deleted ones are kept, it is a CONFLICT.
+func (db *DB) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
 }
 
-func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
+func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error {
 	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
 	if _, err := tx.ExecContext(ctx, turn, e.WorkspaceID); err != nil {
 		return fail(ctx, "create endpoint", err)
@@ -31,7 +31,7 @@ func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint) error {
 	}
 	const q = `
 insert into endpoints (workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s, secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
-select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12, $13, $14, $14, case when not $13 then cast($14 as timestamptz) end, case when not $13 then '` + hook.DisabledByOwner + `' end
+select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12, $13, $14, $14, case when not $13 then cast($14 as timestamptz) end, case when not $13 then '` + webhook.DisabledByOwner + `' end
  where (select count(*) from endpoints where workspace_id = $1 and deleted_at is null) < $15`
 	e = withDefaults(e)
 	headers, err := json.Marshal(e.Headers)
@@ -39,29 +39,29 @@ select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12, $13, $14, $
 		return fail(ctx, "create endpoint", err)
 	}
 	res, err := tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
-		seconds(e.Timeout), e.Secret, e.Enabled, e.CreatedAt, hook.MaxEndpoints)
+		seconds(e.Timeout), e.Secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
 	if err != nil {
 		return fail(ctx, "create endpoint", err)
 	}
 	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d webhook endpoints at most", hook.MaxEndpoints))
+		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d webhook endpoints at most", webhook.MaxEndpoints))
 	}
 	return nil
 }
 
 // withDefaults fills in what an endpoint cannot be without.
-func withDefaults(e hook.Endpoint) hook.Endpoint {
+func withDefaults(e webhook.Endpoint) webhook.Endpoint {
 	if e.Headers == nil {
 		e.Headers = map[string]string{}
 	}
 	if e.Payload == "" {
-		e.Payload = hook.PayloadFull
+		e.Payload = webhook.PayloadFull
 	}
 	if e.MaxInFlight == 0 {
-		e.MaxInFlight = hook.DefaultInFlight
+		e.MaxInFlight = webhook.DefaultInFlight
 	}
 	if e.Timeout == 0 {
-		e.Timeout = hook.DefaultTimeout
+		e.Timeout = webhook.DefaultTimeout
 	}
 	return e
 }
@@ -86,11 +86,11 @@ const endpointColumns = `e.workspace_id, e.id, e.url, e.description, e.event_typ
 const healthColumns = `e.failures, e.failing_since, coalesce(e.failing_delivery, '00000000-0000-0000-0000-000000000000'), e.probe_at, e.probes, coalesce(e.last_error, ''), e.last_success_at, e.told`
 
 // healthTargets is where a row's healthColumns go.
-func healthTargets(h *hook.Health) []any {
+func healthTargets(h *webhook.Health) []any {
 	return []any{&h.Failures, &h.FailingSince, &h.First, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt, &h.Told}
 }
 
-func scanEndpoint(row interface{ Scan(...any) error }) (e hook.Endpoint, err error) {
+func scanEndpoint(row interface{ Scan(...any) error }) (e webhook.Endpoint, err error) {
 	var headers, former []byte
 	var chatbots []string
 	var seconds int
@@ -110,13 +110,13 @@ func scanEndpoint(row interface{ Scan(...any) error }) (e hook.Endpoint, err err
 	}
 	e.Timeout = time.Duration(seconds) * time.Second
 	if disabled.Valid {
-		e.Disabled = &hook.Disabled{At: disabled.Time, Reason: reason}
+		e.Disabled = &webhook.Disabled{At: disabled.Time, Reason: reason}
 	}
 	return e, errors.Join(json.Unmarshal(headers, &e.Headers), json.Unmarshal(former, &e.Former))
 }
 
 // GetEndpoint returns a workspace's endpoint.
-func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (hook.Endpoint, error) {
+func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (webhook.Endpoint, error) {
 	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
 	e, err := scanEndpoint(db.QueryRowContext(ctx, q, workspace, endpoint))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -125,15 +125,15 @@ func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (hoo
 	return e, fail(ctx, "get endpoint", err)
 }
 
-// ListEndpoints returns a workspace's endpoints, newest first; there are never more than hook.MaxEndpoints.
-func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]hook.Endpoint, error) {
+// ListEndpoints returns a workspace's endpoints, newest first; there are never more than webhook.MaxEndpoints.
+func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]webhook.Endpoint, error) {
 	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.deleted_at is null order by e.id desc limit $2`
-	rows, err := db.QueryContext(ctx, q, workspace, hook.MaxEndpoints)
+	rows, err := db.QueryContext(ctx, q, workspace, webhook.MaxEndpoints)
 	if err != nil {
 		return nil, fail(ctx, "list endpoints", err)
 	}
 	defer rows.Close()
-	var all []hook.Endpoint
+	var all []webhook.Endpoint
 	for rows.Next() {
 		e, err := scanEndpoint(rows)
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // settleAtOnce is how many deliveries disabling or deleting an endpoint settles in its own commit; SettlePending does the rest.
@@ -21,7 +21,7 @@ const settleAtOnce = 10_000
 
 // UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there is none.
 // Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
-func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time, change func(*hook.Endpoint) error, replay *hook.Replay) (e hook.Endpoint, err error) {
+func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time, change func(*webhook.Endpoint) error, replay *webhook.Replay) (e webhook.Endpoint, err error) {
 	const read = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null for no key update`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		e, err = scanEndpoint(tx.QueryRowContext(ctx, read, workspace, endpoint))
@@ -37,7 +37,7 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 		}
 		moved := e.URL != before.URL
 		if moved {
-			e.Health = hook.Health{LastSuccessAt: e.Health.LastSuccessAt}
+			e.Health = webhook.Health{LastSuccessAt: e.Health.LastSuccessAt}
 		}
 		if !reflect.DeepEqual(before, e) {
 			e.UpdatedAt = now
@@ -46,7 +46,7 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 			}
 		}
 		if before.Enabled && !e.Enabled {
-			if err := settle(ctx, tx, workspace, endpoint, hook.Held); err != nil {
+			if err := settle(ctx, tx, workspace, endpoint, webhook.Held); err != nil {
 				return err
 			}
 		}
@@ -60,7 +60,7 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 
 // writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so that a drain under way stops:
 // what it still finds out is not about the endpoint as it is now.
-func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e hook.Endpoint, stop bool) error {
+func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint, stop bool) error {
 	const q = `
 update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0), max_in_flight = $10, timeout_s = $11,
        secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15, disabled_reason = nullif($16, ''), updated_at = $17,
@@ -74,13 +74,13 @@ update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids =
 	}
 	former := e.Former
 	if former == nil {
-		former = []hook.FormerSecret{}
+		former = []webhook.FormerSecret{}
 	}
 	formerText, err := json.Marshal(former)
 	if err != nil {
 		return fail(ctx, "write endpoint", err)
 	}
-	disabled := hook.Disabled{}
+	disabled := webhook.Disabled{}
 	if e.Disabled != nil {
 		disabled = *e.Disabled
 	}
@@ -106,7 +106,7 @@ update endpoints set deleted_at = now(), updated_at = now(), enabled = false, se
 		if n, _ := res.RowsAffected(); n == 0 {
 			return endpointNotFound()
 		}
-		if err := settle(ctx, tx, workspace, endpoint, hook.Cancelled); err != nil {
+		if err := settle(ctx, tx, workspace, endpoint, webhook.Cancelled); err != nil {
 			return err
 		}
 		return forgetDeleted(ctx, tx, workspace)
@@ -148,7 +148,7 @@ func makeRoom(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 }
 
 // settle moves an endpoint's pending deliveries to state, settleAtOnce at most; its row must be locked. Those being changed meanwhile are left to SettlePending.
-func settle(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state hook.State) error {
+func settle(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
 	const q = `
 with owed as (
     select id from deliveries
@@ -169,7 +169,7 @@ func (db *DB) CreateTest(ctx context.Context, workspace, endpoint, event id.UUID
 	const q = `
 with ev as (
     insert into events (workspace_id, id, type, data, created_at)
-    select $1, $3, '` + hook.WebhookTest + `', $4, $5
+    select $1, $3, '` + webhook.WebhookTest + `', $4, $5
      where exists (select from endpoints where workspace_id = $1 and id = $2 and deleted_at is null)
     returning id, created_at
 )

@@ -3,9 +3,9 @@ package pg_test
 import (
 	"testing"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // While statistics lag behind, what waits for one endpoint is settled without reading what waits for others.
@@ -33,13 +33,13 @@ select $1, e, $2, e, 'pending', now(), now(), now()
 		return n
 	}
 	before := read()
-	if _, err := db.UpdateEndpoint(t.Context(), d.ws, d.endpoint.ID, d.now, func(e *hook.Endpoint) error { e.Enabled = false; return nil }, nil); err != nil {
+	if _, err := db.UpdateEndpoint(t.Context(), d.ws, d.endpoint.ID, d.now, func(e *webhook.Endpoint) error { e.Enabled = false; return nil }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := read() - before; got > 10_000 {
 		t.Errorf("settling 2000 deliveries read %d, want a few for each", got)
 	}
-	if got := d.states(d.endpoint); got[hook.Held] != 2000 {
+	if got := d.states(d.endpoint); got[webhook.Held] != 2000 {
 		t.Errorf("states = %v, want 2000 held", got)
 	}
 }

@@ -8,24 +8,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // states counts an endpoint's deliveries by state.
-func (d *desk) states(e hook.Endpoint) map[hook.State]int {
+func (d *desk) states(e webhook.Endpoint) map[webhook.State]int {
 	d.Helper()
 	var rows []struct {
-		State hook.State
+		State webhook.State
 		N     int
 	}
 	const q = `select state, count(*) as n from deliveries where workspace_id = $1 and endpoint_id = $2 group by state`
 	if err := d.db.SelectContext(d.Context(), &rows, q, e.WorkspaceID, e.ID); err != nil {
 		d.Fatal(err)
 	}
-	all := map[hook.State]int{}
+	all := map[webhook.State]int{}
 	for _, r := range rows {
 		all[r.State] = r.N
 	}
@@ -58,13 +58,13 @@ func TestSettlePending(t *testing.T) {
 		t.Errorf("settled at a time (-want +got):\n%s", diff)
 	}
 	for name, c := range map[string]struct {
-		e    hook.Endpoint
-		want map[hook.State]int
+		e    webhook.Endpoint
+		want map[webhook.State]int
 	}{
-		"disabled":             {off, map[hook.State]int{hook.Held: 5}},
-		"deleted":              {gone, map[hook.State]int{hook.Cancelled: 5}},
-		"enabled":              {d.endpoint, map[hook.State]int{hook.Pending: 5}},
-		"of another workspace": {other.endpoint, map[hook.State]int{hook.Pending: 3}},
+		"disabled":             {off, map[webhook.State]int{webhook.Held: 5}},
+		"deleted":              {gone, map[webhook.State]int{webhook.Cancelled: 5}},
+		"enabled":              {d.endpoint, map[webhook.State]int{webhook.Pending: 5}},
+		"of another workspace": {other.endpoint, map[webhook.State]int{webhook.Pending: 3}},
 	} {
 		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
 			t.Errorf("deliveries of the endpoint %s (-want +got):\n%s", name, diff)
@@ -73,9 +73,9 @@ func TestSettlePending(t *testing.T) {
 }
 
 // mustUpdate changes an endpoint.
-func (d *desk) mustUpdate(e hook.Endpoint, change func(*hook.Endpoint)) hook.Endpoint {
+func (d *desk) mustUpdate(e webhook.Endpoint, change func(*webhook.Endpoint)) webhook.Endpoint {
 	d.Helper()
-	e, err := d.db.UpdateEndpoint(d.Context(), e.WorkspaceID, e.ID, d.now, func(e *hook.Endpoint) error { change(e); return nil }, nil)
+	e, err := d.db.UpdateEndpoint(d.Context(), e.WorkspaceID, e.ID, d.now, func(e *webhook.Endpoint) error { change(e); return nil }, nil)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -91,10 +91,10 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 	want := d.endpoint
 	db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true, paced_until = $2 where id = $1`,
 		want.ID, at, id.New())
-	got := d.mustUpdate(want, func(e *hook.Endpoint) {
+	got := d.mustUpdate(want, func(e *webhook.Endpoint) {
 		e.Description, e.EventTypes, e.ChatbotIDs = "d", []string{"lead.created"}, []id.UUID{id.New()}
-		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, hook.PayloadThin, 7, 1, 30*time.Second
-		e.Secret, e.Former = hook.NewSigningKey(), []hook.FormerSecret{{Secret: e.Secret, Until: at}}
+		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, webhook.PayloadThin, 7, 1, 30*time.Second
+		e.Secret, e.Former = webhook.NewSigningKey(), []webhook.FormerSecret{{Secret: e.Secret, Until: at}}
 	})
 	read, err := db.GetEndpoint(t.Context(), d.ws, want.ID)
 	if diff := cmp.Diff(got, read); diff != "" || err != nil {
@@ -104,10 +104,13 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 		t.Errorf("after a change: %+v, want the health as it was and updated now", read)
 	}
 	d.now = d.now.Add(time.Hour)
-	if same := d.mustUpdate(want, func(*hook.Endpoint) {}); !same.UpdatedAt.Equal(read.UpdatedAt) {
+	if same := d.mustUpdate(want, func(*webhook.Endpoint) {}); !same.UpdatedAt.Equal(read.UpdatedAt) {
 		t.Errorf("a change of nothing: updated at %s, want %s still", same.UpdatedAt, read.UpdatedAt)
 	}
-	nothing := func(*hook.Endpoint) error { t.Error("asked for a change of an endpoint that is not there"); return nil }
+	nothing := func(*webhook.Endpoint) error {
+		t.Error("asked for a change of an endpoint that is not there")
+		return nil
+	}
 	for name, ws := range map[string]id.UUID{"another workspace's": other.ws, "no": id.New()} {
 		if _, err := db.UpdateEndpoint(t.Context(), ws, want.ID, d.now, nothing, nil); !fault.Is(err, fault.NotFound) {
 			t.Errorf("UpdateEndpoint of %s endpoint = %v, want NOT_FOUND", name, err)
@@ -128,18 +131,18 @@ func TestDisablingStopsADrain(t *testing.T) {
 	if len(jobs) != 2 {
 		t.Fatalf("took %d, want 2", len(jobs))
 	}
-	d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.SetEnabled(false, d.now) })
-	if diff := cmp.Diff(map[hook.State]int{hook.Held: 3}, d.states(d.endpoint)); diff != "" {
+	d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.SetEnabled(false, d.now) })
+	if diff := cmp.Diff(map[webhook.State]int{webhook.Held: 3}, d.states(d.endpoint)); diff != "" {
 		t.Errorf("after disabling (-want +got):\n%s", diff)
 	}
-	outcome := hook.Outcome{Attempt: hook.Attempt{DeliveryID: jobs[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: d.now}, State: hook.Delivered}
+	outcome := webhook.Outcome{Attempt: webhook.Attempt{DeliveryID: jobs[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: d.now}, State: webhook.Delivered}
 	if d.record(token, 0, time.Minute, outcome) {
 		t.Error("the drain still holds the lease, want it to stop")
 	}
-	if diff := cmp.Diff(map[hook.State]int{hook.Held: 2, hook.Delivered: 1}, d.states(d.endpoint)); diff != "" {
+	if diff := cmp.Diff(map[webhook.State]int{webhook.Held: 2, webhook.Delivered: 1}, d.states(d.endpoint)); diff != "" {
 		t.Errorf("after the drain's last words (-want +got):\n%s", diff)
 	}
-	d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.SetEnabled(true, d.now) })
+	d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.SetEnabled(true, d.now) })
 	d.mustLeads(1)
 	if jobs := d.take(id.New(), 0, 5); len(jobs) != 1 {
 		t.Errorf("after enabling a drain takes %d, want the new one only", len(jobs))
@@ -150,14 +153,14 @@ func TestDisablingStopsADrain(t *testing.T) {
 func TestDeleteEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	e := d.mustUpdate(d.endpoint, func(e *hook.Endpoint) {
-		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []hook.FormerSecret{{Secret: "hunter2", Until: d.now}}
+	e := d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) {
+		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []webhook.FormerSecret{{Secret: "hunter2", Until: d.now}}
 	})
 	d.mustLeads(2)
 	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
+	if diff := cmp.Diff(map[webhook.State]int{webhook.Cancelled: 2}, d.states(e)); diff != "" {
 		t.Errorf("its deliveries (-want +got):\n%s", diff)
 	}
 	var left string
@@ -165,7 +168,7 @@ func TestDeleteEndpoint(t *testing.T) {
 		t.Errorf("what is left of it = %q, %v, want its URL and no secret", left, err)
 	}
 	d.mustLeads(1)
-	if diff := cmp.Diff(map[hook.State]int{hook.Cancelled: 2}, d.states(e)); diff != "" {
+	if diff := cmp.Diff(map[webhook.State]int{webhook.Cancelled: 2}, d.states(e)); diff != "" {
 		t.Errorf("its deliveries after another lead (-want +got):\n%s", diff)
 	}
 	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID); !fault.Is(err, fault.NotFound) {
@@ -178,11 +181,11 @@ func TestUpdateEndpointWithReplay(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	off := d.mustEndpoint(false)
-	replay := func() *hook.Replay {
-		return &hook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 5, CreatedAt: d.now, Filter: hook.Filter{EndpointID: off.ID, States: []hook.State{hook.Held}}}
+	replay := func() *webhook.Replay {
+		return &webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 5, CreatedAt: d.now, Filter: webhook.Filter{EndpointID: off.ID, States: []webhook.State{webhook.Held}}}
 	}
-	enable := func(on bool) func(*hook.Endpoint) error {
-		return func(e *hook.Endpoint) error { e.SetEnabled(on, d.now); return nil }
+	enable := func(on bool) func(*webhook.Endpoint) error {
+		return func(e *webhook.Endpoint) error { e.SetEnabled(on, d.now); return nil }
 	}
 	refused, begun := replay(), replay()
 	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(false), refused); !fault.Is(err, fault.Conflict) {
@@ -194,7 +197,7 @@ func TestUpdateEndpointWithReplay(t *testing.T) {
 	if _, err := d.db.GetReplay(t.Context(), d.ws, refused.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the refused replay = %v, want NOT_FOUND", err)
 	}
-	if r, err := d.db.GetReplay(t.Context(), d.ws, begun.ID); err != nil || r.State != hook.ReplayRunning || r.Rate != 5 {
+	if r, err := d.db.GetReplay(t.Context(), d.ws, begun.ID); err != nil || r.State != webhook.ReplayRunning || r.Rate != 5 {
 		t.Errorf("the replay = %+v, %v, want it running", r, err)
 	}
 }
@@ -232,8 +235,8 @@ func TestAnotherURLBeginsAnew(t *testing.T) {
 	jobs := d.take(token, 0, 1)
 	d.db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true where id = $1`,
 		d.endpoint.ID, d.now, id.New())
-	got := d.mustUpdate(d.endpoint, func(e *hook.Endpoint) { e.URL = "https://hooks.example.com/other" })
-	if diff := cmp.Diff(hook.Health{LastSuccessAt: &d.now}, got.Health); diff != "" {
+	got := d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.URL = "https://hooks.example.com/other" })
+	if diff := cmp.Diff(webhook.Health{LastSuccessAt: &d.now}, got.Health); diff != "" {
 		t.Errorf("health (-want +got):\n%s", diff)
 	}
 	if d.record(token, 0, time.Minute, d.outcome(jobs[0], 500, &d.now)) {
@@ -256,7 +259,7 @@ func TestDeletedEndpointsAreBounded(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)
-	remove := func(e hook.Endpoint) {
+	remove := func(e webhook.Endpoint) {
 		if err := db.DeleteEndpoint(t.Context(), d.ws, e.ID); err != nil {
 			t.Fatal(err)
 		}

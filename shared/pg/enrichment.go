@@ -9,9 +9,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 // maxEnrichAttempts ends a lead's enrichment when nothing was ever found out.
@@ -57,7 +57,7 @@ with f as (
     update enrichments set due_at = null, words = coalesce(words, '') where workspace_id = $1 and lead_id = any($10::uuid[])
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select $1, event_id, '` + hook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
+    select $1, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from awake`

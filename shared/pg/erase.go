@@ -8,10 +8,10 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Erasure is how a lead is erased.
@@ -159,7 +159,7 @@ func tellErased(ctx context.Context, tx *sqlx.Tx, e *Erased, now time.Time) ([]E
 with freed as (
     insert into releases (workspace_id, email_key, lead_id, created_at) select $1, $3, $2, now() where $3 <> '' on conflict do nothing
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $4, '` + hook.LeadDeleted + `', $2, $5, $6, $7)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $4, '` + webhook.LeadDeleted + `', $2, $5, $6, $7)
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from awake`

@@ -6,9 +6,9 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 // erasePart is how many events of a lead one commit erases, with their deliveries and attempts.
@@ -90,10 +90,10 @@ with owed as materialized (
     select o.id from unnest($2::uuid[]) v (id)
      cross join lateral (
         select d.id from deliveries d
-         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + ` and d.state in ('` + string(hook.Pending) + `', '` + string(hook.Held) + `')
+         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + ` and d.state in ('` + string(webhook.Pending) + `', '` + string(webhook.Held) + `')
          order by d.id for update offset 0) o
 )
-update deliveries d set state = '` + string(hook.Cancelled) + `', next_at = null, updated_at = now()
+update deliveries d set state = '` + string(webhook.Cancelled) + `', next_at = null, updated_at = now()
   from owed where d.workspace_id = $1 and d.id = owed.id`
 
 	eraseAttempts = `

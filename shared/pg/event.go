@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Event is something that happened, as long as it is kept.
@@ -58,7 +58,7 @@ select f.*, false from found f
 union all
 select id, '', $1, $1, now(), true from edge where (select count(*) from found) < $9
  order by 6, 1 desc`
-	from, until := span(hook.Filter{From: q.From, Until: q.Until})
+	from, until := span(webhook.Filter{From: q.From, Until: q.Until})
 	rows, err := db.QueryContext(ctx, query, workspace, orNewest(q.Before), from, until, orAll(q.Scan), optionalID(q.LeadID), q.Type, optionalID(q.ChatbotID), q.Limit+1)
 	if err != nil {
 		return nil, next, fail(ctx, "list events", err)
@@ -96,7 +96,7 @@ func (db *DB) GetEvent(ctx context.Context, workspace, event id.UUID) (e Event, 
 }
 
 // EventDeliveries returns an event's deliveries, one for each endpoint that wanted it.
-func (db *DB) EventDeliveries(ctx context.Context, workspace, event id.UUID) ([]hook.Delivery, error) {
+func (db *DB) EventDeliveries(ctx context.Context, workspace, event id.UUID) ([]webhook.Delivery, error) {
 	q := `
 select ` + deliveryColumns + `
   from deliveries d ` + deliveryJoins + `
@@ -106,7 +106,7 @@ select ` + deliveryColumns + `
 }
 
 // deliveries reads rows of deliveryColumns.
-func (db *DB) deliveries(ctx context.Context, query string, args ...any) (all []hook.Delivery, err error) {
+func (db *DB) deliveries(ctx context.Context, query string, args ...any) (all []webhook.Delivery, err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fail(ctx, "read deliveries", err)

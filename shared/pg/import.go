@@ -12,7 +12,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // Bounds of the imports of a workspace.
@@ -25,7 +25,7 @@ const (
 const importColumns = `i.workspace_id, i.id, i.state, i.format, i.options, i.bytes, i.position, i.rows, i.created, i.updated, i.duplicates, i.rejected,
        coalesce(i.reason, ''), i.created_at, i.updated_at, i.finished_at`
 
-func scanImport(row interface{ Scan(...any) error }) (i sheet.Import, err error) {
+func scanImport(row interface{ Scan(...any) error }) (i leadfile.Import, err error) {
 	var options []byte
 	if err := row.Scan(&i.WorkspaceID, &i.ID, &i.State, &i.Format, &options, &i.Bytes, &i.Position, &i.Rows, &i.Created, &i.Updated, &i.Duplicates, &i.Rejected,
 		&i.Reason, &i.CreatedAt, &i.UpdatedAt, &i.FinishedAt); err != nil {
@@ -36,11 +36,11 @@ func scanImport(row interface{ Scan(...any) error }) (i sheet.Import, err error)
 
 // CreateImport stores an import whose file is still to come. Where MaxImports of its workspace have not ended it is a CONFLICT,
 // where HourlyImports were made within the hour it is RATE_LIMITED.
-func (db *DB) CreateImport(ctx context.Context, i sheet.Import) error {
+func (db *DB) CreateImport(ctx context.Context, i leadfile.Import) error {
 	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
 	const q = `
 insert into imports (workspace_id, id, state, format, options, position, created_at, updated_at)
-select $1, $2, '` + string(sheet.Uploading) + `', $3, $4, $5, $6, now()
+select $1, $2, '` + string(leadfile.Uploading) + `', $3, $4, $5, $6, now()
  where (select count(*) from imports where workspace_id = $1 and state in ('uploading', 'waiting', 'running')) < $7`
 	options, err := json.Marshal(i.Options)
 	if err != nil {
@@ -95,7 +95,7 @@ insert into import_chunks (workspace_id, import_id, start, data) select workspac
 }
 
 // CompleteImport says that the whole file is there. CONFLICT as AddImportChunk has it.
-func (db *DB) CompleteImport(ctx context.Context, workspace, imp id.UUID) (sheet.Import, error) {
+func (db *DB) CompleteImport(ctx context.Context, workspace, imp id.UUID) (leadfile.Import, error) {
 	const q = `
 update imports i set state = 'waiting', updated_at = now() where i.workspace_id = $1 and i.id = $2 and i.state = 'uploading' returning ` + importColumns
 	i, err := scanImport(db.QueryRowContext(ctx, q, workspace, imp))
@@ -130,7 +130,7 @@ update imports set state = 'failed', reason = $3, updated_at = now(), finished_a
 }
 
 // GetImport returns a workspace's import.
-func (db *DB) GetImport(ctx context.Context, workspace, imp id.UUID) (sheet.Import, error) {
+func (db *DB) GetImport(ctx context.Context, workspace, imp id.UUID) (leadfile.Import, error) {
 	const q = `select ` + importColumns + ` from imports i where i.workspace_id = $1 and i.id = $2`
 	i, err := scanImport(db.QueryRowContext(ctx, q, workspace, imp))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -140,14 +140,14 @@ func (db *DB) GetImport(ctx context.Context, workspace, imp id.UUID) (sheet.Impo
 }
 
 // ListImports returns a workspace's imports older than before, newest first; a zero before starts at the newest. At most 1000.
-func (db *DB) ListImports(ctx context.Context, workspace, before id.UUID, limit int) ([]sheet.Import, error) {
+func (db *DB) ListImports(ctx context.Context, workspace, before id.UUID, limit int) ([]leadfile.Import, error) {
 	const q = `select ` + importColumns + ` from imports i where i.workspace_id = $1 and i.id < $2 order by i.id desc limit $3`
 	rows, err := db.QueryContext(ctx, q, workspace, orNewest(before), page(limit))
 	if err != nil {
 		return nil, fail(ctx, "list imports", err)
 	}
 	defer rows.Close()
-	var all []sheet.Import
+	var all []leadfile.Import
 	for rows.Next() {
 		i, err := scanImport(rows)
 		if err != nil {
@@ -159,7 +159,7 @@ func (db *DB) ListImports(ctx context.Context, workspace, before id.UUID, limit 
 }
 
 // CancelImport ends an import: the leads it made stay. One that was cancelled before is returned as it is, one that has ended otherwise is a CONFLICT.
-func (db *DB) CancelImport(ctx context.Context, workspace, imp id.UUID) (sheet.Import, error) {
+func (db *DB) CancelImport(ctx context.Context, workspace, imp id.UUID) (leadfile.Import, error) {
 	const q = `
 update imports i set state = 'cancelled', updated_at = now(), finished_at = now()
  where i.workspace_id = $1 and i.id = $2 and i.state in ('uploading', 'waiting', 'running') returning ` + importColumns
@@ -167,14 +167,14 @@ update imports i set state = 'cancelled', updated_at = now(), finished_at = now(
 	if !errors.Is(err, sql.ErrNoRows) {
 		return i, fail(ctx, "cancel import", err)
 	}
-	if i, err = db.GetImport(ctx, workspace, imp); err == nil && i.State != sheet.Cancelled {
+	if i, err = db.GetImport(ctx, workspace, imp); err == nil && i.State != leadfile.Cancelled {
 		return i, fault.New(fault.Conflict, "The import has ended already: it is "+string(i.State))
 	}
 	return i, err
 }
 
 // ImportErrors returns what was wrong with rows of an import after one of them, at most 1000.
-func (db *DB) ImportErrors(ctx context.Context, workspace, imp id.UUID, after int) ([]sheet.Mistake, error) {
+func (db *DB) ImportErrors(ctx context.Context, workspace, imp id.UUID, after int) ([]leadfile.Mistake, error) {
 	const q = `
 select row, code, field, coalesce(value, ''), message, coalesce(lead_id, '00000000-0000-0000-0000-000000000000') from import_errors
  where workspace_id = $1 and import_id = $2 and row > $3 order by row limit $4`
@@ -183,9 +183,9 @@ select row, code, field, coalesce(value, ''), message, coalesce(lead_id, '000000
 		return nil, fail(ctx, "read the errors of an import", err)
 	}
 	defer rows.Close()
-	var all []sheet.Mistake
+	var all []leadfile.Mistake
 	for rows.Next() {
-		var m sheet.Mistake
+		var m leadfile.Mistake
 		if err := rows.Scan(&m.Row, &m.Code, &m.Field, &m.Value, &m.Message, &m.Lead); err != nil {
 			return nil, fail(ctx, "read the errors of an import", err)
 		}

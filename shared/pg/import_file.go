@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // ErrNoFile is what reading a file comes to of which a piece is gone, as when its import was cancelled meanwhile.
@@ -23,7 +23,7 @@ type ImportFile struct {
 }
 
 // OpenImport returns the file of an import, to be read while ctx lasts.
-func (db *DB) OpenImport(ctx context.Context, i *sheet.Import) *ImportFile {
+func (db *DB) OpenImport(ctx context.Context, i *leadfile.Import) *ImportFile {
 	return &ImportFile{ctx: ctx, db: db, workspace: i.WorkspaceID, imp: i.ID, at: i.Position, end: i.Bytes}
 }
 

@@ -13,7 +13,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/tenant"
 )
 
@@ -47,7 +47,7 @@ func (db *DB) importRefs(ctx context.Context, q string, args ...any) ([]ImportRe
 }
 
 // BeginImport takes up an import where it stands, with the settings its workspace has now. ok is false for one that is not to be worked on.
-func (db *DB) BeginImport(ctx context.Context, workspace, imp id.UUID) (i sheet.Import, s tenant.Settings, ok bool, err error) {
+func (db *DB) BeginImport(ctx context.Context, workspace, imp id.UUID) (i leadfile.Import, s tenant.Settings, ok bool, err error) {
 	const q = `
 update imports i set state = 'running', updated_at = now()
  where i.workspace_id = $1 and i.id = $2 and i.state in ('waiting', 'running') returning ` + importColumns
@@ -72,19 +72,19 @@ type ImportRow struct {
 // ImportRound is what one commit does for an import.
 type ImportRound struct {
 	Workspace, Import id.UUID
-	From, To          int64           // the position, before and after
-	Rows              []ImportRow     // in the order of the file
-	Mistakes          []sheet.Mistake // of other rows
-	OnDuplicate       sheet.OnDuplicate
-	Quiet             bool        // a changed lead makes no event
-	End               sheet.State // Done or Failed with the Reason; "": it goes on
+	From, To          int64              // the position, before and after
+	Rows              []ImportRow        // in the order of the file
+	Mistakes          []leadfile.Mistake // of other rows
+	OnDuplicate       leadfile.OnDuplicate
+	Quiet             bool           // a changed lead makes no event
+	End               leadfile.State // Done or Failed with the Reason; "": it goes on
 	Reason            string
 }
 
 // Imported is what a round came to.
 type Imported struct {
 	Lost    bool // nothing was done: the import has ended, or somebody else has moved its position
-	Tally   sheet.Tally
+	Tally   leadfile.Tally
 	Holders []LeadResult // of the round's rows, in order: which lead has the row's email now
 	Wake    []EndpointRef
 }
@@ -127,7 +127,7 @@ type importRun struct {
 	*ImportRound
 	stmt     *sqlx.Stmt // insertLeads, in the transaction
 	out      Imported
-	mistakes []sheet.Mistake // those of the round, and those it found out
+	mistakes []leadfile.Mistake // those of the round, and those it found out
 	updates  []importUpdate
 }
 
@@ -214,12 +214,12 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 // duplicate sees to a row whose email a lead has.
 func (r *importRun) duplicate(row *ImportRow, holder id.UUID) {
 	switch r.OnDuplicate {
-	case sheet.Update:
+	case leadfile.Update:
 		r.updates = append(r.updates, importUpdate{holder, row})
 		return
-	case sheet.Return:
+	case leadfile.Return:
 	default:
-		r.mistakes = append(r.mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Cut(row.Email),
+		r.mistakes = append(r.mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Cut(row.Email),
 			Message: "A lead with this email already exists in your workspace", Lead: holder})
 	}
 	r.out.Tally.Duplicates++
@@ -242,7 +242,7 @@ func (r *importRun) update(ctx context.Context, tx *sqlx.Tx) error {
 			return errAgain
 		case fault.Is(err, fault.Validation):
 			r.out.Tally.Rejected++
-			r.mistakes = append(r.mistakes, sheet.Mistake{Row: u.row.Number, Code: string(fault.Validation), Field: "metadata",
+			r.mistakes = append(r.mistakes, leadfile.Mistake{Row: u.row.Number, Code: string(fault.Validation), Field: "metadata",
 				Message: "Must not make the metadata of the lead that has this email too large", Lead: u.lead})
 		default:
 			return err
@@ -287,7 +287,7 @@ select $1, $2, m.row, m.code, m.field, case when m.lead_id is null or l.id is no
 	if len(r.mistakes) == 0 {
 		return nil
 	}
-	slices.SortFunc(r.mistakes, func(a, b sheet.Mistake) int { return cmp.Compare(a.Row, b.Row) })
+	slices.SortFunc(r.mistakes, func(a, b leadfile.Mistake) int { return cmp.Compare(a.Row, b.Row) })
 	n := len(r.mistakes)
 	rows, codes, fields, values, messages, leads := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8), newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
 	for _, m := range r.mistakes {

@@ -15,15 +15,15 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
-	"leadgate/shared/sheet"
 )
 
 // mustImport makes an import whose file is there.
-func (d *desk) mustImport(file string) sheet.Import {
+func (d *desk) mustImport(file string) leadfile.Import {
 	d.Helper()
-	i := sheet.Import{WorkspaceID: d.ws, ID: id.New(), Format: sheet.NDJSON, CreatedAt: time.Now()}
+	i := leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.NDJSON, CreatedAt: time.Now()}
 	if err := d.db.CreateImport(d.Context(), i); err != nil {
 		d.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func (d *desk) mustImport(file string) sheet.Import {
 }
 
 // round is a round of rows with these emails, numbered from first.
-func (d *desk) round(i sheet.Import, from int64, first int, emails ...string) *pg.ImportRound {
+func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string) *pg.ImportRound {
 	r := &pg.ImportRound{Workspace: d.ws, Import: i.ID, From: from, To: from + int64(len(emails))}
 	for n, email := range emails {
 		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, EmailKey: email, Source: "api", NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
@@ -68,7 +68,7 @@ func (d *desk) number(q string, args ...any) (n int) {
 	return n
 }
 
-func (d *desk) tally(i sheet.Import) (sheet.Tally, sheet.Import) {
+func (d *desk) tally(i leadfile.Import) (leadfile.Tally, leadfile.Import) {
 	d.Helper()
 	got, err := d.db.GetImport(d.Context(), d.ws, i.ID)
 	if err != nil {
@@ -85,7 +85,7 @@ func TestARoundCountsOnce(t *testing.T) {
 	var done, lost atomic.Int32
 	inParallel(4, func() {
 		r := d.round(i, 0, 1, "a@example.com", "b@example.com")
-		r.To, r.Mistakes = 3, []sheet.Mistake{{Row: 3, Code: "VALIDATION_ERROR", Field: "email", Message: "Must be a valid email address"}}
+		r.To, r.Mistakes = 3, []leadfile.Mistake{{Row: 3, Code: "VALIDATION_ERROR", Field: "email", Message: "Must be a valid email address"}}
 		out, err := d.db.ImportRows(t.Context(), r)
 		switch {
 		case err != nil:
@@ -100,7 +100,7 @@ func TestARoundCountsOnce(t *testing.T) {
 		t.Errorf("done %d, lost %d, want 1 and 3", done.Load(), lost.Load())
 	}
 	got, now := d.tally(i)
-	if want := (sheet.Tally{Rows: 3, Created: 2, Rejected: 1}); got != want || now.Position != 3 || now.State != sheet.Running {
+	if want := (leadfile.Tally{Rows: 3, Created: 2, Rejected: 1}); got != want || now.Position != 3 || now.State != leadfile.Running {
 		t.Errorf("import = %+v at %d, want %+v at 3", got, now.Position, want)
 	}
 	if leads, events, deliveries := d.number(`select count(*) from leads`), d.number(`select count(*) from events`), d.number(`select count(*) from deliveries`); leads != 2 || events != 2 || deliveries != 2 {
@@ -113,9 +113,9 @@ func TestARoundCountsOnce(t *testing.T) {
 		t.Errorf("BeginImport in another workspace = %v, %v, want nothing", ok, err)
 	}
 	last := d.round(i, 3, 4)
-	last.To, last.End = 4, sheet.Done
+	last.To, last.End = 4, leadfile.Done
 	d.mustRound(last)
-	if _, now := d.tally(i); now.State != sheet.Done || now.FinishedAt == nil || now.Reason != "" {
+	if _, now := d.tally(i); now.State != leadfile.Done || now.FinishedAt == nil || now.Reason != "" {
 		t.Errorf("import = %+v, want it done", now)
 	}
 	if due, err := d.db.DueImports(t.Context(), 10); err != nil || len(due) != 0 {
@@ -129,11 +129,11 @@ func TestARoundIsAllOrNothing(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	i := d.mustImport("..")
 	r := d.round(i, 0, 1, "a@example.com")
-	r.Mistakes = []sheet.Mistake{{Row: 2, Code: "c", Field: "f", Message: "no text to Postgres: \x00"}}
+	r.Mistakes = []leadfile.Mistake{{Row: 2, Code: "c", Field: "f", Message: "no text to Postgres: \x00"}}
 	if out, err := d.db.ImportRows(t.Context(), r); err == nil {
 		t.Errorf("ImportRows = %+v, want an error", out)
 	}
-	if got, now := d.tally(i); got != (sheet.Tally{}) || now.Position != 0 || d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
+	if got, now := d.tally(i); got != (leadfile.Tally{}) || now.Position != 0 || d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
 		t.Errorf("import = %+v at %d, want no leads, no events and no counts", got, now.Position)
 	}
 }
@@ -141,17 +141,17 @@ func TestARoundIsAllOrNothing(t *testing.T) {
 func TestDuplicatesOfAnImport(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		on     sheet.OnDuplicate
+		on     leadfile.OnDuplicate
 		quiet  bool
-		want   sheet.Tally
+		want   leadfile.Tally
 		report []string
 		first  string // what the lead of the file's first row has in the end
 		events string
 	}{
-		{sheet.Refuse, false, sheet.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"}, `row 1 {"row":1}`, "lead.created 3"},
-		{sheet.Return, false, sheet.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`, "lead.created 3"},
-		{sheet.Update, false, sheet.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
-		{sheet.Update, true, sheet.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
+		{leadfile.Refuse, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"}, `row 1 {"row":1}`, "lead.created 3"},
+		{leadfile.Return, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`, "lead.created 3"},
+		{leadfile.Update, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
+		{leadfile.Update, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
 	} {
 		d := newDesk(t, pgtest.New(t))
 		old := d.round(d.mustImport("."), 0, 1, "old@example.com")
@@ -194,7 +194,7 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 		if err := d.db.GetContext(t.Context(), &events, `select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
 			t.Errorf("%s: events = %q, %v, want %q", name, events, err, c.events)
 		}
-		if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == sheet.Update) {
+		if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == leadfile.Update) {
 			t.Errorf("%s: the old lead is owed enrichment %d times", name, owed)
 		}
 	}
@@ -209,14 +209,14 @@ func TestACancelledImport(t *testing.T) {
 		t.Errorf("cancelling another workspace's = %v, want NOT_FOUND", err)
 	}
 	for range 2 {
-		if got, err := d.db.CancelImport(t.Context(), d.ws, i.ID); err != nil || got.State != sheet.Cancelled || got.FinishedAt == nil {
+		if got, err := d.db.CancelImport(t.Context(), d.ws, i.ID); err != nil || got.State != leadfile.Cancelled || got.FinishedAt == nil {
 			t.Errorf("CancelImport = %+v, %v, want it cancelled", got, err)
 		}
 	}
 	if out := d.mustRound(d.round(i, 0, 1, "a@example.com")); !out.Lost || d.number(`select count(*) from leads`) != 0 {
 		t.Errorf("ImportRows = %+v, want nothing done", out)
 	}
-	coming := sheet.Import{WorkspaceID: d.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()}
+	coming := leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
 	if err := d.db.CreateImport(t.Context(), coming); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestACancelledImport(t *testing.T) {
 	}
 	done := d.mustImport(".")
 	end := d.round(done, 0, 1)
-	end.End, end.Reason = sheet.Failed, "Row 1: no"
+	end.End, end.Reason = leadfile.Failed, "Row 1: no"
 	d.mustRound(end)
 	if got, err := d.db.CancelImport(t.Context(), d.ws, done.ID); !fault.Is(err, fault.Conflict) || got.Reason != "Row 1: no" {
 		t.Errorf("cancelling what failed = %+v, %v, want CONFLICT", got, err)
@@ -243,7 +243,7 @@ func TestImportsAreBounded(t *testing.T) {
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)
 	create := func(d *desk) error {
-		return db.CreateImport(t.Context(), sheet.Import{WorkspaceID: d.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()})
+		return db.CreateImport(t.Context(), leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()})
 	}
 	var made, refused atomic.Int32
 	inParallel(pg.MaxImports+4, func() {
@@ -277,7 +277,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), 'done', 'csv', '{}', 
 func TestTheFileOfAnImport(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	i := sheet.Import{WorkspaceID: d.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()}
+	i := leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
 	if err := d.db.CreateImport(t.Context(), i); err != nil {
 		t.Fatal(err)
 	}
@@ -319,10 +319,10 @@ func TestTheFileOfAnImport(t *testing.T) {
 func TestOldImportsAreDeleted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	old, kept, stale := d.mustImport("."), d.mustImport("."), sheet.Import{WorkspaceID: d.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()}
-	for _, i := range []sheet.Import{old, kept} {
+	old, kept, stale := d.mustImport("."), d.mustImport("."), leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
+	for _, i := range []leadfile.Import{old, kept} {
 		r := d.round(i, 0, 1)
-		r.Mistakes, r.End = []sheet.Mistake{{Row: 1, Code: "c", Field: "f", Message: "m"}}, sheet.Done
+		r.Mistakes, r.End = []leadfile.Mistake{{Row: 1, Code: "c", Field: "f", Message: "m"}}, leadfile.Done
 		d.mustRound(r)
 	}
 	if err := d.db.CreateImport(t.Context(), stale); err != nil {
@@ -343,10 +343,10 @@ func TestOldImportsAreDeleted(t *testing.T) {
 	if _, err := d.db.GetImport(t.Context(), d.ws, old.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the old import = %v, want NOT_FOUND", err)
 	}
-	if _, now := d.tally(kept); now.State != sheet.Done {
+	if _, now := d.tally(kept); now.State != leadfile.Done {
 		t.Errorf("the new one = %+v, want it kept", now)
 	}
-	if _, now := d.tally(stale); now.State != sheet.Failed || now.Reason != "The upload broke off" {
+	if _, now := d.tally(stale); now.State != leadfile.Failed || now.Reason != "The upload broke off" {
 		t.Errorf("the stale upload = %+v, want it failed", now)
 	}
 	if errors, chunks := d.number(`select count(*) from import_errors`), d.number(`select count(*) from import_chunks where import_id = $1`, running.ID); errors != 1 || chunks != 1 || d.number(`select count(*) from import_chunks`) != 1 {

@@ -9,9 +9,9 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 // EndpointRef names an endpoint that has work.
@@ -79,7 +79,7 @@ with input as (
     insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() + cast($14 as interval) from ins
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select i.workspace_id, i.event_id, '` + hook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id) where i.event_id is not null
+    select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id) where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null

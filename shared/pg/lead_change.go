@@ -11,10 +11,10 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Updated is what became of a lead.
@@ -51,7 +51,7 @@ func updating(change func(*lead.Lead) error) alteration {
 	return alteration{
 		which:  `l.deleted_at is null`,
 		change: func(_ *sqlx.Tx, l *lead.Lead, _ time.Time) error { return change(l) },
-		event:  hook.LeadUpdated,
+		event:  webhook.LeadUpdated,
 		data:   (*lead.Lead).AppendUpdated,
 	}
 }
@@ -68,7 +68,7 @@ func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check f
 			l.DeletedAt, l.EmailKey = &at, tenant.FreedKey(l.Address(), l.ID)
 			return nil
 		},
-		event: hook.LeadDeleted,
+		event: webhook.LeadDeleted,
 		data:  func(l *lead.Lead, dst []byte, _ *lead.Lead) []byte { return l.AppendDeleted(dst, *l.DeletedAt, false) },
 	})
 }
@@ -89,7 +89,7 @@ func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tena
 			}
 			return err
 		},
-		event: hook.LeadRestored,
+		event: webhook.LeadRestored,
 		data:  func(l *lead.Lead, dst []byte, _ *lead.Lead) []byte { return l.AppendJSON(dst, l.Enrichment != nil) },
 	})
 }

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // book is a workspace with leads, and an endpoint that is told of every change.
@@ -28,7 +28,7 @@ func newBook(t *testing.T) *book {
 	t.Helper()
 	b := &book{t, pgtest.New(t), id.UUID{}}
 	b.ws = mustCreateWorkspace(t, b.db, "book").ID
-	e := hook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	e := webhook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 	if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}

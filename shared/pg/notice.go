@@ -10,9 +10,9 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 // TellFailing tells the workspace's other endpoints, and leaves it for the operator's hook to be told, that an endpoint has only failed for long.
@@ -22,7 +22,7 @@ func (db *DB) TellFailing(ctx context.Context, workspace, endpoint id.UUID, afte
 update endpoints e set told = true, notice_event = $3
  where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and not e.told and ` + onlyFails + `
 returning ` + noticeColumns
-	_, wake, err = db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointFailing, reason: hook.DisabledFailing}, interval(after))
+	_, wake, err = db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointFailing, reason: webhook.DisabledFailing}, interval(after))
 	return wake, err
 }
 
@@ -33,12 +33,12 @@ const onlyFails = `e.failing_since <= now() - cast($4 as interval) and e.probes 
 // DisableFailing disables an endpoint that has only failed for so long, with an event about it like TellFailing's. false: it is not so (any more).
 // Deliveries that wait for it become held later, by the upkeep.
 func (db *DB) DisableFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (disabled bool, wake []EndpointRef, err error) {
-	return db.tell(ctx, disable(onlyFails), notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointDisabled, reason: hook.DisabledFailing}, interval(after), hook.DisabledFailing)
+	return db.tell(ctx, disable(onlyFails), notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointDisabled, reason: webhook.DisabledFailing}, interval(after), webhook.DisabledFailing)
 }
 
 // DisableGone disables an endpoint whose receiver at url wants nothing any more, like DisableFailing.
 func (db *DB) DisableGone(ctx context.Context, workspace, endpoint id.UUID, url string) (disabled bool, wake []EndpointRef, err error) {
-	return db.tell(ctx, disable(`e.url = $4`), notice{workspace: workspace, endpoint: endpoint, kind: hook.EndpointDisabled, reason: hook.DisabledGone}, url, hook.DisabledGone)
+	return db.tell(ctx, disable(`e.url = $4`), notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointDisabled, reason: webhook.DisabledGone}, url, webhook.DisabledGone)
 }
 
 // disable also takes the lease away: who has it must not record how the endpoint fared over what its owner sets right.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // mustExec changes what no method changes.
@@ -25,7 +25,7 @@ func (d *desk) mustExec(q string, args ...any) {
 }
 
 // told returns the data of the events that endpoint e was told.
-func (d *desk) told(e hook.Endpoint, kind string) (all []map[string]any) {
+func (d *desk) told(e webhook.Endpoint, kind string) (all []map[string]any) {
 	d.Helper()
 	var texts []string
 	err := d.db.SelectContext(d.Context(), &texts, `
@@ -57,7 +57,7 @@ func TestTellFailingOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.endpoint = d.mustEndpoint(true, "endpoint.*", "lead.created")
-	all, named, neither := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(true, hook.EndpointFailing), d.mustEndpoint(true, hook.EndpointDisabled, "lead.*")
+	all, named, neither := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(true, webhook.EndpointFailing), d.mustEndpoint(true, webhook.EndpointDisabled, "lead.*")
 	resting, off := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(false, "endpoint.*")
 	foreign := newDesk(t, d.db).mustEndpoint(true, "endpoint.*")
 	d.mustExec(`update endpoints set chatbot_ids = array[$2::uuid] where id = $1`, all.ID, id.New())
@@ -69,7 +69,7 @@ func TestTellFailingOnce(t *testing.T) {
 	var mu sync.Mutex
 	var wake []pg.EndpointRef
 	inParallel(5, func() {
-		refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter)
+		refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.TellAfter)
 		if err != nil {
 			t.Error(err)
 		}
@@ -79,13 +79,13 @@ func TestTellFailingOnce(t *testing.T) {
 	})
 	want := []map[string]any{{"endpointId": id.Endpoint.Format(d.endpoint.ID), "url": "https://hooks.example.com:8443", "description": "", "reason": "failing",
 		"failures": 12.0, "failingSince": since.Format(lead.TimeFormat), "lastError": "status: 503", "waiting": 2.0, "disabledAt": nil}}
-	for name, e := range map[string]hook.Endpoint{"by group": all, "by name": named, "with an open breaker": resting, "disabled": off} {
-		if diff := cmp.Diff(want, d.told(e, hook.EndpointFailing)); diff != "" {
+	for name, e := range map[string]webhook.Endpoint{"by group": all, "by name": named, "with an open breaker": resting, "disabled": off} {
+		if diff := cmp.Diff(want, d.told(e, webhook.EndpointFailing)); diff != "" {
 			t.Errorf("told to the endpoint subscribed %s (-want +got):\n%s", name, diff)
 		}
 	}
-	for name, e := range map[string]hook.Endpoint{"itself": d.endpoint, "who does not subscribe": neither, "another workspace": foreign} {
-		if got := d.told(e, hook.EndpointFailing); len(got) != 0 {
+	for name, e := range map[string]webhook.Endpoint{"itself": d.endpoint, "who does not subscribe": neither, "another workspace": foreign} {
+		if got := d.told(e, webhook.EndpointFailing); len(got) != 0 {
 			t.Errorf("told to %s: %v, want nothing", name, got)
 		}
 	}
@@ -114,7 +114,7 @@ func TestDisableEndpointOnce(t *testing.T) {
 			disabled++
 		}
 	})
-	got := d.told(other, hook.EndpointDisabled)
+	got := d.told(other, webhook.EndpointDisabled)
 	if disabled != 1 || wake != 1 || len(got) != 1 {
 		t.Fatalf("disabled %d times, woke %d, told %d times, want once each", disabled, wake, len(got))
 	}
@@ -122,13 +122,13 @@ func TestDisableEndpointOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Enabled || e.Disabled == nil || e.Disabled.Reason != hook.DisabledGone || e.Health.Open() {
+	if e.Enabled || e.Disabled == nil || e.Disabled.Reason != webhook.DisabledGone || e.Health.Open() {
 		t.Errorf("GetEndpoint = %+v, want it disabled, gone, with a closed breaker", e)
 	}
-	if got[0]["reason"] != hook.DisabledGone || got[0]["lastError"] != "status: 410" || got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
+	if got[0]["reason"] != webhook.DisabledGone || got[0]["lastError"] != "status: 410" || got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
 		t.Errorf("told %v, want that it is gone, why, and since when", got[0])
 	}
-	if refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter); err != nil || len(refs) != 0 || len(d.told(other, hook.EndpointFailing)) != 0 {
+	if refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.TellAfter); err != nil || len(refs) != 0 || len(d.told(other, webhook.EndpointFailing)) != 0 {
 		t.Errorf("TellFailing of a disabled endpoint = %v, %v, want nothing told", refs, err)
 	}
 }
@@ -186,11 +186,11 @@ func TestNoticesAreOwedUntilSettled(t *testing.T) {
 		}
 	}
 	d.mustExec(`update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days' where id = $1`, d.endpoint.ID)
-	if _, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, hook.TellAfter); err != nil {
+	if _, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.TellAfter); err != nil {
 		t.Fatal(err)
 	}
 	failing := due()
-	if len(failing) != 1 || failing[0].Type != hook.EndpointFailing || failing[0].Workspace != d.ws || failing[0].Endpoint != d.endpoint.ID {
+	if len(failing) != 1 || failing[0].Type != webhook.EndpointFailing || failing[0].Workspace != d.ws || failing[0].Endpoint != d.endpoint.ID {
 		t.Fatalf("DueNotices = %+v, want that the endpoint fails", failing)
 	}
 	if _, _, err := d.db.DisableFailing(t.Context(), d.ws, d.endpoint.ID, 5*24*time.Hour); err != nil {
@@ -198,7 +198,7 @@ func TestNoticesAreOwedUntilSettled(t *testing.T) {
 	}
 	settle(failing[0]) // told late: what came meanwhile stays owed
 	disabled := due()
-	if len(disabled) != 1 || disabled[0].Type != hook.EndpointDisabled {
+	if len(disabled) != 1 || disabled[0].Type != webhook.EndpointDisabled {
 		t.Fatalf("DueNotices = %+v, want that the endpoint is disabled", disabled)
 	}
 	settle(pg.Notice{Workspace: id.New(), Endpoint: disabled[0].Endpoint, Event: disabled[0].Event})

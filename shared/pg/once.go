@@ -6,8 +6,8 @@ import (
 	"errors"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // TakeTest returns an endpoint, whatever its state unless it was deleted, and its delivery of a webhook.test event.
@@ -24,8 +24,8 @@ func (db *DB) TakeTest(ctx context.Context, workspace, endpoint, delivery id.UUI
 	const q = `
 select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
   from deliveries d join events v on v.workspace_id = $1 and v.id = d.event_id
- where d.workspace_id = $1 and d.id = $3 and d.endpoint_id = $2 and d.attempts = 0 and ` + untried + ` and v.type = '` + hook.WebhookTest + `'`
-	var j hook.Job
+ where d.workspace_id = $1 and d.id = $3 and d.endpoint_id = $2 and d.attempts = 0 and ` + untried + ` and v.type = '` + webhook.WebhookTest + `'`
+	var j webhook.Job
 	err = db.QueryRowContext(ctx, q, workspace, endpoint, delivery).Scan(&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.EventType, &j.EventAt, &j.Data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
@@ -33,7 +33,7 @@ select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
 	if err != nil {
 		return s, fail(ctx, "take test", err)
 	}
-	s.Jobs = []hook.Job{j}
+	s.Jobs = []webhook.Job{j}
 	return s, nil
 }
 
@@ -49,7 +49,7 @@ func (db *DB) CancelTest(ctx context.Context, workspace, delivery id.UUID) error
 
 // RecordTest stores the one attempt at a test and where its delivery stands after it, which is final. It leaves the endpoint's health alone,
 // but one that answers while its breaker is open is worth a probe: that is due at once, and probe is true.
-func (db *DB) RecordTest(ctx context.Context, workspace, endpoint id.UUID, o hook.Outcome) (probe bool, err error) {
+func (db *DB) RecordTest(ctx context.Context, workspace, endpoint id.UUID, o webhook.Outcome) (probe bool, err error) {
 	const q = `
 with moved as (
     update deliveries d set attempts = $5, tries = $5, state = $4, next_at = null, last_status = nullif($6, 0), last_error = nullif($7, ''), updated_at = $10

@@ -6,10 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 func TestOwed(t *testing.T) {
@@ -19,7 +19,7 @@ func TestOwed(t *testing.T) {
 		t.Errorf("Owed of an empty database = %+v, %v, want nothing", got, err)
 	}
 	d, other := newDesk(t, db), newDesk(t, db) // closed both
-	set := func(e hook.Endpoint, what string) { d.exec(`update endpoints set `+what+` where id = $1`, e.ID) }
+	set := func(e webhook.Endpoint, what string) { d.exec(`update endpoints set `+what+` where id = $1`, e.ID) }
 	failing, open, disabled, deleted := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
 	set(failing, `failures = 3`)
 	set(open, `failures = 7, probe_at = now() - interval '1 s'`)
@@ -31,7 +31,7 @@ func TestOwed(t *testing.T) {
 	d.exec(`update deliveries set next_at = now() - interval '1 h' where endpoint_id = $1`, open.ID)
 	d.exec(`update deliveries set next_at = now() - interval '1 min' where id = (select id from deliveries where endpoint_id = $1 limit 1)`, d.endpoint.ID)
 	d.exec(`update deliveries set state = 'exhausted', next_at = null where id = (select id from deliveries where endpoint_id = $1 limit 1)`, failing.ID)
-	for _, state := range []hook.ReplayState{hook.ReplayRunning, hook.ReplayRunning, hook.ReplayDone} {
+	for _, state := range []webhook.ReplayState{webhook.ReplayRunning, webhook.ReplayRunning, webhook.ReplayDone} {
 		d.exec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, '{}', 1, $3, now(), now())`, d.ws, id.New(), string(state))
 	}
 	got, err := db.Owed(t.Context())

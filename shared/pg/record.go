@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Record stores what Token's attempts came to.
@@ -17,10 +17,10 @@ type Record struct {
 	Token     id.UUID
 	Lease     time.Duration // renews the lease for so long; 0 gives it back
 	Now       time.Time     // zero: the database's clock
-	Outcomes  []hook.Outcome
+	Outcomes  []webhook.Outcome
 
-	Health     *hook.Health // the endpoint's after them; nil: as it was
-	PacedUntil time.Time    // the endpoint's rate allows nothing before; zero: as it was
+	Health     *webhook.Health // the endpoint's after them; nil: as it was
+	PacedUntil time.Time       // the endpoint's rate allows nothing before; zero: as it was
 }
 
 // RecordOutcomes stores attempts, moves their deliveries on, and renews or gives back the lease, in one statement.
@@ -49,7 +49,7 @@ with o as (
       as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
 ), moved as (
     -- Where the endpoint was disabled meanwhile: what arrived has arrived, what failed stays held.
-    update deliveries d set attempts = greatest(d.attempts, o.number), tries = d.tries + case when o.error like '` + string(hook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
+    update deliveries d set attempts = greatest(d.attempts, o.number), tries = d.tries + case when o.error like '` + string(webhook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
       from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
@@ -73,7 +73,7 @@ const (
 
 func outcomeColumns(r Record) []any {
 	n := len(r.Outcomes)
-	slices.SortFunc(r.Outcomes, func(a, b hook.Outcome) int { return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:]) }) // whoever else locks them does so in this order
+	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:]) }) // whoever else locks them does so in this order
 	var c [10]*column
 	for i, width := range [10]int{36, 36, 3, 3, 16, 64, 5, 24, 10, 24} {
 		c[i] = newColumn(n, width)

@@ -11,13 +11,13 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 const replayColumns = `r.workspace_id, r.id, r.filter, r.rate, r.state, r.total, r.resent, r.created_at, r.updated_at, r.finished_at`
 
-func scanReplay(row interface{ Scan(...any) error }) (r hook.Replay, err error) {
+func scanReplay(row interface{ Scan(...any) error }) (r webhook.Replay, err error) {
 	var filter []byte
 	if err := row.Scan(&r.WorkspaceID, &r.ID, &filter, &r.Rate, &r.State, &r.Total, &r.Resent, &r.CreatedAt, &r.UpdatedAt, &r.FinishedAt); err != nil {
 		return r, err
@@ -31,13 +31,13 @@ const (
 	HourlyReplays = 100  // can be made
 )
 
-// CreateReplay stores a running replay. Where hook.MaxReplays of its workspace run already, or it names an endpoint that takes nothing, it is a CONFLICT;
+// CreateReplay stores a running replay. Where webhook.MaxReplays of its workspace run already, or it names an endpoint that takes nothing, it is a CONFLICT;
 // where HourlyReplays were made within the hour it is RATE_LIMITED.
-func (db *DB) CreateReplay(ctx context.Context, r hook.Replay) error {
+func (db *DB) CreateReplay(ctx context.Context, r webhook.Replay) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertReplay(ctx, tx, r) })
 }
 
-func insertReplay(ctx context.Context, tx *sqlx.Tx, r hook.Replay) error {
+func insertReplay(ctx context.Context, tx *sqlx.Tx, r webhook.Replay) error {
 	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
 	if _, err := tx.ExecContext(ctx, turn, r.WorkspaceID); err != nil {
 		return fail(ctx, "create replay", err)
@@ -52,18 +52,18 @@ func insertReplay(ctx context.Context, tx *sqlx.Tx, r hook.Replay) error {
 	}
 	const q = `
 insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at)
-select $1, $2, $3, $4, '` + string(hook.ReplayRunning) + `', $5, $5
+select $1, $2, $3, $4, '` + string(webhook.ReplayRunning) + `', $5, $5
  where (select count(*) from replays where workspace_id = $1 and state = 'running') < $6`
 	filter, err := json.Marshal(r.Filter)
 	if err != nil {
 		return fail(ctx, "create replay", err)
 	}
-	res, err := tx.ExecContext(ctx, q, r.WorkspaceID, r.ID, string(filter), r.Rate, r.CreatedAt, hook.MaxReplays)
+	res, err := tx.ExecContext(ctx, q, r.WorkspaceID, r.ID, string(filter), r.Rate, r.CreatedAt, webhook.MaxReplays)
 	if err != nil {
 		return fail(ctx, "create replay", err)
 	}
 	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d replays running at most", hook.MaxReplays))
+		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d replays running at most", webhook.MaxReplays))
 	}
 	return forgetReplays(ctx, tx, r.WorkspaceID)
 }
@@ -120,7 +120,7 @@ func refuseResend(enabled, deleted bool) error {
 }
 
 // GetReplay returns a workspace's replay.
-func (db *DB) GetReplay(ctx context.Context, workspace, replay id.UUID) (hook.Replay, error) {
+func (db *DB) GetReplay(ctx context.Context, workspace, replay id.UUID) (webhook.Replay, error) {
 	const q = `select ` + replayColumns + ` from replays r where r.workspace_id = $1 and r.id = $2`
 	r, err := scanReplay(db.QueryRowContext(ctx, q, workspace, replay))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -130,14 +130,14 @@ func (db *DB) GetReplay(ctx context.Context, workspace, replay id.UUID) (hook.Re
 }
 
 // ListReplays returns a workspace's replays older than before, newest first; a zero before starts at the newest. At most 1000.
-func (db *DB) ListReplays(ctx context.Context, workspace, before id.UUID, limit int) ([]hook.Replay, error) {
+func (db *DB) ListReplays(ctx context.Context, workspace, before id.UUID, limit int) ([]webhook.Replay, error) {
 	const q = `select ` + replayColumns + ` from replays r where r.workspace_id = $1 and r.id < $2 order by r.id desc limit $3`
 	rows, err := db.QueryContext(ctx, q, workspace, orNewest(before), page(limit))
 	if err != nil {
 		return nil, fail(ctx, "list replays", err)
 	}
 	defer rows.Close()
-	var all []hook.Replay
+	var all []webhook.Replay
 	for rows.Next() {
 		r, err := scanReplay(rows)
 		if err != nil {
@@ -157,22 +157,22 @@ func orNewest(before id.UUID) id.UUID {
 }
 
 // CancelReplay ends a running replay: what it sent again stays so. One that was cancelled before is returned as it is, one that is done is a CONFLICT.
-func (db *DB) CancelReplay(ctx context.Context, workspace, replay id.UUID, now time.Time) (hook.Replay, error) {
+func (db *DB) CancelReplay(ctx context.Context, workspace, replay id.UUID, now time.Time) (webhook.Replay, error) {
 	const q = `
-update replays r set state = '` + string(hook.ReplayCancelled) + `', updated_at = $3, finished_at = $3
+update replays r set state = '` + string(webhook.ReplayCancelled) + `', updated_at = $3, finished_at = $3
  where r.workspace_id = $1 and r.id = $2 and r.state = 'running' returning ` + replayColumns
 	r, err := scanReplay(db.QueryRowContext(ctx, q, workspace, replay, now))
 	if !errors.Is(err, sql.ErrNoRows) {
 		return r, fail(ctx, "cancel replay", err)
 	}
-	if r, err = db.GetReplay(ctx, workspace, replay); err == nil && r.State == hook.ReplayDone {
+	if r, err = db.GetReplay(ctx, workspace, replay); err == nil && r.State == webhook.ReplayDone {
 		return r, fault.New(fault.Conflict, "The replay is done already")
 	}
 	return r, err
 }
 
 // span returns the times between which a filter's events happened, as uuid_floor takes them: ids have milliseconds, and none is older than 1970.
-func span(f hook.Filter) (from, until time.Time) {
+func span(f webhook.Filter) (from, until time.Time) {
 	from, until = time.Unix(0, 0), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 	if f.From.After(from) {
 		from = ceil(f.From)

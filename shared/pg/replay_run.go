@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Bounds of a round of a replay.
@@ -98,7 +98,7 @@ func (db *DB) RunReplay(ctx context.Context, workspace, replay id.UUID, batch in
 // replayRun is a running replay, where it stands, and what time it is by the database's clock.
 type replayRun struct {
 	workspace, id id.UUID
-	filter        hook.Filter
+	filter        webhook.Filter
 	rate          int
 	position      uuid.NullUUID // null: it has not begun
 	last          sql.NullTime  // until when its rate is used up
@@ -107,7 +107,7 @@ type replayRun struct {
 
 // states are those of the filter that can be sent anew.
 func (r *replayRun) states() (all []string) {
-	for _, s := range []hook.State{hook.Delivered, hook.Exhausted, hook.Held} {
+	for _, s := range []webhook.State{webhook.Delivered, webhook.Exhausted, webhook.Held} {
 		if len(r.filter.States) == 0 || slices.Contains(r.filter.States, s) {
 			all = append(all, string(s))
 		}
@@ -184,7 +184,7 @@ func allowance(rate int, last, now time.Time, batch int) (n int, from time.Time,
 // horizon is until when events happened whose deliveries can be looked at now, and when that will have settled.
 func (r *replayRun) horizon() (until, settles time.Time) {
 	until = r.created
-	if slices.Contains(r.states(), string(hook.Held)) {
+	if slices.Contains(r.states(), string(webhook.Held)) {
 		settles = r.created.Add(heldSettles)
 		until = settles
 		if r.now.Before(settles) {
@@ -258,7 +258,7 @@ type pick struct {
 // wanted joins deliveries d to what they need to be sent: an endpoint that takes them and an event that is kept. A test was one attempt.
 const wanted = `
       join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
-      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + hook.WebhookTest + `'`
+      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'`
 
 func (p *pick) arg(v any) string {
 	p.args = append(p.args, v)
@@ -286,7 +286,7 @@ func (r *replayRun) pick(until time.Time) *pick {
 	p.fits = `d.state = any($4::text[]) and (d.state = 'held' or d.id < ` + p.arg(uuidFloor(r.created)) + `)`
 	if f.EndpointID != (id.UUID{}) {
 		p.looked += ` and d.endpoint_id = ` + p.arg(f.EndpointID)
-		if !slices.Contains(states, string(hook.Delivered)) {
+		if !slices.Contains(states, string(webhook.Delivered)) {
 			p.looked += ` and d.state in ('exhausted', 'held')` // deliveries_stuck
 		}
 	}

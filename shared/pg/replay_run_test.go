@@ -8,17 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 // mustReplay makes a replay of what is exhausted.
 func (d *desk) mustReplay(endpoint id.UUID, rate int) id.UUID {
 	d.Helper()
-	f := hook.Filter{EndpointID: endpoint, States: []hook.State{hook.Exhausted}}
-	r := hook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: f, Rate: rate, State: hook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)}
+	f := webhook.Filter{EndpointID: endpoint, States: []webhook.State{webhook.Exhausted}}
+	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)}
 	if err := d.db.CreateReplay(d.Context(), r); err != nil {
 		d.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func (d *desk) play(replay id.UUID) (resent int, wake []pg.EndpointRef) {
 }
 
 // mustEnd gives the endpoint's pending deliveries a state; tries and attempts are what they would be.
-func (d *desk) mustEnd(e hook.Endpoint, s hook.State) {
+func (d *desk) mustEnd(e webhook.Endpoint, s webhook.State) {
 	d.Helper()
 	d.mustExec(`update deliveries set state = $3, next_at = null, attempts = 12, tries = 12 where workspace_id = $1 and endpoint_id = $2 and state = 'pending'`, e.WorkspaceID, e.ID, s)
 }
@@ -70,28 +70,28 @@ func TestReplayPicks(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger.mustLeads(2)
-	all := []hook.State{hook.Delivered, hook.Exhausted, hook.Held, hook.Cancelled}
+	all := []webhook.State{webhook.Delivered, webhook.Exhausted, webhook.Held, webhook.Cancelled}
 	for _, c := range []struct {
 		name   string
-		filter hook.Filter
-		in     hook.State // what all of them are
+		filter webhook.Filter
+		in     webhook.State // what all of them are
 		want   int
 	}{
-		{"everything", hook.Filter{}, hook.Exhausted, 10},
-		{"delivered", hook.Filter{States: all}, hook.Delivered, 10},
-		{"held", hook.Filter{States: []hook.State{hook.Held}}, hook.Held, 10},
-		{"none cancelled", hook.Filter{States: all}, hook.Cancelled, 0},
-		{"another state", hook.Filter{States: []hook.State{hook.Held}}, hook.Exhausted, 0},
-		{"one endpoint", hook.Filter{EndpointID: d.endpoint.ID}, hook.Delivered, 5},
-		{"one endpoint, stuck", hook.Filter{EndpointID: other.ID, States: []hook.State{hook.Exhausted, hook.Held}}, hook.Exhausted, 5},
-		{"a type", hook.Filter{EventType: "lead.updated"}, hook.Exhausted, 2},
-		{"a lead", hook.Filter{LeadID: leadID}, hook.Exhausted, 2},
-		{"a lead, a type, an endpoint", hook.Filter{LeadID: leadID, EventType: hook.LeadCreated, EndpointID: other.ID}, hook.Exhausted, 1},
-		{"from", hook.Filter{From: middle}, hook.Exhausted, 6},
-		{"until", hook.Filter{Until: middle}, hook.Exhausted, 4},
-		{"another workspace's endpoint", hook.Filter{EndpointID: stranger.endpoint.ID}, hook.Exhausted, 0},
+		{"everything", webhook.Filter{}, webhook.Exhausted, 10},
+		{"delivered", webhook.Filter{States: all}, webhook.Delivered, 10},
+		{"held", webhook.Filter{States: []webhook.State{webhook.Held}}, webhook.Held, 10},
+		{"none cancelled", webhook.Filter{States: all}, webhook.Cancelled, 0},
+		{"another state", webhook.Filter{States: []webhook.State{webhook.Held}}, webhook.Exhausted, 0},
+		{"one endpoint", webhook.Filter{EndpointID: d.endpoint.ID}, webhook.Delivered, 5},
+		{"one endpoint, stuck", webhook.Filter{EndpointID: other.ID, States: []webhook.State{webhook.Exhausted, webhook.Held}}, webhook.Exhausted, 5},
+		{"a type", webhook.Filter{EventType: "lead.updated"}, webhook.Exhausted, 2},
+		{"a lead", webhook.Filter{LeadID: leadID}, webhook.Exhausted, 2},
+		{"a lead, a type, an endpoint", webhook.Filter{LeadID: leadID, EventType: webhook.LeadCreated, EndpointID: other.ID}, webhook.Exhausted, 1},
+		{"from", webhook.Filter{From: middle}, webhook.Exhausted, 6},
+		{"until", webhook.Filter{Until: middle}, webhook.Exhausted, 4},
+		{"another workspace's endpoint", webhook.Filter{EndpointID: stranger.endpoint.ID}, webhook.Exhausted, 0},
 	} {
-		for _, e := range []hook.Endpoint{d.endpoint, other, stranger.endpoint} {
+		for _, e := range []webhook.Endpoint{d.endpoint, other, stranger.endpoint} {
 			d.mustExec(`update deliveries set state = 'pending' where endpoint_id = $1`, e.ID)
 			d.mustEnd(e, c.in)
 		}
@@ -107,10 +107,10 @@ func TestReplayPicks(t *testing.T) {
 		if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want || r.Resent != c.want {
 			t.Errorf("%s: GetReplay = %+v, %v, want total and resent %d", c.name, r, err, c.want)
 		}
-		if got := d.states(d.endpoint)[hook.Pending] + d.states(other)[hook.Pending]; got != c.want {
+		if got := d.states(d.endpoint)[webhook.Pending] + d.states(other)[webhook.Pending]; got != c.want {
 			t.Errorf("%s: %d are pending, want %d", c.name, got, c.want)
 		}
-		if got := stranger.states(stranger.endpoint)[hook.Pending]; got != 0 {
+		if got := stranger.states(stranger.endpoint)[webhook.Pending]; got != 0 {
 			t.Errorf("%s: %d of another workspace are pending, want none", c.name, got)
 		}
 	}
@@ -123,8 +123,8 @@ func TestReplayLeavesAlone(t *testing.T) {
 	off, gone, resting := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
 	events := d.mustLeads(4)
 	d.mustExec(`update events set type = 'webhook.test' where id = $1`, events[3])
-	for _, e := range []hook.Endpoint{d.endpoint, off, gone, resting} {
-		d.mustEnd(e, hook.Exhausted)
+	for _, e := range []webhook.Endpoint{d.endpoint, off, gone, resting} {
+		d.mustEnd(e, webhook.Exhausted)
 	}
 	d.mustExec(`update endpoints set enabled = false where id = $1`, off.ID)
 	d.mustExec(`update endpoints set deleted_at = now() where id = $1`, gone.ID)
@@ -136,13 +136,13 @@ func TestReplayLeavesAlone(t *testing.T) {
 		t.Errorf("resent %d and woke %v, want 4 and %v", resent, wake, want)
 	}
 	for _, c := range []struct {
-		e    hook.Endpoint
-		want map[hook.State]int
+		e    webhook.Endpoint
+		want map[webhook.State]int
 	}{
-		{d.endpoint, map[hook.State]int{hook.Exhausted: 2, hook.Pending: 3}},
-		{off, map[hook.State]int{hook.Exhausted: 4, hook.Held: 1}},
-		{gone, map[hook.State]int{hook.Exhausted: 4}},
-		{resting, map[hook.State]int{hook.Exhausted: 2, hook.Pending: 3}},
+		{d.endpoint, map[webhook.State]int{webhook.Exhausted: 2, webhook.Pending: 3}},
+		{off, map[webhook.State]int{webhook.Exhausted: 4, webhook.Held: 1}},
+		{gone, map[webhook.State]int{webhook.Exhausted: 4}},
+		{resting, map[webhook.State]int{webhook.Exhausted: 2, webhook.Pending: 3}},
 	} {
 		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
 			t.Errorf("states (-want +got):\n%s", diff)
@@ -162,7 +162,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 	events := d.mustLeads(1)
 	<-time.After(2 * time.Millisecond) // ids have milliseconds
 	events = append(events, d.mustLeads(1)...)
-	d.mustEnd(d.endpoint, hook.Exhausted)
+	d.mustEnd(d.endpoint, webhook.Exhausted)
 	<-time.After(2 * time.Millisecond)
 	events = append(events, d.mustLeads(1)...)
 	d.play(d.mustReplay(d.endpoint.ID, 1000))
@@ -179,7 +179,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(40)
-	d.mustEnd(d.endpoint, hook.Exhausted)
+	d.mustEnd(d.endpoint, webhook.Exhausted)
 	replay := d.mustReplay(d.endpoint.ID, 20)
 	first, second, third := d.run(replay, 1000), d.run(replay, 1000), d.run(replay, 1000)
 	if first.Resent != 0 || second.Resent != 20 || third.Resent != 0 || third.Wait <= 0 || third.Wait > 250*time.Millisecond {
@@ -201,7 +201,7 @@ func TestReplayIsRunByMany(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	const n = 200
 	d.mustLeads(n)
-	d.mustEnd(d.endpoint, hook.Exhausted)
+	d.mustEnd(d.endpoint, webhook.Exhausted)
 	replay, overlapping := d.mustReplay(id.UUID{}, 1000), d.mustReplay(d.endpoint.ID, 1000)
 	d.mustExec(`
 create table resent (id uuid);
@@ -228,7 +228,7 @@ create trigger note after update of state on deliveries for each row when (new.s
 	var total int
 	for _, id := range []id.UUID{replay, overlapping} {
 		r, err := d.db.GetReplay(t.Context(), d.ws, id)
-		if err != nil || r.State != hook.ReplayDone || r.FinishedAt == nil {
+		if err != nil || r.State != webhook.ReplayDone || r.FinishedAt == nil {
 			t.Errorf("GetReplay = %+v, %v, want it done", r, err)
 		}
 		total += r.Resent
@@ -243,8 +243,8 @@ func TestReplayWaitsForHeldToSettle(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(2)
-	d.mustEnd(d.endpoint, hook.Held)
-	r := hook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: hook.Filter{EndpointID: d.endpoint.ID, States: []hook.State{hook.Held, hook.Delivered}}, Rate: 1000, State: hook.ReplayRunning, CreatedAt: time.Now()}
+	d.mustEnd(d.endpoint, webhook.Held)
+	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: webhook.Filter{EndpointID: d.endpoint.ID, States: []webhook.State{webhook.Held, webhook.Delivered}}, Rate: 1000, State: webhook.ReplayRunning, CreatedAt: time.Now()}
 	if err := d.db.CreateReplay(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -252,9 +252,9 @@ func TestReplayWaitsForHeldToSettle(t *testing.T) {
 		t.Errorf("resent %d at once, want to wait until all that is held is committed", resent)
 	}
 	d.mustLeads(3)
-	d.mustEnd(d.endpoint, hook.Held)
+	d.mustEnd(d.endpoint, webhook.Held)
 	d.mustLeads(4)
-	d.mustEnd(d.endpoint, hook.Delivered) // happened after the replay was made
+	d.mustEnd(d.endpoint, webhook.Delivered) // happened after the replay was made
 	passes := func(by string) {
 		d.mustExec(`update replays set created_at = created_at - cast($2 as interval) where id = $1`, r.ID, by)
 	}
@@ -266,7 +266,7 @@ func TestReplayWaitsForHeldToSettle(t *testing.T) {
 	for out := d.run(r.ID, 1000); !out.Done; out = d.run(r.ID, 1000) {
 		<-time.After(out.Wait)
 	}
-	if want := map[hook.State]int{hook.Pending: 5, hook.Delivered: 4}; !cmp.Equal(want, d.states(d.endpoint)) {
+	if want := map[webhook.State]int{webhook.Pending: 5, webhook.Delivered: 4}; !cmp.Equal(want, d.states(d.endpoint)) {
 		t.Errorf("states = %v, want %v", d.states(d.endpoint), want)
 	}
 }
@@ -275,7 +275,7 @@ func TestReplayEnds(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(5)
-	d.mustEnd(d.endpoint, hook.Exhausted)
+	d.mustEnd(d.endpoint, webhook.Exhausted)
 	due := func() []pg.ReplayRef {
 		t.Helper()
 		all, err := d.db.DueReplays(t.Context(), 10)
@@ -296,7 +296,7 @@ func TestReplayEnds(t *testing.T) {
 	if _, err := d.db.CancelReplay(t.Context(), d.ws, replay, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if out := d.run(replay, 2); !out.Done || out.Resent != 0 || len(due()) != 0 || d.states(d.endpoint)[hook.Pending] != 2 {
+	if out := d.run(replay, 2); !out.Done || out.Resent != 0 || len(due()) != 0 || d.states(d.endpoint)[webhook.Pending] != 2 {
 		t.Errorf("RunReplay of a cancelled one = %+v, want that it ended with 2 resent", out)
 	}
 }

@@ -7,20 +7,20 @@ import (
 	"time"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
-// However many are created at the same moment, a workspace never has more than hook.MaxReplays running; another one's do not count.
+// However many are created at the same moment, a workspace never has more than webhook.MaxReplays running; another one's do not count.
 func TestCreateReplayAtOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)
 	var made, refused atomic.Int32
 	create := func(d *desk) {
-		err := db.CreateReplay(t.Context(), hook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 1, CreatedAt: d.now})
+		err := db.CreateReplay(t.Context(), webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 1, CreatedAt: d.now})
 		switch {
 		case err == nil:
 			made.Add(1)
@@ -31,9 +31,9 @@ func TestCreateReplayAtOnce(t *testing.T) {
 		}
 	}
 	create(other)
-	inParallel(hook.MaxReplays+5, func() { create(d) })
-	if made.Load() != hook.MaxReplays+1 || refused.Load() != 5 {
-		t.Errorf("made %d and refused %d, want %d and 5", made.Load(), refused.Load(), hook.MaxReplays+1)
+	inParallel(webhook.MaxReplays+5, func() { create(d) })
+	if made.Load() != webhook.MaxReplays+1 || refused.Load() != 5 {
+		t.Errorf("made %d and refused %d, want %d and 5", made.Load(), refused.Load(), webhook.MaxReplays+1)
 	}
 }
 
@@ -43,7 +43,7 @@ func TestReplaysAreBounded(t *testing.T) {
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)
 	create := func(d *desk) error {
-		return db.CreateReplay(t.Context(), hook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()})
+		return db.CreateReplay(t.Context(), webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()})
 	}
 	ended := func(age string, n int) {
 		db.MustExecContext(t.Context(), `

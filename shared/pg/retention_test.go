@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
 )
 
 const month = 30 * 24 * time.Hour
@@ -29,7 +29,7 @@ func monday(n int) time.Time {
 func part(table string, n int) string { return table + "_" + monday(n).Format("20060102") }
 
 // mustPast makes a delivery with its event and an attempt n weeks ago and returns the delivery's id.
-func (d *desk) mustPast(n int, state hook.State) (delivery id.UUID) {
+func (d *desk) mustPast(n int, state webhook.State) (delivery id.UUID) {
 	d.Helper()
 	at := monday(n).Add(time.Duration(12+len(state)) * time.Hour)
 	d.exec(`select ensure_partitions($1, $1)`, at)
@@ -80,11 +80,11 @@ func same(t *testing.T, what string, got, want []string) {
 func TestOldPartitionsAreDropped(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(8, hook.Delivered)
-	d.mustPast(7, hook.Exhausted)
-	waits := d.mustPast(7, hook.Pending)
-	d.mustPast(6, hook.Held)
-	d.mustPast(4, hook.Delivered) // ended less than a month ago
+	d.mustPast(8, webhook.Delivered)
+	d.mustPast(7, webhook.Exhausted)
+	waits := d.mustPast(7, webhook.Pending)
+	d.mustPast(6, webhook.Held)
+	d.mustPast(4, webhook.Delivered) // ended less than a month ago
 	d.mustLeads(1)
 
 	dropped, kept := d.mustDrop()
@@ -113,7 +113,7 @@ func TestOldPartitionsAreDropped(t *testing.T) {
 func TestRetentionCountsFromTheEndOfTheWeek(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(3, hook.Delivered)
+	d.mustPast(3, webhook.Delivered)
 	age := time.Since(monday(2)) // of its end
 	for _, c := range []struct {
 		keep time.Duration
@@ -131,8 +131,8 @@ func TestRetentionCountsFromTheEndOfTheWeek(t *testing.T) {
 func TestReadersAndWritersGoOn(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(8, hook.Delivered)
-	d.mustPast(7, hook.Delivered)
+	d.mustPast(8, webhook.Delivered)
+	d.mustPast(7, webhook.Delivered)
 	reader, err := d.db.BeginTxx(t.Context(), &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		t.Fatal(err)
@@ -208,8 +208,8 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(8, hook.Delivered)
-	d.mustPast(7, hook.Delivered)
+	d.mustPast(8, webhook.Delivered)
+	d.mustPast(7, webhook.Delivered)
 	tx, err := d.db.BeginTxx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
 	if err != nil {
 		t.Fatal(err)
@@ -249,9 +249,9 @@ func TestDetachedLeftoversAreDropped(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	for _, n := range []int{9, 8, 7, 3} {
-		state := hook.Delivered
+		state := webhook.Delivered
 		if n == 8 {
-			state = hook.Pending
+			state = webhook.Pending
 		}
 		d.mustPast(n, state)
 		d.exec(`alter table deliveries detach partition ` + part("deliveries", n))
@@ -279,7 +279,7 @@ func TestSeveralDropAtOnce(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	var want []string
 	for n := 6; n < 12; n++ {
-		d.mustPast(n, hook.Delivered)
+		d.mustPast(n, webhook.Delivered)
 		want = append(want, part("deliveries", n), part("events", n), part("attempts", n))
 	}
 	var mu sync.Mutex
@@ -304,7 +304,7 @@ func TestSeveralDropAtOnce(t *testing.T) {
 func TestDropIsCutShort(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(8, hook.Delivered)
+	d.mustPast(8, webhook.Delivered)
 	reader, err := d.db.BeginTxx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -337,7 +337,7 @@ func TestDeleteOld(t *testing.T) {
 		d.exec(`update endpoints set deleted_at = now() - make_interval(days => $2) where id = $1`, e.ID, days)
 		return e.ID
 	}
-	replay := func(state hook.ReplayState, days int) {
+	replay := func(state webhook.ReplayState, days int) {
 		d.exec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at, finished_at)
 select $1, $2, '{}', 1, $3, now(), now(), case when $3 <> 'running' then now() - make_interval(days => $4) end`, d.ws, id.New(), string(state), days)
 	}
@@ -345,7 +345,7 @@ select $1, $2, '{}', 1, $3, now(), now(), case when $3 <> 'running' then now() -
 	young := deleted(36)
 	read := deleted(50)
 	d.exec(`insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at) values ($1, $2, $3, $2, 'cancelled', now(), now())`, d.ws, id.New(), read)
-	for _, state := range []hook.ReplayState{hook.ReplayDone, hook.ReplayCancelled, hook.ReplayRunning} {
+	for _, state := range []webhook.ReplayState{webhook.ReplayDone, webhook.ReplayCancelled, webhook.ReplayRunning} {
 		replay(state, 31)
 		replay(state, 29)
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Take asks for an endpoint's due deliveries on behalf of Token.
@@ -32,10 +32,10 @@ const (
 
 // Slice is what was taken: an endpoint as it is now and some of its due deliveries, oldest first.
 type Slice struct {
-	Endpoint   hook.Endpoint
-	Schedule   hook.Schedule // the workspace's own; nil: it has none
-	PacedUntil time.Time     // the endpoint's rate allows nothing before; zero: it does
-	Jobs       []hook.Job
+	Endpoint   webhook.Endpoint
+	Schedule   webhook.Schedule // the workspace's own; nil: it has none
+	PacedUntil time.Time        // the endpoint's rate allows nothing before; zero: it does
+	Jobs       []webhook.Job
 }
 
 // takeQuery leases the endpoint and reads what is due, in one statement. The endpoint comes with the first row only.
@@ -85,7 +85,7 @@ func (db *DB) TakeDue(ctx context.Context, t Take) (s Slice, err error) {
 		return s, fail(ctx, "take due", err)
 	}
 	defer rows.Close()
-	s.Endpoint = hook.Endpoint{WorkspaceID: t.Workspace, ID: t.Endpoint, Enabled: true}
+	s.Endpoint = webhook.Endpoint{WorkspaceID: t.Workspace, ID: t.Endpoint, Enabled: true}
 	for rows.Next() {
 		if err := s.scan(rows); err != nil {
 			return s, fail(ctx, "take due", err)
@@ -96,7 +96,7 @@ func (db *DB) TakeDue(ctx context.Context, t Take) (s Slice, err error) {
 
 // scan reads one row; the first has the endpoint.
 func (s *Slice) scan(rows interface{ Scan(...any) error }) error {
-	var j hook.Job
+	var j webhook.Job
 	var first struct {
 		url, secret               string
 		headers, former, schedule []byte

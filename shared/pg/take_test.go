@@ -6,11 +6,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // takeAs is TakeDue in a mode; the lease, if it is got, is given back.
@@ -34,8 +34,8 @@ func TestTakeModes(t *testing.T) {
 	jobs := d.take(token, 0, 1)
 	first := d.outcome(jobs[0], 503, &later)
 	since := d.now.Add(-time.Second)
-	want := hook.Health{Failures: 7, FailingSince: &since, First: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
-	if held, err := d.db.RecordOutcomes(t.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []hook.Outcome{first}, Health: &want}); err != nil || !held {
+	want := webhook.Health{Failures: 7, FailingSince: &since, First: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
+	if held, err := d.db.RecordOutcomes(t.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
 		t.Fatalf("RecordOutcomes = %v, %v, want the lease held", held, err)
 	}
 	for _, c := range []struct {
@@ -75,11 +75,11 @@ func TestTakeModes(t *testing.T) {
 func TestTakeBringsTheEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	if s := func() pg.Slice { d.mustLeads(1); return d.takeAs(pg.TakeDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != hook.DefaultInFlight || s.Endpoint.Timeout != hook.DefaultTimeout || s.Endpoint.Payload != hook.PayloadFull {
+	if s := func() pg.Slice { d.mustLeads(1); return d.takeAs(pg.TakeDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout || s.Endpoint.Payload != webhook.PayloadFull {
 		t.Errorf("an endpoint as it is made = %+v, schedule %v, want the defaults", s.Endpoint, s.Schedule)
 	}
-	want := hook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x", EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: hook.PayloadThin,
-		Rate: 7, MaxInFlight: 1, Timeout: 3 * time.Second, Secret: hook.NewSecret(), Enabled: true, CreatedAt: tenantEpoch}
+	want := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x", EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: webhook.PayloadThin,
+		Rate: 7, MaxInFlight: 1, Timeout: 3 * time.Second, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: tenantEpoch}
 	if err := d.db.CreateEndpoint(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestTakeBringsTheEndpoint(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || len(s.Jobs) != 2 {
 		t.Errorf("endpoint with %d jobs (-want +got):\n%s", len(s.Jobs), diff)
 	}
-	if diff := cmp.Diff(hook.Schedule{0, 90 * time.Second}, s.Schedule); diff != "" {
+	if diff := cmp.Diff(webhook.Schedule{0, 90 * time.Second}, s.Schedule); diff != "" {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
 }
@@ -113,7 +113,7 @@ func TestOutcomeOfWhatIsHeld(t *testing.T) {
 	}
 	d.record(token, 0, 0, d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 500, &later))
 	all, err := d.list(d.ws, d.endpoint)
-	if err != nil || len(all) != 2 || all[1].State != hook.Delivered || all[0].State != hook.Held || all[0].NextAt != nil || all[0].Attempts != 1 {
+	if err != nil || len(all) != 2 || all[1].State != webhook.Delivered || all[0].State != webhook.Held || all[0].NextAt != nil || all[0].Attempts != 1 {
 		t.Errorf("deliveries = %+v, %v, want the second delivered and the first held after one attempt", all, err)
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 // Story is what is kept of a lead, each list oldest first.
@@ -16,8 +16,8 @@ type Story struct {
 	Lead       lead.Lead
 	Enrichment *EnrichmentState // nil: none was ever owed
 	Events     []Event
-	Deliveries []hook.Delivery
-	Attempts   []hook.Attempt // without ResponseHead
+	Deliveries []webhook.Delivery
+	Attempts   []webhook.Attempt // without ResponseHead
 	Endpoints  map[id.UUID]StoryEndpoint
 	Cut        bool // there is more of one of the lists
 }
@@ -31,7 +31,7 @@ type EnrichmentState struct {
 
 // StoryEndpoint is an endpoint of a lead's deliveries.
 type StoryEndpoint struct {
-	hook.Endpoint
+	webhook.Endpoint
 	Deleted    bool
 	PacedUntil *time.Time // its rate allows nothing before
 	LeaseUntil *time.Time // a worker sends to it until then at most
@@ -88,7 +88,7 @@ func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit i
 	return all, fail(ctx, "read a lead's events", rows.Err())
 }
 
-func (db *DB) leadDeliveries(ctx context.Context, workspace, leadID id.UUID, limit int) ([]hook.Delivery, error) {
+func (db *DB) leadDeliveries(ctx context.Context, workspace, leadID id.UUID, limit int) ([]webhook.Delivery, error) {
 	q := `
 select ` + deliveryColumns + `
   from (select d.* from (select id from events where workspace_id = $1 and lead_id = $2 order by id limit $3) v
@@ -101,7 +101,7 @@ select ` + deliveryColumns + `
 	return db.deliveries(ctx, q, workspace, leadID, limit)
 }
 
-func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []hook.Delivery, limit int) ([]hook.Attempt, error) {
+func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery, limit int) ([]webhook.Attempt, error) {
 	const q = `
 select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', latency_ms, created_at
   from attempts where workspace_id = $1 and delivery_id = any($2::uuid[]) order by id limit $3`
@@ -112,7 +112,7 @@ select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', la
 	return db.attempts(ctx, q, workspace, idArray(ids), limit)
 }
 
-func (db *DB) storyEndpoints(ctx context.Context, workspace id.UUID, deliveries []hook.Delivery) (map[id.UUID]StoryEndpoint, error) {
+func (db *DB) storyEndpoints(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery) (map[id.UUID]StoryEndpoint, error) {
 	const q = `
 select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.deleted_at is not null,
        coalesce(e.rate, 0), e.paced_until, e.drain_until, coalesce(f.id, '00000000-0000-0000-0000-000000000000'), f.next_at, ` + healthColumns + `
@@ -143,7 +143,7 @@ select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabl
 			return nil, fail(ctx, "read a lead's endpoints", err)
 		}
 		if disabled.Valid {
-			e.Disabled = &hook.Disabled{At: disabled.Time, Reason: reason}
+			e.Disabled = &webhook.Disabled{At: disabled.Time, Reason: reason}
 		}
 		all[e.ID] = e
 	}

@@ -24,7 +24,7 @@ type Settings struct {
 	Burst    int      `json:"burst,omitempty"`    // requests at once
 	Statuses []string `json:"statuses,omitempty"` // what a lead's status may be; the first is the default
 
-	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; hook.DefaultSchedule when empty
+	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; webhook.DefaultSchedule when empty
 
 	OwnRate        int      `json:"ownRate,omitempty"`        // what the workspace wants for itself: at most Rate
 	OwnBurst       int      `json:"ownBurst,omitempty"`       // the same of Burst

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // mustOwe makes a workspace with an endpoint and n deliveries to it.
@@ -21,7 +21,7 @@ func (b *bundle) mustOwe(n int) (endpoint id.UUID) {
 	if err := b.db.CreateWorkspace(b.t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := b.db.CreateEndpoint(b.t.Context(), hook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
+	if err := b.db.CreateEndpoint(b.t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
 		b.t.Fatal(err)
 	}
 	leads := make([]pg.NewLead, n)

@@ -3,9 +3,9 @@ package admin
 import (
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Stamp shows a time in UTC with milliseconds.
@@ -50,7 +50,7 @@ func schedule(s tenant.Settings) []int {
 		return s.RetrySchedule
 	}
 	var waits []int
-	for _, wait := range hook.DefaultSchedule() {
+	for _, wait := range webhook.DefaultSchedule() {
 		waits = append(waits, int(wait/time.Second))
 	}
 	return waits

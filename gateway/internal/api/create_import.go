@@ -16,7 +16,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
@@ -85,7 +85,7 @@ func refuseKey(r *http.Request) error {
 }
 
 // readImport reads what the head of the request says about the file.
-func readImport(r *http.Request) (imp sheet.Import, m sheet.Mapping, err error) {
+func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err error) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return imp, nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the file uncompressed")
 	}
@@ -100,10 +100,10 @@ func readImport(r *http.Request) (imp sheet.Import, m sheet.Mapping, err error) 
 	if o.Source = q.Get("source"); q.Has("source") && (o.Source == "" || utf8.RuneCountInString(o.Source) > lead.MaxSource || strings.ContainsFunc(o.Source, unicode.IsControl) || !utf8.ValidString(o.Source)) {
 		q.refuse("source", "Must be 1 to 100 characters, none of them a control character")
 	}
-	o.OnDuplicate = sheet.Refuse
+	o.OnDuplicate = leadfile.Refuse
 	if q.Has("onDuplicate") {
-		if o.OnDuplicate = sheet.OnDuplicate(q.Get("onDuplicate")); !slices.Contains(sheet.OnDuplicates(), o.OnDuplicate) {
-			q.refuse("onDuplicate", "Must be one of: "+join(sheet.OnDuplicates(), ", "))
+		if o.OnDuplicate = leadfile.OnDuplicate(q.Get("onDuplicate")); !slices.Contains(leadfile.OnDuplicates(), o.OnDuplicate) {
+			q.refuse("onDuplicate", "Must be one of: "+join(leadfile.OnDuplicates(), ", "))
 		}
 	}
 	switch q.Get("events") {
@@ -119,14 +119,14 @@ func readImport(r *http.Request) (imp sheet.Import, m sheet.Mapping, err error) 
 }
 
 // format is the file's, by the parameter or by the Content-Type.
-func (q *params) format(contentType string) (sheet.Format, error) {
+func (q *params) format(contentType string) (leadfile.Format, error) {
 	media, extra, err := mime.ParseMediaType(contentType)
 	if charset := extra["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
 		return "", fault.New(fault.MediaType, "The file must be in UTF-8")
 	}
-	said := map[string]sheet.Format{
-		"text/csv": sheet.CSV, "text/tab-separated-values": sheet.CSV, "application/csv": sheet.CSV,
-		"application/x-ndjson": sheet.NDJSON, "application/ndjson": sheet.NDJSON, "application/jsonl": sheet.NDJSON, "application/x-jsonlines": sheet.NDJSON,
+	said := map[string]leadfile.Format{
+		"text/csv": leadfile.CSV, "text/tab-separated-values": leadfile.CSV, "application/csv": leadfile.CSV,
+		"application/x-ndjson": leadfile.NDJSON, "application/ndjson": leadfile.NDJSON, "application/jsonl": leadfile.NDJSON, "application/x-jsonlines": leadfile.NDJSON,
 	}[media]
 	if !q.Has("format") {
 		if said == "" {
@@ -134,9 +134,9 @@ func (q *params) format(contentType string) (sheet.Format, error) {
 		}
 		return said, nil
 	}
-	format := sheet.Format(q.Get("format"))
+	format := leadfile.Format(q.Get("format"))
 	switch {
-	case format != sheet.CSV && format != sheet.NDJSON:
+	case format != leadfile.CSV && format != leadfile.NDJSON:
 		q.refuse("format", "Must be csv or ndjson")
 	case said != "" && said != format:
 		q.refuse("format", "Must be what the Content-Type says, which is "+string(said))
@@ -145,11 +145,11 @@ func (q *params) format(contentType string) (sheet.Format, error) {
 }
 
 // mapping reads where columns go that go elsewhere than their names say.
-func (q *params) mapping(format sheet.Format) (m sheet.Mapping) {
+func (q *params) mapping(format leadfile.Format) (m leadfile.Mapping) {
 	if !q.Has("mapping") {
 		return nil
 	}
-	if format == sheet.NDJSON {
+	if format == leadfile.NDJSON {
 		q.refuse("mapping", "Must not be given: only a CSV file has columns")
 		return nil
 	}
@@ -160,11 +160,11 @@ func (q *params) mapping(format sheet.Format) (m sheet.Mapping) {
 }
 
 // readStart reads how the file begins: of CSV the header.
-func readStart(imp *sheet.Import, m sheet.Mapping, first []byte) error {
-	if imp.Format == sheet.NDJSON {
-		return sheet.CheckLines(first)
+func readStart(imp *leadfile.Import, m leadfile.Mapping, first []byte) error {
+	if imp.Format == leadfile.NDJSON {
+		return leadfile.CheckLines(first)
 	}
-	o, start, err := sheet.ReadHeader(first, m)
+	o, start, err := leadfile.ReadHeader(first, m)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,11 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // createReplay begins to send again all deliveries that the body picks.
@@ -28,7 +28,7 @@ func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		return err
 	}
 	now := a.moment()
-	made.WorkspaceID, made.ID, made.State, made.CreatedAt, made.UpdatedAt = p.WorkspaceID, id.New(), hook.ReplayRunning, now, now
+	made.WorkspaceID, made.ID, made.State, made.CreatedAt, made.UpdatedAt = p.WorkspaceID, id.New(), webhook.ReplayRunning, now, now
 	if err := a.DB.CreateReplay(r.Context(), made); err != nil {
 		return err
 	}
@@ -39,8 +39,8 @@ func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
-func readReplay(body []byte) (made hook.Replay, err error) {
-	made.Rate = hook.DefaultReplayRate
+func readReplay(body []byte) (made webhook.Replay, err error) {
+	made.Rate = webhook.DefaultReplayRate
 	f := &made.Filter
 	r := strictjson.NewReader(body, []string{"endpointId", "states", "eventType", "leadId", "from", "until", "rate"})
 	for r.Next() {
@@ -50,7 +50,7 @@ func readReplay(body []byte) (made hook.Replay, err error) {
 		case "states":
 			f.States = readReplayStates(r)
 		case "eventType":
-			f.EventType = r.Choice(hook.EventTypes())
+			f.EventType = r.Choice(webhook.EventTypes())
 		case "leadId":
 			f.LeadID = readID(r, id.Lead, "lead")
 		case "from":
@@ -59,7 +59,7 @@ func readReplay(body []byte) (made hook.Replay, err error) {
 			f.Until = readTime(r)
 		case "rate":
 			if r.Given() {
-				made.Rate = r.Integer(1, hook.MaxReplayRate)
+				made.Rate = r.Integer(1, webhook.MaxReplayRate)
 			}
 		}
 	}
@@ -67,21 +67,21 @@ func readReplay(body []byte) (made hook.Replay, err error) {
 		r.Add(fault.Field{Field: "until", Pointer: "/until", Value: stamp(f.Until), Message: laterRule})
 	}
 	if f.States == nil {
-		f.States = []hook.State{hook.Exhausted, hook.Held}
+		f.States = []webhook.State{webhook.Exhausted, webhook.Held}
 	}
 	return made, r.Err()
 }
 
 // readReplayStates reads which deliveries are sent again, by where they stand.
-func readReplayStates(r *strictjson.Reader) (states []hook.State) {
-	again := []hook.State{hook.Exhausted, hook.Held, hook.Delivered}
+func readReplayStates(r *strictjson.Reader) (states []webhook.State) {
+	again := []webhook.State{webhook.Exhausted, webhook.Held, webhook.Delivered}
 	texts := r.List(len(again), func(_ int, text string) string {
-		switch s := hook.State(text); {
+		switch s := webhook.State(text); {
 		case slices.Contains(again, s):
 			return ""
-		case s == hook.Pending:
+		case s == webhook.Pending:
 			return "Must not be pending: these are sent anyway"
-		case s == hook.Cancelled:
+		case s == webhook.Cancelled:
 			return "Must not be cancelled: their endpoint was deleted"
 		}
 		return "Must be one of: " + join(again, ", ")
@@ -90,7 +90,7 @@ func readReplayStates(r *strictjson.Reader) (states []hook.State) {
 		r.Refuse("Must be a list of one or more of: " + join(again, ", "))
 	}
 	for _, t := range texts {
-		states = append(states, hook.State(t))
+		states = append(states, webhook.State(t))
 	}
 	slices.Sort(states)
 	return slices.Compact(states)

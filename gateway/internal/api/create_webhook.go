@@ -6,10 +6,10 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // createWebhook answers the endpoint with its signing secret, which is shown this once.
@@ -33,11 +33,11 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 }
 
 // readWebhook reads a new endpoint.
-func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e hook.Endpoint, err error) {
+func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e webhook.Endpoint, err error) {
 	now := a.moment()
-	e = hook.Endpoint{
-		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{}, Payload: hook.PayloadFull,
-		MaxInFlight: hook.DefaultInFlight, Timeout: hook.DefaultTimeout, Enabled: true, CreatedAt: now, UpdatedAt: now,
+	e = webhook.Endpoint{
+		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{}, Payload: webhook.PayloadFull,
+		MaxInFlight: webhook.DefaultInFlight, Timeout: webhook.DefaultTimeout, Enabled: true, CreatedAt: now, UpdatedAt: now,
 	}
 	d := edit{now: now}
 	var s secretDraft
@@ -53,7 +53,7 @@ func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e 
 	}
 	in.Add(d.apply(&e)...)
 	s.check(in)
-	e.Secret = s.make(hook.SignatureHMAC)
+	e.Secret = s.make(webhook.SignatureHMAC)
 	return e, in.Err()
 }
 
@@ -70,9 +70,9 @@ type secretDraft struct {
 func (s *secretDraft) read(r *strictjson.Reader) bool {
 	switch r.Name() {
 	case "secret":
-		s.secret = r.Secret(hook.CheckSecret)
+		s.secret = r.Secret(webhook.CheckSecret)
 	case "signature":
-		s.signature = r.Choice(hook.Signatures())
+		s.signature = r.Choice(webhook.Signatures())
 	default:
 		return false
 	}
@@ -81,7 +81,7 @@ func (s *secretDraft) read(r *strictjson.Reader) bool {
 
 // check adds a mistake where the two do not go together.
 func (s *secretDraft) check(r *strictjson.Reader) {
-	if s.secret != "" && s.signature != "" && hook.SignatureOf(s.secret) != s.signature {
+	if s.secret != "" && s.signature != "" && webhook.SignatureOf(s.secret) != s.signature {
 		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must be how the given secret signs: "v1" with whsec_, "v1a" with whsk_`})
 	}
 }
@@ -91,5 +91,5 @@ func (s *secretDraft) make(usual string) string {
 	if s.secret != "" {
 		return s.secret
 	}
-	return hook.NewSecretFor(fallback(s.signature, usual))
+	return webhook.NewSecretFor(fallback(s.signature, usual))
 }

@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // delivery is a delivery as the API shows it; what there was no answer or no failure for is null.
@@ -36,7 +36,7 @@ type attempt struct {
 }
 
 // showDeliveries shows deliveries with their newest attempts.
-func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []hook.Delivery) ([]delivery, error) {
+func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []webhook.Delivery) ([]delivery, error) {
 	ids := make([]id.UUID, len(found))
 	for i := range found {
 		ids[i] = found[i].ID
@@ -53,7 +53,7 @@ func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []hook.
 }
 
 // showWhole shows one delivery with its newest attempts and what they were answered.
-func (a *api) showWhole(r *http.Request, p *tenant.Principal, d hook.Delivery) (delivery, error) {
+func (a *api) showWhole(r *http.Request, p *tenant.Principal, d webhook.Delivery) (delivery, error) {
 	attempts, err := a.DB.ListAttempts(r.Context(), p.WorkspaceID, []id.UUID{d.ID})
 	if err != nil {
 		return delivery{}, err
@@ -65,7 +65,7 @@ func (a *api) showWhole(r *http.Request, p *tenant.Principal, d hook.Delivery) (
 	return shown, nil
 }
 
-func showDelivery(d hook.Delivery, attempts []hook.Attempt) delivery {
+func showDelivery(d webhook.Delivery, attempts []webhook.Attempt) delivery {
 	shown := delivery{
 		ID: id.Delivery.Format(d.ID), EndpointID: id.Endpoint.Format(d.EndpointID), EventID: id.Event.Format(d.EventID),
 		EventType: d.EventType, LeadID: optionalID(id.Lead, d.LeadID), State: string(d.State), Attempts: make([]attempt, len(attempts)), AttemptCount: d.Attempts,

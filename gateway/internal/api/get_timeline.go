@@ -10,10 +10,10 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // maxTimeline is how many entries a timeline has at most.
@@ -148,10 +148,10 @@ func known(at *time.Time) int {
 	return 1
 }
 
-func showDeliveryEntry(h head, d hook.Delivery, e pg.StoryEndpoint, now time.Time) deliveryEntry {
+func showDeliveryEntry(h head, d webhook.Delivery, e pg.StoryEndpoint, now time.Time) deliveryEntry {
 	return deliveryEntry{
 		head: h, DeliveryID: id.Delivery.Format(d.ID), EventID: id.Event.Format(d.EventID), EndpointID: id.Endpoint.Format(d.EndpointID),
-		Host: optional(hook.Host(e.URL)), State: string(d.State), NextAttemptAt: optionalStamp(d.NextAt), Note: optional(why(d, e, now)),
+		Host: optional(webhook.Host(e.URL)), State: string(d.State), NextAttemptAt: optionalStamp(d.NextAt), Note: optional(why(d, e, now)),
 	}
 }
 

@@ -4,8 +4,8 @@ import (
 	"net/http"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/shared/hook"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // getWebhook answers an endpoint with its backlog and without its secret.
@@ -14,7 +14,7 @@ func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	shown, err := a.showBacklogs(r, p, []hook.Endpoint{e}, backlogOfOne)
+	shown, err := a.showBacklogs(r, p, []webhook.Endpoint{e}, backlogOfOne)
 	if err != nil {
 		return err
 	}

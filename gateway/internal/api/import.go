@@ -7,7 +7,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // importView is an import as the API shows it.
@@ -29,9 +29,9 @@ type importView struct {
 	FinishedAt *string `json:"finishedAt"`
 }
 
-func showImport(i *sheet.Import) importView {
+func showImport(i *leadfile.Import) importView {
 	position := i.Position
-	if i.State == sheet.Uploading { // its header was read, and no more than that
+	if i.State == leadfile.Uploading { // its header was read, and no more than that
 		position = 0
 	}
 	return importView{
@@ -42,11 +42,11 @@ func showImport(i *sheet.Import) importView {
 }
 
 // importProgress is how much of a file was worked on, from 0 to 1, to a thousandth.
-func importProgress(i *sheet.Import) float64 {
+func importProgress(i *leadfile.Import) float64 {
 	switch {
-	case i.State == sheet.Done:
+	case i.State == leadfile.Done:
 		return 1
-	case i.State == sheet.Uploading || i.Rows == 0 || i.Bytes == 0:
+	case i.State == leadfile.Uploading || i.Rows == 0 || i.Bytes == 0:
 		return 0
 	}
 	return math.Floor(min(1, float64(i.Position)/float64(i.Bytes))*1000) / 1000

@@ -10,7 +10,7 @@ import (
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/tenant"
 )
 
@@ -29,7 +29,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	if _, err := a.DB.GetImport(ctx, p.WorkspaceID, wanted); err != nil {
 		return err
 	}
-	page := func(after int) ([]sheet.Mistake, error) { // it has its turn, and no longer: not while the client reads
+	page := func(after int) ([]leadfile.Mistake, error) { // it has its turn, and no longer: not while the client reads
 		done, err := a.reads.turn(r.Context(), p.WorkspaceID)
 		if err != nil {
 			return nil, err

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/id"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
-	"leadgate/shared/sheet"
 	"leadgate/shared/tenant"
 )
 
@@ -81,14 +81,14 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := sheet.Options{Columns: []sheet.Column{{Name: "E-Mail", To: "email"}, {Name: "Who", To: "name"}}, Delimiter: ";", ChatbotID: id.Chatbot.Format(b.chatbot), Source: "fair", OnDuplicate: "update", Quiet: true}
+	want := leadfile.Options{Columns: []leadfile.Column{{Name: "E-Mail", To: "email"}, {Name: "Who", To: "name"}}, Delimiter: ";", ChatbotID: id.Chatbot.Format(b.chatbot), Source: "fair", OnDuplicate: "update", Quiet: true}
 	if diff := cmp.Diff(want, i.Options); diff != "" || i.Position != 11 {
 		t.Errorf("stored options at %d (-want +got):\n%s", i.Position, diff)
 	}
 	if stored, err := io.ReadAll(b.db.OpenImport(t.Context(), &i)); err != nil || string(stored) != file[11:] {
 		t.Errorf("stored %d bytes, %v, want the file behind its header", len(stored), err)
 	}
-	half := &pg.ImportRound{Workspace: b.workspace, Import: u, From: 11, To: i.Bytes / 2, Mistakes: []sheet.Mistake{
+	half := &pg.ImportRound{Workspace: b.workspace, Import: u, From: 11, To: i.Bytes / 2, Mistakes: []leadfile.Mistake{
 		{Row: 1, Code: "VALIDATION_ERROR", Field: "E-Mail", Value: "=cmd()", Message: "Must be a valid email address"},
 		{Row: 2, Code: "VALIDATION_ERROR", Field: "a,b", Value: "+1\n\"x\"", Message: "No"},
 	}}

@@ -13,7 +13,7 @@ import (
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 )
 
 // upload is a file that comes in.
@@ -28,14 +28,14 @@ type upload struct {
 }
 
 func (a *api) newUpload(w http.ResponseWriter, r *http.Request) (*upload, error) {
-	if r.ContentLength > sheet.MaxBytes {
+	if r.ContentLength > leadfile.MaxBytes {
 		return nil, fileTooLarge()
 	}
 	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), pace: a.newPace()}, nil
 }
 
 func fileTooLarge() error {
-	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", sheet.MaxBytes>>20))
+	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", leadfile.MaxBytes>>20))
 }
 
 // piece reads the next piece, which is valid until the one after it, from a client that keeps pace. The answer has time of its own after it.
@@ -54,7 +54,7 @@ func (u *upload) piece() ([]byte, error) {
 			return nil, brokenUpload(err)
 		}
 	}
-	if u.size += int64(n); u.size > sheet.MaxBytes {
+	if u.size += int64(n); u.size > leadfile.MaxBytes {
 		return nil, fileTooLarge()
 	}
 	return u.buf[:n], nil
@@ -75,7 +75,7 @@ func brokenUpload(err error) error {
 }
 
 // store keeps the import and its file, of which first was read. What breaks off leaves a failed import and no file.
-func (u *upload) store(imp *sheet.Import, first []byte) (made sheet.Import, err error) {
+func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import, err error) {
 	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
 	defer cancel()
 	if err := u.DB.CreateImport(ctx, *imp); err != nil {
@@ -96,7 +96,7 @@ func (u *upload) store(imp *sheet.Import, first []byte) (made sheet.Import, err 
 	return made, err
 }
 
-func (u *upload) pieces(imp *sheet.Import, data []byte) (made sheet.Import, err error) {
+func (u *upload) pieces(imp *leadfile.Import, data []byte) (made leadfile.Import, err error) {
 	for start := int64(0); len(data) > 0; {
 		if err := u.keep(imp, start, data); err != nil {
 			return made, err
@@ -115,7 +115,7 @@ func (u *upload) pieces(imp *sheet.Import, data []byte) (made sheet.Import, err 
 	return u.DB.CompleteImport(ctx, imp.WorkspaceID, imp.ID)
 }
 
-func (u *upload) keep(imp *sheet.Import, start int64, data []byte) error {
+func (u *upload) keep(imp *leadfile.Import, start int64, data []byte) error {
 	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
 	defer cancel()
 	if err := u.DB.AddImportChunk(ctx, imp.WorkspaceID, imp.ID, start, data); err != nil {

@@ -7,7 +7,7 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// listWebhooks answers all of a workspace's endpoints with their backlogs, newest first: there are hook.MaxEndpoints at most, so there is one page.
+// listWebhooks answers all of a workspace's endpoints with their backlogs, newest first: there are webhook.MaxEndpoints at most, so there is one page.
 func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	all, err := a.DB.ListEndpoints(r.Context(), p.WorkspaceID)
 	if err != nil {

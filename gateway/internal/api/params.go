@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // Sizes of pages.
@@ -74,16 +74,16 @@ func (q *params) parse(name string, prefix id.Prefix, rule string) (u id.UUID) {
 }
 
 // states reads a list of states between commas.
-func (q *params) states() (states []hook.State) {
+func (q *params) states() (states []webhook.State) {
 	if !q.Has("state") {
 		return nil
 	}
 	for text := range strings.SplitSeq(q.Get("state"), ",") {
-		if s := hook.State(text); slices.Contains(hook.States(), s) {
+		if s := webhook.State(text); slices.Contains(webhook.States(), s) {
 			states = append(states, s)
 			continue
 		}
-		q.refuse("state", "Must be one or more of "+join(hook.States(), ", ")+", with commas between them")
+		q.refuse("state", "Must be one or more of "+join(webhook.States(), ", ")+", with commas between them")
 		return nil
 	}
 	slices.Sort(states)
@@ -140,7 +140,7 @@ func idRule(prefix id.Prefix, thing string) string {
 }
 
 // shownTypes are the types of events there can be.
-func shownTypes() []string { return append(hook.EventTypes(), hook.WebhookTest) }
+func shownTypes() []string { return append(webhook.EventTypes(), webhook.WebhookTest) }
 
 func typeRule() string { return "Must be one of: " + strings.Join(shownTypes(), ", ") }
 

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // webhookFields are the fields of an endpoint that can be given when it is made and changed later.
@@ -22,7 +22,7 @@ const urlRule = "Must be the URL that events are sent to"
 // edit is what a body asks of an endpoint. A field that is null goes back to its default (RFC 7396), so one reading serves creating and changing.
 type edit struct {
 	now      time.Time
-	changes  []func(*hook.Endpoint)
+	changes  []func(*webhook.Endpoint)
 	chatbots []listed
 }
 
@@ -32,15 +32,15 @@ type listed struct {
 	chatbot id.UUID
 }
 
-func (d *edit) set(change func(*hook.Endpoint)) { d.changes = append(d.changes, change) }
+func (d *edit) set(change func(*webhook.Endpoint)) { d.changes = append(d.changes, change) }
 
 // apply makes the changes and checks what can only be seen then.
-func (d *edit) apply(e *hook.Endpoint) []fault.Field {
+func (d *edit) apply(e *webhook.Endpoint) []fault.Field {
 	for _, change := range d.changes {
 		change(e)
 	}
-	if n := len(e.Headers); n > hook.MaxHeaders {
-		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, those kept included", hook.MaxHeaders)}}
+	if n := len(e.Headers); n > webhook.MaxHeaders {
+		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, those kept included", webhook.MaxHeaders)}}
 	}
 	return nil
 }
@@ -53,33 +53,33 @@ func (d *edit) read(r *strictjson.Reader, checkURL func(string) string) {
 		if wrong := checkURL(url); given && wrong != "" {
 			r.Refuse(wrong)
 		}
-		d.set(func(e *hook.Endpoint) { e.URL = url })
+		d.set(func(e *webhook.Endpoint) { e.URL = url })
 	case "description":
-		text := r.Text(hook.MaxDescription)
-		d.set(func(e *hook.Endpoint) { e.Description = text })
+		text := r.Text(webhook.MaxDescription)
+		d.set(func(e *webhook.Endpoint) { e.Description = text })
 	case "eventTypes":
 		types := readEventTypes(r)
-		d.set(func(e *hook.Endpoint) { e.EventTypes = types })
+		d.set(func(e *webhook.Endpoint) { e.EventTypes = types })
 	case "chatbotIds":
 		chatbots := d.readChatbots(r)
-		d.set(func(e *hook.Endpoint) { e.ChatbotIDs = chatbots })
+		d.set(func(e *webhook.Endpoint) { e.ChatbotIDs = chatbots })
 	case "headers":
 		d.readHeaders(r)
 	case "payload":
-		payload := fallback(r.Choice([]string{hook.PayloadFull, hook.PayloadThin}), hook.PayloadFull)
-		d.set(func(e *hook.Endpoint) { e.Payload = payload })
+		payload := fallback(r.Choice([]string{webhook.PayloadFull, webhook.PayloadThin}), webhook.PayloadFull)
+		d.set(func(e *webhook.Endpoint) { e.Payload = payload })
 	case "rate":
-		n := r.Integer(1, hook.MaxRate)
-		d.set(func(e *hook.Endpoint) { e.Rate = n })
+		n := r.Integer(1, webhook.MaxRate)
+		d.set(func(e *webhook.Endpoint) { e.Rate = n })
 	case "maxInFlight":
-		n := fallback(r.Integer(1, hook.MaxInFlight), hook.DefaultInFlight)
-		d.set(func(e *hook.Endpoint) { e.MaxInFlight = n })
+		n := fallback(r.Integer(1, webhook.MaxInFlight), webhook.DefaultInFlight)
+		d.set(func(e *webhook.Endpoint) { e.MaxInFlight = n })
 	case "timeoutSeconds":
-		n := r.Integer(int(hook.MinTimeout/time.Second), int(hook.MaxTimeout/time.Second))
-		d.set(func(e *hook.Endpoint) { e.Timeout = fallback(time.Duration(n)*time.Second, hook.DefaultTimeout) })
+		n := r.Integer(int(webhook.MinTimeout/time.Second), int(webhook.MaxTimeout/time.Second))
+		d.set(func(e *webhook.Endpoint) { e.Timeout = fallback(time.Duration(n)*time.Second, webhook.DefaultTimeout) })
 	case "enabled":
 		on := !r.Given() || r.Bool()
-		d.set(func(e *hook.Endpoint) { e.SetEnabled(on, d.now) })
+		d.set(func(e *webhook.Endpoint) { e.SetEnabled(on, d.now) })
 	}
 }
 
@@ -93,10 +93,10 @@ func fallback[T comparable](v, other T) T {
 }
 
 // defaultEventTypes is what an endpoint subscribes to when it does not say: everything.
-func defaultEventTypes() []string { return slices.Sorted(slices.Values(hook.EventGroups())) }
+func defaultEventTypes() []string { return slices.Sorted(slices.Values(webhook.EventGroups())) }
 
 func readEventTypes(r *strictjson.Reader) []string {
-	known := append(hook.EventTypes(), hook.EventGroups()...)
+	known := append(webhook.EventTypes(), webhook.EventGroups()...)
 	rule := "Must be one of: " + strings.Join(known, ", ")
 	types := r.List(len(known), func(_ int, text string) string {
 		if slices.Contains(known, text) {
@@ -117,7 +117,7 @@ func readEventTypes(r *strictjson.Reader) []string {
 // readChatbots reads ids of chatbots, which are still to be looked up; null is every chatbot.
 func (d *edit) readChatbots(r *strictjson.Reader) (all []id.UUID) {
 	const rule = "Must be the id of a chatbot, cb_ and 26 characters"
-	r.List(hook.MaxChatbots, func(at int, text string) string {
+	r.List(webhook.MaxChatbots, func(at int, text string) string {
 		c, err := id.Chatbot.Parse(text)
 		if err != nil {
 			return rule
@@ -138,23 +138,23 @@ func (d *edit) readChatbots(r *strictjson.Reader) (all []id.UUID) {
 
 func (d *edit) readHeaders(r *strictjson.Reader) {
 	seen := map[string]bool{}
-	members := r.Members(2*hook.MaxHeaders, func(name, value string) string { // to take all away and set as many
+	members := r.Members(2*webhook.MaxHeaders, func(name, value string) string { // to take all away and set as many
 		lower := strings.ToLower(name)
 		if seen[lower] {
 			return "Must not be given twice: header names are compared without case"
 		}
 		seen[lower] = true
-		if wrong := hook.CheckHeaderName(name); wrong != "" {
+		if wrong := webhook.CheckHeaderName(name); wrong != "" {
 			return wrong
 		}
-		return hook.CheckHeaderValue(value)
+		return webhook.CheckHeaderValue(value)
 	})
 	given := r.Given()
-	d.set(func(e *hook.Endpoint) {
+	d.set(func(e *webhook.Endpoint) {
 		if !given {
 			e.Headers = nil
 		}
-		e.Headers = hook.MergeHeaders(e.Headers, members)
+		e.Headers = webhook.MergeHeaders(e.Headers, members)
 	})
 }
 

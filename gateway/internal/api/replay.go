@@ -5,30 +5,30 @@ import (
 
 	"github.com/gorilla/mux"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // replay is a replay as the API shows it; what its filter leaves open is null.
 type replay struct {
-	ID         string       `json:"id"`
-	State      string       `json:"state"`
-	EndpointID *string      `json:"endpointId"`
-	States     []hook.State `json:"states"`
-	EventType  *string      `json:"eventType"`
-	LeadID     *string      `json:"leadId"`
-	From       *string      `json:"from"`
-	Until      *string      `json:"until"`
-	Rate       int          `json:"rate"`
-	Total      *int         `json:"total"`
-	Resent     int          `json:"resent"`
-	Progress   *float64     `json:"progress"`
-	CreatedAt  string       `json:"createdAt"`
-	UpdatedAt  string       `json:"updatedAt"`
-	FinishedAt *string      `json:"finishedAt"`
+	ID         string          `json:"id"`
+	State      string          `json:"state"`
+	EndpointID *string         `json:"endpointId"`
+	States     []webhook.State `json:"states"`
+	EventType  *string         `json:"eventType"`
+	LeadID     *string         `json:"leadId"`
+	From       *string         `json:"from"`
+	Until      *string         `json:"until"`
+	Rate       int             `json:"rate"`
+	Total      *int            `json:"total"`
+	Resent     int             `json:"resent"`
+	Progress   *float64        `json:"progress"`
+	CreatedAt  string          `json:"createdAt"`
+	UpdatedAt  string          `json:"updatedAt"`
+	FinishedAt *string         `json:"finishedAt"`
 }
 
-func showReplay(r hook.Replay) replay {
+func showReplay(r webhook.Replay) replay {
 	f := &r.Filter
 	shown := replay{
 		ID: id.Replay.Format(r.ID), State: string(r.State), EndpointID: optionalID(id.Endpoint, f.EndpointID), States: f.States, EventType: optional(f.EventType),
@@ -46,9 +46,9 @@ func showReplay(r hook.Replay) replay {
 
 // progress is how much of a replay is done, from 0 to 1; nil: nobody knows. What was sent or changed otherwise meanwhile is passed over,
 // so one that is done need not have resent all.
-func progress(r hook.Replay) *float64 {
+func progress(r webhook.Replay) *float64 {
 	switch {
-	case r.State == hook.ReplayDone:
+	case r.State == webhook.ReplayDone:
 		return new(1.0)
 	case r.Total == nil:
 		return nil

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
+	"leadgate/shared/webhook"
 )
 
 // shownReplay is a replay as a client reads it.
@@ -110,7 +110,7 @@ func TestReplaysPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var want []string
-	for range hook.MaxReplays {
+	for range webhook.MaxReplays {
 		want = append(want, mustID(t, b.mustSend(t, "POST", "/api/v1/replays", `{}`, 201)))
 	}
 	b.send(t, b.secret, "POST", "/api/v1/replays", `{}`).wantError(t, "one more", 409, "CONFLICT")

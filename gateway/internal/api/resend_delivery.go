@@ -6,10 +6,10 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // resendDelivery makes a delivery due now, and one that is not pending begins its schedule anew. Its endpoint's breaker, rate and order still hold.
@@ -27,7 +27,7 @@ func (a *api) resendDelivery(w http.ResponseWriter, r *http.Request, p *tenant.P
 	}
 	httpx.Note(r, "delivery", id.Delivery.Format(sent.ID))
 	a.wake(r, task.Drain(p.WorkspaceID, sent.EndpointID))
-	shown, err := a.showDeliveries(r, p, []hook.Delivery{sent})
+	shown, err := a.showDeliveries(r, p, []webhook.Delivery{sent})
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // mustDelivery reads one delivery.
@@ -39,7 +39,7 @@ func TestResend(t *testing.T) {
 	b.mustCreate(t, b.owner, "a@example.com")
 	all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
 	delivery := all[0].ID
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 1, Status: 500, Error: hook.StatusError(500)}, hook.Pending)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 1, Status: 500, Error: webhook.StatusError(500)}, webhook.Pending)
 	for _, state := range []string{"delivered", "exhausted", "held"} {
 		b.mustSet(t, delivery, state)
 		before := time.Now()
@@ -55,7 +55,7 @@ func TestResend(t *testing.T) {
 			t.Errorf("resend of a %s one leaves %d tries, want its schedule begun anew", state, n)
 		}
 	}
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 2, Status: 204}, hook.Delivered)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 2, Status: 204}, webhook.Delivered)
 	if d := b.mustDelivery(t, delivery); d.State != "delivered" || d.AttemptCount != 2 {
 		t.Errorf("delivery = %+v, want it delivered by the second attempt", d)
 	}

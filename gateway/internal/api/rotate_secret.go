@@ -7,9 +7,9 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // How long a rotated-out secret signs besides the new one.
@@ -35,11 +35,11 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		}
 	}
 	now := a.moment()
-	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, now, func(e *hook.Endpoint) error {
+	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, now, func(e *webhook.Endpoint) error {
 		if rot.secret == e.Secret {
 			return fault.Invalid([]fault.Field{{Field: "secret", Pointer: "/secret", Message: "Must differ from the current secret"}})
 		}
-		return e.Rotate(rot.make(hook.SignatureOf(e.Secret)), rot.overlap, now)
+		return e.Rotate(rot.make(webhook.SignatureOf(e.Secret)), rot.overlap, now)
 	}, nil)
 	if err != nil {
 		return err

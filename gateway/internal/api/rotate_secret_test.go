@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 func TestRotateSecret(t *testing.T) {
@@ -16,7 +16,7 @@ func TestRotateSecret(t *testing.T) {
 	path := "/" + first.ID
 	asked := time.Now()
 	second := b.webhook(t, "POST", path+"/rotate-secret", "", 200) // without a body: the defaults
-	if second.Secret == first.Secret || hook.CheckSecret(second.Secret) != "" || second.Signature != "v1" || len(second.FormerSecrets) != 1 {
+	if second.Secret == first.Secret || webhook.CheckSecret(second.Secret) != "" || second.Signature != "v1" || len(second.FormerSecrets) != 1 {
 		t.Fatalf("rotated = %+v, want a new secret and one former", second)
 	}
 	until, err := time.Parse(lead.TimeFormat, second.FormerSecrets[0].ExpiresAt)
@@ -36,10 +36,10 @@ func TestRotateSecret(t *testing.T) {
 	}
 
 	third := b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":604800,"signature":"v1a"}`, 200)
-	if third.Signature != "v1a" || third.PublicKey == nil || *third.PublicKey != hook.PublicKey(third.Secret) || len(third.FormerSecrets) != 2 {
+	if third.Signature != "v1a" || third.PublicKey == nil || *third.PublicKey != webhook.PublicKey(third.Secret) || len(third.FormerSecrets) != 2 {
 		t.Errorf("rotated to ed25519 = %+v, want its public key and two former secrets", third)
 	}
-	own := hook.NewSigningKey()
+	own := webhook.NewSigningKey()
 	fourth := b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":60,"secret":"`+own+`"}`, 200)
 	if fourth.Secret != own || len(fourth.FormerSecrets) != 3 || fourth.FormerSecrets[2].Signature != "v1a" || fourth.FormerSecrets[2].PublicKey == nil || *fourth.FormerSecrets[2].PublicKey != *third.PublicKey {
 		t.Errorf("rotated to an own key = %+v, want that key, and the public key of the one before", fourth)
@@ -54,12 +54,12 @@ func TestRotateSecretIsLimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := b.mustWebhook(t, "")
-	for range hook.MaxFormer {
+	for range webhook.MaxFormer {
 		b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":60}`, 200)
 	}
 	before := b.webhook(t, "GET", path, "", 200)
 	b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"overlapSeconds":60}`).wantError(t, "one former secret too many", 409, "CONFLICT")
-	if after := b.webhook(t, "GET", path, "", 200); len(after.FormerSecrets) != hook.MaxFormer || after.UpdatedAt != before.UpdatedAt {
+	if after := b.webhook(t, "GET", path, "", 200); len(after.FormerSecrets) != webhook.MaxFormer || after.UpdatedAt != before.UpdatedAt {
 		t.Errorf("after the refusal: %+v, want all as it was", after)
 	}
 	b.forward(time.Minute)
@@ -71,13 +71,13 @@ func TestRotateSecretIsLimited(t *testing.T) {
 func TestRotateSecretInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	own := hook.NewSecret()
+	own := webhook.NewSecret()
 	path := b.mustWebhook(t, `,"secret":"`+own+`"`)
 	for body, pointers := range map[string][]string{
 		`[]`:                    {""},
 		`{"overlapSeconds":-1}`: {"/overlapSeconds"},
 		`{"overlapSeconds":604801,"secret":"whsec_x","signature":"v0"}`: {"/overlapSeconds", "/secret", "/signature"},
-		`{"signature":"v1a","secret":"` + hook.NewSecret() + `"}`:       {"/signature"},
+		`{"signature":"v1a","secret":"` + webhook.NewSecret() + `"}`:    {"/signature"},
 		`{"secret":"` + own + `"}`:                                      {"/secret"},
 		`{"enabled":true}`:                                              {"/enabled"},
 	} {

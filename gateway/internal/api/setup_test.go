@@ -21,7 +21,6 @@ import (
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
@@ -29,6 +28,7 @@ import (
 	"leadgate/shared/spectest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // bundle is the whole API on stores of its own, on a real server, with one workspace that has a chatbot and a key.
@@ -93,7 +93,7 @@ func checkURL(url string) string {
 	if strings.Contains(url, "panic.example.com") {
 		panic("a bug")
 	}
-	return hook.CheckURL(url, hook.Allow{})
+	return webhook.CheckURL(url, webhook.Allow{})
 }
 
 func (b *bundle) mustWorkspace(t testing.TB, s tenant.Settings) owner {

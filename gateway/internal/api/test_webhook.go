@@ -9,10 +9,10 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Limits of tests, each of which keeps a request open and asks Postgres often.
@@ -75,7 +75,7 @@ func readNothing(w http.ResponseWriter, r *http.Request) error {
 }
 
 // makeTest stores a test and asks a worker for it. When that cannot be heard the test is cancelled: it must not be sent when nobody expects it.
-func (a *api) makeTest(r *http.Request, e hook.Endpoint) (d hook.Delivery, err error) {
+func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery, err error) {
 	data, err := json.Marshal(struct {
 		Message  string `json:"message"`
 		Endpoint string `json:"endpointId"`
@@ -93,7 +93,7 @@ func (a *api) makeTest(r *http.Request, e hook.Endpoint) (d hook.Delivery, err e
 		err = errors.Join(err, a.cancelTest(r.Context(), e.WorkspaceID, delivery))
 		return d, &fault.Error{Kind: fault.Unavailable, Public: "Endpoints cannot be tested just now, please retry", RetryAfter: 5 * time.Second, Cause: err}
 	}
-	return hook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
+	return webhook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
 }
 
 func (a *api) cancelTest(ctx context.Context, workspace, delivery id.UUID) error {
@@ -103,7 +103,7 @@ func (a *api) cancelTest(ctx context.Context, workspace, delivery id.UUID) error
 }
 
 // awaitAttempt returns a delivery when it was attempted, or as it is when patience is over.
-func (a *api) awaitAttempt(r *http.Request, d hook.Delivery, patience time.Duration) (hook.Delivery, error) {
+func (a *api) awaitAttempt(r *http.Request, d webhook.Delivery, patience time.Duration) (webhook.Delivery, error) {
 	enough := time.NewTimer(patience)
 	defer enough.Stop()
 	look := time.NewTicker(testPoll)

@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // work starts a worker that makes the one attempt of each test as outcome has it, and no other attempts.
-func (b *bundle) work(t *testing.T, outcome func(hook.Endpoint) hook.Attempt) {
+func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attempt) {
 	t.Helper()
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{Concurrency: 1, Queues: map[string]int{task.QueueWebhook: 1}, TaskCheckInterval: 20 * time.Millisecond, LogLevel: asynq.FatalLevel})
 	mux := asynq.NewServeMux()
@@ -32,11 +32,11 @@ func (b *bundle) work(t *testing.T, outcome func(hook.Endpoint) hook.Attempt) {
 		}
 		a := outcome(took.Endpoint)
 		a.DeliveryID, a.ID, a.Number, a.At = key.Delivery, id.New(), 1, time.Now()
-		state := hook.Delivered
+		state := webhook.Delivered
 		if a.Error != "" {
-			state = hook.Exhausted
+			state = webhook.Exhausted
 		}
-		_, err = b.db.RecordTest(ctx, key.Workspace, key.Endpoint, hook.Outcome{Attempt: a, State: state})
+		_, err = b.db.RecordTest(ctx, key.Workspace, key.Endpoint, webhook.Outcome{Attempt: a, State: state})
 		return err
 	})
 	mux.HandleFunc(task.TypeDrain, func(context.Context, *asynq.Task) error { return nil })
@@ -49,11 +49,11 @@ func (b *bundle) work(t *testing.T, outcome func(hook.Endpoint) hook.Attempt) {
 func TestTestWebhookAnswersTheAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.work(t, func(e hook.Endpoint) hook.Attempt {
+	b.work(t, func(e webhook.Endpoint) webhook.Attempt {
 		if e.Description == "bad" {
-			return hook.Attempt{Status: 500, Error: "status: 500", ResponseHead: "oops", Latency: 12 * time.Millisecond}
+			return webhook.Attempt{Status: 500, Error: "status: 500", ResponseHead: "oops", Latency: 12 * time.Millisecond}
 		}
-		return hook.Attempt{Status: 204, Latency: 7 * time.Millisecond}
+		return webhook.Attempt{Status: 204, Latency: 7 * time.Millisecond}
 	})
 	for _, c := range []struct {
 		endpoint, body, state string
@@ -122,7 +122,7 @@ func TestTestWebhookWithoutAWorker(t *testing.T) {
 			t.Errorf("a test without a worker = %d %s, want 202 and a delivery that no drain takes", got.status, got.text)
 		}
 	}
-	b.work(t, func(hook.Endpoint) hook.Attempt { return hook.Attempt{Status: 200} })
+	b.work(t, func(webhook.Endpoint) webhook.Attempt { return webhook.Attempt{Status: 200} })
 	if got := test(); got.status != 200 {
 		t.Errorf("a test when a worker is there = %d %s, want 200", got.status, got.text)
 	}

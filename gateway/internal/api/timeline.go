@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // maxReasons is how many endpoints the summary of a timeline explains.
@@ -18,7 +18,7 @@ func summary(s *pg.Story, cut bool, now time.Time) string {
 	var text string
 	arrived := 0
 	for _, d := range s.Deliveries {
-		if d.State == hook.Delivered {
+		if d.State == webhook.Delivered {
 			arrived++
 		}
 	}
@@ -46,13 +46,13 @@ func reasons(s *pg.Story, now time.Time) string {
 	var texts []string
 	said := map[id.UUID]bool{}
 	for _, d := range s.Deliveries {
-		if d.State == hook.Delivered || said[d.EndpointID] {
+		if d.State == webhook.Delivered || said[d.EndpointID] {
 			continue
 		}
 		said[d.EndpointID] = true
 		e := s.Endpoints[d.EndpointID]
 		name := id.Endpoint.Format(d.EndpointID)
-		if host := hook.Host(e.URL); host != "" {
+		if host := webhook.Host(e.URL); host != "" {
 			name = host + " (" + name + ")"
 		}
 		texts = append(texts, name+": "+why(d, e, now))
@@ -65,22 +65,22 @@ func reasons(s *pg.Story, now time.Time) string {
 }
 
 // why says why a delivery has not arrived, and what comes next or can be done; "" when it has.
-func why(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func why(d webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	switch d.State {
-	case hook.Pending:
+	case webhook.Pending:
 		return waits(d, e, now)
-	case hook.Held:
+	case webhook.Held:
 		return held(e)
-	case hook.Cancelled:
+	case webhook.Cancelled:
 		return "cancelled, the endpoint was deleted"
-	case hook.Exhausted:
+	case webhook.Exhausted:
 		return fmt.Sprintf("given up after %s, the last came to %s; ", count(d.Attempts, "attempt"), failure(d.LastError, e)) + again(d, e)
 	}
 	return ""
 }
 
 // again says how a delivery can be sent again.
-func again(d hook.Delivery, e pg.StoryEndpoint) string {
+func again(d webhook.Delivery, e pg.StoryEndpoint) string {
 	resend := "POST /api/v1/deliveries/" + id.Delivery.Format(d.ID) + "/resend sends it again"
 	switch {
 	case e.Deleted:
@@ -92,7 +92,7 @@ func again(d hook.Delivery, e pg.StoryEndpoint) string {
 }
 
 // waits says what a pending delivery waits for.
-func waits(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func waits(d webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	switch h := &e.Health; {
 	case h.Open() && e.Ordered():
 		return fmt.Sprintf("waits in order, the endpoint fails (%s), next try at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
@@ -105,7 +105,7 @@ func waits(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 }
 
 // turn says when a pending delivery is sent, or what keeps it though it is due.
-func turn(d hook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func turn(d webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	switch {
 	case d.NextAt == nil:
 		return "due soon"
@@ -129,11 +129,11 @@ func held(e pg.StoryEndpoint) string {
 	if e.Disabled != nil {
 		text += " since " + stamp(e.Disabled.At)
 		switch e.Disabled.Reason {
-		case hook.DisabledByOwner:
+		case webhook.DisabledByOwner:
 			text += " by its owner"
-		case hook.DisabledFailing:
+		case webhook.DisabledFailing:
 			text += " after nothing but failures"
-		case hook.DisabledGone:
+		case webhook.DisabledGone:
 			text += " because it answered 410"
 		}
 	}
@@ -142,11 +142,11 @@ func held(e pg.StoryEndpoint) string {
 
 // failure tells a failure in few words.
 func failure(text string, e pg.StoryEndpoint) string {
-	host := hook.Host(e.URL)
+	host := webhook.Host(e.URL)
 	if text == "" || host == "" {
 		return "an unknown error"
 	}
-	return hook.Reason(text, host)
+	return webhook.Reason(text, host)
 }
 
 // count is a number of things: "1 attempt", "2 deliveries".

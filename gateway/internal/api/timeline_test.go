@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // timePattern is every time as answers write it.
@@ -60,8 +60,8 @@ func TestTimelineOfADeliveredLead(t *testing.T) {
 	b := setup(t)
 	endpoint, bot := b.mustWebhooks(t, `,"eventTypes":["lead.created"]`)[0], id.Chatbot.Format(b.chatbot)
 	made := mustID(t, b.mustSend(t, "POST", "/api/v1/chatbots/"+bot+"/leads", `{"email":"a@example.com","source":"website"}`, 201))
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 1, Status: 503, Error: hook.StatusError(503), Latency: 40 * time.Millisecond}, hook.Pending)
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 2, Status: 200, Latency: 31 * time.Millisecond, ResponseHead: "thanks"}, hook.Delivered)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 1, Status: 503, Error: webhook.StatusError(503), Latency: 40 * time.Millisecond}, webhook.Pending)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 2, Status: 200, Latency: 31 * time.Millisecond, ResponseHead: "thanks"}, webhook.Delivered)
 	b.mustEnrich(t, []byte(`{}`))
 	l := b.timeline(t, made)
 	if want := "Stored; 1 webhook delivery made, all arrived."; l.LeadID != made || l.Status != want || l.Truncated {
@@ -141,7 +141,7 @@ func situations(t *testing.T) map[string]situation {
 		return func(b *bundle, e, _ string) { b.mustSend(t, method, "/api/v1/webhooks/"+e, body, status) }
 	}
 	fails := func(b *bundle, e, _ string) {
-		b.mustAttempt(t, e, hook.Attempt{Number: 1, Status: 503, Error: hook.StatusError(503)}, hook.Pending)
+		b.mustAttempt(t, e, webhook.Attempt{Number: 1, Status: 503, Error: webhook.StatusError(503)}, webhook.Pending)
 	}
 	then := func(all ...func(*bundle, string, string)) func(*bundle, string, string) {
 		return func(b *bundle, e, d string) {

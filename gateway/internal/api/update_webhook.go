@@ -7,11 +7,11 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // updateWebhook changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the endpoint as it is then.
@@ -28,12 +28,12 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	var replay *hook.Replay
+	var replay *webhook.Replay
 	if deliverHeld {
 		replay = heldReplay(e, d.now)
 	}
-	var before hook.Endpoint
-	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, d.now, func(e *hook.Endpoint) error {
+	var before webhook.Endpoint
+	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, d.now, func(e *webhook.Endpoint) error {
 		before = *e
 		wrong := d.apply(e)
 		if deliverHeld && !e.Enabled {
@@ -89,10 +89,10 @@ func (a *api) readPatch(r *http.Request, p *tenant.Principal, body []byte) (d ed
 }
 
 // heldReplay sends again what an endpoint missed while it was disabled.
-func heldReplay(e hook.Endpoint, now time.Time) *hook.Replay {
-	return &hook.Replay{
-		WorkspaceID: e.WorkspaceID, ID: id.New(), Filter: hook.Filter{EndpointID: e.ID, States: []hook.State{hook.Held}},
-		Rate: hook.MaxReplayRate, State: hook.ReplayRunning, CreatedAt: now, UpdatedAt: now,
+func heldReplay(e webhook.Endpoint, now time.Time) *webhook.Replay {
+	return &webhook.Replay{
+		WorkspaceID: e.WorkspaceID, ID: id.New(), Filter: webhook.Filter{EndpointID: e.ID, States: []webhook.State{webhook.Held}},
+		Rate: webhook.MaxReplayRate, State: webhook.ReplayRunning, CreatedAt: now, UpdatedAt: now,
 	}
 }
 

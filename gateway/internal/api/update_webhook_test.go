@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
@@ -65,7 +65,7 @@ func TestPatchInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	many := strings.Builder{}
-	for i := range hook.MaxHeaders {
+	for i := range webhook.MaxHeaders {
 		fmt.Fprintf(&many, `,"x-%d":""`, i)
 	}
 	path := b.mustWebhook(t, `,"headers":{`+many.String()[1:]+`}`)
@@ -76,10 +76,10 @@ func TestPatchInput(t *testing.T) {
 	for body, pointers := range map[string][]string{
 		`[]`:           {""},
 		`{"url":null}`: {"/url"},
-		`{"secret":"` + hook.NewSecret() + `","signature":null}`: {"/secret", "/signature"},
-		`{"headers":{"one-more":""}}`:                            {"/headers"},
-		`{"deliverHeld":"yes"}`:                                  {"/deliverHeld"},
-		`{"deliverHeld":true,"enabled":false}`:                   {"/deliverHeld"},
+		`{"secret":"` + webhook.NewSecret() + `","signature":null}`: {"/secret", "/signature"},
+		`{"headers":{"one-more":""}}`:                               {"/headers"},
+		`{"deliverHeld":"yes"}`:                                     {"/deliverHeld"},
+		`{"deliverHeld":true,"enabled":false}`:                      {"/deliverHeld"},
 	} {
 		b.wantRefused(t, "PATCH", path, body, pointers)
 	}
@@ -152,8 +152,8 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 		t.Fatalf("replayId = %q, want a replay", on.ReplayID)
 	}
 	r, err := b.db.GetReplay(t.Context(), b.workspace, replay)
-	want := hook.Filter{EndpointID: mustEndpointID(t, path), States: []hook.State{hook.Held}}
-	if diff := cmp.Diff(want, r.Filter); diff != "" || err != nil || r.State != hook.ReplayRunning || r.Rate != hook.MaxReplayRate {
+	want := webhook.Filter{EndpointID: mustEndpointID(t, path), States: []webhook.State{webhook.Held}}
+	if diff := cmp.Diff(want, r.Filter); diff != "" || err != nil || r.State != webhook.ReplayRunning || r.Rate != webhook.MaxReplayRate {
 		t.Errorf("the replay = %+v, %v, want it running at the highest rate (-want +got):\n%s", r, err, diff)
 	}
 	if n := b.queued(t, task.QueueReplay); n != 1 {
@@ -165,7 +165,7 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 	if none := b.webhook(t, "PATCH", path, `{"deliverHeld":false,"description":null}`, 200); none.ReplayID != "" {
 		t.Errorf("deliverHeld false = replay %q, want none", none.ReplayID)
 	}
-	for range hook.MaxReplays - 2 {
+	for range webhook.MaxReplays - 2 {
 		b.webhook(t, "PATCH", path, `{"deliverHeld":true}`, 200)
 	}
 	b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"deliverHeld":true,"description":"lost"}`).wantError(t, "one replay too many", 409, "CONFLICT")
@@ -216,8 +216,8 @@ func TestHealthIsShown(t *testing.T) {
 	}
 	health(1, nil)
 	want("one failure", "ok", 1, true, false)
-	health(hook.StandAfter, nil)
-	want("some failures", "failing", hook.StandAfter, true, false)
+	health(webhook.StandAfter, nil)
+	want("some failures", "failing", webhook.StandAfter, true, false)
 	health(7, &since)
 	want("the breaker open", "open", 7, true, true)
 	b.redis.Close()
@@ -340,7 +340,7 @@ func TestMistakesTellNoSecret(t *testing.T) {
 	b := setup(t)
 	path := b.mustWebhook(t, "")
 	many := strings.Builder{}
-	for i := range 2*hook.MaxHeaders + 1 {
+	for i := range 2*webhook.MaxHeaders + 1 {
 		fmt.Fprintf(&many, `,"x-%d":"hunter2"`, i)
 	}
 	for _, body := range []string{

@@ -7,15 +7,15 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // webhook is an endpoint as the API shows it, its defaults filled in; what there is none of is null.
-type webhook struct {
+type webhookView struct {
 	ID             string            `json:"id"`
 	URL            string            `json:"url"`
 	Description    string            `json:"description"`
@@ -66,18 +66,18 @@ type backlog struct {
 	OldestPendingAt *string `json:"oldestPendingAt"`
 }
 
-func (a *api) showWebhook(e hook.Endpoint) webhook {
-	shown := webhook{
+func (a *api) showWebhook(e webhook.Endpoint) webhookView {
+	shown := webhookView{
 		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers, Payload: e.Payload,
 		Rate: optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
-		Signature: hook.SignatureOf(e.Secret), PublicKey: optional(hook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
+		Signature: webhook.SignatureOf(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
 		Enabled: e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt), WorkspaceID: id.Workspace.Format(e.WorkspaceID),
 	}
 	for _, c := range e.ChatbotIDs {
 		shown.ChatbotIDs = append(shown.ChatbotIDs, id.Chatbot.Format(c))
 	}
 	for _, f := range e.LiveFormer(a.Now()) {
-		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{hook.SignatureOf(f.Secret), optional(hook.PublicKey(f.Secret)), stamp(f.Until)})
+		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{webhook.SignatureOf(f.Secret), optional(webhook.PublicKey(f.Secret)), stamp(f.Until)})
 	}
 	if e.Disabled != nil {
 		shown.DisabledAt, shown.DisabledReason = optionalStamp(&e.Disabled.At), &e.Disabled.Reason
@@ -85,7 +85,7 @@ func (a *api) showWebhook(e hook.Endpoint) webhook {
 	return shown
 }
 
-func showHealth(e hook.Endpoint) webhookHealth {
+func showHealth(e webhook.Endpoint) webhookHealth {
 	h := e.Health
 	state := "ok"
 	switch {
@@ -109,7 +109,7 @@ const (
 )
 
 // showBacklogs shows endpoints with what they did not get, counted to limit.
-func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endpoint, limit int) ([]webhook, error) {
+func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.Endpoint, limit int) ([]webhookView, error) {
 	ids := make([]id.UUID, len(all))
 	for i := range all {
 		ids[i] = all[i].ID
@@ -118,7 +118,7 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endp
 	if err != nil {
 		return nil, err
 	}
-	shown := make([]webhook, len(all))
+	shown := make([]webhookView, len(all))
 	for i, e := range all {
 		shown[i] = a.showWebhook(e)
 		shown[i].Backlog = showBacklog(e, counts[e.ID], limit)
@@ -127,7 +127,7 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []hook.Endp
 }
 
 // showBacklog shows as held what is still to be held since the endpoint was disabled.
-func showBacklog(e hook.Endpoint, c pg.BacklogCounts, limit int) *backlog {
+func showBacklog(e webhook.Endpoint, c pg.BacklogCounts, limit int) *backlog {
 	if !e.Enabled {
 		c = pg.BacklogCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
 	}
@@ -144,10 +144,10 @@ func endpointID(r *http.Request) (id.UUID, error) {
 }
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
-func (a *api) endpoint(r *http.Request, p *tenant.Principal) (hook.Endpoint, error) {
+func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, error) {
 	wanted, err := endpointID(r)
 	if err != nil {
-		return hook.Endpoint{}, err
+		return webhook.Endpoint{}, err
 	}
 	return a.DB.GetEndpoint(r.Context(), p.WorkspaceID, wanted)
 }

@@ -12,10 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // shownWebhook is an endpoint as a client reads it.
@@ -73,7 +73,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	if got.status != 201 || m == nil {
 		t.Fatalf("POST = %d %s, want 201 %s", got.status, got.text, want)
 	}
-	if wrong := hook.CheckSecret(m[4]); wrong != "" {
+	if wrong := webhook.CheckSecret(m[4]); wrong != "" {
 		t.Errorf("secret %q: %s", m[4], wrong)
 	}
 	if l := got.header.Get("Location"); l != "/api/v1/webhooks/"+m[2] {
@@ -130,10 +130,10 @@ func TestCreateWebhookTakesEverything(t *testing.T) {
 func TestCreateWebhookByEd25519(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	own := hook.NewSigningKey()
+	own := webhook.NewSigningKey()
 	for body, secret := range map[string]string{`"signature":"v1a"`: "", `"secret":"` + own + `"`: own, `"signature":"v1a","secret":"` + own + `"`: own} {
 		made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/",`+body+`}`, 201)
-		if made.Signature != "v1a" || !strings.HasPrefix(made.Secret, "whsk_") || secret != "" && made.Secret != secret || made.PublicKey == nil || *made.PublicKey != hook.PublicKey(made.Secret) {
+		if made.Signature != "v1a" || !strings.HasPrefix(made.Secret, "whsk_") || secret != "" && made.Secret != secret || made.PublicKey == nil || *made.PublicKey != webhook.PublicKey(made.Secret) {
 			t.Errorf("%.20s: signature %q, publicKey %v, want v1a and the public half of the key", body, made.Signature, made.PublicKey)
 		}
 		read := b.webhook(t, "GET", "/"+made.ID, "", 200)
@@ -145,9 +145,9 @@ func TestCreateWebhookByEd25519(t *testing.T) {
 
 // badFields are mistakes in the fields that can be given and changed, with their pointers.
 func badFields(b *bundle) map[string][]string {
-	long := strings.Repeat("x", hook.MaxHeaderValue+1)
+	long := strings.Repeat("x", webhook.MaxHeaderValue+1)
 	names := strings.Builder{}
-	for i := range 2*hook.MaxHeaders + 1 {
+	for i := range 2*webhook.MaxHeaders + 1 {
 		fmt.Fprintf(&names, `,"x-%d":""`, i)
 	}
 	return map[string][]string{
@@ -170,7 +170,7 @@ func badFields(b *bundle) map[string][]string {
 		`"chatbotIds":[]`:                                  {"/chatbotIds"},
 		`"chatbotIds":"cb_x"`:                              {"/chatbotIds"},
 		`"chatbotIds":[5,"cb_x","` + id.Chatbot.Format(b.chatbot) + `","` + id.Chatbot.Format(id.New()) + `"]`: {"/chatbotIds/0", "/chatbotIds/1", "/chatbotIds/3"},
-		`"chatbotIds":["cb_x"` + strings.Repeat(`,"cb_x"`, hook.MaxChatbots) + `]`:                             places("/chatbotIds/%d", 20),
+		`"chatbotIds":["cb_x"` + strings.Repeat(`,"cb_x"`, webhook.MaxChatbots) + `]`:                          places("/chatbotIds/%d", 20),
 		`"headers":[]`:                                   {"/headers"},
 		`"headers":{"X-A":5}`:                            {"/headers/X-A"},
 		`"headers":{"a b":"","a/b":"","":""}`:            {"/headers/a b", "/headers/a~1b", "/headers/"},
@@ -229,7 +229,7 @@ func TestWebhookInput(t *testing.T) {
 		}
 	}
 	many := strings.Builder{}
-	for i := range hook.MaxHeaders + 1 {
+	for i := range webhook.MaxHeaders + 1 {
 		fmt.Fprintf(&many, `,"x-%d":""`, i)
 	}
 	for body, pointers := range map[string][]string{
@@ -239,11 +239,11 @@ func TestWebhookInput(t *testing.T) {
 		`{"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"],"url":"https://hooks.example.com/"`:      {""}, // broken JSON, and only that
 		`{"url":1,"eventTypes":2,"description":3,"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"]}`: {"/url", "/eventTypes", "/description", "/chatbotIds/0"},
 		ok + `"headers":{` + many.String()[1:] + `}}`:                                                   {"/headers"},
-		ok + `"signature":"v2"}`:                                         {"/signature"},
-		ok + `"deliverHeld":true}`:                                       {"/deliverHeld"},
-		ok + `"signature":"v1a","secret":"` + hook.NewSecret() + `"}`:    {"/signature"},
-		ok + `"signature":"v1","secret":"` + hook.NewSigningKey() + `"}`: {"/signature"},
-		ok + `"secret":7,"signature":7}`:                                 {"/secret", "/signature"},
+		ok + `"signature":"v2"}`:   {"/signature"},
+		ok + `"deliverHeld":true}`: {"/deliverHeld"},
+		ok + `"signature":"v1a","secret":"` + webhook.NewSecret() + `"}`:    {"/signature"},
+		ok + `"signature":"v1","secret":"` + webhook.NewSigningKey() + `"}`: {"/signature"},
+		ok + `"secret":7,"signature":7}`:                                    {"/secret", "/signature"},
 	} {
 		b.wantRefused(t, "POST", "", body, pointers)
 	}
@@ -271,7 +271,7 @@ func TestWebhooksAreLimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var last string
-	for range hook.MaxEndpoints {
+	for range webhook.MaxEndpoints {
 		last = b.mustWebhook(t, "")
 	}
 	b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`).wantError(t, "one too many", 409, "CONFLICT")
@@ -322,8 +322,8 @@ func TestDeliveriesShowEveryAttempt(t *testing.T) {
 		t.Fatalf("deliveries = %+v, want one pending without attempts", got)
 	}
 
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 1, Error: "timeout: no answer within 15s", Latency: 15 * time.Second}, hook.Pending)
-	b.mustAttempt(t, endpoint, hook.Attempt{Number: 2, Status: 200, ResponseHead: "thanks", Latency: 31 * time.Millisecond}, hook.Delivered)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 1, Error: "timeout: no answer within 15s", Latency: 15 * time.Second}, webhook.Pending)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 2, Status: 200, ResponseHead: "thanks", Latency: 31 * time.Millisecond}, webhook.Delivered)
 	got, _ = b.deliveries(t, path)
 	d := got[0]
 	if d.State != "delivered" || d.NextAttemptAt != nil || d.AttemptCount != 2 || len(d.Attempts) != 2 || d.LastStatus == nil || *d.LastStatus != 200 || d.LastError != nil {
@@ -342,7 +342,7 @@ func TestDeliveriesShowEveryAttempt(t *testing.T) {
 }
 
 // mustAttempt records an attempt of the endpoint's one due delivery, as a worker does.
-func (b *bundle) mustAttempt(t *testing.T, endpoint string, a hook.Attempt, state hook.State) {
+func (b *bundle) mustAttempt(t *testing.T, endpoint string, a webhook.Attempt, state webhook.State) {
 	t.Helper()
 	e, err := id.Endpoint.Parse(endpoint)
 	if err != nil {
@@ -354,11 +354,11 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a hook.Attempt, stat
 		t.Fatalf("TakeDue = %d jobs, %v, want 1", len(s.Jobs), err)
 	}
 	a.DeliveryID, a.ID, a.At = s.Jobs[0].DeliveryID, id.New(), now
-	o := hook.Outcome{Attempt: a, State: state}
-	if state == hook.Pending {
+	o := webhook.Outcome{Attempt: a, State: state}
+	if state == webhook.Pending {
 		o.NextAt = &now
 	}
-	if _, err := b.db.RecordOutcomes(t.Context(), pg.Record{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []hook.Outcome{o}}); err != nil {
+	if _, err := b.db.RecordOutcomes(t.Context(), pg.Record{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []webhook.Outcome{o}}); err != nil {
 		t.Fatal(err)
 	}
 }

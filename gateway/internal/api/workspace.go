@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // workspace is a workspace as its own keys see it, its defaults filled in.
@@ -37,7 +37,7 @@ func showWorkspace(w tenant.Workspace) workspace {
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	if len(shown.RetrySchedule) == 0 {
-		for _, wait := range hook.DefaultSchedule() {
+		for _, wait := range webhook.DefaultSchedule() {
 			shown.RetrySchedule = append(shown.RetrySchedule, int(wait/time.Second))
 		}
 	}

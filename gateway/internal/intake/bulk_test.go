@@ -8,9 +8,9 @@ import (
 
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
 func requests(emails ...string) (all []intake.Request) {
@@ -32,7 +32,7 @@ func (b *bundle) mustCreateMany(t *testing.T, on intake.OnDuplicate, all []intak
 func TestCreateManyWritesEverything(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := hook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: []string{"lead.*"}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 	if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/devstack"
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -24,6 +23,7 @@ import (
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // bundle is an intake on stores of its own, with one workspace.
@@ -105,7 +105,7 @@ func TestCreateWritesEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, types := range [][]string{{"lead.created"}, {"lead.*"}, {"lead.enriched"}} {
-		e := hook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: types, Secret: hook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+		e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: types, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 		if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}

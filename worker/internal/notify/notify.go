@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 // Deps is what a Notifier works with. All fields but Every are required.
 type Deps struct {
 	DB     *pg.DB
-	Send   func(context.Context, *hook.Endpoint, *hook.Job) (a hook.Attempt, made bool) // guarded like any webhook: a hook in a private network must be allowed
+	Send   func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool) // guarded like any webhook: a hook in a private network must be allowed
 	URL    string
 	Secret string        // whsec_ or whsk_...
 	Every  time.Duration // from round to round; 0: 10 s
@@ -37,7 +37,7 @@ type Deps struct {
 // It has a goroutine of its own, so that a slow hook delays nobody.
 type Notifier struct {
 	Deps
-	hook hook.Endpoint
+	hook webhook.Endpoint
 	stop context.CancelFunc
 	done sync.WaitGroup
 }
@@ -47,7 +47,7 @@ func New(d Deps) *Notifier {
 	if d.Every == 0 {
 		d.Every = every
 	}
-	return &Notifier{Deps: d, hook: hook.Endpoint{URL: d.URL, Secret: d.Secret, Payload: hook.PayloadFull, Timeout: timeout}, stop: func() {}}
+	return &Notifier{Deps: d, hook: webhook.Endpoint{URL: d.URL, Secret: d.Secret, Payload: webhook.PayloadFull, Timeout: timeout}, stop: func() {}}
 }
 
 // Start starts the ticker.
@@ -113,7 +113,7 @@ func (n *Notifier) round(ctx context.Context) (ok bool, err error) {
 // tell makes one attempt. The log names no URL: whoever knows it may be able to speak there.
 func (n *Notifier) tell(ctx context.Context, due *pg.Notice) (taken bool) {
 	log := n.Log.With("type", due.Type, "event", id.Event.Format(due.Event), "workspace", id.Workspace.Format(due.Workspace), "endpoint", id.Endpoint.Format(due.Endpoint))
-	a, made := n.Send(ctx, &n.hook, &hook.Job{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)})
+	a, made := n.Send(ctx, &n.hook, &webhook.Job{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)})
 	if !made {
 		return false
 	}

@@ -15,13 +15,13 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 	"leadgate/worker/internal/notify"
-	"leadgate/worker/internal/webhook"
+	"leadgate/worker/internal/sender"
 )
 
 const patience = 20 * time.Second
@@ -63,11 +63,11 @@ func next(t *testing.T, got <-chan request) request {
 }
 
 // mustEndpoint makes a workspace with an endpoint whose URL holds a secret.
-func mustEndpoint(t *testing.T, db *pg.DB) hook.Endpoint {
+func mustEndpoint(t *testing.T, db *pg.DB) webhook.Endpoint {
 	t.Helper()
 	now, ws := time.Now(), id.New()
-	e := hook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in?key=hunter2", Description: "CRM", EventTypes: []string{"lead.*", "endpoint.*"},
-		Secret: hook.NewSecret(), Headers: map[string]string{"X-Key": "hunter2"}, Enabled: true, CreatedAt: now}
+	e := webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in?key=hunter2", Description: "CRM", EventTypes: []string{"lead.*", "endpoint.*"},
+		Secret: webhook.NewSecret(), Headers: map[string]string{"X-Key": "hunter2"}, Enabled: true, CreatedAt: now}
 	for _, err := range []error{
 		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
 		db.CreateEndpoint(t.Context(), e),
@@ -79,7 +79,7 @@ func mustEndpoint(t *testing.T, db *pg.DB) hook.Endpoint {
 	return e
 }
 
-func mustDisable(t *testing.T, db *pg.DB, e hook.Endpoint) {
+func mustDisable(t *testing.T, db *pg.DB, e webhook.Endpoint) {
 	t.Helper()
 	if did, _, err := db.DisableGone(t.Context(), e.WorkspaceID, e.ID, e.URL); err != nil || !did {
 		t.Fatalf("DisableGone = %v, %v, want it done", did, err)
@@ -107,8 +107,8 @@ func mustOwe(t *testing.T, db *pg.DB, want int) {
 // start starts a Notifier that may reach loopback.
 func start(t *testing.T, db *pg.DB, url, secret string) *notify.Notifier {
 	t.Helper()
-	loopback := hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true}
-	sender := webhook.New(webhook.Deps{Allow: loopback, Parallel: 4, Now: time.Now})
+	loopback := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true}
+	sender := sender.New(sender.Deps{Allow: loopback, Parallel: 4, Now: time.Now})
 	n := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: secret, Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
 	n.Start()
 	t.Cleanup(func() { n.Stop(); sender.Close() })
@@ -118,7 +118,7 @@ func start(t *testing.T, db *pg.DB, url, secret string) *notify.Notifier {
 // The operator hears of every workspace's endpoints, once, whatever the number of workers, in words that verify and hold no secret.
 func TestOperatorIsTold(t *testing.T) {
 	t.Parallel()
-	db, secret := pgtest.New(t), hook.NewSecret()
+	db, secret := pgtest.New(t), webhook.NewSecret()
 	disabled, failing := mustEndpoint(t, db), mustEndpoint(t, db)
 	url, got := operator(t, taken)
 	for range 3 {
@@ -129,7 +129,7 @@ func TestOperatorIsTold(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), fails, failing.WorkspaceID, failing.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.TellFailing(t.Context(), failing.WorkspaceID, failing.ID, hook.TellAfter); err != nil {
+	if _, err := db.TellFailing(t.Context(), failing.WorkspaceID, failing.ID, webhook.TellAfter); err != nil {
 		t.Fatal(err)
 	}
 	library, err := standardwebhooks.NewWebhook(secret)
@@ -150,7 +150,7 @@ func TestOperatorIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		types = append(types, told.Type)
-		e := map[string]hook.Endpoint{hook.EndpointDisabled: disabled, hook.EndpointFailing: failing}[told.Type]
+		e := map[string]webhook.Endpoint{webhook.EndpointDisabled: disabled, webhook.EndpointFailing: failing}[told.Type]
 		if d := told.Data; d.WorkspaceID != id.Workspace.Format(e.WorkspaceID) || d.EndpointID != id.Endpoint.Format(e.ID) || d.URL != "https://hooks.example.com" || d.Description != "CRM" || told.Timestamp == "" {
 			t.Errorf("told %s, want of endpoint %s", r.body, id.Endpoint.Format(e.ID))
 		}
@@ -158,7 +158,7 @@ func TestOperatorIsTold(t *testing.T) {
 			t.Errorf("told %s, want no secret", r.body)
 		}
 	}
-	if slices.Sort(types); !slices.Equal(types, []string{hook.EndpointDisabled, hook.EndpointFailing}) {
+	if slices.Sort(types); !slices.Equal(types, []string{webhook.EndpointDisabled, webhook.EndpointFailing}) {
 		t.Errorf("told of %v, want of one that is disabled and one that fails", types)
 	}
 	mustOwe(t, db, 0)
@@ -172,7 +172,7 @@ func TestOperatorIsToldAgain(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	url, got := operator(t, func(n int) int { return []int{503, 302, 200}[min(n, 3)-1] })
-	start(t, db, url, hook.NewSecret())
+	start(t, db, url, webhook.NewSecret())
 	mustDisable(t, db, mustEndpoint(t, db))
 	first := next(t, got)
 	for range 2 {
@@ -201,7 +201,7 @@ func TestOldNewsIsNotTold(t *testing.T) {
 		}
 	}
 	mustDisable(t, db, disabled)
-	start(t, db, url, hook.NewSecret())
+	start(t, db, url, webhook.NewSecret())
 	if r := next(t, got); !strings.Contains(string(r.body), id.Endpoint.Format(disabled.ID)) {
 		t.Errorf("told %s, want of the endpoint disabled just now", r.body)
 	}
@@ -216,10 +216,10 @@ func TestHookIsGuarded(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	url, got := operator(t, taken)
-	sender := webhook.New(webhook.Deps{Allow: hook.Allow{HTTP: true}, Now: time.Now})
-	attempts := make(chan hook.Attempt, 1000)
-	n := notify.New(notify.Deps{DB: db, URL: url, Secret: hook.NewSecret(), Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
-		Send: func(ctx context.Context, e *hook.Endpoint, j *hook.Job) (hook.Attempt, bool) {
+	sender := sender.New(sender.Deps{Allow: webhook.Allow{HTTP: true}, Now: time.Now})
+	attempts := make(chan webhook.Attempt, 1000)
+	n := notify.New(notify.Deps{DB: db, URL: url, Secret: webhook.NewSecret(), Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Send: func(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
 			a, made := sender.Send(ctx, e, j)
 			attempts <- a
 			return a, made
@@ -230,7 +230,7 @@ func TestHookIsGuarded(t *testing.T) {
 	for range 2 {
 		select {
 		case a := <-attempts:
-			if hook.ClassOf(a.Error) != hook.FailedBlocked {
+			if webhook.ClassOf(a.Error) != webhook.FailedBlocked {
 				t.Errorf("attempt = %+v, want it blocked", a)
 			}
 		case <-time.After(patience):
@@ -254,7 +254,7 @@ func TestStopGivesUp(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	t.Cleanup(slow.Close)
-	n := start(t, db, slow.URL, hook.NewSecret())
+	n := start(t, db, slow.URL, webhook.NewSecret())
 	mustDisable(t, db, mustEndpoint(t, db))
 	select {
 	case <-hanging:
@@ -269,7 +269,7 @@ func TestStopGivesUp(t *testing.T) {
 	n.Stop() // again does nothing
 	mustOwe(t, db, 1)
 	url, got := operator(t, taken)
-	start(t, db, url, hook.NewSecret())
+	start(t, db, url, webhook.NewSecret())
 	next(t, got)
 	mustOwe(t, db, 0)
 }

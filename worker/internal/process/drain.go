@@ -8,10 +8,10 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // drain is what one task does for one endpoint.
@@ -65,11 +65,11 @@ func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err erro
 		disabled, wake, err = p.DB.DisableGone(ctx, key.Workspace, key.Endpoint, t.url)
 	case p.DisableAfter > 0 && failed >= p.DisableAfter:
 		disabled, wake, err = p.DB.DisableFailing(ctx, key.Workspace, key.Endpoint, p.DisableAfter)
-	case failed >= hook.TellAfter && !t.health.Told:
-		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, hook.TellAfter)
+	case failed >= webhook.TellAfter && !t.health.Told:
+		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, webhook.TellAfter)
 	}
 	if disabled {
-		p.Log.Warn("endpoint disabled", "key", key.String(), "host", hook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)
+		p.Log.Warn("endpoint disabled", "key", key.String(), "host", webhook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)
 	}
 	if err != nil {
 		return err

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 	"leadgate/worker/internal/process"
 )
 
@@ -31,10 +31,10 @@ func TestDeliversSigned(t *testing.T) {
 		Type string
 		Data struct{ ID, WorkspaceID string }
 	}
-	if err := json.Unmarshal(got.body, &payload); err != nil || payload.Type != hook.LeadCreated || payload.Data.WorkspaceID != id.Workspace.Format(b.ws) {
+	if err := json.Unmarshal(got.body, &payload); err != nil || payload.Type != webhook.LeadCreated || payload.Data.WorkspaceID != id.Workspace.Format(b.ws) {
 		t.Errorf("payload = %s, %v, want lead.created of the workspace", got.body, err)
 	}
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 	all, attempts := b.deliveries(e)
 	if want := id.Event.Format(all[0].EventID); got.id != want {
 		t.Errorf("webhook-id = %s, want the event's id %s", got.id, want)
@@ -71,18 +71,18 @@ func TestRetriesUntilDelivered(t *testing.T) {
 	e := b.mustEndpoint(rec.URL + "/in")
 	b.worker(options{sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(1)...)
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 
 	all, attempts := b.deliveries(e)
 	type short struct {
 		Number, Status int
-		Class          hook.ErrorClass
+		Class          webhook.ErrorClass
 	}
 	var got []short
 	for _, a := range attempts[all[0].ID] {
-		got = append(got, short{a.Number, a.Status, hook.ClassOf(a.Error)})
+		got = append(got, short{a.Number, a.Status, webhook.ClassOf(a.Error)})
 	}
-	want := []short{{1, 500, hook.FailedStatus}, {2, 302, hook.FailedStatus}, {3, 0, hook.FailedConnection}, {4, 200, ""}}
+	want := []short{{1, 500, webhook.FailedStatus}, {2, 302, webhook.FailedStatus}, {3, 0, webhook.FailedConnection}, {4, 200, ""}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
 	}
@@ -103,9 +103,9 @@ func TestScheduleEnds(t *testing.T) {
 	b := setup(t)
 	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{sweep: 100 * time.Millisecond, schedule: hook.Schedule{0, 10 * time.Millisecond}})
+	b.worker(options{sweep: 100 * time.Millisecond, schedule: webhook.Schedule{0, 10 * time.Millisecond}})
 	b.mustWake(b.mustLeads(2)...)
-	b.awaitStates(e, 2, hook.Exhausted)
+	b.awaitStates(e, 2, webhook.Exhausted)
 	all, _ := b.deliveries(e)
 	for _, d := range all {
 		if d.Attempts != 2 || d.NextAt != nil || d.LastStatus != 400 {
@@ -125,7 +125,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 	for range n {
 		b.mustWake(b.mustLeads(1)...)
 	}
-	b.awaitStates(e, n, hook.Delivered)
+	b.awaitStates(e, n, webhook.Delivered)
 }
 
 // A delivery committed while the drain's last attempt is under way is taken by the same drain or the next.
@@ -140,7 +140,7 @@ func TestWokenWhileDraining(t *testing.T) {
 	rec.mustNext(t)
 	b.mustWake(b.mustLeads(1)...)
 	close(hold)
-	b.awaitStates(e, 2, hook.Delivered)
+	b.awaitStates(e, 2, webhook.Delivered)
 }
 
 // A lease that outlives its drain makes the endpoint rest until it lapses: for everybody, the sweep too.
@@ -160,9 +160,9 @@ func TestNoDrainEndsWithTheLease(t *testing.T) {
 			e := b.mustEndpoint(rec.URL)
 			b.worker(o.options)
 			b.mustWake(b.mustLeads(o.first)...)
-			b.awaitStates(e, o.first, hook.Delivered)
+			b.awaitStates(e, o.first, webhook.Delivered)
 			b.mustWake(b.mustLeads(1)...)
-			b.awaitStates(e, o.first+1, hook.Delivered)
+			b.awaitStates(e, o.first+1, webhook.Delivered)
 			if got := b.longestPause(e); got > process.LeaseTime/2 {
 				t.Errorf("the endpoint rested for %v, want far less than a lease of %v", got, process.LeaseTime)
 			}
@@ -185,7 +185,7 @@ func TestWorkersDoNotOverlap(t *testing.T) {
 	keys := b.mustLeads(n)
 	b.mustWake(keys...)
 	other.mustWake(keys...)
-	b.awaitStates(e, n, hook.Delivered)
+	b.awaitStates(e, n, webhook.Delivered)
 	var got []string
 	for range n {
 		got = append(got, rec.mustNext(t).id)
@@ -208,7 +208,7 @@ func TestHangingEndpointDelaysNobodyElse(t *testing.T) {
 	rec := mustReceive(t, nil)
 	e := b.mustEndpoint(rec.URL)
 	b.mustWake(b.mustLeads(1)...)
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 }
 
 func BenchmarkIdleDelivery(bm *testing.B) {
@@ -248,7 +248,7 @@ func BenchmarkDrain(bm *testing.B) {
 			rec.mustNext(bm)
 		}
 		bm.StopTimer()
-		b.awaitStates(e, n, hook.Delivered)
+		b.awaitStates(e, n, webhook.Delivered)
 		stop(0)
 		bm.StartTimer()
 	}

@@ -9,11 +9,11 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 func facts(_ context.Context, leads []lead.Lead) []pg.Finding {
@@ -28,7 +28,7 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	rec := mustReceive(t, nil)
-	e := b.mustEndpoint(rec.URL, hook.LeadEnriched)
+	e := b.mustEndpoint(rec.URL, webhook.LeadEnriched)
 	b.worker(options{find: facts})
 	b.mustLeads(3)
 	b.mustWake(task.Enrich(b.ws))
@@ -39,7 +39,7 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 			t.Errorf("payload = %s, want lead.enriched with the facts", got.body)
 		}
 	}
-	b.awaitStates(e, 3, hook.Delivered)
+	b.awaitStates(e, 3, webhook.Delivered)
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
 	want := "leads of " + id.Workspace.Format(b.ws) + ": enriched 3"
 	await(t, "result "+want, func() bool {
@@ -53,7 +53,7 @@ func TestEnrichmentIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	rec := mustReceive(t, nil)
-	b.mustEndpoint(rec.URL, hook.LeadEnriched)
+	b.mustEndpoint(rec.URL, webhook.LeadEnriched)
 	var asked atomic.Int32
 	b.worker(options{sweep: 100 * time.Millisecond, find: func(ctx context.Context, leads []lead.Lead) []pg.Finding {
 		if asked.Add(1) == 1 {

@@ -11,8 +11,8 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
-	"leadgate/shared/sheet"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
@@ -54,9 +54,9 @@ func (p *Processor) Import(ctx context.Context, t *asynq.Task) error {
 // importRun is a turn's work on an import.
 type importRun struct {
 	workspace, id id.UUID
-	total         sheet.Tally
+	total         leadfile.Tally
 
-	imp      sheet.Import
+	imp      leadfile.Import
 	settings tenant.Settings
 	read     chan readRound // nil: nothing is being read
 	cancel   context.CancelFunc
@@ -177,7 +177,7 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 	case len(next.Rows) == 1:
 		row := &next.Rows[0]
 		t.Log.Error("row refused by Postgres", "import", id.Import.Format(r.id), "row", row.Number, "sqlstate", pg.Code(err))
-		next.Mistakes = append(next.Mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.Internal), Field: "row", Message: "Could not be stored"})
+		next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Internal), Field: "row", Message: "Could not be stored"})
 		next.Rows, next.ends = nil, nil
 		return r.commit(t, next)
 	}
@@ -192,7 +192,7 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 func (r *importRun) refused(t *turn, next readRound, why error) (lost bool, err error) {
 	t.Log.Error("import refused by Postgres", "import", id.Import.Format(r.id), "sqlstate", pg.Code(why))
 	end := pg.ImportRound{Workspace: next.Workspace, Import: next.Import, From: next.From, To: next.From, OnDuplicate: next.OnDuplicate,
-		End: sheet.Failed, Reason: "Rows after octet " + strconv.FormatInt(next.From, 10) + " of the file could not be stored"}
+		End: leadfile.Failed, Reason: "Rows after octet " + strconv.FormatInt(next.From, 10) + " of the file could not be stored"}
 	if _, err := t.DB.ImportRows(t.sending, &end); err != nil {
 		return false, errors.Join(why, err)
 	}
@@ -220,7 +220,7 @@ func (n *readRound) halves() (first, second readRound) {
 	return first, second
 }
 
-func (r *importRun) count(t sheet.Tally) {
+func (r *importRun) count(t leadfile.Tally) {
 	r.total.Rows += t.Rows
 	r.total.Created += t.Created
 }

@@ -8,15 +8,15 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
-	"leadgate/shared/sheet"
 	"leadgate/shared/tenant"
 )
 
 // importReader reads rounds.
 type importReader struct {
 	*Processor
-	imp      sheet.Import
+	imp      leadfile.Import
 	settings tenant.Settings
 	chatbots map[id.UUID]bool // which of those seen there are
 }
@@ -31,7 +31,7 @@ func (in *importReader) run(ctx context.Context, to chan<- readRound) {
 			return false
 		}
 	}
-	rows, err := sheet.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Statuses)
+	rows, err := leadfile.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Statuses)
 	if err != nil {
 		send(readRound{err: err})
 		return
@@ -46,17 +46,17 @@ func (in *importReader) run(ctx context.Context, to chan<- readRound) {
 }
 
 // next reads a round from a position on.
-func (in *importReader) next(ctx context.Context, rows *sheet.Reader, from int64) readRound {
+func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from int64) readRound {
 	o := &in.imp.Options
 	next := readRound{ImportRound: pg.ImportRound{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from, OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
 	most := importRows
-	if o.OnDuplicate == sheet.Update {
+	if o.OnDuplicate == leadfile.Update {
 		most = importUpdates
 	}
-	var good []sheet.Row
+	var good []leadfile.Row
 	for len(good)+len(next.Mistakes) < most && rows.Offset()-from < importBytes {
 		row, err := rows.Read()
-		if errors.Is(err, sheet.ErrBlank) { // the position moves also where there is nothing
+		if errors.Is(err, leadfile.ErrBlank) { // the position moves also where there is nothing
 			continue
 		}
 		if err != nil {
@@ -80,14 +80,14 @@ func (in *importReader) next(ctx context.Context, rows *sheet.Reader, from int64
 
 // ended says how the import ends when no row could be read.
 func (n *readRound) ended(err error) error {
-	reason, broken := sheet.Broken(err)
+	reason, broken := leadfile.Broken(err)
 	switch {
 	case broken:
-		n.End, n.Reason = sheet.Failed, reason
+		n.End, n.Reason = leadfile.Failed, reason
 	case errors.Is(err, pg.ErrNoFile):
-		n.End, n.Reason = sheet.Failed, "The file is not there any more"
+		n.End, n.Reason = leadfile.Failed, "The file is not there any more"
 	case errors.Is(err, io.EOF):
-		n.End = sheet.Done
+		n.End = leadfile.Done
 	default:
 		return err
 	}
@@ -95,7 +95,7 @@ func (n *readRound) ended(err error) error {
 }
 
 // build makes leads of the rows of a round that are fit to be some.
-func (in *importReader) build(ctx context.Context, next *readRound, good []sheet.Row) error {
+func (in *importReader) build(ctx context.Context, next *readRound, good []leadfile.Row) error {
 	if err := in.lookUp(ctx, good); err != nil {
 		return err
 	}
@@ -110,11 +110,11 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []sheet
 		d := &row.Draft
 		switch {
 		case row.Chatbot != id.UUID{} && !in.chatbots[row.Chatbot]:
-			next.Mistakes = append(next.Mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound), Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
+			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound), Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
 				Message: "Must be the id of a chatbot in your workspace"})
 			continue
 		case suppressed[d.EmailKey]:
-			next.Mistakes = append(next.Mistakes, sheet.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Cut(d.Email),
+			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Cut(d.Email),
 				Message: "This email was suppressed and may not come back"})
 			continue
 		}
@@ -128,7 +128,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []sheet
 		if !next.Quiet {
 			made.EventID = id.New()
 		}
-		if next.OnDuplicate == sheet.Update {
+		if next.OnDuplicate == leadfile.Update {
 			made.Patch = d.Patch()
 		}
 		next.Rows = append(next.Rows, made)
@@ -138,7 +138,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []sheet
 }
 
 // lookUp finds out which of the chatbots that rows name there are.
-func (in *importReader) lookUp(ctx context.Context, rows []sheet.Row) error {
+func (in *importReader) lookUp(ctx context.Context, rows []leadfile.Row) error {
 	var ask []id.UUID
 	for i := range rows {
 		bot := rows[i].Chatbot
@@ -159,7 +159,7 @@ func (in *importReader) lookUp(ctx context.Context, rows []sheet.Row) error {
 }
 
 // suppressed returns which emails of rows may not come back.
-func (in *importReader) suppressed(ctx context.Context, rows []sheet.Row) (map[string]bool, error) {
+func (in *importReader) suppressed(ctx context.Context, rows []leadfile.Row) (map[string]bool, error) {
 	if !in.settings.Suppressing || len(rows) == 0 {
 		return nil, nil
 	}

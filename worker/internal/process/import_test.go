@@ -8,17 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
-	"leadgate/shared/sheet"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // mustUpload stores a file as a gateway does, in pieces of so many octets.
-func (b *bundle) mustUpload(file string, piece int, o sheet.Options) sheet.Import {
+func (b *bundle) mustUpload(file string, piece int, o leadfile.Options) leadfile.Import {
 	b.Helper()
-	i := sheet.Import{WorkspaceID: b.ws, ID: id.New(), Format: sheet.CSV, CreatedAt: time.Now()}
-	read, start, err := sheet.ReadHeader([]byte(file), nil)
+	i := leadfile.Import{WorkspaceID: b.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
+	read, start, err := leadfile.ReadHeader([]byte(file), nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func (b *bundle) mustUpload(file string, piece int, o sheet.Options) sheet.Impor
 	return i
 }
 
-func (b *bundle) imported(i sheet.Import) sheet.Import {
+func (b *bundle) imported(i leadfile.Import) leadfile.Import {
 	b.Helper()
 	got, err := b.db.GetImport(b.Context(), b.ws, i.ID)
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bundle) imported(i sheet.Import) sheet.Import {
 }
 
 // awaitImport waits until an import has ended so.
-func (b *bundle) awaitImport(i sheet.Import, state sheet.State) sheet.Import {
+func (b *bundle) awaitImport(i leadfile.Import, state leadfile.State) leadfile.Import {
 	b.Helper()
 	await(b, "the import to be "+string(state), func() bool { return b.imported(i).State == state })
 	return b.imported(i)
@@ -63,7 +63,7 @@ func (b *bundle) number(q string, args ...any) (n int) {
 }
 
 // report is what an import's report says, a line for each row.
-func (b *bundle) report(i sheet.Import) (lines []string) {
+func (b *bundle) report(i leadfile.Import) (lines []string) {
 	b.Helper()
 	all, err := b.db.ImportErrors(b.Context(), b.ws, i.ID, 0)
 	if err != nil {
@@ -109,11 +109,11 @@ func TestImportArrives(t *testing.T) {
 		";;;;;;\r\n" +
 		"bob@example.com;\"Bob\r\n\";;;;;\r\n" +
 		"eve@example.com;Eve;;;;;\"a \"\"b\"\"; c\"\r\n"
-	i := b.mustUpload(file, 50, sheet.Options{Source: "fair", OnDuplicate: sheet.Refuse})
+	i := b.mustUpload(file, 50, leadfile.Options{Source: "fair", OnDuplicate: leadfile.Refuse})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	got := b.awaitImport(i, sheet.Done)
-	if want := (sheet.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want || got.Position != got.Bytes || got.FinishedAt == nil {
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want || got.Position != got.Bytes || got.FinishedAt == nil {
 		t.Errorf("import = %+v, want %+v and all of the file", got, want)
 	}
 	want := []string{
@@ -138,7 +138,7 @@ func TestImportArrives(t *testing.T) {
 	}
 	await(t, "the deliveries to be recorded", func() bool {
 		states, _ := b.states(e)
-		return states[hook.Delivered] == 3
+		return states[webhook.Delivered] == 3
 	})
 	if n := b.number(`select count(*) from import_chunks`); n != 0 {
 		t.Errorf("%d pieces of the file are left", n)
@@ -150,10 +150,10 @@ func TestImportWithoutEventsAndUnique(t *testing.T) {
 	b := setup(t)
 	b.mustEndpoint("http://127.0.0.1:1/")
 	b.mustExec(`update workspaces set settings = '{"dedupe":"none"}' where id = $1`, b.ws)
-	i := b.mustUpload("email\na@example.com\na@example.com\n", 100, sheet.Options{Quiet: true})
+	i := b.mustUpload("email\na@example.com\na@example.com\n", 100, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	if got := b.awaitImport(i, sheet.Done); got.Created != 2 || b.number(`select count(*) from leads`) != 2 || b.number(`select count(*) from events`) != 0 {
+	if got := b.awaitImport(i, leadfile.Done); got.Created != 2 || b.number(`select count(*) from leads`) != 2 || b.number(`select count(*) from events`) != 0 {
 		t.Errorf("import = %+v, want two leads with one email and no events", got)
 	}
 }
@@ -163,16 +163,16 @@ func TestImportFails(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.worker(options{})
-	i := b.mustUpload("email\na@example.com\n\"b@example.com\nc@example.com\n", 10, sheet.Options{})
+	i := b.mustUpload("email\na@example.com\n\"b@example.com\nc@example.com\n", 10, leadfile.Options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	got := b.awaitImport(i, sheet.Failed)
+	got := b.awaitImport(i, leadfile.Failed)
 	if got.Reason != "Row 2: a cell begins with a quote that never ends" || got.Rows != 1 || got.Created != 1 {
 		t.Errorf("import = %+v, want one row and why", got)
 	}
-	gone := b.mustUpload("email\na@example.com\n", 100, sheet.Options{})
+	gone := b.mustUpload("email\na@example.com\n", 100, leadfile.Options{})
 	b.mustExec(`delete from import_chunks`)
 	b.mustWake(task.Import(b.ws, gone.ID))
-	if got := b.awaitImport(gone, sheet.Failed); got.Reason != "The file is not there any more" {
+	if got := b.awaitImport(gone, leadfile.Failed); got.Reason != "The file is not there any more" {
 		t.Errorf("import = %+v, want it to fail for its file", got)
 	}
 }
@@ -182,20 +182,20 @@ func TestImportSurvives(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const n = 30_000
-	i := b.mustUpload(people(n)+"p1@example.com,again,1\nbad,,2\n", 100_000, sheet.Options{Quiet: true})
+	i := b.mustUpload(people(n)+"p1@example.com,again,1\nbad,,2\n", 100_000, leadfile.Options{Quiet: true})
 	stop := b.worker(options{slice: 50 * time.Millisecond})
 	b.mustWake(task.Import(b.ws, i.ID))
 	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
 	stop(0)
-	if got := b.imported(i); got.State != sheet.Running {
+	if got := b.imported(i); got.State != leadfile.Running {
 		t.Fatalf("import = %+v after the stop, want it in the middle", got)
 	}
 	if err := b.redis.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
 	b.worker(options{sweep: 50 * time.Millisecond})
-	got := b.awaitImport(i, sheet.Done)
-	if want := (sheet.Tally{Rows: n + 2, Created: n, Duplicates: 1, Rejected: 1}); got.Tally != want {
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: n + 2, Created: n, Duplicates: 1, Rejected: 1}); got.Tally != want {
 		t.Errorf("import = %+v, want %+v", got.Tally, want)
 	}
 	if all, rows := b.number(`select count(*) from leads`), b.number(`select count(distinct metadata ->> 'Row') from leads`); all != n || rows != n {
@@ -217,11 +217,11 @@ create function refuse() returns trigger language plpgsql as $$ begin
     return new;
 end $$`)
 	b.mustExec(`create trigger refuse before insert on leads for each row execute function refuse()`)
-	i := b.mustUpload(strings.Replace(people(1500), "p9@example.com", "bad", 1), 10_000, sheet.Options{Quiet: true})
+	i := b.mustUpload(strings.Replace(people(1500), "p9@example.com", "bad", 1), 10_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	got := b.awaitImport(i, sheet.Done)
-	if want := (sheet.Tally{Rows: 1500, Created: 1497, Rejected: 3}); got.Tally != want {
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: 1500, Created: 1497, Rejected: 3}); got.Tally != want {
 		t.Errorf("import = %+v, want %+v", got.Tally, want)
 	}
 	want := []string{`7 INTERNAL row ""`, `9 VALIDATION_ERROR Email "bad"`, `1203 INTERNAL row ""`}
@@ -234,14 +234,14 @@ end $$`)
 func TestImportOfBlankRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	i := b.mustUpload("Email\na@example.com\n"+strings.Repeat(" \n", 3<<20/2)+"b@example.com\n", 1<<20, sheet.Options{Quiet: true})
+	i := b.mustUpload("Email\na@example.com\n"+strings.Repeat(" \n", 3<<20/2)+"b@example.com\n", 1<<20, leadfile.Options{Quiet: true})
 	b.mustExec(`create table moves (position bigint)`)
 	b.mustExec(`create function note() returns trigger language plpgsql as $$ begin insert into moves values (new.position); return new; end $$`)
 	b.mustExec(`create trigger note after update of position on imports for each row when (new.position > old.position) execute function note()`)
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	got := b.awaitImport(i, sheet.Done)
-	if want := (sheet.Tally{Rows: 2, Created: 2}); got.Tally != want || got.Position != got.Bytes {
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: 2, Created: 2}); got.Tally != want || got.Position != got.Bytes {
 		t.Errorf("import = %+v, want %+v and all of the file", got, want)
 	}
 	if n := b.number(`select count(*) from moves`); n < 3 {
@@ -259,11 +259,11 @@ create function slow() returns trigger language plpgsql as $$ begin
     return null;
 end $$`)
 	b.mustExec(`create trigger slow after insert on leads referencing new table as made for each statement execute function slow()`)
-	i := b.mustUpload(people(1500), 10_000, sheet.Options{Quiet: true})
+	i := b.mustUpload(people(1500), 10_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	got := b.awaitImport(i, sheet.Done)
-	if want := (sheet.Tally{Rows: 1500, Created: 1500}); got.Tally != want {
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: 1500, Created: 1500}); got.Tally != want {
 		t.Errorf("import = %+v, want %+v", got.Tally, want)
 	}
 }
@@ -274,10 +274,10 @@ func TestImportThatIsRefused(t *testing.T) {
 	b := setup(t)
 	b.mustExec(`create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '22000'; end $$`)
 	b.mustExec(`create trigger refuse before insert on import_errors for each row execute function refuse()`)
-	i := b.mustUpload("Email\nbad\nworse\n", 10_000, sheet.Options{})
+	i := b.mustUpload("Email\nbad\nworse\n", 10_000, leadfile.Options{})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	if got := b.awaitImport(i, sheet.Failed); !strings.Contains(got.Reason, "could not be stored") || got.FinishedAt == nil {
+	if got := b.awaitImport(i, leadfile.Failed); !strings.Contains(got.Reason, "could not be stored") || got.FinishedAt == nil {
 		t.Errorf("import = %+v, want it failed with the reason", got)
 	}
 	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
@@ -289,7 +289,7 @@ func TestImportIsCancelled(t *testing.T) {
 	// A round takes a while, so that the import is under way when it is cancelled.
 	b.mustExec(`create function wait() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return null; end $$`)
 	b.mustExec(`create trigger wait before insert on leads for each statement execute function wait()`)
-	i := b.mustUpload(people(30_000), 100_000, sheet.Options{Quiet: true})
+	i := b.mustUpload(people(30_000), 100_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
@@ -298,7 +298,7 @@ func TestImportIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
-	if got := b.imported(i); got.State != sheet.Cancelled || got.Tally != cancelled.Tally || b.number(`select count(*) from leads`) != got.Created {
+	if got := b.imported(i); got.State != leadfile.Cancelled || got.Tally != cancelled.Tally || b.number(`select count(*) from leads`) != got.Created {
 		t.Errorf("import = %+v, want it as it was when it was cancelled", got)
 	}
 }

@@ -3,7 +3,7 @@ package process
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"leadgate/shared/hook"
+	"leadgate/shared/webhook"
 )
 
 type metrics struct {
@@ -29,17 +29,17 @@ func newMetrics(r prometheus.Registerer) metrics {
 }
 
 // outcome names for the label: an attempt delivered, failed and will be repeated, or was the last.
-func outcomeOf(s hook.State) string {
-	if s == hook.Pending {
+func outcomeOf(s webhook.State) string {
+	if s == webhook.Pending {
 		return "failed"
 	}
 	return string(s)
 }
 
-func (m *metrics) attempted(j *hook.Job, o *hook.Outcome) {
+func (m *metrics) attempted(j *webhook.Job, o *webhook.Outcome) {
 	m.deliveries.WithLabelValues(outcomeOf(o.State)).Inc()
 	m.attempt.Observe(o.Attempt.Latency.Seconds())
-	if class := hook.ClassOf(o.Attempt.Error); class != "" {
+	if class := webhook.ClassOf(o.Attempt.Error); class != "" {
 		m.errors.WithLabelValues(string(class)).Inc()
 	}
 	if j.Attempts == 0 {

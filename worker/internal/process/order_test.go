@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // One in flight means strictly in order: what fails is tried again before anything after it is sent.
@@ -21,13 +21,13 @@ func TestOneInFlightKeepsTheOrder(t *testing.T) {
 			w.WriteHeader(500)
 		}
 	})
-	e := b.mustEndpointWith(hook.Endpoint{URL: rec.URL, MaxInFlight: 1})
-	b.worker(options{schedule: hook.Schedule{0, 100 * time.Millisecond, 100 * time.Millisecond}, sweep: 100 * time.Millisecond})
+	e := b.mustEndpointWith(webhook.Endpoint{URL: rec.URL, MaxInFlight: 1})
+	b.worker(options{schedule: webhook.Schedule{0, 100 * time.Millisecond, 100 * time.Millisecond}, sweep: 100 * time.Millisecond})
 	const n = 12
 	for range n {
 		b.mustWake(b.mustLeads(1)...)
 	}
-	b.awaitStates(e, n, hook.Delivered)
+	b.awaitStates(e, n, webhook.Delivered)
 	all, _ := b.deliveries(e)
 	slices.Reverse(all)
 	var want []string
@@ -63,10 +63,10 @@ func TestMaxInFlightHolds(t *testing.T) {
 		}
 		time.Sleep(2 * time.Millisecond) // a receiver that works, so that attempts overlap
 	})
-	e := b.mustEndpointWith(hook.Endpoint{URL: rec.URL, MaxInFlight: 3})
+	e := b.mustEndpointWith(webhook.Endpoint{URL: rec.URL, MaxInFlight: 3})
 	b.worker(options{})
 	b.mustWake(b.mustLeads(100)...)
-	b.awaitStates(e, 100, hook.Delivered)
+	b.awaitStates(e, 100, webhook.Delivered)
 	if got := most.Load(); got != 3 {
 		t.Errorf("at once = %d, want 3", got)
 	}
@@ -78,10 +78,10 @@ func TestRateHolds(t *testing.T) {
 	b := setup(t)
 	rec := mustReceive(t, nil)
 	const rate, n = 40, 30
-	e := b.mustEndpointWith(hook.Endpoint{URL: rec.URL, Rate: rate})
+	e := b.mustEndpointWith(webhook.Endpoint{URL: rec.URL, Rate: rate})
 	b.worker(options{slice: 150 * time.Millisecond})
 	b.mustWake(b.mustLeads(n)...)
-	b.awaitStates(e, n, hook.Delivered)
+	b.awaitStates(e, n, webhook.Delivered)
 	_, attempts := b.deliveries(e)
 	var at []time.Time
 	for _, a := range attempts {
@@ -106,9 +106,9 @@ func TestWorkspaceHasItsOwnSchedule(t *testing.T) {
 	}
 	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) })
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{sweep: 100 * time.Millisecond, schedule: hook.Schedule{0, time.Hour}})
+	b.worker(options{sweep: 100 * time.Millisecond, schedule: webhook.Schedule{0, time.Hour}})
 	b.mustWake(b.mustLeads(1)...)
-	b.awaitStates(e, 1, hook.Exhausted)
+	b.awaitStates(e, 1, webhook.Exhausted)
 	if all, _ := b.deliveries(e); all[0].Attempts != 3 {
 		t.Errorf("attempts = %d, want the 3 of the workspace's schedule", all[0].Attempts)
 	}

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/webhook"
 )
 
 // Redis loses everything while a delivery is under way and others wait without a wake-up.
@@ -23,7 +23,7 @@ func TestFlushedRedisIsRepaired(t *testing.T) {
 	}
 	b.mustLeads(20)
 	close(hold)
-	b.awaitStates(e, 21, hook.Delivered)
+	b.awaitStates(e, 21, webhook.Delivered)
 }
 
 // Redis goes away in the middle of a drain: what is under way is recorded, and what comes meanwhile is delivered when Redis is back.
@@ -42,12 +42,12 @@ func TestRedisAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(hold)
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 	b.mustLeads(5)
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.awaitStates(e, 6, hook.Delivered)
+	b.awaitStates(e, 6, webhook.Delivered)
 }
 
 // A worker that stops gives up what does not end within its grace: nothing is recorded, and the next worker need not wait for a lease.
@@ -61,7 +61,7 @@ func TestStopMidDelivery(t *testing.T) {
 	first := rec.mustNext(t)
 	stop(0)
 	all, attempts := b.deliveries(e)
-	if len(all) != 1 || all[0].State != hook.Pending || all[0].Attempts != 0 || len(attempts) != 0 {
+	if len(all) != 1 || all[0].State != webhook.Pending || all[0].Attempts != 0 || len(attempts) != 0 {
 		t.Fatalf("after the stop: %+v, %d attempts recorded, want it pending and untouched", all, len(attempts))
 	}
 	if due, err := b.db.DueEndpoints(t.Context(), time.Time{}, 10); err != nil || len(due) != 1 {
@@ -71,7 +71,7 @@ func TestStopMidDelivery(t *testing.T) {
 	if again := rec.mustNext(t); again.id != first.id {
 		t.Errorf("webhook-id = %s, want %s again", again.id, first.id)
 	}
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 }
 
 // An attempt that ends within the grace is recorded like any other.
@@ -88,7 +88,7 @@ func TestStopWaitsForAttempts(t *testing.T) {
 	go func() { stop(patience); close(stopped) }()
 	close(hold)
 	<-stopped
-	if all, _ := b.deliveries(e); len(all) != 1 || all[0].State != hook.Delivered {
+	if all, _ := b.deliveries(e); len(all) != 1 || all[0].State != webhook.Delivered {
 		t.Errorf("after the stop: %+v, want it delivered", all)
 	}
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/hibiken/asynq"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // failing is the error of the one task that stands for an endpoint that fails: "503 from hooks.example.com: ...".
@@ -106,7 +106,7 @@ func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failing, e
 		next = *e.Health.ProbeAt
 	}
 	in := min(max(next.Sub(p.Now()), minRest), maxRest)
-	text := fmt.Sprintf("%s: failed %d times since %s, %s wait, next try in %s", hook.Reason(e.Health.LastError, hook.Host(e.URL)),
+	text := fmt.Sprintf("%s: failed %d times since %s, %s wait, next try in %s", webhook.Reason(e.Health.LastError, webhook.Host(e.URL)),
 		e.Health.Failures, since(e.Health.FailingSince), waiting(b.Waiting), short(in))
 	return &failing{key: key, in: in, text: text}, nil
 }

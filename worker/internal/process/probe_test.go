@@ -10,9 +10,9 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // standing returns the tasks that stand for failing endpoints.
@@ -22,8 +22,8 @@ func (b *bundle) standing() []*asynq.TaskInfo {
 }
 
 // states counts an endpoint's deliveries by state, and all attempts.
-func (b *bundle) states(e hook.Endpoint) (n map[hook.State]int, attempts int) {
-	n = map[hook.State]int{}
+func (b *bundle) states(e webhook.Endpoint) (n map[webhook.State]int, attempts int) {
+	n = map[webhook.State]int{}
 	all, _ := b.deliveries(e)
 	for _, d := range all {
 		n[d.State]++
@@ -49,7 +49,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	b := setup(t)
 	rec, works := mustFail(t, 503)
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{schedule: hook.Schedule{0, 5 * time.Minute, 5 * time.Minute}, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, 5 * time.Minute, 5 * time.Minute}, sweep: 100 * time.Millisecond})
 	const n = 300
 	b.mustWake(b.mustLeads(n)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
@@ -61,7 +61,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	if want := "endpoint " + id.Endpoint.Format(e.ID) + " of " + id.Workspace.Format(b.ws); first.ID != want {
 		t.Errorf("task id = %q, want %q", first.ID, want)
 	}
-	if _, spent := b.states(e); spent > hook.OpenAfter+hook.DefaultInFlight {
+	if _, spent := b.states(e); spent > webhook.OpenAfter+webhook.DefaultInFlight {
 		t.Errorf("attempts spent = %d, want no more than were under way when the breaker opened", spent)
 	}
 
@@ -87,7 +87,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	await(t, "what was never tried to be delivered", func() bool {
 		all, _ := b.deliveries(e)
 		for _, d := range all {
-			if d.State == hook.Pending && d.Attempts == 0 {
+			if d.State == webhook.Pending && d.Attempts == 0 {
 				return false
 			}
 		}
@@ -105,11 +105,11 @@ func TestEndpointRecoversByItself(t *testing.T) {
 	b := setup(t)
 	rec, works := mustFail(t, 500)
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{schedule: hook.Schedule{0, time.Second, time.Second, time.Second, time.Second}, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, time.Second, time.Second, time.Second, time.Second}, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(50)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	works.Store(true)
-	b.awaitStates(e, 50, hook.Delivered)
+	b.awaitStates(e, 50, webhook.Delivered)
 }
 
 // The task that stands for an endpoint may rest for long, because of one delivery; when the endpoint's time comes sooner, it does not wait for it.
@@ -118,7 +118,7 @@ func TestProbeIsNotLate(t *testing.T) {
 	b := setup(t)
 	rec, works := mustFail(t, 500)
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{schedule: hook.Schedule{0, 0, 0, time.Hour}, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, 0, 0, time.Hour}, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(1)...)
 	await(t, "a task that rests for an hour", func() bool {
 		all := b.standing()
@@ -133,7 +133,7 @@ func TestProbeIsNotLate(t *testing.T) {
 	b.mustLeads(1) // due as soon as the breaker lets it
 	await(t, "the last one delivered", func() bool {
 		all, _ := b.deliveries(e)
-		return len(all) == 7 && all[0].State == hook.Delivered
+		return len(all) == 7 && all[0].State == webhook.Delivered
 	})
 }
 
@@ -147,11 +147,11 @@ func TestGoneDisablesTheEndpoint(t *testing.T) {
 	b.mustWake(b.mustLeads(3)...)
 	await(t, "the endpoint disabled", func() bool {
 		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
-		return err == nil && !now.Enabled && now.Disabled != nil && now.Disabled.Reason == hook.DisabledGone
+		return err == nil && !now.Enabled && now.Disabled != nil && now.Disabled.Reason == webhook.DisabledGone
 	})
-	b.awaitStates(e, 3, hook.Held)
+	b.awaitStates(e, 3, webhook.Held)
 	b.mustLeads(1)
-	b.awaitStates(e, 4, hook.Held)
+	b.awaitStates(e, 4, webhook.Held)
 }
 
 // After a day of nothing but failure the workspace's other endpoints hear of it, once; after five the endpoint is disabled.
@@ -162,7 +162,7 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	other := mustReceive(t, nil)
 	b.mustEndpoint(other.URL, "endpoint.*")
-	b.worker(options{schedule: hook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(60)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor := func(d time.Duration) {
@@ -177,13 +177,13 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	}
 	failingFor(25 * time.Hour)
 	typeOf := regexp.MustCompile(`"type":"([a-z.]+)"`)
-	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != hook.EndpointFailing {
-		t.Errorf("event = %s, want %s", got[1], hook.EndpointFailing)
+	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != webhook.EndpointFailing {
+		t.Errorf("event = %s, want %s", got[1], webhook.EndpointFailing)
 	}
 	await(t, "the task back in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor(121 * time.Hour)
-	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != hook.EndpointDisabled {
-		t.Errorf("event = %s, want %s", got[1], hook.EndpointDisabled)
+	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != webhook.EndpointDisabled {
+		t.Errorf("event = %s, want %s", got[1], webhook.EndpointDisabled)
 	}
-	b.awaitStates(e, 60, hook.Held)
+	b.awaitStates(e, 60, webhook.Held)
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // Bounds of one turn.
@@ -38,10 +38,10 @@ type Deps struct {
 	DB       *pg.DB
 	Redis    redis.UniversalClient
 	Waker    *task.Waker
-	Send     func(context.Context, *hook.Endpoint, *hook.Job) (a hook.Attempt, made bool) // one attempt; not made: the context ended first
-	Find     func(context.Context, []lead.Lead) []pg.Finding                              // one for each lead, in order
-	Schedule hook.Schedule                                                                // of workspaces that have none of their own
-	Slice    time.Duration                                                                // how long a turn may take before it goes to the back of the queue; 0: 5 s
+	Send     func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool) // one attempt; not made: the context ended first
+	Find     func(context.Context, []lead.Lead) []pg.Finding                                       // one for each lead, in order
+	Schedule webhook.Schedule                                                                      // of workspaces that have none of their own
+	Slice    time.Duration                                                                         // how long a turn may take before it goes to the back of the queue; 0: 5 s
 	Now      func() time.Time
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer

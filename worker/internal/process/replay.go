@@ -7,9 +7,9 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // replayRest is how long a replay waits for its rate before it looks whether it was cancelled.
@@ -23,7 +23,7 @@ func (p *Processor) Replay(ctx context.Context, t *asynq.Task) error {
 	}
 	resent := 0
 	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{round: func(t *turn) (bool, error) {
-		out, err := p.DB.RunReplay(t.sending, key.Workspace, key.Replay, hook.MaxReplayRate)
+		out, err := p.DB.RunReplay(t.sending, key.Workspace, key.Replay, webhook.MaxReplayRate)
 		if err != nil {
 			return false, err
 		}

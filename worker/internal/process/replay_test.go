@@ -6,23 +6,23 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // mustStuck makes n deliveries of e that used up their schedule.
-func (b *bundle) mustStuck(e hook.Endpoint, n int) {
+func (b *bundle) mustStuck(e webhook.Endpoint, n int) {
 	b.Helper()
 	b.mustLeads(n)
 	b.mustExec(`update deliveries set state = 'exhausted', next_at = null, attempts = 12, tries = 12, last_status = 500 where workspace_id = $1 and endpoint_id = $2`, b.ws, e.ID)
 }
 
 // mustReplay makes a replay of all that happened so far and wakes it.
-func (b *bundle) mustReplay(f hook.Filter, rate int) hook.Replay {
+func (b *bundle) mustReplay(f webhook.Filter, rate int) webhook.Replay {
 	b.Helper()
-	r := hook.Replay{WorkspaceID: b.ws, ID: id.New(), Filter: f, Rate: rate, State: hook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)} // ids have milliseconds
+	r := webhook.Replay{WorkspaceID: b.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)} // ids have milliseconds
 	if err := b.db.CreateReplay(b.Context(), r); err != nil {
 		b.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func (b *bundle) mustReplay(f hook.Filter, rate int) hook.Replay {
 }
 
 // replay returns it as it stands.
-func (b *bundle) replay(r hook.Replay) hook.Replay {
+func (b *bundle) replay(r webhook.Replay) webhook.Replay {
 	b.Helper()
 	r, err := b.db.GetReplay(b.Context(), b.ws, r.ID)
 	if err != nil {
@@ -65,16 +65,16 @@ func TestReplayArrives(t *testing.T) {
 	b.mustStuck(e, 20)
 	b.mustExec(`update endpoints set enabled = true where id = $1`, off.ID)
 	held, _ := b.states(off)
-	if held[hook.Held] != 20 {
+	if held[webhook.Held] != 20 {
 		t.Fatalf("states = %v, want 20 held", held)
 	}
 	b.worker(options{})
-	exhausted := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, 1000)
-	b.awaitStates(e, 20, hook.Delivered)
-	kept := b.mustReplay(hook.Filter{EndpointID: off.ID, States: []hook.State{hook.Held}}, 1000)
-	b.awaitStates(off, 20, hook.Delivered)
-	for _, r := range []hook.Replay{exhausted, kept} {
-		await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
+	exhausted := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, 1000)
+	b.awaitStates(e, 20, webhook.Delivered)
+	kept := b.mustReplay(webhook.Filter{EndpointID: off.ID, States: []webhook.State{webhook.Held}}, 1000)
+	b.awaitStates(off, 20, webhook.Delivered)
+	for _, r := range []webhook.Replay{exhausted, kept} {
+		await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 		if got := b.replay(r); got.Total == nil || *got.Total != 20 || got.Resent != 20 || got.FinishedAt == nil {
 			t.Errorf("replay = %+v, want 20 of 20 resent", got)
 		}
@@ -85,7 +85,7 @@ func TestReplayArrives(t *testing.T) {
 			t.Errorf("delivery = %+v, attempts %+v, want the 13th", d, a)
 		}
 	}
-	if got, _ := other.states(theirs); got[hook.Exhausted] != 3 {
+	if got, _ := other.states(theirs); got[webhook.Exhausted] != 3 {
 		t.Errorf("another workspace's = %v, want them as they were", got)
 	}
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
@@ -111,7 +111,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	b.mustStuck(e, n)
 	b.worker(options{slice: 300 * time.Millisecond})
 	start := time.Now()
-	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, rate)
+	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, rate)
 	between := false
 	await(t, "the replay to be done", func() bool {
 		b.mustWake(task.Replay(b.ws, r.ID))
@@ -120,12 +120,12 @@ func TestReplayKeepsItsRate(t *testing.T) {
 			t.Fatalf("resent %d after %v, want %d at most", got.Resent, time.Since(start), most)
 		}
 		between = between || got.Resent > rate && got.Resent < n
-		return got.State == hook.ReplayDone
+		return got.State == webhook.ReplayDone
 	})
 	if got := b.replay(r); got.Resent != n || !between {
 		t.Errorf("resent %d, progress seen: %v, want %d and progress", got.Resent, between, n)
 	}
-	b.awaitStates(e, n, hook.Delivered)
+	b.awaitStates(e, n, webhook.Delivered)
 }
 
 // A worker ends in the middle, and another one goes on from there: each delivery is resent once.
@@ -137,15 +137,15 @@ func TestReplaySurvivesItsWorker(t *testing.T) {
 	const n = 120
 	b.mustStuck(e, n)
 	stop := b.worker(options{})
-	r := b.mustReplay(hook.Filter{EndpointID: e.ID, States: []hook.State{hook.Delivered, hook.Exhausted}}, 40)
+	r := b.mustReplay(webhook.Filter{EndpointID: e.ID, States: []webhook.State{webhook.Delivered, webhook.Exhausted}}, 40)
 	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	stop(0)
-	if got := b.replay(r); got.State != hook.ReplayRunning || got.Resent >= n {
+	if got := b.replay(r); got.State != webhook.ReplayRunning || got.Resent >= n {
 		t.Fatalf("replay = %+v after the stop, want it in the middle", got)
 	}
 	b.worker(options{}) // no sweep: the stopped worker left a task behind
-	await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
-	b.awaitStates(e, n, hook.Delivered)
+	await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
+	b.awaitStates(e, n, webhook.Delivered)
 	all, _ := b.deliveries(e)
 	for _, d := range all {
 		if d.Attempts != 13 {
@@ -166,13 +166,13 @@ func TestReplaySurvivesALostRedis(t *testing.T) {
 	const n = 60
 	b.mustStuck(e, n)
 	b.worker(options{sweep: 100 * time.Millisecond})
-	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Delivered, hook.Exhausted}}, 20)
+	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Delivered, webhook.Exhausted}}, 20)
 	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	if err := b.redis.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the replay to be done", func() bool { return b.replay(r).State == hook.ReplayDone })
-	b.awaitStates(e, n, hook.Delivered)
+	await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
+	b.awaitStates(e, n, webhook.Delivered)
 	all, _ := b.deliveries(e)
 	for _, d := range all {
 		if d.Attempts != 13 {
@@ -189,7 +189,7 @@ func TestReplayIsCancelled(t *testing.T) {
 	const n = 50
 	b.mustStuck(e, n)
 	b.worker(options{})
-	r := b.mustReplay(hook.Filter{States: []hook.State{hook.Exhausted}}, 2)
+	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, 2)
 	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	if _, err := b.db.CancelReplay(t.Context(), b.ws, r.ID, time.Now()); err != nil {
 		t.Fatal(err)
@@ -200,7 +200,7 @@ func TestReplayIsCancelled(t *testing.T) {
 		return len(tasks) == 1
 	})
 	got := b.replay(r)
-	if states, _ := b.states(e); got.State != hook.ReplayCancelled || got.Resent >= n || states[hook.Exhausted] != n-got.Resent {
+	if states, _ := b.states(e); got.State != webhook.ReplayCancelled || got.Resent >= n || states[webhook.Exhausted] != n-got.Resent {
 		t.Errorf("replay = %+v, states %v, want it cancelled and the rest exhausted", got, states)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
 )
 
 // round takes due deliveries, sends them and records what came of it:
@@ -32,7 +32,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 	d.halt.Store(false)
 	s := d.newSending(&took)
 	defer d.sockets.give(d.key.Workspace, s.senders)
-	var batch []hook.Outcome
+	var batch []webhook.Outcome
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for open := true; open; {
@@ -56,7 +56,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 }
 
 // takeNext is how many deliveries to take after jobs: more while they are small.
-func takeNext(jobs []hook.Job, limit int) int {
+func takeNext(jobs []webhook.Job, limit int) int {
 	size := 0
 	for i := range jobs {
 		size += len(jobs[i].Data)
@@ -69,10 +69,10 @@ func takeNext(jobs []hook.Job, limit int) int {
 
 // sending is one round's attempts.
 type sending struct {
-	endpoint *hook.Endpoint
-	schedule hook.Schedule
-	jobs     []hook.Job
-	results  chan hook.Outcome
+	endpoint *webhook.Endpoint
+	schedule webhook.Schedule
+	jobs     []webhook.Job
+	results  chan webhook.Outcome
 	pace     *pace
 	made     atomic.Int64
 	senders  int // at once
@@ -83,7 +83,7 @@ func (s *sending) left() int { return len(s.jobs) - int(s.made.Load()) }
 
 // newSending sends jobs while more may be taken, a bounded number at once. results closes when all attempts have ended.
 func (d *drain) newSending(took *pg.Slice) *sending {
-	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan hook.Outcome, len(took.Jobs))}
+	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan webhook.Outcome, len(took.Jobs))}
 	if s.schedule == nil {
 		s.schedule = d.Schedule
 	}
@@ -113,11 +113,11 @@ func (d *drain) newSending(took *pg.Slice) *sending {
 }
 
 // send makes an attempt. A fault of ours in the middle of it fails that attempt and nothing else.
-func (d *drain) send(e *hook.Endpoint, j *hook.Job) (a hook.Attempt, made bool) {
+func (d *drain) send(e *webhook.Endpoint, j *webhook.Job) (a webhook.Attempt, made bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			d.Log.Error("panic in an attempt", "endpoint", id.Endpoint.Format(e.ID), "delivery", id.Delivery.Format(j.DeliveryID), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			a = hook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: d.Now(), Error: hook.FailedInternal.Because("a fault on our side")}
+			a = webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: d.Now(), Error: webhook.FailedInternal.Because("a fault on our side")}
 			made = true
 		}
 	}()
@@ -125,15 +125,15 @@ func (d *drain) send(e *hook.Endpoint, j *hook.Job) (a hook.Attempt, made bool) 
 }
 
 // note says where a delivery and its endpoint stand after an attempt, before the same sender makes another one; and tells log and metrics.
-func (d *drain) note(s *sending, j *hook.Job, a hook.Attempt) hook.Outcome {
+func (d *drain) note(s *sending, j *webhook.Job, a webhook.Attempt) webhook.Outcome {
 	now, ordered := d.Now(), s.endpoint.Ordered()
-	v := hook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
-	o := hook.Outcome{Attempt: a, State: hook.Delivered}
+	v := webhook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
+	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	var retryAt *time.Time
 	if a.Error != "" {
-		o.State = hook.Exhausted
+		o.State = webhook.Exhausted
 		if at, ok := s.schedule.Next(j.Tries+1, v, now, d.spread()); ok {
-			o.State, o.NextAt, retryAt = hook.Pending, &at, &at
+			o.State, o.NextAt, retryAt = webhook.Pending, &at, &at
 		}
 		if ordered && retryAt != nil {
 			o.NextAt = &j.NextAt // it stays the first in line; the endpoint as a whole waits
@@ -147,7 +147,7 @@ func (d *drain) note(s *sending, j *hook.Job, a hook.Attempt) hook.Outcome {
 	return o
 }
 
-func (d *drain) logAttempt(j *hook.Job, o *hook.Outcome) {
+func (d *drain) logAttempt(j *webhook.Job, o *webhook.Outcome) {
 	a := &o.Attempt
 	if a.Error == "" && !d.AttemptLog {
 		return
@@ -155,13 +155,13 @@ func (d *drain) logAttempt(j *hook.Job, o *hook.Outcome) {
 	d.Log.Info("attempt",
 		"workspace", id.Workspace.Format(d.key.Workspace), "endpoint", id.Endpoint.Format(d.key.Endpoint),
 		"delivery", id.Delivery.Format(j.DeliveryID), "event", id.Event.Format(j.EventID), "type", j.EventType,
-		"number", a.Number, "status", a.Status, "class", string(hook.ClassOf(a.Error)), "outcome", outcomeOf(o.State),
+		"number", a.Number, "status", a.Status, "class", string(webhook.ClassOf(a.Error)), "outcome", outcomeOf(o.State),
 		"latency_ms", a.Latency.Milliseconds(), "age_ms", a.At.Sub(j.EventAt).Milliseconds())
 }
 
 // flush records outcomes in the middle of a round and renews the lease, which is renewed in time without outcomes too.
 // What cannot be recorded now stays in the batch.
-func (d *drain) flush(batch []hook.Outcome, paced time.Time) []hook.Outcome {
+func (d *drain) flush(batch []webhook.Outcome, paced time.Time) []webhook.Outcome {
 	now := d.Now()
 	if len(batch) == 0 && now.Sub(d.leased) < renewEvery {
 		return batch
@@ -176,7 +176,7 @@ func (d *drain) flush(batch []hook.Outcome, paced time.Time) []hook.Outcome {
 
 // last records the rest of a round. It has its own deadline, because what was sent is to be recorded also when the process stops;
 // what cannot be recorded while the lease lasts is sent again after it: a delivery is made at least once.
-func (d *drain) last(batch []hook.Outcome, lease time.Duration, paced time.Time) error {
+func (d *drain) last(batch []webhook.Outcome, lease time.Duration, paced time.Time) error {
 	patience := leaseTime - renewEvery
 	if d.Processor.taking.Err() != nil {
 		patience = closing
@@ -196,7 +196,7 @@ func (d *drain) last(batch []hook.Outcome, lease time.Duration, paced time.Time)
 	}
 }
 
-func (d *drain) record(ctx context.Context, batch []hook.Outcome, lease time.Duration, paced time.Time) error {
+func (d *drain) record(ctx context.Context, batch []webhook.Outcome, lease time.Duration, paced time.Time) error {
 	r := pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch, PacedUntil: paced}
 	if len(batch) > 0 {
 		h := d.tally.now()

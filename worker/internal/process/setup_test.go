@@ -18,7 +18,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -26,9 +25,10 @@ import (
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 	"leadgate/worker/internal/process"
+	"leadgate/worker/internal/sender"
 	"leadgate/worker/internal/upkeep"
-	"leadgate/worker/internal/webhook"
 )
 
 // patience is how long a test waits for what must happen.
@@ -57,17 +57,17 @@ func setup(t testing.TB) *bundle {
 func (b *bundle) useRedis(c redis.UniversalClient) { b.redis, b.waker = c, task.NewWaker(c) }
 
 // mustEndpoint makes an endpoint for url.
-func (b *bundle) mustEndpoint(url string, types ...string) hook.Endpoint {
+func (b *bundle) mustEndpoint(url string, types ...string) webhook.Endpoint {
 	b.Helper()
-	return b.mustEndpointWith(hook.Endpoint{URL: url, EventTypes: types})
+	return b.mustEndpointWith(webhook.Endpoint{URL: url, EventTypes: types})
 }
 
-func (b *bundle) mustEndpointWith(e hook.Endpoint) hook.Endpoint {
+func (b *bundle) mustEndpointWith(e webhook.Endpoint) webhook.Endpoint {
 	b.Helper()
 	if e.EventTypes == nil {
-		e.EventTypes = []string{hook.LeadCreated}
+		e.EventTypes = []string{webhook.LeadCreated}
 	}
-	e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt = b.ws, id.New(), hook.NewSecret(), true, time.Now()
+	e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt = b.ws, id.New(), webhook.NewSecret(), true, time.Now()
 	if err := b.db.CreateEndpoint(b.Context(), e); err != nil {
 		b.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func (b *bundle) mustWake(keys ...task.Key) {
 
 // options of a worker; the zero value is an ordinary one without sweeps.
 type options struct {
-	schedule hook.Schedule
+	schedule webhook.Schedule
 	sweep    time.Duration // 0: none
 	slice    time.Duration // of a turn
 	find     func(context.Context, []lead.Lead) []pg.Finding
@@ -112,11 +112,11 @@ type options struct {
 func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	b.Helper()
 	if o.schedule == nil {
-		o.schedule = hook.Schedule{0, 50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}
+		o.schedule = webhook.Schedule{0, 50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}
 	}
 	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
-	sender := webhook.New(webhook.Deps{Allow: hook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
-		Parallel: hook.MaxInFlight, Now: time.Now})
+	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
+		Parallel: webhook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
 		Schedule: o.schedule, Slice: o.slice, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
@@ -205,7 +205,7 @@ func (r *receiver) mustNext(t testing.TB) request {
 }
 
 // verify checks a request's signature with the library of the specification's project.
-func verify(t testing.TB, e hook.Endpoint, r request) {
+func verify(t testing.TB, e webhook.Endpoint, r request) {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(e.Secret)
 	if err != nil {
@@ -230,9 +230,9 @@ func await(t testing.TB, what string, cond func() bool) {
 }
 
 // deliveries returns an endpoint's deliveries and their attempts.
-func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[id.UUID][]hook.Attempt) {
+func (b *bundle) deliveries(e webhook.Endpoint) (all []webhook.Delivery, attempts map[id.UUID][]webhook.Attempt) {
 	b.Helper()
-	all, _, err := b.db.FindDeliveries(b.Context(), b.ws, pg.DeliveryQuery{Filter: hook.Filter{EndpointID: e.ID}, Limit: 50_000, Scan: 50_001})
+	all, _, err := b.db.FindDeliveries(b.Context(), b.ws, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID}, Limit: 50_000, Scan: 50_001})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func (b *bundle) deliveries(e hook.Endpoint) (all []hook.Delivery, attempts map[
 }
 
 // longestPause returns the longest time between two attempts of an endpoint.
-func (b *bundle) longestPause(e hook.Endpoint) (longest time.Duration) {
+func (b *bundle) longestPause(e webhook.Endpoint) (longest time.Duration) {
 	b.Helper()
 	_, attempts := b.deliveries(e)
 	var at []time.Time
@@ -264,10 +264,10 @@ func (b *bundle) longestPause(e hook.Endpoint) (longest time.Duration) {
 }
 
 // awaitStates waits until the endpoint has n deliveries, all in state.
-func (b *bundle) awaitStates(e hook.Endpoint, n int, state hook.State) {
+func (b *bundle) awaitStates(e webhook.Endpoint, n int, state webhook.State) {
 	b.Helper()
 	await(b, fmt.Sprintf("%d deliveries %s", n, state), func() bool {
 		all, _ := b.deliveries(e)
-		return len(all) == n && !slices.ContainsFunc(all, func(d hook.Delivery) bool { return d.State != state })
+		return len(all) == n && !slices.ContainsFunc(all, func(d webhook.Delivery) bool { return d.State != state })
 	})
 }

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // tally is what came of a task's attempts, and how their endpoint fares. Senders note what they see; the rest is the drain's own.
@@ -17,11 +17,11 @@ type tally struct {
 	url               string
 
 	mu     sync.Mutex
-	health hook.Health
+	health webhook.Health
 	gone   bool // it answered 410
 }
 
-func (t *tally) begin(e *hook.Endpoint) {
+func (t *tally) begin(e *webhook.Endpoint) {
 	t.url = e.URL
 	t.mu.Lock()
 	t.health = e.Health
@@ -29,7 +29,7 @@ func (t *tally) begin(e *hook.Endpoint) {
 }
 
 // note takes an attempt in; over: nothing more is to be sent in this round.
-func (t *tally) note(v hook.Verdict, now time.Time, spread float64, ordered bool, retryAt *time.Time) (over bool) {
+func (t *tally) note(v webhook.Verdict, now time.Time, spread float64, ordered bool, retryAt *time.Time) (over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.health.Note(v, now, spread, ordered, retryAt)
@@ -44,7 +44,7 @@ func (t *tally) over() bool {
 }
 
 // now is the endpoint's health after what was noted.
-func (t *tally) now() hook.Health {
+func (t *tally) now() webhook.Health {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.health

@@ -6,9 +6,9 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // Test makes the one attempt at a delivery its owner waits for, whatever state its endpoint is in. It is never tried again, so a test that
@@ -47,9 +47,9 @@ func (p *Processor) test(ctx context.Context, key task.Key) (result string, err 
 	case !made:
 		return "given up", nil
 	}
-	o := hook.Outcome{Attempt: a, State: hook.Delivered}
+	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	if a.Error != "" {
-		o.State = hook.Exhausted
+		o.State = webhook.Exhausted
 	}
 	d.metrics.attempted(j, &o)
 	d.logAttempt(j, &o)

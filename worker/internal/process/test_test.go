@@ -8,13 +8,13 @@ import (
 
 	"github.com/hibiken/asynq"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // mustTest makes a test of e, as an owner's request does.
-func (b *bundle) mustTest(e hook.Endpoint) (delivery id.UUID) {
+func (b *bundle) mustTest(e webhook.Endpoint) (delivery id.UUID) {
 	b.Helper()
 	delivery, err := b.db.CreateTest(b.Context(), b.ws, e.ID, id.New(), []byte(`{"message":"hello"}`), time.Now())
 	if err != nil {
@@ -24,7 +24,7 @@ func (b *bundle) mustTest(e hook.Endpoint) (delivery id.UUID) {
 }
 
 // mustAsk asks a worker for the attempt, and waits for the task to end with result.
-func (b *bundle) mustAsk(e hook.Endpoint, delivery id.UUID, result string) {
+func (b *bundle) mustAsk(e webhook.Endpoint, delivery id.UUID, result string) {
 	b.Helper()
 	results := func() (n int) {
 		tasks, _ := asynq.NewInspectorFromRedisClient(b.redis).ListCompletedTasks(task.QueueWebhook, asynq.PageSize(1000))
@@ -58,14 +58,14 @@ func TestTestIsOneAttempt(t *testing.T) {
 	for _, c := range []struct {
 		name, endpoint string // how the endpoint stands
 		status         int
-		want           hook.State
+		want           webhook.State
 	}{
-		{"succeeds", `failures = 0`, 200, hook.Delivered},
-		{"fails", `failures = 0`, 500, hook.Exhausted},
-		{"redirects", `failures = 0`, 302, hook.Exhausted},
-		{"disabled", `enabled = false, disabled_at = now(), disabled_reason = 'owner'`, 200, hook.Delivered},
-		{"breaker open", `failures = 7, failing_since = now(), last_error = 'status: 503', probe_at = now() + interval '1 hour'`, 500, hook.Exhausted},
-		{"a drain has the lease", `drain_token = gen_random_uuid(), drain_until = now() + interval '1 hour'`, 200, hook.Delivered},
+		{"succeeds", `failures = 0`, 200, webhook.Delivered},
+		{"fails", `failures = 0`, 500, webhook.Exhausted},
+		{"redirects", `failures = 0`, 302, webhook.Exhausted},
+		{"disabled", `enabled = false, disabled_at = now(), disabled_reason = 'owner'`, 200, webhook.Delivered},
+		{"breaker open", `failures = 7, failing_since = now(), last_error = 'status: 503', probe_at = now() + interval '1 hour'`, 500, webhook.Exhausted},
+		{"a drain has the lease", `drain_token = gen_random_uuid(), drain_until = now() + interval '1 hour'`, 200, webhook.Delivered},
 	} {
 		rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
 		e := b.mustEndpoint(rec.URL)
@@ -127,16 +127,16 @@ func TestTestProbes(t *testing.T) {
 	b := setup(t)
 	rec, works := mustFail(t, 503)
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{sweep: 100 * time.Millisecond, schedule: hook.Schedule{0, time.Hour, time.Hour}})
+	b.worker(options{sweep: 100 * time.Millisecond, schedule: webhook.Schedule{0, time.Hour, time.Hour}})
 	const n = 100
 	b.mustWake(b.mustLeads(n)...)
 	await(t, "a failing endpoint's task in retry", func() bool { return len(b.standing()) == 1 })
 	works.Store(true)
-	b.mustAsk(e, b.mustTest(e), string(hook.Delivered))
+	b.mustAsk(e, b.mustTest(e), string(webhook.Delivered))
 	await(t, "the endpoint to work", func() bool {
 		states, _ := b.states(e)
 		got, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
-		return err == nil && !got.Health.Open() && states[hook.Delivered] > n/2
+		return err == nil && !got.Health.Open() && states[webhook.Delivered] > n/2
 	})
 }
 
@@ -153,9 +153,9 @@ func TestStopMidTest(t *testing.T) {
 	}
 	rec.mustNext(t)
 	stop(0)
-	if all, attempts := b.deliveries(e); len(all) != 1 || all[0].State != hook.Held || len(attempts) != 0 {
+	if all, attempts := b.deliveries(e); len(all) != 1 || all[0].State != webhook.Held || len(attempts) != 0 {
 		t.Fatalf("after the stop: %+v, %d attempts recorded, want it held and untouched", all, len(attempts))
 	}
 	b.worker(options{})
-	b.awaitStates(e, 1, hook.Delivered)
+	b.awaitStates(e, 1, webhook.Delivered)
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"leadgate/shared/hook"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -20,6 +19,7 @@ import (
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 	"leadgate/worker/internal/upkeep"
 )
 
@@ -63,7 +63,7 @@ func mustOwe(t *testing.T, db *pg.DB) (ws, endpoint id.UUID) {
 	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CreateEndpoint(t.Context(), hook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{hook.LeadCreated}, Secret: hook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
+	if err := db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
@@ -108,7 +108,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	quiet, resting := mustOwe(t, db)
 	mustExec(t, db, `update endpoints set probe_at = now() + interval '1 h', failures = 1 where id = $1`, resting)
 	mustExec(t, db, `update enrichments set due_at = null, words = '' where workspace_id <> $1`, ws)
-	replay := hook.Replay{WorkspaceID: ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()}
+	replay := webhook.Replay{WorkspaceID: ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()}
 	if err := db.CreateReplay(t.Context(), replay); err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +244,14 @@ func TestSweepSettles(t *testing.T) {
 	mustExec(t, db, `update endpoints set enabled = false where id = $1`, disabled)
 	mustExec(t, db, `update endpoints set deleted_at = now() where id = $1`, deleted)
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
-	state := func(endpoint id.UUID) (s hook.State) {
+	state := func(endpoint id.UUID) (s webhook.State) {
 		if err := db.GetContext(t.Context(), &s, `select state from deliveries where endpoint_id = $1`, endpoint); err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	await(t, "deliveries to be settled", func() bool { return state(disabled) == hook.Held && state(deleted) == hook.Cancelled })
-	if got := state(fine); got != hook.Pending {
+	await(t, "deliveries to be settled", func() bool { return state(disabled) == webhook.Held && state(deleted) == webhook.Cancelled })
+	if got := state(fine); got != webhook.Pending {
 		t.Errorf("delivery of an enabled endpoint = %s, want pending", got)
 	}
 	await(t, "the count", func() bool { return counted(t, metrics, "leadgate_deliveries_settled_total", "") == 2 })

@@ -1,0 +1,99 @@
+// Package sheet makes leads of the rows of a file: CSV or NDJSON, read as a stream, so that no file is too large and none too broken to be told about.
+package leadfile
+
+import (
+	"time"
+
+	"leadgate/shared/id"
+)
+
+// Bounds of a file.
+const (
+	MaxBytes   = 1 << 30   // of the file
+	MaxRows    = 1_000_000 // leads
+	MaxRow     = 64 << 10  // octets of a row
+	MaxColumns = 500
+	MaxName    = 200 // characters of a column's name
+
+	maxSkip = 1 << 20 // octets of a row that is too long: beyond, the file is no list of rows
+)
+
+// Format is how a file is written.
+type Format string
+
+// The formats.
+const (
+	CSV    Format = "csv"    // RFC 4180 with a header; also with semicolons or tabs
+	NDJSON Format = "ndjson" // a JSON object on each line
+)
+
+// OnDuplicate is what becomes of a row whose email a lead has already.
+type OnDuplicate string
+
+// The ways.
+const (
+	Refuse OnDuplicate = "error"  // it is told in the report
+	Update OnDuplicate = "update" // the lead gets what the row has
+	Return OnDuplicate = "return" // nothing: the lead is there
+)
+
+// OnDuplicates returns all of them.
+func OnDuplicates() []OnDuplicate { return []OnDuplicate{Refuse, Update, Return} }
+
+// State is where an import stands.
+type State string
+
+// The states.
+const (
+	Uploading State = "uploading" // the file comes in
+	Waiting   State = "waiting"   // the file is there
+	Running   State = "running"
+	Done      State = "done"
+	Failed    State = "failed" // what was imported before stays
+	Cancelled State = "cancelled"
+)
+
+// Options are how rows become leads. They are stored as JSON.
+type Options struct {
+	Columns     []Column    `json:"columns,omitempty"`   // of a CSV file, in order
+	Delimiter   string      `json:"delimiter,omitempty"` // of its cells
+	ChatbotID   string      `json:"chatbotId,omitempty"` // cb_...; of rows that name none
+	Source      string      `json:"source,omitempty"`    // of rows that name none; "": lead.DefaultSource
+	OnDuplicate OnDuplicate `json:"onDuplicate,omitempty"`
+	Quiet       bool        `json:"quiet,omitempty"` // no lead.created events
+}
+
+// Import is a file on its way to becoming leads.
+type Import struct {
+	WorkspaceID id.UUID
+	ID          id.UUID
+	State       State
+	Format      Format
+	Options     Options
+	Bytes       int64 // of the file
+	Position    int64 // how much of it was worked on
+	Tally
+	Reason     string // why it failed
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	FinishedAt *time.Time
+}
+
+// Tally counts rows by what became of them.
+type Tally struct {
+	Rows       int // read: the sum of the others, and of blank ones none
+	Created    int
+	Updated    int
+	Duplicates int
+	Rejected   int
+}
+
+// Mistake is why a row made no lead: the first that was found.
+type Mistake struct {
+	Row     int // 1 is the first lead
+	Code    string
+	Field   string
+	Value   string
+	Message string
+	Lead    id.UUID // that has the row's email, which the message ends with where it is read; zero: none, or it was erased
+}

@@ -1,0 +1,54 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// ErrorClass is why an attempt failed, in one of few words: a metric's label, and the start of Attempt.Error.
+type ErrorClass string
+
+// The classes.
+const (
+	FailedTimeout    ErrorClass = "timeout"    // no whole answer in time
+	FailedDNS        ErrorClass = "dns"        // the name does not resolve
+	FailedRefused    ErrorClass = "refused"    // nobody listens there
+	FailedTLS        ErrorClass = "tls"        // certificate or handshake
+	FailedBlocked    ErrorClass = "blocked"    // an address webhooks must not reach
+	FailedConnection ErrorClass = "connection" // broken off, or not HTTP
+	FailedStatus     ErrorClass = "status"     // an answer, but not 2xx
+	FailedInternal   ErrorClass = "internal"   // a fault of ours
+)
+
+// Because is the text kept in Attempt.Error: the class and, in few words, more.
+func (c ErrorClass) Because(words string) string { return string(c) + ": " + words }
+
+// StatusError is the text kept for an answer that is not 2xx.
+func StatusError(status int) string {
+	words := fmt.Sprint(status)
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		words += ": redirects are not followed"
+	}
+	return FailedStatus.Because(words)
+}
+
+// ClassOf reads the class of a text kept in Attempt.Error; "" for a success.
+func ClassOf(text string) ErrorClass {
+	class, _, _ := strings.Cut(text, ":")
+	return ErrorClass(class)
+}
+
+// Reason tells a person why host fails: "503 from hooks.example.com", "timeout at hooks.example.com".
+func Reason(text, host string) string {
+	class, words, _ := strings.Cut(text, ": ")
+	if ErrorClass(class) == FailedStatus {
+		status, more, _ := strings.Cut(words, ": ")
+		if more != "" {
+			more = ": " + more
+		}
+		return status + " from " + host + more
+	}
+	return class + " at " + host
+}

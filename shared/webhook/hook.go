@@ -1,0 +1,180 @@
+// Package hook is webhooks as facts and decisions: endpoints, events, deliveries, when to retry, how to sign.
+package webhook
+
+import (
+	"time"
+
+	"leadgate/shared/id"
+)
+
+// Event types.
+const (
+	LeadCreated      = "lead.created"
+	LeadUpdated      = "lead.updated"
+	LeadDeleted      = "lead.deleted"
+	LeadRestored     = "lead.restored"
+	LeadEnriched     = "lead.enriched"
+	EndpointFailing  = "endpoint.failing"  // another endpoint of the workspace has failed for a day
+	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled, because it only failed or said 410
+	WebhookTest      = "webhook.test"      // sent to one endpoint when its owner asks, whatever it subscribes to
+)
+
+// EventTypes returns every type an endpoint can subscribe to by name.
+func EventTypes() []string {
+	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, EndpointFailing, EndpointDisabled}
+}
+
+// EventGroups returns what subscribes to all types of a group, those to come included.
+func EventGroups() []string { return []string{"lead.*", "endpoint.*"} }
+
+// Payloads an endpoint can ask for.
+const (
+	PayloadFull = "full" // all that is known of the lead
+	PayloadThin = "thin" // its id: whoever needs more reads it with a key
+)
+
+// Endpoint is where a workspace wants its events sent.
+type Endpoint struct {
+	WorkspaceID id.UUID
+	ID          id.UUID
+	URL         string
+	Description string
+	EventTypes  []string
+	ChatbotIDs  []id.UUID         // nil: the events of every chatbot, and of none
+	Headers     map[string]string // sent along
+	Payload     string            // PayloadFull or PayloadThin
+	Rate        int               // deliveries per second; 0: no limit
+	MaxInFlight int               // attempts at once; 1: strictly in the order of events
+	Timeout     time.Duration     // of an attempt
+	Secret      string            // whsec_ or whsk_...; shown once, when it is made
+	Former      []FormerSecret    // secrets that sign too, for a while
+	Enabled     bool
+	Disabled    *Disabled // nil: it is enabled
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	Health      Health // how it fared lately
+}
+
+// Ordered tells whether one delivery waits for the one before it to end.
+func (e *Endpoint) Ordered() bool { return e.MaxInFlight == 1 }
+
+// FormerSecret is a secret that was rotated out and signs until its receiver has taken over the new one.
+type FormerSecret struct {
+	Secret string    `json:"secret"`
+	Until  time.Time `json:"until"`
+}
+
+// Disabled is since when and why an endpoint gets nothing.
+type Disabled struct {
+	At     time.Time
+	Reason string
+}
+
+// Why an endpoint is disabled.
+const (
+	DisabledByOwner = "owner"   // asked for
+	DisabledFailing = "failing" // nothing but failures for days
+	DisabledGone    = "gone"    // it answered 410
+)
+
+// Limits of endpoints.
+const (
+	MaxEndpoints   = 50   // per workspace: each is a row to write for every event, in a commit that other workspaces' leads share
+	MaxURL         = 2048 // octets
+	MaxDescription = 500  // characters
+	MaxChatbots    = 50   // of an endpoint's filter
+	MaxHeaders     = 20
+	MaxHeaderValue = 1000 // octets
+	MaxRate        = 10_000
+	MaxInFlight    = 256
+	MaxFormer      = 4 // secrets that sign besides the current one
+
+	DefaultInFlight = 32
+	DefaultTimeout  = 15 * time.Second
+	MinTimeout      = time.Second
+	MaxTimeout      = 30 * time.Second
+)
+
+// State is where a delivery stands.
+type State string
+
+// The states. A pending delivery has a next attempt; all but delivered can be sent again, and so can delivered.
+const (
+	Pending   State = "pending"
+	Delivered State = "delivered"
+	Exhausted State = "exhausted" // the last try failed
+	Held      State = "held"      // its endpoint is disabled
+	Cancelled State = "cancelled" // its endpoint was deleted
+)
+
+// States returns all of them.
+func States() []State { return []State{Pending, Delivered, Exhausted, Held, Cancelled} }
+
+// Delivery is one event owed to one endpoint.
+type Delivery struct {
+	WorkspaceID id.UUID
+	ID          id.UUID
+	EndpointID  id.UUID
+	EventID     id.UUID
+	EventType   string
+	LeadID      id.UUID // zero: the event is of no lead, or is kept no longer
+	State       State
+	Attempts    int        // made so far
+	NextAt      *time.Time // of a pending delivery
+	LastStatus  int        // HTTP status of the last attempt; 0 when there was no answer
+	LastError   string     // "" when the last attempt succeeded or none was made
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Attempt is one try of a delivery, as it is kept.
+type Attempt struct {
+	DeliveryID   id.UUID
+	ID           id.UUID
+	Number       int    // 1 is the first
+	Status       int    // HTTP status; 0 when there was no answer
+	Error        string // "" on success
+	ResponseHead string // the first 4 KiB of the answer's body
+	Latency      time.Duration
+	At           time.Time
+
+	RetryAfter time.Duration // what the answer asked for; not kept
+}
+
+// Job is a due delivery with all that sending it takes.
+type Job struct {
+	DeliveryID id.UUID
+	EventID    id.UUID
+	EventType  string
+	EventAt    time.Time
+	LeadID     id.UUID // zero: the event is of no lead
+	Data       []byte  // JSON
+	Attempts   int     // made before this one
+	Tries      int     // of those, since it was last sent anew: its place in the schedule
+	NextAt     time.Time
+}
+
+// AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).
+// Thin data of a lead is its id; events of no lead have nothing more to leave out.
+func (j *Job) AppendPayload(dst []byte, payload string) []byte {
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, j.EventType...)
+	dst = append(dst, `","timestamp":"`...)
+	dst = j.EventAt.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = append(dst, `","data":`...)
+	if payload == PayloadThin && j.LeadID != (id.UUID{}) {
+		dst = append(dst, `{"id":"`...)
+		dst = id.Lead.Append(dst, j.LeadID)
+		dst = append(dst, `"}`...)
+	} else {
+		dst = append(dst, j.Data...)
+	}
+	return append(dst, '}')
+}
+
+// Outcome is what is recorded of one attempt: the attempt, and where the delivery stands after it.
+type Outcome struct {
+	Attempt Attempt
+	State   State
+	NextAt  *time.Time // of a delivery still pending
+}

@@ -1,0 +1,58 @@
+package webhook
+
+import (
+	"net/http"
+	"time"
+)
+
+// Schedule is how long to wait before each attempt; its length is how many attempts there are.
+type Schedule []time.Duration
+
+// DefaultSchedule gives twelve attempts over about 76 hours.
+func DefaultSchedule() Schedule {
+	return Schedule{
+		0, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+		2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+	}
+}
+
+// Jitter is the part of a wait by which it varies, so that failures do not come back all at once.
+const Jitter = 0.2
+
+// MaxRetryAfter is how long an answer's Retry-After can put off the next attempt.
+const MaxRetryAfter = 24 * time.Hour
+
+// Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a random number in [0,1).
+// false: never, the schedule is used up. Retry-After is honoured where it asks for more patience than the schedule has.
+func (s Schedule) Next(tries int, v Verdict, now time.Time, spread float64) (time.Time, bool) {
+	if ClassOf(v.Error) == FailedInternal { // a fault of ours spends no try
+		return now.Add(jitter(internalWait, spread)), true
+	}
+	if tries >= len(s) {
+		return time.Time{}, false
+	}
+	wait := jitter(s[tries], spread)
+	if Busy(v.Error, v.Status) {
+		wait = max(wait, minBusyWait)
+	}
+	return now.Add(max(wait, min(v.RetryAfter, MaxRetryAfter))), true
+}
+
+// internalWait is how long a delivery waits after a fault of ours.
+const internalWait = 30 * time.Second
+
+func jitter(d time.Duration, spread float64) time.Duration {
+	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))
+}
+
+// Busy tells whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or no answer in time.
+func Busy(err string, status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return ClassOf(err) == FailedTimeout
+}
+
+// Succeeded tells whether an HTTP status ends a delivery: 2xx and nothing else.
+func Succeeded(status int) bool { return status >= 200 && status <= 299 }

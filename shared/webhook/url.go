@@ -1,0 +1,138 @@
+package webhook
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Allow widens where webhooks may go; the zero value is the public Internet by https only.
+type Allow struct {
+	Networks []netip.Prefix // private networks that may be reached, on any port
+	HTTP     bool           // http:// too
+}
+
+// ParseAllow reads networks in CIDR form; empty texts are left out.
+func ParseAllow(cidrs []string, http bool) (Allow, error) {
+	a := Allow{HTTP: http}
+	for _, text := range cidrs {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return a, fmt.Errorf("%q is not a network such as 10.0.0.0/8", text)
+		}
+		a.Networks = append(a.Networks, p.Masked())
+	}
+	return a, nil
+}
+
+// Covers tells whether addr is in one of the allowed networks.
+func (a Allow) Covers(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	for _, p := range a.Networks {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckURL says what would be right where raw cannot be an endpoint's URL, else "".
+// It reads only the text. What a name resolves to is judged when it is dialed, and that is the wall; this is an early, clear answer.
+func CheckURL(raw string, allow Allow) string {
+	if len(raw) > MaxURL {
+		return fmt.Sprintf("Must be at most %d octets", MaxURL)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Opaque != "":
+		return "Must be a valid URL"
+	case allow.HTTP && u.Scheme != "https" && u.Scheme != "http":
+		return "Must be an https or http URL"
+	case !allow.HTTP && u.Scheme != "https":
+		return "Must be an https URL"
+	case u.Hostname() == "":
+		return "Must name a host"
+	case u.User != nil:
+		return "Must not contain a user name or password"
+	case strings.Contains(raw, "#"):
+		return "Must not contain a fragment"
+	}
+	if wrong := checkPort(u); wrong != "" {
+		return wrong
+	}
+	return checkHost(u, allow)
+}
+
+func checkPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" && !strings.HasSuffix(u.Host, ":") {
+		return ""
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return "Must have a port between 1 and 65535, or none"
+	}
+	return ""
+}
+
+func checkHost(u *url.URL, allow Allow) string {
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	addr, err := netip.ParseAddr(host)
+	literal := err == nil
+	if !literal && !name(host) {
+		return "Must have a whole host name or IP address, such as hooks.example.com"
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		addr, literal = netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
+	}
+	if literal && allow.Covers(addr) {
+		return ""
+	}
+	if literal && !public(addr) || !literal && len(allow.Networks) == 0 && private(host) {
+		return "Must be a host on the public Internet"
+	}
+	if port := u.Port(); port != "" && port != "443" && port != "80" && (literal || len(allow.Networks) == 0) {
+		return "Must use port 443 or 80"
+	}
+	return ""
+}
+
+// name tells whether host can be in the DNS (RFC 1035, 2.3.4). A last label that is a number is a short form of an IPv4 address
+// ("127.1", "0x7f.1", "2130706433"), which some resolvers read as an address and some do not.
+func name(host string) bool {
+	labels := strings.Split(host, ".")
+	for _, l := range labels {
+		if l == "" || len(l) > 63 {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	hex, isHex := strings.CutPrefix(last, "0x")
+	number := strings.Trim(last, "0123456789") == "" || isHex && strings.Trim(hex, "0123456789abcdef") == ""
+	return len(host) <= 253 && !number
+}
+
+// private tells a name that only a private network resolves: one label, or a domain kept for that (RFC 6762, RFC 6761, ICANN's .internal).
+func private(host string) bool {
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
+}
+
+// public is a first sieve of literal addresses; the guard of the dialer knows every special network.
+func public(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598
+	return addr.Zone() == "" && addr.IsGlobalUnicast() && !addr.IsPrivate() && !shared.Contains(addr)
+}
+
+// Host is the host raw names, for people to read; "" if there is none.
+func Host(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

@@ -1,0 +1,141 @@
+// Package webhook makes one attempt at one delivery: signs it, guards where it goes, bounds what comes back.
+package sender
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/webhook"
+)
+
+// Bounds of an answer's body.
+const (
+	bodyLimit = 64 << 10 // read at most, so that the connection can be used again; more closes it
+	headLimit = 4 << 10  // kept
+)
+
+// Deps is what a Sender is made of.
+type Deps struct {
+	Allow    webhook.Allow    // where webhooks may go besides the public Internet by https
+	Parallel int              // attempts at once to one endpoint, whose connections are kept
+	TLS      *tls.Config      // nil: the system's roots
+	Resolver *net.Resolver    // nil: the system's
+	Now      func() time.Time // required
+}
+
+// Sender sends webhooks.
+type Sender struct {
+	allow     webhook.Allow
+	now       func() time.Time
+	transport *http.Transport
+}
+
+// New makes a Sender; Close it at the end.
+func New(d Deps) *Sender {
+	return &Sender{allow: d.Allow, now: d.Now, transport: newTransport(d)}
+}
+
+// Close closes the connections nobody uses.
+func (s *Sender) Close() { s.transport.CloseIdleConnections() }
+
+// Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing is to be recorded.
+func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
+	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
+	timeout := webhook.DefaultTimeout
+	if e.Timeout > 0 {
+		timeout = min(e.Timeout, webhook.MaxTimeout)
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout) // from the look-up of the name to the end of the body
+	defer cancel()
+	req, problem := s.request(limited, e, j, a.At)
+	if problem != "" {
+		a.Error = webhook.FailedBlocked.Because(problem)
+		return a, true
+	}
+	res, err := s.transport.RoundTrip(req) // not a Client: nothing follows a redirect
+	if err != nil {
+		a.Latency = s.now().Sub(a.At)
+		class := classify(err)
+		a.Error = class.Because(words(class, timeout))
+		return a, ctx.Err() == nil
+	}
+	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.
+	a.Status = res.StatusCode
+	if !webhook.Succeeded(a.Status) {
+		a.Error = webhook.StatusError(a.Status)
+		a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.now())
+	}
+	if a.Status != http.StatusSwitchingProtocols { // after which the connection is ours, with no deadline
+		a.ResponseHead = readHead(res.Body)
+	}
+	res.Body.Close()
+	a.Latency = s.now().Sub(a.At)
+	return a, true
+}
+
+// request signs j for e; problem says why it must not be sent.
+func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Job, at time.Time) (req *http.Request, problem string) {
+	if wrong := webhook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
+		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
+	}
+	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128), e.Payload)
+	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
+	signatures, err := webhook.SignAll(e, message, at, body)
+	if err != nil {
+		return nil, "the endpoint has no valid secret"
+	}
+	req, err = http.NewRequestWithContext(ctx, http.MethodPost, e.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, "the URL is not valid"
+	}
+	req.Header = http.Header{
+		"Content-Type":      {"application/json"},
+		"User-Agent":        {"leadgate/1"},
+		"webhook-id":        {message}, // spelled as Standard Webhooks does
+		"webhook-timestamp": {strconv.FormatInt(at.Unix(), 10)},
+		"webhook-signature": {signatures},
+	}
+	for name, value := range e.Headers {
+		if webhook.CheckHeaderName(name) == "" && webhook.CheckHeaderValue(value) == "" { // never one of ours, whoever wrote it into the row
+			req.Header[http.CanonicalHeaderKey(name)] = []string{value}
+		}
+	}
+	return req, ""
+}
+
+// readHead reads a bounded part of the body and returns the start of it as text Postgres can store.
+func readHead(body io.Reader) string {
+	if body == http.NoBody {
+		return ""
+	}
+	var head bytes.Buffer
+	limited := io.LimitReader(body, bodyLimit)
+	io.Copy(&head, io.LimitReader(limited, headLimit)) // what was read before an error is what there is
+	io.Copy(io.Discard, limited)
+	return strings.ReplaceAll(strings.ToValidUTF8(head.String(), ""), "\x00", "")
+}
+
+// retryAfter reads a Retry-After header (RFC 9110, 10.2.3), seconds or a date; 0 for what is neither, or is past.
+func retryAfter(text string, now time.Time) time.Duration {
+	if text == "" {
+		return 0
+	}
+	seconds, err := strconv.ParseUint(text, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(seconds, uint64(webhook.MaxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	return max(0, min(at.Sub(now), webhook.MaxRetryAfter))
+}
