@@ -1,4 +1,4 @@
-// Package api is the public HTTP API: the route table and one file per operation.
+// Package api is the public HTTP API: the route table, and one file or family of files per resource.
 package api
 
 import (

@@ -3,10 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"slices"
+	"time"
 
 	"github.com/gorilla/mux"
 
+	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
@@ -103,4 +106,154 @@ func (a *api) checkFormChatbot(ctx context.Context, workspace id.UUID, f *tenant
 		in.Add(fault.Field{Field: "form.chatbotId", Pointer: "/form/chatbotId", Value: f.ChatbotID, Message: "Must be a chatbot of the workspace the key is for; test data has chatbots of its own"})
 	}
 	return err
+}
+
+// listKeys answers the keys of the workspace and of its twin, live or not, newest first.
+func (a *api) listKeys(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	limit, before := params.limit(), params.cursor(id.Key)
+	if err := params.err(); err != nil {
+		return err
+	}
+	found, err := a.DB.ListManagedKeys(r.Context(), p.WorkspaceID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	return answerPage(w, found, limit, showKey, func(k key) string { return k.ID })
+}
+
+func (a *api) getKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.keyNamed(r, p)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showKey(k))
+}
+
+// rotateKey makes a key that may do what another may and lives as long as that was made to live, but no longer than the key that asks;
+// both work until the overlap is over.
+// A request without a body takes the default overlap.
+func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	old, err := a.keyNamed(r, p)
+	if err != nil {
+		return err
+	}
+	overlap := tenant.DefaultOverlap
+	if r.ContentLength != 0 {
+		body, err := httpx.ReadJSON(w, r, maxBody)
+		if err != nil {
+			return err
+		}
+		in := strictjson.NewReader(body, []string{"overlapSeconds"})
+		for in.Next() {
+			if in.Given() {
+				overlap = time.Duration(in.Integer(0, int(tenant.MaxOverlap/time.Second))) * time.Second
+			}
+		}
+		if err := in.Err(); err != nil {
+			return err
+		}
+	}
+	if err := mayGrant(p, old.Kind, old.Scopes); err != nil { // whoever asks learns the new text
+		return err
+	}
+	next := old.Successor(a.moment())
+	next.ID = id.New()
+	next.EndsBy(p.ExpiresAt)
+	text, hash := next.Issue()
+	shown := showIssued(next, text)
+	details := map[string]any{"next": shown.ID, "mode": shown.Mode, "overlapSeconds": int(overlap / time.Second)}
+	if err := a.DB.RotateKey(r.Context(), old.WorkspaceID, old.ID, next.CreatedAt.Add(overlap), next, hash, a.note(p, tenant.KeyRotated, id.Key.Format(old.ID), details)); err != nil {
+		return err
+	}
+	httpx.Note(r, "made", shown.ID)
+	w.Header().Set("Location", "/api/v1/keys/"+shown.ID)
+	return httpx.Data(w, http.StatusCreated, shown)
+}
+
+// revokeKey ends a key for ever, within a second; again it changes nothing. A key may revoke itself: the operator can make another.
+func (a *api) revokeKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.keyNamed(r, p)
+	if err != nil {
+		return err
+	}
+	note := a.note(p, tenant.KeyRevoked, id.Key.Format(k.ID), map[string]any{"mode": tenant.ModeOf(k.Test)})
+	if err := a.DB.RevokeKey(r.Context(), k.WorkspaceID, k.ID, note.CreatedAt, note); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// updateKey changes a key's name and what its form does, as a JSON merge patch (RFC 7396). What a secret key may do cannot be changed:
+// another key is made instead.
+func (a *api) updateKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.keyNamed(r, p) // a wrong address is told before a wrong body
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	if err != nil {
+		return err
+	}
+	patched := k
+	in := readKeyPatch(body, &patched)
+	if err := a.checkFormChatbot(r.Context(), k.WorkspaceID, patched.Form, in); err != nil {
+		return err
+	}
+	if err := in.Err(); err != nil {
+		return err
+	}
+	note := a.note(p, "", showKey(k).ID, nil)
+	k, err = a.DB.UpdateKey(r.Context(), k.WorkspaceID, k.ID, func(k *tenant.Key) error {
+		before := *k
+		if err := readKeyPatch(body, k).Err(); err != nil { // over the key as it is now
+			return err
+		}
+		var fields []string
+		if k.Name != before.Name {
+			fields = append(fields, "name")
+		}
+		if !reflect.DeepEqual(before.Form, k.Form) {
+			if err := mayGrant(p, tenant.PublishableKey, nil); err != nil {
+				return err
+			}
+			fields = append(fields, "form")
+		}
+		if fields != nil {
+			note.Action, note.Details = tenant.KeyUpdated, map[string]any{"fields": fields, "mode": tenant.ModeOf(k.Test)}
+		}
+		return nil
+	}, note)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showKey(k))
+}
+
+// readKeyPatch reads a patch over k, whose form it replaces and leaves as it is.
+func readKeyPatch(body []byte, k *tenant.Key) *strictjson.Reader {
+	in := strictjson.NewReader(body, []string{"name", "form"})
+	for in.Next() {
+		switch in.Name() {
+		case "name":
+			if name := readName(in); name != "" {
+				k.Name = name
+			}
+		case "form":
+			in.Add(tenant.CheckForm(k.Kind, in.Given(), false)...)
+			if k.Kind != tenant.PublishableKey {
+				continue
+			}
+			f := tenant.Form{}
+			if in.Given() {
+				if k.Form != nil {
+					f = *k.Form
+				}
+				f = tenant.ReadForm(in, f)
+			}
+			k.Form = &f
+		}
+	}
+	return in
 }

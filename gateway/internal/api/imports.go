@@ -1,0 +1,174 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/gorilla/mux"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
+	"leadgate/shared/tenant"
+)
+
+// importView is an import as the API shows it.
+type importView struct {
+	ID         string  `json:"id"`
+	State      string  `json:"state"`
+	Format     string  `json:"format"`
+	Bytes      int64   `json:"bytes"`
+	Position   int64   `json:"position"`
+	Progress   float64 `json:"progress"`
+	Rows       int     `json:"rows"`
+	Created    int     `json:"created"`
+	Updated    int     `json:"updated"`
+	Duplicates int     `json:"duplicates"`
+	Rejected   int     `json:"rejected"`
+	Reason     *string `json:"reason"`
+	CreatedAt  string  `json:"createdAt"`
+	UpdatedAt  string  `json:"updatedAt"`
+	FinishedAt *string `json:"finishedAt"`
+}
+
+func showImport(i *leadfile.Import) importView {
+	position := i.Position
+	if i.State == leadfile.Uploading { // its header was read, and no more than that
+		position = 0
+	}
+	return importView{
+		ID: id.Import.Format(i.ID), State: string(i.State), Format: string(i.Format), Bytes: i.Bytes, Position: position, Progress: importProgress(i),
+		Rows: i.Rows, Created: i.Created, Updated: i.Updated, Duplicates: i.Duplicates, Rejected: i.Rejected, Reason: optional(i.Reason),
+		CreatedAt: stamp(i.CreatedAt), UpdatedAt: stamp(i.UpdatedAt), FinishedAt: optionalStamp(i.FinishedAt),
+	}
+}
+
+// importProgress is how much of a file was worked on, from 0 to 1, to a thousandth.
+func importProgress(i *leadfile.Import) float64 {
+	switch {
+	case i.State == leadfile.Done:
+		return 1
+	case i.State == leadfile.Uploading || i.Rows == 0 || i.Bytes == 0:
+		return 0
+	}
+	return math.Floor(min(1, float64(i.Position)/float64(i.Bytes))*1000) / 1000
+}
+
+// importID reads the id that the path names.
+func importID(r *http.Request) (id.UUID, error) {
+	return pathID(mux.Vars(r)["id"], id.Import, "Import")
+}
+
+// getImport answers an import and how far it is.
+func (a *api) getImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := importID(r)
+	if err != nil {
+		return err
+	}
+	found, err := a.DB.GetImport(r.Context(), p.WorkspaceID, wanted)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showImport(&found))
+}
+
+// listImports answers the workspace's imports, newest first.
+func (a *api) listImports(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	limit, before := params.limit(), params.cursor(id.Import)
+	if err := params.err(); err != nil {
+		return err
+	}
+	// One more than asked for tells whether there is another page.
+	found, err := a.DB.ListImports(r.Context(), p.WorkspaceID, before, limit+1)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(found) > limit {
+		found = found[:limit]
+		next = id.Import.Format(found[limit-1].ID)
+	}
+	shown := make([]importView, len(found))
+	for i := range found {
+		shown[i] = showImport(&found[i])
+	}
+	return httpx.Page(w, shown, next)
+}
+
+// cancelImport ends an import; the leads it made stay. Cancelling twice is no mistake, cancelling what has ended is a CONFLICT.
+// The file is deleted with the worker's next round, or by upkeep.
+func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	wanted, err := importID(r)
+	if err != nil {
+		return err
+	}
+	if err := readNothing(w, r); err != nil {
+		return err
+	}
+	ended, err := a.DB.CancelImport(r.Context(), p.WorkspaceID, wanted)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, showImport(&ended))
+}
+
+// getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import that runs has the rows so far.
+// When it cannot go on, the answer breaks off: a report that ends early must not look like a whole one.
+func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	if err := wholeStream(r); err != nil {
+		return err
+	}
+	wanted, err := importID(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	if _, err := a.DB.GetImport(ctx, p.WorkspaceID, wanted); err != nil {
+		return err
+	}
+	page := func(after int) ([]leadfile.Mistake, error) { // it has its turn, and no longer: not while the client reads
+		done, err := a.reads.turn(r.Context(), p.WorkspaceID)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+		defer cancel()
+		return a.DB.ImportErrors(ctx, p.WorkspaceID, wanted, after)
+	}
+	mistakes, err := page(0)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+id.Import.Format(wanted)+`-errors.csv"`)
+	var text bytes.Buffer
+	pace, out := a.newPace(), csv.NewWriter(&text)
+	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
+	for {
+		for _, m := range mistakes {
+			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field), lead.SafeCell(m.Value), lead.SafeCell(m.Message)})
+		}
+		out.Flush()
+		if err := pace.send(w, text.Bytes()); err != nil {
+			httpx.Note(r, "report", err.Error())
+			panic(http.ErrAbortHandler)
+		}
+		if len(mistakes) == 0 || r.Method == http.MethodHead {
+			return nil
+		}
+		text.Reset()
+		if mistakes, err = page(mistakes[len(mistakes)-1].Row); err != nil {
+			httpx.Note(r, "report", err.Error())
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
