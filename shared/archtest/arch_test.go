@@ -45,10 +45,12 @@ var walls = []struct {
 }
 
 // domain packages speak only the standard library, each other's facts, and text.
-var domain = []string{"shared/fault", "shared/id", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant", "shared/webhook"}
+var domain = []string{
+	"shared/fault", "shared/id", "shared/limit", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant", "shared/webhook",
+}
 
 var domainImports = []string{
-	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/strictjson", "leadgate/shared/lead",
+	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/limit", "leadgate/shared/strictjson", "leadgate/shared/lead",
 	"github.com/google/uuid", "github.com/go-json-experiment/json", "golang.org/x/net/idna", "golang.org/x/text/",
 }
 
