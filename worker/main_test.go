@@ -117,7 +117,7 @@ func mustLead(t *testing.T, database, url string) {
 	}
 	defer db.Close()
 	now, ws := time.Now(), id.New()
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", EmailKey: "ada@example.com", Source: "api", Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", UniqueKey: "ada@example.com", Source: "api", Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
 	for _, err := range []error{
 		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
 		db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url, EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}),

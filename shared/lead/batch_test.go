@@ -21,7 +21,7 @@ func TestParseBatch(t *testing.T) {
 	if err != nil || len(got) != 6 {
 		t.Fatalf("ParseBatch() = %d items, %v, want 6", len(got), err)
 	}
-	if g := got[0]; g.Err != nil || g.EmailKey != "a@example.com" || g.Name != "Zoë" || string(g.Metadata) != `{"a":[1, 2]}` || g.Chatbot != chatbot || g.Status != "new" || g.Source != "api" || !g.NoSource {
+	if g := got[0]; g.Err != nil || g.AddressKey != "a@example.com" || g.Name != "Zoë" || string(g.Metadata) != `{"a":[1, 2]}` || g.Chatbot != chatbot || g.Status != "new" || g.Source != "api" || !g.NoSource {
 		t.Errorf("item 0 = %+v", g)
 	}
 	if g := got[5]; g.Err != nil || g.Source != "web" || g.NoSource || g.Chatbot != (id.UUID{}) || string(g.Metadata) != "{}" {

@@ -13,7 +13,7 @@ const RestoreWithin = 30 * 24 * time.Hour
 
 // Differs tells whether a and b differ in what a client can change.
 func Differs(a, b *Lead) bool {
-	return a.Name != b.Name || a.Email != b.Email || a.EmailKey != b.EmailKey || a.Phone != b.Phone || a.Source != b.Source || a.Status != b.Status || !bytes.Equal(a.Metadata, b.Metadata)
+	return a.Name != b.Name || a.Email != b.Email || a.UniqueKey != b.UniqueKey || a.Phone != b.Phone || a.Source != b.Source || a.Status != b.Status || !bytes.Equal(a.Metadata, b.Metadata)
 }
 
 // NextUpdate is when a lead that was changed at last is changed at now: a version of its own, also to whoever sees only milliseconds.

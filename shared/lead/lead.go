@@ -18,7 +18,7 @@ type Lead struct {
 	ChatbotID   id.UUID // zero: the lead came without a chatbot
 	Name        string  // "" is shown as null
 	Email       string  // as typed, trimmed
-	EmailKey    string  // what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
+	UniqueKey   string  // what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
 	Phone       string  // "" is shown as null
 	Source      string
 	Status      string
@@ -29,17 +29,17 @@ type Lead struct {
 	DeletedAt   *time.Time
 }
 
-// Address returns the key of the email, the same for every spelling of one address.
-func (l *Lead) Address() string {
-	address, _, _ := strings.Cut(l.EmailKey, " ")
+// AddressKey returns the key of the email, the same for every spelling of one address.
+func (l *Lead) AddressKey() string {
+	address, _, _ := strings.Cut(l.UniqueKey, " ")
 	return address
 }
 
 // SuppressionHash is what is kept of an email that may not come back.
-func SuppressionHash(workspace id.UUID, address string) []byte {
+func SuppressionHash(workspace id.UUID, addressKey string) []byte {
 	h := sha256.New()
 	h.Write(workspace[:])
-	h.Write([]byte(address))
+	h.Write([]byte(addressKey))
 	return h.Sum(nil)
 }
 

@@ -23,13 +23,13 @@ var fields = []string{"name", "email", "phone", "source", "status", "metadata"}
 
 // Draft is a lead as a request asks for it: checked, with defaults, and without an id.
 type Draft struct {
-	Name     string
-	Email    string // as typed, trimmed
-	EmailKey string
-	Phone    string
-	Source   string
-	Status   string
-	Metadata []byte // a JSON object, as it came
+	Name       string
+	Email      string // as typed, trimmed
+	AddressKey string
+	Phone      string
+	Source     string
+	Status     string
+	Metadata   []byte // a JSON object, as it came
 
 	NoSource, NoStatus bool // the request names none: what is there is the default
 }
@@ -74,7 +74,7 @@ func (d *Draft) email(r *strictjson.Reader) {
 		return
 	}
 	var ok bool
-	if d.Email, d.EmailKey, ok = ParseEmail(typed); !ok {
+	if d.Email, d.AddressKey, ok = ParseEmail(typed); !ok {
 		r.Refuse(emailMessage)
 	}
 }

@@ -34,15 +34,15 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	metadata := specBody[strings.Index(specBody, `"metadata": `)+len(`"metadata": `) : len(specBody)-2]
 	for body, want := range map[string]lead.Draft{
-		specBody: {Name: "John Doe", Email: "john.doe@example.com", EmailKey: "john.doe@example.com", Phone: "+1-555-123-4567",
+		specBody: {Name: "John Doe", Email: "john.doe@example.com", AddressKey: "john.doe@example.com", Phone: "+1-555-123-4567",
 			Source: "website", Status: "new", Metadata: []byte(metadata)},
-		`{"email":" A@Example.com "}`: {Email: "A@Example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
+		`{"email":" A@Example.com "}`: {Email: "A@Example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":null,"phone":null,"source":null,"status":null,"metadata":null}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":"","phone":"","source":"","status":"lost","metadata":{}}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"), NoSource: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"), NoSource: true},
 		`{"email":"a@example.com","metadata":{"b":"\u0001\n","a":1.10}}`: {
-			Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
 	} {
 		got, err := lead.Parse([]byte(body), statuses)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {

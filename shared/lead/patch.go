@@ -9,15 +9,15 @@ import (
 
 // Patch is what is to change of a lead: a JSON merge patch (RFC 7396), checked. What is nil or "" stays as it is.
 type Patch struct {
-	Name     *string // "" clears it
-	Email    string  // as typed, trimmed
-	EmailKey string  // its key; an email is given with both
-	Phone    *string // "" clears it
-	Source   *string
-	Status   *string
-	Metadata []byte // merged into what there is; "null" empties it
+	Name       *string // "" clears it
+	Email      string  // as typed, trimmed
+	AddressKey string  // its key; an email is given with both
+	Phone      *string // "" clears it
+	Source     *string
+	Status     *string
+	Metadata   []byte // merged into what there is; "null" empties it
 
-	// Held: the patch is for the lead that has EmailKey. One that has moved to another email meanwhile is not it any more.
+	// Held: the patch is for the lead that has AddressKey. One that has moved to another email meanwhile is not it any more.
 	Held bool
 }
 
@@ -78,7 +78,7 @@ func (p *Patch) email(r *strictjson.Reader) {
 		return
 	}
 	var ok bool
-	if p.Email, p.EmailKey, ok = ParseEmail(typed); !ok {
+	if p.Email, p.AddressKey, ok = ParseEmail(typed); !ok {
 		r.Refuse(emailMessage)
 	}
 }
@@ -86,7 +86,7 @@ func (p *Patch) email(r *strictjson.Reader) {
 // Patch is d for the lead that has its email already: what the request gives replaces what the lead has, metadata is merged into the lead's,
 // and what it does not give, or gives empty, stays.
 func (d Draft) Patch() Patch {
-	p := Patch{Email: d.Email, EmailKey: d.EmailKey, Metadata: d.Metadata, Held: true}
+	p := Patch{Email: d.Email, AddressKey: d.AddressKey, Metadata: d.Metadata, Held: true}
 	if d.Name != "" {
 		p.Name = &d.Name
 	}
@@ -102,10 +102,10 @@ func (d Draft) Patch() Patch {
 	return p
 }
 
-// Apply changes l. Its other address is unique with what the former one was unique with; callers that know better set EmailKey after it.
+// Apply changes l. Its other address is unique with what the former one was unique with; callers that know better set UniqueKey after it.
 // Errors: VALIDATION_ERROR when the metadata are too large once merged, NOT_FOUND for a patch that is Held by an email which l has no longer.
 func (p Patch) Apply(l *Lead) error {
-	if p.Held && l.Address() != p.EmailKey {
+	if p.Held && l.AddressKey() != p.AddressKey {
 		return fault.New(fault.NotFound, "Lead not found")
 	}
 	if p.Metadata != nil {
@@ -121,9 +121,9 @@ func (p Patch) Apply(l *Lead) error {
 			l.Metadata = merged
 		}
 	}
-	if p.EmailKey != "" {
-		former := l.Address()
-		l.Email, l.EmailKey = p.Email, p.EmailKey+l.EmailKey[len(former):]
+	if p.AddressKey != "" {
+		former := l.AddressKey()
+		l.Email, l.UniqueKey = p.Email, p.AddressKey+l.UniqueKey[len(former):]
 	}
 	set(&l.Name, p.Name)
 	set(&l.Phone, p.Phone)

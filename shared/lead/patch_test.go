@@ -15,7 +15,7 @@ import (
 )
 
 func sample() lead.Lead {
-	return lead.Lead{WorkspaceID: id.New(), ID: id.New(), Name: "Ann", Email: "Ann@example.com", EmailKey: "ann@example.com", Phone: "+1-555-123-4567", Source: "web", Status: "new",
+	return lead.Lead{WorkspaceID: id.New(), ID: id.New(), Name: "Ann", Email: "Ann@example.com", UniqueKey: "ann@example.com", Phone: "+1-555-123-4567", Source: "web", Status: "new",
 		Metadata: []byte(`{ "a": 1, "b": {"c": [1, 2], "d": null}, "e": "x" }`)}
 }
 
@@ -36,7 +36,7 @@ func TestPatchChangesWhatIsGiven(t *testing.T) {
 		`{"name":null,"phone":""}`:         func(l *lead.Lead) { l.Name, l.Phone = "", "" },
 		`{"source":"page"}`:                func(l *lead.Lead) { l.Source = "page" },
 		`{"email":" ANN@example.com"}`:     func(l *lead.Lead) { l.Email = "ANN@example.com" },
-		`{"email":"Bob@example.com"}`:      func(l *lead.Lead) { l.Email, l.EmailKey = "Bob@example.com", "bob@example.com" },
+		`{"email":"Bob@example.com"}`:      func(l *lead.Lead) { l.Email, l.UniqueKey = "Bob@example.com", "bob@example.com" },
 		`{"metadata":{}}`:                  func(*lead.Lead) {},
 		`{"metadata":null}`:                func(l *lead.Lead) { l.Metadata = []byte(`{}`) },
 		`{"metadata":{"a":1,"none":null}}`: func(*lead.Lead) {},
@@ -110,13 +110,13 @@ func TestDraftIsAPatchForItsHolder(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Apply differs (-want +got):\n%s", diff)
 	}
-	got.EmailKey = "other@example.com"
+	got.UniqueKey = "other@example.com"
 	if err := d.Patch().Apply(&got); !fault.Is(err, fault.NotFound) {
 		t.Errorf("Apply to a lead that has another email = %v, want NOT_FOUND", err)
 	}
-	got.EmailKey = "ann@example.com cb_x"
-	if err := d.Patch().Apply(&got); err != nil || got.EmailKey != "ann@example.com cb_x" {
-		t.Errorf("Apply = %v, key %q, want what it is unique with kept", err, got.EmailKey)
+	got.UniqueKey = "ann@example.com cb_x"
+	if err := d.Patch().Apply(&got); err != nil || got.UniqueKey != "ann@example.com cb_x" {
+		t.Errorf("Apply = %v, key %q, want what it is unique with kept", err, got.UniqueKey)
 	}
 }
 
@@ -181,7 +181,7 @@ func FuzzParsePatch(f *testing.F) {
 			}
 			return
 		}
-		if len(l.Metadata) > lead.MaxMetadata || l.Metadata[0] != '{' || !json.Valid(l.Metadata) || l.Source == "" || l.Status == "" || l.Address() == "" {
+		if len(l.Metadata) > lead.MaxMetadata || l.Metadata[0] != '{' || !json.Valid(l.Metadata) || l.Source == "" || l.Status == "" || l.AddressKey() == "" {
 			t.Fatalf("%q makes %+v", body, l)
 		}
 		if data := l.AppendUpdated(nil, &former); !json.Valid(data) {

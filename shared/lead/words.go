@@ -27,12 +27,12 @@ const (
 
 // Query is what leads are looked for by, besides times; a zero field picks all.
 type Query struct {
-	Text      []string // of SearchWords; each begins a word of the name, the email or metadata.company
-	Status    string
-	Source    string
-	ChatbotID id.UUID
-	Address   string // the key of an email
-	Metadata  []Pair // top-level members; strings, numbers as they were written, true, false and null
+	Text       []string // of SearchWords; each begins a word of the name, the email or metadata.company
+	Status     string
+	Source     string
+	ChatbotID  id.UUID
+	AddressKey string // the key of an email
+	Metadata   []Pair // top-level members; strings, numbers as they were written, true, false and null
 }
 
 // Pair is one top-level member of metadata.
@@ -65,7 +65,7 @@ func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
 // whoever finds a lead by them looks at it again with Fits. None of them has a space.
 func Words(l *Lead) []string {
 	t := tag(l.WorkspaceID)
-	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress + hashed(l.Address())}
+	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress + hashed(l.AddressKey())}
 	if l.ChatbotID != (id.UUID{}) {
 		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
 	}
@@ -101,8 +101,8 @@ func (q *Query) Terms(workspace id.UUID) (all []Term) {
 	if q.ChatbotID != (id.UUID{}) {
 		one(byChatbot + hashed(string(q.ChatbotID[:])))
 	}
-	if q.Address != "" {
-		one(byAddress + hashed(q.Address))
+	if q.AddressKey != "" {
+		one(byAddress + hashed(q.AddressKey))
 	}
 	for _, p := range q.Metadata {
 		all = append(all, Term{Any: []string{t + byPair + hashed(p.Key, p.Value), t + byMorePairs}})
@@ -116,7 +116,7 @@ func (q *Query) Terms(workspace id.UUID) (all []Term) {
 // Fits tells whether l is what q looks for.
 func (q *Query) Fits(l *Lead) bool {
 	if q.Status != "" && q.Status != l.Status || q.Source != "" && q.Source != l.Source ||
-		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.Address != "" && q.Address != l.Address() {
+		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.AddressKey != "" && q.AddressKey != l.AddressKey() {
 		return false
 	}
 	if len(q.Metadata) == 0 && len(q.Text) == 0 {

@@ -12,7 +12,7 @@ import (
 
 func example() lead.Lead {
 	return lead.Lead{
-		WorkspaceID: id.New(), ChatbotID: id.New(), Name: "Jürgen O'Neil-Smith", Email: "J.Neil@Mail.example.com", EmailKey: "j.neil@mail.example.com",
+		WorkspaceID: id.New(), ChatbotID: id.New(), Name: "Jürgen O'Neil-Smith", Email: "J.Neil@Mail.example.com", UniqueKey: "j.neil@mail.example.com",
 		Source: "web site", Status: "new", Metadata: []byte(`{"company":"Tech & Söhne GmbH","n":1.10,"vip":true,"tags":["a"],"utm":"a b","gone":null,"empty":""}`),
 	}
 }
@@ -52,7 +52,7 @@ func TestQuery(t *testing.T) {
 		"status": {lead.Query{Status: "new"}, true}, "other status": {lead.Query{Status: "ne"}, false},
 		"source": {lead.Query{Source: "web site"}, true}, "other source": {lead.Query{Source: "web"}, false},
 		"chatbot": {lead.Query{ChatbotID: l.ChatbotID}, true}, "other chatbot": {lead.Query{ChatbotID: id.New()}, false},
-		"address": {lead.Query{Address: "j.neil@mail.example.com"}, true}, "other address": {lead.Query{Address: "j.neil@mail.example.co"}, false},
+		"address": {lead.Query{AddressKey: "j.neil@mail.example.com"}, true}, "other address": {lead.Query{AddressKey: "j.neil@mail.example.co"}, false},
 		"metadata": {meta("utm=a b", "n=1.10", "vip=true", "empty="), true}, "number as it is not written": {meta("n=1.1"), false},
 		"no scalar": {meta(`tags=["a"]`), false}, "null": {meta("gone=null"), true}, "one of two": {meta("utm=a b", "vip=false"), false}, "unknown": {meta("x="), false},
 	} {
@@ -100,7 +100,7 @@ func FuzzWords(f *testing.F) {
 	f.Add("Jürgen Smith", "a@example.com", `{"company":"x y","k":"v"}`, "jür", "k", "v")
 	f.Add("İ ǅ ﬁ", "ß@example.com", `{"n":1e3,"n":2}`, "i̇", "n", "1e3")
 	f.Fuzz(func(t *testing.T, name, email, metadata, text, key, value string) {
-		l := lead.Lead{WorkspaceID: id.New(), Name: name, Email: email, EmailKey: strings.ToLower(email), Status: "new", Source: "api", Metadata: []byte(metadata)}
+		l := lead.Lead{WorkspaceID: id.New(), Name: name, Email: email, UniqueKey: strings.ToLower(email), Status: "new", Source: "api", Metadata: []byte(metadata)}
 		q := lead.Query{Text: lead.SearchWords(text), Metadata: []lead.Pair{{Key: key, Value: value}}}
 		alone := lead.Query{Text: q.Text}
 		for _, q := range []lead.Query{q, alone, {Text: lead.SearchWords(name)}} {

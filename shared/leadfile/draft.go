@@ -69,7 +69,7 @@ func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mi
 			meta = append(meta, ',')
 		case toEmail:
 			var ok bool
-			if d.Email, d.EmailKey, ok = lead.ParseEmail(cell); !ok {
+			if d.Email, d.AddressKey, ok = lead.ParseEmail(cell); !ok {
 				problem = emailRule
 			}
 		case toName:

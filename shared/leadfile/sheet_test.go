@@ -323,7 +323,7 @@ func check(t *testing.T, imp *leadfile.Import, text string) {
 			}
 			continue
 		}
-		if d, err := lead.Parse([]byte(`{"email":"a@example.com","metadata":`+string(row.Draft.Metadata)+`}`), statuses); err != nil || d.Metadata == nil || row.Draft.EmailKey == "" {
+		if d, err := lead.Parse([]byte(`{"email":"a@example.com","metadata":`+string(row.Draft.Metadata)+`}`), statuses); err != nil || d.Metadata == nil || row.Draft.AddressKey == "" {
 			t.Fatalf("row %d of %q = %+v: %v", n, text, row.Draft, err)
 		}
 	}

@@ -109,7 +109,7 @@ func (f Fill) batch(d lead.Draft, from, until int) []pg.NewLead {
 	for n := from; n < until; n++ {
 		email := fmt.Sprintf("fill.%s.%d@example.com", f.Run, n)
 		all = append(all, pg.NewLead{EventID: id.New(), Lead: lead.Lead{
-			WorkspaceID: f.Workspace, ID: id.New(), Name: d.Name, Email: email, EmailKey: email, Phone: d.Phone,
+			WorkspaceID: f.Workspace, ID: id.New(), Name: d.Name, Email: email, UniqueKey: email, Phone: d.Phone,
 			Source: d.Source, Status: d.Status, Metadata: d.Metadata, CreatedAt: now, UpdatedAt: now,
 		}})
 		if f.Vary != nil {

@@ -53,7 +53,7 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 	for i := range leads {
 		at := time.Now().UTC().Truncate(time.Millisecond)
 		key := fmt.Sprintf("%s@example.com", id.New())
-		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: d.ws, ID: id.New(), Email: key, EmailKey: key, Source: "api", Status: "new", Metadata: []byte(`{"a": "\\\"b"}`), CreatedAt: at}}
+		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: d.ws, ID: id.New(), Email: key, UniqueKey: key, Source: "api", Status: "new", Metadata: []byte(`{"a": "\\\"b"}`), CreatedAt: at}}
 		events = append(events, leads[i].EventID)
 	}
 	if _, err := d.db.InsertLeads(d.Context(), leads); err != nil {

@@ -107,8 +107,8 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 // end erases the lead itself, and what tells of it beside its events.
 func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 	l := &e.Lead
-	if l.DeletedAt == nil && l.EmailKey != tenant.FreedKey(l.Address(), l.ID) {
-		e.Freed = l.EmailKey
+	if l.DeletedAt == nil && l.UniqueKey != tenant.FreedKey(l.AddressKey(), l.ID) {
+		e.Freed = l.UniqueKey
 	}
 	claims, err := claimsOf(ctx, tx, e.workspace, e.lead)
 	if err != nil {
@@ -143,7 +143,7 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 		}
 	}
 	if e.Suppress {
-		_, err = suppress(ctx, tx, e.workspace, l.Address())
+		_, err = suppress(ctx, tx, e.workspace, l.AddressKey())
 	}
 	return err
 }

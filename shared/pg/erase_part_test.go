@@ -129,7 +129,7 @@ func TestEraseLeadOfAnUnansweredBatch(t *testing.T) {
 	b := newBook(t)
 	batch, other := claimOf(b.ws, "batch", "r"), claimOf(b.ws, "other", "r")
 	mustClaim(t, b.db, batch, other)
-	l := lead.Lead{WorkspaceID: b.ws, ID: id.Derive(batch.ID, lead.MaxBatch-1), Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+	l := lead.Lead{WorkspaceID: b.ws, ID: id.Derive(batch.ID, lead.MaxBatch-1), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
 	if _, err := b.db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
 		t.Fatal(err)
 	}

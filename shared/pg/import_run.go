@@ -178,10 +178,10 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 	byKey := make(map[string]int, len(r.Rows))
 	for i := range r.Rows {
 		l := &r.Rows[i].NewLead
-		n, again := byKey[l.EmailKey]
+		n, again := byKey[l.UniqueKey]
 		if !again {
 			n = len(leads)
-			byKey[l.EmailKey] = n
+			byKey[l.UniqueKey] = n
 			leads = append(leads, *l)
 		}
 		at[i] = n

@@ -44,8 +44,8 @@ func (d *desk) mustImport(file string) leadfile.Import {
 func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string) *pg.ImportRound {
 	r := &pg.ImportRound{Workspace: d.ws, Import: i.ID, From: from, To: from + int64(len(emails))}
 	for n, email := range emails {
-		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, EmailKey: email, Source: "api", NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
-		l := lead.Lead{WorkspaceID: d.ws, ID: id.New(), Name: draft.Name, Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: draft.Metadata, CreatedAt: d.now, UpdatedAt: d.now}
+		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, AddressKey: email, Source: "api", NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
+		l := lead.Lead{WorkspaceID: d.ws, ID: id.New(), Name: draft.Name, Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: draft.Metadata, CreatedAt: d.now, UpdatedAt: d.now}
 		r.Rows = append(r.Rows, pg.ImportRow{NewLead: pg.NewLead{Lead: l, EventID: id.New()}, Number: first + n, Patch: draft.Patch()})
 	}
 	return r

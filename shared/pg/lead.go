@@ -130,7 +130,7 @@ func leadColumns(leads []NewLead) []any {
 		c[1].uuid(l.ID)
 		c[2].optionalUUID(l.ChatbotID)
 		c[3].string(l.Email)
-		c[4].string(l.EmailKey)
+		c[4].string(l.UniqueKey)
 		c[5].optionalString(l.Name)
 		c[6].optionalString(l.Phone)
 		c[7].string(l.Source)
@@ -160,7 +160,7 @@ select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as 
 	workspaces, keys := newColumn(len(taken), 36), newColumn(len(taken), 24)
 	asked := map[who]bool{}
 	for i := range leads {
-		w := who{leads[i].WorkspaceID, leads[i].EmailKey}
+		w := who{leads[i].WorkspaceID, leads[i].UniqueKey}
 		if taken[leads[i].ID] && !asked[w] {
 			asked[w] = true
 			workspaces.uuid(w.workspace)
@@ -185,7 +185,7 @@ select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as 
 		if !taken[leads[i].ID] {
 			continue
 		}
-		holder := found[who{leads[i].WorkspaceID, leads[i].EmailKey}]
+		holder := found[who{leads[i].WorkspaceID, leads[i].UniqueKey}]
 		// A lead that holds its own email was inserted by a first try whose answer was lost.
 		out[i] = LeadResult{Taken: holder != leads[i].ID, Holder: holder}
 	}
@@ -207,7 +207,7 @@ select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000
 }
 
 func scanLead(row interface{ Scan(...any) error }) (l lead.Lead, err error) {
-	err = row.Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.EmailKey, &l.Phone,
+	err = row.Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
 		&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.Enrichment)
 	return l, err
 }

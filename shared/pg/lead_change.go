@@ -65,7 +65,7 @@ func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check f
 				return err
 			}
 			at := lead.NextUpdate(l.UpdatedAt, now)
-			l.DeletedAt, l.EmailKey = &at, tenant.FreedKey(l.Address(), l.ID)
+			l.DeletedAt, l.UniqueKey = &at, tenant.FreedKey(l.AddressKey(), l.ID)
 			return nil
 		},
 		event: webhook.LeadDeleted,
@@ -82,8 +82,8 @@ func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tena
 			if err := check(l); err != nil {
 				return err
 			}
-			l.DeletedAt, l.EmailKey = nil, s.UniqueKey(l.Address(), l.ChatbotID, l.ID)
-			suppressed, err := suppressedOf(ctx, tx, workspace, []string{l.Address()})
+			l.DeletedAt, l.UniqueKey = nil, s.UniqueKey(l.AddressKey(), l.ChatbotID, l.ID)
+			suppressed, err := suppressedOf(ctx, tx, workspace, []string{l.AddressKey()})
 			if err == nil && len(suppressed) > 0 {
 				err = fault.New(fault.Suppressed, "This email was suppressed and may not come back")
 			}
@@ -118,7 +118,7 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 			return err
 		})
 		if Code(err) == uniqueViolation {
-			holder, failed := db.holder(ctx, workspace, u.Lead.EmailKey)
+			holder, failed := db.holder(ctx, workspace, u.Lead.UniqueKey)
 			if failed != nil {
 				return u, failed
 			}
@@ -174,8 +174,8 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 		return u, nil
 	}
 	u.Changed, u.Lead.UpdatedAt = true, lead.NextUpdate(l.UpdatedAt, now)
-	if u.Lead.EmailKey != u.Former.EmailKey && u.Former.DeletedAt == nil && u.Former.EmailKey != tenant.FreedKey(u.Former.Address(), l.ID) {
-		u.Freed = u.Former.EmailKey
+	if u.Lead.UniqueKey != u.Former.UniqueKey && u.Former.DeletedAt == nil && u.Former.UniqueKey != tenant.FreedKey(u.Former.AddressKey(), l.ID) {
+		u.Freed = u.Former.UniqueKey
 	}
 	if err := writeLead(ctx, tx, &u); err != nil {
 		return u, err
@@ -192,7 +192,7 @@ select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000
        (select facts from enrichments where workspace_id = $1 and lead_id = $2)
   from leads l
  where l.workspace_id = $1 and l.id = $2 and ` + which + ` for update`
-	err = tx.QueryRowContext(ctx, q, workspace, leadID).Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.EmailKey, &l.Phone,
+	err = tx.QueryRowContext(ctx, q, workspace, leadID).Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
 		&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.DeletedAt, &now, &l.Enrichment)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, now, leadNotFound()
@@ -207,12 +207,12 @@ func writeLead(ctx context.Context, tx *sqlx.Tx, u *Updated) error {
 	const q = `
 update leads set email = $3, email_key = $4, name = nullif($5, ''), phone = nullif($6, ''), source = $7, status = $8, metadata = $9, updated_at = $10, deleted_at = $11
  where workspace_id = $1 and id = $2`
-	moves := u.Lead.EmailKey != u.Former.EmailKey
+	moves := u.Lead.UniqueKey != u.Former.UniqueKey
 	if err := waitAtMost(ctx, tx, moves, keyWait); err != nil {
 		return err
 	}
 	l := &u.Lead
-	if _, err := tx.ExecContext(ctx, q, l.WorkspaceID, l.ID, l.Email, l.EmailKey, l.Name, l.Phone, l.Source, l.Status, string(l.Metadata), l.UpdatedAt, l.DeletedAt); err != nil {
+	if _, err := tx.ExecContext(ctx, q, l.WorkspaceID, l.ID, l.Email, l.UniqueKey, l.Name, l.Phone, l.Source, l.Status, string(l.Metadata), l.UpdatedAt, l.DeletedAt); err != nil {
 		return fail(ctx, "change lead", err)
 	}
 	return waitAtMost(ctx, tx, moves, 0)

@@ -38,7 +38,7 @@ func newBook(t *testing.T) *book {
 func (b *book) mustLead(email string) lead.Lead {
 	b.Helper()
 	at := time.Now().UTC().Truncate(time.Millisecond)
-	l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: []byte(`{"a":1}`), CreatedAt: at, UpdatedAt: at}
+	l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{"a":1}`), CreatedAt: at, UpdatedAt: at}
 	got, err := b.db.InsertLeads(b.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}})
 	if err != nil || got.Leads[0].Taken {
 		b.Fatalf("InsertLeads(%s) = %+v, %v, want it inserted", email, got, err)
@@ -56,7 +56,7 @@ func (b *book) mustUpdate(leadID id.UUID, change func(*lead.Lead)) pg.Updated {
 }
 
 func move(to string) func(*lead.Lead) {
-	return func(l *lead.Lead) { l.Email, l.EmailKey = to, to }
+	return func(l *lead.Lead) { l.Email, l.UniqueKey = to, to }
 }
 
 func (b *book) mustExec(query string, args ...any) {
@@ -188,7 +188,7 @@ func TestEmailsChangeHandsWithoutDeadlock(t *testing.T) {
 			default:
 				leads := make([]pg.NewLead, 3)
 				for n, email := range []string{"a@example.com", "m@example.com", "z@example.com"} {
-					leads[n].Lead = lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: start}
+					leads[n].Lead = lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: start}
 				}
 				_, err = b.db.InsertLeads(t.Context(), leads)
 			}
@@ -252,7 +252,7 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, err = b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil })
-	if err != nil || u.Lead.DeletedAt != nil || u.Lead.EmailKey != "a@example.com" || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
+	if err != nil || u.Lead.DeletedAt != nil || u.Lead.UniqueKey != "a@example.com" || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
 		t.Fatalf("RestoreLead = %+v, %v, want it back", u, err)
 	}
 	if types, data := b.events(l.ID); types != "created deleted restored" || data["email"] != "a@example.com" {
@@ -281,15 +281,15 @@ func TestRestoreLeadUniqueWithItsChatbot(t *testing.T) {
 	}
 	s := tenant.Settings{Dedupe: tenant.DedupeChatbot}
 	u, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, s, func(*lead.Lead) error { return nil })
-	if want := s.UniqueKey("a@example.com", id.UUID{}, l.ID); err != nil || u.Lead.EmailKey != want {
-		t.Errorf("RestoreLead = %q, %v, want the key %q", u.Lead.EmailKey, err, want)
+	if want := s.UniqueKey("a@example.com", id.UUID{}, l.ID); err != nil || u.Lead.UniqueKey != want {
+		t.Errorf("RestoreLead = %q, %v, want the key %q", u.Lead.UniqueKey, err, want)
 	}
 	var p lead.Patch
 	if p, err = lead.ParsePatch([]byte(`{"email":"B@example.com"}`), nil); err != nil {
 		t.Fatal(err)
 	}
 	v, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, p.Apply)
-	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.EmailKey != want || v.Lead.Email != "B@example.com" || v.Freed != u.Lead.EmailKey {
+	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.UniqueKey != want || v.Lead.Email != "B@example.com" || v.Freed != u.Lead.UniqueKey {
 		t.Errorf("UpdateLead = %+v, %v, want the key %q", v, err, want)
 	}
 }

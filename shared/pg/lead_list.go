@@ -113,7 +113,7 @@ func (p *leadSearch) fill(ctx context.Context) error {
 	if walk.blind {
 		return p.look(ctx, all)
 	}
-	if p.q.Address == "" { // else a look at rows is a waste
+	if p.q.AddressKey == "" { // else a look at rows is a waste
 		for _, rows := range []int{firstLook, glance, all} {
 			if err := p.look(ctx, min(rows, all)); err != nil || p.full() || p.ended || p.spent() {
 				return err
@@ -190,7 +190,7 @@ const leadFilter = `(l.deleted_at is not null) = $2 and (cast($3 as uuid) is nul
 
 func (p *leadSearch) filter() []any {
 	created, updated := between(p.q.CreatedFrom, p.q.CreatedUntil), between(p.q.UpdatedFrom, p.q.UpdatedUntil)
-	return []any{p.workspace, p.q.Deleted, optionalID(p.q.ChatbotID), p.q.Status, p.q.Source, p.q.Address, created[0], created[1], updated[0], updated[1], p.value(), p.word()}
+	return []any{p.workspace, p.q.Deleted, optionalID(p.q.ChatbotID), p.q.Status, p.q.Source, p.q.AddressKey, created[0], created[1], updated[0], updated[1], p.value(), p.word()}
 }
 
 // value is what must be in the metadata of a lead that fits, unless it has escapes; "": anything.
@@ -306,7 +306,7 @@ func (p *leadSearch) read(ctx context.Context, query string, args []any, where f
 		var l lead.Lead
 		var nth int
 		var fits bool
-		err := rows.Scan(&nth, &fits, &l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.EmailKey, &l.Phone, &l.Source, &l.Status, &l.Metadata,
+		err := rows.Scan(&nth, &fits, &l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata,
 			&l.CreatedAt, &l.UpdatedAt, &l.Enrichment, &l.DeletedAt)
 		if err != nil {
 			return fail(ctx, "list leads", err)

@@ -48,7 +48,7 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 		if i%4 > 0 {
 			l.ChatbotID = d.bots[i%2]
 		}
-		l.EmailKey = tenant.Settings{Dedupe: tenant.Dedupes()[i%3]}.UniqueKey(address, l.ChatbotID, l.ID)
+		l.UniqueKey = tenant.Settings{Dedupe: tenant.Dedupes()[i%3]}.UniqueKey(address, l.ChatbotID, l.ID)
 		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
 	}
 	if _, err := db.InsertLeads(t.Context(), leads); err != nil {
@@ -74,7 +74,7 @@ func (d *drawer) read() {
 	defer rows.Close()
 	for rows.Next() {
 		l := lead.Lead{WorkspaceID: d.ws}
-		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.EmailKey, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.DeletedAt); err != nil {
+		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.DeletedAt); err != nil {
 			d.Fatal(err)
 		}
 		d.all = append(d.all, l)
@@ -142,7 +142,7 @@ func (d *drawer) queries() map[string]pg.LeadQuery {
 	text := func(s string) pg.LeadQuery { return pg.LeadQuery{Query: lead.Query{Text: lead.SearchWords(s)}} }
 	all := map[string]pg.LeadQuery{
 		"all": {}, "status": {Query: lead.Query{Status: "won"}}, "source": {Query: lead.Query{Source: "web"}}, "unknown source": {Query: lead.Query{Source: "x"}},
-		"chatbot": {Query: lead.Query{ChatbotID: d.bots[1]}}, "email": {Query: lead.Query{Address: middle.Address()}}, "unknown email": {Query: lead.Query{Address: "a@example.com"}},
+		"chatbot": {Query: lead.Query{ChatbotID: d.bots[1]}}, "email": {Query: lead.Query{AddressKey: middle.AddressKey()}}, "unknown email": {Query: lead.Query{AddressKey: "a@example.com"}},
 		"name": text("jür"), "two words": text("firma ada"), "nothing": text("zzz"), "company": text("2 firma"), "address": text(middle.Email),
 		"metadata":          {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"}}}},
 		"two of metadata":   {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"}, {Key: "n", Value: "1"}}}},
@@ -200,7 +200,7 @@ func TestRareLeadsAreFoundAtOnce(t *testing.T) {
 		enrich(d.desk, 90) // first it is owed its words, then it has them
 	}
 	d.mustExec(`update enrichments set due_at = now() where workspace_id = $1`, d.ws)
-	byEmail := pg.LeadQuery{Query: lead.Query{Address: oldest.Email}, Limit: 10, Scan: 20}
+	byEmail := pg.LeadQuery{Query: lead.Query{AddressKey: oldest.Email}, Limit: 10, Scan: 20}
 	got, pages := d.find(byEmail)
 	if pages != 1 || !slices.Contains(got, oldest.ID) {
 		t.Errorf("by email while all are owed = %v on %d pages, want the lead on the first", got, pages)

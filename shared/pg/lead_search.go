@@ -44,7 +44,7 @@ func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 	}
 	words := tsquery(p.q.Terms(p.workspace))
 	switch {
-	case p.q.Address != "":
+	case p.q.AddressKey != "":
 		s, err := p.byAddress(ctx, words)
 		if err != nil {
 			return nil, err
@@ -73,9 +73,9 @@ func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error
 	if err != nil {
 		return source{}, err
 	}
-	keys := []string{p.q.Address, p.q.Address + " " + id.Chatbot.Format(id.UUID{})}
+	keys := []string{p.q.AddressKey, p.q.AddressKey + " " + id.Chatbot.Format(id.UUID{})}
 	for _, b := range bots {
-		keys = append(keys, p.q.Address+" "+id.Chatbot.Format(b.ID))
+		keys = append(keys, p.q.AddressKey+" "+id.Chatbot.Format(b.ID))
 	}
 	s := source{byKeys, []any{words, pqStrings(&keys)}, 1}
 	if p.q.Alike || len(bots) == maxKeys {

@@ -10,7 +10,7 @@ import (
 // Release is a reservation in Redis that is to be given up, because its lead has the email no longer.
 type Release struct {
 	Workspace id.UUID
-	EmailKey  string
+	UniqueKey string
 	LeadID    id.UUID
 }
 
@@ -25,7 +25,7 @@ func (db *DB) DueReleases(ctx context.Context, limit int) ([]Release, error) {
 	var all []Release
 	for rows.Next() {
 		var r Release
-		if err := rows.Scan(&r.Workspace, &r.EmailKey, &r.LeadID); err != nil {
+		if err := rows.Scan(&r.Workspace, &r.UniqueKey, &r.LeadID); err != nil {
 			return nil, fail(ctx, "due releases", err)
 		}
 		all = append(all, r)
@@ -42,7 +42,7 @@ delete from releases r using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (wo
 	workspaces, keys, leads := newColumn(n, 36), newColumn(n, 24), newColumn(n, 36)
 	for i := range done {
 		workspaces.uuid(done[i].Workspace)
-		keys.string(done[i].EmailKey)
+		keys.string(done[i].UniqueKey)
 		leads.uuid(done[i].LeadID)
 	}
 	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), leads.done())

@@ -48,7 +48,7 @@ func mustBackend(t *testing.T, db *pg.DB) (pid int) {
 }
 
 func insert(ctx context.Context, db *pg.DB) error {
-	l := lead.Lead{WorkspaceID: id.New(), ID: id.New(), Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), CreatedAt: time.Now()}
+	l := lead.Lead{WorkspaceID: id.New(), ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), CreatedAt: time.Now()}
 	_, err := db.InsertLeads(ctx, []pg.NewLead{{Lead: l, EventID: id.New()}})
 	return err
 }

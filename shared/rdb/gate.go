@@ -51,7 +51,7 @@ return out
 type GateCall struct {
 	Workspace id.UUID
 	Rate      tenant.Rate
-	EmailKey  string
+	UniqueKey string
 	LeadID    id.UUID
 }
 
@@ -108,7 +108,7 @@ func gateOp(calls []GateCall, group []int) op {
 	args := append(make([]any, 0, len(group)+4), first.Rate.Interval().Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
 	for _, i := range group {
 		if call := &calls[i]; call.LeadID != (id.UUID{}) {
-			keys = append(keys, emailKey(call.Workspace, call.EmailKey))
+			keys = append(keys, emailKey(call.Workspace, call.UniqueKey))
 			args = append(args, string(id.Prefix("").Append(nil, call.LeadID)))
 		}
 	}
@@ -143,7 +143,7 @@ func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
 // Reservation is an email and the durable lead that has it.
 type Reservation struct {
 	Workspace id.UUID
-	EmailKey  string
+	UniqueKey string
 	LeadID    id.UUID
 }
 
@@ -169,7 +169,7 @@ func commitOps(held []Reservation) []op {
 		keys := make([]string, 0, len(group))
 		args := append(make([]any, 0, len(group)+1), int(CommittedTTL.Seconds()))
 		for _, i := range group {
-			keys = append(keys, emailKey(held[i].Workspace, held[i].EmailKey))
+			keys = append(keys, emailKey(held[i].Workspace, held[i].UniqueKey))
 			args = append(args, string(id.Prefix("").Append(nil, held[i].LeadID)))
 		}
 		ops = append(ops, op{commitScript, keys, args})

@@ -18,7 +18,7 @@ func TestGateReservesOnce(t *testing.T) {
 	ws, first, second := id.New(), id.New(), id.New()
 	rate := tenant.Rate{PerSecond: 100, Burst: 10}
 	call := func(lead id.UUID) rdb.GateResult {
-		return rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate, EmailKey: "a@example.com", LeadID: lead}})[0]
+		return rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate, UniqueKey: "a@example.com", LeadID: lead}})[0]
 	}
 	if got := call(first); got.Err != nil || got.Holder != (id.UUID{}) || got.Remaining != 9 {
 		t.Fatalf("first call = %+v, want a reservation and 9 remaining", got)
@@ -26,7 +26,7 @@ func TestGateReservesOnce(t *testing.T) {
 	if got := call(second); got.Err != nil || got.Holder != first || got.Committed {
 		t.Fatalf("second call = %+v, want pending holder %v", got, first)
 	}
-	if err := announce(t, c, rdb.Reservation{Workspace: ws, EmailKey: "a@example.com", LeadID: first}); err != nil {
+	if err := announce(t, c, rdb.Reservation{Workspace: ws, UniqueKey: "a@example.com", LeadID: first}); err != nil {
 		t.Fatal(err)
 	}
 	if got := call(second); got.Holder != first || !got.Committed {
@@ -56,10 +56,10 @@ func TestGateKeepsCallsApart(t *testing.T) {
 	one, two := tenant.Rate{PerSecond: 1, Burst: 2}, tenant.Rate{PerSecond: 1, Burst: 3}
 	leads := []id.UUID{id.New(), id.New(), id.New()}
 	got := rdb.Gate(t.Context(), c, []rdb.GateCall{
-		{Workspace: a, Rate: one, EmailKey: "x@example.com", LeadID: leads[0]},
+		{Workspace: a, Rate: one, UniqueKey: "x@example.com", LeadID: leads[0]},
 		{Workspace: b, Rate: two},
-		{Workspace: b, Rate: two, EmailKey: "x@example.com", LeadID: leads[1]},
-		{Workspace: a, Rate: one, EmailKey: "x@example.com", LeadID: leads[2]},
+		{Workspace: b, Rate: two, UniqueKey: "x@example.com", LeadID: leads[1]},
+		{Workspace: a, Rate: one, UniqueKey: "x@example.com", LeadID: leads[2]},
 		{Workspace: a, Rate: one},
 		{Workspace: b, Rate: two},
 	})

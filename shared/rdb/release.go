@@ -33,7 +33,7 @@ func Release(ctx context.Context, c redis.UniversalClient, freed []Reservation) 
 		keys := make([]string, 0, len(group))
 		args := append(make([]any, 0, len(group)+1), ReleasedTTL.Milliseconds())
 		for _, i := range group {
-			keys = append(keys, emailKey(freed[i].Workspace, freed[i].EmailKey))
+			keys = append(keys, emailKey(freed[i].Workspace, freed[i].UniqueKey))
 			args = append(args, string(id.Prefix("").Append(nil, freed[i].LeadID)))
 		}
 		ops = append(ops, op{releaseScript, keys, args})

@@ -24,7 +24,7 @@ func newDoor(t *testing.T) *door {
 }
 
 func (d *door) reservation(lead id.UUID) rdb.Reservation {
-	return rdb.Reservation{Workspace: d.ws, EmailKey: "a@example.com", LeadID: lead}
+	return rdb.Reservation{Workspace: d.ws, UniqueKey: "a@example.com", LeadID: lead}
 }
 
 func (d *door) commit(lead id.UUID) {
@@ -44,7 +44,7 @@ func (d *door) release(lead id.UUID) {
 // want checks whom the gate names to a new lead, and whether without asking Postgres.
 func (d *door) want(what string, holder id.UUID, committed bool) {
 	d.Helper()
-	got := rdb.Gate(d.Context(), d.c, []rdb.GateCall{{Workspace: d.ws, Rate: tenant.Rate{PerSecond: 1000, Burst: 1000}, EmailKey: "a@example.com", LeadID: id.New()}})[0]
+	got := rdb.Gate(d.Context(), d.c, []rdb.GateCall{{Workspace: d.ws, Rate: tenant.Rate{PerSecond: 1000, Burst: 1000}, UniqueKey: "a@example.com", LeadID: id.New()}})[0]
 	if got.Err != nil || got.Holder != holder || got.Committed != committed {
 		d.Errorf("%s: Gate = %+v, want holder %v, committed %v", what, got, holder, committed)
 	}

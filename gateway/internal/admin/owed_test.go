@@ -27,7 +27,7 @@ func (b *bundle) mustOwe(n int) (endpoint id.UUID) {
 	leads := make([]pg.NewLead, n)
 	for i := range leads {
 		email := id.New().String() + "@example.com"
-		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}}
+		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}}
 	}
 	if _, err := b.db.InsertLeads(b.t.Context(), leads); err != nil {
 		b.t.Fatal(err)

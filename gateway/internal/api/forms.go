@@ -191,7 +191,7 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 			return form.Failed, fault.Away(err, time.Second)
 		}
 		// As when a lead is created: the other was deleted meanwhile, or has another email.
-		a.Intake.Doubt(ctx, p.WorkspaceID, l.EmailKey, holder)
+		a.Intake.Doubt(ctx, p.WorkspaceID, l.UniqueKey, holder)
 		req.Admitted = &verdict
 	}
 }

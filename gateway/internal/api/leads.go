@@ -47,7 +47,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 			return err
 		}
 		// It was deleted meanwhile, or has another email: this one is free.
-		a.Intake.Doubt(ctx, p.WorkspaceID, l.EmailKey, holder)
+		a.Intake.Doubt(ctx, p.WorkspaceID, l.UniqueKey, holder)
 		asked.Admitted = &verdict
 	}
 }
@@ -71,7 +71,7 @@ func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.R
 	if err != nil {
 		return err
 	}
-	if l.Address() != draft.EmailKey {
+	if l.AddressKey() != draft.AddressKey {
 		return fault.New(fault.NotFound, "Lead not found")
 	}
 	locate(w, holder)
@@ -165,7 +165,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		if err := m.check(l); err != nil {
 			return err
 		}
-		moves := patch.EmailKey != "" && patch.EmailKey != l.Address()
+		moves := patch.AddressKey != "" && patch.AddressKey != l.AddressKey()
 		if moves && suppressed != nil {
 			return suppressed
 		}
@@ -173,7 +173,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 			return err
 		}
 		if moves {
-			l.EmailKey = p.Settings.UniqueKey(patch.EmailKey, l.ChatbotID, l.ID)
+			l.UniqueKey = p.Settings.UniqueKey(patch.AddressKey, l.ChatbotID, l.ID)
 		}
 		return nil
 	})

@@ -104,7 +104,7 @@ func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
 	l.Source = q.text("source", lead.MaxSource)
 	if q.Has("email") {
 		var ok bool
-		if _, l.Address, ok = lead.ParseEmail(q.Get("email")); !ok {
+		if _, l.AddressKey, ok = lead.ParseEmail(q.Get("email")); !ok {
 			q.refuse("email", "Must be a valid email address (a + in a URL is written %2B)")
 		}
 	}

@@ -56,7 +56,7 @@ func TestLead(t *testing.T) {
 	t.Parallel()
 	fields := []string{"First_Name", "Ada", "last-name", "Lovelace", "E-Mail", " Ada@Example.com ", "tel", "+1-555-0100", "mobile", "+1-555-0101", "company", "Engines & Co",
 		"topic", "a", "topic", "b", "empty", " ", "_subject", "hidden", "_next", "/thanks", "_kx", "click", "message", "two\r\nlines"}
-	want := lead.Draft{Name: "Ada Lovelace", Email: "Ada@Example.com", EmailKey: "ada@example.com", Phone: "+1-555-0100", Source: "form", Status: "new",
+	want := lead.Draft{Name: "Ada Lovelace", Email: "Ada@Example.com", AddressKey: "ada@example.com", Phone: "+1-555-0100", Source: "form", Status: "new",
 		Metadata: []byte(`{"mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],"_kx":"click","message":"two\r\nlines"}`)}
 	var pairs []string
 	for i := 0; i < len(fields); i += 2 {

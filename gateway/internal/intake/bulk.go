@@ -46,16 +46,16 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 	for i := range all {
 		out[i].Of = -1
 		l := s.Lead(p, all[i])
-		if suppressed[l.Address()] {
+		if suppressed[l.AddressKey()] {
 			out[i].Err = errSuppressed()
 			s.metrics.count("suppressed")
 			continue
 		}
-		if earlier, twice := first[l.EmailKey]; twice {
+		if earlier, twice := first[l.UniqueKey]; twice {
 			out[i].Of, out[i].Exists = earlier, true
 			continue
 		}
-		first[l.EmailKey] = i
+		first[l.UniqueKey] = i
 		places = append(places, i)
 		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
 	}
@@ -76,7 +76,7 @@ func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, all []Req
 	}
 	addresses := make([]string, len(all))
 	for i := range all {
-		addresses[i] = all[i].EmailKey
+		addresses[i] = all[i].AddressKey
 	}
 	return s.DB.Suppressed(ctx, p.WorkspaceID, addresses)
 }

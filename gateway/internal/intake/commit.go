@@ -167,7 +167,7 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 			keys = append(keys, task.Enrich(l.WorkspaceID))
 		}
 		if holder != (id.UUID{}) {
-			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, EmailKey: l.EmailKey, LeadID: holder})
+			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: holder})
 		}
 	}
 	start := time.Now()

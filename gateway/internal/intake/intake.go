@@ -107,7 +107,7 @@ type Request struct {
 // EMAIL_SUPPRESSED, UNAVAILABLE. The Verdict is valid in every case.
 func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (lead.Lead, tenant.Verdict, error) {
 	l := s.Lead(p, r)
-	call := rdb.GateCall{Workspace: p.WorkspaceID, EmailKey: l.EmailKey, LeadID: l.ID}
+	call := rdb.GateCall{Workspace: p.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: l.ID}
 	if p.Settings.Dedupe == tenant.DedupeNone {
 		call = rdb.GateCall{Workspace: p.WorkspaceID} // there is nothing to reserve
 	}
@@ -127,10 +127,10 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 		return l, pass.Verdict, duplicate(l.Email, pass.Holder)
 	}
 	if p.Settings.Suppressing {
-		switch suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.Address()}); {
+		switch suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.AddressKey()}); {
 		case err != nil:
 			return l, pass.Verdict, err
-		case suppressed[l.Address()]:
+		case suppressed[l.AddressKey()]:
 			s.metrics.count("suppressed")
 			return l, pass.Verdict, fault.New(fault.Suppressed, "This email was erased and may not come back")
 		}
@@ -147,7 +147,7 @@ func (s *Service) Lead(p *tenant.Principal, r Request) lead.Lead {
 	at := id.Time(r.ID)
 	return lead.Lead{
 		WorkspaceID: p.WorkspaceID, ID: r.ID, ChatbotID: r.Chatbot,
-		Name: r.Name, Email: r.Email, EmailKey: p.Settings.UniqueKey(r.EmailKey, r.Chatbot, r.ID), Phone: r.Phone, Source: r.Source, Status: r.Status, Metadata: r.Metadata,
+		Name: r.Name, Email: r.Email, UniqueKey: p.Settings.UniqueKey(r.AddressKey, r.Chatbot, r.ID), Phone: r.Phone, Source: r.Source, Status: r.Status, Metadata: r.Metadata,
 		CreatedAt: at, UpdatedAt: at,
 	}
 }

@@ -66,7 +66,7 @@ func mustWorkspace(t *testing.T, db *pg.DB) *tenant.Principal {
 }
 
 func draft(email string) lead.Draft {
-	return lead.Draft{Email: email, EmailKey: strings.ToLower(email), Source: "api", Status: "new", Metadata: []byte(`{}`)}
+	return lead.Draft{Email: email, AddressKey: strings.ToLower(email), Source: "api", Status: "new", Metadata: []byte(`{}`)}
 }
 
 func (b *bundle) mustCreate(t *testing.T, email string) lead.Lead {

@@ -25,8 +25,8 @@ type Told struct {
 // ToldOf is what is to be heard of a changed lead.
 func ToldOf(u *pg.Updated) Told {
 	t := Told{Workspace: u.Lead.WorkspaceID, Lead: u.Lead.ID, Freed: u.Freed, Enrich: u.Changed && u.Lead.DeletedAt == nil, Wake: u.Wake}
-	if u.Lead.EmailKey != u.Former.EmailKey && u.Lead.DeletedAt == nil {
-		t.Holds = u.Lead.EmailKey
+	if u.Lead.UniqueKey != u.Former.UniqueKey && u.Lead.DeletedAt == nil {
+		t.Holds = u.Lead.UniqueKey
 	}
 	return t
 }
@@ -34,7 +34,7 @@ func ToldOf(u *pg.Updated) Told {
 // Tell makes it known at once, before the client hears of it. Where that fails what was freed is told as soon as Redis can hear it, by this process
 // or by the sweep: it stays in Postgres until Redis knows. The sweep does the rest.
 func (s *Service) Tell(ctx context.Context, t Told) {
-	freed := pg.Release{Workspace: t.Workspace, EmailKey: t.Freed, LeadID: t.Lead}
+	freed := pg.Release{Workspace: t.Workspace, UniqueKey: t.Freed, LeadID: t.Lead}
 	if !s.breaker.closed(s.Now()) {
 		if t.Freed != "" {
 			s.untold.add(freed)
@@ -51,7 +51,7 @@ func (s *Service) Tell(ctx context.Context, t Told) {
 	}
 	var held []rdb.Reservation
 	if t.Holds != "" {
-		held = []rdb.Reservation{{Workspace: t.Workspace, EmailKey: t.Holds, LeadID: t.Lead}}
+		held = []rdb.Reservation{{Workspace: t.Workspace, UniqueKey: t.Holds, LeadID: t.Lead}}
 	}
 	keys := make([]task.Key, 0, len(t.Wake)+1)
 	if t.Enrich {
@@ -86,11 +86,11 @@ func errSuppressed() error {
 
 // Allowed is EMAIL_SUPPRESSED when a lead may not take the email of d.
 func (s *Service) Allowed(ctx context.Context, workspace id.UUID, p lead.Patch) error {
-	if p.EmailKey == "" {
+	if p.AddressKey == "" {
 		return nil
 	}
-	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.EmailKey})
-	if err == nil && suppressed[p.EmailKey] {
+	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.AddressKey})
+	if err == nil && suppressed[p.AddressKey] {
 		return errSuppressed()
 	}
 	return err

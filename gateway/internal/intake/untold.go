@@ -97,7 +97,7 @@ func (s *Service) release(ctx context.Context, freed []pg.Release) error {
 	defer cancel()
 	held := make([]rdb.Reservation, len(freed))
 	for i, r := range freed {
-		held[i] = rdb.Reservation{Workspace: r.Workspace, EmailKey: r.EmailKey, LeadID: r.LeadID}
+		held[i] = rdb.Reservation{Workspace: r.Workspace, UniqueKey: r.UniqueKey, LeadID: r.LeadID}
 	}
 	err := rdb.Release(ctx, s.Redis, held)
 	if s.redisSaid(err); err != nil {

@@ -34,7 +34,7 @@ func gives(facts any, err error) func(context.Context) (any, error) {
 func TestFindOfTheBuiltInProviders(t *testing.T) {
 	t.Parallel()
 	l := enrichtest.Leads(t)["whole"]
-	got := enrich.New(time.Minute).Find(t.Context(), []lead.Lead{l, {EmailKey: "a@gmail.com", Metadata: []byte("{}")}})
+	got := enrich.New(time.Minute).Find(t.Context(), []lead.Lead{l, {UniqueKey: "a@gmail.com", Metadata: []byte("{}")}})
 	want := []enrich.Finding{
 		{Facts: []byte(`{"email":{"domain":"example.com","freeMail":false,"disposable":false,"roleAccount":false,"companyDomain":"example.com"},` +
 			`"phone":{"valid":false,"e164":"+15551234567"},"attribution":{"utm":{"source":"google"}},` +
@@ -127,7 +127,7 @@ func TestFindAgainLaterWhenNobodyAnswered(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	leads := []lead.Lead{{EmailKey: "a@example.com", Metadata: []byte("{}")}, {EmailKey: "b@example.com", Metadata: []byte("{}")}}
+	leads := []lead.Lead{{UniqueKey: "a@example.com", Metadata: []byte("{}")}, {UniqueKey: "b@example.com", Metadata: []byte("{}")}}
 	for i, got := range enrich.New(time.Minute).Find(ctx, leads) {
 		if got.Facts != nil || got.Retry <= 0 {
 			t.Errorf("Find() after its context ended: finding %d = %+v, want no facts and a retry", i, got)

@@ -113,7 +113,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []leadf
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound), Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
 				Message: "Must be the id of a chatbot in your workspace"})
 			continue
-		case suppressed[d.EmailKey]:
+		case suppressed[d.AddressKey]:
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Cut(d.Email),
 				Message: "This email was suppressed and may not come back"})
 			continue
@@ -122,7 +122,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []leadf
 		leadID := id.New()
 		made.Lead = lead.Lead{
 			WorkspaceID: in.imp.WorkspaceID, ID: leadID, ChatbotID: row.Chatbot,
-			Name: d.Name, Email: d.Email, EmailKey: in.settings.UniqueKey(d.EmailKey, row.Chatbot, leadID), Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
+			Name: d.Name, Email: d.Email, UniqueKey: in.settings.UniqueKey(d.AddressKey, row.Chatbot, leadID), Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
 			CreatedAt: id.Time(leadID), UpdatedAt: id.Time(leadID),
 		}
 		if !next.Quiet {
@@ -165,7 +165,7 @@ func (in *importReader) suppressed(ctx context.Context, rows []leadfile.Row) (ma
 	}
 	keys := make([]string, len(rows))
 	for i := range rows {
-		keys[i] = rows[i].Draft.EmailKey
+		keys[i] = rows[i].Draft.AddressKey
 	}
 	return in.DB.Suppressed(ctx, in.imp.WorkspaceID, keys)
 }

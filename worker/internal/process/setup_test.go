@@ -81,7 +81,7 @@ func (b *bundle) mustLeads(n int) []task.Key {
 	for range n {
 		l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
 		l.Email = fmt.Sprintf("%s@example.com", l.ID)
-		l.EmailKey = l.Email
+		l.UniqueKey = l.Email
 		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
 	}
 	in, err := b.db.InsertLeads(b.Context(), leads)

@@ -23,7 +23,7 @@ func (u *Upkeep) releases(ctx context.Context) (string, error) {
 		}
 		held := make([]rdb.Reservation, len(due))
 		for i, r := range due {
-			held[i] = rdb.Reservation{Workspace: r.Workspace, EmailKey: r.EmailKey, LeadID: r.LeadID}
+			held[i] = rdb.Reservation{Workspace: r.Workspace, UniqueKey: r.UniqueKey, LeadID: r.LeadID}
 		}
 		if err := rdb.Release(ctx, u.Redis, held); err != nil {
 			return "", fmt.Errorf("free emails: %w", err)

@@ -17,7 +17,7 @@ import (
 // mustInsert stores a lead with this email.
 func mustInsert(t *testing.T, db *pg.DB, ws id.UUID, email string) id.UUID {
 	t.Helper()
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, EmailKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
 	if got, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil || got.Leads[0].Taken {
 		t.Fatalf("InsertLeads = %+v, %v, want it inserted", got, err)
 	}
@@ -39,7 +39,7 @@ func TestSweepFreesEmails(t *testing.T) {
 	c := redistest.Open(t, store)
 	ws, _ := mustOwe(t, db)
 	first, other := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com")
-	held := []rdb.Reservation{{Workspace: ws, EmailKey: "x@example.com", LeadID: first}, {Workspace: ws, EmailKey: "y@example.com", LeadID: other}}
+	held := []rdb.Reservation{{Workspace: ws, UniqueKey: "x@example.com", LeadID: first}, {Workspace: ws, UniqueKey: "y@example.com", LeadID: other}}
 	if _, err := rdb.Announce(t.Context(), c, held, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestSweepFreesEmails(t *testing.T) {
 		t.Fatal(err)
 	}
 	committed := func(email string) bool {
-		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: tenant.Rate{PerSecond: 1e6, Burst: 1e6}, EmailKey: email, LeadID: id.New()}})[0]
+		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: tenant.Rate{PerSecond: 1e6, Burst: 1e6}, UniqueKey: email, LeadID: id.New()}})[0]
 		if got.Err != nil {
 			t.Fatal(got.Err)
 		}

@@ -66,7 +66,7 @@ func mustOwe(t *testing.T, db *pg.DB) (ws, endpoint id.UUID) {
 	if err := db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", EmailKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
 	if _, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func (p *Provider) Name() string { return "email" }
 
 // Lookup returns Facts.
 func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
-	local, domain, ok := strings.Cut(l.Address(), "@")
+	local, domain, ok := strings.Cut(l.AddressKey(), "@")
 	if !ok || domain == "" {
 		return nil, fmt.Errorf("lead without an email key")
 	}

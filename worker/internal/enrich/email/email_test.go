@@ -45,7 +45,7 @@ func TestLookup(t *testing.T) {
 		if !ok {
 			t.Fatalf("ParseEmail(%q) refuses", typed)
 		}
-		got, err := p.Lookup(t.Context(), &lead.Lead{EmailKey: key})
+		got, err := p.Lookup(t.Context(), &lead.Lead{UniqueKey: key})
 		if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 			t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
 		}

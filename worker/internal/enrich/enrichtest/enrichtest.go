@@ -106,7 +106,7 @@ func Leads(t *testing.T) map[string]lead.Lead {
 		if err != nil {
 			t.Fatalf("lead %q is not accepted: %v", name, err)
 		}
-		leads[name] = lead.Lead{Name: d.Name, Email: d.Email, EmailKey: d.EmailKey, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata}
+		leads[name] = lead.Lead{Name: d.Name, Email: d.Email, UniqueKey: d.AddressKey, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata}
 	}
 	return leads
 }
