@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/webhook"
 )
@@ -37,9 +38,9 @@ type Deps struct {
 // It has a goroutine of its own, so that a slow hook delays nobody.
 type Notifier struct {
 	Deps
-	hook webhook.Endpoint
-	stop context.CancelFunc
-	done sync.WaitGroup
+	hook   webhook.Endpoint
+	ticker *lifecycle.Loop
+	wait   time.Duration // before the next round; of the ticker's goroutine only
 }
 
 // New makes a Notifier.
@@ -47,41 +48,30 @@ func New(d Deps) *Notifier {
 	if d.Every == 0 {
 		d.Every = every
 	}
-	return &Notifier{Deps: d, hook: webhook.Endpoint{URL: d.URL, Secret: d.Secret, Payload: webhook.PayloadFull, Timeout: timeout}, stop: func() {}}
+	n := &Notifier{Deps: d, wait: d.Every,
+		hook: webhook.Endpoint{URL: d.URL, Secret: d.Secret, Payload: webhook.PayloadFull, Timeout: timeout}}
+	n.ticker = lifecycle.NewLoop(0, n.tick)
+	return n
 }
 
 // Start starts the ticker.
-func (n *Notifier) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	n.stop = cancel
-	n.done.Go(func() { n.tick(ctx) })
-}
+func (n *Notifier) Start() { n.ticker.Start() }
 
-// Stop gives up what is under way, which stays owed, and waits for the ticker.
-func (n *Notifier) Stop() {
-	n.stop()
-	n.done.Wait()
-}
+// Stop cancels the requests under way, whose notices stay pending, and waits for the ticker.
+func (n *Notifier) Stop() { n.ticker.Stop() }
 
-// tick begins at once, and waits longer and longer while rounds fail.
-func (n *Notifier) tick(ctx context.Context) {
-	wait := n.Every
-	for next := time.After(0); ; next = time.After(wait) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-next:
-		}
-		ok, err := n.round(ctx)
-		if err != nil && ctx.Err() == nil {
-			n.Log.Warn("operator hook", "error", err.Error())
-		}
-		if ok && err == nil {
-			wait = n.Every
-		} else {
-			wait = min(2*wait, max(maxEvery, n.Every))
-		}
+// tick runs one round, and doubles the wait while rounds fail.
+func (n *Notifier) tick(ctx context.Context) time.Duration {
+	ok, err := n.round(ctx)
+	if err != nil && ctx.Err() == nil {
+		n.Log.Warn("operator hook", "error", err.Error())
 	}
+	if ok && err == nil {
+		n.wait = n.Every
+	} else {
+		n.wait = min(2*n.wait, max(maxEvery, n.Every))
+	}
+	return n.wait
 }
 
 // round tells what is due, unless another worker does just now. ok: whatever was told was taken.

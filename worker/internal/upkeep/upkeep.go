@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
 )
@@ -34,8 +35,11 @@ type Deps struct {
 type Upkeep struct {
 	Deps
 	metrics metrics
-	stop    context.CancelFunc
-	done    chan struct{}
+	ticker  *lifecycle.Loop
+
+	// Of the ticker's goroutine only.
+	next        time.Time // the tick to ask a sweep for; zero before the first
+	unavailable bool      // Redis did not answer the last time
 
 	lookLimit  int // endpoints with pending deliveries that a sweep looks at
 	standLimit int // failing ones it sees to
@@ -58,45 +62,41 @@ type Upkeep struct {
 
 // New makes an Upkeep.
 func New(d Deps) *Upkeep {
-	return &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), done: make(chan struct{}), lookLimit: lookLimit, standLimit: standLimit, purgeBatch: purgeBatch, keyBatch: keyBatch, clearSlice: clearSlice}
+	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), lookLimit: lookLimit, standLimit: standLimit,
+		purgeBatch: purgeBatch, keyBatch: keyBatch, clearSlice: clearSlice}
+	u.ticker = lifecycle.NewLoop(0, u.tick)
+	return u
 }
 
 // Start starts the ticker.
-func (u *Upkeep) Start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	u.stop = cancel
-	go u.tick(ctx)
-}
+func (u *Upkeep) Start() { u.ticker.Start() }
 
 // Stop stops the ticker and waits for it.
-func (u *Upkeep) Stop() {
-	u.stop()
-	<-u.done
+func (u *Upkeep) Stop() { u.ticker.Stop() }
+
+// untilTick returns how long it is until the next multiple of Every, so that all workers ask for the same ticks.
+func (u *Upkeep) untilTick() time.Duration {
+	now := u.Now()
+	u.next = now.Truncate(u.Every).Add(u.Every)
+	return u.next.Sub(now)
 }
 
-// tick asks at multiples of Every, so that all workers ask for the same ticks. An outage is logged when it begins and when it ends.
-func (u *Upkeep) tick(ctx context.Context) {
-	defer close(u.done)
-	away := false
-	for {
-		now := u.Now()
-		next := now.Truncate(u.Every).Add(u.Every)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(next.Sub(now)):
-		}
-		err := u.ask(ctx, next)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !away:
-			u.Log.Warn("no sweeps: Redis does not answer", "error", err.Error())
-		case err == nil && away:
-			u.Log.Info("sweeps again")
-		}
-		away = err != nil
+// tick asks for the sweep of one tick, and returns the wait for the next. An outage is logged when it begins and when it ends.
+func (u *Upkeep) tick(ctx context.Context) time.Duration {
+	if u.next.IsZero() {
+		return u.untilTick()
 	}
+	err := u.ask(ctx, u.next)
+	switch {
+	case ctx.Err() != nil:
+		return 0
+	case err != nil && !u.unavailable:
+		u.Log.Warn("redis unavailable: no sweeps", "error", err.Error())
+	case err == nil && u.unavailable:
+		u.Log.Info("redis available again: sweeps resumed")
+	}
+	u.unavailable = err != nil
+	return u.untilTick()
 }
 
 func (u *Upkeep) ask(ctx context.Context, tick time.Time) error {
