@@ -10,8 +10,8 @@ import (
 
 	"leadgate/shared/config"
 	"leadgate/shared/pg/pgtest"
-	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
+	"leadgate/shared/version"
 )
 
 // must runs a command that has to succeed.
@@ -150,8 +150,8 @@ func TestHelpAndVersion(t *testing.T) {
 	if text := must(t, nil, "serve", "--help"); !strings.Contains(text, "LEADGATE_ADMIN_TOKEN") {
 		t.Errorf("gateway serve --help = %s, want the settings", text)
 	}
-	if text := must(t, nil, "--version"); text != telemetry.Version()+"\n" {
-		t.Errorf("gateway --version = %q, want %q", text, telemetry.Version())
+	if text := must(t, nil, "--version"); text != version.String()+"\n" {
+		t.Errorf("gateway --version = %q, want %q", text, version.String())
 	}
 	for line, want := range map[string]string{
 		"bogus":                   "configuration:\nno such command bogus; see gateway --help",

@@ -29,6 +29,7 @@ import (
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
+	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 )
 
@@ -49,10 +50,10 @@ func main() {
 // A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth what it noted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
-		return runClient(ctx, args, getenv, stdout, telemetry.Version())
+		return runClient(ctx, args, getenv, stdout, version.String())
 	}
 	var c cli
-	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()})
+	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()})
 	if !ok || err != nil {
 		return err
 	}
@@ -64,6 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
+	log.Info("starting", "version", version.String())
 	registry := telemetry.Registry()
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not

@@ -23,6 +23,7 @@ import (
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
+	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/enrich"
 	"leadgate/worker/internal/notify"
@@ -51,13 +52,14 @@ func main() {
 // A stop goes backwards: no new ticks, turns take no more, servers wait for what is under way, then connections close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var s settings
-	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: telemetry.Version()}); !ok || err != nil {
+	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
 		return err
 	}
 	log, err := telemetry.Logger(stdout, "worker", s.LogLevel)
 	if err != nil {
 		return err
 	}
+	log.Info("starting", "version", version.String())
 	rdb.LogTo(log)
 	lifecycle.TuneGC(getenv)
 	registry := telemetry.Registry()

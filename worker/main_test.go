@@ -20,8 +20,8 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
+	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 )
 
@@ -274,8 +274,8 @@ func TestBadURLsAndVersion(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := run(t.Context(), []string{"--version"}, func(string) string { return "" }, &out); err != nil || out.String() != telemetry.Version()+"\n" {
-		t.Errorf("run(--version) = %q, %v, want %q", out.String(), err, telemetry.Version())
+	if err := run(t.Context(), []string{"--version"}, func(string) string { return "" }, &out); err != nil || out.String() != version.String()+"\n" {
+		t.Errorf("run(--version) = %q, %v, want %q", out.String(), err, version.String())
 	}
 }
 

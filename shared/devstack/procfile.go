@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"leadgate/shared/version"
 )
 
 // entry is one line of a Procfile: a name and a command without shell syntax.
@@ -67,8 +69,9 @@ func Root() (string, error) {
 	}
 }
 
-// Build compiles the programs that root's Procfile names into bin; what is up to date is left alone. flags go to go build, such as -race.
-func Build(ctx context.Context, root, bin string, flags ...string) error {
+// Build compiles the programs that root's Procfile names into bin and stamps them with the commit, as go build by itself does not in every
+// checkout; what is up to date is left alone.
+func Build(ctx context.Context, root, bin string) error {
 	entries, err := readProcfile(filepath.Join(root, "Procfile"))
 	if err != nil {
 		return err
@@ -79,7 +82,10 @@ func Build(ctx context.Context, root, bin string, flags ...string) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	args := append([]string{"build", "-o", bin + string(filepath.Separator)}, flags...)
+	args := []string{"build", "-o", bin + string(filepath.Separator)}
+	if commit := version.OfCheckout(ctx, root); commit != "" {
+		args = append(args, "-ldflags", version.LinkerFlag(commit))
+	}
 	for _, e := range entries {
 		if dir := "./" + e.program(); !slices.Contains(args, dir) {
 			args = append(args, dir)
