@@ -74,8 +74,8 @@ func Wrap(kind Kind, public string, cause error) *Error {
 	return &Error{Kind: kind, Public: public, Cause: cause}
 }
 
-// Away is the error of a store that cannot be reached: UNAVAILABLE, try again after retry.
-func Away(cause error, retry time.Duration) *Error {
+// StoreUnavailable is the error of a store that cannot be reached: UNAVAILABLE, try again after retry.
+func StoreUnavailable(cause error, retry time.Duration) *Error {
 	return &Error{Kind: Unavailable, Public: "Temporarily unavailable, please retry", RetryAfter: retry, Cause: cause}
 }
 
@@ -88,7 +88,7 @@ func From(err error) *Error {
 	return Wrap(Internal, "Internal error", err)
 }
 
-// Is tells whether err carries kind.
+// Is reports whether err carries kind.
 func Is(err error, kind Kind) bool {
 	var f *Error
 	return errors.As(err, &f) && f.Kind == kind
@@ -140,8 +140,8 @@ func InvalidField(field string, value any, message string) *Error {
 // MaxValue is how many characters of a wrong value are told back.
 const MaxValue = 200
 
-// Cut returns s, or its first MaxValue characters, as what Field.Value tells back.
-func Cut(s string) string {
+// Truncate returns s, or its first MaxValue characters, as what Field.Value tells back.
+func Truncate(s string) string {
 	if len(s) <= MaxValue {
 		return s
 	}

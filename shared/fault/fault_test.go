@@ -27,7 +27,7 @@ func TestStatus(t *testing.T) {
 
 func TestFromKeepsTheCausePrivate(t *testing.T) {
 	t.Parallel()
-	away := fmt.Errorf("insert leads: %w", fault.Away(context.DeadlineExceeded, time.Second))
+	away := fmt.Errorf("insert leads: %w", fault.StoreUnavailable(context.DeadlineExceeded, time.Second))
 	if got := fault.From(away); got.Kind != fault.Unavailable || got.RetryAfter != time.Second || !fault.Is(away, fault.Unavailable) || !errors.Is(away, context.DeadlineExceeded) {
 		t.Errorf("From(%v) = %+v, want the UNAVAILABLE that is wrapped", away, got)
 	}
@@ -55,14 +55,14 @@ func TestInvalidHasTheContractsForm(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestTruncate(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"": "", "short": "short", strings.Repeat("é", 200): strings.Repeat("é", 200), strings.Repeat("é", 201): strings.Repeat("é", 200),
 		strings.Repeat("a", 300): strings.Repeat("a", 200),
 	} {
-		if got := fault.Cut(in); got != want {
-			t.Errorf("Cut(%d bytes) = %d bytes, want %d", len(in), len(got), len(want))
+		if got := fault.Truncate(in); got != want {
+			t.Errorf("Truncate(%d bytes) = %d bytes, want %d", len(in), len(got), len(want))
 		}
 	}
 }

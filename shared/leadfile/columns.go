@@ -131,9 +131,9 @@ type header struct {
 func (h *header) refuse(field, value, message string) {
 	var told any
 	if value != "" {
-		told = fault.Cut(value)
+		told = fault.Truncate(value)
 	}
-	h.wrong = append(h.wrong, fault.Field{Field: fault.Cut(field), Value: told, Message: message})
+	h.wrong = append(h.wrong, fault.Field{Field: fault.Truncate(field), Value: told, Message: message})
 }
 
 func (h *header) read(names []string) {
@@ -182,7 +182,7 @@ func (h *header) mapped() (taken map[string]string) {
 		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) || utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
 			h.refuse("mapping", *to, targetRule)
 		case taken[*to] != "":
-			h.refuse("mapping", *to, "Must be given to one column: "+fault.Cut(taken[*to])+" has it too")
+			h.refuse("mapping", *to, "Must be given to one column: "+fault.Truncate(taken[*to])+" has it too")
 		default:
 			h.columns[i].To, taken[*to] = *to, name
 		}
@@ -202,7 +202,7 @@ func (h *header) named(taken map[string]string) {
 			to = memberOf + c.Name
 		}
 		if other := taken[to]; other != "" {
-			h.refuse("header", c.Name, "Must go elsewhere than "+fault.Cut(other)+" does, which is "+fault.Cut(to)+": say so in mapping")
+			h.refuse("header", c.Name, "Must go elsewhere than "+fault.Truncate(other)+" does, which is "+fault.Truncate(to)+": say so in mapping")
 			continue
 		}
 		c.To, taken[to] = to, c.Name
@@ -217,7 +217,7 @@ func (h *header) offer() string {
 			names = append(names, c.Name)
 		}
 	}
-	return fault.Cut(strings.Join(names, ", "))
+	return fault.Truncate(strings.Join(names, ", "))
 }
 
 // mark is the byte order mark that some programs put before UTF-8.

@@ -211,5 +211,5 @@ func clean(text string) string {
 	if strings.IndexByte(text, 0) >= 0 {
 		text = strings.ReplaceAll(text, "\x00", "\uFFFD")
 	}
-	return fault.Cut(strings.ToValidUTF8(text, "\uFFFD"))
+	return fault.Truncate(strings.ToValidUTF8(text, "\uFFFD"))
 }

@@ -59,10 +59,10 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 		case !gaveWay(err):
 			return Erased{}, err
 		case try == changeTries:
-			return Erased{}, fault.Away(err, time.Second)
+			return Erased{}, fault.StoreUnavailable(err, time.Second)
 		}
 		if err := pause(ctx, try); err != nil {
-			return Erased{}, fault.Away(err, time.Second)
+			return Erased{}, fault.StoreUnavailable(err, time.Second)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func (db *DB) ReadClaim(ctx context.Context, c Claim) (Claimed, error) {
 	out := make([]Claimed, 1)
 	_, err := db.readClaims(ctx, []Claim{c}, []int{0}, out)
 	if err == nil && out[0].ID == (id.UUID{}) {
-		err = fault.Away(errors.New("the claim is gone"), time.Second)
+		err = fault.StoreUnavailable(errors.New("the claim is gone"), time.Second)
 	}
 	return out[0], err
 }

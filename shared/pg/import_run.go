@@ -114,10 +114,10 @@ func (db *DB) ImportRows(ctx context.Context, r *ImportRound) (out Imported, err
 			return run.out, err
 		}
 		if try == changeTries {
-			return Imported{}, fault.Away(err, time.Second)
+			return Imported{}, fault.StoreUnavailable(err, time.Second)
 		}
 		if err := pause(ctx, try); err != nil {
-			return Imported{}, fault.Away(err, time.Second)
+			return Imported{}, fault.StoreUnavailable(err, time.Second)
 		}
 	}
 }
@@ -219,7 +219,7 @@ func (r *importRun) duplicate(row *ImportRow, holder id.UUID) {
 		return
 	case leadfile.Return:
 	default:
-		r.mistakes = append(r.mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Cut(row.Email),
+		r.mistakes = append(r.mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(row.Email),
 			Message: "A lead with this email already exists in your workspace", Lead: holder})
 	}
 	r.out.Tally.Duplicates++

@@ -129,10 +129,10 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 			return u, err
 		}
 		if try == changeTries {
-			return u, fault.Away(err, time.Second)
+			return u, fault.StoreUnavailable(err, time.Second)
 		}
 		if err := pause(ctx, try); err != nil {
-			return u, fault.Away(err, time.Second)
+			return u, fault.StoreUnavailable(err, time.Second)
 		}
 	}
 }

@@ -127,10 +127,10 @@ func fail(ctx context.Context, doing string, err error) error {
 	}
 	wrapped := fmt.Errorf("%s: %w", doing, err)
 	if cause := ctx.Err(); cause != nil {
-		return fault.Away(fmt.Errorf("%s: %w: %w", doing, cause, err), time.Second)
+		return fault.StoreUnavailable(fmt.Errorf("%s: %w: %w", doing, cause, err), time.Second)
 	}
 	if away(err) {
-		return fault.Away(wrapped, time.Second)
+		return fault.StoreUnavailable(wrapped, time.Second)
 	}
 	return wrapped
 }

@@ -96,7 +96,7 @@ func (r *Reader) refuseUnknown(name string) {
 	if r.rule == "" {
 		r.rule = r.unknownRule()
 	}
-	r.Add(fault.Field{Field: fault.Cut(name), Pointer: r.pointer(name, ""), Message: r.rule})
+	r.Add(fault.Field{Field: fault.Truncate(name), Pointer: r.pointer(name, ""), Message: r.rule})
 }
 
 func (r *Reader) unknownRule() string {
@@ -206,9 +206,9 @@ func (r *Reader) fail(err error) bool {
 	var syntax *jsontext.SyntacticError
 	offset := int64(0)
 	if errors.As(err, &syntax) {
-		field.Pointer, offset = fault.Cut(string(syntax.JSONPointer)), syntax.ByteOffset
+		field.Pointer, offset = fault.Truncate(string(syntax.JSONPointer)), syntax.ByteOffset
 		for first := range syntax.JSONPointer.Tokens() {
-			field.Field = fault.Cut(first)
+			field.Field = fault.Truncate(first)
 			break
 		}
 	}
@@ -220,7 +220,7 @@ func (r *Reader) fail(err error) bool {
 	case !utf8.Valid(r.body):
 		field.Message = "Must be valid UTF-8"
 	case syntax != nil && syntax.Err != nil:
-		field.Message = fault.Cut(fmt.Sprintf("Must be valid JSON: %v at byte %d", syntax.Err, offset))
+		field.Message = fault.Truncate(fmt.Sprintf("Must be valid JSON: %v at byte %d", syntax.Err, offset))
 	default:
 		field.Message = "Must be valid JSON"
 	}
@@ -247,7 +247,7 @@ func (r *Reader) pointer(name, below string) string {
 	if r.list != "" {
 		at = "/" + escape(r.list) + "/" + strconv.Itoa(r.place) + at
 	}
-	return fault.Cut(at)
+	return fault.Truncate(at)
 }
 
 // index returns where in list the JSON string quoted is, or -1. It allocates nothing as long as there are no escapes.
@@ -265,9 +265,9 @@ func (r *Reader) null() bool { return r.raw[0] == 'n' }
 func echo(raw []byte) any {
 	switch {
 	case raw[0] == '"':
-		return fault.Cut(unquote(raw))
+		return fault.Truncate(unquote(raw))
 	case raw[0] == '{', raw[0] == '[', len(raw) > fault.MaxValue, !common(raw):
-		return fault.Cut(string(raw[:min(len(raw), utf8.UTFMax*fault.MaxValue)]))
+		return fault.Truncate(string(raw[:min(len(raw), utf8.UTFMax*fault.MaxValue)]))
 	default:
 		return json.RawMessage(bytes.Clone(raw))
 	}

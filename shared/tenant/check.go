@@ -40,7 +40,7 @@ func (s Settings) Check() []fault.Field {
 		pointer := fmt.Sprintf("/statuses/%d", i)
 		switch n := utf8.RuneCountInString(status); {
 		case n == 0 || n > MaxStatus || !utf8.ValidString(status) || strings.ContainsFunc(status, unicode.IsControl):
-			refuse("statuses", pointer, fault.Cut(status), "Must be 1 to %d characters without control characters", MaxStatus)
+			refuse("statuses", pointer, fault.Truncate(status), "Must be 1 to %d characters without control characters", MaxStatus)
 		case slices.Contains(s.Statuses[:i], status):
 			refuse("statuses", pointer, status, "Must be listed once")
 		}
@@ -81,7 +81,7 @@ func ParseScopes(names []string) ([]Scope, []fault.Field) {
 	for i, name := range names {
 		switch scope := Scope(name); {
 		case !slices.Contains(Scopes(), scope):
-			wrong = append(wrong, fault.Field{Field: "scopes", Pointer: fmt.Sprintf("/scopes/%d", i), Value: fault.Cut(name), Message: "Must be one of: " + scopeNames()})
+			wrong = append(wrong, fault.Field{Field: "scopes", Pointer: fmt.Sprintf("/scopes/%d", i), Value: fault.Truncate(name), Message: "Must be one of: " + scopeNames()})
 		case !slices.Contains(scopes, scope):
 			scopes = append(scopes, scope)
 		}

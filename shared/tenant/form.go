@@ -83,7 +83,7 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 	}
 	wrong, more := r.Wrong()
 	for i := range wrong {
-		wrong[i].Field, wrong[i].Pointer = "form."+wrong[i].Field, fault.Cut("/form"+wrong[i].Pointer)
+		wrong[i].Field, wrong[i].Pointer = "form."+wrong[i].Field, fault.Truncate("/form"+wrong[i].Pointer)
 	}
 	typed := len(wrong)
 	for _, w := range f.Check() {
@@ -124,7 +124,7 @@ func (f Form) Check() (wrong []fault.Field) {
 	}
 	if f.ChatbotID != "" {
 		if _, err := id.Chatbot.Parse(f.ChatbotID); err != nil {
-			refuse("chatbotId", "", fault.Cut(f.ChatbotID), "Must be the id of a chatbot, which begins with %s", id.Chatbot)
+			refuse("chatbotId", "", fault.Truncate(f.ChatbotID), "Must be the id of a chatbot, which begins with %s", id.Chatbot)
 		}
 	}
 	for _, w := range CheckOrigins(f.Origins) {
@@ -132,14 +132,14 @@ func (f Form) Check() (wrong []fault.Field) {
 	}
 	if f.RedirectURL != "" {
 		if _, ok := ParseOrigin(f.RedirectURL); !ok || len(f.RedirectURL) > MaxFormURL {
-			refuse("redirectUrl", "", fault.Cut(f.RedirectURL), "Must be a whole http or https URL of at most %d octets, without a user name", MaxFormURL)
+			refuse("redirectUrl", "", fault.Truncate(f.RedirectURL), "Must be a whole http or https URL of at most %d octets, without a user name", MaxFormURL)
 		}
 	}
 	if utf8.RuneCountInString(f.Source) > MaxFormSource {
-		refuse("source", "", fault.Cut(f.Source), "Must be at most %d characters", MaxFormSource)
+		refuse("source", "", fault.Truncate(f.Source), "Must be at most %d characters", MaxFormSource)
 	}
 	if f.Honeypot != "" && !goodHoneypot(f.Honeypot) {
-		refuse("honeypot", "", fault.Cut(f.Honeypot), "Must be 1 to %d visible characters, and no field of a lead or of a form's own", MaxHoneypot)
+		refuse("honeypot", "", fault.Truncate(f.Honeypot), "Must be 1 to %d visible characters, and no field of a lead or of a form's own", MaxHoneypot)
 	}
 	for _, n := range []struct {
 		name    string
@@ -162,7 +162,7 @@ func (f Form) Check() (wrong []fault.Field) {
 		{"captchaOutage", f.CaptchaOutage, []string{AcceptOutage, RefuseOutage}},
 	} {
 		if c.value != "" && !slices.Contains(c.allowed, c.value) {
-			refuse(c.name, "", fault.Cut(c.value), "Must be one of: %s", strings.Join(c.allowed, ", "))
+			refuse(c.name, "", fault.Truncate(c.value), "Must be one of: %s", strings.Join(c.allowed, ", "))
 		}
 	}
 	switch {

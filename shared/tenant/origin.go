@@ -28,12 +28,12 @@ func CheckOrigins(origins []string) (wrong []fault.Field) {
 		origin, ok := ParseOrigin(text)
 		switch {
 		case slices.Contains(origins[:i], text):
-			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Cut(text), Message: "Must be listed once"})
+			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: "Must be listed once"})
 		case text == AnyOrigin || ok && origin == text:
 		case ok:
-			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Cut(text), Message: "Must be an origin only: " + fault.Cut(origin)})
+			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: "Must be an origin only: " + fault.Truncate(origin)})
 		default:
-			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Cut(text), Message: originRule})
+			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: originRule})
 		}
 	}
 	return wrong

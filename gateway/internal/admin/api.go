@@ -31,7 +31,7 @@ func (s *server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "workspace", id.Workspace.Format(made.ID))
+	httpx.AddLogField(r, "workspace", id.Workspace.Format(made.ID))
 	return httpx.Data(w, http.StatusCreated, ViewWorkspace(made))
 }
 
@@ -168,7 +168,7 @@ func workspace(r *http.Request) (id.UUID, error) {
 	if err != nil {
 		return ws, fault.New(fault.NotFound, "Workspace not found")
 	}
-	httpx.Note(r, "workspace", mux.Vars(r)["ws"])
+	httpx.AddLogField(r, "workspace", mux.Vars(r)["ws"])
 	return ws, nil
 }
 
@@ -187,17 +187,17 @@ func paging(r *http.Request, kind id.Prefix) (after id.UUID, limit int, err erro
 	var wrong []fault.Field
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil { // leaving out what cannot be read would start again at the first page
-		return after, 0, fault.InvalidField("query", fault.Cut(r.URL.RawQuery), "Must be a URL-encoded query")
+		return after, 0, fault.InvalidField("query", fault.Truncate(r.URL.RawQuery), "Must be a URL-encoded query")
 	}
 	limit = defaultPage
 	if text := q.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
-			wrong = append(wrong, fault.Field{Field: "limit", Value: fault.Cut(text), Message: "Must be a whole number between 1 and " + strconv.Itoa(maxPage)})
+			wrong = append(wrong, fault.Field{Field: "limit", Value: fault.Truncate(text), Message: "Must be a whole number between 1 and " + strconv.Itoa(maxPage)})
 		}
 	}
 	if text := q.Get("cursor"); text != "" {
 		if after, err = kind.Parse(text); err != nil {
-			wrong = append(wrong, fault.Field{Field: "cursor", Value: fault.Cut(text), Message: "Must be the nextCursor of the page before"})
+			wrong = append(wrong, fault.Field{Field: "cursor", Value: fault.Truncate(text), Message: "Must be the nextCursor of the page before"})
 		}
 	}
 	return after, limit, invalid(wrong)

@@ -32,7 +32,7 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.ready(ctx); err != nil {
 		state.Postgres = "away"
-		f := fault.Away(err, time.Second)
+		f := fault.StoreUnavailable(err, time.Second)
 		f.Details = state
 		return f
 	}

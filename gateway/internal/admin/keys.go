@@ -30,7 +30,7 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "key", id.Key.Format(made.ID))
+	httpx.AddLogField(r, "key", id.Key.Format(made.ID))
 	return httpx.Data(w, http.StatusCreated, ViewKey(made, secret))
 }
 
@@ -114,7 +114,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "key", id.Key.Format(made.ID))
+	httpx.AddLogField(r, "key", id.Key.Format(made.ID))
 	return httpx.Data(w, http.StatusCreated, ViewKey(made, secret))
 }
 

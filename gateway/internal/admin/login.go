@@ -77,7 +77,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	next := local(r.PostForm.Get("next"))
 	if err := s.door.try(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
 		f := fault.From(err)
-		httpx.Note(r, "login", "refused")
+		httpx.AddLogField(r, "login", "refused")
 		if f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
 		}
@@ -88,7 +88,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error {
 	http.SetCookie(w, s.door.session(r))
-	httpx.Note(r, "login", "opened")
+	httpx.AddLogField(r, "login", "opened")
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }

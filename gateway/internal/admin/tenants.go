@@ -208,7 +208,7 @@ func checkName(name string) []fault.Field {
 	if wrong == "" {
 		return nil
 	}
-	return []fault.Field{{Field: "name", Pointer: "/name", Value: fault.Cut(name), Message: wrong}}
+	return []fault.Field{{Field: "name", Pointer: "/name", Value: fault.Truncate(name), Message: wrong}}
 }
 
 func invalid(wrong []fault.Field) error {

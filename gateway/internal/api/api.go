@@ -212,8 +212,8 @@ func (a *api) handler(rt route) httpx.Handler {
 		if err != nil {
 			return err
 		}
-		httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
-		httpx.Note(r, "key", id.Key.Format(p.KeyID))
+		httpx.AddLogField(r, "workspace", id.Workspace.Format(p.WorkspaceID))
+		httpx.AddLogField(r, "key", id.Key.Format(p.KeyID))
 		if p.Kind == tenant.PublishableKey {
 			return a.misplaced(r)
 		}

@@ -38,5 +38,5 @@ func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 
 // note is what the request's key does now; see tenant.Audit.
 func (a *api) note(p *tenant.Principal, action, target string, details map[string]any) *tenant.Audit {
-	return tenant.NewAudit(p.WorkspaceID, p.KeyID, action, target, details, a.moment())
+	return tenant.NewAudit(p.WorkspaceID, p.KeyID, action, target, details, a.now())
 }

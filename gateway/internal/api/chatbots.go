@@ -42,7 +42,7 @@ func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	c := tenant.Chatbot{WorkspaceID: p.WorkspaceID, ID: id.New(), CreatedAt: a.moment()}
+	c := tenant.Chatbot{WorkspaceID: p.WorkspaceID, ID: id.New(), CreatedAt: a.now()}
 	in := strictjson.NewReader(body, []string{"name"})
 	given := false
 	for in.Next() {
@@ -58,7 +58,7 @@ func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err := a.DB.CreateChatbot(r.Context(), c, a.note(p, tenant.ChatbotCreated, shown.ID, nil)); err != nil {
 		return err
 	}
-	httpx.Note(r, "chatbot", shown.ID)
+	httpx.AddLogField(r, "chatbot", shown.ID)
 	w.Header().Set("Location", "/api/v1/chatbots/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
@@ -138,7 +138,7 @@ func (a *api) deleteChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err := a.DB.DeleteChatbot(r.Context(), p.WorkspaceID, wanted, a.note(p, tenant.ChatbotDeleted, name, nil)); err != nil {
 		return err
 	}
-	httpx.Note(r, "chatbot", name)
+	httpx.AddLogField(r, "chatbot", name)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

@@ -220,7 +220,7 @@ func (a *api) resendDelivery(w http.ResponseWriter, r *http.Request, p *tenant.P
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "delivery", id.Delivery.Format(sent.ID))
+	httpx.AddLogField(r, "delivery", id.Delivery.Format(sent.ID))
 	a.wake(r, task.Drain(p.WorkspaceID, sent.EndpointID))
 	shown, err := a.showDeliveries(r, p, []webhook.Delivery{sent})
 	if err != nil {

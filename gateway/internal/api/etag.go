@@ -31,7 +31,7 @@ func readMatch(r *http.Request) (m match, err error) {
 	}
 	m.given = true
 	text := strings.Join(lines, ",")
-	malformed := fault.InvalidField("If-Match", fault.Cut(text), ifMatchRule)
+	malformed := fault.InvalidField("If-Match", fault.Truncate(text), ifMatchRule)
 	if strings.Trim(text, " \t") == "*" {
 		m.any = true
 		return m, nil

@@ -110,8 +110,8 @@ func (a *api) openForm(w http.ResponseWriter, r *http.Request) (*tenant.Principa
 	if err != nil {
 		return nil, form.Failed, err
 	}
-	httpx.Note(r, "workspace", id.Workspace.Format(p.WorkspaceID))
-	httpx.Note(r, "key", id.Key.Format(p.KeyID))
+	httpx.AddLogField(r, "workspace", id.Workspace.Format(p.WorkspaceID))
+	httpx.AddLogField(r, "key", id.Key.Format(p.KeyID))
 	return p, form.NotAdmitted, form.OriginsOf(p).Admit(w, r.Header)
 }
 
@@ -151,17 +151,17 @@ func (a *api) checkSubmission(ctx context.Context, r *http.Request, p *tenant.Pr
 	if verdict == form.Human {
 		return draft, "", nil
 	}
-	httpx.Note(r, "captcha", reason.Error())
+	httpx.AddLogField(r, "captcha", reason.Error())
 	switch verdict {
 	case form.Misconfigured:
 		return draft, form.Failed, &fault.Error{Kind: fault.Unavailable, Public: "This form cannot be used just now: its captcha is not set up right", RetryAfter: captchaRetry, Cause: reason}
 	case form.Busy:
-		return draft, form.Failed, fault.Away(reason, time.Second)
+		return draft, form.Failed, fault.StoreUnavailable(reason, time.Second)
 	case form.NotHuman:
 		return draft, form.NotSolvedYet, form.NotSolved(f)
 	}
 	if f.Filled().CaptchaOutage == tenant.RefuseOutage {
-		return draft, form.Failed, fault.Away(reason, captchaRetry)
+		return draft, form.Failed, fault.StoreUnavailable(reason, captchaRetry)
 	}
 	draft, err = s.Lead(f, p.Settings.Statuses, referer, true)
 	return draft, form.Invalid, err
@@ -188,7 +188,7 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 			return outcome, err
 		}
 		if try == createTries {
-			return form.Failed, fault.Away(err, time.Second)
+			return form.Failed, fault.StoreUnavailable(err, time.Second)
 		}
 		// As when a lead is created: the other was deleted meanwhile, or has another email.
 		a.Intake.Doubt(ctx, p.WorkspaceID, l.UniqueKey, holder)

@@ -166,7 +166,7 @@ func repeat(w http.ResponseWriter, r *http.Request, c pg.Claimed) error {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(c.Body)))
 	h.Set("Idempotency-Replayed", "true")
-	httpx.Note(r, "replayed", true)
+	httpx.AddLogField(r, "replayed", true)
 	w.WriteHeader(c.Status)
 	_, _ = w.Write(c.Body) // a failed write means the client has left
 	return nil
@@ -253,7 +253,7 @@ func idempotencyKey(h http.Header) (key string, given bool, err error) {
 		key, err = unquoteKey(key)
 	}
 	if err != nil || len(all) > 1 || len(key) == 0 || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c < '!' || c > '~' }) {
-		return "", true, fault.InvalidField("Idempotency-Key", fault.Cut(strings.ToValidUTF8(all[0], "?")), "Must be given once and be 1 to "+strconv.Itoa(maxKey)+" visible ASCII characters, with or without double quotes around them")
+		return "", true, fault.InvalidField("Idempotency-Key", fault.Truncate(strings.ToValidUTF8(all[0], "?")), "Must be given once and be 1 to "+strconv.Itoa(maxKey)+" visible ASCII characters, with or without double quotes around them")
 	}
 	return key, true, nil
 }

@@ -159,7 +159,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 		}
 		out.Flush()
 		if err := pace.send(w, text.Bytes()); err != nil {
-			httpx.Note(r, "report", err.Error())
+			httpx.AddLogField(r, "report", err.Error())
 			panic(http.ErrAbortHandler)
 		}
 		if len(mistakes) == 0 || r.Method == http.MethodHead {
@@ -167,7 +167,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 		}
 		text.Reset()
 		if mistakes, err = page(mistakes[len(mistakes)-1].Row); err != nil {
-			httpx.Note(r, "report", err.Error())
+			httpx.AddLogField(r, "report", err.Error())
 			panic(http.ErrAbortHandler)
 		}
 	}

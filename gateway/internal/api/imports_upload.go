@@ -63,7 +63,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := readStart(&imp, mapping, first); err != nil {
 		return err
 	}
-	now := a.moment()
+	now := a.now()
 	imp.WorkspaceID, imp.ID, imp.CreatedAt = p.WorkspaceID, id.New(), now
 	made, err := up.store(&imp, first)
 	if err != nil {
@@ -74,7 +74,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	defer cancel()
 	a.wake(r.WithContext(ctx), task.Import(p.WorkspaceID, imp.ID))
 	shown := showImport(&made)
-	httpx.Note(r, "import", shown.ID)
+	httpx.AddLogField(r, "import", shown.ID)
 	w.Header().Set("Location", "/api/v1/imports/"+shown.ID)
 	return httpx.Data(w, http.StatusAccepted, shown)
 }
@@ -85,7 +85,7 @@ func refuseKey(r *http.Request) error {
 	if _, given := r.Header["Idempotency-Key"]; !given {
 		return nil
 	}
-	return fault.InvalidField("Idempotency-Key", fault.Cut(strings.ToValidUTF8(key, "?")),
+	return fault.InvalidField("Idempotency-Key", fault.Truncate(strings.ToValidUTF8(key, "?")),
 		"Must not be given with a file; before you send one again, see in GET /api/v1/imports whether it arrived. Rows come to no harm twice: onDuplicate says what becomes of them")
 }
 
@@ -261,7 +261,7 @@ func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import
 	ctx, cancel = context.WithTimeout(u.r.Context(), storeTime)
 	defer cancel()
 	if failed := u.DB.FailUpload(ctx, imp.WorkspaceID, imp.ID, reason); failed != nil {
-		httpx.Note(u.r, "fail_upload", failed.Error()) // upkeep does it
+		httpx.AddLogField(u.r, "fail_upload", failed.Error()) // upkeep does it
 	}
 	return made, err
 }
@@ -281,7 +281,7 @@ func (u *upload) pieces(imp *leadfile.Import, data []byte) (made leadfile.Import
 	}
 	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
 	defer cancel()
-	httpx.Note(u.r, "file_bytes", u.size)
+	httpx.AddLogField(u.r, "file_bytes", u.size)
 	return u.DB.CompleteImport(ctx, imp.WorkspaceID, imp.ID)
 }
 

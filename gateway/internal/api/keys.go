@@ -157,7 +157,7 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err := mayGrant(p, old.Kind, old.Scopes); err != nil { // whoever asks learns the new text
 		return err
 	}
-	next := old.Successor(a.moment())
+	next := old.Successor(a.now())
 	next.ID = id.New()
 	next.EndsBy(p.ExpiresAt)
 	text, hash := next.Issue()
@@ -166,7 +166,7 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err := a.DB.RotateKey(r.Context(), old.WorkspaceID, old.ID, next.CreatedAt.Add(overlap), next, hash, a.note(p, tenant.KeyRotated, id.Key.Format(old.ID), details)); err != nil {
 		return err
 	}
-	httpx.Note(r, "made", shown.ID)
+	httpx.AddLogField(r, "made", shown.ID)
 	w.Header().Set("Location", "/api/v1/keys/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }

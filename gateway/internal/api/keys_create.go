@@ -42,7 +42,7 @@ func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err := a.DB.CreateKey(r.Context(), k, hash, a.note(p, tenant.KeyCreated, shown.ID, details)); err != nil {
 		return err
 	}
-	httpx.Note(r, "made", shown.ID)
+	httpx.AddLogField(r, "made", shown.ID)
 	w.Header().Set("Location", "/api/v1/keys/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
@@ -50,7 +50,7 @@ func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 // readKey reads a new key. Its workspace is the one of p, or p's twin: zero where that is still to be made.
 func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tenant.Key, err error) {
 	test := p.TestOf != id.UUID{}
-	k = tenant.Key{WorkspaceID: p.WorkspaceID, ID: id.New(), Kind: tenant.SecretKey, Test: test, CreatedAt: a.moment()}
+	k = tenant.Key{WorkspaceID: p.WorkspaceID, ID: id.New(), Kind: tenant.SecretKey, Test: test, CreatedAt: a.now()}
 	var scopes []string
 	var form *tenant.Form
 	in := strictjson.NewReader(body, keyFields)

@@ -35,7 +35,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		l, verdict, err := a.Intake.Create(ctx, p, asked)
 		tellLimit(w, p, verdict)
 		if err == nil {
-			httpx.Note(r, "lead", id.Lead.Format(l.ID))
+			httpx.AddLogField(r, "lead", id.Lead.Format(l.ID))
 			locate(w, l.ID)
 			return a.answerLead(w, http.StatusCreated, &l, false)
 		}
@@ -57,8 +57,8 @@ const createTries = 3
 
 // answerHolder answers the lead that has the email of draft, with what draft gives if that is asked for. NOT_FOUND: it has it no longer.
 func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.Request, p *tenant.Principal, holder id.UUID, draft lead.Draft, on intake.OnDuplicate) error {
-	httpx.Note(r, "lead", id.Lead.Format(holder))
-	httpx.Note(r, "on_duplicate", string(on))
+	httpx.AddLogField(r, "lead", id.Lead.Format(holder))
+	httpx.AddLogField(r, "on_duplicate", string(on))
 	if on == intake.UpdateDuplicate {
 		u, err := a.DB.UpdateLead(ctx, p.WorkspaceID, holder, draft.Patch().Apply)
 		if err != nil {
@@ -189,7 +189,7 @@ func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
 	if err != nil {
 		return wanted, err
 	}
-	httpx.Note(r, "lead", id.Lead.Format(wanted))
+	httpx.AddLogField(r, "lead", id.Lead.Format(wanted))
 	_, err = a.DB.GetLead(r.Context(), p.WorkspaceID, wanted)
 	return wanted, err
 }
@@ -208,7 +208,7 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "lead", id.Lead.Format(wanted))
+	httpx.AddLogField(r, "lead", id.Lead.Format(wanted))
 	m, err := readMatch(r)
 	if err != nil {
 		return err
@@ -235,7 +235,7 @@ func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	httpx.Note(r, "lead", id.Lead.Format(wanted))
+	httpx.AddLogField(r, "lead", id.Lead.Format(wanted))
 	q := readParams(r)
 	erase, suppress := q.flag("erase"), q.flag("suppress")
 	if suppress && !erase {

@@ -68,8 +68,8 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		c.partly, c.leads = said.failed, said.named
 	}
 	a.Usage.Count(p.WorkspaceID, usage.Rejected, said.mistakes)
-	httpx.Note(r, "leads", len(items))
-	httpx.Note(r, "created", said.created)
+	httpx.AddLogField(r, "leads", len(items))
+	httpx.AddLogField(r, "created", said.created)
 	err = httpx.RawData(w, http.StatusMultiStatus, said.body)
 	if *b = said.body; cap(*b) <= maxBatchBuffer {
 		a.buffers.Put(b)
@@ -205,7 +205,7 @@ func (b *batchAnswer) duplicate(index int, email string, one *intake.One) {
 func (b *batchAnswer) fail(index int, err error) {
 	f := fault.From(err)
 	if f.Kind == fault.Internal { // nothing is wrong with the item, and the log has what is
-		f = fault.Away(err, 0)
+		f = fault.StoreUnavailable(err, 0)
 	}
 	status := f.Kind.Status()
 	b.rejected++

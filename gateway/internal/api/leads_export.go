@@ -76,10 +76,10 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return nil
 	}
 	if err := e.stream(out, leads); err != nil {
-		httpx.Note(r, "export", err.Error())
+		httpx.AddLogField(r, "export", err.Error())
 		panic(http.ErrAbortHandler)
 	}
-	httpx.Note(r, "leads", e.written)
+	httpx.AddLogField(r, "leads", e.written)
 	return nil
 }
 

@@ -29,7 +29,7 @@ type params struct {
 func readParams(r *http.Request) *params { return &params{Values: r.URL.Query()} }
 
 func (q *params) refuse(name, message string) {
-	q.wrong = append(q.wrong, fault.Field{Field: name, Value: fault.Cut(q.Get(name)), Message: message})
+	q.wrong = append(q.wrong, fault.Field{Field: name, Value: fault.Truncate(q.Get(name)), Message: message})
 }
 
 // err returns every mistake as one VALIDATION_ERROR, or nil.
@@ -171,7 +171,7 @@ func checkQuery(raw string, known []string) error {
 	}
 	q, err := url.ParseQuery(raw)
 	if err != nil { // leaving out what cannot be read would be ignoring it
-		return fault.InvalidField("query", fault.Cut(raw), "Must be a URL-encoded query")
+		return fault.InvalidField("query", fault.Truncate(raw), "Must be a URL-encoded query")
 	}
 	rule := "Unknown parameter: there are none here"
 	if len(known) > 0 {
@@ -181,9 +181,9 @@ func checkQuery(raw string, known []string) error {
 	for name, values := range q {
 		switch {
 		case !knows(known, name):
-			wrong = append(wrong, fault.Field{Field: fault.Cut(name), Value: fault.Cut(values[0]), Message: rule})
+			wrong = append(wrong, fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: rule})
 		case len(values) > 1:
-			wrong = append(wrong, fault.Field{Field: name, Value: fault.Cut(values[1]), Message: "Must be given once"})
+			wrong = append(wrong, fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given once"})
 		}
 	}
 	if len(wrong) == 0 {

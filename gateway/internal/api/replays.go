@@ -81,14 +81,14 @@ func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := a.checkFilter(r, p, made.Filter.EndpointID, made.Filter.LeadID); err != nil {
 		return err
 	}
-	now := a.moment()
+	now := a.now()
 	made.WorkspaceID, made.ID, made.State, made.CreatedAt, made.UpdatedAt = p.WorkspaceID, id.New(), webhook.ReplayRunning, now, now
 	if err := a.DB.CreateReplay(r.Context(), made); err != nil {
 		return err
 	}
 	a.wake(r, task.Replay(p.WorkspaceID, made.ID))
 	shown := showReplay(made)
-	httpx.Note(r, "replay", shown.ID)
+	httpx.AddLogField(r, "replay", shown.ID)
 	w.Header().Set("Location", "/api/v1/replays/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
@@ -222,7 +222,7 @@ func (a *api) cancelReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := readNothing(w, r); err != nil {
 		return err
 	}
-	ended, err := a.DB.CancelReplay(r.Context(), p.WorkspaceID, wanted, a.moment())
+	ended, err := a.DB.CancelReplay(r.Context(), p.WorkspaceID, wanted, a.now())
 	if err != nil {
 		return err
 	}

@@ -29,14 +29,14 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	}
 	shown := a.showWebhook(e)
 	shown.Secret = e.Secret
-	httpx.Note(r, "endpoint", shown.ID)
+	httpx.AddLogField(r, "endpoint", shown.ID)
 	w.Header().Set("Location", "/api/v1/webhooks/"+shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
 // readWebhook reads a new endpoint.
 func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e webhook.Endpoint, err error) {
-	now := a.moment()
+	now := a.now()
 	e = webhook.Endpoint{
 		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{}, Payload: webhook.PayloadFull,
 		MaxInFlight: webhook.DefaultInFlight, Timeout: webhook.DefaultTimeout, Enabled: true, CreatedAt: now, UpdatedAt: now,
@@ -132,7 +132,7 @@ func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	a.Waker.Dismiss(task.Drain(p.WorkspaceID, wanted))
-	httpx.Note(r, "endpoint", id.Endpoint.Format(wanted))
+	httpx.AddLogField(r, "endpoint", id.Endpoint.Format(wanted))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -159,7 +159,7 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 			return err
 		}
 	}
-	now := a.moment()
+	now := a.now()
 	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, now, func(e *webhook.Endpoint) error {
 		if rot.secret == e.Secret {
 			return fault.Invalid([]fault.Field{{Field: "secret", Pointer: "/secret", Message: "Must differ from the current secret"}})
@@ -171,7 +171,7 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	}
 	shown := a.showWebhook(e)
 	shown.Secret = e.Secret
-	httpx.Note(r, "endpoint", shown.ID)
+	httpx.AddLogField(r, "endpoint", shown.ID)
 	return httpx.Data(w, http.StatusOK, shown)
 }
 

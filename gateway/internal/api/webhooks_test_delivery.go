@@ -83,12 +83,12 @@ func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery,
 	if err != nil {
 		return d, err
 	}
-	delivery, err := a.DB.CreateTest(r.Context(), e.WorkspaceID, e.ID, id.New(), data, a.moment())
+	delivery, err := a.DB.CreateTest(r.Context(), e.WorkspaceID, e.ID, id.New(), data, a.now())
 	if err != nil {
 		return d, err
 	}
-	httpx.Note(r, "endpoint", id.Endpoint.Format(e.ID))
-	httpx.Note(r, "delivery", id.Delivery.Format(delivery))
+	httpx.AddLogField(r, "endpoint", id.Endpoint.Format(e.ID))
+	httpx.AddLogField(r, "delivery", id.Delivery.Format(delivery))
 	if err := a.Waker.Test(r.Context(), e.WorkspaceID, e.ID, delivery); err != nil {
 		err = errors.Join(err, a.cancelTest(r.Context(), e.WorkspaceID, delivery))
 		return d, &fault.Error{Kind: fault.Unavailable, Public: "Endpoints cannot be tested just now, please retry", RetryAfter: 5 * time.Second, Cause: err}

@@ -48,7 +48,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	shown := a.showWebhook(e)
-	httpx.Note(r, "endpoint", shown.ID)
+	httpx.AddLogField(r, "endpoint", shown.ID)
 	if replay != nil {
 		shown.ReplayID = id.Replay.Format(replay.ID)
 		a.wake(r, task.Replay(p.WorkspaceID, replay.ID))
@@ -64,7 +64,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 
 // readPatch reads what is to change.
 func (a *api) readPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool, err error) {
-	d.now = a.moment()
+	d.now = a.now()
 	in := strictjson.NewReader(body, slices.Concat(webhookFields, []string{"deliverHeld"}, secretFields))
 	in.Hide(secretFields...)
 	for in.Next() {
@@ -99,6 +99,6 @@ func heldReplay(e webhook.Endpoint, now time.Time) *webhook.Replay {
 // wake tells workers of work now. Without Redis they hear of it from the sweep, so a failure is only noted.
 func (a *api) wake(r *http.Request, k task.Key) {
 	if err := a.Waker.Wake(r.Context(), []task.Key{k}); err != nil {
-		httpx.Note(r, "wake", err.Error())
+		httpx.AddLogField(r, "wake", err.Error())
 	}
 }

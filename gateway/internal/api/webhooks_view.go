@@ -152,8 +152,8 @@ func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, 
 	return a.DB.GetEndpoint(r.Context(), p.WorkspaceID, wanted)
 }
 
-// moment is now in the resolution answers have.
-func (a *api) moment() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
+// now is the current time in the resolution answers have.
+func (a *api) now() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
 
 func stamp(t time.Time) string { return t.UTC().Format(lead.TimeFormat) }
 

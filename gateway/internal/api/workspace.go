@@ -68,7 +68,7 @@ func (a *api) updateWorkspace(w http.ResponseWriter, r *http.Request, p *tenant.
 	if err != nil {
 		return err
 	}
-	now := a.moment()
+	now := a.now()
 	note := a.note(p, "", id.Workspace.Format(p.WorkspaceID), nil)
 	changed, err := a.DB.UpdateWorkspace(r.Context(), p.WorkspaceID, func(w *tenant.Workspace) error {
 		before := *w

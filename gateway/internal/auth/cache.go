@@ -62,7 +62,7 @@ func (c *cache[K, V]) get(ctx context.Context, k K) (v V, found bool, err error)
 		e := r.Val.(entry[V])
 		return e.value, e.found, nil
 	case <-ctx.Done():
-		return v, false, fault.Away(ctx.Err(), time.Second)
+		return v, false, fault.StoreUnavailable(ctx.Err(), time.Second)
 	}
 }
 

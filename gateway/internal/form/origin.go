@@ -81,7 +81,7 @@ func refused(o Origins, origin string) error {
 	case origin == "":
 		return fault.New(fault.Forbidden, `This form wants to know the page it is sent from, and the request names none. "*" `+where+" would allow that")
 	}
-	return fault.New(fault.Forbidden, "Pages of "+fault.Cut(origin)+" may not use this form: list that origin "+where)
+	return fault.New(fault.Forbidden, "Pages of "+fault.Truncate(origin)+" may not use this form: list that origin "+where)
 }
 
 // leads tells whether a form of origins may lead to a page of to. Where every site may use it, only back to the one it was sent from,
@@ -103,7 +103,7 @@ func (o Origins) Next(s *Submission, f tenant.Form, h http.Header) (string, erro
 	if slices.Contains(o, tenant.AnyOrigin) {
 		rule = "Must be an http or https URL of the site the form is sent from, or of that of its redirectUrl"
 	}
-	wrong := fault.InvalidField(tenant.FormNext, fault.Cut(s.Next), rule)
+	wrong := fault.InvalidField(tenant.FormNext, fault.Truncate(s.Next), rule)
 	next, err := url.Parse(s.Next)
 	if err != nil || len(s.Next) > tenant.MaxFormURL {
 		return "", wrong

@@ -59,7 +59,7 @@ func read(contentType string, body []byte) (all []entry, err error) {
 	var wrong []fault.Field
 	for _, e := range all {
 		if !utf8.ValidString(e.name) || !utf8.ValidString(e.text) {
-			wrong = append(wrong, fault.Field{Field: fault.Cut(strings.ToValidUTF8(e.name, "\uFFFD")), Message: "Must be valid UTF-8"})
+			wrong = append(wrong, fault.Field{Field: fault.Truncate(strings.ToValidUTF8(e.name, "\uFFFD")), Message: "Must be valid UTF-8"})
 		}
 	}
 	if wrong != nil {
@@ -111,7 +111,7 @@ func readMultipart(body []byte, boundary string) (all []entry, err error) {
 		}
 		name := part.FormName()
 		if part.FileName() != "" {
-			files = append(files, fault.Field{Field: fault.Cut(strings.ToValidUTF8(name, "\uFFFD")), Message: "Must not be a file: this form takes none"})
+			files = append(files, fault.Field{Field: fault.Truncate(strings.ToValidUTF8(name, "\uFFFD")), Message: "Must not be a file: this form takes none"})
 			continue
 		}
 		text, err := io.ReadAll(part)

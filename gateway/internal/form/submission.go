@@ -60,7 +60,7 @@ func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
 		case first.name != e.name: // a second phone, under a name of its own
 			s.add(e)
 		case first.text != e.text:
-			wrong = append(wrong, fault.Field{Field: fault.Cut(e.name), Value: fault.Cut(e.text), Message: "Must be given once"})
+			wrong = append(wrong, fault.Field{Field: fault.Truncate(e.name), Value: fault.Truncate(e.text), Message: "Must be given once"})
 		}
 	}
 	if wrong != nil && !s.Robot() {

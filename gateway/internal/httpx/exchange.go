@@ -49,8 +49,8 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 func (x *exchange) note(key string, value any) { x.notes = append(x.notes, slog.Any(key, value)) }
 
-// Note adds a field to the request's log line. No personal data, no secrets.
-func Note(r *http.Request, key string, value any) {
+// AddLogField adds a field to the request's log line. No personal data, no secrets.
+func AddLogField(r *http.Request, key string, value any) {
 	if x := of(r); x != nil {
 		x.note(key, value)
 	}

@@ -186,7 +186,7 @@ func TestRouterErrors(t *testing.T) {
 func TestLogLineAndMetrics(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(w http.ResponseWriter, r *http.Request) error {
-		httpx.Note(r, "lead", "lead_1")
+		httpx.AddLogField(r, "lead", "lead_1")
 		return httpx.Data(w, 201, "ok")
 	})
 	got := b.do(t, "POST", "/things/joe@example.com?q=joe@example.com", nil, "X-Request-Id", "client-7")
@@ -274,7 +274,7 @@ func TestAHalfClosedClientHearsOfTheFailure(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
-		return fault.Away(r.Context().Err(), time.Second)
+		return fault.StoreUnavailable(r.Context().Err(), time.Second)
 	})
 	c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	if err != nil {

@@ -116,7 +116,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 }
 
 func errHolderGone() error {
-	return fault.Away(errors.New("the lead that has the email was just deleted"), fullRetry)
+	return fault.StoreUnavailable(errors.New("the lead that has the email was just deleted"), fullRetry)
 }
 
 // follow gives those whose email came twice in the batch what became of the first.

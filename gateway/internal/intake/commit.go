@@ -24,7 +24,7 @@ func (s *Service) commitAll(all []admitted) []commitResult {
 	for stale < len(all) && s.Now().Sub(all[stale].at) > maxWait {
 		stale++
 	}
-	out := refused(stale, fault.Away(errStale, fullRetry))
+	out := refused(stale, fault.StoreUnavailable(errStale, fullRetry))
 	if stale == len(all) {
 		return out
 	}

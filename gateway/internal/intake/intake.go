@@ -157,14 +157,14 @@ func (s *Service) commit(ctx context.Context, l lead.Lead) error {
 	switch {
 	case errors.Is(err, batch.ErrFull):
 		s.metrics.count("queue_full")
-		return fault.Away(err, fullRetry)
+		return fault.StoreUnavailable(err, fullRetry)
 	case err != nil: // stopping, or the caller left: the lead may still be committed
-		return fault.Away(err, fullRetry)
+		return fault.StoreUnavailable(err, fullRetry)
 	case res.err != nil:
 		s.metrics.count("failed")
 		return res.err
 	case res.Taken && res.Holder == (id.UUID{}): // deleted between two statements
-		return fault.Away(errors.New("the lead that has the email was just deleted"), fullRetry)
+		return fault.StoreUnavailable(errors.New("the lead that has the email was just deleted"), fullRetry)
 	case res.Taken:
 		s.metrics.count("duplicate")
 		return duplicate(l.Email, res.Holder)

@@ -63,7 +63,7 @@ func (s *Service) Settle(ctx context.Context, end pg.Settlement) (kept bool, err
 // unsettled is the error of a batcher, or else of what it did.
 func unsettled(of, in error) error {
 	if of != nil { // full, stopping, or the caller's time is over
-		return fault.Away(of, fullRetry)
+		return fault.StoreUnavailable(of, fullRetry)
 	}
 	return in
 }

@@ -114,7 +114,7 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []leadf
 				Message: "Must be the id of a chatbot in your workspace"})
 			continue
 		case suppressed[d.AddressKey]:
-			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Cut(d.Email),
+			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Truncate(d.Email),
 				Message: "This email was suppressed and may not come back"})
 			continue
 		}
