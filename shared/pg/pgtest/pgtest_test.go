@@ -2,9 +2,13 @@ package pgtest_test
 
 import (
 	"testing"
+	"time"
 
+	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // Two tests' databases are migrated and know nothing of each other.
@@ -67,5 +71,37 @@ func TestStartIsOwnCluster(t *testing.T) {
 	}
 	if err := pgtest.New(t).PingContext(t.Context()); err != nil {
 		t.Errorf("the shared cluster = %v, want it untouched", err)
+	}
+}
+
+// The fixtures make what their changes ask for.
+func TestFixtures(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	ws := pgtest.Workspace(t, db, func(w *tenant.Workspace) { w.Name = "Acme" }).ID
+	if w, err := db.GetWorkspace(t.Context(), ws); err != nil || w.Name != "Acme" {
+		t.Errorf("GetWorkspace() = %+v, %v, want it called Acme", w, err)
+	}
+	bot := pgtest.Chatbot(t, db, ws)
+	if there, err := db.ChatbotExists(t.Context(), ws, bot.ID); err != nil || !there {
+		t.Errorf("ChatbotExists() = %v, %v, want true", there, err)
+	}
+	k, secret := pgtest.Key(t, db, ws, func(k *tenant.Key) { k.Scopes = []tenant.Scope{tenant.LeadsRead} })
+	hash, _ := tenant.HashSecret(secret)
+	if p, err := db.PrincipalByHash(t.Context(), hash, time.Now()); err != nil || p.WorkspaceID != ws || p.KeyID != k.ID || len(p.Scopes) != 1 {
+		t.Errorf("PrincipalByHash() = %+v, %v, want key %v with one scope", p, err, k.ID)
+	}
+	e := pgtest.Endpoint(t, db, ws, func(e *webhook.Endpoint) { e.EventTypes = []string{webhook.LeadCreated} })
+	l := pgtest.Lead(t, db, ws, func(l *lead.Lead) { l.Email, l.ChatbotID = "Ada@Example.com", bot.ID })
+	got, err := db.GetLead(t.Context(), ws, l.ID)
+	if err != nil || got.Email != "Ada@Example.com" || got.UniqueKey != "ada@example.com" || got.ChatbotID != bot.ID {
+		t.Errorf("GetLead() = %+v, %v, want the lead of Ada", got, err)
+	}
+	if n := len(pgtest.Leads(t, db, ws, 3)); n != 3 {
+		t.Errorf("Leads(3) made %d", n)
+	}
+	var deliveries int
+	if err := db.GetContext(t.Context(), &deliveries, "select count(*) from deliveries where workspace_id = $1 and endpoint_id = $2", ws, e.ID); err != nil || deliveries != 4 {
+		t.Errorf("deliveries = %d, %v, want one for each of 4 leads", deliveries, err)
 	}
 }
