@@ -9,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/id"
-	"leadgate/shared/tenant"
+	"leadgate/shared/limit"
 )
 
 // How long a reservation lives. Pending covers one request; Postgres decides while it lasts and after it lapses.
@@ -50,7 +50,7 @@ return out
 // GateCall is one request at the gate. A zero LeadID asks only for the rate limit.
 type GateCall struct {
 	Workspace id.UUID
-	Rate      tenant.Rate
+	Rate      limit.Rate
 	UniqueKey string
 	LeadID    id.UUID
 }
@@ -58,7 +58,7 @@ type GateCall struct {
 // Pass is the gate's answer. Holder is the lead that has the email, or has given it up a moment ago, and Committed that it is durable and has it;
 // a zero Holder means the call reserved it.
 type Pass struct {
-	tenant.Verdict
+	limit.Decision
 	Holder    id.UUID
 	Committed bool
 }
@@ -105,7 +105,7 @@ func (c *GateCall) reservesNothing() int {
 func gateOp(calls []GateCall, group []int) op {
 	first := &calls[group[0]]
 	keys := append(make([]string, 0, len(group)+1), rateKey(first.Workspace))
-	args := append(make([]any, 0, len(group)+4), first.Rate.Interval().Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
+	args := append(make([]any, 0, len(group)+4), first.Rate.Interval.Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
 	for _, i := range group {
 		if call := &calls[i]; call.LeadID != (id.UUID{}) {
 			keys = append(keys, emailKey(call.Workspace, call.UniqueKey))
@@ -122,14 +122,14 @@ func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
 	}
 	pass, _ := reply[0].(int64)
 	before, _ := reply[1].(int64)
-	interval := call.Rate.Interval()
+	interval := call.Rate.Interval
 	tolerance := interval * time.Duration(call.Rate.Burst)
 	used := time.Duration(before)*time.Microsecond + interval*time.Duration(min(int64(place)+1, pass))
 	if int64(place) >= pass {
-		p.Verdict = tenant.Verdict{Limited: true, RetryAfter: used + interval - tolerance, Reset: used}
+		p.Decision = limit.Decision{Limited: true, RetryAfter: used + interval - tolerance, Reset: used}
 		return p, nil
 	}
-	p.Verdict = tenant.Verdict{Remaining: int((tolerance - used) / interval), Reset: used}
+	p.Decision = limit.Decision{Remaining: int((tolerance - used) / interval), Reset: used}
 	if place+2 >= len(reply) {
 		return p, nil
 	}

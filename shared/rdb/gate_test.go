@@ -7,16 +7,16 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
 )
 
 func TestGateReservesOnce(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	ws, first, second := id.New(), id.New(), id.New()
-	rate := tenant.Rate{PerSecond: 100, Burst: 10}
+	rate := limit.NewRate(100, time.Second, 10)
 	call := func(lead id.UUID) rdb.GateResult {
 		return rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate, UniqueKey: "a@example.com", LeadID: lead}})[0]
 	}
@@ -53,7 +53,7 @@ func TestGateKeepsCallsApart(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	a, b := id.New(), id.New()
-	one, two := tenant.Rate{PerSecond: 1, Burst: 2}, tenant.Rate{PerSecond: 1, Burst: 3}
+	one, two := limit.NewRate(1, time.Second, 2), limit.NewRate(1, time.Second, 3)
 	leads := []id.UUID{id.New(), id.New(), id.New()}
 	got := rdb.Gate(t.Context(), c, []rdb.GateCall{
 		{Workspace: a, Rate: one, UniqueKey: "x@example.com", LeadID: leads[0]},
@@ -64,12 +64,12 @@ func TestGateKeepsCallsApart(t *testing.T) {
 		{Workspace: b, Rate: two},
 	})
 	for i, want := range []rdb.Pass{
-		{Verdict: tenant.Verdict{Remaining: 1}},
-		{Verdict: tenant.Verdict{Remaining: 1}}, // the one that reserves went first
-		{Verdict: tenant.Verdict{Remaining: 2}},
-		{Verdict: tenant.Verdict{Remaining: 0}, Holder: leads[0]},
-		{Verdict: tenant.Verdict{Limited: true}},
-		{Verdict: tenant.Verdict{Remaining: 0}},
+		{Decision: limit.Decision{Remaining: 1}},
+		{Decision: limit.Decision{Remaining: 1}}, // the one that reserves went first
+		{Decision: limit.Decision{Remaining: 2}},
+		{Decision: limit.Decision{Remaining: 0}, Holder: leads[0]},
+		{Decision: limit.Decision{Limited: true}},
+		{Decision: limit.Decision{Remaining: 0}},
 	} {
 		if g := got[i]; g.Err != nil || g.Limited != want.Limited || g.Remaining != want.Remaining || g.Holder != want.Holder || g.Committed {
 			t.Errorf("call %d = %+v, want %+v", i, g, want)
@@ -80,17 +80,17 @@ func TestGateKeepsCallsApart(t *testing.T) {
 	}
 }
 
-// The script and tenant.Rate.Decide are one rule in two languages.
+// The script and limit.Rate.Decide are one rule in two languages.
 func TestGateDecidesAsTheDomainDoes(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	ws := id.New()
-	rate := tenant.Rate{PerSecond: 1, Burst: 3} // slow enough that the test's own time does not count
+	rate := limit.NewRate(1, time.Second, 3) // slow enough that the test's own time does not count
 	var tat time.Time
 	now := time.Now()
 	for i := range 5 {
 		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate}})[0]
-		var want tenant.Verdict
+		var want limit.Decision
 		want, tat = rate.Decide(tat, now)
 		if got.Err != nil || got.Limited != want.Limited || got.Remaining != want.Remaining || (got.Reset-want.Reset).Abs() > time.Second || (got.RetryAfter-want.RetryAfter).Abs() > time.Second {
 			t.Errorf("call %d = %+v, want %+v", i, got, want)
@@ -104,7 +104,7 @@ func TestGateAfterScriptFlush(t *testing.T) {
 	c := redistest.New(t)
 	calls := make([]rdb.GateCall, 20)
 	for i := range calls {
-		calls[i] = rdb.GateCall{Workspace: id.New(), Rate: tenant.Rate{PerSecond: 10, Burst: 10}}
+		calls[i] = rdb.GateCall{Workspace: id.New(), Rate: limit.NewRate(10, time.Second, 10)}
 	}
 	for range 2 {
 		for i, got := range rdb.Gate(t.Context(), c, calls) {

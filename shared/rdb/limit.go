@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/id"
-	"leadgate/shared/tenant"
+	"leadgate/shared/limit"
 )
 
 // limitScript takes one from every quota, or from none where one of them has nothing left.
@@ -41,15 +41,15 @@ type FormCall struct {
 	Workspace id.UUID
 	Form      id.UUID // its key
 	Address   netip.Addr
-	Whole     tenant.Quota // of the form
-	Each      tenant.Quota // of an address
+	Whole     limit.Rate // of the form
+	Each      limit.Rate // of an address
 }
 
 // LimitForm takes one submission from both quotas: wait is how long until it is allowed, zero when it is.
 func LimitForm(ctx context.Context, c redis.UniversalClient, call FormCall) (wait time.Duration, err error) {
 	cmds, err := runAll(ctx, c, []op{{limitScript,
 		[]string{formKey(call.Workspace, call.Form), addressKey(call.Workspace, call.Form, call.Address)},
-		[]any{call.Whole.Interval().Microseconds(), call.Whole.Count, call.Each.Interval().Microseconds(), call.Each.Count}}})
+		[]any{call.Whole.Interval.Microseconds(), call.Whole.Burst, call.Each.Interval.Microseconds(), call.Each.Burst}}})
 	if err != nil {
 		return 0, fmt.Errorf("limit form: %w", err)
 	}

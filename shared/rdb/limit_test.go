@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
 )
 
 func TestLimitForm(t *testing.T) {
@@ -19,7 +19,7 @@ func TestLimitForm(t *testing.T) {
 	take := func(form id.UUID, address string, whole, each int) time.Duration {
 		t.Helper()
 		wait, err := rdb.LimitForm(t.Context(), c, rdb.FormCall{Workspace: ws, Form: form, Address: netip.MustParseAddr(address),
-			Whole: tenant.Quota{Count: whole, Per: time.Hour}, Each: tenant.Quota{Count: each, Per: time.Hour}})
+			Whole: limit.NewRate(whole, time.Hour, whole), Each: limit.NewRate(each, time.Hour, each)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,13 +2,14 @@ package rdb_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
 )
 
 // door is one email of a workspace.
@@ -44,7 +45,7 @@ func (d *door) release(lead id.UUID) {
 // want checks whom the gate names to a new lead, and whether without asking Postgres.
 func (d *door) want(what string, holder id.UUID, committed bool) {
 	d.Helper()
-	got := rdb.Gate(d.Context(), d.c, []rdb.GateCall{{Workspace: d.ws, Rate: tenant.Rate{PerSecond: 1000, Burst: 1000}, UniqueKey: "a@example.com", LeadID: id.New()}})[0]
+	got := rdb.Gate(d.Context(), d.c, []rdb.GateCall{{Workspace: d.ws, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "a@example.com", LeadID: id.New()}})[0]
 	if got.Err != nil || got.Holder != holder || got.Committed != committed {
 		d.Errorf("%s: Gate = %+v, want holder %v, committed %v", what, got, holder, committed)
 	}

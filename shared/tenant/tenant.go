@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 )
 
 // Workspace owns leads, keys, chatbots and endpoints; nothing is shared between two.
@@ -61,16 +62,23 @@ func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 // FreedKey is the unique key of a lead that keeps its email from nobody.
 func FreedKey(emailKey string, lead id.UUID) string { return emailKey + " " + id.Lead.Format(lead) }
 
-// Limit is the rate limit that counts: the operator's, or what the workspace wants within it. s has its defaults.
-func (s Settings) Limit() Rate {
-	r := Rate{PerSecond: s.Rate, Burst: s.Burst}
+// RequestLimit returns the requests per second and at once that count: the operator's, or what the workspace wants within them.
+// s has its defaults.
+func (s Settings) RequestLimit() (perSecond, burst int) {
+	perSecond, burst = s.Rate, s.Burst
 	if s.OwnRate > 0 {
-		r.PerSecond = min(r.PerSecond, s.OwnRate)
+		perSecond = min(perSecond, s.OwnRate)
 	}
 	if s.OwnBurst > 0 {
-		r.Burst = min(r.Burst, s.OwnBurst)
+		burst = min(burst, s.OwnBurst)
 	}
-	return r
+	return perSecond, burst
+}
+
+// RateLimit is RequestLimit for the rate limiter.
+func (s Settings) RateLimit() limit.Rate {
+	perSecond, burst := s.RequestLimit()
+	return limit.NewRate(perSecond, time.Second, burst)
 }
 
 // Defaults and bounds of Settings.

@@ -14,7 +14,7 @@ import (
 
 	"leadgate/shared/config"
 	"leadgate/shared/fault"
-	"leadgate/shared/tenant"
+	"leadgate/shared/limit"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 // guesses is how many wrong tokens one address may send: ten at once, then one a second.
-func guesses() tenant.Rate { return tenant.Rate{PerSecond: 1, Burst: 10} }
+func guesses() limit.Rate { return limit.NewRate(1, time.Second, 10) }
 
 // door knows the admin token and who has shown it. A session is a signed expiry in a cookie and nothing on the server:
 // it holds on every gateway with the same token, ends with a new token, and a logout only makes the browser forget it.

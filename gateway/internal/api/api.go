@@ -76,14 +76,14 @@ func (a *api) routes() []route {
 	return []route{
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
-		{"GET", "/api/v1/leads", tenant.LeadsRead, a.heavy(a.listLeads), 0, leadParams},
+		{"GET", "/api/v1/leads", tenant.LeadsRead, a.limitExpensive(a.listLeads), 0, leadParams},
 		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long | bulk, createParams},
 		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, long, exportParams},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
 		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
 		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, long, []string{"erase", "suppress"}},
 		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, 0, nil},
-		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.heavy(a.getTimeline), 0, nil},
+		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.limitExpensive(a.getTimeline), 0, nil},
 		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, 0, nil},
 		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, 0, []string{"email"}},
 
@@ -94,18 +94,18 @@ func (a *api) routes() []route {
 		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, 0, nil},
 
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, 0, nil},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.heavy(a.listWebhooks), 0, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.limitExpensive(a.listWebhooks), 0, nil},
 		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, 0, nil},
 		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, 0, nil},
 		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, 0, nil},
 		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, 0, nil},
 		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, 0, nil},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.heavy(a.listWebhookDeliveries), 0, endpointDeliveryParams},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listWebhookDeliveries), 0, endpointDeliveryParams},
 
-		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.heavy(a.listDeliveries), 0, deliveryParams},
+		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listDeliveries), 0, deliveryParams},
 		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, 0, nil},
 		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, 0, nil},
-		{"GET", "/api/v1/events", tenant.WebhooksManage, a.heavy(a.listEvents), 0, eventParams},
+		{"GET", "/api/v1/events", tenant.WebhooksManage, a.limitExpensive(a.listEvents), 0, eventParams},
 		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, 0, nil},
 		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, 0, nil},
 		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, 0, replayParams},
@@ -145,12 +145,12 @@ type api struct {
 	buffers   sync.Pool                 // *[]byte: answers that are appended by hand
 	described func() (described, error) // openapi.json
 	assets    func() (map[string]asset, error)
-	tests     slots // of endpoints, under way
-	reads     slots // that are expensive
-	exports   slots // of leads, under way
-	batches   slots // of leads
-	bodies    slots // of batches, coming in
-	uploads   slots // of files, coming in
+	tests     semaphore // of endpoints, under way
+	reads     semaphore // that are expensive
+	exports   semaphore // of leads, under way
+	batches   semaphore // of leads
+	bodies    semaphore // of batches, coming in
+	uploads   semaphore // of files, coming in
 }
 
 // New makes the handler of the public listener.
@@ -162,12 +162,13 @@ func New(d Deps) http.Handler {
 		d.PaceWindow = paceWindow
 	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
-	a.tests = slots{each: maxTests, all: allTests, what: "tests", full: fault.Unavailable}
-	a.reads = slots{each: maxReads, all: max(1, d.DB.Stats().MaxOpenConnections/2), what: "expensive reads", full: fault.RateLimited}
-	a.exports = slots{each: maxExports, all: allExports, what: "exports", full: fault.Unavailable}
-	a.batches = slots{each: maxBatches, all: max(maxBatches, d.DB.Stats().MaxOpenConnections/2), what: "batches", full: fault.Unavailable}
-	a.bodies = slots{each: maxBodies, all: allBodies, what: "uploads of batches", full: fault.Unavailable}
-	a.uploads = slots{each: maxUploads, all: allUploads, what: "uploads", full: fault.Unavailable}
+	conns := d.DB.Stats().MaxOpenConnections
+	a.tests = newSemaphore(maxTests, allTests, "tests", fault.Unavailable)
+	a.reads = newSemaphore(maxReads, max(1, conns/2), "expensive reads", fault.RateLimited)
+	a.exports = newSemaphore(maxExports, allExports, "exports", fault.Unavailable)
+	a.batches = newSemaphore(maxBatches, max(maxBatches, conns/2), "batches", fault.Unavailable)
+	a.bodies = newSemaphore(maxBodies, allBodies, "uploads of batches", fault.Unavailable)
+	a.uploads = newSemaphore(maxUploads, allUploads, "uploads", fault.Unavailable)
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
@@ -197,7 +198,7 @@ func (a *api) handler(rt route) httpx.Handler {
 		do = a.once(do, maxBytes, rt.how&gated != 0)
 	}
 	if rt.how&bulk != 0 {
-		do = a.few(do) // also where a key comes with it
+		do = a.limitBatches(do) // also where a key comes with it
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.

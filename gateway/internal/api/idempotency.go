@@ -14,6 +14,7 @@ import (
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
@@ -70,7 +71,7 @@ const (
 
 // claim is what a request with an Idempotency-Key carries with it.
 type claim struct {
-	verdict tenant.Verdict // of the rate limit, which a gated route need not ask again
+	verdict limit.Decision // of the rate limit, which a gated route need not ask again
 	id      id.UUID        // of what it makes
 	partly  bool           // set by who answers: a repetition could do what is left
 	leads   []id.UUID      // set by who answers: others than id of which the answer tells something

@@ -134,7 +134,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 		return err
 	}
 	page := func(after int) ([]leadfile.Mistake, error) { // it has its turn, and no longer: not while the client reads
-		done, err := a.reads.turn(r.Context(), p.WorkspaceID)
+		done, err := a.reads.acquire(r.Context(), p.WorkspaceID)
 		if err != nil {
 			return nil, err
 		}

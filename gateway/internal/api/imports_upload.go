@@ -47,7 +47,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 			return err
 		}
 	}
-	done, err := a.uploads.begin(p.WorkspaceID)
+	done, err := a.uploads.tryAcquire(p.WorkspaceID)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := params.err(); err != nil {
 		return err
 	}
-	done, err := a.exports.begin(p.WorkspaceID)
+	done, err := a.exports.tryAcquire(p.WorkspaceID)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (e *export) begin() (leads []lead.Lead, err error) {
 
 // page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly keeps nobody else waiting.
 func (e *export) page() ([]lead.Lead, error) {
-	done, err := e.api.reads.turn(e.r.Context(), e.p.WorkspaceID)
+	done, err := e.api.reads.acquire(e.r.Context(), e.p.WorkspaceID)
 	if err != nil {
 		return nil, err
 	}

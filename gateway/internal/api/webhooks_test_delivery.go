@@ -33,7 +33,7 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := readNothing(w, r); err != nil {
 		return err
 	}
-	done, err := a.tests.begin(p.WorkspaceID)
+	done, err := a.tests.tryAcquire(p.WorkspaceID)
 	if err != nil {
 		return err
 	}

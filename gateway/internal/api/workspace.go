@@ -34,10 +34,10 @@ type workspace struct {
 
 func showWorkspace(w tenant.Workspace) workspace {
 	s := w.Settings.WithDefaults()
-	limit := s.Limit()
+	perSecond, burst := s.RequestLimit()
 	shown := workspace{
 		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
-		Rate: limit.PerSecond, Burst: limit.Burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
+		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
 		Statuses: s.Statuses, Dedupe: fallback(s.Dedupe, tenant.DedupeWorkspace), AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: s.RetrySchedule,
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}

@@ -58,11 +58,11 @@ type verdict struct {
 func (s *Service) Verify(ctx context.Context, p *tenant.Principal, token string, client Client) (Verdict, error) {
 	wait, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	done, ok := s.verifying.take(wait, p.WorkspaceID)
-	if !ok {
-		return Busy, errors.New("too many verifications at a time")
+	release, err := s.verifying.Acquire(wait, p.WorkspaceID)
+	if err != nil {
+		return Busy, fmt.Errorf("too many verifications at a time: %w", err)
 	}
-	defer done()
+	defer release()
 	f := p.Form.Filled()
 	v, status, err := s.ask(ctx, f, token, client)
 	switch {

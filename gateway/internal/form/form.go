@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/tenant"
 )
 
@@ -30,16 +32,23 @@ type Deps struct {
 // DefaultFloor is longer than what a submission nearly always takes, whatever becomes of it.
 const DefaultFloor = 250 * time.Millisecond
 
+// sender is an address that sends a form.
+type sender struct {
+	form    id.UUID
+	network netip.Addr
+}
+
 // Service is what the forms of a gateway share.
 type Service struct {
 	Deps
 	http        *http.Client
-	verifying   turns
-	local       limiter // while Redis is away
-	probes      limiter // of addresses that ask for forms there are not
-	misplaced   limiter // of addresses that send a publishable key as a Bearer
-	warned      limiter // what the operator was told
-	pause       pause
+	verifying   *limit.Semaphore[id.UUID]
+	breaker     limit.Breaker
+	forms       limit.Local[id.UUID]    // submissions of each form while Redis is down
+	senders     limit.Local[sender]     // and those of each address
+	probes      limit.Local[netip.Addr] // of addresses that ask for forms there are not
+	misplaced   limit.Local[netip.Addr] // of addresses that send a publishable key as a Bearer
+	warned      limit.Local[string]     // what the operator was told
 	submissions *prometheus.CounterVec
 }
 
@@ -51,7 +60,7 @@ func New(d Deps) *Service {
 	if d.Floor == 0 {
 		d.Floor = DefaultFloor
 	}
-	s := &Service{Deps: d, http: newClient(), verifying: turns{each: maxVerifyingOf, all: maxVerifying, waiting: maxUnverified}}
+	s := &Service{Deps: d, http: newClient(), verifying: limit.NewSemaphore[id.UUID](maxVerifyingOf, maxVerifying, maxUnverified)}
 	s.submissions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadgate_form_submissions_total", Help: "Submissions of forms by what became of them; visitors cannot tell stored, duplicate, updated, suppressed and robot apart.",
 	}, []string{"outcome"})
@@ -82,7 +91,7 @@ func (s *Service) Count(o Outcome) { s.submissions.WithLabelValues(string(o)).In
 
 // warn tells whether to tell the operator of something, which is once a minute.
 func (s *Service) warn(what string) bool {
-	return s.warned.take(what, tenant.Quota{Count: 1, Per: time.Minute}, s.Now()) == 0
+	return !s.warned.Take(what, limit.NewRate(1, time.Minute, 1), s.Now()).Limited
 }
 
 // Client is who sent a request, as far as that can be known.
@@ -110,17 +119,17 @@ func (s *Service) Client(r *http.Request) Client {
 // Limit takes one submission of a form from an address: wait is how long until it is allowed, zero when it is. Without Redis this process alone decides.
 func (s *Service) Limit(ctx context.Context, p *tenant.Principal, client Client) (wait time.Duration) {
 	f := p.Form.Filled()
-	whole, each := tenant.Quota{Count: f.PerMinute, Per: time.Minute}, tenant.Quota{Count: f.PerMinuteIP, Per: time.Minute}
+	whole, each := limit.NewRate(f.PerMinute, time.Minute, f.PerMinute), limit.NewRate(f.PerMinuteIP, time.Minute, f.PerMinuteIP)
 	if client.Hidden {
 		each = whole
 	}
 	if wait, ok := s.limitInRedis(ctx, p, client.Addr, whole, each); ok {
 		return wait
 	}
-	if wait := s.local.take(p.KeyID.String()+network(client.Addr).String(), each, s.Now()); wait > 0 {
-		return wait
+	if d := s.senders.Take(sender{p.KeyID, network(client.Addr)}, each, s.Now()); d.Limited {
+		return d.RetryAfter
 	}
-	return s.local.take(p.KeyID.String(), whole, s.Now())
+	return s.forms.Take(p.KeyID, whole, s.Now()).RetryAfter
 }
 
 // Arrived notes that a submission is there as a whole; what it returns waits until Floor later. All that are answered alike wait for that, so

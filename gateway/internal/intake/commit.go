@@ -146,7 +146,7 @@ func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
 
 // announce tells Redis what is now a fact. When it fails nothing is lost: reservations lapse and Postgres decides, the sweep wakes.
 func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inserted) {
-	if !s.breaker.closed(s.Now()) {
+	if !s.breaker.Allow(s.Now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, gateTimeout)

@@ -15,6 +15,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
@@ -49,8 +50,8 @@ type Deps struct {
 //	        commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
 type Service struct {
 	Deps
-	breaker breaker
-	local   localLimiter
+	breaker limit.Breaker
+	local   limit.Local[id.UUID] // while Redis is down
 	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
 	commits *batch.Batcher[admitted, commitResult]
 	keyed   keyed
@@ -89,8 +90,8 @@ func (s *Service) Stop() {
 }
 
 // Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.
-func (s *Service) Limit(ctx context.Context, p *tenant.Principal) tenant.Verdict {
-	return s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID}).Verdict
+func (s *Service) Limit(ctx context.Context, p *tenant.Principal) limit.Decision {
+	return s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID}).Decision
 }
 
 // Request is one lead to be taken in.
@@ -100,12 +101,12 @@ type Request struct {
 	ID      id.UUID // what the lead's id will be, also when the request comes again; zero: a new one
 	Slow    bool    // a duplicate takes as long as a new lead, so that nobody can tell them apart
 
-	Admitted *tenant.Verdict // the rate limit was asked already; then nothing is reserved, and Postgres decides alone. nil: it was not
+	Admitted *limit.Decision // the rate limit was asked already; then nothing is reserved, and Postgres decides alone. nil: it was not
 }
 
 // Create makes a durable lead, or says why not: RATE_LIMITED, DUPLICATE_EMAIL with the lead that has the email (see Holder),
 // EMAIL_SUPPRESSED, UNAVAILABLE. The Verdict is valid in every case.
-func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (lead.Lead, tenant.Verdict, error) {
+func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (lead.Lead, limit.Decision, error) {
 	l := s.Lead(p, r)
 	call := rdb.GateCall{Workspace: p.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: l.ID}
 	if p.Settings.Dedupe == tenant.DedupeNone {
@@ -113,30 +114,30 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 	}
 	var pass rdb.Pass
 	if r.Admitted != nil {
-		pass.Verdict = *r.Admitted
+		pass.Decision = *r.Admitted
 	} else {
 		pass = s.gate(ctx, p, call)
 	}
 	if pass.Limited {
 		s.metrics.count("limited")
-		return l, pass.Verdict, limited(pass.Verdict)
+		return l, pass.Decision, limited(pass.Decision)
 	}
 	if pass.Committed && !r.Slow && pass.Holder != l.ID {
 		s.metrics.count("duplicate_fast")
 		s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
-		return l, pass.Verdict, duplicate(l.Email, pass.Holder)
+		return l, pass.Decision, duplicate(l.Email, pass.Holder)
 	}
 	if p.Settings.Suppressing {
 		switch suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.AddressKey()}); {
 		case err != nil:
-			return l, pass.Verdict, err
+			return l, pass.Decision, err
 		case suppressed[l.AddressKey()]:
 			s.metrics.count("suppressed")
-			return l, pass.Verdict, fault.New(fault.Suppressed, "This email was erased and may not come back")
+			return l, pass.Decision, fault.New(fault.Suppressed, "This email was erased and may not come back")
 		}
 	}
 	err := s.commit(ctx, l)
-	return l, pass.Verdict, err
+	return l, pass.Decision, err
 }
 
 // Lead is the lead that r asks for.
@@ -198,6 +199,6 @@ func Holder(err error) (holder id.UUID, ok bool) {
 	return holder, err == nil
 }
 
-func limited(v tenant.Verdict) error {
+func limited(v limit.Decision) error {
 	return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: max(v.RetryAfter, time.Millisecond)}
 }

@@ -17,6 +17,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb"
@@ -280,7 +281,7 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 		}
 		return start.Add(time.Minute)
 	})
-	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com"), Admitted: &tenant.Verdict{}})
+	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com"), Admitted: &limit.Decision{}})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
 		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
 	}

@@ -35,7 +35,7 @@ func ToldOf(u *pg.Updated) Told {
 // or by the sweep: it stays in Postgres until Redis knows. The sweep does the rest.
 func (s *Service) Tell(ctx context.Context, t Told) {
 	freed := pg.Release{Workspace: t.Workspace, UniqueKey: t.Freed, LeadID: t.Lead}
-	if !s.breaker.closed(s.Now()) {
+	if !s.breaker.Allow(s.Now()) {
 		if t.Freed != "" {
 			s.untold.add(freed)
 		}

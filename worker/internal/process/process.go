@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -12,11 +13,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
 	"leadgate/shared/webhook"
 )
+
+// workspaceSockets is how many attempts one workspace has under way in one worker, over all its endpoints, before each of those
+// gets only one more: so none uses up the process's sockets.
+const workspaceSockets = 1024
 
 // Bounds of one turn.
 const (
@@ -60,7 +67,7 @@ type Processor struct {
 	spread  func() float64 // random in [0,1)
 
 	inspector *asynq.Inspector
-	sockets   share
+	sockets   *limit.Semaphore[id.UUID] // of workspaces
 
 	taking, sending         context.Context
 	stopTaking, stopSending context.CancelFunc
@@ -72,6 +79,7 @@ func New(d Deps) *Processor {
 		d.Slice = defaultSlice
 	}
 	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), spread: rand.Float64, inspector: asynq.NewInspectorFromRedisClient(d.Redis)}
+	p.sockets = limit.NewSemaphore[id.UUID](workspaceSockets, math.MaxInt, 0)
 	p.taking, p.stopTaking = context.WithCancel(context.Background())
 	p.sending, p.stopSending = context.WithCancel(context.Background())
 	return p

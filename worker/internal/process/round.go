@@ -31,7 +31,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 	d.tally.begin(&took.Endpoint)
 	d.halt.Store(false)
 	s := d.newSending(&took)
-	defer d.sockets.give(d.key.Workspace, s.senders)
+	defer d.sockets.Release(d.key.Workspace, s.sockets)
 	var batch []webhook.Outcome
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
@@ -75,7 +75,7 @@ type sending struct {
 	results  chan webhook.Outcome
 	pace     *pace
 	made     atomic.Int64
-	senders  int // at once
+	sockets  int // of the workspace's that it holds
 }
 
 // left tells how many jobs were not attempted, once results is closed.
@@ -90,8 +90,8 @@ func (d *drain) newSending(took *pg.Slice) *sending {
 	s.pace = newPace(took.Endpoint.Rate, took.PacedUntil)
 	var next atomic.Int64
 	var senders sync.WaitGroup
-	s.senders = d.sockets.take(d.key.Workspace, min(max(1, took.Endpoint.MaxInFlight), len(took.Jobs)))
-	for range s.senders {
+	s.sockets = d.sockets.TryAcquireUpTo(d.key.Workspace, min(max(1, took.Endpoint.MaxInFlight), len(took.Jobs)))
+	for range max(1, s.sockets) { // no endpoint waits for the attempts of others to end
 		senders.Go(func() {
 			for d.taking.Err() == nil && !d.halt.Load() {
 				i := int(next.Add(1)) - 1

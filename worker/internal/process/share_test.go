@@ -1,31 +1,25 @@
 package process
 
 import (
+	"math"
 	"testing"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 )
 
-func TestShareIsBoundedByWorkspace(t *testing.T) {
+func TestSocketsAreBoundedByWorkspace(t *testing.T) {
 	t.Parallel()
-	var s share
+	sockets := limit.NewSemaphore[id.UUID](workspaceSockets, math.MaxInt, 0)
 	one, other := id.New(), id.New()
 	sum := 0
 	for range 50 {
-		sum += s.take(one, 256)
+		sum += sockets.TryAcquireUpTo(one, 256)
 	}
-	if sum > workspaceSockets+50 || sum < workspaceSockets {
-		t.Errorf("granted = %d, want about %d", sum, workspaceSockets)
+	if sum != workspaceSockets {
+		t.Errorf("granted = %d, want %d", sum, workspaceSockets)
 	}
-	if got := s.take(one, 256); got != 1 {
-		t.Errorf("granted when all is used = %d, want 1", got)
-	}
-	if got := s.take(other, 256); got != 256 {
+	if got := sockets.TryAcquireUpTo(other, 256); got != 256 {
 		t.Errorf("granted to another workspace = %d, want 256", got)
-	}
-	s.give(one, sum+1)
-	s.give(other, 256)
-	if len(s.used) != 0 {
-		t.Errorf("used = %v after all was given back, want nothing", s.used)
 	}
 }

@@ -6,11 +6,11 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
 	"leadgate/worker/internal/upkeep"
 )
 
@@ -47,7 +47,7 @@ func TestSweepFreesEmails(t *testing.T) {
 		t.Fatal(err)
 	}
 	committed := func(email string) bool {
-		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: tenant.Rate{PerSecond: 1e6, Burst: 1e6}, UniqueKey: email, LeadID: id.New()}})[0]
+		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second, 1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
 		if got.Err != nil {
 			t.Fatal(got.Err)
 		}
