@@ -35,7 +35,7 @@ const patience = 5 * time.Second
 
 // operate runs one command and ends.
 func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) error {
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, Patience: patience, Application: "leadgate " + cmd.Selected().Path()})
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: 2, StartTimeout: patience, Application: "leadgate " + cmd.Selected().Path()})
 	if err != nil {
 		return err
 	}

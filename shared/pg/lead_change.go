@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -104,7 +103,6 @@ type alteration struct {
 
 // Bounds of a change.
 const (
-	changeTries = 8
 	// keyWait is how long a lead waits for another transaction that has its new email. While it waits it has both emails, so two can wait for
 	// each other. It is well below Postgres' deadlock_timeout: the change gives way and tries again, and never a batch of new leads.
 	keyWait = 300 * time.Millisecond
@@ -117,7 +115,7 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 			u, err = alterLeadTx(ctx, tx, workspace, leadID, a)
 			return err
 		})
-		if Code(err) == uniqueViolation {
+		if errors.Is(err, ErrUniqueViolation) {
 			holder, failed := db.holder(ctx, workspace, u.Lead.UniqueKey)
 			if failed != nil {
 				return u, failed
@@ -134,21 +132,6 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 		if err := pause(ctx, try); err != nil {
 			return u, fault.StoreUnavailable(err, time.Second)
 		}
-	}
-}
-
-const uniqueViolation = "23505"
-
-// gaveWay tells whether a transaction ended for the sake of another: deadlock, lock timeout.
-func gaveWay(err error) bool { return Code(err) == "40P01" || Code(err) == "55P03" }
-
-// pause waits a while, by chance: two that gave way to each other should not meet again.
-func pause(ctx context.Context, try int) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
-		return nil
 	}
 }
 

@@ -29,12 +29,12 @@ const (
 // What a crash or a lock left half done is finished the next time, so a table with a partition's name that is not attached is dropped too:
 // who wants to keep one renames it. Of several workers one does this, and the others return at once.
 func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (dropped, kept []string, err error) {
-	patient, err := db.patient() // connections of its own: what is set for them ends with them, and so does the lock
+	admin, err := db.OpenAdminPool() // connections of its own: what is set for them ends with them, and so does the lock
 	if err != nil {
 		return nil, nil, fmt.Errorf("retention: %w", err)
 	}
-	defer patient.Close()
-	conn, err := patient.Connx(ctx)
+	defer admin.Close()
+	conn, err := admin.Connx(ctx)
 	if err != nil {
 		return nil, nil, fail(ctx, "retention", err)
 	}

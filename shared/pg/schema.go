@@ -9,9 +9,10 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"leadgate/migrations"
+	"leadgate/shared/pg/conn"
 )
 
-func provider(db *DB) (*goose.Provider, error) {
+func provider(db *conn.Pool) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // a try a second, for a minute
 	if err != nil {
 		return nil, err
@@ -22,12 +23,12 @@ func provider(db *DB) (*goose.Provider, error) {
 // Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once.
 // It returns how many migrations it applied. They run without a time limit: an index on a large table takes minutes.
 func (db *DB) Migrate(ctx context.Context) (int, error) {
-	patient, err := db.patient()
+	admin, err := db.OpenAdminPool()
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
-	defer patient.Close()
-	p, err := provider(patient)
+	defer admin.Close()
+	p, err := provider(admin)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
@@ -41,7 +42,7 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 // CheckSchema returns an error that says what to do when the schema is older than this binary needs.
 // A newer schema is fine: migrations expand before they contract.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	p, err := provider(db)
+	p, err := provider(db.Pool)
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}

@@ -1,0 +1,172 @@
+package conn
+
+import (
+	"context"
+	"database/sql/driver"
+	"net"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// When a context ends and Postgres does not answer, lib/pq asks it to cancel and goes on reading. From a server that hangs, or a host that
+// is lost, it reads until TCP gives up a quarter of an hour later. So the connections below have deadlines of their own.
+const (
+	cancelGrace   = 500 * time.Millisecond // after a context's end, in which the server may still answer that it has cancelled
+	timeoutMargin = 2 * time.Second        // added to the statement timeout, which the server keeps
+)
+
+// connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out with, and never
+// longer than readTimeout, if that is set, for more to come.
+type connector struct {
+	*pq.Connector
+	readTimeout time.Duration
+}
+
+// Connect connects; the time-out of the URL and the end of ctx hold for all of it.
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	d := &deadlineConn{readTimeout: c.readTimeout, limit: limit(ctx)}
+	made, err := c.Connector.Connect(context.WithValue(ctx, deadlineKey{}, d))
+	if err != nil {
+		if d.Conn != nil {
+			d.Conn.Close()
+		}
+		return nil, err
+	}
+	return &driverConn{made.(pqConn), d}, nil
+}
+
+// limit is when to stop waiting for the answer to what ctx began, zero for never.
+func limit(ctx context.Context) time.Time {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return end
+	}
+	return end.Add(cancelGrace)
+}
+
+// pqConn is all that database/sql makes use of in a connection of lib/pq.
+type pqConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+}
+
+// driverConn is a connection of lib/pq whose deadline follows the context of its user.
+type driverConn struct {
+	pqConn
+	net *deadlineConn
+}
+
+// ResetSession is called with the context of whoever takes the connection out of the pool.
+func (c *driverConn) ResetSession(ctx context.Context) error {
+	c.net.limit = limit(ctx)
+	return c.pqConn.ResetSession(ctx)
+}
+
+// Close ends the session in order. It has a limit of its own, because that of the connection's last user may be long over.
+func (c *driverConn) Close() error {
+	c.net.limit = time.Now().Add(cancelGrace)
+	return c.pqConn.Close()
+}
+
+// IsValid keeps a connection that broke off in the middle of an answer out of the pool.
+func (c *driverConn) IsValid() bool { return !c.net.broken && c.pqConn.IsValid() }
+
+// deadlineConn is the network under a connection, with a deadline before each read and write. Like that, it is used by one goroutine at
+// a time.
+type deadlineConn struct {
+	net.Conn
+	readTimeout time.Duration // 0: none
+	limit       time.Time     // of the connection's user; zero: none
+	handshake   time.Time     // set by lib/pq while it connects
+	set         time.Time     // the deadline that Conn has; mostly it is the limit, and setting it takes a microsecond
+	broken      bool
+}
+
+// SetDeadline is how lib/pq bounds its handshake.
+func (d *deadlineConn) SetDeadline(t time.Time) error {
+	d.handshake = t
+	return nil
+}
+
+func (d *deadlineConn) Read(b []byte) (n int, err error) {
+	if err = d.setDeadline(); err == nil {
+		n, err = d.Conn.Read(b)
+	}
+	d.broken = d.broken || err != nil
+	return n, err
+}
+
+func (d *deadlineConn) Write(b []byte) (n int, err error) {
+	if err = d.setDeadline(); err == nil {
+		n, err = d.Conn.Write(b)
+	}
+	d.broken = d.broken || err != nil
+	return n, err
+}
+
+func (d *deadlineConn) setDeadline() error {
+	end := d.deadline()
+	if end.Equal(d.set) {
+		return nil
+	}
+	d.set = end
+	return d.Conn.SetDeadline(end)
+}
+
+// deadline is the earliest of the three ends.
+func (d *deadlineConn) deadline() (first time.Time) {
+	if d.readTimeout > 0 {
+		first = time.Now().Add(d.readTimeout)
+	}
+	for _, t := range [...]time.Time{d.limit, d.handshake} {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+type deadlineKey struct{}
+
+// dialer is lib/pq's way to the network. An idle connection to a lost host is found dead within half a minute.
+type dialer struct{ *net.Dialer }
+
+func newDialer() dialer {
+	keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+	return dialer{&net.Dialer{KeepAliveConfig: keepAlive}}
+}
+
+// DialContext connects the deadlineConn in ctx. There is none when lib/pq, after the end of a context, asks the server to cancel.
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	w, ok := ctx.Value(deadlineKey{}).(*deadlineConn)
+	if !ok {
+		w = &deadlineConn{limit: time.Now().Add(cancelGrace)}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, w.limit)
+		defer cancel()
+	}
+	c, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if w.Conn != nil {
+		w.Conn.Close() // lib/pq does not close a connection on which the server refused TLS
+	}
+	w.Conn, w.set, w.broken = c, time.Time{}, false
+	return w, nil
+}
+
+// DialTimeout is not used: lib/pq prefers DialContext.
+func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
