@@ -42,7 +42,7 @@ select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null
 	if err != nil {
 		return nil, fail(ctx, "prepare waiting endpoints", err)
 	}
-	rows, err := stmt.QueryContext(ctx, after.Workspace, after.Endpoint, clock(now), limit, webhook.StandAfter)
+	rows, err := stmt.QueryContext(ctx, after.Workspace, after.Endpoint, clock(now), limit, webhook.FailingThreshold)
 	if err != nil {
 		return nil, fail(ctx, "waiting endpoints", err)
 	}

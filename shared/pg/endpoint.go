@@ -87,7 +87,7 @@ const healthColumns = `e.failures, e.failing_since, coalesce(e.failing_delivery,
 
 // healthTargets is where a row's healthColumns go.
 func healthTargets(h *webhook.Health) []any {
-	return []any{&h.Failures, &h.FailingSince, &h.First, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt, &h.Told}
+	return []any{&h.Failures, &h.FailingSince, &h.FailingDelivery, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt, &h.Notified}
 }
 
 func scanEndpoint(row interface{ Scan(...any) error }) (e webhook.Endpoint, err error) {

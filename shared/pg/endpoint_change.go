@@ -87,7 +87,7 @@ update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids =
 	h := e.Health
 	_, err = tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), e.Secret, string(formerText), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
-		h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Told, stop)
+		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Notified, stop)
 	return fail(ctx, "write endpoint", err)
 }
 

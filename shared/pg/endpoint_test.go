@@ -100,7 +100,7 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 	if diff := cmp.Diff(got, read); diff != "" || err != nil {
 		t.Errorf("GetEndpoint = %v; what UpdateEndpoint returned differs (-returned +read):\n%s", err, diff)
 	}
-	if h := read.Health; h.Failures != 4 || !h.Open() || h.Probes != 3 || h.LastError != "dns: x" || !h.Told || h.First == (id.UUID{}) || !read.UpdatedAt.Equal(d.now) || !read.Enabled {
+	if h := read.Health; h.Failures != 4 || !h.Open() || h.Probes != 3 || h.LastError != "dns: x" || !h.Notified || h.FailingDelivery == (id.UUID{}) || !read.UpdatedAt.Equal(d.now) || !read.Enabled {
 		t.Errorf("after a change: %+v, want the health as it was and updated now", read)
 	}
 	d.now = d.now.Add(time.Hour)

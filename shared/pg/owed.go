@@ -37,7 +37,7 @@ with p as (
 )
 select coalesce(sum(due), 0), coalesce(sum(n - due), 0), coalesce(extract(epoch from now() - min(oldest) filter (where due > 0)), 0) from q`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if err := tx.QueryRowContext(ctx, endpoints, webhook.StandAfter).Scan(&o.Disabled, &o.Open, &o.Failing, &o.Closed, &o.Replays); err != nil {
+		if err := tx.QueryRowContext(ctx, endpoints, webhook.FailingThreshold).Scan(&o.Disabled, &o.Open, &o.Failing, &o.Closed, &o.Replays); err != nil {
 			return err
 		}
 		// Old statistics must not make it read whole weeks for a few rows.

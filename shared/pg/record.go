@@ -29,7 +29,7 @@ func (db *DB) RecordOutcomes(ctx context.Context, r Record) (held bool, err erro
 	query, args := recordQuery, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
 	if h := r.Health; h != nil {
 		query = recordHealthQuery
-		args = append(args, h.Failures, h.FailingSince, optionalID(h.First), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt)
+		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt)
 	}
 	stmt, err := db.prepared(ctx, query)
 	if err != nil {

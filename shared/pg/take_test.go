@@ -34,7 +34,7 @@ func TestTakeModes(t *testing.T) {
 	jobs := d.take(token, 0, 1)
 	first := d.outcome(jobs[0], 503, &later)
 	since := d.now.Add(-time.Second)
-	want := webhook.Health{Failures: 7, FailingSince: &since, First: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
+	want := webhook.Health{Failures: 7, FailingSince: &since, FailingDelivery: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
 	if held, err := d.db.RecordOutcomes(t.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
 		t.Fatalf("RecordOutcomes = %v, %v, want the lease held", held, err)
 	}

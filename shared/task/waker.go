@@ -109,28 +109,28 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 }
 
 // Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry, for as long as the endpoint fails.
-func (w *Waker) Stand(ctx context.Context, k Key) error {
-	_, err := w.stand(ctx, k, false)
+func (w *Waker) EnsureProbeTask(ctx context.Context, k Key) error {
+	_, err := w.ensureProbeTask(ctx, k, false)
 	return err
 }
 
 // Probe is Stand for an endpoint whose time has come: a task that rests runs now.
-func (w *Waker) Probe(ctx context.Context, k Key) error {
-	_, err := w.stand(ctx, k, true)
+func (w *Waker) RunProbeTask(ctx context.Context, k Key) error {
+	_, err := w.ensureProbeTask(ctx, k, true)
 	return err
 }
 
 // Dismiss takes away the task that stands for an endpoint which is to get nothing any more. One that runs just now ends by itself.
-func (w *Waker) Dismiss(k Key) { w.inspector.DeleteTask(QueueFailing, k.String()) }
+func (w *Waker) RemoveProbeTask(k Key) { w.inspector.DeleteTask(QueueFailing, k.String()) }
 
 // StandAll is Stand, or where their time has come Probe, for many. stranded is how many of them had no task.
-func (w *Waker) StandAll(ctx context.Context, keys []Key, due bool) (stranded int, err error) {
+func (w *Waker) EnsureProbeTasks(ctx context.Context, keys []Key, due bool) (stranded int, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(enqueuers)
 	var made atomic.Int64
 	for _, k := range keys {
 		g.Go(func() error {
-			isNew, err := w.stand(gctx, k, due)
+			isNew, err := w.ensureProbeTask(gctx, k, due)
 			if isNew {
 				made.Add(1)
 			}
@@ -141,7 +141,7 @@ func (w *Waker) StandAll(ctx context.Context, keys []Key, due bool) (stranded in
 	return int(made.Load()), err
 }
 
-func (w *Waker) stand(ctx context.Context, k Key, due bool) (isNew bool, err error) {
+func (w *Waker) ensureProbeTask(ctx context.Context, k Key, due bool) (isNew bool, err error) {
 	_, err = w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return err == nil, err
@@ -153,14 +153,14 @@ func (w *Waker) stand(ctx context.Context, k Key, due bool) (isNew bool, err err
 }
 
 // Test asks for one attempt at one delivery, now.
-func (w *Waker) Test(ctx context.Context, workspace, endpoint, delivery id.UUID) error {
+func (w *Waker) EnqueueTest(ctx context.Context, workspace, endpoint, delivery id.UUID) error {
 	k := Key{Workspace: workspace, Endpoint: endpoint, Delivery: delivery}
 	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeTest), asynq.Queue(QueueWebhook), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(0))
 	return err
 }
 
 // Sweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.
-func (w *Waker) Sweep(ctx context.Context, tick time.Time, every time.Duration) error {
+func (w *Waker) EnqueueSweep(ctx context.Context, tick time.Time, every time.Duration) error {
 	id := "sweep:" + tick.UTC().Format(time.RFC3339Nano)
 	_, err := w.asynq.EnqueueContext(ctx, asynq.NewTask(TypeSweep, nil), asynq.Queue(QueueUpkeep), asynq.TaskID(id),
 		asynq.Timeout(time.Minute), asynq.Retention(max(retention, 2*every)), asynq.MaxRetry(0))

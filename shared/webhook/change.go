@@ -15,10 +15,10 @@ const (
 )
 
 // Signatures returns all of them.
-func Signatures() []string { return []string{SignatureHMAC, SignatureEd25519} }
+func SignatureSchemes() []string { return []string{SignatureHMAC, SignatureEd25519} }
 
-// SignatureOf tells how secret signs.
-func SignatureOf(secret string) string {
+// SignatureScheme tells how secret signs.
+func SignatureScheme(secret string) string {
 	if PublicKey(secret) != "" {
 		return SignatureEd25519
 	}

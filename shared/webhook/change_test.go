@@ -14,7 +14,7 @@ func TestSetEnabled(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
 	then := now.Add(-time.Hour)
-	failing := webhook.Health{Failures: 7, FailingSince: &then, ProbeAt: &now, Probes: 2, LastError: "status: 503", LastSuccessAt: &then, Told: true}
+	failing := webhook.Health{Failures: 7, FailingSince: &then, ProbeAt: &now, Probes: 2, LastError: "status: 503", LastSuccessAt: &then, Notified: true}
 	e := webhook.Endpoint{Enabled: true, Health: failing}
 
 	e.SetEnabled(true, now)
@@ -84,10 +84,10 @@ func TestRotate(t *testing.T) {
 
 func TestSignatureOf(t *testing.T) {
 	t.Parallel()
-	for _, signature := range webhook.Signatures() {
+	for _, signature := range webhook.SignatureSchemes() {
 		secret := webhook.NewSecretFor(signature)
-		if got := webhook.SignatureOf(secret); got != signature || webhook.CheckSecret(secret) != "" {
-			t.Errorf("SignatureOf(NewSecretFor(%q)) = %q, want the same of a good secret", signature, got)
+		if got := webhook.SignatureScheme(secret); got != signature || webhook.CheckSecret(secret) != "" {
+			t.Errorf("SignatureScheme(NewSecretFor(%q)) = %q, want the same of a good secret", signature, got)
 		}
 	}
 }

@@ -21,8 +21,8 @@ const (
 	FailedInternal   ErrorClass = "internal"   // a fault of ours
 )
 
-// Because is the text kept in Attempt.Error: the class and, in few words, more.
-func (c ErrorClass) Because(words string) string { return string(c) + ": " + words }
+// WithDetail is the text kept in Attempt.Error: the class and, in few words, more.
+func (c ErrorClass) WithDetail(words string) string { return string(c) + ": " + words }
 
 // StatusError is the text kept for an answer that is not 2xx.
 func StatusError(status int) string {
@@ -31,7 +31,7 @@ func StatusError(status int) string {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		words += ": redirects are not followed"
 	}
-	return FailedStatus.Because(words)
+	return FailedStatus.WithDetail(words)
 }
 
 // ClassOf reads the class of a text kept in Attempt.Error; "" for a success.

@@ -90,10 +90,10 @@ func TestParseAllowNamesTheMistake(t *testing.T) {
 func TestReason(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		webhook.StatusError(503):                                "503 from hooks.example.com",
-		webhook.StatusError(302):                                "302 from hooks.example.com: redirects are not followed",
-		webhook.FailedTimeout.Because("no whole answer in 15s"): "timeout at hooks.example.com",
-		webhook.FailedDNS.Because("no such host"):               "dns at hooks.example.com",
+		webhook.StatusError(503):                                   "503 from hooks.example.com",
+		webhook.StatusError(302):                                   "302 from hooks.example.com: redirects are not followed",
+		webhook.FailedTimeout.WithDetail("no whole answer in 15s"): "timeout at hooks.example.com",
+		webhook.FailedDNS.WithDetail("no such host"):               "dns at hooks.example.com",
 	} {
 		if got := webhook.Reason(text, "hooks.example.com"); got != want {
 			t.Errorf("Reason(%q) = %q, want %q", text, got, want)

@@ -216,8 +216,8 @@ func TestHealthIsShown(t *testing.T) {
 	}
 	health(1, nil)
 	want("one failure", "ok", 1, true, false)
-	health(webhook.StandAfter, nil)
-	want("some failures", "failing", webhook.StandAfter, true, false)
+	health(webhook.FailingThreshold, nil)
+	want("some failures", "failing", webhook.FailingThreshold, true, false)
 	health(7, &since)
 	want("the breaker open", "open", 7, true, true)
 	b.redis.Close()

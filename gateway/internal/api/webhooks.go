@@ -74,7 +74,7 @@ func (s *secretDraft) read(r *strictjson.Reader) bool {
 	case "secret":
 		s.secret = r.Secret(webhook.CheckSecret)
 	case "signature":
-		s.signature = r.Choice(webhook.Signatures())
+		s.signature = r.Choice(webhook.SignatureSchemes())
 	default:
 		return false
 	}
@@ -83,7 +83,7 @@ func (s *secretDraft) read(r *strictjson.Reader) bool {
 
 // check adds a mistake where the two do not go together.
 func (s *secretDraft) check(r *strictjson.Reader) {
-	if s.secret != "" && s.signature != "" && webhook.SignatureOf(s.secret) != s.signature {
+	if s.secret != "" && s.signature != "" && webhook.SignatureScheme(s.secret) != s.signature {
 		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must be how the given secret signs: "v1" with whsec_, "v1a" with whsk_`})
 	}
 }
@@ -131,7 +131,7 @@ func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err := a.DB.DeleteEndpoint(r.Context(), p.WorkspaceID, wanted); err != nil {
 		return err
 	}
-	a.Waker.Dismiss(task.Drain(p.WorkspaceID, wanted))
+	a.Waker.RemoveProbeTask(task.Drain(p.WorkspaceID, wanted))
 	httpx.AddLogField(r, "endpoint", id.Endpoint.Format(wanted))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -164,7 +164,7 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		if rot.secret == e.Secret {
 			return fault.Invalid([]fault.Field{{Field: "secret", Pointer: "/secret", Message: "Must differ from the current secret"}})
 		}
-		return e.Rotate(rot.make(webhook.SignatureOf(e.Secret)), rot.overlap, now)
+		return e.Rotate(rot.make(webhook.SignatureScheme(e.Secret)), rot.overlap, now)
 	}, nil)
 	if err != nil {
 		return err

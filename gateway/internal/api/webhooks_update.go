@@ -57,7 +57,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		a.wake(r, task.Drain(p.WorkspaceID, e.ID)) // what was not held yet, or waited for the former URL
 	}
 	if !e.Enabled {
-		a.Waker.Dismiss(task.Drain(p.WorkspaceID, e.ID))
+		a.Waker.RemoveProbeTask(task.Drain(p.WorkspaceID, e.ID))
 	}
 	return httpx.Data(w, http.StatusOK, shown)
 }

@@ -70,14 +70,14 @@ func (a *api) showWebhook(e webhook.Endpoint) webhookView {
 	shown := webhookView{
 		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers, Payload: e.Payload,
 		Rate: optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
-		Signature: webhook.SignatureOf(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
+		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
 		Enabled: e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt), WorkspaceID: id.Workspace.Format(e.WorkspaceID),
 	}
 	for _, c := range e.ChatbotIDs {
 		shown.ChatbotIDs = append(shown.ChatbotIDs, id.Chatbot.Format(c))
 	}
 	for _, f := range e.LiveFormer(a.Now()) {
-		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{webhook.SignatureOf(f.Secret), optional(webhook.PublicKey(f.Secret)), stamp(f.Until)})
+		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{webhook.SignatureScheme(f.Secret), optional(webhook.PublicKey(f.Secret)), stamp(f.Until)})
 	}
 	if e.Disabled != nil {
 		shown.DisabledAt, shown.DisabledReason = optionalStamp(&e.Disabled.At), &e.Disabled.Reason

@@ -43,7 +43,7 @@ func (p *Processor) Drain(ctx context.Context, t *asynq.Task) error {
 	defer cancel()
 	if d.tally.health.Failing() {
 		t := &turn{Processor: p, key: key}
-		t.lost("stand", p.Waker.Stand(ctx, key)) // else the sweep does
+		t.lost("stand", p.Waker.EnsureProbeTask(ctx, key)) // else the sweep does
 	}
 	if err := p.judge(ctx, key, &d.tally); err != nil {
 		return fmt.Errorf("drain %s: %w", key, err)
@@ -65,8 +65,8 @@ func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err erro
 		disabled, wake, err = p.DB.DisableGone(ctx, key.Workspace, key.Endpoint, t.url)
 	case p.DisableAfter > 0 && failed >= p.DisableAfter:
 		disabled, wake, err = p.DB.DisableFailing(ctx, key.Workspace, key.Endpoint, p.DisableAfter)
-	case failed >= webhook.TellAfter && !t.health.Told:
-		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, webhook.TellAfter)
+	case failed >= webhook.NotifyAfter && !t.health.Notified:
+		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, webhook.NotifyAfter)
 	}
 	if disabled {
 		p.Log.Warn("endpoint disabled", "key", key.String(), "host", webhook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)

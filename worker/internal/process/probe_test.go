@@ -61,7 +61,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	if want := "endpoint " + id.Endpoint.Format(e.ID) + " of " + id.Workspace.Format(b.ws); first.ID != want {
 		t.Errorf("task id = %q, want %q", first.ID, want)
 	}
-	if _, spent := b.states(e); spent > webhook.OpenAfter+webhook.DefaultInFlight {
+	if _, spent := b.states(e); spent > webhook.BreakerThreshold+webhook.DefaultInFlight {
 		t.Errorf("attempts spent = %d, want no more than were under way when the breaker opened", spent)
 	}
 

@@ -117,7 +117,7 @@ func (d *drain) send(e *webhook.Endpoint, j *webhook.Job) (a webhook.Attempt, ma
 	defer func() {
 		if r := recover(); r != nil {
 			d.Log.Error("panic in an attempt", "endpoint", id.Endpoint.Format(e.ID), "delivery", id.Delivery.Format(j.DeliveryID), "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			a = webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: d.Now(), Error: webhook.FailedInternal.Because("a fault on our side")}
+			a = webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: d.Now(), Error: webhook.FailedInternal.WithDetail("a fault on our side")}
 			made = true
 		}
 	}()
@@ -127,7 +127,7 @@ func (d *drain) send(e *webhook.Endpoint, j *webhook.Job) (a webhook.Attempt, ma
 // note says where a delivery and its endpoint stand after an attempt, before the same sender makes another one; and tells log and metrics.
 func (d *drain) note(s *sending, j *webhook.Job, a webhook.Attempt) webhook.Outcome {
 	now, ordered := d.Now(), s.endpoint.Ordered()
-	v := webhook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
+	v := webhook.Result{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
 	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	var retryAt *time.Time
 	if a.Error != "" {

@@ -29,10 +29,10 @@ func (t *tally) begin(e *webhook.Endpoint) {
 }
 
 // note takes an attempt in; over: nothing more is to be sent in this round.
-func (t *tally) note(v webhook.Verdict, now time.Time, spread float64, ordered bool, retryAt *time.Time) (over bool) {
+func (t *tally) note(v webhook.Result, now time.Time, spread float64, ordered bool, retryAt *time.Time) (over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.health.Note(v, now, spread, ordered, retryAt)
+	t.health.Record(v, now, spread, ordered, retryAt)
 	t.gone = t.gone || v.Status == http.StatusGone
 	return t.gone || t.health.Open()
 }

@@ -43,7 +43,7 @@ func (p *Processor) test(ctx context.Context, key task.Key) (result string, err 
 	defer done()
 	switch {
 	case !made && p.sending.Err() != nil: // the process stops; another one makes it
-		return "given up, for another worker", p.Waker.Test(ctx, key.Workspace, key.Endpoint, key.Delivery)
+		return "given up, for another worker", p.Waker.EnqueueTest(ctx, key.Workspace, key.Endpoint, key.Delivery)
 	case !made:
 		return "given up", nil
 	}
@@ -55,7 +55,7 @@ func (p *Processor) test(ctx context.Context, key task.Key) (result string, err 
 	d.logAttempt(j, &o)
 	probe, err := p.DB.RecordTest(ctx, key.Workspace, key.Endpoint, o)
 	if err == nil && probe {
-		d.lost("probe", p.Waker.Probe(ctx, task.Drain(key.Workspace, key.Endpoint)))
+		d.lost("probe", p.Waker.RunProbeTask(ctx, task.Drain(key.Workspace, key.Endpoint)))
 	}
 	return string(o.State), err
 }

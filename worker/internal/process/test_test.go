@@ -36,7 +36,7 @@ func (b *bundle) mustAsk(e webhook.Endpoint, delivery id.UUID, result string) {
 		return n
 	}
 	before := results()
-	if err := b.waker.Test(b.Context(), b.ws, e.ID, delivery); err != nil {
+	if err := b.waker.EnqueueTest(b.Context(), b.ws, e.ID, delivery); err != nil {
 		b.Fatal(err)
 	}
 	await(b, "a test with result "+result, func() bool { return results() == before+1 })
@@ -148,7 +148,7 @@ func TestStopMidTest(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	stop := b.worker(options{})
 	delivery := b.mustTest(e)
-	if err := b.waker.Test(t.Context(), b.ws, e.ID, delivery); err != nil {
+	if err := b.waker.EnqueueTest(t.Context(), b.ws, e.ID, delivery); err != nil {
 		t.Fatal(err)
 	}
 	rec.mustNext(t)

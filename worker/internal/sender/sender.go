@@ -58,14 +58,14 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) 
 	defer cancel()
 	req, problem := s.request(limited, e, j, a.At)
 	if problem != "" {
-		a.Error = webhook.FailedBlocked.Because(problem)
+		a.Error = webhook.FailedBlocked.WithDetail(problem)
 		return a, true
 	}
 	res, err := s.transport.RoundTrip(req) // not a Client: nothing follows a redirect
 	if err != nil {
 		a.Latency = s.now().Sub(a.At)
 		class := classify(err)
-		a.Error = class.Because(words(class, timeout))
+		a.Error = class.WithDetail(words(class, timeout))
 		return a, ctx.Err() == nil
 	}
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.

@@ -82,7 +82,7 @@ func throttled(t *testing.T) {
 
 // nextAfter is how long a first attempt that came to a makes its delivery wait.
 func nextAfter(a webhook.Attempt) time.Duration {
-	v := webhook.Verdict{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
+	v := webhook.Result{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
 	at, _ := webhook.DefaultSchedule().Next(1, v, a.At, 0.5)
 	return at.Sub(a.At)
 }
@@ -125,7 +125,7 @@ func overDays(t *testing.T) {
 	at, schedule := time.Time{}, webhook.DefaultSchedule()
 	var last time.Duration
 	for tries := range schedule {
-		next, ok := schedule.Next(tries, webhook.Verdict{Error: "status: 500", Status: 500}, at, 0.5)
+		next, ok := schedule.Next(tries, webhook.Result{Error: "status: 500", Status: 500}, at, 0.5)
 		wait := next.Sub(at)
 		if !ok || tries > 0 && wait <= last {
 			t.Errorf("wait %d = %v after %v, want it to be longer", tries, wait, last)
@@ -140,7 +140,7 @@ func overDays(t *testing.T) {
 func jitter(t *testing.T) {
 	schedule := webhook.DefaultSchedule()
 	for tries := 1; tries < len(schedule); tries++ {
-		failed := webhook.Verdict{Error: "status: 500", Status: 500}
+		failed := webhook.Result{Error: "status: 500", Status: 500}
 		low, _ := schedule.Next(tries, failed, time.Time{}, 0)
 		high, _ := schedule.Next(tries, failed, time.Time{}, 0.999)
 		if spread := high.Sub(low); spread < schedule[tries]*39/100 || spread > schedule[tries]*41/100 {

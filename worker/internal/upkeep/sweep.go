@@ -86,7 +86,7 @@ func (u *Upkeep) repair(ctx context.Context, kind string, keys []task.Key) error
 
 // stand sees to it that a task stands for failing endpoints, standLimit of them in each lap, and where due is set that it runs now.
 func (u *Upkeep) stand(ctx context.Context, failing []task.Key, lap int, due bool) error {
-	stranded, err := u.Waker.StandAll(ctx, turn(failing, lap, u.standLimit), due)
+	stranded, err := u.Waker.EnsureProbeTasks(ctx, turn(failing, lap, u.standLimit), due)
 	u.metrics.woken.WithLabelValues(kindFailing).Add(float64(stranded))
 	return err
 }

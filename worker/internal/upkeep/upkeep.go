@@ -102,5 +102,5 @@ func (u *Upkeep) tick(ctx context.Context) time.Duration {
 func (u *Upkeep) ask(ctx context.Context, tick time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, max(u.Every, time.Second))
 	defer cancel()
-	return u.Waker.Sweep(ctx, tick, u.Every)
+	return u.Waker.EnqueueSweep(ctx, tick, u.Every)
 }

@@ -26,22 +26,22 @@ func TestDefaultScheduleWithJitter(t *testing.T) {
 	schedule := webhook.DefaultSchedule()
 	var shortest, longest time.Duration
 	for made := range len(schedule) {
-		low, ok := schedule.Next(made, webhook.Verdict{}, noon, 0)
-		high, ok2 := schedule.Next(made, webhook.Verdict{}, noon, 0.999999)
-		middle, _ := schedule.Next(made, webhook.Verdict{}, noon, 0.5)
+		low, ok := schedule.Next(made, webhook.Result{}, noon, 0)
+		high, ok2 := schedule.Next(made, webhook.Result{}, noon, 0.999999)
+		middle, _ := schedule.Next(made, webhook.Result{}, noon, 0.5)
 		if !ok || !ok2 || low.Before(noon) || high.Before(low) || middle.Sub(noon).Round(time.Millisecond) != schedule[made] {
 			t.Errorf("Next(%d) = %v to %v around %v, want it around %v later", made, low, high, middle, schedule[made])
 		}
 		shortest, longest = shortest+low.Sub(noon), longest+high.Sub(noon)
 	}
-	if first, _ := schedule.Next(0, webhook.Verdict{}, noon, 0.9); !first.Equal(noon) {
+	if first, _ := schedule.Next(0, webhook.Result{}, noon, 0.9); !first.Equal(noon) {
 		t.Errorf("Next(0) = %v, want the first attempt at once", first)
 	}
 	if shortest < 60*time.Hour || longest > 92*time.Hour { // 76 h and a fifth
 		t.Errorf("all attempts take %v to %v, want about 76h", shortest, longest)
 	}
 	for _, made := range []int{len(schedule), len(schedule) + 1} {
-		if at, ok := schedule.Next(made, webhook.Verdict{}, noon, 0.5); ok {
+		if at, ok := schedule.Next(made, webhook.Result{}, noon, 0.5); ok {
 			t.Errorf("Next(%d) = %v, want never: there are %d attempts", made, at, len(schedule))
 		}
 	}
