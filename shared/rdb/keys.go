@@ -13,7 +13,6 @@ import (
 //	lg:{ws_...}:email:<hash>     a reservation: "p<lead id>" pending, "c<lead id>" committed, "d<lead id>" released, so that Postgres decides
 //	lg:{ws_...}:form:<key id>[:<hash of an address>]   GCRA's theoretical arrival time of a form's submissions, microseconds
 //	lg:{ws_...}:wake:<what>      the state of a wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
-//	lg:{ws_...}:retry:<what>     id of the one task that stands for a failing key in the retry list
 
 func workspaceKey(workspace id.UUID, rest string) string {
 	return "lg:{" + id.Workspace.Format(workspace) + "}:" + rest

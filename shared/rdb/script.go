@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"leadgate/shared/id"
 )
 
 // op is one call of a script.
@@ -48,3 +50,20 @@ func runAll(ctx context.Context, c redis.UniversalClient, ops []op) ([]*redis.Cm
 }
 
 func unknownScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }
+
+// byWorkspace groups the indices 0..n-1 by workspace, in the order of each workspace's first.
+func byWorkspace(n int, workspace func(i int) id.UUID) [][]int {
+	var groups [][]int
+	at := map[id.UUID]int{}
+	for i := range n {
+		w := workspace(i)
+		g, ok := at[w]
+		if !ok {
+			g = len(groups)
+			at[w] = g
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}

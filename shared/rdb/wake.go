@@ -140,20 +140,3 @@ func Yield(ctx context.Context, c redis.UniversalClient, k WakeKey, token string
 	n, err := finishScript.Run(ctx, c, []string{k.key()}, token, WaitingTTL.Milliseconds(), "waiting").Int()
 	return n == 2, err
 }
-
-// ClaimRetry makes task the one that stands for k in the queue's retry list, for ttl. false: another task does.
-func ClaimRetry(ctx context.Context, c redis.UniversalClient, k WakeKey, task string, ttl time.Duration) (bool, error) {
-	key := workspaceKey(k.Workspace, "retry:"+k.What)
-	if first, err := c.SetNX(ctx, key, task, ttl).Result(); first || err != nil {
-		return first, err
-	}
-	if holder, err := c.Get(ctx, key).Result(); err != nil || holder != task {
-		return false, err
-	}
-	return true, c.Expire(ctx, key, ttl).Err()
-}
-
-// ReleaseRetry forgets who stands for k in the retry list: it works again.
-func ReleaseRetry(ctx context.Context, c redis.UniversalClient, k WakeKey) error {
-	return c.Del(ctx, workspaceKey(k.Workspace, "retry:"+k.What)).Err()
-}

@@ -2,7 +2,6 @@ package rdb_test
 
 import (
 	"testing"
-	"time"
 
 	"leadgate/shared/id"
 	"leadgate/shared/rdb"
@@ -54,29 +53,5 @@ func TestWakeLife(t *testing.T) {
 	}
 	if ttl := c.PTTL(ctx, c.Keys(ctx, "lg:*").Val()[0]).Val(); ttl <= 0 || ttl > rdb.WaitingTTL {
 		t.Errorf("TTL = %v, want it to lapse", ttl)
-	}
-}
-
-func TestOneTaskStandsForAFailingKey(t *testing.T) {
-	t.Parallel()
-	c := redistest.New(t)
-	k := rdb.WakeKey{Workspace: id.New(), What: "x"}
-	claim := func(task string) bool {
-		ok, err := rdb.ClaimRetry(t.Context(), c, k, task, time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ok
-	}
-	for _, want := range []struct {
-		task string
-		ok   bool
-	}{{"a", true}, {"a", true}, {"b", false}} {
-		if got := claim(want.task); got != want.ok {
-			t.Errorf("claim by %s = %v, want %v", want.task, got, want.ok)
-		}
-	}
-	if err := rdb.ReleaseRetry(t.Context(), c, k); err != nil || !claim("b") {
-		t.Errorf("after release b cannot claim (%v)", err)
 	}
 }

@@ -149,7 +149,7 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 	if !s.breaker.Allow(s.Now()) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	held := make([]rdb.Reservation, 0, len(leads))
 	keys := make([]task.Key, 0, len(done.Wake)+1)
@@ -171,6 +171,6 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 		}
 	}
 	start := time.Now()
-	s.redisSaid(s.Waker.Announce(ctx, held, keys))
+	s.recordRedis(s.Waker.Announce(ctx, held, keys))
 	s.metrics.announce.Observe(time.Since(start).Seconds())
 }

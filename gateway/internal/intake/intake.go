@@ -24,7 +24,7 @@ import (
 
 // Limits of the two batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
 const (
-	gateQueue, gateBatch, gateWorkers       = 8192, 128, 4
+	admitQueue, admitBatch, admitWorkers    = 8192, 128, 4
 	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
 
 	commitTimeout = 3 * time.Second // a client that just missed a commit waits for two
@@ -44,19 +44,19 @@ type Deps struct {
 
 // Service takes leads in.
 //
-//	Create --> gate batcher --> Redis: rate limit + SET NX (one pipeline)
+//	Create --> admission batcher --> Redis: rate limit + SET NX (one pipeline)
 //	              | reserved, pending elsewhere, or Redis away
 //	              v
 //	        commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
 type Service struct {
 	Deps
-	breaker limit.Breaker
-	local   limit.Local[id.UUID] // while Redis is down
-	gates   *batch.Batcher[rdb.GateCall, rdb.GateResult]
-	commits *batch.Batcher[admitted, commitResult]
-	keyed   keyed
-	untold  untold
-	metrics metrics
+	breaker    limit.Breaker
+	local      limit.Local[id.UUID] // while Redis is down
+	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
+	commits    *batch.Batcher[admitted, commitResult]
+	keyed      keyed
+	untold     untold
+	metrics    metrics
 }
 
 // admitted is a lead on its way, and since when.
@@ -73,7 +73,7 @@ type commitResult struct {
 // New starts a Service; Stop ends it.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, metrics: newMetrics(d.Registry)}
-	s.gates = batch.New(batch.Options{Queue: gateQueue, Max: gateBatch, Workers: gateWorkers}, guarded(d.Log, s.gateAll, func(err error) rdb.GateResult { return rdb.GateResult{Err: err} }))
+	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Workers: admitWorkers}, guarded(d.Log, s.admitAll, func(err error) rdb.AdmissionResult { return rdb.AdmissionResult{Err: err} }))
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, guarded(d.Log, s.commitAll, func(err error) commitResult { return commitResult{err: err} }))
 	s.startKeyed()
 	s.startUntold()
@@ -83,7 +83,7 @@ func New(d Deps) *Service {
 
 // Stop finishes what was admitted. Call it when no request can come any more.
 func (s *Service) Stop() {
-	s.gates.Stop()
+	s.admissions.Stop()
 	s.commits.Stop()
 	s.keyed.stop()
 	s.untold.halt()
@@ -91,7 +91,7 @@ func (s *Service) Stop() {
 
 // Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.
 func (s *Service) Limit(ctx context.Context, p *tenant.Principal) limit.Decision {
-	return s.gate(ctx, p, rdb.GateCall{Workspace: p.WorkspaceID}).Decision
+	return s.admit(ctx, p, rdb.AdmissionRequest{Workspace: p.WorkspaceID}).Decision
 }
 
 // Request is one lead to be taken in.
@@ -108,15 +108,15 @@ type Request struct {
 // EMAIL_SUPPRESSED, UNAVAILABLE. The Verdict is valid in every case.
 func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (lead.Lead, limit.Decision, error) {
 	l := s.Lead(p, r)
-	call := rdb.GateCall{Workspace: p.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: l.ID}
+	call := rdb.AdmissionRequest{Workspace: p.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: l.ID}
 	if p.Settings.Dedupe == tenant.DedupeNone {
-		call = rdb.GateCall{Workspace: p.WorkspaceID} // there is nothing to reserve
+		call = rdb.AdmissionRequest{Workspace: p.WorkspaceID} // there is nothing to reserve
 	}
-	var pass rdb.Pass
+	var pass rdb.Admission
 	if r.Admitted != nil {
 		pass.Decision = *r.Admitted
 	} else {
-		pass = s.gate(ctx, p, call)
+		pass = s.admit(ctx, p, call)
 	}
 	if pass.Limited {
 		s.metrics.count("limited")

@@ -41,7 +41,7 @@ func (s *Service) Tell(ctx context.Context, t Told) {
 		}
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), gateTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if t.Freed != "" {
 		if err := s.release(ctx, []pg.Release{freed}); err != nil {
@@ -61,7 +61,7 @@ func (s *Service) Tell(ctx context.Context, t Told) {
 		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 	}
 	if len(held)+len(keys) > 0 {
-		s.redisSaid(s.Waker.Announce(ctx, held, keys))
+		s.recordRedis(s.Waker.Announce(ctx, held, keys))
 	}
 }
 

@@ -93,14 +93,14 @@ func (s *Service) tellLater(ctx context.Context) {
 
 // release tells Redis that emails are free, and Postgres that Redis knows. It asks no breaker: what it does is what makes Redis fit to be asked.
 func (s *Service) release(ctx context.Context, freed []pg.Release) error {
-	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	held := make([]rdb.Reservation, len(freed))
 	for i, r := range freed {
 		held[i] = rdb.Reservation{Workspace: r.Workspace, UniqueKey: r.UniqueKey, LeadID: r.LeadID}
 	}
 	err := rdb.Release(ctx, s.Redis, held)
-	if s.redisSaid(err); err != nil {
+	if s.recordRedis(err); err != nil {
 		return err
 	}
 	if err := s.DB.ForgetReleases(ctx, freed); err != nil {

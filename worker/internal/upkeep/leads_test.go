@@ -47,7 +47,7 @@ func TestSweepFreesEmails(t *testing.T) {
 		t.Fatal(err)
 	}
 	committed := func(email string) bool {
-		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second, 1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
+		got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second, 1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
 		if got.Err != nil {
 			t.Fatal(got.Err)
 		}

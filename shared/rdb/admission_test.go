@@ -12,13 +12,13 @@ import (
 	"leadgate/shared/rdb/redistest"
 )
 
-func TestGateReservesOnce(t *testing.T) {
+func TestAdmitReservesOnce(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	ws, first, second := id.New(), id.New(), id.New()
 	rate := limit.NewRate(100, time.Second, 10)
-	call := func(lead id.UUID) rdb.GateResult {
-		return rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate, UniqueKey: "a@example.com", LeadID: lead}})[0]
+	call := func(lead id.UUID) rdb.AdmissionResult {
+		return rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: rate, UniqueKey: "a@example.com", LeadID: lead}})[0]
 	}
 	if got := call(first); got.Err != nil || got.Holder != (id.UUID{}) || got.Remaining != 9 {
 		t.Fatalf("first call = %+v, want a reservation and 9 remaining", got)
@@ -49,13 +49,13 @@ func announce(t *testing.T, c redis.UniversalClient, held ...rdb.Reservation) er
 }
 
 // One pipeline holds the calls of many workspaces; each gets its own answer, in its own place.
-func TestGateKeepsCallsApart(t *testing.T) {
+func TestAdmitKeepsCallsApart(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	a, b := id.New(), id.New()
 	one, two := limit.NewRate(1, time.Second, 2), limit.NewRate(1, time.Second, 3)
 	leads := []id.UUID{id.New(), id.New(), id.New()}
-	got := rdb.Gate(t.Context(), c, []rdb.GateCall{
+	got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{
 		{Workspace: a, Rate: one, UniqueKey: "x@example.com", LeadID: leads[0]},
 		{Workspace: b, Rate: two},
 		{Workspace: b, Rate: two, UniqueKey: "x@example.com", LeadID: leads[1]},
@@ -63,7 +63,7 @@ func TestGateKeepsCallsApart(t *testing.T) {
 		{Workspace: a, Rate: one},
 		{Workspace: b, Rate: two},
 	})
-	for i, want := range []rdb.Pass{
+	for i, want := range []rdb.Admission{
 		{Decision: limit.Decision{Remaining: 1}},
 		{Decision: limit.Decision{Remaining: 1}}, // the one that reserves went first
 		{Decision: limit.Decision{Remaining: 2}},
@@ -81,7 +81,7 @@ func TestGateKeepsCallsApart(t *testing.T) {
 }
 
 // The script and limit.Rate.Decide are one rule in two languages.
-func TestGateDecidesAsTheDomainDoes(t *testing.T) {
+func TestAdmitDecidesAsTheDomainDoes(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
 	ws := id.New()
@@ -89,7 +89,7 @@ func TestGateDecidesAsTheDomainDoes(t *testing.T) {
 	var tat time.Time
 	now := time.Now()
 	for i := range 5 {
-		got := rdb.Gate(t.Context(), c, []rdb.GateCall{{Workspace: ws, Rate: rate}})[0]
+		got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: rate}})[0]
 		var want limit.Decision
 		want, tat = rate.Decide(tat, now)
 		if got.Err != nil || got.Limited != want.Limited || got.Remaining != want.Remaining || (got.Reset-want.Reset).Abs() > time.Second || (got.RetryAfter-want.RetryAfter).Abs() > time.Second {
@@ -99,15 +99,15 @@ func TestGateDecidesAsTheDomainDoes(t *testing.T) {
 }
 
 // A pipeline has no fallback of its own for a script Redis forgot.
-func TestGateAfterScriptFlush(t *testing.T) {
+func TestAdmitAfterScriptFlush(t *testing.T) {
 	t.Parallel()
 	c := redistest.New(t)
-	calls := make([]rdb.GateCall, 20)
+	calls := make([]rdb.AdmissionRequest, 20)
 	for i := range calls {
-		calls[i] = rdb.GateCall{Workspace: id.New(), Rate: limit.NewRate(10, time.Second, 10)}
+		calls[i] = rdb.AdmissionRequest{Workspace: id.New(), Rate: limit.NewRate(10, time.Second, 10)}
 	}
 	for range 2 {
-		for i, got := range rdb.Gate(t.Context(), c, calls) {
+		for i, got := range rdb.Admit(t.Context(), c, calls) {
 			if got.Err != nil {
 				t.Fatalf("call %d: %v", i, got.Err)
 			}

@@ -18,14 +18,14 @@ const (
 	CommittedTTL = 24 * time.Hour
 )
 
-// gateScript decides the rate limit of a workspace's waiting requests, and reserves the emails of those that pass: one call for all of them.
+// admitScript decides the rate limit of a workspace's waiting requests, and reserves the emails of those that pass: one call for all of them.
 //
 //	KEYS[1] rate key   KEYS[2...] email keys of the requests, in order; those that reserve nothing come last and have none
 //	ARGV[1] microseconds per request   ARGV[2] burst   ARGV[3] requests   ARGV[4] pending TTL, ms   ARGV[5...] lead ids of the email keys, base32
 //	returns {requests that pass, microseconds of the burst in use before them, holder of each email that passed: "" reserved | "p<id>" | "c<id>" | "d<id>"}
 //
 // Requests that do not pass reserve nothing and move nothing. The clock is Redis' own, so gateways' clocks do not matter.
-var gateScript = redis.NewScript(`
+var admitScript = redis.NewScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local interval, burst, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -47,37 +47,37 @@ end
 return out
 `)
 
-// GateCall is one request at the gate. A zero LeadID asks only for the rate limit.
-type GateCall struct {
+// AdmissionRequest is one request at the gate. A zero LeadID asks only for the rate limit.
+type AdmissionRequest struct {
 	Workspace id.UUID
 	Rate      limit.Rate
 	UniqueKey string
 	LeadID    id.UUID
 }
 
-// Pass is the gate's answer. Holder is the lead that has the email, or has given it up a moment ago, and Committed that it is durable and has it;
+// Admission is the gate's answer. Holder is the lead that has the email, or has given it up a moment ago, and Committed that it is durable and has it;
 // a zero Holder means the call reserved it.
-type Pass struct {
+type Admission struct {
 	limit.Decision
 	Holder    id.UUID
 	Committed bool
 }
 
-// GateResult is a Pass, or why there is none.
-type GateResult struct {
-	Pass
+// AdmissionResult is an Admission, or why there is none.
+type AdmissionResult struct {
+	Admission
 	Err error
 }
 
-// Gate answers calls, in order: one script call for each workspace, all in one pipeline.
-func Gate(ctx context.Context, c redis.UniversalClient, calls []GateCall) []GateResult {
-	out := make([]GateResult, len(calls))
+// Admit answers calls, in order: one script call for each workspace, all in one pipeline.
+func Admit(ctx context.Context, c redis.UniversalClient, calls []AdmissionRequest) []AdmissionResult {
+	out := make([]AdmissionResult, len(calls))
 	groups := byWorkspace(len(calls), func(i int) id.UUID { return calls[i].Workspace })
 	ops := make([]op, len(groups))
 	for g := range groups {
 		// Those that reserve go first, because the script takes them by their place.
 		slices.SortStableFunc(groups[g], func(a, b int) int { return calls[a].reservesNothing() - calls[b].reservesNothing() })
-		ops[g] = gateOp(calls, groups[g])
+		ops[g] = admitOp(calls, groups[g])
 	}
 	cmds, err := runAll(ctx, c, ops)
 	for g, group := range groups {
@@ -88,21 +88,21 @@ func Gate(ctx context.Context, c redis.UniversalClient, calls []GateCall) []Gate
 		}
 		for place, i := range group {
 			if out[i].Err = failed; failed == nil {
-				out[i].Pass, out[i].Err = readPass(reply, place, &calls[i])
+				out[i].Admission, out[i].Err = readAdmission(reply, place, &calls[i])
 			}
 		}
 	}
 	return out
 }
 
-func (c *GateCall) reservesNothing() int {
+func (c *AdmissionRequest) reservesNothing() int {
 	if c.LeadID == (id.UUID{}) {
 		return 1
 	}
 	return 0
 }
 
-func gateOp(calls []GateCall, group []int) op {
+func admitOp(calls []AdmissionRequest, group []int) op {
 	first := &calls[group[0]]
 	keys := append(make([]string, 0, len(group)+1), rateKey(first.Workspace))
 	args := append(make([]any, 0, len(group)+4), first.Rate.Interval.Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
@@ -112,11 +112,11 @@ func gateOp(calls []GateCall, group []int) op {
 			args = append(args, string(id.Prefix("").Append(nil, call.LeadID)))
 		}
 	}
-	return op{gateScript, keys, args}
+	return op{admitScript, keys, args}
 }
 
-// readPass reads what the script answered to the request at place. No time passes inside a script, so every request after the first limited one is limited too.
-func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
+// readAdmission reads what the script answered to the request at place. No time passes inside a script, so every request after the first limited one is limited too.
+func readAdmission(reply []any, place int, call *AdmissionRequest) (p Admission, err error) {
 	if len(reply) < 2 {
 		return p, fmt.Errorf("gate script: %d values, want 2 or more", len(reply))
 	}
@@ -138,58 +138,4 @@ func readPass(reply []any, place int, call *GateCall) (p Pass, err error) {
 		p.Holder, err = id.Prefix("").Parse(holder[1:])
 	}
 	return p, err
-}
-
-// Reservation is an email and the durable lead that has it.
-type Reservation struct {
-	Workspace id.UUID
-	UniqueKey string
-	LeadID    id.UUID
-}
-
-// commitScript: KEYS email keys   ARGV[1] committed TTL, seconds   ARGV[2...] id of the lead that has each, base32
-//
-// It may come late: the lead may have given the email up meanwhile ("d"), and a newer one may have it ("c") or have given it up too.
-// Ids sort by time, so what is known of the same or a newer lead stays.
-var commitScript = redis.NewScript(`
-for i = 1, #KEYS do
-  local s, mine = redis.call('GET', KEYS[i]) or '', ARGV[i + 1]
-  local state, holder = string.sub(s, 1, 1), string.sub(s, 2)
-  if not (state == 'd' and holder >= mine or state == 'c' and holder > mine) then
-    redis.call('SET', KEYS[i], 'c' .. mine, 'EX', ARGV[1])
-  end
-end
-return 0
-`)
-
-// commitOps mark reservations committed, one script call for each workspace.
-func commitOps(held []Reservation) []op {
-	var ops []op
-	for _, group := range byWorkspace(len(held), func(i int) id.UUID { return held[i].Workspace }) {
-		keys := make([]string, 0, len(group))
-		args := append(make([]any, 0, len(group)+1), int(CommittedTTL.Seconds()))
-		for _, i := range group {
-			keys = append(keys, emailKey(held[i].Workspace, held[i].UniqueKey))
-			args = append(args, string(id.Prefix("").Append(nil, held[i].LeadID)))
-		}
-		ops = append(ops, op{commitScript, keys, args})
-	}
-	return ops
-}
-
-// byWorkspace groups the indices 0..n-1 by workspace, in the order of each workspace's first.
-func byWorkspace(n int, workspace func(i int) id.UUID) [][]int {
-	var groups [][]int
-	at := map[id.UUID]int{}
-	for i := range n {
-		w := workspace(i)
-		g, ok := at[w]
-		if !ok {
-			g = len(groups)
-			at[w] = g
-			groups = append(groups, nil)
-		}
-		groups[g] = append(groups[g], i)
-	}
-	return groups
 }

@@ -12,48 +12,48 @@ import (
 	"leadgate/shared/rdb/redistest"
 )
 
-// door is one email of a workspace.
-type door struct {
+// fixture is one email of a workspace.
+type fixture struct {
 	*testing.T
 	c  redis.UniversalClient
 	ws id.UUID
 }
 
-func newDoor(t *testing.T) *door {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return &door{t, redistest.New(t), id.New()}
+	return &fixture{t, redistest.New(t), id.New()}
 }
 
-func (d *door) reservation(lead id.UUID) rdb.Reservation {
+func (d *fixture) reservation(lead id.UUID) rdb.Reservation {
 	return rdb.Reservation{Workspace: d.ws, UniqueKey: "a@example.com", LeadID: lead}
 }
 
-func (d *door) commit(lead id.UUID) {
+func (d *fixture) commit(lead id.UUID) {
 	d.Helper()
 	if err := announce(d.T, d.c, d.reservation(lead)); err != nil {
 		d.Fatal(err)
 	}
 }
 
-func (d *door) release(lead id.UUID) {
+func (d *fixture) release(lead id.UUID) {
 	d.Helper()
 	if err := rdb.Release(d.Context(), d.c, []rdb.Reservation{d.reservation(lead)}); err != nil {
 		d.Fatal(err)
 	}
 }
 
-// want checks whom the gate names to a new lead, and whether without asking Postgres.
-func (d *door) want(what string, holder id.UUID, committed bool) {
+// want checks whom Admit names to a new lead, and whether without asking Postgres.
+func (d *fixture) want(what string, holder id.UUID, committed bool) {
 	d.Helper()
-	got := rdb.Gate(d.Context(), d.c, []rdb.GateCall{{Workspace: d.ws, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "a@example.com", LeadID: id.New()}})[0]
+	got := rdb.Admit(d.Context(), d.c, []rdb.AdmissionRequest{{Workspace: d.ws, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "a@example.com", LeadID: id.New()}})[0]
 	if got.Err != nil || got.Holder != holder || got.Committed != committed {
-		d.Errorf("%s: Gate = %+v, want holder %v, committed %v", what, got, holder, committed)
+		d.Errorf("%s: Admit = %+v, want holder %v, committed %v", what, got, holder, committed)
 	}
 }
 
 func TestReleasedEmailIsForPostgresToDecide(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t)
+	d := newFixture(t)
 	first, other := id.New(), id.New()
 	d.commit(first)
 	d.release(other)
@@ -79,7 +79,7 @@ func TestReleasedEmailIsForPostgresToDecide(t *testing.T) {
 // Also where Redis knows nothing: the announcement may still be on its way.
 func TestReleaseBeforeTheAnnouncement(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t)
+	d := newFixture(t)
 	first := id.New()
 	d.release(first)
 	d.commit(first)

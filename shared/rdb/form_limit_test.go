@@ -18,7 +18,7 @@ func TestLimitForm(t *testing.T) {
 	ws, form := id.New(), id.New()
 	take := func(form id.UUID, address string, whole, each int) time.Duration {
 		t.Helper()
-		wait, err := rdb.LimitForm(t.Context(), c, rdb.FormCall{Workspace: ws, Form: form, Address: netip.MustParseAddr(address),
+		wait, err := rdb.LimitForm(t.Context(), c, rdb.FormSubmission{Workspace: ws, Form: form, Address: netip.MustParseAddr(address),
 			Whole: limit.NewRate(whole, time.Hour, whole), Each: limit.NewRate(each, time.Hour, each)})
 		if err != nil {
 			t.Fatal(err)

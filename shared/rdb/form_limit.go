@@ -36,8 +36,8 @@ end
 return 0
 `)
 
-// FormCall is one submission of a form from an address.
-type FormCall struct {
+// FormSubmission is one submission of a form from an address.
+type FormSubmission struct {
 	Workspace id.UUID
 	Form      id.UUID // its key
 	Address   netip.Addr
@@ -46,7 +46,7 @@ type FormCall struct {
 }
 
 // LimitForm takes one submission from both quotas: wait is how long until it is allowed, zero when it is.
-func LimitForm(ctx context.Context, c redis.UniversalClient, call FormCall) (wait time.Duration, err error) {
+func LimitForm(ctx context.Context, c redis.UniversalClient, call FormSubmission) (wait time.Duration, err error) {
 	cmds, err := runAll(ctx, c, []op{{limitScript,
 		[]string{formKey(call.Workspace, call.Form), addressKey(call.Workspace, call.Form, call.Address)},
 		[]any{call.Whole.Interval.Microseconds(), call.Whole.Burst, call.Each.Interval.Microseconds(), call.Each.Burst}}})
