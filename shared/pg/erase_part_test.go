@@ -127,8 +127,8 @@ func TestDuePurgesPage(t *testing.T) {
 func TestEraseLeadOfAnUnansweredBatch(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
-	batch, other := claimOf(b.ws, "batch", "r"), claimOf(b.ws, "other", "r")
-	mustClaim(t, b.db, batch, other)
+	batch, other := requestOf(b.ws, "batch", "r"), requestOf(b.ws, "other", "r")
+	mustBegin(t, b.db, batch, other)
 	l := lead.Lead{WorkspaceID: b.ws, ID: id.Derive(batch.ID, lead.MaxBatch-1), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
 	if _, err := b.db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
 		t.Fatal(err)
@@ -136,8 +136,8 @@ func TestEraseLeadOfAnUnansweredBatch(t *testing.T) {
 	if e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); err != nil || e.Answers != 1 {
 		t.Fatalf("EraseLead = %+v, %v, want one answer", e, err)
 	}
-	got := mustClaim(t, b.db, pg.Claim{Workspace: b.ws, Key: sha256.Sum256([]byte("batch")), Request: batch.Request, ID: id.New()}, claimOf(b.ws, "other", "r"))
-	if got[0].Mine || got[0].Status == 0 || got[0].Body != nil {
+	got := mustBegin(t, b.db, pg.IdempotentRequest{Workspace: b.ws, Key: sha256.Sum256([]byte("batch")), Request: batch.Request, ID: id.New()}, requestOf(b.ws, "other", "r"))
+	if got[0].Acquired || got[0].Status == 0 || got[0].Body != nil {
 		t.Errorf("the batch = %+v, want it answered, and the answer erased", got[0])
 	}
 	if got[1].Status != 0 {

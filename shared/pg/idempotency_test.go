@@ -11,52 +11,52 @@ import (
 	"leadgate/shared/pg/pgtest"
 )
 
-func claimOf(workspace id.UUID, key, request string) pg.Claim {
-	return pg.Claim{Workspace: workspace, Key: sha256.Sum256([]byte(key)), Request: sha256.Sum256([]byte(request)), ID: id.New()}
+func requestOf(workspace id.UUID, key, request string) pg.IdempotentRequest {
+	return pg.IdempotentRequest{Workspace: workspace, Key: sha256.Sum256([]byte(key)), Request: sha256.Sum256([]byte(request)), ID: id.New()}
 }
 
-func mustClaim(t *testing.T, db *pg.DB, claims ...pg.Claim) []pg.Claimed {
+func mustBegin(t *testing.T, db *pg.DB, requests ...pg.IdempotentRequest) []pg.IdempotencyEntry {
 	t.Helper()
-	out, err := db.ClaimAll(t.Context(), claims)
-	if err != nil || len(out) != len(claims) {
-		t.Fatalf("ClaimAll() = %d, %v, want %d", len(out), err, len(claims))
+	out, err := db.BeginIdempotent(t.Context(), requests)
+	if err != nil || len(out) != len(requests) {
+		t.Fatalf("BeginIdempotent() = %d, %v, want %d", len(out), err, len(requests))
 	}
 	return out
 }
 
-func settled(c pg.Claim, at time.Time, status int, body string) pg.Settlement {
-	return pg.Settlement{Workspace: c.Workspace, Key: c.Key, ID: c.ID, TakenAt: at, Status: status, Header: []byte(`{"Location":"/x\"\\"}`), Body: []byte(body)}
+func answerOf(c pg.IdempotentRequest, at time.Time, status int, body string) pg.IdempotentAnswer {
+	return pg.IdempotentAnswer{Workspace: c.Workspace, Key: c.Key, ID: c.ID, AcquiredAt: at, Status: status, Header: []byte(`{"Location":"/x\"\\"}`), Body: []byte(body)}
 }
 
-func TestClaimsAreTheFirsts(t *testing.T) {
+func TestAKeyIsOfItsFirstRequest(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	one, two := id.New(), id.New()
-	first := claimOf(one, "k", "r")
-	got := mustClaim(t, db, first, claimOf(one, "k", "r"), claimOf(two, "k", "r"), claimOf(one, "k", "other"))
-	if !got[0].Mine || got[0].ID != first.ID || got[1].Mine || got[1].ID != first.ID || got[1].Stale || got[1].Status != 0 || !got[2].Mine || got[3].Mine || !got[3].Other {
-		t.Fatalf("ClaimAll() = %+v, want the first, its repetition, another workspace's and another request", got)
+	first := requestOf(one, "k", "r")
+	got := mustBegin(t, db, first, requestOf(one, "k", "r"), requestOf(two, "k", "r"), requestOf(one, "k", "other"))
+	if !got[0].Acquired || got[0].ID != first.ID || got[1].Acquired || got[1].ID != first.ID || got[1].Expired || got[1].Status != 0 || !got[2].Acquired || got[3].Acquired || !got[3].Mismatch {
+		t.Fatalf("BeginIdempotent() = %+v, want the first, its repetition, another workspace's and another request", got)
 	}
 	body := "{\"a\":\"\\\\ \x00 é\"}\n"
-	kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, got[0].TakenAt, 201, body), settled(first, got[0].TakenAt, 201, "second")})
+	kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 201, body), answerOf(first, got[0].AcquiredAt, 201, "second")})
 	if err != nil || !kept[0] || kept[1] {
-		t.Fatalf("SettleAll() = %v, %v, want the first kept and no other", kept, err)
+		t.Fatalf("CompleteIdempotent() = %v, %v, want the first kept and no other", kept, err)
 	}
-	if kept, err = db.SettleAll(t.Context(), []pg.Settlement{settled(first, got[0].TakenAt, 409, "late")}); err != nil || kept[0] {
-		t.Errorf("SettleAll() later = %v, %v, want it not kept", kept, err)
+	if kept, err = db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 409, "late")}); err != nil || kept[0] {
+		t.Errorf("CompleteIdempotent() later = %v, %v, want it not kept", kept, err)
 	}
-	again := mustClaim(t, db, claimOf(one, "k", "r"))[0]
-	if again.Mine || again.Status != 201 || string(again.Body) != body || string(again.Header) != `{"Location":"/x\"\\"}` {
-		t.Errorf("the answer = %+v, want the first, octet by octet", again)
+	again := mustBegin(t, db, requestOf(one, "k", "r"))[0]
+	if again.Acquired || again.Status != 201 || string(again.Body) != body || string(again.Header) != `{"Location":"/x\"\\"}` {
+		t.Errorf("the answer = %+v, want the first, byte for byte", again)
 	}
 }
 
-func TestOneTakesAStaleClaimOver(t *testing.T) {
+func TestOneRequestReclaimsAnExpiredKey(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	workspace := id.New()
-	first := claimOf(workspace, "k", "r")
-	begun := mustClaim(t, db, first)[0]
+	first := requestOf(workspace, "k", "r")
+	begun := mustBegin(t, db, first)[0]
 	if _, err := db.ExecContext(t.Context(), `update idempotency set taken_at = taken_at - interval '31 seconds'`); err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func TestOneTakesAStaleClaimOver(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range many {
 		wg.Go(func() {
-			c := claimOf(workspace, "k", "r")
-			stale := mustClaim(t, db, c)[0]
-			if !stale.Stale {
-				return // somebody has taken it over
+			c := requestOf(workspace, "k", "r")
+			expired := mustBegin(t, db, c)[0]
+			if !expired.Expired {
+				return // another request reclaimed it
 			}
-			at, ok, err := db.TakeOver(t.Context(), c, stale)
+			at, ok, err := db.ReclaimIdempotent(t.Context(), c, expired)
 			if err != nil {
 				t.Error(err)
 			}
@@ -84,37 +84,37 @@ func TestOneTakesAStaleClaimOver(t *testing.T) {
 	for _, at := range won {
 		if !at.IsZero() {
 			if !winner.IsZero() {
-				t.Fatal("two took one claim over")
+				t.Fatal("two requests reclaimed one key")
 			}
 			winner = at
 		}
 	}
 	if winner.IsZero() {
-		t.Fatal("nobody took the claim over")
+		t.Fatal("no request reclaimed the key")
 	}
 	// Who had it first cannot give it back any more; who has it can, and then it is anybody's.
 	for _, give := range []struct {
 		at   time.Time
 		want bool
-	}{{begun.TakenAt, false}, {winner, true}} {
-		if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, give.at, 0, "")}); err != nil || kept[0] != give.want {
+	}{{begun.AcquiredAt, false}, {winner, true}} {
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, give.at, 0, "")}); err != nil || kept[0] != give.want {
 			t.Errorf("giving back = %v, %v, want %v", kept, err, give.want)
 		}
 	}
-	if got := mustClaim(t, db, claimOf(workspace, "k", "r"))[0]; !got.Stale || got.ID != first.ID {
-		t.Errorf("a claim that was given back = %+v, want it stale, with the first id", got)
+	if got := mustBegin(t, db, requestOf(workspace, "k", "r"))[0]; !got.Expired || got.ID != first.ID {
+		t.Errorf("a key that was given back = %+v, want it expired, with the first id", got)
 	}
 }
 
 // A key is free after its day, also while nobody got round to deleting its answer, and it is the first's again.
-func TestAnOldKeyIsFree(t *testing.T) {
+func TestAKeyIsFreeAfterItsDay(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	workspace := id.New()
-	first := claimOf(workspace, "k", "r")
-	begun := mustClaim(t, db, first)[0]
-	if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, begun.TakenAt, 201, "yesterday's")}); err != nil || !kept[0] {
-		t.Fatalf("SettleAll() = %v, %v, want it kept", kept, err)
+	first := requestOf(workspace, "k", "r")
+	begun := mustBegin(t, db, first)[0]
+	if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201, "yesterday's")}); err != nil || !kept[0] {
+		t.Fatalf("CompleteIdempotent() = %v, %v, want it kept", kept, err)
 	}
 	for _, c := range []struct {
 		age  string
@@ -123,21 +123,21 @@ func TestAnOldKeyIsFree(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), `update idempotency set created_at = now() - cast($1 as interval)`, c.age); err != nil {
 			t.Fatal(err)
 		}
-		next := claimOf(workspace, "k", "another request")
-		got := mustClaim(t, db, next, claimOf(workspace, "k", "another request"))
-		if got[0].Mine != c.free || got[0].Other == c.free || c.free && got[0].ID != next.ID || got[1].Mine {
+		next := requestOf(workspace, "k", "another request")
+		got := mustBegin(t, db, next, requestOf(workspace, "k", "another request"))
+		if got[0].Acquired != c.free || got[0].Mismatch == c.free || c.free && got[0].ID != next.ID || got[1].Acquired {
 			t.Errorf("a key of %s = %+v, want it free: %v, and once", c.age, got, c.free)
 		}
 		if !c.free {
 			continue
 		}
-		if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(first, begun.TakenAt, 201, "late")}); err != nil || kept[0] {
-			t.Errorf("settling the old claim = %v, %v, want it refused", kept, err)
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201, "late")}); err != nil || kept[0] {
+			t.Errorf("answering the outdated request = %v, %v, want it refused", kept, err)
 		}
-		if kept, err := db.SettleAll(t.Context(), []pg.Settlement{settled(next, got[0].TakenAt, 201, "today's")}); err != nil || !kept[0] {
-			t.Errorf("settling the new one = %v, %v, want it kept", kept, err)
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(next, got[0].AcquiredAt, 201, "today's")}); err != nil || !kept[0] {
+			t.Errorf("answering the new one = %v, %v, want it kept", kept, err)
 		}
-		if again := mustClaim(t, db, claimOf(workspace, "k", "another request"))[0]; string(again.Body) != "today's" {
+		if again := mustBegin(t, db, requestOf(workspace, "k", "another request"))[0]; string(again.Body) != "today's" {
 			t.Errorf("the answer = %+v, want the new one", again)
 		}
 	}
@@ -151,19 +151,19 @@ func TestAnAnswerOfAnErasedLeadIsNotKept(t *testing.T) {
 	if _, err := b.db.EraseLead(t.Context(), b.ws, gone.ID, pg.Erasure{}); err != nil {
 		t.Fatal(err)
 	}
-	var all []pg.Settlement
+	var all []pg.IdempotentAnswer
 	for name, leads := range map[string][]id.UUID{"none": nil, "there": {there.ID}, "gone": {there.ID, gone.ID}} {
-		c := claimOf(b.ws, name, "r")
-		s := settled(c, mustClaim(t, b.db, c)[0].TakenAt, 409, name)
+		c := requestOf(b.ws, name, "r")
+		s := answerOf(c, mustBegin(t, b.db, c)[0].AcquiredAt, 409, name)
 		s.Leads = leads
 		all = append(all, s)
 	}
-	kept, err := b.db.SettleAll(t.Context(), all)
+	kept, err := b.db.CompleteIdempotent(t.Context(), all)
 	if err != nil || !kept[0] || !kept[1] || !kept[2] {
-		t.Fatalf("SettleAll() = %v, %v, want all kept", kept, err)
+		t.Fatalf("CompleteIdempotent() = %v, %v, want all kept", kept, err)
 	}
 	for name, body := range map[string]string{"none": "none", "there": "there", "gone": ""} {
-		if got := mustClaim(t, b.db, claimOf(b.ws, name, "r"))[0]; got.Status != 409 || string(got.Body) != body {
+		if got := mustBegin(t, b.db, requestOf(b.ws, name, "r"))[0]; got.Status != 409 || string(got.Body) != body {
 			t.Errorf("the answer %s = %+v, want status 409 and the body %q", name, got, body)
 		}
 	}

@@ -48,14 +48,14 @@ func (a *api) once(do operation, maxBytes int64, gated bool) operation {
 		if err != nil {
 			return err
 		}
-		asked := pg.Claim{Workspace: p.WorkspaceID, Key: sha256.Sum256([]byte(key)), Request: requestHash(r, body, p.May(tenant.LeadsRead)), ID: id.New()}
+		asked := pg.IdempotentRequest{Workspace: p.WorkspaceID, Key: sha256.Sum256([]byte(key)), Request: requestHash(r, body, p.May(tenant.LeadsRead)), ID: id.New()}
 		ctx, cancel := context.WithTimeout(r.Context(), claimTimeout)
 		defer cancel()
 		c, err := a.Intake.Claim(ctx, asked)
 		if err != nil {
 			return err
 		}
-		if !c.Mine {
+		if !c.Acquired {
 			return repeat(w, r, c)
 		}
 		mine.id = c.ID
@@ -97,9 +97,9 @@ func keyed(r *http.Request, q intake.Request) intake.Request {
 }
 
 // first does what a request is the first to ask for, keeps the answer and sends it.
-func (a *api) first(w http.ResponseWriter, r *http.Request, p *tenant.Principal, do operation, asked pg.Claim, c pg.Claimed) error {
-	end := pg.Settlement{Workspace: asked.Workspace, Key: asked.Key, ID: c.ID, TakenAt: c.TakenAt}
-	settle := func(end pg.Settlement) (bool, error) {
+func (a *api) first(w http.ResponseWriter, r *http.Request, p *tenant.Principal, do operation, asked pg.IdempotentRequest, c pg.IdempotencyEntry) error {
+	end := pg.IdempotentAnswer{Workspace: asked.Workspace, Key: asked.Key, ID: c.ID, AcquiredAt: c.AcquiredAt}
+	settle := func(end pg.IdempotentAnswer) (bool, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), claimTimeout)
 		defer cancel()
 		return a.Intake.Settle(ctx, end)
@@ -141,16 +141,16 @@ func (a *api) first(w http.ResponseWriter, r *http.Request, p *tenant.Principal,
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), claimTimeout)
 	defer cancel()
-	if c, err = a.DB.ReadClaim(ctx, asked); err != nil { // somebody who took over was faster
+	if c, err = a.DB.ReadIdempotencyEntry(ctx, asked); err != nil { // somebody who took over was faster
 		return err
 	}
 	return repeat(w, r, c)
 }
 
 // repeat answers a request that is not the first with its key.
-func repeat(w http.ResponseWriter, r *http.Request, c pg.Claimed) error {
+func repeat(w http.ResponseWriter, r *http.Request, c pg.IdempotencyEntry) error {
 	switch {
-	case c.Other:
+	case c.Mismatch:
 		return fault.New(fault.KeyMismatch, "This Idempotency-Key came with another request before")
 	case c.Status == 0:
 		return &fault.Error{Kind: fault.KeyInProgress, Public: "The first request with this Idempotency-Key is still being worked on", RetryAfter: time.Second}

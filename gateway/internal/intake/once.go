@@ -16,12 +16,12 @@ const (
 
 // keyed is how requests with an Idempotency-Key happen once: many claims, and many answers, go to Postgres in one statement.
 type keyed struct {
-	claims  *batch.Batcher[pg.Claim, claimResult]
-	settles *batch.Batcher[pg.Settlement, settleResult]
+	claims  *batch.Batcher[pg.IdempotentRequest, claimResult]
+	settles *batch.Batcher[pg.IdempotentAnswer, settleResult]
 }
 
 type claimResult struct {
-	pg.Claimed
+	pg.IdempotencyEntry
 	err error
 }
 
@@ -41,21 +41,21 @@ func (k *keyed) stop() {
 }
 
 // Claim claims a key for the first request that comes with it, also when the process that had it before is gone. Without Postgres it is UNAVAILABLE.
-func (s *Service) Claim(ctx context.Context, c pg.Claim) (pg.Claimed, error) {
+func (s *Service) Claim(ctx context.Context, c pg.IdempotentRequest) (pg.IdempotencyEntry, error) {
 	res, err := s.keyed.claims.Do(ctx, c)
 	if err = unsettled(err, res.err); err != nil {
-		return res.Claimed, err
+		return res.IdempotencyEntry, err
 	}
-	if res.Other || !res.Stale {
-		return res.Claimed, nil
+	if res.Mismatch || !res.Expired {
+		return res.IdempotencyEntry, nil
 	}
-	at, ok, err := s.DB.TakeOver(ctx, c, res.Claimed)
-	res.Mine, res.TakenAt = ok, at
-	return res.Claimed, err
+	at, ok, err := s.DB.ReclaimIdempotent(ctx, c, res.IdempotencyEntry)
+	res.Acquired, res.AcquiredAt = ok, at
+	return res.IdempotencyEntry, err
 }
 
 // Settle keeps an answer; kept is false when another was kept before.
-func (s *Service) Settle(ctx context.Context, end pg.Settlement) (kept bool, err error) {
+func (s *Service) Settle(ctx context.Context, end pg.IdempotentAnswer) (kept bool, err error) {
 	res, err := s.keyed.settles.Do(ctx, end)
 	return res.kept, unsettled(err, res.err)
 }
@@ -68,14 +68,14 @@ func unsettled(of, in error) error {
 	return in
 }
 
-func (s *Service) claimAll(claims []pg.Claim) []claimResult {
+func (s *Service) claimAll(claims []pg.IdempotentRequest) []claimResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	done, err := s.DB.ClaimAll(ctx, claims)
+	done, err := s.DB.BeginIdempotent(ctx, claims)
 	out := make([]claimResult, len(claims))
 	for i := range out {
 		if out[i].err = err; err == nil {
-			out[i].Claimed = done[i]
+			out[i].IdempotencyEntry = done[i]
 		}
 	}
 	return out
@@ -84,12 +84,12 @@ func (s *Service) claimAll(claims []pg.Claim) []claimResult {
 // deadlock is the SQLSTATE of a statement that was ended so that another could go on.
 const deadlock = "40P01"
 
-func (s *Service) settleAll(all []pg.Settlement) []settleResult {
+func (s *Service) settleAll(all []pg.IdempotentAnswer) []settleResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	kept, err := s.DB.SettleAll(ctx, all)
+	kept, err := s.DB.CompleteIdempotent(ctx, all)
 	if pg.Code(err) == deadlock { // two processes settled two of the same claims in another order
-		kept, err = s.DB.SettleAll(ctx, all)
+		kept, err = s.DB.CompleteIdempotent(ctx, all)
 	}
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		s.Log.Error("settle", "keys", len(all), "error", err.Error())
