@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/config"
 )
 
@@ -34,69 +33,46 @@ type leadExport struct {
 }
 
 // Check says everything that is wrong with what the API cannot say.
-func (l *leadExport) Check() (mistakes []error) {
-	if u, err := url.Parse(l.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		mistakes = append(mistakes, config.Wrong("url", "must begin with http:// or https:// and a host"))
-	}
-	return mistakes
+func (l *leadExport) Check() []error {
+	return checkURL(l.URL)
 }
 
-// run exports; how far it is goes to says.
-func (l *leadExport) run(ctx context.Context, w waits, stdout, says io.Writer) error {
-	api := newLeadAPI(l.URL, l.Key, w)
-	defer api.close()
-	res, err := l.begin(ctx, api)
+// run exports; o says how long to wait for the API, and how far the export is goes to says.
+func (l *leadExport) run(ctx context.Context, o client.Options, stdout, says io.Writer) error {
+	api := newClient(l.URL, l.Key, o)
+	defer api.Close()
+	leads, err := api.ExportLeads(ctx, l.Format, l.filter())
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer leads.Close()
 	out, keep, err := l.open(stdout)
 	if err != nil {
 		return err
 	}
 	show := newProgress(says)
-	in := &leadCount{from: res.Body, quoted: l.Format == "csv", show: show}
+	in := &leadCount{from: leads, quoted: l.Format == "csv", show: show}
 	_, err = io.Copy(out, in)
-	leads := in.leads
-	if l.Format == "csv" && leads > 0 {
-		leads-- // the head
+	n := in.leads
+	if l.Format == "csv" && n > 0 {
+		n-- // the head
 	}
 	show.end()
 	if err != nil {
-		err = fmt.Errorf("the export broke off after %d leads: %w", leads, err)
+		err = fmt.Errorf("the export broke off after %d leads: %w", n, err)
 	}
 	if err := keep(err); err != nil {
 		return err
 	}
-	fmt.Fprintf(says, "Exported %d leads, %.1f MB\n", leads, float64(in.bytes)/1e6)
+	fmt.Fprintf(says, "Exported %d leads, %.1f MB\n", n, float64(in.bytes)/1e6)
 	return nil
 }
 
-func (l *leadExport) begin(ctx context.Context, api *leadAPI) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.url+"/api/v1/leads/export?"+l.query().Encode(), nil)
-	if err != nil {
-		return nil, err
+func (l *leadExport) filter() client.LeadFilter {
+	return client.LeadFilter{
+		ChatbotID: l.Chatbot, Status: l.Status, Source: l.Source, Email: l.Email, Search: l.Search, Deleted: l.Deleted, Metadata: l.Metadata,
+		CreatedFrom: l.CreatedFrom, CreatedUntil: l.CreatedUntil, UpdatedFrom: l.UpdatedFrom, UpdatedUntil: l.UpdatedUntil,
 	}
-	return api.stream(req, http.StatusOK)
-}
-
-func (l *leadExport) query() url.Values {
-	q := url.Values{"format": {l.Format}}
-	for name, value := range map[string]string{
-		"chatbotId": l.Chatbot, "status": l.Status, "source": l.Source, "email": l.Email, "q": l.Search,
-		"createdFrom": l.CreatedFrom, "createdUntil": l.CreatedUntil, "updatedFrom": l.UpdatedFrom, "updatedUntil": l.UpdatedUntil,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if l.Deleted {
-		q.Set("deleted", "true")
-	}
-	for key, value := range l.Metadata {
-		q.Set("metadata."+key, value)
-	}
-	return q
 }
 
 // open opens what leads are written to. keep ends it: a file gets its name when nothing went wrong, and is gone when something did.
@@ -135,11 +111,11 @@ type leadCount struct {
 func (c *leadCount) Read(b []byte) (int, error) {
 	n, err := c.from.Read(b)
 	c.bytes += int64(n)
-	for _, octet := range b[:n] {
+	for _, char := range b[:n] {
 		switch {
-		case octet == '"' && c.quoted:
+		case char == '"' && c.quoted:
 			c.inside = !c.inside
-		case octet == '\n' && !c.inside:
+		case char == '\n' && !c.inside:
 			c.leads++
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,13 +16,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/config"
 	"leadgate/shared/fault"
 	"leadgate/shared/leadfile"
 )
 
-// client is what a customer's computer runs: it speaks to the API, and to no store.
-type client struct {
+// clientCLI is what a customer's computer runs: it speaks to the API, and to no store.
+type clientCLI struct {
 	Version config.Version `name:"version" help:"Print the version."`
 	Lead    leadCommand    `cmd:"" help:"Import and export leads over the API, with a key."`
 }
@@ -49,13 +49,24 @@ type leadImport struct {
 
 // Check says everything that is wrong.
 func (l *leadImport) Check() (mistakes []error) {
-	if u, err := url.Parse(l.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		mistakes = append(mistakes, config.Wrong("url", "must begin with http:// or https:// and a host"))
-	}
+	mistakes = checkURL(l.URL)
 	if m, err := l.mapping(); err != nil || l.Mapping != "" && m == nil {
 		mistakes = append(mistakes, config.Wrong("mapping", "must be a JSON object of column names and the fields they go to"))
 	}
 	return mistakes
+}
+
+func checkURL(text string) []error {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return []error{config.Wrong("url", "must begin with http:// or https:// and a host")}
+	}
+	return nil
+}
+
+// newClient returns a client of the API at address; waits are o's.
+func newClient(address string, key config.Secret, o client.Options) *client.Client {
+	o.URL, o.Key = address, key.Reveal()
+	return client.New(o)
 }
 
 func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
@@ -67,32 +78,32 @@ func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
 
 // runClient runs a client's command.
 func runClient(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer, version string) error {
-	var c client
+	var c clientCLI
 	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version})
 	if !ok || err != nil {
 		return err
 	}
 	if cmd.Command() == "lead export" {
-		return c.Lead.Export.run(ctx, usualWaits(), stdout, os.Stderr)
+		return c.Lead.Export.run(ctx, client.Options{}, stdout, os.Stderr)
 	}
-	return c.Lead.Import.run(ctx, usualWaits(), stdout)
+	return c.Lead.Import.run(ctx, client.Options{}, stdout)
 }
 
-// run imports the file. The error is what a script should stop for: rows were rejected, or the import did not end well.
-func (l *leadImport) run(ctx context.Context, w waits, out io.Writer) error {
+// run imports the file; o says how long to wait for the API. The error is what a script should stop for: rows were rejected, or the import did not end well.
+func (l *leadImport) run(ctx context.Context, o client.Options, out io.Writer) error {
 	file, size, err := l.open()
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	start := bufio.NewReaderSize(file, 2*leadfile.MaxRow)
-	if err := l.look(start); err != nil {
+	if err := l.checkStart(start); err != nil {
 		return err
 	}
-	api := newLeadAPI(l.URL, l.Key, w)
-	defer api.close()
+	api := newClient(l.URL, l.Key, o)
+	defer api.Close()
 	show := newProgress(out)
-	made, err := l.upload(ctx, api, &counted{from: start}, size, show)
+	made, err := l.upload(ctx, api, &countingReader{from: start}, size, show)
 	if err != nil {
 		show.end()
 		return err
@@ -141,8 +152,8 @@ func (l *leadImport) format() string {
 	return string(leadfile.CSV)
 }
 
-// look tells mistakes of the file's start before it is sent.
-func (l *leadImport) look(file *bufio.Reader) error {
+// checkStart finds mistakes in the file's start before it is sent.
+func (l *leadImport) checkStart(file *bufio.Reader) error {
 	first, err := file.Peek(leadfile.MaxRow + 2)
 	if err != nil && err != io.EOF {
 		return err
@@ -153,40 +164,19 @@ func (l *leadImport) look(file *bufio.Reader) error {
 		m, _ := l.mapping() // it was checked
 		_, _, err = leadfile.ReadHeader(first, m)
 	}
-	if err == nil {
-		return nil
-	}
-	var told apiError
-	text, _ := json.Marshal(fault.From(err).Details) // plain fields: cannot fail
-	if json.Unmarshal(text, &told.Details) != nil {
+	var refused *fault.Error
+	if !errors.As(err, &refused) || refused.Fields() == nil {
 		return err
 	}
-	told.Error = l.File + " cannot be imported"
-	return told.plain()
+	shown := client.Error{Message: l.File + " cannot be imported"}
+	for _, f := range refused.Fields() {
+		shown.Fields = append(shown.Fields, client.Field(f))
+	}
+	return &shown
 }
 
-// followed is an import as the API tells it.
-type followed struct {
-	ID, State                                    string
-	Bytes, Position                              int64
-	Rows, Created, Updated, Duplicates, Rejected int
-	Reason                                       *string
-	Progress                                     float64
-}
-
-// importsPath is where imports are.
-const importsPath = "/api/v1/imports"
-
-func (l *leadImport) upload(ctx context.Context, api *leadAPI, file *counted, size int64, show *progress) (made followed, err error) {
-	q := url.Values{"format": {l.format()}}
-	for name, value := range map[string]string{"mapping": l.Mapping, "chatbotId": l.Chatbot, "source": l.Source, "onDuplicate": l.OnDuplicate} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if l.NoEvents {
-		q.Set("events", "false")
-	}
+// upload sends the file, and shows meanwhile how much of it.
+func (l *leadImport) upload(ctx context.Context, api *client.Client, file *countingReader, size int64, show *progress) (client.Import, error) {
 	var shown sync.WaitGroup
 	defer shown.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -202,54 +192,43 @@ func (l *leadImport) upload(ctx context.Context, api *leadAPI, file *counted, si
 			}
 		}
 	})
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, api.url+importsPath+"?"+q.Encode(), file)
-	if err != nil {
-		return made, err
-	}
-	req.ContentLength = size
-	if size == 0 {
-		req.Body = http.NoBody
-	}
-	req.Header.Set("Content-Type", map[string]string{"csv": "text/csv", "ndjson": "application/x-ndjson"}[l.format()])
-	res, err := api.stream(req, http.StatusAccepted)
-	if err != nil {
-		return made, err
-	}
-	defer res.Body.Close()
-	_, err = decodeData(res, &made)
-	return made, err
+	return api.UploadImport(ctx, file, size, client.ImportOptions{
+		Format: l.format(), Mapping: l.Mapping, ChatbotID: l.Chatbot, Source: l.Source, OnDuplicate: l.OnDuplicate, NoEvents: l.NoEvents,
+	})
 }
 
 const (
 	followEvery = 500 * time.Millisecond
-	outage      = 2 * time.Minute // of an API that does not answer, before it is given up
+	outage      = 2 * time.Minute // of an API that does not answer, before the command gives up
 )
 
 // follow asks how far the import is until it has ended.
-func (l *leadImport) follow(ctx context.Context, api *leadAPI, i followed, show *progress) (followed, error) {
-	last, begin := time.Now(), time.Now()
+func (l *leadImport) follow(ctx context.Context, api *client.Client, i client.Import, show *progress) (client.Import, error) {
+	api = api.WithPatience(outage)
+	begin := time.Now()
 	for slices.Contains([]string{"waiting", "running"}, i.State) {
 		show.rows(i, time.Since(begin))
 		select {
 		case <-ctx.Done():
-			return i, fmt.Errorf("not waiting any longer: import %s goes on", i.ID)
 		case <-time.After(followEvery):
 		}
-		again, err := api.ask(ctx, importsPath+"/"+i.ID, &i)
+		now, err := api.GetImport(ctx, i.ID)
 		switch {
-		case err == nil:
-			last = time.Now()
-		case ctx.Err() == nil && (!again || time.Since(last) > outage):
+		case ctx.Err() != nil:
+			return i, fmt.Errorf("not waiting any longer: import %s goes on", i.ID)
+		case err != nil:
 			return i, fmt.Errorf("import %s: %w", i.ID, err)
 		}
+		i = now
 	}
 	show.rows(i, time.Since(begin))
 	return i, nil
 }
 
-// conclude tells what the import came to, and writes its report.
-func (l *leadImport) conclude(ctx context.Context, api *leadAPI, i followed, out io.Writer) error {
-	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected\n", i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected)
+// conclude says what the import came to, and writes its report.
+func (l *leadImport) conclude(ctx context.Context, api *client.Client, i client.Import, out io.Writer) error {
+	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected\n",
+		i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected)
 	if i.Rejected > 0 || i.Duplicates > 0 && l.OnDuplicate != "return" {
 		path := l.Errors
 		if path == "" {
@@ -271,31 +250,27 @@ func (l *leadImport) conclude(ctx context.Context, api *leadAPI, i followed, out
 	return nil
 }
 
-func (l *leadImport) report(ctx context.Context, api *leadAPI, imp, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.url+importsPath+"/"+imp+"/errors", nil)
+func (l *leadImport) report(ctx context.Context, api *client.Client, imp, path string) error {
+	report, err := api.ImportErrors(ctx, imp)
 	if err != nil {
 		return err
 	}
-	res, err := api.stream(req, http.StatusOK)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
+	defer report.Close()
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, res.Body)
+	_, err = io.Copy(file, report)
 	return errors.Join(err, file.Close())
 }
 
-// counted counts what is read.
-type counted struct {
+// countingReader counts the bytes that are read.
+type countingReader struct {
 	from io.Reader
 	n    atomic.Int64
 }
 
-func (c *counted) Read(b []byte) (int, error) {
+func (c *countingReader) Read(b []byte) (int, error) {
 	n, err := c.from.Read(b)
 	c.n.Add(int64(n))
 	return n, err

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"leadgate/shared/client"
 )
 
 // progress shows how far an import is: on a terminal as a bar in one line, else as a line now and then.
@@ -41,7 +43,7 @@ func (p *progress) upload(sent, size int64) {
 }
 
 // rows shows how much of a file was imported.
-func (p *progress) rows(i followed, since time.Duration) {
+func (p *progress) rows(i client.Import, since time.Duration) {
 	text := fmt.Sprintf("%d rows", i.Rows)
 	if seconds := since.Seconds(); i.Rows > 0 && seconds >= 1 {
 		text += fmt.Sprintf(", %.0f/s", float64(i.Rows)/seconds)

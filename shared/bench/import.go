@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/id"
 	"leadgate/shared/leadfile"
 	"leadgate/shared/loadgen"
@@ -43,7 +39,7 @@ func (b *bench) imports(ctx context.Context) error {
 
 // importFile sends a file of b.rows rows and waits until all are leads.
 func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) error {
-	idle := s.workerMemory()
+	idle := resident(s.Workers()[0].PID())
 	before, begin := s.cpu(), time.Now()
 	imp, size, err := s.sendFile(ctx, t, events)
 	if err != nil {
@@ -57,7 +53,7 @@ func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) e
 		if i, err = s.db.GetImport(ctx, t.Workspace, imp); err != nil {
 			return err
 		}
-		most = max(most, s.workerMemory())
+		most = max(most, resident(s.Workers()[0].PID()))
 		select {
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
@@ -88,39 +84,15 @@ func (s *stage) sendFile(ctx context.Context, t loadgen.Tenant, events bool) (im
 	for row := range s.rows {
 		fmt.Fprintf(&file, "%s.%d@example.com,Ann Lee %d,+1-555-0100,\"Acme, Inc.\",google\n", run, row, row)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/api/v1/imports?events="+strconv.FormatBool(events), strings.NewReader(file.String()))
+	i, err := s.api(t).UploadImport(ctx, strings.NewReader(file.String()), int64(file.Len()), client.ImportOptions{NoEvents: !events})
 	if err != nil {
-		return imp, 0, err
+		return imp, 0, fmt.Errorf("send the file: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+t.Key)
-	req.Header.Set("Content-Type", "text/csv")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return imp, 0, err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return imp, 0, err
-	}
-	var made struct{ Data struct{ ID string } }
-	if err := json.Unmarshal(text, &made); err != nil || res.StatusCode != http.StatusAccepted {
-		return imp, 0, fmt.Errorf("the file was answered with %d %s", res.StatusCode, text)
-	}
-	imp, err = id.Import.Parse(made.Data.ID)
+	imp, err = id.Import.Parse(i.ID)
 	return imp, file.Len(), err
 }
 
-// workerMemory is what the worker has in memory, in octets; 0 where /proc does not tell.
-func (s *stage) workerMemory() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.Workers()[0].PID()))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
+// api returns a client with a tenant's key.
+func (s *stage) api(t loadgen.Tenant) *client.Client {
+	return client.New(client.Options{URL: s.URL, Key: t.Key})
 }

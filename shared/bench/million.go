@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/loadgen"
@@ -187,21 +188,16 @@ func (b *bench) export(ctx context.Context) error {
 }
 
 func (s *stage) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/api/v1/leads/export?format="+format, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+t.Key)
 	idle := resident(s.Gateway().PID())
 	begin := time.Now()
-	res, err := http.DefaultClient.Do(req)
+	file, err := s.api(t).ExportLeads(ctx, format, client.LeadFilter{})
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
-	in := &watched{from: res.Body, pid: s.Gateway().PID()}
-	if _, err := io.Copy(io.Discard, in); err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%d: %w", res.StatusCode, err)
+	defer file.Close()
+	in := &watched{from: file, pid: s.Gateway().PID()}
+	if _, err := io.Copy(io.Discard, in); err != nil {
+		return err
 	}
 	lines, took := in.lines, time.Since(begin)
 	if format == "csv" {
@@ -234,7 +230,7 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// resident is how much memory a process has, in octets; 0 where nobody tells.
+// resident is how much memory a process has, in bytes; 0 where /proc does not say.
 func resident(pid int) int64 {
 	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
 	f := strings.Fields(string(text))

@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/id"
 	"leadgate/shared/leadfile"
 )
@@ -109,27 +108,15 @@ func (t *trial) upload(ctx context.Context, f importedFile) (imp id.UUID, err er
 	body, to := io.Pipe()
 	go f.write(to)
 	defer body.Close()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL+"/api/v1/imports?events=false", body)
-	if err != nil {
-		return imp, err
-	}
-	req.Header.Set("Authorization", "Bearer "+t.Key)
-	req.Header.Set("Content-Type", "text/csv")
-	res, err := http.DefaultClient.Do(req)
+	i, err := t.api().UploadImport(ctx, body, -1, client.ImportOptions{NoEvents: true})
 	if err != nil {
 		return imp, fmt.Errorf("send the file: %w", err)
 	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return imp, err
-	}
-	var made struct{ Data struct{ ID string } }
-	if err := json.Unmarshal(text, &made); err != nil || res.StatusCode != http.StatusAccepted {
-		return imp, fmt.Errorf("the file was answered with %d %s", res.StatusCode, text)
-	}
-	return id.Import.Parse(made.Data.ID)
+	return id.Import.Parse(i.ID)
 }
+
+// api returns a client with the demo workspace's key.
+func (t *trial) api() *client.Client { return client.New(client.Options{URL: t.URL, Key: t.Key}) }
 
 // awaitImport waits until the import is so, or has ended.
 func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(leadfile.Import) bool) (i leadfile.Import, err error) {
@@ -174,19 +161,14 @@ func (t *trial) checkImport(ctx context.Context, f importedFile, i leadfile.Impo
 
 // checkReport reads the report and looks for each row that it must have.
 func (t *trial) checkReport(ctx context.Context, f importedFile, i leadfile.Import) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.URL+"/api/v1/imports/"+id.Import.Format(i.ID)+"/errors", nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+t.Key)
-	res, err := http.DefaultClient.Do(req)
+	report, err := t.api().ImportErrors(ctx, id.Import.Format(i.ID))
 	if err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}
-	defer res.Body.Close()
-	lines, err := csv.NewReader(res.Body).ReadAll()
-	if err != nil || res.StatusCode != http.StatusOK {
-		return fmt.Errorf("read the report: %d, %w", res.StatusCode, err)
+	defer report.Close()
+	lines, err := csv.NewReader(report).ReadAll()
+	if err != nil {
+		return fmt.Errorf("read the report: %w", err)
 	}
 	at := 1
 	for row := 1; row <= f.rows; row++ {

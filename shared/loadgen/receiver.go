@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +13,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"leadgate/shared/client"
 	"leadgate/shared/webhook"
 )
 
@@ -71,51 +71,24 @@ func Receive(hold time.Duration) (*Receiver, error) {
 // Close ends the receiver.
 func (r *Receiver) Close() { r.server.Close() }
 
-// Subscription is what an endpoint is asked to be; what is zero is left to the API.
-type Subscription struct {
-	Types          []string `json:"eventTypes,omitempty"`
-	Rate           int      `json:"rate,omitempty"` // deliveries a second
-	MaxInFlight    int      `json:"maxInFlight,omitempty"`
-	TimeoutSeconds int      `json:"timeoutSeconds,omitempty"`
-}
-
 // Subscribe makes an endpoint for the receiver, with the API at url; no types means all there are.
 func (r *Receiver) Subscribe(ctx context.Context, url, key string, types ...string) error {
-	return r.SubscribeTo(ctx, url, key, Subscription{Types: types})
+	return r.SubscribeWith(ctx, url, key, client.NewWebhook{EventTypes: types})
 }
 
-// SubscribeTo is Subscribe for an endpoint that asks for more than types of events.
-func (r *Receiver) SubscribeTo(ctx context.Context, url, key string, s Subscription) error {
-	body, err := json.Marshal(struct {
-		URL string `json:"url"`
-		Subscription
-	}{r.URL, s})
+// SubscribeWith is Subscribe for an endpoint that asks for more than types of events.
+func (r *Receiver) SubscribeWith(ctx context.Context, url, key string, w client.NewWebhook) error {
+	c := client.New(client.Options{URL: url, Key: key})
+	defer c.Close()
+	w.URL = r.URL
+	made, err := c.CreateWebhook(ctx, w)
 	if err != nil {
-		return err
+		return fmt.Errorf("subscribe: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/api/v1/webhooks", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil || res.StatusCode != http.StatusCreated {
-		return fmt.Errorf("subscribe: %s %s: %w", res.Status, text, err)
-	}
-	var made struct{ Data struct{ Secret string } }
-	if err := json.Unmarshal(text, &made); err != nil {
-		return err
-	}
-	if made.Data.Secret == "" { // which the library would take for a key
+	if made.Secret == "" { // which the library would take for a key
 		return errors.New("subscribe: no secret in the answer")
 	}
-	verify, err := standardwebhooks.NewWebhook(made.Data.Secret)
+	verify, err := standardwebhooks.NewWebhook(made.Secret)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}

@@ -1,0 +1,70 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ImportOptions say how a file becomes leads; the zero value is the API's default.
+type ImportOptions struct {
+	Format      string // csv or ndjson; csv unless set
+	Mapping     string // a JSON object of column names and the fields they go to
+	ChatbotID   string
+	Source      string
+	OnDuplicate string // error, update or return
+	NoEvents    bool   // make no events: webhooks are not sent
+}
+
+// Import is a file that becomes leads.
+type Import struct {
+	ID, State, Format                            string
+	Bytes, Position                              int64
+	Progress                                     float64 // 0 to 1
+	Rows, Created, Updated, Duplicates, Rejected int
+	Reason                                       *string // why it failed
+	CreatedAt, UpdatedAt                         time.Time
+	FinishedAt                                   *time.Time // nil: it is not over
+}
+
+// UploadImport sends a file; its rows become leads later. size is that of the file, -1 when it is not known.
+func (c *Client) UploadImport(ctx context.Context, file io.Reader, size int64, o ImportOptions) (i Import, err error) {
+	q := values(map[string]string{
+		"format": o.Format, "mapping": o.Mapping, "chatbotId": o.ChatbotID, "source": o.Source, "onDuplicate": o.OnDuplicate,
+	})
+	if o.NoEvents {
+		q.Set("events", "false")
+	}
+	req, err := c.newRequest(ctx, http.MethodPost, "/api/v1/imports", q, file)
+	if err != nil {
+		return i, err
+	}
+	if req.ContentLength = size; size == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", "text/csv")
+	if o.Format == "ndjson" {
+		req.Header.Set("Content-Type", "application/x-ndjson")
+	}
+	res, err := c.stream(req)
+	if err != nil {
+		return i, err
+	}
+	defer res.Body.Close()
+	return i, decode(res, &i)
+}
+
+// GetImport returns how far an import is.
+func (c *Client) GetImport(ctx context.Context, imp string) (i Import, err error) {
+	_, err = c.do(ctx, request{method: http.MethodGet, path: importPath(imp)}, &i)
+	return i, err
+}
+
+// ImportErrors returns the report of an import, a CSV file that the caller closes: each row that became no lead, and why.
+func (c *Client) ImportErrors(ctx context.Context, imp string) (io.ReadCloser, error) {
+	return c.download(ctx, importPath(imp)+"/errors", nil)
+}
+
+func importPath(imp string) string { return "/api/v1/imports/" + url.PathEscape(imp) }
