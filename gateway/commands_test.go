@@ -34,12 +34,12 @@ func TestKeysOfFormsAndTestsByCommandLine(t *testing.T) {
 		t.Errorf("key list does not show the publishable key %s", text)
 	}
 	test := must(t, env, "key", "create", "--workspace", ws, "--name", "test", "--test")
-	twin := strings.TrimSuffix(field(test, "ws_"), ";")
-	if _, ok := tenant.HashSecret(field(test, "sk-test_")); !ok || twin == ws {
+	sandbox := strings.TrimSuffix(field(test, "ws_"), ";")
+	if _, ok := tenant.HashSecret(field(test, "sk-test_")); !ok || sandbox == ws {
 		t.Errorf("key create --test = %s, want a key of another workspace", test)
 	}
-	if text := must(t, env, "workspace", "list"); !strings.Contains(text, twin+"  Acme (test)  test") {
-		t.Errorf("workspace list = %s, want %s as test data", text, twin)
+	if text := must(t, env, "workspace", "list"); !strings.Contains(text, sandbox+"  Acme (test)  test") {
+		t.Errorf("workspace list = %s, want %s as test data", text, sandbox)
 	}
 	for _, wrong := range [][]string{{"--origin=https://www.example.com"}, {"--kind=publishable", "--origin=www.example.com"}, {"--kind=publishable", "--scopes=leads:read"}, {"--kind=public"}} {
 		if _, err := command(env, append([]string{"key", "create", "--workspace", ws, "--name", "x"}, wrong...)...); err == nil {

@@ -28,9 +28,9 @@ const AuditLife = 400 * 24 * time.Hour
 
 // insertAudit writes what is done in the transaction it is given; a nil note, or one without an action, is left out.
 // Changes made with a key are RATE_LIMITED beyond HourlyChanges and HourlySuppressions; those of unlimited are not, nor what the operator does.
-func insertAudit(ctx context.Context, on sqlx.ExtContext, notes ...*tenant.Audit) error {
+func insertAudit(ctx context.Context, on sqlx.ExtContext, entries ...*tenant.AuditEntry) error {
 	const q = `insert into audit (workspace_id, id, key_id, action, target, details, created_at) values ($1, $2, $3, $4, $5, $6, $7)`
-	for _, a := range notes {
+	for _, a := range entries {
 		if a == nil || a.Action == "" {
 			continue
 		}
@@ -96,7 +96,7 @@ delete from audit where (workspace_id, id) in (
 }
 
 // ListAudit returns what was done in a workspace before a note, newest first; a zero before begins at the newest. At most 1000.
-func (db *DB) ListAudit(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Audit, error) {
+func (db *DB) ListAudit(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.AuditEntry, error) {
 	const q = `
 select workspace_id, id, key_id, action, target, details, created_at from audit
  where workspace_id = $1 and id < $2 order by id desc limit $3`
@@ -105,9 +105,9 @@ select workspace_id, id, key_id, action, target, details, created_at from audit
 		return nil, fail(ctx, "list audit", err)
 	}
 	defer rows.Close()
-	var all []tenant.Audit
+	var all []tenant.AuditEntry
 	for rows.Next() {
-		var a tenant.Audit
+		var a tenant.AuditEntry
 		var key uuid.NullUUID
 		var details []byte
 		if err := rows.Scan(&a.WorkspaceID, &a.ID, &key, &a.Action, &a.Target, &details, &a.CreatedAt); err != nil {

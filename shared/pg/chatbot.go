@@ -23,12 +23,12 @@ func scanChatbot(row interface{ Scan(...any) error }) (c tenant.Chatbot, err err
 }
 
 // CreateChatbot stores c, and the notes with it: NOT_FOUND without its workspace, CONFLICT when that has 10,000 already.
-func (db *DB) CreateChatbot(ctx context.Context, c tenant.Chatbot, notes ...*tenant.Audit) error {
+func (db *DB) CreateChatbot(ctx context.Context, c tenant.Chatbot, entries ...*tenant.AuditEntry) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
 		if err := insertChatbot(ctx, tx, c); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 
@@ -62,7 +62,7 @@ func (db *DB) GetChatbot(ctx context.Context, workspace, chatbot id.UUID) (tenan
 
 // RenameChatbot gives a chatbot another name and returns what it is now. The same name again changes nothing, and writes no notes.
 // NOT_FOUND when there is none.
-func (db *DB) RenameChatbot(ctx context.Context, workspace, chatbot id.UUID, name string, notes ...*tenant.Audit) (c tenant.Chatbot, err error) {
+func (db *DB) RenameChatbot(ctx context.Context, workspace, chatbot id.UUID, name string, entries ...*tenant.AuditEntry) (c tenant.Chatbot, err error) {
 	const read = `select ` + chatbotColumns + ` from chatbots where workspace_id = $1 and id = $2 for no key update`
 	const write = `update chatbots set name = $3 where workspace_id = $1 and id = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -80,14 +80,14 @@ func (db *DB) RenameChatbot(ctx context.Context, workspace, chatbot id.UUID, nam
 		if _, err := tx.ExecContext(ctx, write, workspace, chatbot, name); err != nil {
 			return fail(ctx, "rename chatbot", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 	return c, err
 }
 
 // DeleteChatbot removes a chatbot; its leads keep its id. Its workspace's settings tell gateways, within a second, to look again which chatbots there are.
 // NOT_FOUND when there is none.
-func (db *DB) DeleteChatbot(ctx context.Context, workspace, chatbot id.UUID, notes ...*tenant.Audit) error {
+func (db *DB) DeleteChatbot(ctx context.Context, workspace, chatbot id.UUID, entries ...*tenant.AuditEntry) error {
 	const q = `delete from chatbots where workspace_id = $1 and id = $2`
 	const tell = `
 update workspaces set settings = jsonb_set(settings, '{chatbotsGone}', to_jsonb(coalesce((settings->>'chatbotsGone')::bigint, 0) + 1))
@@ -103,7 +103,7 @@ update workspaces set settings = jsonb_set(settings, '{chatbotsGone}', to_jsonb(
 		if _, err := tx.ExecContext(ctx, tell, workspace); err != nil {
 			return fail(ctx, "delete chatbot", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 

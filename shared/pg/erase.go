@@ -17,7 +17,7 @@ import (
 // Erasure is how a lead is erased.
 type Erasure struct {
 	Suppress bool                   // its email may not come back
-	Note     *tenant.Audit          // its Details become what was erased; nil: it is not audited
+	Note     *tenant.AuditEntry     // its Details become what was erased; nil: it is not audited
 	Check    func(*lead.Lead) error // can refuse; nil: nobody does
 	Old      bool                   // only if it was deleted so long ago that it cannot be restored, or else it is NOT_FOUND
 }

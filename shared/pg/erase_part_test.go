@@ -44,7 +44,7 @@ create function few() returns trigger language plpgsql as $$ begin
     return null;
 end $$`)
 	b.mustExec(`create trigger few after update on events referencing old table as was for each statement execute function few()`)
-	note := tenant.NewAudit(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
+	note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 	e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
 	if err != nil || e.Events != many+1 || e.Deliveries != many+1 || e.Attempts != many {
 		t.Fatalf("EraseLead = %+v, %v, want all of %d counted", e, err, many)

@@ -36,7 +36,7 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 		b.mustExec(`insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, status, headers, body, created_at) values ($1, cast(cast($2 as uuid) as text)::bytea, '', $2, now(), 201, '{}', 'secret-b', now())`, b.ws, l.ID)
 		events := b.count(`select count(*) from events where lead_id = $1`, l.ID)
 
-		note := tenant.NewAudit(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
+		note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 		e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
 		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 || len(e.Wake) != 1 || (e.Freed == "") != deletedBefore {
 			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err, events)

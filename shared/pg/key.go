@@ -64,12 +64,12 @@ func convert[To, From ~string](from []From) []To {
 
 // CreateKey stores k under the hash of its secret: NOT_FOUND without its workspace, CONFLICT when that has 1000 live keys already.
 // The notes are written with it.
-func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, notes ...*tenant.Audit) error {
+func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, entries ...*tenant.AuditEntry) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
 		if err := insertKey(ctx, tx, k, hash); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 
@@ -112,13 +112,13 @@ func (db *DB) GetKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, e
 	return db.readKey(ctx, q, workspace, key)
 }
 
-// GetManagedKey returns a key of a workspace or of its twin, live or not; NOT_FOUND when there is none.
+// GetManagedKey returns a key of a workspace or of its sandbox, live or not; NOT_FOUND when there is none.
 func (db *DB) GetManagedKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id = $2`
 	return db.readKey(ctx, q, workspace, key)
 }
 
-// managed are the workspaces whose keys workspace $1 manages: itself and its twin, if it has one.
+// managed are the workspaces whose keys workspace $1 manages: itself and its sandbox, if it has one.
 const managed = `select $1::uuid union all select t.id from workspaces t where t.test_of = $1`
 
 func (db *DB) readKey(ctx context.Context, q string, workspace, key id.UUID) (tenant.Key, error) {
@@ -135,7 +135,7 @@ func (db *DB) ListKeys(ctx context.Context, workspace, before id.UUID, limit int
 	return db.readKeys(ctx, q, workspace, before, limit)
 }
 
-// ListManagedKeys is ListKeys of a workspace and its twin.
+// ListManagedKeys is ListKeys of a workspace and its sandbox.
 func (db *DB) ListManagedKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id < $2 order by k.id desc limit $3`
 	return db.readKeys(ctx, q, workspace, before, limit)
@@ -160,7 +160,7 @@ func (db *DB) readKeys(ctx context.Context, q string, workspace, before id.UUID,
 
 // UpdateKey lets change alter a key's name and form, one caller at a time, and returns what it is now; gateways follow within a second.
 // The notes are written as change leaves them. NOT_FOUND when there is none.
-func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func(*tenant.Key) error, notes ...*tenant.Audit) (k tenant.Key, err error) {
+func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func(*tenant.Key) error, entries ...*tenant.AuditEntry) (k tenant.Key, err error) {
 	const read = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2 for no key update of k`
 	const write = `update api_keys set name = $3, form = $4 where workspace_id = $1 and id = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -181,14 +181,14 @@ func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func
 		if _, err := tx.ExecContext(ctx, write, workspace, key, k.Name, form); err != nil {
 			return fail(ctx, "update key", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 	return k, err
 }
 
 // RotateKey stores next beside the live key old, which then ends at oldExpires unless it ends earlier anyway: until then both open the workspace.
 // NOT_FOUND when old is not a live key of the workspace.
-func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte, notes ...*tenant.Audit) error {
+func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte, entries ...*tenant.AuditEntry) error {
 	const q = `
 update api_keys set expires_at = least(expires_at, $3::timestamptz)
  where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $4)`
@@ -204,12 +204,12 @@ update api_keys set expires_at = least(expires_at, $3::timestamptz)
 		if n, _ := res.RowsAffected(); n == 0 {
 			return fault.New(fault.NotFound, "API key not found, or no longer live")
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 
 // RevokeKey ends a key at now, for ever; gateways follow within a second. Again it changes nothing, and writes no notes. NOT_FOUND when there is none.
-func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time, notes ...*tenant.Audit) error {
+func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time, entries ...*tenant.AuditEntry) error {
 	const find = `select revoked_at from api_keys where workspace_id = $1 and id = $2 for no key update`
 	const q = `update api_keys set revoked_at = $3 where workspace_id = $1 and id = $2`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -227,7 +227,7 @@ func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Ti
 		if _, err := tx.ExecContext(ctx, q, workspace, key, now); err != nil {
 			return fail(ctx, "revoke key", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 

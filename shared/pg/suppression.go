@@ -43,7 +43,7 @@ const MaxSuppressions = 1_000_000
 
 // Suppress keeps an address from coming back to a workspace; gateways follow within a second. note, if not nil, is audited in the same commit,
 // unless the address was suppressed already. Beyond MaxSuppressions it is a CONFLICT.
-func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, note *tenant.Audit) error {
+func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, note *tenant.AuditEntry) error {
 	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'` // hashes are spread evenly
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
 		added, err := suppress(ctx, tx, workspace, address)
@@ -77,7 +77,7 @@ func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address strin
 }
 
 // Unsuppress lets an address come back; false: it was not suppressed.
-func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, note *tenant.Audit) (was bool, err error) {
+func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, note *tenant.AuditEntry) (was bool, err error) {
 	const q = `delete from suppressions where workspace_id = $1 and email_hash = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		res, err := tx.ExecContext(ctx, q, workspace, lead.SuppressionHash(workspace, address))

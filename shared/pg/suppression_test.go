@@ -15,8 +15,8 @@ import (
 func TestSuppressionsAreNotedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
-	note := func(action string) *tenant.Audit {
-		return tenant.NewAudit(b.ws, id.New(), action, id.Workspace.Format(b.ws), nil, time.Now())
+	note := func(action string) *tenant.AuditEntry {
+		return tenant.NewAuditEntry(b.ws, id.New(), action, id.Workspace.Format(b.ws), nil, time.Now())
 	}
 	for range 3 {
 		if err := b.db.Suppress(t.Context(), b.ws, "a@example.com", note(tenant.SuppressionCreated)); err != nil {
@@ -45,7 +45,7 @@ func TestSuppressionsAreBounded(t *testing.T) {
 	tries := 0
 	try := func() error {
 		tries++
-		return b.db.Suppress(t.Context(), b.ws, fmt.Sprintf("p%d@example.com", tries), tenant.NewAudit(b.ws, id.New(), tenant.SuppressionCreated, "t", nil, time.Now()))
+		return b.db.Suppress(t.Context(), b.ws, fmt.Sprintf("p%d@example.com", tries), tenant.NewAuditEntry(b.ws, id.New(), tenant.SuppressionCreated, "t", nil, time.Now()))
 	}
 	b.mustExec(`insert into audit (workspace_id, id, key_id, action, target, details, created_at)
 select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $1, 'suppression.created', 't', '{}', at from (select now() - interval '20 minutes' + n * interval '1 ms' from generate_series(1, $2) n) x (at)`, b.ws, pg.HourlySuppressions-1)
@@ -55,7 +55,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $1, 'suppression.crea
 	if err := try(); !fault.Is(err, fault.RateLimited) || b.count(`select count(*) from suppressions`) != 1 {
 		t.Errorf("one more = %v, want RATE_LIMITED and nothing done", err)
 	}
-	changed := tenant.NewAudit(b.ws, id.New(), tenant.ChatbotCreated, "t", nil, time.Now())
+	changed := tenant.NewAuditEntry(b.ws, id.New(), tenant.ChatbotCreated, "t", nil, time.Now())
 	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "c", CreatedAt: time.Now()}, changed); err != nil {
 		t.Errorf("another change = %v, want it done", err)
 	}

@@ -33,7 +33,7 @@ func scanWorkspace(row interface{ Scan(...any) error }) (w tenant.Workspace, err
 }
 
 // CreateWorkspace stores w, and the notes with it.
-func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, notes ...*tenant.Audit) error {
+func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, entries ...*tenant.AuditEntry) error {
 	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5, $6)`
 	settings, err := json.Marshal(w.Settings)
 	if err != nil {
@@ -43,7 +43,7 @@ func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, notes ...
 		if _, err := tx.ExecContext(ctx, q, w.ID, w.Name, string(settings), optionalID(w.TestOf), w.CreatedAt, w.UpdatedAt); err != nil {
 			return fail(ctx, "create workspace", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 }
 
@@ -78,7 +78,7 @@ func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]t
 
 // UpdateWorkspace lets change alter a workspace's name and settings, one caller at a time, and returns what it is now; gateways follow within a second.
 // The notes are written as change leaves them. NOT_FOUND when there is none.
-func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error, notes ...*tenant.Audit) (w tenant.Workspace, err error) {
+func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error, entries ...*tenant.AuditEntry) (w tenant.Workspace, err error) {
 	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for no key update`
 	const write = `update workspaces set name = $2, settings = $3, updated_at = $4 where id = $1`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
@@ -99,7 +99,7 @@ func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change fun
 		if _, err = tx.ExecContext(ctx, write, w.ID, w.Name, string(settings), w.UpdatedAt); err != nil {
 			return fail(ctx, "update workspace", err)
 		}
-		return insertAudit(ctx, tx, notes...)
+		return insertAudit(ctx, tx, entries...)
 	})
 	return w, err
 }

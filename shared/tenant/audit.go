@@ -6,8 +6,8 @@ import (
 	"leadgate/shared/id"
 )
 
-// Audit is one change of keys or settings, or of what cannot be undone: who did it and to what. It holds no secret and no personal data.
-type Audit struct {
+// AuditEntry is one change of keys or settings, or of what cannot be undone: who did it and to what. It holds no secret and no personal data.
+type AuditEntry struct {
 	WorkspaceID id.UUID // of whoever did it; of what was changed, when the operator did
 	ID          id.UUID
 	KeyID       id.UUID // the key it was done with; zero: the operator
@@ -33,10 +33,10 @@ const (
 	SuppressionDeleted = "suppression.deleted"
 )
 
-// NewAudit notes what key did in workspace at now; a zero key is the operator.
-func NewAudit(workspace, key id.UUID, action, target string, details map[string]any, now time.Time) *Audit {
+// NewAuditEntry notes what key did in workspace at now; a zero key is the operator.
+func NewAuditEntry(workspace, key id.UUID, action, target string, details map[string]any, now time.Time) *AuditEntry {
 	if details == nil {
 		details = map[string]any{}
 	}
-	return &Audit{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details, CreatedAt: now}
+	return &AuditEntry{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details, CreatedAt: now}
 }

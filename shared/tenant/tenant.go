@@ -27,12 +27,12 @@ type Settings struct {
 
 	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; webhook.DefaultSchedule when empty
 
-	OwnRate        int      `json:"ownRate,omitempty"`        // what the workspace wants for itself: at most Rate
-	OwnBurst       int      `json:"ownBurst,omitempty"`       // the same of Burst
-	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // whose pages may use its forms, where a form has no list of its own
-	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // among which leads an email is unique; DedupeWorkspace when empty
-	Suppressing    bool     `json:"suppressing,omitempty"`    // emails were suppressed: new leads are checked against them
-	ChatbotsGone   int64    `json:"chatbotsGone,omitempty"`   // how many chatbots were deleted: what is remembered of chatbots is as old as this
+	OwnRate         int      `json:"ownRate,omitempty"`        // what the workspace wants for itself: at most Rate
+	OwnBurst        int      `json:"ownBurst,omitempty"`       // the same of Burst
+	AllowedOrigins  []string `json:"allowedOrigins,omitempty"` // whose pages may use its forms, where a form has no list of its own
+	Dedupe          Dedupe   `json:"dedupe,omitempty"`         // among which leads an email is unique; DedupeWorkspace when empty
+	Suppressing     bool     `json:"suppressing,omitempty"`    // emails were suppressed: new leads are checked against them
+	ChatbotsVersion int64    `json:"chatbotsGone,omitempty"`   // how many chatbots were deleted: what is remembered of chatbots is as old as this
 }
 
 // Dedupe is among which leads an email is unique.

@@ -39,14 +39,14 @@ type Deps struct {
 }
 
 type server struct {
-	tenants Tenants
-	redis   redis.UniversalClient
-	edge    *httpx.Edge
-	door    *door
-	ready   func(context.Context) error
-	apiAddr string
-	pages   *template.Template
-	routes  []route
+	tenants  Tenants
+	redis    redis.UniversalClient
+	edge     *httpx.Edge
+	sessions *sessionAuth
+	ready    func(context.Context) error
+	apiAddr  string
+	pages    *template.Template
+	routes   []route
 }
 
 // route is one line of the table: who may come in is the guard's business.
@@ -78,10 +78,10 @@ func New(d Deps) http.Handler {
 		d.Log = slog.Default()
 	}
 	s := &server{
-		tenants: Tenants{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, door: newDoor(d.Token, d.Now),
+		tenants: Tenants{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token, d.Now),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
 	}
-	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &owed{count: d.DB.Owed, now: d.Now}))
+	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Owed, now: d.Now}))
 	s.routes = s.table()
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET

@@ -10,24 +10,24 @@ import (
 	"leadgate/shared/task"
 )
 
-// collector reads the queues, counts what is owed and pings the stores when it is scraped. Its labels are ours, so there are few whatever is in
+// collector reads the queues, counts the backlog and pings the stores when it is scraped. Its labels are ours, so there are few whatever is in
 // the stores. What a store does not tell is left out.
 type collector struct {
 	inspector *asynq.Inspector
 	redis     redis.UniversalClient
 	ready     func(context.Context) error
-	owed      *owed
+	backlog   *backlog
 
 	tasks, latency, paused, processed, failed, up *prometheus.Desc
 	waiting, oldest, endpoints, replays           *prometheus.Desc
 }
 
-func newCollector(c redis.UniversalClient, ready func(context.Context) error, owed *owed) *collector {
+func newCollector(c redis.UniversalClient, ready func(context.Context) error, b *backlog) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("leadgate_"+name, help, labels, nil)
 	}
 	return &collector{
-		inspector: asynq.NewInspectorFromRedisClient(c), redis: c, ready: ready, owed: owed,
+		inspector: asynq.NewInspectorFromRedisClient(c), redis: c, ready: ready, backlog: b,
 		tasks:     desc("queue_tasks", "Tasks in a queue by state.", "queue", "state"),
 		latency:   desc("queue_latency_seconds", "How long the oldest pending task of a queue has waited.", "queue"),
 		paused:    desc("queue_paused", "Whether a queue is paused.", "queue"),
@@ -57,7 +57,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.up, one(postgresUp), "postgres")
 	gauge(c.up, one(redisUp), "redis")
 	if postgresUp {
-		c.collectOwed(gauge)
+		c.collectBacklog(gauge)
 	}
 	if redisUp {
 		c.collectQueues(ch, gauge)
@@ -74,19 +74,19 @@ func answers(ping func(context.Context) error) bool {
 // setter sets a gauge.
 type setter func(d *prometheus.Desc, value float64, labels ...string)
 
-func (c *collector) collectOwed(gauge setter) {
-	o, ok := c.owed.read()
+func (c *collector) collectBacklog(gauge setter) {
+	b, ok := c.backlog.read()
 	if !ok {
 		return
 	}
-	gauge(c.waiting, float64(o.Due), "due")
-	gauge(c.waiting, float64(o.Later), "later")
-	gauge(c.oldest, o.OldestDue.Seconds())
-	gauge(c.endpoints, float64(o.Closed), "closed")
-	gauge(c.endpoints, float64(o.Failing), "failing")
-	gauge(c.endpoints, float64(o.Open), "open")
-	gauge(c.endpoints, float64(o.Disabled), "disabled")
-	gauge(c.replays, float64(o.Replays))
+	gauge(c.waiting, float64(b.Due), "due")
+	gauge(c.waiting, float64(b.Later), "later")
+	gauge(c.oldest, b.OldestDue.Seconds())
+	gauge(c.endpoints, float64(b.Closed), "closed")
+	gauge(c.endpoints, float64(b.Failing), "failing")
+	gauge(c.endpoints, float64(b.Open), "open")
+	gauge(c.endpoints, float64(b.Disabled), "disabled")
+	gauge(c.replays, float64(b.Replays))
 }
 
 func (c *collector) collectQueues(ch chan<- prometheus.Metric, gauge setter) {

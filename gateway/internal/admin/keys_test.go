@@ -40,7 +40,7 @@ func TestKeysOfEveryKind(t *testing.T) {
 		t.Errorf("keys of test data = %+v and %+v, want both in one other workspace", first, second)
 	}
 	if list := b.call("GET", "/admin/api/v1/workspaces", "", http.StatusOK, nil); !strings.Contains(list.body, `"name":"Acme (test)","mode":"test","testOf":"`+live.ID+`"`) || live.Mode != "live" {
-		t.Errorf("GET workspaces = %s, want the twin as one", list.body)
+		t.Errorf("GET workspaces = %s, want the sandbox as one", list.body)
 	}
 	for _, body := range []string{
 		`{"name":"x","form":{}}`, `{"name":"x","kind":"publishable","scopes":["leads:read"]}`, `{"name":"x","kind":"other"}`, `{"name":"x","mode":"other"}`,

@@ -13,10 +13,10 @@ import (
 
 const basicChallenge = `Basic realm="leadgate admin", charset="UTF-8"`
 
-// private lets in whoever the door admits. The refusal is an error in the envelope.
+// private lets in requests with the token or a session. The refusal is an error in the envelope.
 func (s *server) private(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.door.admit(r); err != nil {
+		if err := s.sessions.authenticate(r); err != nil {
 			return err
 		}
 		next.ServeHTTP(w, r)
@@ -27,7 +27,7 @@ func (s *server) private(next http.Handler) http.Handler {
 // page is private for what people look at: whoever is refused is asked for Basic credentials, and a browser gets the login form besides.
 func (s *server) page(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		err := s.door.admit(r)
+		err := s.sessions.authenticate(r)
 		if err == nil {
 			next.ServeHTTP(w, r)
 			return nil
@@ -75,7 +75,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return fault.InvalidField("body", nil, "Must be a form of at most 8 KiB")
 	}
 	next := local(r.PostForm.Get("next"))
-	if err := s.door.try(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
+	if err := s.sessions.checkToken(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
 		f := fault.From(err)
 		httpx.AddLogField(r, "login", "refused")
 		if f.RetryAfter > 0 {
@@ -87,14 +87,14 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error {
-	http.SetCookie(w, s.door.session(r))
+	http.SetCookie(w, s.sessions.cookie(r))
 	httpx.AddLogField(r, "login", "opened")
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 
 func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
-	http.SetCookie(w, forget(r))
+	http.SetCookie(w, expiredCookie(r))
 	http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
 	return nil
 }

@@ -141,7 +141,7 @@ func (t Tenants) CreateKey(ctx context.Context, workspace id.UUID, d KeyDraft) (
 	return k, text, t.DB.CreateKey(ctx, k, hash, t.note(workspace, tenant.KeyCreated, id.Key.Format(k.ID), details))
 }
 
-// place puts a key of test data into its workspace's twin, making that if need be; a key for a twin is one of test data.
+// place puts a key of test data into its workspace's sandbox, making that if need be; a key for a sandbox is one of test data.
 func (t Tenants) place(ctx context.Context, k *tenant.Key) error {
 	w, err := t.DB.GetWorkspace(ctx, k.WorkspaceID)
 	switch {
@@ -150,9 +150,9 @@ func (t Tenants) place(ctx context.Context, k *tenant.Key) error {
 	case w.TestOf != id.UUID{}:
 		k.Test = true
 	case k.Test:
-		twin := tenant.Workspace{ID: id.New(), TestOf: w.ID, CreatedAt: k.CreatedAt}
-		note := t.note(w.ID, tenant.WorkspaceCreated, id.Workspace.Format(twin.ID), map[string]any{"mode": tenant.Test})
-		k.WorkspaceID, err = t.DB.MakeTwin(ctx, twin, note)
+		sandbox := tenant.Workspace{ID: id.New(), TestOf: w.ID, CreatedAt: k.CreatedAt}
+		note := t.note(w.ID, tenant.WorkspaceCreated, id.Workspace.Format(sandbox.ID), map[string]any{"mode": tenant.Test})
+		k.WorkspaceID, err = t.DB.EnsureSandbox(ctx, sandbox, note)
 	}
 	return err
 }
@@ -196,8 +196,8 @@ func (t Tenants) RevokeKey(ctx context.Context, workspace, key id.UUID) error {
 }
 
 // note is what the operator does now.
-func (t Tenants) note(workspace id.UUID, action, target string, details map[string]any) *tenant.Audit {
-	return tenant.NewAudit(workspace, id.UUID{}, action, target, details, t.now())
+func (t Tenants) note(workspace id.UUID, action, target string, details map[string]any) *tenant.AuditEntry {
+	return tenant.NewAuditEntry(workspace, id.UUID{}, action, target, details, t.now())
 }
 
 // now is in the resolution answers have.

@@ -17,7 +17,7 @@ type audit struct {
 	CreatedAt string         `json:"createdAt"`
 }
 
-func showAudit(a tenant.Audit) audit {
+func showAudit(a tenant.AuditEntry) audit {
 	return audit{id.Audit.Format(a.ID), a.Action, a.Target, optionalID(id.Key, a.KeyID), a.Details, stamp(a.CreatedAt)}
 }
 
@@ -36,7 +36,7 @@ func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	return answerPage(w, found, limit, showAudit, func(a audit) string { return a.ID })
 }
 
-// note is what the request's key does now; see tenant.Audit.
-func (a *api) note(p *tenant.Principal, action, target string, details map[string]any) *tenant.Audit {
-	return tenant.NewAudit(p.WorkspaceID, p.KeyID, action, target, details, a.now())
+// auditEntry is what the request's key does now; see tenant.Audit.
+func (a *api) auditEntry(p *tenant.Principal, action, target string, details map[string]any) *tenant.AuditEntry {
+	return tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, action, target, details, a.now())
 }

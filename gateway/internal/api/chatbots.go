@@ -55,7 +55,7 @@ func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	shown := showChatbot(c)
-	if err := a.DB.CreateChatbot(r.Context(), c, a.note(p, tenant.ChatbotCreated, shown.ID, nil)); err != nil {
+	if err := a.DB.CreateChatbot(r.Context(), c, a.auditEntry(p, tenant.ChatbotCreated, shown.ID, nil)); err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "chatbot", shown.ID)
@@ -120,7 +120,7 @@ func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	if name != "" {
-		note := a.note(p, tenant.ChatbotUpdated, id.Chatbot.Format(wanted), nil)
+		note := a.auditEntry(p, tenant.ChatbotUpdated, id.Chatbot.Format(wanted), nil)
 		if c, err = a.DB.RenameChatbot(r.Context(), p.WorkspaceID, wanted, name, note); err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (a *api) deleteChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	name := id.Chatbot.Format(wanted)
-	if err := a.DB.DeleteChatbot(r.Context(), p.WorkspaceID, wanted, a.note(p, tenant.ChatbotDeleted, name, nil)); err != nil {
+	if err := a.DB.DeleteChatbot(r.Context(), p.WorkspaceID, wanted, a.auditEntry(p, tenant.ChatbotDeleted, name, nil)); err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "chatbot", name)

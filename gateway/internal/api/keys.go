@@ -62,7 +62,7 @@ func showIssued(k tenant.Key, text string) key {
 	return shown
 }
 
-// keyNamed returns the key the path names, of the workspace or of its twin. A key of test data has no twin, so live keys are unknown to it.
+// keyNamed returns the key the path names, of the workspace or of its sandbox. A key of test data has no sandbox, so live keys are unknown to it.
 func (a *api) keyNamed(r *http.Request, p *tenant.Principal) (k tenant.Key, err error) {
 	wanted, err := pathID(mux.Vars(r)["id"], id.Key, "API key")
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *api) checkFormChatbot(ctx context.Context, workspace id.UUID, f *tenant
 	return err
 }
 
-// listKeys answers the keys of the workspace and of its twin, live or not, newest first.
+// listKeys answers the keys of the workspace and of its sandbox, live or not, newest first.
 func (a *api) listKeys(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
 	limit, before := params.limit(), params.cursor(id.Key)
@@ -163,7 +163,7 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	text, hash := next.Issue()
 	shown := showIssued(next, text)
 	details := map[string]any{"next": shown.ID, "mode": shown.Mode, "overlapSeconds": int(overlap / time.Second)}
-	if err := a.DB.RotateKey(r.Context(), old.WorkspaceID, old.ID, next.CreatedAt.Add(overlap), next, hash, a.note(p, tenant.KeyRotated, id.Key.Format(old.ID), details)); err != nil {
+	if err := a.DB.RotateKey(r.Context(), old.WorkspaceID, old.ID, next.CreatedAt.Add(overlap), next, hash, a.auditEntry(p, tenant.KeyRotated, id.Key.Format(old.ID), details)); err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "made", shown.ID)
@@ -177,7 +177,7 @@ func (a *api) revokeKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err != nil {
 		return err
 	}
-	note := a.note(p, tenant.KeyRevoked, id.Key.Format(k.ID), map[string]any{"mode": tenant.ModeOf(k.Test)})
+	note := a.auditEntry(p, tenant.KeyRevoked, id.Key.Format(k.ID), map[string]any{"mode": tenant.ModeOf(k.Test)})
 	if err := a.DB.RevokeKey(r.Context(), k.WorkspaceID, k.ID, note.CreatedAt, note); err != nil {
 		return err
 	}
@@ -204,7 +204,7 @@ func (a *api) updateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err := in.Err(); err != nil {
 		return err
 	}
-	note := a.note(p, "", showKey(k).ID, nil)
+	note := a.auditEntry(p, "", showKey(k).ID, nil)
 	k, err = a.DB.UpdateKey(r.Context(), k.WorkspaceID, k.ID, func(k *tenant.Key) error {
 		before := *k
 		if err := readKeyPatch(body, k).Err(); err != nil { // over the key as it is now

@@ -15,7 +15,7 @@ var keyFields = []string{"name", "kind", "mode", "scopes", "expiresAt", "form"}
 
 const maxScope = 50 // characters
 
-// createKey makes a key of the workspace or, in test mode, of its twin, which the first such key makes. The text of a secret key is in this
+// createKey makes a key of the workspace or, in test mode, of its sandbox, which the first such key makes. The text of a secret key is in this
 // answer and nowhere else.
 func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	body, err := httpx.ReadJSON(w, r, maxBody)
@@ -30,16 +30,16 @@ func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		return err
 	}
 	if k.Test && p.TestOf == (id.UUID{}) {
-		twin := tenant.Workspace{ID: id.New(), TestOf: p.WorkspaceID, CreatedAt: k.CreatedAt}
-		note := a.note(p, tenant.WorkspaceCreated, id.Workspace.Format(twin.ID), map[string]any{"mode": tenant.Test})
-		if k.WorkspaceID, err = a.DB.MakeTwin(r.Context(), twin, note); err != nil {
+		sandbox := tenant.Workspace{ID: id.New(), TestOf: p.WorkspaceID, CreatedAt: k.CreatedAt}
+		note := a.auditEntry(p, tenant.WorkspaceCreated, id.Workspace.Format(sandbox.ID), map[string]any{"mode": tenant.Test})
+		if k.WorkspaceID, err = a.DB.EnsureSandbox(r.Context(), sandbox, note); err != nil {
 			return err
 		}
 	}
 	text, hash := k.Issue()
 	shown := showIssued(k, text)
 	details := map[string]any{"kind": k.Kind, "mode": shown.Mode, "scopes": shown.Scopes, "expiresAt": shown.ExpiresAt}
-	if err := a.DB.CreateKey(r.Context(), k, hash, a.note(p, tenant.KeyCreated, shown.ID, details)); err != nil {
+	if err := a.DB.CreateKey(r.Context(), k, hash, a.auditEntry(p, tenant.KeyCreated, shown.ID, details)); err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "made", shown.ID)
@@ -47,7 +47,7 @@ func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
-// readKey reads a new key. Its workspace is the one of p, or p's twin: zero where that is still to be made.
+// readKey reads a new key. Its workspace is the one of p, or p's sandbox: zero where that is still to be made.
 func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tenant.Key, err error) {
 	test := p.TestOf != id.UUID{}
 	k = tenant.Key{WorkspaceID: p.WorkspaceID, ID: id.New(), Kind: tenant.SecretKey, Test: test, CreatedAt: a.now()}
@@ -91,7 +91,7 @@ func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tena
 		in.Add(unknown...)
 	}
 	if k.Test && !test {
-		if k.WorkspaceID, err = a.DB.Twin(r.Context(), p.WorkspaceID); err != nil {
+		if k.WorkspaceID, err = a.DB.Sandbox(r.Context(), p.WorkspaceID); err != nil {
 			return k, err
 		}
 	}

@@ -205,7 +205,7 @@ func TestPublishableKeys(t *testing.T) {
 }
 
 // Test data is apart from live data: another workspace, made once by however many ask, with the same email in both.
-func TestTwin(t *testing.T) {
+func TestSandbox(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var all sync.WaitGroup
@@ -219,7 +219,7 @@ func TestTwin(t *testing.T) {
 	test := keys[0]
 	for _, k := range keys {
 		if !strings.HasPrefix(k.Secret, "sk-test_") || k.Mode != "test" || k.WorkspaceID != test.WorkspaceID || k.WorkspaceID == id.Workspace.Format(b.workspace) {
-			t.Errorf("a test key = %+v, want it in the one twin %s", k, test.WorkspaceID)
+			t.Errorf("a test key = %+v, want it in the one sandbox %s", k, test.WorkspaceID)
 		}
 	}
 	b.mustCreate(t, b.owner, "a@example.com")
@@ -229,13 +229,13 @@ func TestTwin(t *testing.T) {
 	b.send(t, test.Secret, "POST", "/api/v1/chatbots/"+id.Chatbot.Format(b.chatbot)+"/leads", `{"email":"b@example.com"}`).wantError(t, "a live chatbot with a test key", 404, "CHATBOT_NOT_FOUND")
 	b.send(t, b.secret, "POST", "/api/v1/keys", `{"name":"f","kind":"publishable","mode":"test","form":{"chatbotId":"`+id.Chatbot.Format(b.chatbot)+`"}}`).wantError(t, "a live chatbot in a test form", 400, "VALIDATION_ERROR")
 	if got := b.send(t, test.Secret, "PATCH", "/api/v1/workspace", `{"name":"Sandbox","statuses":["a"]}`); !strings.Contains(got.text, `"mode":"test"`) || got.status != 200 {
-		t.Errorf("the twin = %d %s, want it changed", got.status, got.text)
+		t.Errorf("the sandbox = %d %s, want it changed", got.status, got.text)
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/workspace", ""); !strings.Contains(got.text, `"mode":"live"`) || strings.Contains(got.text, "Sandbox") {
 		t.Errorf("the live workspace = %s, want it as it was", got.text)
 	}
 	if got := b.send(t, test.Secret, "GET", "/api/v1/keys", ""); strings.Contains(got.text, `"mode":"live"`) || strings.Count(got.text, `"mode":"test"`) != len(keys) {
-		t.Errorf("keys for a test key = %s, want the twin's", got.text)
+		t.Errorf("keys for a test key = %s, want the sandbox's", got.text)
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/keys", ""); strings.Count(got.text, `"mode":"test"`) != len(keys) || strings.Count(got.text, `"mode":"live"`) != 1 {
 		t.Errorf("keys for a live key = %s, want both", got.text)

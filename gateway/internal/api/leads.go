@@ -279,7 +279,7 @@ type receipt struct {
 }
 
 func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool, m match) error {
-	note := tenant.NewAudit(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
+	note := tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
 	ctx, cancel := context.WithTimeout(r.Context(), eraseTimeout)
 	defer cancel()
 	e, err := a.DB.EraseLead(ctx, p.WorkspaceID, wanted, pg.Erasure{Suppress: suppress, Note: note, Check: m.check})

@@ -61,6 +61,6 @@ func (a *api) deleteSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 }
 
 // suppressionNote tells who did it, and not to which email.
-func (a *api) suppressionNote(p *tenant.Principal, action string) *tenant.Audit {
-	return tenant.NewAudit(p.WorkspaceID, p.KeyID, action, id.Workspace.Format(p.WorkspaceID), nil, a.Now())
+func (a *api) suppressionNote(p *tenant.Principal, action string) *tenant.AuditEntry {
+	return tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, action, id.Workspace.Format(p.WorkspaceID), nil, a.Now())
 }

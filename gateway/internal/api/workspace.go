@@ -69,7 +69,7 @@ func (a *api) updateWorkspace(w http.ResponseWriter, r *http.Request, p *tenant.
 		return err
 	}
 	now := a.now()
-	note := a.note(p, "", id.Workspace.Format(p.WorkspaceID), nil)
+	note := a.auditEntry(p, "", id.Workspace.Format(p.WorkspaceID), nil)
 	changed, err := a.DB.UpdateWorkspace(r.Context(), p.WorkspaceID, func(w *tenant.Workspace) error {
 		before := *w
 		if err := readSettings(body, w); err != nil {

@@ -123,7 +123,7 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	// A key in use is looked up all the time, so this is where its use shows, and a cached answer costs nothing.
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n := p.Settings.ChatbotsGone; n > a.gone[p.WorkspaceID] {
+	if n := p.Settings.ChatbotsVersion; n > a.gone[p.WorkspaceID] {
 		a.gone[p.WorkspaceID] = n
 	}
 	if len(a.used) < maxEntries {

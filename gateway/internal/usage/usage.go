@@ -14,16 +14,16 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// What is what became of a lead.
-type What int
+// Outcome is what became of a lead.
+type Outcome int
 
 // What can become of it.
 const (
-	Accepted What = iota
+	Accepted Outcome = iota
 	Duplicates
 	Rejected // what was sent cannot be a lead
 	Limited
-	kinds
+	outcomes
 )
 
 const (
@@ -49,9 +49,9 @@ type Counter struct {
 	log     *slog.Logger
 	dropped prometheus.Counter
 
-	mu   sync.Mutex
-	days map[cell]*[kinds]int64
-	away bool // the last time nothing could be written
+	mu      sync.Mutex
+	days    map[workspaceDay]*[outcomes]int64
+	failing bool // the last time nothing could be written
 
 	begin  sync.Once
 	end    sync.Once
@@ -62,7 +62,7 @@ type Counter struct {
 // day is days since 1970.
 type day int32
 
-type cell struct {
+type workspaceDay struct {
 	workspace id.UUID
 	day       day
 }
@@ -75,7 +75,7 @@ func New(d Deps) *Counter {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	c := &Counter{db: d.DB, now: d.Now, log: d.Log, days: map[cell]*[kinds]int64{}, quit: make(chan struct{})}
+	c := &Counter{db: d.DB, now: d.Now, log: d.Log, days: map[workspaceDay]*[outcomes]int64{}, quit: make(chan struct{})}
 	c.dropped = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "leadgate_usage_dropped_total", Help: "Counts of usage that were lost because too many waited for Postgres.",
 	})
@@ -86,24 +86,24 @@ func New(d Deps) *Counter {
 }
 
 // Count adds n to what became of a workspace's leads today (UTC).
-func (c *Counter) Count(workspace id.UUID, what What, n int) {
+func (c *Counter) Count(workspace id.UUID, what Outcome, n int) {
 	if c == nil || n <= 0 {
 		return
 	}
 	now := c.now().Unix()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(cell{workspace, day(now / (24 * 60 * 60))}, what, int64(n))
+	c.add(workspaceDay{workspace, day(now / (24 * 60 * 60))}, what, int64(n))
 }
 
-func (c *Counter) add(k cell, what What, n int64) {
+func (c *Counter) add(k workspaceDay, what Outcome, n int64) {
 	counts := c.days[k]
 	if counts == nil {
 		if len(c.days) >= maxDays {
 			c.dropped.Add(float64(n))
 			return
 		}
-		counts = new([kinds]int64)
+		counts = new([outcomes]int64)
 		c.days[k] = counts
 	}
 	counts[what] += n
@@ -138,7 +138,7 @@ func (c *Counter) Stop(ctx context.Context) error {
 func (c *Counter) Flush(ctx context.Context) error {
 	c.mu.Lock()
 	taken := c.days
-	c.days = make(map[cell]*[kinds]int64, len(taken))
+	c.days = make(map[workspaceDay]*[outcomes]int64, len(taken))
 	c.mu.Unlock()
 	rows := make([]tenant.Usage, 0, len(taken))
 	for k, n := range taken {
@@ -163,8 +163,8 @@ func (c *Counter) write(ctx context.Context, rows []tenant.Usage) error {
 	defer cancel()
 	err := c.db.AddUsage(ctx, rows)
 	c.mu.Lock()
-	changed := c.away != (err != nil)
-	c.away = err != nil
+	changed := c.failing != (err != nil)
+	c.failing = err != nil
 	c.mu.Unlock()
 	switch {
 	case changed && err != nil:
@@ -180,10 +180,10 @@ func (c *Counter) putBack(rows []tenant.Usage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, u := range rows {
-		k := cell{u.WorkspaceID, day(u.Day.Unix() / (24 * 60 * 60))}
-		for what, n := range [kinds]int64{u.Accepted, u.Duplicates, u.Rejected, u.Limited} {
+		k := workspaceDay{u.WorkspaceID, day(u.Day.Unix() / (24 * 60 * 60))}
+		for what, n := range [outcomes]int64{u.Accepted, u.Duplicates, u.Rejected, u.Limited} {
 			if n > 0 {
-				c.add(k, What(what), n)
+				c.add(k, Outcome(what), n)
 			}
 		}
 	}

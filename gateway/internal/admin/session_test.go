@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// doors are addresses behind the token, one of each guard.
-func doors() []string {
+// guardedPaths are paths behind the token, one of each guard.
+func guardedPaths() []string {
 	return []string{"/admin/", "/admin/queues", "/admin/queues/api/queues", "/admin/api/v1/workspaces", "/debug/pprof/", "/debug/pprof/heap"}
 }
 
@@ -27,7 +27,7 @@ func TestStrangersAreRefused(t *testing.T) {
 		"forged cookie":  {"Cookie", forged},
 	}
 	for name, header := range credentials {
-		for _, path := range doors() {
+		for _, path := range guardedPaths() {
 			b.clock.move(time.Minute) // a wrong guess is not the last one's fault
 			a := b.do(b.request("GET", path, "", header...))
 			want := "Bearer"
@@ -50,11 +50,11 @@ func basic(user, password string) string {
 	return r.Header.Get("Authorization")
 }
 
-func TestTokenOpensEveryDoor(t *testing.T) {
+func TestTokenOpensEveryGuardedPath(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	for _, credential := range []string{"Bearer " + token, "bearer " + token, basic("anyone", token)} {
-		for _, path := range doors() {
+		for _, path := range guardedPaths() {
 			if a := b.do(b.request("GET", path, "", "Authorization", credential)); a.status != http.StatusOK {
 				t.Errorf("GET %s with %s = %d %s, want 200", path, credential, a.status, a.body)
 			}
@@ -92,7 +92,7 @@ func TestLoginOpensASession(t *testing.T) {
 		t.Errorf("Set-Cookie = %q, want no token in it", cookie)
 	}
 	value, _, _ := strings.Cut(cookie, ";")
-	for _, path := range doors() {
+	for _, path := range guardedPaths() {
 		if got := b.do(b.request("GET", path, "", "Cookie", value)); got.status != http.StatusOK {
 			t.Errorf("GET %s with the cookie = %d, want 200", path, got.status)
 		}

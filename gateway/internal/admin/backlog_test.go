@@ -45,7 +45,7 @@ func (b *bundle) wantMetrics(when string, lines ...string) {
 	}
 }
 
-func TestMetricsTellWhatIsOwed(t *testing.T) {
+func TestMetricsShowTheBacklog(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	b.mustOwe(2)
@@ -64,7 +64,7 @@ func TestMetricsTellWhatIsOwed(t *testing.T) {
 }
 
 // What cannot be counted in time is left out, and the rest is told.
-func TestMetricsDoNotWaitForWhatIsOwed(t *testing.T) {
+func TestMetricsDoNotWaitForTheBacklog(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	b.mustOwe(1)

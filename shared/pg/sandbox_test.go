@@ -11,42 +11,42 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// However many ask for a workspace's twin at once, they all get the same, it is made once, and it has the settings of then but nothing suppressed.
-func TestTwinIsMadeOnce(t *testing.T) {
+// However many ask for a workspace's sandbox at once, they all get the same, it is made once, and it has the settings of then but nothing suppressed.
+func TestSandboxIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	live := mustCreateWorkspace(t, db, "Acme")
 	mustUpdate(t, db, live.ID, func(w *tenant.Workspace) { w.Settings.Rate, w.Settings.Suppressing = 5, true })
-	if twin, err := db.Twin(t.Context(), live.ID); err != nil || twin != (id.UUID{}) {
-		t.Fatalf("Twin before = %v, %v, want none", twin, err)
+	if sandbox, err := db.Sandbox(t.Context(), live.ID); err != nil || sandbox != (id.UUID{}) {
+		t.Fatalf("Sandbox before = %v, %v, want none", sandbox, err)
 	}
 	var all sync.WaitGroup
 	made := make([]id.UUID, 8)
 	for i := range made {
 		all.Go(func() {
-			twin := tenant.Workspace{ID: id.New(), TestOf: live.ID, CreatedAt: tenantEpoch}
+			sandbox := tenant.Workspace{ID: id.New(), TestOf: live.ID, CreatedAt: tenantEpoch}
 			var err error
-			if made[i], err = db.MakeTwin(t.Context(), twin, tenant.NewAudit(live.ID, id.New(), tenant.WorkspaceCreated, "ws", nil, time.Now())); err != nil {
-				t.Errorf("MakeTwin = %v", err)
+			if made[i], err = db.EnsureSandbox(t.Context(), sandbox, tenant.NewAuditEntry(live.ID, id.New(), tenant.WorkspaceCreated, "ws", nil, time.Now())); err != nil {
+				t.Errorf("MakeSandbox = %v", err)
 			}
 		})
 	}
 	all.Wait()
-	for _, twin := range made {
-		if twin != made[0] || twin == live.ID {
-			t.Errorf("MakeTwin = %v and %v, want one", twin, made[0])
+	for _, sandbox := range made {
+		if sandbox != made[0] || sandbox == live.ID {
+			t.Errorf("MakeSandbox = %v and %v, want one", sandbox, made[0])
 		}
 	}
 	w, err := db.GetWorkspace(t.Context(), made[0])
 	if err != nil || w.Name != "Acme (test)" || w.TestOf != live.ID || w.Settings.Rate != 5 || w.Settings.Suppressing {
-		t.Errorf("the twin = %+v, %v, want the settings of the live workspace, and nothing suppressed", w, err)
+		t.Errorf("the sandbox = %+v, %v, want the settings of the live workspace, and nothing suppressed", w, err)
 	}
 	if notes, err := db.ListAudit(t.Context(), live.ID, id.UUID{}, 10); err != nil || len(notes) != 1 {
 		t.Errorf("audit = %v, %v, want it made once", notes, err)
 	}
-	for name, of := range map[string]id.UUID{"a twin": made[0], "nothing": id.New()} {
-		if _, err := db.MakeTwin(t.Context(), tenant.Workspace{ID: id.New(), TestOf: of, CreatedAt: tenantEpoch}); !fault.Is(err, fault.NotFound) {
-			t.Errorf("MakeTwin(of %s) = %v, want NOT_FOUND", name, err)
+	for name, of := range map[string]id.UUID{"a sandbox": made[0], "nothing": id.New()} {
+		if _, err := db.EnsureSandbox(t.Context(), tenant.Workspace{ID: id.New(), TestOf: of, CreatedAt: tenantEpoch}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("MakeSandbox(of %s) = %v, want NOT_FOUND", name, err)
 		}
 	}
 }
