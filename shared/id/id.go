@@ -1,4 +1,5 @@
-// Package id makes and reads public identifiers: a UUIDv7 shown as prefix + lower-case Crockford base32 (TypeID), so that ids sort by time.
+// Package id makes and reads public identifiers: a UUIDv7 shown as prefix + lower-case Crockford base32 (TypeID), so
+// that ids sort by time.
 package id
 
 import (

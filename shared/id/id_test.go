@@ -30,10 +30,10 @@ func TestTypeIDVectors(t *testing.T) {
 	for _, v := range []struct {
 		last byte
 		want string
-	}{{0, "00000000000000000000000000"}, {1, "00000000000000000000000001"}, {10, "0000000000000000000000000a"}, {16, "0000000000000000000000000g"}, {32, "00000000000000000000000010"}} {
+	}{{0, "00"}, {1, "01"}, {10, "0a"}, {16, "0g"}, {32, "10"}} {
 		u[15] = v.last
-		if got := id.Lead.Format(u); got != "lead_"+v.want {
-			t.Errorf("Format(%d) = %s, want lead_%s", v.last, got, v.want)
+		if got, want := id.Lead.Format(u), "lead_"+strings.Repeat("0", 24)+v.want; got != want {
+			t.Errorf("Format(%d) = %s, want %s", v.last, got, want)
 		}
 	}
 	for i := range u {
@@ -46,10 +46,16 @@ func TestTypeIDVectors(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	good := id.Chatbot.Format(id.New())
-	for _, bad := range []string{"", "cb_", good[:len(good)-1], good + "0", "lead_" + good[3:], strings.ToUpper(good), "cb_8" + good[4:], "cb_" + strings.Repeat("u", 26), "cb_1234567890abcdef"} {
-		if _, err := id.Chatbot.Parse(bad); err == nil {
-			t.Errorf("Parse(%q) succeeded, want an error", bad)
-		}
+	for name, bad := range map[string]string{
+		"nothing": "", "only a prefix": "cb_", "too short": good[:len(good)-1], "too long": good + "0", "another prefix": "lead_" + good[3:],
+		"upper case": strings.ToUpper(good), "an overflow": "cb_8" + good[4:], "no digit": "cb_" + strings.Repeat("u", 26),
+		"16 digits": "cb_1234567890abcdef",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := id.Chatbot.Parse(bad); err == nil {
+				t.Errorf("Parse(%q) succeeded, want an error", bad)
+			}
+		})
 	}
 }
 

@@ -79,7 +79,8 @@ func TestDecideStaysInBounds(t *testing.T) {
 	}
 }
 
-// The scripts in Redis have whole microseconds; a finer interval here would tell clients another limit whenever Redis is down.
+// The scripts in Redis have whole microseconds; a finer interval here would tell clients another limit whenever Redis
+// is down.
 func TestNewRateHasWholeMicroseconds(t *testing.T) {
 	t.Parallel()
 	for perSecond, want := range map[int]time.Duration{

@@ -13,9 +13,9 @@ var (
 	ErrFull    = errors.New("all slots are in use")             // of all keys together
 )
 
-// Semaphore bounds how many slots each key has in use, and all keys together. Callers that wait get a slot first come, first
-// served; only those whose key has all its own slots are passed over meanwhile, so that no key's burst keeps another waiting.
-// A free slot is never left to a newcomer while a waiting caller may have it.
+// Semaphore bounds how many slots each key has in use, and all keys together. Callers that wait get a slot first come,
+// first served; only those whose key has all its own slots are passed over meanwhile, so that no key's burst keeps
+// another waiting. A free slot is never left to a newcomer while a waiting caller may have it.
 type Semaphore[K comparable] struct {
 	perKey, total, maxWaiting int
 
@@ -31,7 +31,8 @@ type waiter[K comparable] struct {
 	granted chan struct{}
 }
 
-// NewSemaphore returns a semaphore of perKey slots for each key and total slots in all, for which maxWaiting callers may wait.
+// NewSemaphore returns a semaphore of perKey slots for each key and total slots in all, for which maxWaiting callers
+// may wait.
 func NewSemaphore[K comparable](perKey, total, maxWaiting int) *Semaphore[K] {
 	return &Semaphore[K]{perKey: perKey, total: total, maxWaiting: maxWaiting, used: map[K]int{}}
 }
@@ -48,8 +49,8 @@ func (s *Semaphore[K]) TryAcquire(key K) (release func(), err error) {
 	return s.releaser(key), nil
 }
 
-// Acquire is TryAcquire that waits for a slot until ctx ends, unless maxWaiting callers wait already. The error says which slots
-// were in use in the end.
+// Acquire is TryAcquire that waits for a slot until ctx ends, unless maxWaiting callers wait already. The error says
+// which slots were in use in the end.
 func (s *Semaphore[K]) Acquire(ctx context.Context, key K) (release func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -143,8 +143,8 @@ func TestSemaphoreServesFirstComeFirst(t *testing.T) {
 	})
 }
 
-// Whatever comes and goes, no bound is exceeded and nobody waits for ever: with every slot held for a second at most, everyone who
-// is willing to wait gets one.
+// Whatever comes and goes, no bound is exceeded and nobody waits for ever: with every slot held for a second at most,
+// everyone who is willing to wait gets one.
 func TestSemaphoreServesEverybody(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

@@ -12,31 +12,24 @@ import (
 	"leadgate/shared/limit"
 )
 
-// How long a reservation lives. Pending covers one request; Postgres decides while it lasts and after it lapses.
-const (
-	PendingTTL   = 10 * time.Second
-	CommittedTTL = 24 * time.Hour
-)
-
-// admitScript decides the rate limit of a workspace's waiting requests, and reserves the emails of those that pass: one call for all of them.
+// admitScript decides the rate limit of a workspace's requests and reserves the emails of those that pass, in one call
+// for all.
 //
-//	KEYS[1] rate key   KEYS[2...] email keys of the requests, in order; those that reserve nothing come last and have none
-//	ARGV[1] microseconds per request   ARGV[2] burst   ARGV[3] requests   ARGV[4] pending TTL, ms   ARGV[5...] lead ids of the email keys, base32
-//	returns {requests that pass, microseconds of the burst in use before them, holder of each email that passed: "" reserved | "p<id>" | "c<id>" | "d<id>"}
+//	KEYS[1]     rate limit of the workspace
+//	KEYS[2...]  emails, of the first requests; those that reserve nothing come last and have none
+//	ARGV[1]     microseconds per request
+//	ARGV[2]     burst
+//	ARGV[3]     how many requests
+//	ARGV[4]     TTL of a pending reservation, milliseconds
+//	ARGV[5...]  the lead of each email, base32
+//	returns     {requests that pass, microseconds of the burst in use before them, then for each email that passed:
+//	            "" reserved now, else what is stored: "p<lead>" | "c<lead>" | "d<lead>"}
 //
-// Requests that do not pass reserve nothing and move nothing. The clock is Redis' own, so gateways' clocks do not matter.
-var admitScript = redis.NewScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local interval, burst, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local tat = tonumber(redis.call('GET', KEYS[1]) or now)
-if tat < now then tat = now end
-local used = tat - now
-local pass = math.max(0, math.min(n, math.floor((interval * burst - used) / interval)))
-if pass > 0 then
-  local full = used + pass * interval
-  redis.call('SET', KEYS[1], string.format('%.0f', now + full), 'PX', math.ceil(full / 1000) + 1000)
-end
+// Requests that do not pass reserve nothing and spend nothing.
+var admitScript = redis.NewScript(gcraText + `
+local now, interval = clock(), tonumber(ARGV[1])
+local pass, used = gcra(KEYS[1], now, interval, tonumber(ARGV[2]), tonumber(ARGV[3]))
+if pass > 0 then spend(KEYS[1], now, used + pass * interval) end
 local out = {pass, used}
 for i = 2, math.min(#KEYS, pass + 1) do
   out[i + 1] = ''
@@ -47,20 +40,20 @@ end
 return out
 `)
 
-// AdmissionRequest is one request at the gate. A zero LeadID asks only for the rate limit.
+// AdmissionRequest asks for one request of a workspace's rate limit, and for the reservation of an email. A zero LeadID
+// reserves nothing.
 type AdmissionRequest struct {
 	Workspace id.UUID
 	Rate      limit.Rate
-	UniqueKey string
+	UniqueKey string // of the lead to be made, see tenant.Settings.UniqueKey
 	LeadID    id.UUID
 }
 
-// Admission is the gate's answer. Holder is the lead that has the email, or has given it up a moment ago, and Committed that it is durable and has it;
-// a zero Holder means the call reserved it.
+// Admission is the answer to an AdmissionRequest.
 type Admission struct {
 	limit.Decision
-	Holder    id.UUID
-	Committed bool
+	Holder    id.UUID // the lead that has the email or gave it up a moment ago; zero: the request reserved it
+	Committed bool    // Holder is durable and has the email
 }
 
 // AdmissionResult is an Admission, or why there is none.
@@ -69,15 +62,17 @@ type AdmissionResult struct {
 	Err error
 }
 
-// Admit answers calls, in order: one script call for each workspace, all in one pipeline.
-func Admit(ctx context.Context, c redis.UniversalClient, calls []AdmissionRequest) []AdmissionResult {
-	out := make([]AdmissionResult, len(calls))
-	groups := byWorkspace(len(calls), func(i int) id.UUID { return calls[i].Workspace })
+// Admit answers requests, in order: one script call for each workspace, all in one pipeline.
+func Admit(ctx context.Context, c redis.UniversalClient, requests []AdmissionRequest) []AdmissionResult {
+	out := make([]AdmissionResult, len(requests))
+	groups := byWorkspace(len(requests), func(i int) id.UUID { return requests[i].Workspace })
 	ops := make([]op, len(groups))
 	for g := range groups {
-		// Those that reserve go first, because the script takes them by their place.
-		slices.SortStableFunc(groups[g], func(a, b int) int { return calls[a].reservesNothing() - calls[b].reservesNothing() })
-		ops[g] = admitOp(calls, groups[g])
+		// Those that reserve go first, because the script pairs emails and requests by their place.
+		slices.SortStableFunc(groups[g], func(a, b int) int {
+			return requests[a].reservesNothing() - requests[b].reservesNothing()
+		})
+		ops[g] = admitOp(requests, groups[g])
 	}
 	cmds, err := runAll(ctx, c, ops)
 	for g, group := range groups {
@@ -88,54 +83,56 @@ func Admit(ctx context.Context, c redis.UniversalClient, calls []AdmissionReques
 		}
 		for place, i := range group {
 			if out[i].Err = failed; failed == nil {
-				out[i].Admission, out[i].Err = readAdmission(reply, place, &calls[i])
+				out[i].Admission, out[i].Err = readAdmission(reply, place, requests[i].Rate)
 			}
 		}
 	}
 	return out
 }
 
-func (c *AdmissionRequest) reservesNothing() int {
-	if c.LeadID == (id.UUID{}) {
+// reservesNothing is 1 for a request that asks only for the rate limit, else 0.
+func (r *AdmissionRequest) reservesNothing() int {
+	if r.LeadID == (id.UUID{}) {
 		return 1
 	}
 	return 0
 }
 
-func admitOp(calls []AdmissionRequest, group []int) op {
-	first := &calls[group[0]]
+func admitOp(requests []AdmissionRequest, group []int) op {
+	first := &requests[group[0]]
 	keys := append(make([]string, 0, len(group)+1), rateKey(first.Workspace))
-	args := append(make([]any, 0, len(group)+4), first.Rate.Interval.Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
+	args := append(make([]any, 0, len(group)+4),
+		first.Rate.Interval.Microseconds(), first.Rate.Burst, len(group), PendingTTL.Milliseconds())
 	for _, i := range group {
-		if call := &calls[i]; call.LeadID != (id.UUID{}) {
-			keys = append(keys, emailKey(call.Workspace, call.UniqueKey))
-			args = append(args, string(id.Prefix("").Append(nil, call.LeadID)))
+		if r := &requests[i]; r.LeadID != (id.UUID{}) {
+			keys = append(keys, emailKey(r.Workspace, r.UniqueKey))
+			args = append(args, leadArg(r.LeadID))
 		}
 	}
 	return op{admitScript, keys, args}
 }
 
-// readAdmission reads what the script answered to the request at place. No time passes inside a script, so every request after the first limited one is limited too.
-func readAdmission(reply []any, place int, call *AdmissionRequest) (p Admission, err error) {
+// readAdmission reads what the script answered to the request at place of its workspace. No time passes inside a
+// script, so every request after the first limited one is limited too.
+func readAdmission(reply []any, place int, rate limit.Rate) (a Admission, err error) {
 	if len(reply) < 2 {
-		return p, fmt.Errorf("gate script: %d values, want 2 or more", len(reply))
+		return a, fmt.Errorf("admission script: %d values, want 2 or more", len(reply))
 	}
 	pass, _ := reply[0].(int64)
 	before, _ := reply[1].(int64)
-	interval := call.Rate.Interval
-	tolerance := interval * time.Duration(call.Rate.Burst)
-	used := time.Duration(before)*time.Microsecond + interval*time.Duration(min(int64(place)+1, pass))
+	tolerance := rate.Interval * time.Duration(rate.Burst)
+	used := time.Duration(before)*time.Microsecond + rate.Interval*time.Duration(min(int64(place)+1, pass))
 	if int64(place) >= pass {
-		p.Decision = limit.Decision{Limited: true, RetryAfter: used + interval - tolerance, Reset: used}
-		return p, nil
+		a.Decision = limit.Decision{Limited: true, RetryAfter: used + rate.Interval - tolerance, Reset: used}
+		return a, nil
 	}
-	p.Decision = limit.Decision{Remaining: int((tolerance - used) / interval), Reset: used}
+	a.Decision = limit.Decision{Remaining: int((tolerance - used) / rate.Interval), Reset: used}
 	if place+2 >= len(reply) {
-		return p, nil
+		return a, nil
 	}
 	if holder, _ := reply[place+2].(string); holder != "" {
-		p.Committed = holder[0] == 'c'
-		p.Holder, err = id.Prefix("").Parse(holder[1:])
+		a.Committed = holder[0] == 'c'
+		a.Holder, err = id.Prefix("").Parse(holder[1:])
 	}
-	return p, err
+	return a, err
 }

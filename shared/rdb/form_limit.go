@@ -14,42 +14,39 @@ import (
 	"leadgate/shared/limit"
 )
 
-// limitScript takes one from every quota, or from none where one of them has nothing left.
+// takeAllScript takes one event from each of several rate limits, or from none when one of them has nothing left.
 //
-//	KEYS GCRA's theoretical arrival times   ARGV of each, two: microseconds for one, how many at once
-//	returns microseconds until it is allowed; 0: it is
-var limitScript = redis.NewScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000000 + t[2]
-local next, wait = {}, 0
+//	KEYS              rate limits
+//	ARGV[2i-1], [2i]  of KEYS[i]: microseconds per event, burst
+//	returns           0 when the event may happen, else microseconds until it may
+var takeAllScript = redis.NewScript(gcraText + `
+local now, after, wait = clock(), {}, 0
 for i = 1, #KEYS do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local tat = tonumber(redis.call('GET', KEYS[i]) or now)
-  if tat < now then tat = now end
-  next[i] = tat + interval
-  wait = math.max(wait, next[i] - now - interval * burst)
+  local pass, used = gcra(KEYS[i], now, interval, burst, 1)
+  after[i] = used + interval
+  if pass == 0 then wait = math.max(wait, after[i] - interval * burst) end
 end
 if wait > 0 then return math.ceil(wait) end
-for i = 1, #KEYS do
-  redis.call('SET', KEYS[i], string.format('%.0f', next[i]), 'PX', math.ceil((next[i] - now) / 1000) + 1000)
-end
+for i = 1, #KEYS do spend(KEYS[i], now, after[i]) end
 return 0
 `)
 
 // FormSubmission is one submission of a form from an address.
 type FormSubmission struct {
-	Workspace id.UUID
-	Form      id.UUID // its key
-	Address   netip.Addr
-	Whole     limit.Rate // of the form
-	Each      limit.Rate // of an address
+	Workspace  id.UUID
+	Form       id.UUID // its key
+	Address    netip.Addr
+	PerForm    limit.Rate
+	PerAddress limit.Rate
 }
 
-// LimitForm takes one submission from both quotas: wait is how long until it is allowed, zero when it is.
-func LimitForm(ctx context.Context, c redis.UniversalClient, call FormSubmission) (wait time.Duration, err error) {
-	cmds, err := runAll(ctx, c, []op{{limitScript,
-		[]string{formKey(call.Workspace, call.Form), addressKey(call.Workspace, call.Form, call.Address)},
-		[]any{call.Whole.Interval.Microseconds(), call.Whole.Burst, call.Each.Interval.Microseconds(), call.Each.Burst}}})
+// LimitForm takes one submission from the limits of its form and of its address. wait is how long until it may happen,
+// zero when it may.
+func LimitForm(ctx context.Context, c redis.UniversalClient, s FormSubmission) (wait time.Duration, err error) {
+	cmds, err := runAll(ctx, c, []op{{takeAllScript,
+		[]string{formKey(s.Workspace, s.Form), addressKey(s.Workspace, s.Form, s.Address)},
+		[]any{s.PerForm.Interval.Microseconds(), s.PerForm.Burst, s.PerAddress.Interval.Microseconds(), s.PerAddress.Burst}}})
 	if err != nil {
 		return 0, fmt.Errorf("limit form: %w", err)
 	}
@@ -64,7 +61,7 @@ func formKey(workspace, form id.UUID) string {
 	return workspaceKey(workspace, "form:"+id.Key.Format(form))
 }
 
-// addressKey holds a hash, and of an IPv6 address only its /64, which is one customer's: no address is in Redis.
+// addressKey holds a hash, so that no address is in Redis; of an IPv6 address only its /64, which one customer has.
 func addressKey(workspace, form id.UUID, address netip.Addr) string {
 	address = address.Unmap().WithZone("")
 	if address.Is6() {

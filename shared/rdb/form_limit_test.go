@@ -18,8 +18,9 @@ func TestLimitForm(t *testing.T) {
 	ws, form := id.New(), id.New()
 	take := func(form id.UUID, address string, whole, each int) time.Duration {
 		t.Helper()
-		wait, err := rdb.LimitForm(t.Context(), c, rdb.FormSubmission{Workspace: ws, Form: form, Address: netip.MustParseAddr(address),
-			Whole: limit.NewRate(whole, time.Hour, whole), Each: limit.NewRate(each, time.Hour, each)})
+		wait, err := rdb.LimitForm(t.Context(), c, rdb.FormSubmission{
+			Workspace: ws, Form: form, Address: netip.MustParseAddr(address),
+			PerForm: limit.NewRate(whole, time.Hour, whole), PerAddress: limit.NewRate(each, time.Hour, each)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +41,9 @@ func TestLimitForm(t *testing.T) {
 		t.Errorf("the fourth of the form waits %v, want about 20 minutes", wait)
 	}
 	other := id.New()
-	if take(other, "2001:db8::1", 9, 1) != 0 || take(other, "2001:db8::2:1", 9, 1) == 0 || take(other, "2001:db8:0:1::1", 9, 1) != 0 {
+	first, same := take(other, "2001:db8::1", 9, 1), take(other, "2001:db8::2:1", 9, 1)
+	next := take(other, "2001:db8:0:1::1", 9, 1)
+	if first != 0 || same == 0 || next != 0 {
 		t.Error("IPv6 is not limited by /64")
 	}
 	keys, err := c.Keys(t.Context(), "*").Result()

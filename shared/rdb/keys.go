@@ -9,10 +9,10 @@ import (
 
 // Keys, each tagged {workspace} so that a workspace's keys share one cluster slot:
 //
-//	lg:{ws_...}:rate             GCRA's theoretical arrival time, microseconds; lives until it is in the past
-//	lg:{ws_...}:email:<hash>     a reservation: "p<lead id>" pending, "c<lead id>" committed, "d<lead id>" released, so that Postgres decides
-//	lg:{ws_...}:form:<key id>[:<hash of an address>]   GCRA's theoretical arrival time of a form's submissions, microseconds
-//	lg:{ws_...}:wake:<what>      the state of a wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
+//	lg:{ws_...}:rate           rate limit: GCRA's theoretical arrival time, microseconds
+//	lg:{ws_...}:form:<key id>  the same of a form's submissions; with ":<hash of an address>" of those of an address
+//	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed, "d<lead>" released: Postgres decides
+//	lg:{ws_...}:wake:<what>    wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
 
 func workspaceKey(workspace id.UUID, rest string) string {
 	return "lg:{" + id.Workspace.Format(workspace) + "}:" + rest
@@ -21,8 +21,8 @@ func workspaceKey(workspace id.UUID, rest string) string {
 func rateKey(workspace id.UUID) string { return workspaceKey(workspace, "rate") }
 
 // emailKey holds a hash, so that no address is in Redis.
-func emailKey(workspace id.UUID, key string) string {
-	sum := sha256.Sum256([]byte(key))
+func emailKey(workspace id.UUID, uniqueKey string) string {
+	sum := sha256.Sum256([]byte(uniqueKey))
 	return workspaceKey(workspace, "email:"+base64.RawURLEncoding.EncodeToString(sum[:16]))
 }
 

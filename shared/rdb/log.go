@@ -8,8 +8,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// LogTo sends what go-redis says by itself to log, for the whole process: it would print to stderr otherwise.
-// The level is debug: an outage makes a line per failed dial, and is told once by whoever notices it.
+// LogTo sends go-redis' own messages, which it would print to stderr, to log, for the whole process. Their level is
+// debug: an outage makes one for each failed dial, and whoever notices it logs it once.
 func LogTo(log *slog.Logger) { redis.SetLogger(library{log}) }
 
 type library struct{ log *slog.Logger }

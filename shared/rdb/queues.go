@@ -9,8 +9,8 @@ import (
 // queuesKey is asynq's set of known queues: what the dashboard lists.
 const queuesKey = "asynq:queues"
 
-// AnnounceQueues writes the names of queues where the dashboard looks for them. An asynq client does so once in its life,
-// so after a Redis that came back empty nobody else would.
+// AnnounceQueues writes the names of queues where the dashboard looks for them. An asynq client does so only once, so
+// nobody else would after Redis came back empty.
 func AnnounceQueues(ctx context.Context, c redis.UniversalClient, queues ...string) error {
 	members := make([]any, len(queues))
 	for i, q := range queues {
@@ -19,7 +19,7 @@ func AnnounceQueues(ctx context.Context, c redis.UniversalClient, queues ...stri
 	return c.SAdd(ctx, queuesKey, members...).Err()
 }
 
-// QueueEmpty tells whether no task waits in an asynq queue. A key that waits for a task then waits for one that is lost.
+// QueueEmpty reports whether no task waits in an asynq queue. The task of a wake-up that is waiting is lost then.
 func QueueEmpty(ctx context.Context, c redis.UniversalClient, queue string) (bool, error) {
 	n, err := c.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
 	return n == 0, err

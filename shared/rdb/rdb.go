@@ -1,5 +1,5 @@
 // Package rdb is the only room that speaks Redis: how to open it, every key's name, every Lua script.
-// Nothing here is a fact: all of it can be flushed at any moment.
+// Redis holds only hints: all of it may be flushed at any moment.
 package rdb
 
 import (
@@ -13,12 +13,13 @@ import (
 
 // Options of Open.
 type Options struct {
-	Timeout  time.Duration // of one command; 0: 500 ms. Short, because a gateway does better without Redis than waiting for it
+	Timeout  time.Duration // of one command; 0: 500 ms. Short: a gateway works without Redis and must not wait for it
 	PoolSize int           // 0: go-redis' default
 	Retries  int           // 0: none
 }
 
-// Open makes a client for redis://, rediss:// or unix:// URLs; several, separated by commas, are a cluster's nodes. It connects at the first use.
+// Open makes a client for redis://, rediss:// or unix:// URLs; several, separated by commas, are a cluster's nodes. It
+// connects when it is first used.
 func Open(urls string, opt Options) (redis.UniversalClient, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 500 * time.Millisecond
@@ -32,10 +33,11 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		return nil, err
 	}
 	u := &redis.UniversalOptions{
-		Addrs: []string{first.Addr}, DB: first.DB, Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
+		Addrs: []string{first.Addr}, DB: first.DB,
+		Username: first.Username, Password: first.Password, TLSConfig: first.TLSConfig,
 		DialTimeout: opt.Timeout, ReadTimeout: opt.Timeout, WriteTimeout: opt.Timeout, PoolTimeout: opt.Timeout,
-		ContextTimeoutEnabled: true, // else a caller's deadline is ignored while a read waits
-		DialerRetries:         1,    // a Redis that is away is away at once
+		ContextTimeoutEnabled: true, // else a read ignores its caller's deadline
+		DialerRetries:         1,    // a Redis that is down is noticed at once
 		MaxRetries:            opt.Retries, PoolSize: opt.PoolSize, PipelinePoolSize: opt.PoolSize,
 		DisableIdentity: true,
 	}
@@ -47,20 +49,24 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 		u.Addrs = append(u.Addrs, o.Addr)
 	}
 	if first.Network == "unix" {
-		first.DialTimeout, first.ReadTimeout, first.WriteTimeout, first.PoolTimeout = opt.Timeout, opt.Timeout, opt.Timeout, opt.Timeout
-		first.ContextTimeoutEnabled, first.DialerRetries, first.MaxRetries, first.PoolSize, first.DisableIdentity = true, 1, opt.Retries, opt.PoolSize, true
+		first.DialTimeout, first.ReadTimeout = opt.Timeout, opt.Timeout
+		first.WriteTimeout, first.PoolTimeout = opt.Timeout, opt.Timeout
+		first.ContextTimeoutEnabled, first.DialerRetries, first.DisableIdentity = true, 1, true
+		first.MaxRetries, first.PoolSize = opt.Retries, opt.PoolSize
 		return redis.NewClient(first), nil
 	}
 	return redis.NewUniversalClient(u), nil
 }
 
-// parseURL refuses a URL without a host, which go-redis takes for this machine, and does not repeat the URL: it may hold a password.
+// parseURL refuses a URL without a host, which go-redis takes for this machine. Its error does not repeat the URL,
+// which may hold a password.
 func parseURL(text string) (*redis.Options, error) {
 	text = strings.TrimSpace(text)
 	o, err := redis.ParseURL(text)
 	u, bad := url.Parse(text)
 	if err != nil || bad != nil || u.Fragment != "" || u.Scheme != "unix" && u.Hostname() == "" {
-		return nil, errors.New("redis URL: want redis://user:password@host:port/0, with special characters of the password percent-encoded")
+		return nil, errors.New("redis URL: want redis://user:password@host:port/0, " +
+			"with special characters of the password percent-encoded")
 	}
 	return o, nil
 }

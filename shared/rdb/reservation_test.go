@@ -45,7 +45,9 @@ func (d *fixture) release(lead id.UUID) {
 // want checks whom Admit names to a new lead, and whether without asking Postgres.
 func (d *fixture) want(what string, holder id.UUID, committed bool) {
 	d.Helper()
-	got := rdb.Admit(d.Context(), d.c, []rdb.AdmissionRequest{{Workspace: d.ws, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "a@example.com", LeadID: id.New()}})[0]
+	rate := limit.NewRate(1000, time.Second, 1000)
+	r := rdb.AdmissionRequest{Workspace: d.ws, Rate: rate, UniqueKey: "a@example.com", LeadID: id.New()}
+	got := rdb.Admit(d.Context(), d.c, []rdb.AdmissionRequest{r})[0]
 	if got.Err != nil || got.Holder != holder || got.Committed != committed {
 		d.Errorf("%s: Admit = %+v, want holder %v, committed %v", what, got, holder, committed)
 	}

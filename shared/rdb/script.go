@@ -17,8 +17,9 @@ type op struct {
 	args   []any
 }
 
-// runAll runs ops in one pipeline and returns a command for each, which carries its own error; err is that of the pipeline as a whole.
-// A pipeline cannot fall back from EVALSHA to EVAL by itself, so the ops whose script Redis did not know are run again with its text.
+// runAll runs ops in one pipeline and returns a command for each, which carries its own error; err is that of the
+// pipeline as a whole. A pipeline cannot fall back from EVALSHA to EVAL, so the ops whose script Redis does not know
+// are run again with its text.
 func runAll(ctx context.Context, c redis.UniversalClient, ops []op) ([]*redis.Cmd, error) {
 	cmds := make([]*redis.Cmd, len(ops))
 	run := func(again bool) error {
@@ -44,14 +45,14 @@ func runAll(ctx context.Context, c redis.UniversalClient, ops []op) ([]*redis.Cm
 	}
 	var reply redis.Error
 	if errors.As(err, &reply) {
-		err = nil // of one command, which carries it itself
+		err = nil // that of one command, which carries it
 	}
 	return cmds, err
 }
 
 func unknownScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }
 
-// byWorkspace groups the indices 0..n-1 by workspace, in the order of each workspace's first.
+// byWorkspace groups the indices 0..n-1 by workspace; groups come in the order of their first index.
 func byWorkspace(n int, workspace func(i int) id.UUID) [][]int {
 	var groups [][]int
 	at := map[id.UUID]int{}

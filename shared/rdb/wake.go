@@ -10,13 +10,14 @@ import (
 	"leadgate/shared/id"
 )
 
-// How long the states of a wake-up live. They lapse so that a killed process, or a task Redis lost, holds nothing up for longer.
+// How long the states of a wake-up live. They expire so that a killed process, or a task that Redis lost, holds nothing
+// up for longer.
 const (
 	WaitingTTL = 10 * time.Minute // long, or tasks would pile up while no worker runs; see Rewake
 	RunningTTL = 12 * time.Second
 )
 
-// WakeKey is what can be woken: the drain of an endpoint, the enrichment of a workspace.
+// WakeKey is what can be woken, such as the drain of an endpoint or the enrichment of a workspace.
 type WakeKey struct {
 	Workspace id.UUID
 	What      string // unique in the workspace
@@ -24,18 +25,22 @@ type WakeKey struct {
 
 func (k WakeKey) key() string { return wakeKey(k.Workspace, k.What) }
 
-// The life of a wake-up, one Redis key:
+// The states of a wake-up, which is one Redis key:
 //
 //	idle --wake--> waiting "w" --begin--> running "r<token>" --finish--> idle
-//	                                          |  ^                 (from R: go on)
+//	                                          |  ^                 (from R: run again)
 //	                                         wake finish
 //	                                          v  |
 //	                                  woken again "R<token>"
 //
-// Only idle -> waiting asks for a task, so there is at most one waiting task per key, and no wake-up is lost while one runs.
+// Only idle -> waiting asks for a task. So at most one task waits for each key, and no wake-up is lost while one runs.
 
-// wakeScript: KEYS[1] wake key   ARGV[1] waiting TTL, ms   ARGV[2] "again" when a waiting key's task is known to be lost
-// returns 1 when the caller must enqueue a task
+// wakeScript wakes a key.
+//
+//	KEYS[1]  wake-up
+//	ARGV[1]  TTL of waiting, milliseconds
+//	ARGV[2]  "again" when the task of a waiting key is known to be lost, else ""
+//	returns  1 when the caller must enqueue a task, else 0
 var wakeScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
 if not s or (s == 'w' and ARGV[2] == 'again') then
@@ -48,7 +53,12 @@ end
 return 0
 `)
 
-// beginScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] running TTL, ms   returns 1 when the token runs, 0 when another one does and was told to go on
+// beginScript makes a token the one that runs.
+//
+//	KEYS[1]  wake-up
+//	ARGV[1]  token
+//	ARGV[2]  TTL of running, milliseconds
+//	returns  1 when the token runs; 0 when another one does, which is woken again
 var beginScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
 if s and s ~= 'w' and string.sub(s, 2) ~= ARGV[1] then
@@ -59,8 +69,13 @@ redis.call('SET', KEYS[1], 'r' .. ARGV[1], 'PX', ARGV[2])
 return 1
 `)
 
-// finishScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] TTL, ms   ARGV[3] what comes next: "idle" or "waiting"
-// returns 1 when the token was woken again and must go on; 2 when it went to waiting and the caller must enqueue a task; else 0
+// finishScript ends a token's run. It changes nothing when another token runs.
+//
+//	KEYS[1]  wake-up
+//	ARGV[1]  token
+//	ARGV[2]  TTL of the next state, milliseconds
+//	ARGV[3]  the next state: "idle" or "waiting"
+//	returns  1 when the token was woken again and must go on; 2 when it waits and the caller must enqueue a task; else 0
 var finishScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
 if s and string.sub(s, 2) ~= ARGV[1] then return 0 end
@@ -76,25 +91,34 @@ redis.call('DEL', KEYS[1])
 return 0
 `)
 
-// renewScript: KEYS[1] wake key   ARGV[1] token   ARGV[2] running TTL, ms
+// renewScript extends a token's run.
+//
+//	KEYS[1]  wake-up
+//	ARGV[1]  token
+//	ARGV[2]  TTL of running, milliseconds
+//	returns  0
 var renewScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
 if s and string.sub(s, 2) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0
 `)
 
-// Announce marks reservations committed and wakes keys, in one pipeline. It returns the keys that were idle: the caller enqueues a task for each.
-// When it fails, hints lapse and wake-ups are left to the sweep; nothing depends on it.
-func Announce(ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey) (idle []WakeKey, err error) {
+// Announce marks reservations committed and wakes keys, in one pipeline. It returns the keys that were idle: the caller
+// enqueues a task for each. When it fails the hints expire and the sweep wakes the keys; nothing depends on it.
+func Announce(
+	ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey,
+) (idle []WakeKey, err error) {
 	return wake(ctx, c, commitOps(held), keys, "")
 }
 
-// Rewake is Announce for keys whose tasks, if they wait for one, are known to be lost: it asks for another.
+// Rewake wakes keys whose tasks, if they wait for one, are known to be lost: it asks for another.
 func Rewake(ctx context.Context, c redis.UniversalClient, keys []WakeKey) (idle []WakeKey, err error) {
 	return wake(ctx, c, nil, keys, "again")
 }
 
-func wake(ctx context.Context, c redis.UniversalClient, before []op, keys []WakeKey, again string) (idle []WakeKey, err error) {
+func wake(
+	ctx context.Context, c redis.UniversalClient, before []op, keys []WakeKey, again string,
+) (idle []WakeKey, err error) {
 	ops := before
 	for _, k := range keys {
 		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds(), again}})
@@ -118,24 +142,26 @@ func Unwake(ctx context.Context, c redis.UniversalClient, k WakeKey) error {
 	return c.Del(ctx, k.key()).Err()
 }
 
-// Begin makes token the one that works on k. false: another one does, and will look again before it ends.
+// Begin makes token the one that works on k. It reports false when another one does, which looks once more before it
+// ends.
 func Begin(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (bool, error) {
 	n, err := beginScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds()).Int()
 	return n == 1, err
 }
 
-// Renew keeps token's state alive; call it well within RunningTTL.
+// Renew extends token's run; call it well within RunningTTL.
 func Renew(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) error {
 	return renewScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds()).Err()
 }
 
-// Finish ends token's work. again: it was woken meanwhile and must look once more.
+// Finish ends token's work. again: the key was woken meanwhile, and token must look once more.
 func Finish(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (again bool, err error) {
 	n, err := finishScript.Run(ctx, c, []string{k.key()}, token, RunningTTL.Milliseconds(), "idle").Int()
 	return n == 1, err
 }
 
-// Yield ends token's work although more is left. enqueue: the caller must enqueue a task, which goes to the back of the queue.
+// Yield ends token's work with more left to do. enqueue: the caller must enqueue a task, which goes to the back of the
+// queue.
 func Yield(ctx context.Context, c redis.UniversalClient, k WakeKey, token string) (enqueue bool, err error) {
 	n, err := finishScript.Run(ctx, c, []string{k.key()}, token, WaitingTTL.Milliseconds(), "waiting").Int()
 	return n == 2, err

@@ -59,11 +59,12 @@ func (s semaphore) answer(err error) error {
 		text := fmt.Sprintf("At most %d %s of a workspace can run at a time", s.perKey, s.noun)
 		return &fault.Error{Kind: fault.RateLimited, Public: text, RetryAfter: time.Second}
 	}
-	return &fault.Error{Kind: s.full, Public: "Too many " + s.noun + " are running at the moment; please retry", RetryAfter: time.Second}
+	text := "Too many " + s.noun + " are running at the moment; please retry"
+	return &fault.Error{Kind: s.full, Public: text, RetryAfter: time.Second}
 }
 
-// limitBatches bounds how many batches run at a time. A batch takes its slot after its body was read, so that a client that
-// sends slowly holds none; the bodies that arrive have a bound of their own.
+// limitBatches bounds how many batches run at a time. A batch takes its slot after its body was read, so that a client
+// that sends slowly holds none; the bodies that arrive have a bound of their own.
 func (a *api) limitBatches(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		arrived, err := a.bodies.tryAcquire(p.WorkspaceID)
@@ -84,9 +85,9 @@ func (a *api) limitBatches(do operation) operation {
 	}
 }
 
-// limitExpensive bounds how many expensive reads run at a time, so that the intake of leads always finds a connection. The slot
-// is released at the first byte of the answer: the rows have been read by then, and a client that takes the answer slowly keeps
-// nobody waiting.
+// limitExpensive bounds how many expensive reads run at a time, so that the intake of leads always finds a connection.
+// The slot is released at the first byte of the answer: the rows have been read by then, and a client that takes the
+// answer slowly keeps nobody waiting.
 func (a *api) limitExpensive(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		release, err := a.reads.tryAcquire(p.WorkspaceID)

@@ -51,7 +51,7 @@ func (s *Service) limitInRedis(ctx context.Context, p *tenant.Principal, client 
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	wait, err := rdb.LimitForm(ctx, s.Redis, rdb.FormSubmission{Workspace: p.WorkspaceID, Form: p.KeyID, Address: client, Whole: whole, Each: each})
+	wait, err := rdb.LimitForm(ctx, s.Redis, rdb.FormSubmission{Workspace: p.WorkspaceID, Form: p.KeyID, Address: client, PerForm: whole, PerAddress: each})
 	if err != nil {
 		if s.breaker.Failure(s.Now()) {
 			s.Log.Warn("redis is away: forms are limited in process", "error", err.Error())

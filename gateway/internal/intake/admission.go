@@ -13,8 +13,8 @@ import (
 // redisTimeout bounds one pipeline: Redis answers in well under a millisecond, or is down.
 const redisTimeout = 250 * time.Millisecond
 
-// admit asks Redis for the rate limit and the reservation. Without Redis this process alone decides the rate limit, and nothing is
-// reserved: Postgres decides about duplicates.
+// admit asks Redis for the rate limit and the reservation. Without Redis this process alone decides the rate limit, and
+// nothing is reserved: Postgres decides about duplicates.
 func (s *Service) admit(ctx context.Context, p *tenant.Principal, r rdb.AdmissionRequest) rdb.Admission {
 	r.Rate = p.Settings.RateLimit()
 	res, err := s.admissions.Do(ctx, r)
@@ -46,7 +46,8 @@ func (s *Service) admitAll(requests []rdb.AdmissionRequest) []rdb.AdmissionResul
 
 var errRedisDown = errors.New("redis was unavailable a moment ago")
 
-// recordRedis tells the circuit breaker how a pipeline ended, and logs when Redis becomes unavailable or available again.
+// recordRedis tells the circuit breaker how a pipeline ended, and logs when Redis becomes unavailable or available
+// again.
 func (s *Service) recordRedis(err error) {
 	if err == nil {
 		if s.breaker.Success() {
@@ -55,6 +56,6 @@ func (s *Service) recordRedis(err error) {
 		return
 	}
 	if s.breaker.Failure(s.Now()) {
-		s.Log.Warn("redis unavailable", "fallback", "Postgres finds duplicates, each process limits rates", "error", err.Error())
+		s.Log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
 	}
 }
