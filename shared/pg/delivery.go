@@ -9,15 +9,15 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Backlog is what waits for an endpoint.
-type Backlog struct {
+// EndpointBacklog is what waits for an endpoint.
+type EndpointBacklog struct {
 	Waiting   int       // pending deliveries, counted to 10,000
 	NextAt    time.Time // when the next is due; zero when none waits
 	LastError string    // of the attempt made last among those that wait; "" when none was made
 }
 
 // EndpointBacklog tells what waits for an endpoint, at a cost that does not grow with it.
-func (db *DB) EndpointBacklog(ctx context.Context, workspace, endpoint id.UUID) (b Backlog, err error) {
+func (db *DB) EndpointBacklog(ctx context.Context, workspace, endpoint id.UUID) (b EndpointBacklog, err error) {
 	const q = `
 select count(*), min(next_at), coalesce((array_agg(last_error order by updated_at desc) filter (where last_error is not null))[1], '')
   from (select next_at, last_error, updated_at from deliveries

@@ -154,7 +154,7 @@ select not exists (
 
 func (db *DB) deliveryPage(ctx context.Context, query string, workspace id.UUID, q DeliveryQuery, more ...any) (found []webhook.Delivery, next id.UUID, err error) {
 	from, until := span(q.Filter)
-	args := []any{workspace, orNewest(q.Before), from, until, orAll(q.Scan), stateList(q.States), q.EventType, q.Limit + 1, optionalID(q.EndpointID)}
+	args := []any{workspace, orNewest(q.Before), from, until, scanBudget(q.Scan), stateList(q.States), q.EventType, q.Limit + 1, optionalID(q.EndpointID)}
 	rows, err := db.QueryContext(ctx, query, append(args, more...)...)
 	if err != nil {
 		return nil, next, fail(ctx, "list deliveries", err)
@@ -179,7 +179,7 @@ func (db *DB) deliveryPage(ctx context.Context, query string, workspace id.UUID,
 	return found, next, fail(ctx, "list deliveries", rows.Err())
 }
 
-func orAll(scan int) int {
+func scanBudget(scan int) int {
 	if scan == 0 {
 		return PageScan
 	}

@@ -62,15 +62,15 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 	return events
 }
 
-// take is TakeDue on behalf of token at an offset from now.
+// take is LeaseDue on behalf of token at an offset from now.
 func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
 	d.Helper()
-	s, err := d.db.TakeDue(d.Context(), pg.Take{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
+	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
 	if err != nil {
 		d.Fatal(err)
 	}
 	if len(s.Jobs) > 0 && (s.Endpoint.URL != d.endpoint.URL || s.Endpoint.Secret != d.endpoint.Secret) {
-		d.Errorf("TakeDue's endpoint = %+v, want URL and secret of %+v", s.Endpoint, d.endpoint)
+		d.Errorf("LeaseDue's endpoint = %+v, want URL and secret of %+v", s.Endpoint, d.endpoint)
 	}
 	return s.Jobs
 }
@@ -78,7 +78,7 @@ func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
 // record is RecordOutcomes on behalf of token at an offset from now.
 func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...webhook.Outcome) (held bool) {
 	d.Helper()
-	held, err := d.db.RecordOutcomes(d.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
+	held, err := d.db.RecordOutcomes(d.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestTakeDueOldestFirst(t *testing.T) {
 		got = append(got, j.EventID)
 	}
 	if !slices.Equal(got, want[:2]) {
-		t.Errorf("TakeDue(limit 2) = %v, want the two oldest %v", got, want[:2])
+		t.Errorf("LeaseDue(limit 2) = %v, want the two oldest %v", got, want[:2])
 	}
 	if j := jobs[0]; j.EventType != webhook.LeadCreated || j.Attempts != 0 || time.Since(j.EventAt) > time.Minute || !strings.Contains(string(j.Data), `"metadata":{"a": "\\\"b"}`) {
 		t.Errorf("job = %+v with data %s, want a new lead.created with its lead, metadata as it came", j, j.Data)
@@ -139,11 +139,11 @@ func TestLease(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	one, two := id.New(), id.New()
 	if got := d.take(one, 0, 10); len(got) != 0 {
-		t.Fatalf("TakeDue with nothing due = %d jobs", len(got))
+		t.Fatalf("LeaseDue with nothing due = %d jobs", len(got))
 	}
 	d.mustLeads(3) // were there a lease from the empty take, two would get nothing
 	if got := d.take(two, 0, 10); len(got) != 3 {
-		t.Fatalf("TakeDue = %d jobs, want 3", len(got))
+		t.Fatalf("LeaseDue = %d jobs, want 3", len(got))
 	}
 	for _, c := range []struct {
 		what string
@@ -155,7 +155,7 @@ func TestLease(t *testing.T) {
 		{"another token, after the first lease but before the renewed one ends", len(d.take(one, 45*time.Second, 10)), 0},
 	} {
 		if c.got != c.want {
-			t.Errorf("TakeDue by %s = %d jobs, want %d", c.what, c.got, c.want)
+			t.Errorf("LeaseDue by %s = %d jobs, want %d", c.what, c.got, c.want)
 		}
 	}
 	if d.due(45 * time.Second) {
@@ -165,7 +165,7 @@ func TestLease(t *testing.T) {
 		t.Error("DueEndpoints leaves out an endpoint whose lease lapsed")
 	}
 	if got := d.take(one, 59*time.Second, 10); len(got) != 3 {
-		t.Errorf("TakeDue after the lease = %d jobs, want 3", len(got))
+		t.Errorf("LeaseDue after the lease = %d jobs, want 3", len(got))
 	}
 	d.record(two, 60*time.Second, 0) // too late to give anything back
 	if d.due(61 * time.Second) {
@@ -226,10 +226,10 @@ func TestRecordOutcomes(t *testing.T) {
 	}
 
 	if got := d.take(token, time.Second, 10); len(got) != 1 || got[0].DeliveryID != jobs[3].DeliveryID {
-		t.Errorf("TakeDue = %d jobs, want the one nobody attempted", len(got))
+		t.Errorf("LeaseDue = %d jobs, want the one nobody attempted", len(got))
 	}
 	if got := d.take(token, 5*time.Minute, 10); len(got) != 2 {
-		t.Errorf("TakeDue when the failed one is due = %d jobs, want 2", len(got))
+		t.Errorf("LeaseDue when the failed one is due = %d jobs, want 2", len(got))
 	}
 	b, err := d.db.EndpointBacklog(t.Context(), d.ws, d.endpoint.ID)
 	if err != nil || b.Waiting != 2 || b.LastError != "status: 503" || b.NextAt.After(later) {
@@ -285,7 +285,7 @@ func TestWorkspacesDoNotMeet(t *testing.T) {
 	thief := *theirs
 	thief.ws = mine.ws
 	if got := thief.take(token, 0, 10); len(got) != 0 {
-		t.Errorf("TakeDue of another workspace's endpoint = %d jobs, want none", len(got))
+		t.Errorf("LeaseDue of another workspace's endpoint = %d jobs, want none", len(got))
 	}
 	thief.record(token, 0, 0, theirs.outcome(jobs[0], 200, nil))
 	all, err := theirs.list(theirs.ws, theirs.endpoint)
@@ -319,7 +319,7 @@ func TestOneOfManyTakes(t *testing.T) {
 			token := id.New()
 			all.Go(func() {
 				<-start
-				s, err := d.db.TakeDue(t.Context(), pg.Take{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: 10, Now: d.now})
+				s, err := d.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: 10, Now: d.now})
 				if err != nil {
 					t.Error(err)
 				}

@@ -7,21 +7,21 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// These and DueEnrichments, DueReplays, DueNotices, Owed, EnsurePartitions, DropOldPartitions, DeleteOld, SettlePending, ListWorkspaces, TouchKeys and
+// These and DueEnrichments, DueReplays, DueNotices, Backlog, EnsurePartitions, DropOldPartitions, DeleteOld, HoldOrCancelPending, ListWorkspaces, TouchKeys and
 // PrincipalByHash are the statements that look across workspaces.
 
-// Waiting is an endpoint that has pending deliveries.
-type Waiting struct {
+// WaitingEndpoint is an endpoint that has pending deliveries.
+type WaitingEndpoint struct {
 	EndpointRef
-	Due     bool // a drain would send now, and there is none
-	Failing bool // a task should stand for it, and nobody is at it
-	Try     bool // it is failing, its breaker lets one through, and one is due: that task should run now
-	Idle    bool // it is disabled or deleted: its deliveries are pending no longer
+	DrainDue       bool // a drain would send now, and there is none
+	NeedsProbeTask bool // a task should stand for it, and nobody is at it
+	ProbeDue       bool // it is failing, its breaker lets one through, and one is due: that task should run now
+	NotEnabled     bool // it is disabled or deleted: its deliveries are pending no longer
 }
 
 // WaitingEndpoints returns up to limit endpoints with pending deliveries that come after one, hopping from each to the next in the index
 // of pending deliveries: it costs about 20 us for each of them, however many endpoints there are and however much waits for one.
-func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]Waiting, error) {
+func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint, error) {
 	const q = `
 with recursive hop (workspace_id, endpoint_id, next_at) as (
     select cast($1 as uuid), cast($2 as uuid), cast(null as timestamptz)
@@ -47,10 +47,10 @@ select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null
 		return nil, fail(ctx, "waiting endpoints", err)
 	}
 	defer rows.Close()
-	var all []Waiting
+	var all []WaitingEndpoint
 	for rows.Next() {
-		var w Waiting
-		if err := rows.Scan(&w.Workspace, &w.Endpoint, &w.Due, &w.Failing, &w.Try, &w.Idle); err != nil {
+		var w WaitingEndpoint
+		if err := rows.Scan(&w.Workspace, &w.Endpoint, &w.DrainDue, &w.NeedsProbeTask, &w.ProbeDue, &w.NotEnabled); err != nil {
 			return nil, fail(ctx, "waiting endpoints", err)
 		}
 		all = append(all, w)
@@ -63,7 +63,7 @@ select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null
 func (db *DB) DueEndpoints(ctx context.Context, now time.Time, limit int) (due []EndpointRef, err error) {
 	all, err := db.WaitingEndpoints(ctx, EndpointRef{}, now, limit)
 	for _, w := range all {
-		if w.Due {
+		if w.DrainDue {
 			due = append(due, w.EndpointRef)
 		}
 	}

@@ -13,13 +13,13 @@ import (
 )
 
 // waiting is what WaitingEndpoints says of the desk's endpoint at an offset from now; nil: nothing.
-func (d *desk) waiting(at time.Duration) *pg.Waiting {
+func (d *desk) waiting(at time.Duration) *pg.WaitingEndpoint {
 	d.Helper()
 	all, err := d.db.WaitingEndpoints(d.Context(), pg.EndpointRef{}, d.now.Add(at), 1000)
 	if err != nil {
 		d.Fatal(err)
 	}
-	i := slices.IndexFunc(all, func(w pg.Waiting) bool {
+	i := slices.IndexFunc(all, func(w pg.WaitingEndpoint) bool {
 		return w.EndpointRef == pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}
 	})
 	if i < 0 {
@@ -49,22 +49,22 @@ func TestWaitingEndpoints(t *testing.T) {
 		what string
 		set  string
 		at   time.Duration
-		want pg.Waiting
+		want pg.WaitingEndpoint
 	}{
-		{"at its time", ``, 0, pg.Waiting{Due: true}},
-		{"before its time", ``, -time.Second, pg.Waiting{}},
-		{"leased", `drain_until = $1 + interval '10 s'`, 9 * time.Second, pg.Waiting{}},
-		{"lease lapsed", `drain_until = $1 + interval '10 s'`, 10 * time.Second, pg.Waiting{Due: true}},
-		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second, pg.Waiting{Failing: true}},
-		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second, pg.Waiting{Failing: true, Try: true}},
-		{"its pause over, leased", `probe_at = $1, drain_until = $1 + interval '10 s'`, 0, pg.Waiting{}},
-		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second, pg.Waiting{Failing: true}},
-		{"two failures", `failures = 2`, 0, pg.Waiting{Due: true}},
-		{"three failures", `failures = 3`, 0, pg.Waiting{Due: true, Failing: true}},
-		{"three failures, due later", `failures = 3`, -time.Second, pg.Waiting{Failing: true}},
-		{"three failures, leased", `failures = 3, drain_until = $1 + interval '10 s'`, 0, pg.Waiting{}},
-		{"disabled", `enabled = false, failures = 3`, 0, pg.Waiting{Idle: true}},
-		{"deleted", `deleted_at = $1, probe_at = $1`, 0, pg.Waiting{Idle: true}},
+		{"at its time", ``, 0, pg.WaitingEndpoint{DrainDue: true}},
+		{"before its time", ``, -time.Second, pg.WaitingEndpoint{}},
+		{"leased", `drain_until = $1 + interval '10 s'`, 9 * time.Second, pg.WaitingEndpoint{}},
+		{"lease lapsed", `drain_until = $1 + interval '10 s'`, 10 * time.Second, pg.WaitingEndpoint{DrainDue: true}},
+		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
+		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second, pg.WaitingEndpoint{NeedsProbeTask: true, ProbeDue: true}},
+		{"its pause over, leased", `probe_at = $1, drain_until = $1 + interval '10 s'`, 0, pg.WaitingEndpoint{}},
+		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
+		{"two failures", `failures = 2`, 0, pg.WaitingEndpoint{DrainDue: true}},
+		{"three failures", `failures = 3`, 0, pg.WaitingEndpoint{DrainDue: true, NeedsProbeTask: true}},
+		{"three failures, due later", `failures = 3`, -time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
+		{"three failures, leased", `failures = 3, drain_until = $1 + interval '10 s'`, 0, pg.WaitingEndpoint{}},
+		{"disabled", `enabled = false, failures = 3`, 0, pg.WaitingEndpoint{NotEnabled: true}},
+		{"deleted", `deleted_at = $1, probe_at = $1`, 0, pg.WaitingEndpoint{NotEnabled: true}},
 	} {
 		d.exec(`update endpoints set enabled = true, deleted_at = null, drain_until = null, probe_at = null, failures = 0`)
 		if c.set != "" {
@@ -74,8 +74,8 @@ func TestWaitingEndpoints(t *testing.T) {
 		if got := d.waiting(c.at); got == nil || *got != c.want {
 			t.Errorf("%s: WaitingEndpoints = %+v, want %+v", c.what, got, c.want)
 		}
-		if due := d.due(c.at); due != c.want.Due {
-			t.Errorf("%s: DueEndpoints has it: %v, want %v", c.what, due, c.want.Due)
+		if due := d.due(c.at); due != c.want.DrainDue {
+			t.Errorf("%s: DueEndpoints has it: %v, want %v", c.what, due, c.want.DrainDue)
 		}
 	}
 }

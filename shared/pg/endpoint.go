@@ -16,7 +16,7 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeleted deleted ones are kept, it is a CONFLICT.
+// CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeletedEndpoints deleted ones are kept, it is a CONFLICT.
 func (db *DB) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
 }
@@ -26,7 +26,7 @@ func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error 
 	if _, err := tx.ExecContext(ctx, turn, e.WorkspaceID); err != nil {
 		return fail(ctx, "create endpoint", err)
 	}
-	if err := makeRoom(ctx, tx, e.WorkspaceID); err != nil {
+	if err := limitDeletedEndpoints(ctx, tx, e.WorkspaceID); err != nil {
 		return err
 	}
 	const q = `
@@ -144,8 +144,8 @@ func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]webhook.E
 	return all, fail(ctx, "list endpoints", rows.Err())
 }
 
-// BacklogCounts is what an endpoint did not get.
-type BacklogCounts struct {
+// UndeliveredCounts is what an endpoint did not get.
+type UndeliveredCounts struct {
 	Pending   int
 	Exhausted int
 	Held      int
@@ -154,7 +154,7 @@ type BacklogCounts struct {
 
 // CountBacklogs counts what endpoints of a workspace did not get, each count to limit, at a cost that does not grow with it.
 // Of those that are not pending it looks at the limit oldest and the limit newest.
-func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID, limit int) (map[id.UUID]BacklogCounts, error) {
+func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID, limit int) (map[id.UUID]UndeliveredCounts, error) {
 	const q = `
 select e.id, p.n, p.oldest, s.exhausted, s.held
   from unnest($2::uuid[]) as e (id)
@@ -171,10 +171,10 @@ select e.id, p.n, p.oldest, s.exhausted, s.held
 		return nil, fail(ctx, "count backlogs", err)
 	}
 	defer rows.Close()
-	all := make(map[id.UUID]BacklogCounts, len(endpoints))
+	all := make(map[id.UUID]UndeliveredCounts, len(endpoints))
 	for rows.Next() {
 		var e id.UUID
-		var c BacklogCounts
+		var c UndeliveredCounts
 		if err := rows.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held); err != nil {
 			return nil, fail(ctx, "count backlogs", err)
 		}

@@ -45,7 +45,7 @@ func TestSettlePending(t *testing.T) {
 	db.MustExecContext(t.Context(), `update endpoints set enabled = false, deleted_at = now() where id = $1`, gone.ID)
 	var batches []int
 	for {
-		n, err := db.SettlePending(t.Context(), 4)
+		n, err := db.HoldOrCancelPending(t.Context(), 4)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhau
 		t.Fatal(err)
 	}
 	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID}, 10_000)
-	want := map[id.UUID]pg.BacklogCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest}, idle.ID: {}, other.endpoint.ID: {}}
+	want := map[id.UUID]pg.UndeliveredCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest}, idle.ID: {}, other.endpoint.ID: {}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("CountBacklogs = %v (-want +got):\n%s", err, diff)
 	}

@@ -60,7 +60,7 @@ with f as (
     select $1, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select workspace_id, endpoint_id from awake`
+select workspace_id, endpoint_id from endpoints_to_wake`
 )
 
 // Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts, the words they are

@@ -24,10 +24,10 @@ type Erasure struct {
 
 // Erased is what was erased of a lead, and what is to be done about it.
 type Erased struct {
-	Lead  lead.Lead // as it was
-	At    time.Time
-	Freed string // see Updated
-	Wake  []EndpointRef
+	Lead        lead.Lead // as it was
+	At          time.Time
+	ReleasedKey string // see Updated
+	Wake        []EndpointRef
 
 	Events     int // that told of it, and tell its id now
 	Deliveries int // of those events that had not been made, and never will
@@ -108,7 +108,7 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 	l := &e.Lead
 	if l.DeletedAt == nil && l.UniqueKey != tenant.FreedKey(l.AddressKey(), l.ID) {
-		e.Freed = l.UniqueKey
+		e.ReleasedKey = l.UniqueKey
 	}
 	claims, err := claimsOf(ctx, tx, e.workspace, e.lead)
 	if err != nil {
@@ -162,9 +162,9 @@ with freed as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $4, '` + webhook.LeadDeleted + `', $2, $5, $6, $7)
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select workspace_id, endpoint_id from awake`
+select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
-	rows, err := tx.QueryContext(ctx, q, l.WorkspaceID, l.ID, e.Freed, id.New(), optionalID(l.ChatbotID), string(l.AppendDeleted(nil, e.At, true)), now)
+	rows, err := tx.QueryContext(ctx, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(), optionalID(l.ChatbotID), string(l.AppendDeleted(nil, e.At, true)), now)
 	if err != nil {
 		return nil, fail(ctx, "tell of erased lead", err)
 	}

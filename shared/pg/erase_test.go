@@ -38,7 +38,7 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 
 		note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 		e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
-		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 || len(e.Wake) != 1 || (e.Freed == "") != deletedBefore {
+		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 || len(e.Wake) != 1 || (e.ReleasedKey == "") != deletedBefore {
 			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err, events)
 		}
 		for _, table := range []string{"leads", "enrichments", "events", "deliveries", "attempts", "idempotency", "audit"} {

@@ -59,7 +59,7 @@ union all
 select id, '', $1, $1, now(), true from edge where (select count(*) from found) < $9
  order by 6, 1 desc`
 	from, until := span(webhook.Filter{From: q.From, Until: q.Until})
-	rows, err := db.QueryContext(ctx, query, workspace, orNewest(q.Before), from, until, orAll(q.Scan), optionalID(q.LeadID), q.Type, optionalID(q.ChatbotID), q.Limit+1)
+	rows, err := db.QueryContext(ctx, query, workspace, orNewest(q.Before), from, until, scanBudget(q.Scan), optionalID(q.LeadID), q.Type, optionalID(q.ChatbotID), q.Limit+1)
 	if err != nil {
 		return nil, next, fail(ctx, "list events", err)
 	}
@@ -122,8 +122,8 @@ func (db *DB) deliveries(ctx context.Context, query string, args ...any) (all []
 	return all, fail(ctx, "read deliveries", rows.Err())
 }
 
-// KnowsLead tells whether a workspace has this lead, or an event of it: a deleted one's events can be read as long as they are kept.
-func (db *DB) KnowsLead(ctx context.Context, workspace, lead id.UUID) (yes bool, err error) {
+// HasLead tells whether a workspace has this lead, or an event of it: a deleted one's events can be read as long as they are kept.
+func (db *DB) HasLead(ctx context.Context, workspace, lead id.UUID) (yes bool, err error) {
 	const q = `
 select exists (select from leads where workspace_id = $1 and id = $2) or exists (select from events where workspace_id = $1 and lead_id = $2)`
 	err = db.QueryRowContext(ctx, q, workspace, lead).Scan(&yes)

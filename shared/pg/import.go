@@ -126,7 +126,7 @@ update imports set state = 'failed', reason = $3, updated_at = now(), finished_a
 	if _, err := db.ExecContext(ctx, q, workspace, imp, reason); err != nil {
 		return fail(ctx, "fail upload", err)
 	}
-	return db.DropImportChunks(ctx, workspace, imp)
+	return db.DeleteImportFile(ctx, workspace, imp)
 }
 
 // GetImport returns a workspace's import.

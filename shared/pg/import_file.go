@@ -10,8 +10,8 @@ import (
 	"leadgate/shared/leadfile"
 )
 
-// ErrNoFile is what reading a file comes to of which a piece is gone, as when its import was cancelled meanwhile.
-var ErrNoFile = errors.New("the file of the import is not there any more")
+// ErrImportFileGone is what reading a file comes to of which a piece is gone, as when its import was cancelled meanwhile.
+var ErrImportFileGone = errors.New("the file of the import is not there any more")
 
 // ImportFile reads the file of an import from its position on, a piece at a time.
 type ImportFile struct {
@@ -53,7 +53,7 @@ select start, octet_length(data), substring(data from cast($3 - start + 1 as int
 	var start, size int64
 	err := f.db.QueryRowContext(f.ctx, q, f.workspace, f.imp, f.at, readPiece).Scan(&start, &size, &f.piece)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && f.at-start >= size {
-		return ErrNoFile
+		return ErrImportFileGone
 	}
 	if err != nil {
 		return fail(f.ctx, "read a piece of an import", err)
@@ -64,8 +64,8 @@ select start, octet_length(data), substring(data from cast($3 - start + 1 as int
 // dropBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
 const dropBatch = 64
 
-// DropReadChunks deletes the pieces of a file that end before position.
-func (db *DB) DropReadChunks(ctx context.Context, workspace, imp id.UUID, position int64) error {
+// DeleteReadChunks deletes the pieces of a file that end before position.
+func (db *DB) DeleteReadChunks(ctx context.Context, workspace, imp id.UUID, position int64) error {
 	const q = `
 delete from import_chunks where workspace_id = $1 and import_id = $2
    and start in (
@@ -88,8 +88,8 @@ func (db *DB) drop(ctx context.Context, q string, args ...any) error {
 	}
 }
 
-// DropImportChunks deletes the file of an import that has ended.
-func (db *DB) DropImportChunks(ctx context.Context, workspace, imp id.UUID) error {
+// DeleteImportFile deletes the file of an import that has ended.
+func (db *DB) DeleteImportFile(ctx context.Context, workspace, imp id.UUID) error {
 	const q = `
 delete from import_chunks where workspace_id = $1 and import_id = $2
    and start in (select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3)

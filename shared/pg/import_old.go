@@ -41,7 +41,7 @@ select distinct c.workspace_id, c.import_id from import_chunks c
 		return 0, err
 	}
 	for _, r := range left {
-		if err := db.DropImportChunks(ctx, r.Workspace, r.Import); err != nil {
+		if err := db.DeleteImportFile(ctx, r.Workspace, r.Import); err != nil {
 			return 0, err
 		}
 	}

@@ -50,7 +50,7 @@ create function few() returns trigger language plpgsql as $$ begin
     return null;
 end $$`)
 	d.mustExec(`create trigger few after delete on import_chunks referencing old table as gone for each statement execute function few()`)
-	if err := d.db.DropReadChunks(t.Context(), d.ws, i.ID, 250); err != nil {
+	if err := d.db.DeleteReadChunks(t.Context(), d.ws, i.ID, 250); err != nil {
 		t.Fatal(err)
 	}
 	if n := d.number(`select count(*) from import_chunks where start >= 250`); n != 50 || d.number(`select count(*) from import_chunks`) != n {

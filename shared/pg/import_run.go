@@ -69,8 +69,8 @@ type ImportRow struct {
 	Patch  lead.Patch // for the lead that has its email
 }
 
-// ImportRound is what one commit does for an import.
-type ImportRound struct {
+// ImportBatch is what one commit does for an import.
+type ImportBatch struct {
 	Workspace, Import id.UUID
 	From, To          int64              // the position, before and after
 	Rows              []ImportRow        // in the order of the file
@@ -81,52 +81,52 @@ type ImportRound struct {
 	Reason            string
 }
 
-// Imported is what a round came to.
-type Imported struct {
+// ImportResult is what a round came to.
+type ImportResult struct {
 	Lost    bool // nothing was done: the import has ended, or somebody else has moved its position
 	Tally   leadfile.Tally
 	Holders []LeadResult // of the round's rows, in order: which lead has the row's email now
 	Wake    []EndpointRef
 }
 
-// importRest is how long the enrichment of imported leads waits: it would take half of the processor from the import, and it lets leads that
+// importEnrichDelay is how long the enrichment of imported leads waits: it would take half of the processor from the import, and it lets leads that
 // come in meanwhile go first.
-const importRest = time.Minute
+const importEnrichDelay = time.Minute
 
-// errAgain ends a transaction in which a lead disappeared between two statements.
-var errAgain = errors.New("a lead was deleted meanwhile")
+// errLeadDeleted ends a transaction in which a lead disappeared between two statements.
+var errLeadDeleted = errors.New("a lead was deleted meanwhile")
 
 // ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, notes what was wrong with rows, counts them, and moves
 // the position, all in one commit: whoever is killed, and however many work on it, each row counts once. Where Postgres refuses a row for what
 // is in it, nothing is done and the error has its SQLSTATE.
-func (db *DB) ImportRows(ctx context.Context, r *ImportRound) (out Imported, err error) {
+func (db *DB) ImportRows(ctx context.Context, r *ImportBatch) (out ImportResult, err error) {
 	stmt, err := db.prepared(ctx, insertLeads)
 	if err != nil {
 		return out, fail(ctx, "prepare insert leads", err)
 	}
 	for try := 1; ; try++ {
-		run := importRun{ImportRound: r}
+		run := importRun{ImportBatch: r}
 		err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 			run.stmt = tx.StmtxContext(ctx, stmt)
 			return run.do(ctx, tx)
 		})
-		if !errors.Is(err, errAgain) && !gaveWay(err) {
+		if !errors.Is(err, errLeadDeleted) && !gaveWay(err) {
 			return run.out, err
 		}
 		if try == changeTries {
-			return Imported{}, fault.StoreUnavailable(err, time.Second)
+			return ImportResult{}, fault.StoreUnavailable(err, time.Second)
 		}
 		if err := pause(ctx, try); err != nil {
-			return Imported{}, fault.StoreUnavailable(err, time.Second)
+			return ImportResult{}, fault.StoreUnavailable(err, time.Second)
 		}
 	}
 }
 
 // importRun is one try of a round.
 type importRun struct {
-	*ImportRound
+	*ImportBatch
 	stmt     *sqlx.Stmt // insertLeads, in the transaction
-	out      Imported
+	out      ImportResult
 	mistakes []leadfile.Mistake // those of the round, and those it found out
 	updates  []importUpdate
 }
@@ -186,7 +186,7 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, r.stmt, tx, leads, importRest)
+	in, err := runInsertLeads(ctx, r.stmt, tx, leads, importEnrichDelay)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 		res := in.Leads[at[i]]
 		switch {
 		case res.Taken && res.Holder == id.UUID{}:
-			return errAgain
+			return errLeadDeleted
 		case !res.Taken:
 			res = LeadResult{Taken: first.ID != r.Rows[i].ID, Holder: first.ID}
 		}
@@ -239,7 +239,7 @@ func (r *importRun) update(ctx context.Context, tx *sqlx.Tx) error {
 			r.out.Tally.Updated++
 			r.out.Wake = append(r.out.Wake, done.Wake...)
 		case fault.Is(err, fault.NotFound):
-			return errAgain
+			return errLeadDeleted
 		case fault.Is(err, fault.Validation):
 			r.out.Tally.Rejected++
 			r.mistakes = append(r.mistakes, leadfile.Mistake{Row: u.row.Number, Code: string(fault.Validation), Field: "metadata",

@@ -41,8 +41,8 @@ func (d *desk) mustImport(file string) leadfile.Import {
 }
 
 // round is a round of rows with these emails, numbered from first.
-func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string) *pg.ImportRound {
-	r := &pg.ImportRound{Workspace: d.ws, Import: i.ID, From: from, To: from + int64(len(emails))}
+func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string) *pg.ImportBatch {
+	r := &pg.ImportBatch{Workspace: d.ws, Import: i.ID, From: from, To: from + int64(len(emails))}
 	for n, email := range emails {
 		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, AddressKey: email, Source: "api", NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
 		l := lead.Lead{WorkspaceID: d.ws, ID: id.New(), Name: draft.Name, Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: draft.Metadata, CreatedAt: d.now, UpdatedAt: d.now}
@@ -51,7 +51,7 @@ func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string)
 	return r
 }
 
-func (d *desk) mustRound(r *pg.ImportRound) pg.Imported {
+func (d *desk) mustRound(r *pg.ImportBatch) pg.ImportResult {
 	d.Helper()
 	out, err := d.db.ImportRows(d.Context(), r)
 	if err != nil {
@@ -300,7 +300,7 @@ func TestTheFileOfAnImport(t *testing.T) {
 			t.Errorf("the file from %d = %d bytes, %v, want %d", from, len(got), err, len(file)-int(from))
 		}
 	}
-	if err := d.db.DropReadChunks(t.Context(), d.ws, i.ID, 1000); err != nil {
+	if err := d.db.DeleteReadChunks(t.Context(), d.ws, i.ID, 1000); err != nil {
 		t.Fatal(err)
 	}
 	i.Position = 1000
@@ -308,10 +308,10 @@ func TestTheFileOfAnImport(t *testing.T) {
 		t.Errorf("what was not read is gone: %d bytes, %v", len(got), err)
 	}
 	i.Position = 999
-	if _, err := io.ReadAll(d.db.OpenImport(t.Context(), &i)); !errors.Is(err, pg.ErrNoFile) {
-		t.Errorf("what was read = %v, want ErrNoFile", err)
+	if _, err := io.ReadAll(d.db.OpenImport(t.Context(), &i)); !errors.Is(err, pg.ErrImportFileGone) {
+		t.Errorf("what was read = %v, want ErrImportFileGone", err)
 	}
-	if err := d.db.DropImportChunks(t.Context(), d.ws, i.ID); err != nil || d.number(`select count(*) from import_chunks`) != 1 {
+	if err := d.db.DeleteImportFile(t.Context(), d.ws, i.ID); err != nil || d.number(`select count(*) from import_chunks`) != 1 {
 		t.Errorf("the file of an import that waits was deleted (%v)", err)
 	}
 }

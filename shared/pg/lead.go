@@ -40,7 +40,7 @@ type LeadResult struct {
 }
 
 // fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the chatbot.
-// Those for a disabled endpoint are held. "awake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
+// Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
@@ -50,7 +50,7 @@ const fanOut = `dl as (
        and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']
        and (ep.chatbot_ids is null or ev.chatbot_id = any(ep.chatbot_ids))
     returning workspace_id, endpoint_id
-), awake as (
+), endpoints_to_wake as (
     select workspace_id, id as endpoint_id from endpoints
      where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
 )`
@@ -84,7 +84,7 @@ with input as (
 ), ` + fanOut + `
 select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
 union all
-select false, workspace_id, endpoint_id from awake`
+select false, workspace_id, endpoint_id from endpoints_to_wake`
 
 // runInsertLeads runs insertLeads as stmt, and what it has to look up besides on q: both of the same transaction, or of none. Enrichment is owed later.
 func runInsertLeads(ctx context.Context, stmt *sqlx.Stmt, q sqlx.QueryerContext, leads []NewLead, later time.Duration) (Inserted, error) {

@@ -18,11 +18,11 @@ import (
 
 // Updated is what became of a lead.
 type Updated struct {
-	Lead    lead.Lead     // as it is now, with what enrichment had found out
-	Former  lead.Lead     // as it was
-	Changed bool          // false: there was nothing to change
-	Freed   string        // the unique key it gave up; "": none. Redis is to be told, and then ForgetReleases
-	Wake    []EndpointRef // endpoints that got deliveries
+	Lead        lead.Lead     // as it is now, with what enrichment had found out
+	Former      lead.Lead     // as it was
+	Changed     bool          // false: there was nothing to change
+	ReleasedKey string        // the unique key it gave up; "": none. Redis is to be told, and then ForgetReleases
+	Wake        []EndpointRef // endpoints that got deliveries
 }
 
 // EmailTaken says that another lead has the email.
@@ -158,7 +158,7 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	}
 	u.Changed, u.Lead.UpdatedAt = true, lead.NextUpdate(l.UpdatedAt, now)
 	if u.Lead.UniqueKey != u.Former.UniqueKey && u.Former.DeletedAt == nil && u.Former.UniqueKey != tenant.FreedKey(u.Former.AddressKey(), l.ID) {
-		u.Freed = u.Former.UniqueKey
+		u.ReleasedKey = u.Former.UniqueKey
 	}
 	if err := writeLead(ctx, tx, &u); err != nil {
 		return u, err
@@ -222,9 +222,9 @@ with owed as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $5, $6, $2, $7, $8, $9)
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select workspace_id, endpoint_id from awake`
+select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
-	rows, err := tx.QueryContext(ctx, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.Freed, id.New(), event, optionalID(l.ChatbotID), string(data), now)
+	rows, err := tx.QueryContext(ctx, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.ReleasedKey, id.New(), event, optionalID(l.ChatbotID), string(data), now)
 	if err != nil {
 		return nil, fail(ctx, "tell of lead", err)
 	}

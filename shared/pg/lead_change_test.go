@@ -100,7 +100,7 @@ func TestUpdateLeadIsOneCommit(t *testing.T) {
 	l := b.mustLead("a@example.com")
 	b.mustExec(`update enrichments set due_at = null, attempts = 7, facts = '{"x":1}' where lead_id = $1`, l.ID)
 	u := b.mustUpdate(l.ID, func(l *lead.Lead) { l.Name, l.Status = "Ann", "lost"; move("b@example.com")(l) })
-	if !u.Changed || u.Freed != "a@example.com" || len(u.Wake) != 1 || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
+	if !u.Changed || u.ReleasedKey != "a@example.com" || len(u.Wake) != 1 || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
 		t.Errorf("UpdateLead = %+v, want a later lead, the old email freed and the endpoint woken", u)
 	}
 	got, err := b.db.GetLead(t.Context(), b.ws, l.ID)
@@ -224,7 +224,7 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	l := b.mustLead("a@example.com")
 	pass := func(*lead.Lead) error { return nil }
 	u, err := b.db.DeleteLead(t.Context(), b.ws, l.ID, pass)
-	if err != nil || u.Freed != "a@example.com" || u.Lead.DeletedAt == nil || len(u.Wake) != 1 {
+	if err != nil || u.ReleasedKey != "a@example.com" || u.Lead.DeletedAt == nil || len(u.Wake) != 1 {
 		t.Fatalf("DeleteLead = %+v, %v, want its email freed", u, err)
 	}
 	types, data := b.events(l.ID)
@@ -289,7 +289,7 @@ func TestRestoreLeadUniqueWithItsChatbot(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, p.Apply)
-	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.UniqueKey != want || v.Lead.Email != "B@example.com" || v.Freed != u.Lead.UniqueKey {
+	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.UniqueKey != want || v.Lead.Email != "B@example.com" || v.ReleasedKey != u.Lead.UniqueKey {
 		t.Errorf("UpdateLead = %+v, %v, want the key %q", v, err, want)
 	}
 }

@@ -105,7 +105,7 @@ func (p *leadSearch) spent() bool { return p.bytes >= pageBytes }
 
 // fill looks in the order of the list first, as long as that promises to fill the page, then by an index, then further in the order of the list.
 func (p *leadSearch) fill(ctx context.Context) error {
-	all := orAll(p.q.Scan)
+	all := scanBudget(p.q.Scan)
 	walk := p.q.Walk
 	if walk == nil {
 		walk = &Walk{}

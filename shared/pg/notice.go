@@ -15,25 +15,25 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// TellFailing tells the workspace's other endpoints, and leaves it for the operator's hook to be told, that an endpoint has only failed for long.
+// NotifyFailing tells the workspace's other endpoints, and leaves it for the operator's hook to be told, that an endpoint has only failed for long.
 // It is told once until the endpoint works again. wake are endpoints that got deliveries.
-func (db *DB) TellFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (wake []EndpointRef, err error) {
+func (db *DB) NotifyFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (wake []EndpointRef, err error) {
 	const q = `
 update endpoints e set told = true, notice_event = $3
- where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and not e.told and ` + onlyFails + `
+ where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and not e.told and ` + keepsFailing + `
 returning ` + noticeColumns
 	_, wake, err = db.tell(ctx, q, notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointFailing, reason: webhook.DisabledFailing}, interval(after))
 	return wake, err
 }
 
-// onlyFails judges by what is recorded, not by what a drain remembers: the owner may have mended the endpoint meanwhile.
+// keepsFailing judges by what is recorded, not by what a drain remembers: the owner may have mended the endpoint meanwhile.
 // Some probes have failed too, so that it is not one delivery that failed long ago and one that fails now.
-const onlyFails = `e.failing_since <= now() - cast($4 as interval) and e.probes >= 3`
+const keepsFailing = `e.failing_since <= now() - cast($4 as interval) and e.probes >= 3`
 
-// DisableFailing disables an endpoint that has only failed for so long, with an event about it like TellFailing's. false: it is not so (any more).
+// DisableFailing disables an endpoint that has only failed for so long, with an event about it like NotifyFailing's. false: it is not so (any more).
 // Deliveries that wait for it become held later, by the upkeep.
 func (db *DB) DisableFailing(ctx context.Context, workspace, endpoint id.UUID, after time.Duration) (disabled bool, wake []EndpointRef, err error) {
-	return db.tell(ctx, disable(onlyFails), notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointDisabled, reason: webhook.DisabledFailing}, interval(after), webhook.DisabledFailing)
+	return db.tell(ctx, disable(keepsFailing), notice{workspace: workspace, endpoint: endpoint, kind: webhook.EndpointDisabled, reason: webhook.DisabledFailing}, interval(after), webhook.DisabledFailing)
 }
 
 // DisableGone disables an endpoint whose receiver at url wants nothing any more, like DisableFailing.
@@ -88,7 +88,7 @@ func (db *DB) tell(ctx context.Context, mark string, n notice, more ...any) (tol
 			return fail(ctx, n.kind, err)
 		}
 		told = true
-		data.URL = bareURL(data.URL)
+		data.URL = urlOrigin(data.URL)
 		data.FailingSince, data.DisabledAt = shown(since), shown(disabled)
 		text, err := json.Marshal(data)
 		if err != nil {
@@ -135,8 +135,8 @@ func scanRefs(rows *sql.Rows) (all []EndpointRef, err error) {
 	return all, rows.Err()
 }
 
-// bareURL is only where a URL leads: user, path and query are a secret with some receivers.
-func bareURL(raw string) string {
+// urlOrigin is only where a URL leads: user, path and query are a secret with some receivers.
+func urlOrigin(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""
@@ -189,8 +189,8 @@ select e.workspace_id, e.id, v.id, v.type, v.created_at, v.data
 	return all, fail(ctx, "due notices", rows.Err())
 }
 
-// SettleNotice notes that the operator's hook was told of event. A newer notice about the endpoint stays owed.
-func (db *DB) SettleNotice(ctx context.Context, workspace, endpoint, event id.UUID) error {
+// AckNotice notes that the operator's hook was told of event. A newer notice about the endpoint stays owed.
+func (db *DB) AckNotice(ctx context.Context, workspace, endpoint, event id.UUID) error {
 	const q = `update endpoints set notice_event = null where workspace_id = $1 and id = $2 and notice_event = $3`
 	_, err := db.ExecContext(ctx, q, workspace, endpoint, event)
 	return fail(ctx, "settle notice", err)

@@ -69,7 +69,7 @@ func TestTellFailingOnce(t *testing.T) {
 	var mu sync.Mutex
 	var wake []pg.EndpointRef
 	inParallel(5, func() {
-		refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter)
+		refs, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter)
 		if err != nil {
 			t.Error(err)
 		}
@@ -128,8 +128,8 @@ func TestDisableEndpointOnce(t *testing.T) {
 	if got[0]["reason"] != webhook.DisabledGone || got[0]["lastError"] != "status: 410" || got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
 		t.Errorf("told %v, want that it is gone, why, and since when", got[0])
 	}
-	if refs, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil || len(refs) != 0 || len(d.told(other, webhook.EndpointFailing)) != 0 {
-		t.Errorf("TellFailing of a disabled endpoint = %v, %v, want nothing told", refs, err)
+	if refs, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil || len(refs) != 0 || len(d.told(other, webhook.EndpointFailing)) != 0 {
+		t.Errorf("NotifyFailing of a disabled endpoint = %v, %v, want nothing told", refs, err)
 	}
 }
 
@@ -181,12 +181,12 @@ func TestNoticesAreOwedUntilSettled(t *testing.T) {
 	}
 	settle := func(n pg.Notice) {
 		t.Helper()
-		if err := d.db.SettleNotice(t.Context(), n.Workspace, n.Endpoint, n.Event); err != nil {
+		if err := d.db.AckNotice(t.Context(), n.Workspace, n.Endpoint, n.Event); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d.mustExec(`update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days' where id = $1`, d.endpoint.ID)
-	if _, err := d.db.TellFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil {
+	if _, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil {
 		t.Fatal(err)
 	}
 	failing := due()

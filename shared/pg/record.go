@@ -10,8 +10,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Record stores what Token's attempts came to.
-type Record struct {
+// RecordRequest stores what Token's attempts came to.
+type RecordRequest struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
 	Token     id.UUID
@@ -25,7 +25,7 @@ type Record struct {
 
 // RecordOutcomes stores attempts, moves their deliveries on, and renews or gives back the lease, in one statement.
 // held is false when another token has taken the lease meanwhile: what was sent is recorded all the same, and nothing more should be sent.
-func (db *DB) RecordOutcomes(ctx context.Context, r Record) (held bool, err error) {
+func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (held bool, err error) {
 	query, args := recordQuery, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
 	if h := r.Health; h != nil {
 		query = recordHealthQuery
@@ -71,7 +71,7 @@ const (
        last_error = nullif($24, ''), last_success_at = coalesce($25, last_success_at), told = told and cast($20 as timestamptz) is not null` + ofHolder
 )
 
-func outcomeColumns(r Record) []any {
+func outcomeColumns(r RecordRequest) []any {
 	n := len(r.Outcomes)
 	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:]) }) // whoever else locks them does so in this order
 	var c [10]*column

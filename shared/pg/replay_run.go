@@ -20,13 +20,13 @@ import (
 
 // Bounds of a round of a replay.
 const (
-	replayLook  = 5000            // deliveries looked at, so that a round is short however few of them match
+	replayScan  = 5000            // deliveries looked at, so that a round is short however few of them match
 	replayCount = 1_000_000       // what matches is counted so far
 	countTime   = 3 * time.Second // and for so long; else the total stays unknown
 	replayPause = 4               // rounds per second that send something, at most
 
 	// What was under way when an endpoint was enabled may be committed as held until then: statements have 10 s, and clocks differ.
-	heldSettles = 15 * time.Second
+	heldVisibleAfter = 15 * time.Second
 )
 
 // ReplayRef names a replay.
@@ -54,19 +54,19 @@ func (db *DB) DueReplays(ctx context.Context, limit int) ([]ReplayRef, error) {
 	return all, fail(ctx, "due replays", rows.Err())
 }
 
-// ReplayRound is what one round of a replay came to.
-type ReplayRound struct {
-	Looked int // deliveries looked at
-	Resent int // of them, sent anew
-	Wake   []EndpointRef
-	Wait   time.Duration // there is nothing to do before; 0: there is
-	Done   bool          // nothing is left, or the replay was cancelled
+// ReplayBatch is what one round of a replay came to.
+type ReplayBatch struct {
+	Scanned int // deliveries looked at
+	Resent  int // of them, sent anew
+	Wake    []EndpointRef
+	Wait    time.Duration // there is nothing to do before; 0: there is
+	Done    bool          // nothing is left, or the replay was cancelled
 }
 
 // RunReplay sends anew up to batch of the deliveries a replay is about, as many as its rate allows. Where it stands moves in the same
 // commit, so each is sent anew once, whatever crashes and however many run it. Deliveries that wait already, whose endpoint is not
 // enabled, or whose event is gone or a test stay as they are. The first round only counts.
-func (db *DB) RunReplay(ctx context.Context, workspace, replay id.UUID, batch int) (out ReplayRound, err error) {
+func (db *DB) RunReplay(ctx context.Context, workspace, replay id.UUID, batch int) (out ReplayBatch, err error) {
 	var begin *replayRun
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		const q = `select filter, rate, position, last_at, created_at, now() from replays where workspace_id = $1 and id = $2 and state = 'running' for no key update`
@@ -139,7 +139,7 @@ select count(*) from (
 }
 
 // round sends anew what the rate allows of what comes after position.
-func (r *replayRun) round(ctx context.Context, tx *sqlx.Tx, batch int, out *ReplayRound) error {
+func (r *replayRun) round(ctx context.Context, tx *sqlx.Tx, batch int, out *ReplayBatch) error {
 	n, from, wait := allowance(r.rate, r.last.Time, r.now, batch)
 	if wait > 0 {
 		out.Wait = wait
@@ -150,7 +150,7 @@ func (r *replayRun) round(ctx context.Context, tx *sqlx.Tx, batch int, out *Repl
 	if err != nil {
 		return err
 	}
-	if out.Looked < replayLook && fit < n { // nothing is left before the horizon
+	if out.Scanned < replayScan && fit < n { // nothing is left before the horizon
 		out.Wait = max(0, settles.Sub(r.now))
 		out.Done = out.Wait == 0
 	}
@@ -185,10 +185,10 @@ func allowance(rate int, last, now time.Time, batch int) (n int, from time.Time,
 func (r *replayRun) horizon() (until, settles time.Time) {
 	until = r.created
 	if slices.Contains(r.states(), string(webhook.Held)) {
-		settles = r.created.Add(heldSettles)
+		settles = r.created.Add(heldVisibleAfter)
 		until = settles
 		if r.now.Before(settles) {
-			until = r.created.Add(-heldSettles)
+			until = r.created.Add(-heldVisibleAfter)
 		}
 	}
 	if r.ends(until) {
@@ -198,13 +198,13 @@ func (r *replayRun) horizon() (until, settles time.Time) {
 }
 
 // resend sends anew up to n of the deliveries picked, moves the position behind what was looked at, and tells how many fit.
-func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, p *pick, n int, out *ReplayRound) (fit int, err error) {
+func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, p *pick, n int, out *ReplayBatch) (fit int, err error) {
 	if err := byKey(ctx, tx); err != nil {
 		return 0, err
 	}
 	q := `
 with looked as materialized (
-    select d.id, d.endpoint_id, d.event_id, d.state from deliveries d where ` + p.looked + ` order by d.id limit ` + fmt.Sprint(replayLook) + `
+    select d.id, d.endpoint_id, d.event_id, d.state from deliveries d where ` + p.looked + ` order by d.id limit ` + fmt.Sprint(replayScan) + `
 ), fit as materialized (
     select d.id, ep.max_in_flight = 1 as ordered from looked d ` + wanted + `
      where ` + p.fits + ` order by d.id limit ` + p.arg(n) + `
@@ -223,7 +223,7 @@ select (select count(*) from looked), (select count(*) from fit), (select count(
        array(select id from endpoints where workspace_id = $1 and id in (select endpoint_id from sent) and enabled and probe_at is null)`
 	var looked, last uuid.NullUUID
 	var wake []string
-	if err := tx.QueryRowContext(ctx, q, p.args...).Scan(&out.Looked, &fit, &out.Resent, &looked, &last, pqStrings(&wake)); err != nil {
+	if err := tx.QueryRowContext(ctx, q, p.args...).Scan(&out.Scanned, &fit, &out.Resent, &looked, &last, pqStrings(&wake)); err != nil {
 		return 0, err
 	}
 	switch {

@@ -26,7 +26,7 @@ func (d *desk) mustReplay(endpoint id.UUID, rate int) id.UUID {
 }
 
 // run is one round of a replay.
-func (d *desk) run(replay id.UUID, batch int) pg.ReplayRound {
+func (d *desk) run(replay id.UUID, batch int) pg.ReplayBatch {
 	d.Helper()
 	out, err := d.db.RunReplay(d.Context(), d.ws, replay, batch)
 	if err != nil {
@@ -150,7 +150,7 @@ func TestReplayLeavesAlone(t *testing.T) {
 	}
 	jobs := d.take(id.New(), 0, 10)
 	if len(jobs) != 3 || jobs[1].Attempts != 12 || jobs[1].Tries != 0 || jobs[1].EventID != events[1] {
-		t.Errorf("TakeDue = %+v, want what waited and then, in the order of events, those of 12 attempts and no tries", jobs)
+		t.Errorf("LeaseDue = %+v, want what waited and then, in the order of events, those of 12 attempts and no tries", jobs)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestReplayKeepsOrder(t *testing.T) {
 		got = append(got, j.EventID)
 	}
 	if !slices.Equal(got, events) {
-		t.Errorf("TakeDue after a replay = %v, want the order of events %v", got, events)
+		t.Errorf("LeaseDue after a replay = %v, want the order of events %v", got, events)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 		began := time.Now()
 		d.mustLeads(1)
 		if jobs := d.take(id.New(), time.Duration(writes)*time.Minute, 1); len(jobs) != 1 {
-			t.Fatalf("TakeDue meanwhile = %d jobs, want 1", len(jobs))
+			t.Fatalf("LeaseDue meanwhile = %d jobs, want 1", len(jobs))
 		}
 		slowest = max(slowest, time.Since(began))
 		if writes++; writes%50 == 0 && read() != 2 {
@@ -237,7 +237,7 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 		t.Errorf("pending deliveries = %d, want the one that was sent again", got)
 	}
 	if jobs := d.take(id.New(), 0, 10); len(jobs) != 1 {
-		t.Errorf("TakeDue = %d jobs, want the one that was sent again, with its event", len(jobs))
+		t.Errorf("LeaseDue = %d jobs, want the one that was sent again, with its event", len(jobs))
 	}
 	d.exec(`update deliveries set state = 'delivered', next_at = null`)
 	dropped, _ = d.mustDrop()

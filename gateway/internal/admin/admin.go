@@ -81,7 +81,7 @@ func New(d Deps) http.Handler {
 		tenants: Tenants{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token, d.Now),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
 	}
-	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Owed, now: d.Now}))
+	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Backlog, now: d.Now}))
 	s.routes = s.table()
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET

@@ -17,17 +17,17 @@ const (
 
 // backlog caches the counts of what waits to be sent.
 type backlog struct {
-	count func(context.Context) (pg.Owed, error)
+	count func(context.Context) (pg.Backlog, error)
 	now   func() time.Time
 
 	mu    sync.Mutex
 	until time.Time // when the cached counts become stale
-	last  pg.Owed
+	last  pg.Backlog
 	ok    bool
 }
 
 // read returns the counts; false means that they could not be taken in time.
-func (b *backlog) read() (pg.Owed, bool) {
+func (b *backlog) read() (pg.Backlog, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	began := b.now()

@@ -156,7 +156,7 @@ func (a *api) checkFilter(r *http.Request, p *tenant.Principal, endpoint, lead i
 		}
 	}
 	if lead != (id.UUID{}) {
-		if knows, err := a.DB.KnowsLead(r.Context(), p.WorkspaceID, lead); err != nil || !knows {
+		if knows, err := a.DB.HasLead(r.Context(), p.WorkspaceID, lead); err != nil || !knows {
 			return orNotFound(err, "Lead")
 		}
 	}

@@ -88,7 +88,7 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	if stored, err := io.ReadAll(b.db.OpenImport(t.Context(), &i)); err != nil || string(stored) != file[11:] {
 		t.Errorf("stored %d bytes, %v, want the file behind its header", len(stored), err)
 	}
-	half := &pg.ImportRound{Workspace: b.workspace, Import: u, From: 11, To: i.Bytes / 2, Mistakes: []leadfile.Mistake{
+	half := &pg.ImportBatch{Workspace: b.workspace, Import: u, From: 11, To: i.Bytes / 2, Mistakes: []leadfile.Mistake{
 		{Row: 1, Code: "VALIDATION_ERROR", Field: "E-Mail", Value: "=cmd()", Message: "Must be a valid email address"},
 		{Row: 2, Code: "VALIDATION_ERROR", Field: "a,b", Value: "+1\n\"x\"", Message: "No"},
 	}}

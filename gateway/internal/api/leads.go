@@ -286,7 +286,7 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err != nil {
 		return err
 	}
-	a.Intake.Tell(ctx, intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.Freed, Wake: e.Wake})
+	a.Intake.Tell(ctx, intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.ReleasedKey, Wake: e.Wake})
 	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At), Suppressed: suppress}
 	n := &shown.Erased
 	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports

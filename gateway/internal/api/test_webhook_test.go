@@ -26,7 +26,7 @@ func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attem
 		if err != nil {
 			return err
 		}
-		took, err := b.db.TakeTest(ctx, key.Workspace, key.Endpoint, key.Delivery)
+		took, err := b.db.GetTestDelivery(ctx, key.Workspace, key.Endpoint, key.Delivery)
 		if err != nil || len(took.Jobs) == 0 {
 			return err
 		}
@@ -36,7 +36,7 @@ func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attem
 		if a.Error != "" {
 			state = webhook.Exhausted
 		}
-		_, err = b.db.RecordTest(ctx, key.Workspace, key.Endpoint, webhook.Outcome{Attempt: a, State: state})
+		_, err = b.db.RecordTestDelivery(ctx, key.Workspace, key.Endpoint, webhook.Outcome{Attempt: a, State: state})
 		return err
 	})
 	mux.HandleFunc(task.TypeDrain, func(context.Context, *asynq.Task) error { return nil })

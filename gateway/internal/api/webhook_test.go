@@ -349,16 +349,16 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a webhook.Attempt, s
 		t.Fatal(err)
 	}
 	now, token := time.Now().Add(time.Second), id.New()
-	s, err := b.db.TakeDue(t.Context(), pg.Take{Workspace: b.workspace, Endpoint: e, Token: token, Lease: time.Minute, Limit: 10, Now: now})
+	s, err := b.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: b.workspace, Endpoint: e, Token: token, Lease: time.Minute, Limit: 10, Now: now})
 	if err != nil || len(s.Jobs) != 1 {
-		t.Fatalf("TakeDue = %d jobs, %v, want 1", len(s.Jobs), err)
+		t.Fatalf("LeaseDue = %d jobs, %v, want 1", len(s.Jobs), err)
 	}
 	a.DeliveryID, a.ID, a.At = s.Jobs[0].DeliveryID, id.New(), now
 	o := webhook.Outcome{Attempt: a, State: state}
 	if state == webhook.Pending {
 		o.NextAt = &now
 	}
-	if _, err := b.db.RecordOutcomes(t.Context(), pg.Record{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []webhook.Outcome{o}}); err != nil {
+	if _, err := b.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []webhook.Outcome{o}}); err != nil {
 		t.Fatal(err)
 	}
 }

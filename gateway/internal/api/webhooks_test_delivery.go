@@ -83,7 +83,7 @@ func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery,
 	if err != nil {
 		return d, err
 	}
-	delivery, err := a.DB.CreateTest(r.Context(), e.WorkspaceID, e.ID, id.New(), data, a.now())
+	delivery, err := a.DB.CreateTestDelivery(r.Context(), e.WorkspaceID, e.ID, id.New(), data, a.now())
 	if err != nil {
 		return d, err
 	}
@@ -99,7 +99,7 @@ func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery,
 func (a *api) cancelTest(ctx context.Context, workspace, delivery id.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout) // its end may be why the worker was not asked
 	defer cancel()
-	return a.DB.CancelTest(ctx, workspace, delivery)
+	return a.DB.CancelTestDelivery(ctx, workspace, delivery)
 }
 
 // awaitAttempt returns a delivery when it was attempted, or as it is when patience is over.

@@ -127,9 +127,9 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.E
 }
 
 // showBacklog shows as held what is still to be held since the endpoint was disabled.
-func showBacklog(e webhook.Endpoint, c pg.BacklogCounts, limit int) *backlog {
+func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog {
 	if !e.Enabled {
-		c = pg.BacklogCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
+		c = pg.UndeliveredCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
 	}
 	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
 }

@@ -24,7 +24,7 @@ type Told struct {
 
 // ToldOf is what is to be heard of a changed lead.
 func ToldOf(u *pg.Updated) Told {
-	t := Told{Workspace: u.Lead.WorkspaceID, Lead: u.Lead.ID, Freed: u.Freed, Enrich: u.Changed && u.Lead.DeletedAt == nil, Wake: u.Wake}
+	t := Told{Workspace: u.Lead.WorkspaceID, Lead: u.Lead.ID, Freed: u.ReleasedKey, Enrich: u.Changed && u.Lead.DeletedAt == nil, Wake: u.Wake}
 	if u.Lead.UniqueKey != u.Former.UniqueKey && u.Lead.DeletedAt == nil {
 		t.Holds = u.Lead.UniqueKey
 	}

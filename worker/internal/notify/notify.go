@@ -112,7 +112,7 @@ func (n *Notifier) tell(ctx context.Context, due *pg.Notice) (taken bool) {
 		return false
 	}
 	log.Info("operator told")
-	if err := n.DB.SettleNotice(ctx, due.Workspace, due.Endpoint, due.Event); err != nil {
+	if err := n.DB.AckNotice(ctx, due.Workspace, due.Endpoint, due.Event); err != nil {
 		log.Warn("a notice will be told again", "error", err.Error())
 		return false
 	}

@@ -129,7 +129,7 @@ func TestOperatorIsTold(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), fails, failing.WorkspaceID, failing.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.TellFailing(t.Context(), failing.WorkspaceID, failing.ID, webhook.NotifyAfter); err != nil {
+	if _, err := db.NotifyFailing(t.Context(), failing.WorkspaceID, failing.ID, webhook.NotifyAfter); err != nil {
 		t.Fatal(err)
 	}
 	library, err := standardwebhooks.NewWebhook(secret)

@@ -33,7 +33,7 @@ func (p *Processor) Drain(ctx context.Context, t *asynq.Task) error {
 	}
 	d := &drain{lease: id.New(), limit: takeLimit}
 	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{
-		round: func(t *turn) (bool, error) { d.turn = t; return d.round(pg.TakeDrain) },
+		round: func(t *turn) (bool, error) { d.turn = t; return d.round(pg.LeaseForDrain) },
 		letGo: d.giveBack,
 	})
 	if err != nil {
@@ -66,7 +66,7 @@ func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err erro
 	case p.DisableAfter > 0 && failed >= p.DisableAfter:
 		disabled, wake, err = p.DB.DisableFailing(ctx, key.Workspace, key.Endpoint, p.DisableAfter)
 	case failed >= webhook.NotifyAfter && !t.health.Notified:
-		wake, err = p.DB.TellFailing(ctx, key.Workspace, key.Endpoint, webhook.NotifyAfter)
+		wake, err = p.DB.NotifyFailing(ctx, key.Workspace, key.Endpoint, webhook.NotifyAfter)
 	}
 	if disabled {
 		p.Log.Warn("endpoint disabled", "key", key.String(), "host", webhook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)

@@ -66,7 +66,7 @@ type importRun struct {
 
 // readRound is a round that was read, or why none could be.
 type readRound struct {
-	pg.ImportRound
+	pg.ImportBatch
 	ends []int64 // where each of its Rows ends in the file
 	err  error
 }
@@ -136,10 +136,10 @@ func (r *importRun) forget(t *turn, position int64, all bool) error {
 	var err error
 	switch {
 	case all:
-		err = t.DB.DropImportChunks(t.sending, r.workspace, r.id)
+		err = t.DB.DeleteImportFile(t.sending, r.workspace, r.id)
 	case position-r.kept >= importForget:
 		r.kept = position
-		err = t.DB.DropReadChunks(t.sending, r.workspace, r.id, position)
+		err = t.DB.DeleteReadChunks(t.sending, r.workspace, r.id, position)
 	}
 	if err != nil {
 		t.Log.Warn("a read file stays for now", "import", id.Import.Format(r.id), "error", err.Error())
@@ -156,10 +156,10 @@ const (
 // commit writes a round; when Postgres refuses a row for what is in it, it halves the round until only that row is refused, and reported.
 // A round that takes Postgres too long is halved as well; one row that does is for another turn. What is refused without any row ends the import.
 func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
-	out, err := t.DB.ImportRows(t.sending, &next.ImportRound)
+	out, err := t.DB.ImportRows(t.sending, &next.ImportBatch)
 	if pg.Code(err) == noPartition {
 		if err = t.DB.EnsurePartitions(t.sending); err == nil {
-			out, err = t.DB.ImportRows(t.sending, &next.ImportRound)
+			out, err = t.DB.ImportRows(t.sending, &next.ImportBatch)
 		}
 	}
 	switch {
@@ -191,7 +191,7 @@ func (r *importRun) commit(t *turn, next readRound) (lost bool, err error) {
 // refused ends an import of which Postgres refuses even what is no lead; it would for ever.
 func (r *importRun) refused(t *turn, next readRound, why error) (lost bool, err error) {
 	t.Log.Error("import refused by Postgres", "import", id.Import.Format(r.id), "sqlstate", pg.Code(why))
-	end := pg.ImportRound{Workspace: next.Workspace, Import: next.Import, From: next.From, To: next.From, OnDuplicate: next.OnDuplicate,
+	end := pg.ImportBatch{Workspace: next.Workspace, Import: next.Import, From: next.From, To: next.From, OnDuplicate: next.OnDuplicate,
 		End: leadfile.Failed, Reason: "Rows after octet " + strconv.FormatInt(next.From, 10) + " of the file could not be stored"}
 	if _, err := t.DB.ImportRows(t.sending, &end); err != nil {
 		return false, errors.Join(why, err)
@@ -226,7 +226,7 @@ func (r *importRun) count(t leadfile.Tally) {
 }
 
 // announce wakes who has work now. Reservations are left out: a million of them would crowd Redis, and Postgres decides as well.
-func (r *importRun) announce(t *turn, out pg.Imported) {
+func (r *importRun) announce(t *turn, out pg.ImportResult) {
 	now := t.Now()
 	if now.Before(r.silent) || len(out.Holders) == 0 {
 		return

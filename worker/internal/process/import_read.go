@@ -48,7 +48,7 @@ func (in *importReader) run(ctx context.Context, to chan<- readRound) {
 // next reads a round from a position on.
 func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from int64) readRound {
 	o := &in.imp.Options
-	next := readRound{ImportRound: pg.ImportRound{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from, OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
+	next := readRound{ImportBatch: pg.ImportBatch{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from, OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
 	most := importRows
 	if o.OnDuplicate == leadfile.Update {
 		most = importUpdates
@@ -84,7 +84,7 @@ func (n *readRound) ended(err error) error {
 	switch {
 	case broken:
 		n.End, n.Reason = leadfile.Failed, reason
-	case errors.Is(err, pg.ErrNoFile):
+	case errors.Is(err, pg.ErrImportFileGone):
 		n.End, n.Reason = leadfile.Failed, "The file is not there any more"
 	case errors.Is(err, io.EOF):
 		n.End = leadfile.Done

@@ -42,9 +42,9 @@ func (p *Processor) Probe(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
 	}
-	mode := pg.TakeProbe
+	mode := pg.LeaseForProbe
 	if p.early(t) {
-		mode = pg.TakeNow
+		mode = pg.LeaseNow
 	}
 	sending, cancel := joined(ctx, p.sending)
 	defer cancel()

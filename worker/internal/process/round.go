@@ -18,8 +18,8 @@ import (
 //	take --> senders, MaxInFlight at once --> results --> this goroutine: health; record every 200 ms and at the end
 //
 // It returns whether more is left. The endpoint's lease is given back with the last record unless more is; turn sees to the rest.
-func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
-	took, err := d.DB.TakeDue(d.sending, pg.Take{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: d.limit, Mode: mode})
+func (d *drain) round(mode pg.LeaseMode) (more bool, err error) {
+	took, err := d.DB.LeaseDue(d.sending, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: leaseTime, Limit: d.limit, Mode: mode})
 	if err != nil {
 		d.held = true // perhaps: the answer was lost
 		return false, err
@@ -49,7 +49,7 @@ func (d *drain) round(mode pg.TakeMode) (more bool, err error) {
 	more = !d.tally.over() && (s.left() > 0 || len(took.Jobs) == d.limit)
 	d.limit = takeNext(took.Jobs, d.limit)
 	lease := leaseTime
-	if !more || d.taking.Err() != nil || mode != pg.TakeDrain {
+	if !more || d.taking.Err() != nil || mode != pg.LeaseForDrain {
 		lease = 0
 	}
 	return more, d.last(batch, lease, s.pace.until())
@@ -82,7 +82,7 @@ type sending struct {
 func (s *sending) left() int { return len(s.jobs) - int(s.made.Load()) }
 
 // newSending sends jobs while more may be taken, a bounded number at once. results closes when all attempts have ended.
-func (d *drain) newSending(took *pg.Slice) *sending {
+func (d *drain) newSending(took *pg.LeasedBatch) *sending {
 	s := &sending{endpoint: &took.Endpoint, schedule: took.Schedule, jobs: took.Jobs, results: make(chan webhook.Outcome, len(took.Jobs))}
 	if s.schedule == nil {
 		s.schedule = d.Schedule
@@ -197,7 +197,7 @@ func (d *drain) last(batch []webhook.Outcome, lease time.Duration, paced time.Ti
 }
 
 func (d *drain) record(ctx context.Context, batch []webhook.Outcome, lease time.Duration, paced time.Time) error {
-	r := pg.Record{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch, PacedUntil: paced}
+	r := pg.RecordRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.lease, Lease: lease, Outcomes: batch, PacedUntil: paced}
 	if len(batch) > 0 {
 		h := d.tally.now()
 		r.Health = &h

@@ -27,7 +27,7 @@ func (p *Processor) Test(ctx context.Context, t *asynq.Task) error {
 }
 
 func (p *Processor) test(ctx context.Context, key task.Key) (result string, err error) {
-	took, err := p.DB.TakeTest(ctx, key.Workspace, key.Endpoint, key.Delivery)
+	took, err := p.DB.GetTestDelivery(ctx, key.Workspace, key.Endpoint, key.Delivery)
 	if err != nil {
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (p *Processor) test(ctx context.Context, key task.Key) (result string, err 
 	}
 	d.metrics.attempted(j, &o)
 	d.logAttempt(j, &o)
-	probe, err := p.DB.RecordTest(ctx, key.Workspace, key.Endpoint, o)
+	probe, err := p.DB.RecordTestDelivery(ctx, key.Workspace, key.Endpoint, o)
 	if err == nil && probe {
 		d.lost("probe", p.Waker.RunProbeTask(ctx, task.Drain(key.Workspace, key.Endpoint)))
 	}

@@ -16,7 +16,7 @@ import (
 // mustTest makes a test of e, as an owner's request does.
 func (b *bundle) mustTest(e webhook.Endpoint) (delivery id.UUID) {
 	b.Helper()
-	delivery, err := b.db.CreateTest(b.Context(), b.ws, e.ID, id.New(), []byte(`{"message":"hello"}`), time.Now())
+	delivery, err := b.db.CreateTestDelivery(b.Context(), b.ws, e.ID, id.New(), []byte(`{"message":"hello"}`), time.Now())
 	if err != nil {
 		b.Fatal(err)
 	}

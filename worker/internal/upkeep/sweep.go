@@ -56,21 +56,21 @@ func (u *Upkeep) endpoints(ctx context.Context) (string, error) {
 	idle := false
 	for _, w := range waiting {
 		key := task.Drain(w.Workspace, w.Endpoint)
-		if w.Due {
+		if w.DrainDue {
 			due = append(due, key)
 		}
 		switch {
-		case w.Try:
+		case w.ProbeDue:
 			try = append(try, key)
-		case w.Failing:
+		case w.NeedsProbeTask:
 			rest = append(rest, key)
 		}
-		idle = idle || w.Idle
+		idle = idle || w.NotEnabled
 	}
 	errs := []error{u.repair(ctx, kindEndpoint, due), u.stand(ctx, try, lap, true), u.stand(ctx, rest, lap, false)}
 	text := fmt.Sprintf("due: %d endpoints, failing: %d", len(due), len(try)+len(rest))
 	if idle {
-		settled, err := u.DB.SettlePending(ctx, settleLimit)
+		settled, err := u.DB.HoldOrCancelPending(ctx, settleLimit)
 		u.metrics.settled.Add(float64(settled))
 		text += fmt.Sprintf(", settled: %d deliveries", settled)
 		errs = append(errs, err)
@@ -100,7 +100,7 @@ func turn(keys []task.Key, lap, limit int) []task.Key {
 
 // look returns the next endpoints with pending deliveries: all of them, or where there are many, those after the ones looked at last.
 // lap is how often it began again.
-func (u *Upkeep) look(ctx context.Context) (waiting []pg.Waiting, lap int, err error) {
+func (u *Upkeep) look(ctx context.Context) (waiting []pg.WaitingEndpoint, lap int, err error) {
 	u.mu.Lock()
 	after, lap := u.after, u.lap
 	u.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// takeAs is TakeDue in a mode; the lease, if it is got, is given back.
-func (d *desk) takeAs(mode pg.TakeMode, at time.Duration) pg.Slice {
+// takeAs is LeaseDue in a mode; the lease, if it is got, is given back.
+func (d *desk) takeAs(mode pg.LeaseMode, at time.Duration) pg.LeasedBatch {
 	d.Helper()
 	token := id.New()
-	s, err := d.db.TakeDue(d.Context(), pg.Take{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: time.Minute, Limit: 10, Mode: mode, Now: d.now.Add(at)})
+	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: time.Minute, Limit: 10, Mode: mode, Now: d.now.Add(at)})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -35,21 +35,21 @@ func TestTakeModes(t *testing.T) {
 	first := d.outcome(jobs[0], 503, &later)
 	since := d.now.Add(-time.Second)
 	want := webhook.Health{Failures: 7, FailingSince: &since, FailingDelivery: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
-	if held, err := d.db.RecordOutcomes(t.Context(), pg.Record{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
+	if held, err := d.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
 		t.Fatalf("RecordOutcomes = %v, %v, want the lease held", held, err)
 	}
 	for _, c := range []struct {
 		name string
-		mode pg.TakeMode
+		mode pg.LeaseMode
 		at   time.Duration
 		want int
 	}{
-		{"a drain in the pause", pg.TakeDrain, 0, 0},
-		{"a probe in the pause", pg.TakeProbe, 0, 0},
-		{"whoever asks, in the pause", pg.TakeNow, 0, 2},
-		{"a drain after the pause", pg.TakeDrain, 2 * time.Minute, 0},
-		{"a probe after the pause", pg.TakeProbe, 2 * time.Minute, 1},
-		{"a probe when both are due", pg.TakeProbe, 2 * time.Hour, 2},
+		{"a drain in the pause", pg.LeaseForDrain, 0, 0},
+		{"a probe in the pause", pg.LeaseForProbe, 0, 0},
+		{"whoever asks, in the pause", pg.LeaseNow, 0, 2},
+		{"a drain after the pause", pg.LeaseForDrain, 2 * time.Minute, 0},
+		{"a probe after the pause", pg.LeaseForProbe, 2 * time.Minute, 1},
+		{"a probe when both are due", pg.LeaseForProbe, 2 * time.Hour, 2},
 	} {
 		if got := len(d.takeAs(c.mode, c.at).Jobs); got != c.want {
 			t.Errorf("%s takes %d, want %d", c.name, got, c.want)
@@ -62,7 +62,7 @@ func TestTakeModes(t *testing.T) {
 	if diff := cmp.Diff(want, e.Health); diff != "" {
 		t.Errorf("health as recorded (-want +got):\n%s", diff)
 	}
-	s := d.takeAs(pg.TakeNow, 3*time.Hour)
+	s := d.takeAs(pg.LeaseNow, 3*time.Hour)
 	if diff := cmp.Diff(want, s.Endpoint.Health); diff != "" {
 		t.Errorf("health as taken (-want +got):\n%s", diff)
 	}
@@ -75,7 +75,7 @@ func TestTakeModes(t *testing.T) {
 func TestTakeBringsTheEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	if s := func() pg.Slice { d.mustLeads(1); return d.takeAs(pg.TakeDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout || s.Endpoint.Payload != webhook.PayloadFull {
+	if s := func() pg.LeasedBatch { d.mustLeads(1); return d.takeAs(pg.LeaseForDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout || s.Endpoint.Payload != webhook.PayloadFull {
 		t.Errorf("an endpoint as it is made = %+v, schedule %v, want the defaults", s.Endpoint, s.Schedule)
 	}
 	want := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x", EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: webhook.PayloadThin,
@@ -88,7 +88,7 @@ func TestTakeBringsTheEndpoint(t *testing.T) {
 	}
 	d.endpoint = want
 	d.mustLeads(2)
-	s := d.takeAs(pg.TakeDrain, 0)
+	s := d.takeAs(pg.LeaseForDrain, 0)
 	got := s.Endpoint
 	got.EventTypes, got.CreatedAt = want.EventTypes, want.CreatedAt // not among what sending takes
 	got.Former = nil

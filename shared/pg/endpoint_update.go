@@ -16,8 +16,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// settleAtOnce is how many deliveries disabling or deleting an endpoint settles in its own commit; SettlePending does the rest.
-const settleAtOnce = 10_000
+// maxHeldAtOnce is how many deliveries disabling or deleting an endpoint settles in its own commit; HoldOrCancelPending does the rest.
+const maxHeldAtOnce = 10_000
 
 // UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there is none.
 // Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
@@ -46,7 +46,7 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 			}
 		}
 		if before.Enabled && !e.Enabled {
-			if err := settle(ctx, tx, workspace, endpoint, webhook.Held); err != nil {
+			if err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Held); err != nil {
 				return err
 			}
 		}
@@ -106,19 +106,19 @@ update endpoints set deleted_at = now(), updated_at = now(), enabled = false, se
 		if n, _ := res.RowsAffected(); n == 0 {
 			return endpointNotFound()
 		}
-		if err := settle(ctx, tx, workspace, endpoint, webhook.Cancelled); err != nil {
+		if err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Cancelled); err != nil {
 			return err
 		}
-		return forgetDeleted(ctx, tx, workspace)
+		return purgeDeletedEndpoints(ctx, tx, workspace)
 	})
 }
 
-// MaxDeleted is how many deleted endpoints of a workspace are kept for the sake of their deliveries.
-const MaxDeleted = 500
+// MaxDeletedEndpoints is how many deleted endpoints of a workspace are kept for the sake of their deliveries.
+const MaxDeletedEndpoints = 500
 
-// forgetDeleted removes a workspace's deleted endpoints that have no deliveries. Not at the moment they are deleted: a commit of events that
+// purgeDeletedEndpoints removes a workspace's deleted endpoints that have no deliveries. Not at the moment they are deleted: a commit of events that
 // has seen one alive may still be under way, and what it writes for an endpoint that is not there would wait for ever.
-func forgetDeleted(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+func purgeDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 	const q = `
 delete from endpoints e
  where e.workspace_id = $1 and e.deleted_at < now() - interval '1 minute'
@@ -127,8 +127,8 @@ delete from endpoints e
 	return fail(ctx, "forget deleted endpoints", err)
 }
 
-// makeRoom is a CONFLICT while a workspace has MaxDeleted deleted endpoints that must be kept.
-func makeRoom(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+// limitDeletedEndpoints is a CONFLICT while a workspace has MaxDeletedEndpoints deleted endpoints that must be kept.
+func limitDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 	const q = `select count(*), coalesce(min(deleted_at), now()) from endpoints where workspace_id = $1 and deleted_at is not null`
 	var kept int
 	var first time.Time
@@ -136,10 +136,10 @@ func makeRoom(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 		if err := tx.QueryRowContext(ctx, q, workspace).Scan(&kept, &first); err != nil {
 			return fail(ctx, "count deleted endpoints", err)
 		}
-		if kept < MaxDeleted {
+		if kept < MaxDeletedEndpoints {
 			return nil
 		}
-		if err := forgetDeleted(ctx, tx, workspace); err != nil {
+		if err := purgeDeletedEndpoints(ctx, tx, workspace); err != nil {
 			return err
 		}
 	}
@@ -147,8 +147,8 @@ func makeRoom(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 		"another can be made when the first of them, deleted at %s, is kept no longer", kept, first.UTC().Format(time.RFC3339)))
 }
 
-// settle moves an endpoint's pending deliveries to state, settleAtOnce at most; its row must be locked. Those being changed meanwhile are left to SettlePending.
-func settle(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
+// holdOrCancelPending moves an endpoint's pending deliveries to state, maxHeldAtOnce at most; its row must be locked. Those being changed meanwhile are left to HoldOrCancelPending.
+func holdOrCancelPending(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
 	const q = `
 with owed as (
     select id from deliveries
@@ -160,12 +160,12 @@ update deliveries d set state = $3, next_at = null, updated_at = now()
 	if err := byKey(ctx, tx); err != nil {
 		return fail(ctx, "settle deliveries", err)
 	}
-	_, err := tx.ExecContext(ctx, q, workspace, endpoint, string(state), settleAtOnce)
+	_, err := tx.ExecContext(ctx, q, workspace, endpoint, string(state), maxHeldAtOnce)
 	return fail(ctx, "settle deliveries", err)
 }
 
-// CreateTest stores a webhook.test event and its delivery to one endpoint, which it returns. It is held, so that no drain takes it: a worker is asked for it by name.
-func (db *DB) CreateTest(ctx context.Context, workspace, endpoint, event id.UUID, data []byte, now time.Time) (delivery id.UUID, err error) {
+// CreateTestDelivery stores a webhook.test event and its delivery to one endpoint, which it returns. It is held, so that no drain takes it: a worker is asked for it by name.
+func (db *DB) CreateTestDelivery(ctx context.Context, workspace, endpoint, event id.UUID, data []byte, now time.Time) (delivery id.UUID, err error) {
 	const q = `
 with ev as (
     insert into events (workspace_id, id, type, data, created_at)
@@ -185,10 +185,10 @@ returning id`
 
 func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }
 
-// SettlePending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held) or deleted (cancelled).
+// HoldOrCancelPending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held) or deleted (cancelled).
 // Disabling and deleting settle most themselves; this is for the many, and for those written at the same moment. It looks across workspaces.
 // An endpoint or delivery that somebody else is changing is left for the next time.
-func (db *DB) SettlePending(ctx context.Context, limit int) (moved int, err error) {
+func (db *DB) HoldOrCancelPending(ctx context.Context, limit int) (moved int, err error) {
 	const q = `
 with owed as (
     select e.workspace_id, e.id as endpoint_id, d.id, e.deleted_at is not null as deleted

@@ -9,8 +9,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Owed is what an installation has before it, over all workspaces.
-type Owed struct {
+// Backlog is what an installation has before it, over all workspaces.
+type Backlog struct {
 	Due       int           // pending deliveries that could be sent now
 	Later     int           // those that wait for their time or for a breaker; both together are counted to 1,000,000
 	OldestDue time.Duration // how long the first of Due could have been sent; 0: none is due
@@ -19,9 +19,9 @@ type Owed struct {
 	Replays                         int // running
 }
 
-// Owed counts what is owed. With 500,000 deliveries waiting it takes about a quarter of a second, with few as long as it takes to
+// Backlog counts what is owed. With 500,000 deliveries waiting it takes about a quarter of a second, with few as long as it takes to
 // read the endpoints: 40 ms for 100,000.
-func (db *DB) Owed(ctx context.Context) (o Owed, err error) {
+func (db *DB) Backlog(ctx context.Context) (o Backlog, err error) {
 	const endpoints = `
 select count(*) filter (where not enabled), count(*) filter (where enabled and probe_at is not null),
        count(*) filter (where enabled and probe_at is null and failures >= $1), count(*) filter (where enabled and probe_at is null and failures < $1),
@@ -51,5 +51,5 @@ select coalesce(sum(due), 0), coalesce(sum(n - due), 0), coalesce(extract(epoch 
 		o.OldestDue = time.Duration(oldest * float64(time.Second))
 		return nil
 	})
-	return o, fail(ctx, "owed", err)
+	return o, fail(ctx, "count backlog", err)
 }

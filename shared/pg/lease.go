@@ -9,39 +9,39 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Take asks for an endpoint's due deliveries on behalf of Token.
-type Take struct {
+// LeaseRequest asks for an endpoint's due deliveries on behalf of Token.
+type LeaseRequest struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
 	Token     id.UUID       // who takes
 	Lease     time.Duration // for how long nobody else may take
 	Limit     int
-	Mode      TakeMode
+	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
 }
 
-// TakeMode says what the breaker and the schedule have to say.
-type TakeMode int
+// LeaseMode says what the breaker and the schedule have to say.
+type LeaseMode int
 
 // The modes.
 const (
-	TakeDrain TakeMode = iota // what is due, while the breaker is closed
-	TakeProbe                 // what is due, though the breaker may be open: its pause must be over
-	TakeNow                   // whatever waits, breaker or not, because somebody asked
+	LeaseForDrain LeaseMode = iota // what is due, while the breaker is closed
+	LeaseForProbe                  // what is due, though the breaker may be open: its pause must be over
+	LeaseNow                       // whatever waits, breaker or not, because somebody asked
 )
 
-// Slice is what was taken: an endpoint as it is now and some of its due deliveries, oldest first.
-type Slice struct {
+// LeasedBatch is what was taken: an endpoint as it is now and some of its due deliveries, oldest first.
+type LeasedBatch struct {
 	Endpoint   webhook.Endpoint
 	Schedule   webhook.Schedule // the workspace's own; nil: it has none
 	PacedUntil time.Time        // the endpoint's rate allows nothing before; zero: it does
 	Jobs       []webhook.Job
 }
 
-// takeQuery leases the endpoint and reads what is due, in one statement. The endpoint comes with the first row only.
+// leaseQuery leases the endpoint and reads what is due, in one statement. The endpoint comes with the first row only.
 // "seen" is the endpoint as the snapshot has it. Whoever waited for another taker's row lock finds the row changed and gets nothing,
 // because its list of due deliveries is as old as its snapshot.
-func takeQuery(due, breaker string) string {
+func leaseQuery(due, breaker string) string {
 	return `
 with due as materialized (
     select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, row_number() over (order by d.next_at, d.id) as n
@@ -67,16 +67,16 @@ select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.header
  order by d.n`
 }
 
-var takeQueries = map[TakeMode]string{
-	TakeDrain: takeQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
-	TakeProbe: takeQuery(`and d.next_at <= coalesce($6, now())`, `and (e.probe_at is null or e.probe_at <= coalesce($6, now()))`),
-	TakeNow:   takeQuery(``, ``),
+var leaseQueries = map[LeaseMode]string{
+	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
+	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and (e.probe_at is null or e.probe_at <= coalesce($6, now()))`),
+	LeaseNow:      leaseQuery(``, ``),
 }
 
-// TakeDue leases an enabled endpoint to Token and returns its due deliveries.
+// LeaseDue leases an enabled endpoint to Token and returns its due deliveries.
 // The slice is empty, and there is no lease, when nothing is due, another token has the lease, or the breaker is open.
-func (db *DB) TakeDue(ctx context.Context, t Take) (s Slice, err error) {
-	stmt, err := db.prepared(ctx, takeQueries[t.Mode])
+func (db *DB) LeaseDue(ctx context.Context, t LeaseRequest) (s LeasedBatch, err error) {
+	stmt, err := db.prepared(ctx, leaseQueries[t.Mode])
 	if err != nil {
 		return s, fail(ctx, "prepare take due", err)
 	}
@@ -95,7 +95,7 @@ func (db *DB) TakeDue(ctx context.Context, t Take) (s Slice, err error) {
 }
 
 // scan reads one row; the first has the endpoint.
-func (s *Slice) scan(rows interface{ Scan(...any) error }) error {
+func (s *LeasedBatch) scan(rows interface{ Scan(...any) error }) error {
 	var j webhook.Job
 	var first struct {
 		url, secret               string

@@ -15,8 +15,8 @@ import (
 func TestOwed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	if got, err := db.Owed(t.Context()); err != nil || got != (pg.Owed{}) {
-		t.Errorf("Owed of an empty database = %+v, %v, want nothing", got, err)
+	if got, err := db.Backlog(t.Context()); err != nil || got != (pg.Backlog{}) {
+		t.Errorf("Backlog of an empty database = %+v, %v, want nothing", got, err)
 	}
 	d, other := newDesk(t, db), newDesk(t, db) // closed both
 	set := func(e webhook.Endpoint, what string) { d.exec(`update endpoints set `+what+` where id = $1`, e.ID) }
@@ -34,7 +34,7 @@ func TestOwed(t *testing.T) {
 	for _, state := range []webhook.ReplayState{webhook.ReplayRunning, webhook.ReplayRunning, webhook.ReplayDone} {
 		d.exec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, '{}', 1, $3, now(), now())`, d.ws, id.New(), string(state))
 	}
-	got, err := db.Owed(t.Context())
+	got, err := db.Backlog(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestOwed(t *testing.T) {
 		t.Errorf("OldestDue = %s, want the minute of a closed breaker's, not the hour of an open one's", got.OldestDue)
 	}
 	got.OldestDue = 0
-	if diff := cmp.Diff(pg.Owed{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2}, got); diff != "" {
-		t.Errorf("Owed (-want +got):\n%s", diff)
+	if diff := cmp.Diff(pg.Backlog{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2}, got); diff != "" {
+		t.Errorf("Backlog (-want +got):\n%s", diff)
 	}
 }
