@@ -69,11 +69,13 @@ func TestCommandsDoNotWaitForever(t *testing.T) {
 		})
 	}
 	file := filepath.Join(t.TempDir(), "leads.csv")
-	if err := os.WriteFile(file, []byte("email\n"+strings.Repeat("a@example.com\n", 2<<20)), 0o600); err != nil { // more than sockets hold
+	// more than sockets hold
+	if err := os.WriteFile(file, []byte("email\n"+strings.Repeat("a@example.com\n", 2<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l := leadImport{File: file, URL: silent, Key: "sk"}
-	if err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), io.Discard) }); err == nil || !strings.Contains(err.Error(), "stalled for 600ms") {
+	if err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), io.Discard) }); err == nil ||
+		!strings.Contains(err.Error(), "stalled for 600ms") {
 		t.Errorf("an upload that nobody takes = %v, want that it stalled", err)
 	}
 }
@@ -93,16 +95,19 @@ func TestCommandsFollowNoRedirect(t *testing.T) {
 			http.Redirect(w, r, other.URL+"/base"+r.URL.RequestURI(), status)
 		}))
 		t.Cleanup(s.Close)
-		for name, args := range map[string][]string{"export": {"lead", "export", "--q=ann"}, "import": {"lead", "import", file}} {
+		for name, args := range map[string][]string{"export": {"lead", "export", "--q=ann"},
+			"import": {"lead", "import", file}} {
 			_, err := command(map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}, args...)
 			if err == nil || !strings.HasSuffix(err.Error(), "use --url "+other.URL+"/base") || reached {
-				t.Errorf("%s with %d = %v, reached the other address: %v, want it named and not reached", name, status, err, reached)
+				t.Errorf("%s with %d = %v, reached the other address: %v, want it named and not reached", name, status, err,
+					reached)
 			}
 		}
 	}
 	s := httptest.NewServer(http.RedirectHandler(other.URL+"/login", http.StatusFound))
 	t.Cleanup(s.Close)
-	if _, err := command(map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}, "lead", "export"); err == nil || !strings.Contains(err.Error(), other.URL+"/login, which is not the API") || reached {
+	if _, err := command(map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}, "lead", "export"); err == nil ||
+		!strings.Contains(err.Error(), other.URL+"/login, which is not the API") || reached {
 		t.Errorf("export where a page to log in is = %v, want that told", err)
 	}
 }

@@ -70,12 +70,14 @@ func (l *leadExport) run(ctx context.Context, o client.Options, stdout, says io.
 
 func (l *leadExport) filter() client.LeadFilter {
 	return client.LeadFilter{
-		ChatbotID: l.Chatbot, Status: l.Status, Source: l.Source, Email: l.Email, Search: l.Search, Deleted: l.Deleted, Metadata: l.Metadata,
+		ChatbotID: l.Chatbot, Status: l.Status, Source: l.Source, Email: l.Email, Search: l.Search, Deleted: l.Deleted,
+		Metadata:    l.Metadata,
 		CreatedFrom: l.CreatedFrom, CreatedUntil: l.CreatedUntil, UpdatedFrom: l.UpdatedFrom, UpdatedUntil: l.UpdatedUntil,
 	}
 }
 
-// open opens what leads are written to. keep ends it: a file gets its name when nothing went wrong, and is gone when something did.
+// open opens what leads are written to. keep ends it: a file gets its name when nothing went wrong, and is gone when
+// something did.
 func (l *leadExport) open(stdout io.Writer) (out io.Writer, keep func(error) error, err error) {
 	if l.Out == "-" {
 		return stdout, func(err error) error { return err }, nil

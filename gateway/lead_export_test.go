@@ -17,7 +17,8 @@ func TestLeadExport(t *testing.T) {
 	env := environment(pgtest.URL(t), redistest.Start(t).URL())
 	g := start(t, env)
 	_, secret := newTenant(t, env)
-	for _, body := range []string{`{"email":"a@example.com","name":"Ada \"A\"","metadata":{"k":"v",` + "\n" + `"n":1}}`, `{"email":"b@example.com","source":"web"}`} {
+	for _, body := range []string{`{"email":"a@example.com","name":"Ada \"A\"","metadata":{"k":"v",` + "\n" + `"n":1}}`,
+		`{"email":"b@example.com","source":"web"}`} {
 		if status, text := g.send(g.api+"/api/v1/leads", secret, body, nil); status != 201 {
 			t.Fatalf("POST = %d %s", status, text)
 		}
@@ -26,19 +27,23 @@ func TestLeadExport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "leads.csv")
 	must(t, client, "lead", "export", "--out", file)
 	text, err := os.ReadFile(file)
-	if err != nil || !strings.HasPrefix(string(text), "id,name,email,") || !strings.Contains(string(text), "a@example.com") || !strings.Contains(string(text), "b@example.com") {
+	if err != nil || !strings.HasPrefix(string(text), "id,name,email,") || !strings.Contains(string(text),
+		"a@example.com") || !strings.Contains(string(text), "b@example.com") {
 		t.Errorf("the file has %s, %v, want both leads", text, err)
 	}
-	for flags, want := range map[string]string{"--source=web": "b@example.com", "--metadata=k=v": "a@example.com", "--q=ada": "a@example.com", "--email=B@example.com": "b@example.com"} {
+	for flags, want := range map[string]string{"--source=web": "b@example.com", "--metadata=k=v": "a@example.com",
+		"--q=ada": "a@example.com", "--email=B@example.com": "b@example.com"} {
 		got := must(t, client, "lead", "export", "--format=ndjson", flags)
 		if strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
 			t.Errorf("%s = %s, want %s alone", flags, got, want)
 		}
 	}
-	if _, err := command(client, "lead", "export", "--created-from=yesterday"); err == nil || !strings.Contains(err.Error(), "createdFrom") {
+	if _, err := command(client, "lead", "export", "--created-from=yesterday"); err == nil ||
+		!strings.Contains(err.Error(), "createdFrom") {
 		t.Errorf("a wrong time = %v, want it told", err)
 	}
-	if _, err := command(map[string]string{"LEADGATE_URL": "ftp://x"}, "lead", "export"); err == nil || !strings.Contains(err.Error(), "--url") || !strings.Contains(err.Error(), "--key") {
+	if _, err := command(map[string]string{"LEADGATE_URL": "ftp://x"}, "lead", "export"); err == nil ||
+		!strings.Contains(err.Error(), "--url") || !strings.Contains(err.Error(), "--key") {
 		t.Errorf("without a key = %v, want both mistakes", err)
 	}
 }
@@ -53,7 +58,8 @@ func TestLeadExportThatBreaksOff(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	dir := t.TempDir()
-	_, err := command(map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}, "lead", "export", "--out", filepath.Join(dir, "leads.csv"))
+	_, err := command(map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}, "lead", "export", "--out",
+		filepath.Join(dir, "leads.csv"))
 	if err == nil || !strings.Contains(err.Error(), "broke off after 1 leads") {
 		t.Errorf("export = %v, want that it broke off", err)
 	}

@@ -51,7 +51,8 @@ type leadImport struct {
 func (l *leadImport) Check() (mistakes []error) {
 	mistakes = checkURL(l.URL)
 	if m, err := l.mapping(); err != nil || l.Mapping != "" && m == nil {
-		mistakes = append(mistakes, config.Wrong("mapping", "must be a JSON object of column names and the fields they go to"))
+		mistakes = append(mistakes, config.Wrong("mapping",
+			"must be a JSON object of column names and the fields they go to"))
 	}
 	return mistakes
 }
@@ -79,7 +80,8 @@ func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
 // runClient runs a client's command.
 func runClient(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer, version string) error {
 	var c clientCLI
-	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version})
+	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout,
+		Version: version})
 	if !ok || err != nil {
 		return err
 	}
@@ -89,7 +91,8 @@ func runClient(ctx context.Context, args []string, getenv func(string) string, s
 	return c.Lead.Import.run(ctx, client.Options{}, stdout)
 }
 
-// run imports the file; o says how long to wait for the API. The error is what a script should stop for: rows were rejected, or the import did not end well.
+// run imports the file; o says how long to wait for the API. The error is what a script should stop for: rows were
+// rejected, or the import did not end well.
 func (l *leadImport) run(ctx context.Context, o client.Options, out io.Writer) error {
 	file, size, err := l.open()
 	if err != nil {
@@ -176,7 +179,9 @@ func (l *leadImport) checkStart(file *bufio.Reader) error {
 }
 
 // upload sends the file, and shows meanwhile how much of it.
-func (l *leadImport) upload(ctx context.Context, api *client.Client, file *countingReader, size int64, show *progress) (client.Import, error) {
+func (l *leadImport) upload(
+	ctx context.Context, api *client.Client, file *countingReader, size int64, show *progress,
+) (client.Import, error) {
 	var shown sync.WaitGroup
 	defer shown.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -193,7 +198,8 @@ func (l *leadImport) upload(ctx context.Context, api *client.Client, file *count
 		}
 	})
 	return api.UploadImport(ctx, file, size, client.ImportOptions{
-		Format: l.format(), Mapping: l.Mapping, ChatbotID: l.Chatbot, Source: l.Source, OnDuplicate: l.OnDuplicate, NoEvents: l.NoEvents,
+		Format: l.format(), Mapping: l.Mapping, ChatbotID: l.Chatbot, Source: l.Source, OnDuplicate: l.OnDuplicate,
+		NoEvents: l.NoEvents,
 	})
 }
 
@@ -203,7 +209,9 @@ const (
 )
 
 // follow asks how far the import is until it has ended.
-func (l *leadImport) follow(ctx context.Context, api *client.Client, i client.Import, show *progress) (client.Import, error) {
+func (l *leadImport) follow(
+	ctx context.Context, api *client.Client, i client.Import, show *progress,
+) (client.Import, error) {
 	api = api.WithPatience(outage)
 	begin := time.Now()
 	for slices.Contains([]string{"waiting", "running"}, i.State) {

@@ -66,7 +66,8 @@ func (p *progress) show(what string, part float64, text string) {
 	line := fmt.Sprintf("%s %s", what, text)
 	if part >= 0 {
 		full := min(int(part*barWidth), barWidth)
-		line = fmt.Sprintf("%s [%s%s] %3d %%  %s", what, strings.Repeat("#", full), strings.Repeat(".", barWidth-full), int(part*100), text)
+		line = fmt.Sprintf("%s [%s%s] %3d %%  %s", what, strings.Repeat("#", full), strings.Repeat(".", barWidth-full),
+			int(part*100), text)
 	}
 	fmt.Fprintf(p.out, "\r%-*s", len(p.last), line)
 	p.last, p.drawn = line, true

@@ -44,16 +44,19 @@ var walls = []struct {
 		[]string{"shared/dev", "shared/bench", "shared/chaos", "shared/e2e", "shared/pg/pgtest", "shared/rdb/redistest"},
 		"test stores never get into a binary that users run"},
 	{[]string{"leadgate/shared/spectest"}, []string{"shared/e2e"}, "answers are held against the document in tests"},
-	{[]string{"github.com/santhosh-tekuri/jsonschema/v6"}, []string{"shared/spectest"}, "only what holds answers against the document validates schemas"},
+	{[]string{"github.com/santhosh-tekuri/jsonschema/v6"}, []string{"shared/spectest"},
+		"only what holds answers against the document validates schemas"},
 }
 
 // domain packages speak only the standard library, each other's facts, and text.
 var domain = []string{
-	"shared/fault", "shared/id", "shared/limit", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant", "shared/webhook",
+	"shared/fault", "shared/id", "shared/limit", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant",
+	"shared/webhook",
 }
 
 var domainImports = []string{
-	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/limit", "leadgate/shared/strictjson", "leadgate/shared/lead",
+	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/limit", "leadgate/shared/strictjson",
+	"leadgate/shared/lead",
 	"github.com/google/uuid", "github.com/go-json-experiment/json", "golang.org/x/net/idna", "golang.org/x/text/",
 }
 
@@ -139,7 +142,8 @@ func TestDomainIsPure(t *testing.T) {
 				allowed = allowed || strings.HasPrefix(imported, prefix)
 			}
 			if !allowed {
-				t.Errorf("%s imports %s: a domain package, or the client, must not know how things are stored or sent", s.path, imported)
+				t.Errorf("%s imports %s: a domain package, or the client, must not know how things are stored or sent", s.path,
+					imported)
 			}
 		}
 	}
@@ -214,7 +218,8 @@ func TestBinariesAreClean(t *testing.T) {
 	}
 	for dep := range strings.Lines(string(out)) {
 		dep = strings.TrimSpace(dep)
-		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/", "github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest",
+		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/",
+			"github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest",
 			module + "/shared/rdb/redistest", module + "/shared/spectest", "github.com/santhosh-tekuri/"} {
 			if dep == bad || strings.HasSuffix(bad, "/") && strings.HasPrefix(dep, bad) {
 				t.Errorf("gateway or worker depends on %s", dep)

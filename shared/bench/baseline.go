@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,7 +20,8 @@ import (
 //
 //   - a prepared INSERT of one row, without HTTP
 //   - a bare handler: that INSERT for each request; no keys, limits, checks, events, enrichment or deliveries
-//   - a handler that inserts row by row what leadgate does, the lead, its event and the enrichment owed, in a transaction for each request
+//   - a handler that inserts row by row what leadgate does, the lead, its event and the pending enrichment, in a
+//   transaction for each request
 
 const baselineTable = `
 create table if not exists bench_leads (
@@ -90,7 +92,8 @@ type bareLead struct {
 }
 
 func (b *baseline) row(ctx context.Context, l *bareLead) error {
-	_, err := b.insert.ExecContext(ctx, b.workspace, id.New(), l.Email, l.Name, l.Phone, l.Source, l.Status, string(l.Metadata), time.Now())
+	_, err := b.insert.ExecContext(ctx, b.workspace, id.New(), l.Email, l.Name, l.Phone, l.Source, l.Status,
+		string(l.Metadata), time.Now())
 	return err
 }
 
@@ -129,14 +132,15 @@ func (b *baseline) inserts(ctx context.Context, run string) call {
 	}
 }
 
-// serveRows serves the two handlers, "/bare" and "/facts", until ctx ends, in a process of its own, and tells addr.
+// serveRows serves the two handlers, "/bare" and "/facts", until ctx ends, in a process of its own, and sends its
+// address to addr.
 func (b *baseline) serveRows(ctx context.Context, addr chan<- string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	addr <- l.Addr().String()
-	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handle := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var lead bareLead
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&lead); err != nil {
 			http.Error(w, "bad", http.StatusBadRequest)
@@ -155,9 +159,10 @@ func (b *baseline) serveRows(ctx context.Context, addr chan<- string) error {
 		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
 		w.WriteHeader(http.StatusCreated)
 		w.Write(answer)
-	})}
+	})
+	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: handle}
 	context.AfterFunc(ctx, func() { s.Close() })
-	if err := s.Serve(l); err != http.ErrServerClosed {
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -33,7 +33,7 @@ func (b *bench) batch(ctx context.Context) error {
 		}
 		keys = append(keys, t.Key)
 	}
-	inserts := &contender{name: "INSERT, one prepared row", do: func(int) (call, func(), error) { return b.base.inserts(ctx, b.nextRun()), func() {}, nil }}
+	inserts := b.bareInserts(ctx)
 	var rates []float64
 	var last *result
 	var used string
@@ -53,13 +53,14 @@ func (b *bench) batch(ctx context.Context) error {
 		}
 		used = b.cpu().per(before, last.accepted*batchLeads, "lead")
 		rates = append(rates, last.rate()*batchLeads)
-		if err := b.settle(ctx); err != nil {
+		if err := b.awaitAllIdle(ctx); err != nil {
 			return err
 		}
 	}
 	b.printf("%d connections, median of %d rounds of %v", batchConns, b.rounds, b.duration)
 	b.printf("%-26s %8.0f/s   last round: %v", inserts.name, median(inserts.rates), inserts.last)
-	b.printf("%-26s %8.0f leads/s   last round, in batches: %v", fmt.Sprintf("batches of %d", batchLeads), median(rates), last)
+	b.printf("%-26s %8.0f leads/s   last round, in batches: %v", fmt.Sprintf("batches of %d", batchLeads), median(rates),
+		last)
 	if used != "" {
 		b.printf("%-26s %s", "", used)
 	}
@@ -103,14 +104,15 @@ func batchesOf(run, addr string, keys []string) (do call, done func(), err error
 
 // wantAll is an error when an answer to a batch does not say that all of its leads were created.
 func wantAll(body []byte) error {
-	var said struct{ Data struct{ Created int } }
-	if end := strings.LastIndex(string(body), `],"created":`); end >= 0 { // the counts alone: to read all results costs more than to make them
-		if err := json.Unmarshal([]byte(`{"data":{`+string(body[end+2:])), &said); err != nil {
+	var counts struct{ Data struct{ Created int } }
+	// the counts alone: to read all results costs more than to make them
+	if end := strings.LastIndex(string(body), `],"created":`); end >= 0 {
+		if err := json.Unmarshal([]byte(`{"data":{`+string(body[end+2:])), &counts); err != nil {
 			return fmt.Errorf("answer to a batch: %w", err)
 		}
 	}
-	if said.Data.Created != batchLeads {
-		return fmt.Errorf("%d of a batch of %d leads were created", said.Data.Created, batchLeads)
+	if counts.Data.Created != batchLeads {
+		return fmt.Errorf("%d of a batch of %d leads were created", counts.Data.Created, batchLeads)
 	}
 	return nil
 }

@@ -11,12 +11,13 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// The scenarios of deliveries, so small that their numbers mean nothing: that they end without an error says that everything arrived, verified
-// and is recorded, and each must say what it measured.
+// The scenarios of deliveries, so small that their numbers mean nothing: that they end without an error says that
+// everything arrived, verified and is recorded, and each must say what it measured.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
+		scenarios: []string{"batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
+		rates:     []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
 	var out strings.Builder
@@ -47,13 +48,15 @@ func TestScenarios(t *testing.T) {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"}, {"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}} {
+	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"},
+		{"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}} {
 		if _, _, err := parse(args); err == nil {
 			t.Errorf("parse(%q) = nil, want an error", args)
 		}
 	}
 	opt, _, err := parse([]string{"-scenarios", "drain,neighbour", "-backlog", "2000"})
-	if err != nil || len(opt.scenarios) != 2 || opt.backlog != 2000 || opt.large != 500_000 || opt.steady != 10*time.Second || opt.quick {
+	if err != nil || len(opt.scenarios) != 2 || opt.backlog != 2000 || opt.large != 500_000 ||
+		opt.steady != 10*time.Second || opt.quick {
 		t.Errorf("parse() = %+v, %v, want two scenarios on durable stores with 2000 and 500000 deliveries", opt, err)
 	}
 }
@@ -63,17 +66,17 @@ func TestDelays(t *testing.T) {
 	const perSecond = 10
 	a := newArrivals("r7", 4)
 	begin := a.epoch.Add(time.Second)
-	note := func(event, run string, n, ms int) {
+	record := func(event, run string, n, ms int) {
 		body := fmt.Sprintf(`{"type":"%s","timestamp":"2030-01-01T00:00:00.000Z","data":{"id":"lead_1","name":"John Doe","email":"%s%d@example.com"}}`, event, emailOf(run), n)
-		a.note(begin.Add(time.Duration(ms)*time.Millisecond), []byte(body))
+		a.record(begin.Add(time.Duration(ms)*time.Millisecond), []byte(body))
 	}
-	note(webhook.LeadCreated, "r7", 1, 5)
-	note(webhook.LeadCreated, "r7", 2, 150) // due after 100 ms
-	note(webhook.LeadCreated, "r7", 2, 900) // again
-	note(webhook.LeadCreated, "r7", 3, 310) // due after 200 ms
-	note(webhook.LeadCreated, "r8", 4, 301) // another load's
-	note(webhook.LeadCreated, "r7", 5, 400) // none of this load
-	note(webhook.LeadEnriched, "r7", 1, 30)
+	record(webhook.LeadCreated, "r7", 1, 5)
+	record(webhook.LeadCreated, "r7", 2, 150) // due after 100 ms
+	record(webhook.LeadCreated, "r7", 2, 900) // again
+	record(webhook.LeadCreated, "r7", 3, 310) // due after 200 ms
+	record(webhook.LeadCreated, "r8", 4, 301) // another load's
+	record(webhook.LeadCreated, "r7", 5, 400) // none of this load
+	record(webhook.LeadEnriched, "r7", 1, 30)
 	d := a.of(webhook.LeadCreated, begin, perSecond)
 	if got, want := fmt.Sprint(d.sorted), "[5ms 50ms 110ms]"; got != want {
 		t.Errorf("delays = %s, want %s", got, want)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// cpu is the processor time of each part of the system so far, in microseconds. Rates move with what else the machine does; this hardly does.
-// It is read from /proc; where there is none it is empty.
+// cpu is the processor time of each part of the system so far, in microseconds. Rates move with what else the machine
+// does; this hardly does. It is read from /proc; where there is none it is empty.
 type cpu map[string]float64
 
 const tick = 1e6 / 100 // microseconds; USER_HZ is 100 on every Linux there is
@@ -47,7 +47,7 @@ func (b *bench) cpu() cpu {
 	return used
 }
 
-// per tells what was used since before, for each of n, which are called what.
+// per returns what was used since before, for each of n, which are called what.
 func (c cpu) per(before cpu, n int, what string) string {
 	if len(c) == 0 || n == 0 {
 		return ""

@@ -11,7 +11,8 @@ import (
 	"leadgate/shared/loadgen"
 )
 
-// arrivals is when the webhooks of one load came first, by event type and the number of the lead, which its email tells.
+// arrivals is when the webhooks of one load came first, by event type and the number of the lead, which its email
+// tells.
 type arrivals struct {
 	epoch time.Time
 	email []byte                    // up to the number, as payloads have it
@@ -26,8 +27,8 @@ func newArrivals(run string, leads int) *arrivals {
 	return a
 }
 
-// note takes the payload of a webhook in; those of other loads are passed over.
-func (a *arrivals) note(at time.Time, body []byte) {
+// record notes when the payload of a webhook arrived; those of other loads are passed over.
+func (a *arrivals) record(at time.Time, body []byte) {
 	i := bytes.Index(body, a.email)
 	rest, typed := bytes.CutPrefix(body, []byte(`{"type":"`))
 	if i < 0 || !typed {
@@ -41,7 +42,7 @@ func (a *arrivals) note(at time.Time, body []byte) {
 	}
 }
 
-// of tells how late the webhooks of an event were, counted from the moment each lead was due to be posted.
+// of returns how late the webhooks of an event were, counted from the moment each lead was due to be posted.
 func (a *arrivals) of(event string, begin time.Time, perSecond int) (d delays) {
 	d.begin = begin
 	for n := range a.first[event] {
@@ -98,7 +99,8 @@ func (d *delays) rate() float64 {
 }
 
 func (d *delays) String() string {
-	return fmt.Sprintf("mean %v  p50 %v  p99 %v  max %v", tenths(d.mean()), tenths(d.percentile(.50)), tenths(d.percentile(.99)), tenths(d.percentile(1)))
+	return fmt.Sprintf("mean %v  p50 %v  p99 %v  max %v", tenths(d.mean()), tenths(d.percentile(.50)),
+		tenths(d.percentile(.99)), tenths(d.percentile(1)))
 }
 
 // tenths rounds to tenths of a millisecond.

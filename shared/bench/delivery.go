@@ -52,7 +52,8 @@ func (b *bench) delivery(ctx context.Context) error {
 	}
 	for _, event := range loadgen.LeadEvents() {
 		d := slices.Sorted(slices.Values(delays[event]))
-		b.printf("%-13s after the POST: p50 %v  p99 %v  (%d leads, one at a time)", event, d[len(d)/2].Round(100*time.Microsecond), d[len(d)*99/100].Round(100*time.Microsecond), leads)
+		b.printf("%-13s after the POST: p50 %v  p99 %v  (%d leads, one at a time)", event,
+			d[len(d)/2].Round(100*time.Microsecond), d[len(d)*99/100].Round(100*time.Microsecond), leads)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // drain measures how fast a backlog goes out to one healthy endpoint.
 func (b *bench) drain(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ const fanWorkspaces = 20
 // fanout measures the same number of deliveries to a thousand endpoints.
 func (b *bench) fanout(ctx context.Context) error {
 	const endpoints = fanWorkspaces * webhook.MaxEndpoints
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,8 @@ func (b *bench) fanout(ctx context.Context) error {
 		fills = append(fills, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: b.backlog / endpoints, Batch: 50})
 		g.Go(func() error {
 			for n := range webhook.MaxEndpoints {
-				if _, err := sink.Subscribe(gctx, s.db, t.Workspace, fmt.Sprintf("/%s/%d", t.Workspace, n), webhook.Endpoint{}); err != nil {
+				if _, err := sink.Subscribe(gctx, s.db, t.Workspace, fmt.Sprintf("/%s/%d", t.Workspace, n),
+					webhook.Endpoint{}); err != nil {
 					return err
 				}
 			}
@@ -80,7 +81,7 @@ func (b *bench) fanout(ctx context.Context) error {
 }
 
 // drainAll starts the worker and measures until n deliveries have arrived and are recorded.
-func (s *stage) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to string) error {
+func (s *fixture) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	before, err := s.usage(ctx)
@@ -88,13 +89,13 @@ func (s *stage) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to stri
 		return err
 	}
 	begin := time.Now()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
 	if err := sink.Await(ctx, n); err != nil {
 		return err
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := s.awaitAllIdle(ctx); err != nil {
 		return err
 	}
 	c := sink.Count()

@@ -14,12 +14,12 @@ import (
 
 // imports measures how fast a file becomes leads that nobody subscribes to, and what memory that takes of the worker.
 func (b *bench) imports(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
 	for _, events := range []bool{true, false} {
@@ -30,7 +30,7 @@ func (b *bench) imports(ctx context.Context) error {
 		if err := s.importFile(ctx, t, events); err != nil {
 			return err
 		}
-		if err := s.quietDown(ctx, t.Workspace); err != nil {
+		if err := s.awaitIdle(ctx, t.Workspace); err != nil {
 			return err
 		}
 	}
@@ -38,7 +38,7 @@ func (b *bench) imports(ctx context.Context) error {
 }
 
 // importFile sends a file of b.rows rows and waits until all are leads.
-func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) error {
+func (s *fixture) importFile(ctx context.Context, t loadgen.Tenant, events bool) error {
 	idle := resident(s.Workers()[0].PID())
 	before, begin := s.cpu(), time.Now()
 	imp, size, err := s.sendFile(ctx, t, events)
@@ -69,7 +69,8 @@ func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) e
 		with = "without events"
 	}
 	s.printf("%d rows %-14s %6.0f rows/s   the file, %.1f MB, was sent in %v; the worker grew from %.0f to at most %.0f MB",
-		s.rows, with, float64(s.rows)/took.Seconds(), float64(size)/1e6, sent.Round(time.Millisecond), float64(idle)/1e6, float64(most)/1e6)
+		s.rows, with, float64(s.rows)/took.Seconds(), float64(size)/1e6, sent.Round(time.Millisecond), float64(idle)/1e6,
+		float64(most)/1e6)
 	if text := s.cpu().per(before, s.rows, "row"); text != "" {
 		s.printf("  %s", text)
 	}
@@ -77,14 +78,15 @@ func (s *stage) importFile(ctx context.Context, t loadgen.Tenant, events bool) e
 }
 
 // sendFile posts the file and returns the import and the file's size.
-func (s *stage) sendFile(ctx context.Context, t loadgen.Tenant, events bool) (imp id.UUID, size int, err error) {
+func (s *fixture) sendFile(ctx context.Context, t loadgen.Tenant, events bool) (imp id.UUID, size int, err error) {
 	var file strings.Builder
 	file.WriteString("email,name,phone,company,utm_source\n")
 	run := s.nextRun()
 	for row := range s.rows {
 		fmt.Fprintf(&file, "%s.%d@example.com,Ann Lee %d,+1-555-0100,\"Acme, Inc.\",google\n", run, row, row)
 	}
-	i, err := s.api(t).UploadImport(ctx, strings.NewReader(file.String()), int64(file.Len()), client.ImportOptions{NoEvents: !events})
+	i, err := s.api(t).UploadImport(ctx, strings.NewReader(file.String()), int64(file.Len()),
+		client.ImportOptions{NoEvents: !events})
 	if err != nil {
 		return imp, 0, fmt.Errorf("send the file: %w", err)
 	}
@@ -93,6 +95,6 @@ func (s *stage) sendFile(ctx context.Context, t loadgen.Tenant, events bool) (im
 }
 
 // api returns a client with a tenant's key.
-func (s *stage) api(t loadgen.Tenant) *client.Client {
+func (s *fixture) api(t loadgen.Tenant) *client.Client {
 	return client.New(client.Options{URL: s.URL, Key: t.Key})
 }

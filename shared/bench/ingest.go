@@ -29,10 +29,11 @@ func (b *bench) ingest(ctx context.Context) error {
 	defer stop()
 	for _, conns := range b.conns {
 		all := []*contender{
-			{name: "INSERT, one prepared row", do: func(int) (call, func(), error) { return b.base.inserts(ctx, b.nextRun()), func() {}, nil }},
+			b.bareInserts(ctx),
 			{name: "bare handler", do: b.posts(rows, "/bare", "none")},
 			{name: "handler, row by row", do: b.posts(rows, "/facts", "none")},
-			{name: "leadgate", do: b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/chatbots/"+b.ChatbotID+"/leads", b.Key)},
+			{name: "leadgate", do: b.posts(strings.TrimPrefix(b.URL, "http://"), "/api/v1/chatbots/"+b.ChatbotID+"/leads",
+				b.Key)},
 		}
 		for range b.rounds {
 			for _, c := range all {
@@ -56,6 +57,13 @@ func (b *bench) ingest(ctx context.Context) error {
 	return nil
 }
 
+// bareInserts inserts one row for each lead, without HTTP.
+func (b *bench) bareInserts(ctx context.Context) *contender {
+	return &contender{name: "INSERT, one prepared row", do: func(int) (call, func(), error) {
+		return b.base.inserts(ctx, b.nextRun()), func() {}, nil
+	}}
+}
+
 func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
 	do, done, err := c.do(conns)
 	if err != nil {
@@ -69,7 +77,7 @@ func (b *bench) measure(ctx context.Context, c *contender, conns int) error {
 	}
 	c.cpu = b.cpu().per(before, res.accepted, "lead")
 	c.rates, c.last = append(c.rates, res.rate()), res
-	return b.settle(ctx)
+	return b.awaitAllIdle(ctx)
 }
 
 // posts makes leads of a new run at addr over one connection per worker.
@@ -108,11 +116,12 @@ func leadBody(dst []byte, run string, n int64) []byte {
 // emailOf is what the emails of a run begin with; a number follows.
 func emailOf(run string) string { return "john.doe." + run + "." }
 
-// settle waits until the worker has done what the measurement left it, so that the next one has the machine to itself.
-func (b *bench) settle(ctx context.Context) error {
-	const owed = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
+// awaitAllIdle waits until the worker has done what the measurement left it, so that the next one has the machine to
+// itself.
+func (b *bench) awaitAllIdle(ctx context.Context) error {
+	const pending = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
 	return until(ctx, func() (n int64, err error) {
-		err = b.base.db.QueryRowContext(ctx, owed).Scan(&n)
+		err = b.base.db.QueryRowContext(ctx, pending).Scan(&n)
 		return n, err
 	})
 }
@@ -129,7 +138,7 @@ func until(ctx context.Context, left func() (int64, error)) error {
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%d jobs are still owed after two minutes", n)
+			return fmt.Errorf("%d jobs are still pending after two minutes", n)
 		}
 	}
 }
@@ -152,7 +161,7 @@ func (b *bench) open(ctx context.Context) error {
 			return err
 		}
 		b.printf("%5d/s offered: %v", perSecond, res)
-		if err := b.settle(ctx); err != nil {
+		if err := b.awaitAllIdle(ctx); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,8 @@ func (r *result) percentile(p float64) time.Duration {
 }
 
 func (r *result) String() string {
-	s := fmt.Sprintf("%8.0f/s   p50 %-8v p99 %-8v max %v", r.rate(), r.percentile(.50).Round(10*time.Microsecond), r.percentile(.99).Round(10*time.Microsecond), r.percentile(1).Round(10*time.Microsecond))
+	s := fmt.Sprintf("%8.0f/s   p50 %-8v p99 %-8v max %v", r.rate(), r.percentile(.50).Round(10*time.Microsecond),
+		r.percentile(.99).Round(10*time.Microsecond), r.percentile(1).Round(10*time.Microsecond))
 	if len(r.other) > 0 {
 		s += fmt.Sprintf("   not accepted: %v", r.other)
 	}
@@ -55,8 +56,9 @@ func closedLoop(ctx context.Context, workers int, d time.Duration, do call) (*re
 	})
 }
 
-// openLoop starts perSecond requests a second for d, whether or not earlier ones were answered; a latency counts from the moment the
-// request was due, so that a stall is seen by all it delays (no coordinated omission). workers bounds what is in flight.
+// openLoop starts perSecond requests a second for d, whether or not earlier ones were answered; a latency counts from
+// the moment the request was due, so that a stall is seen by all it delays (no coordinated omission). workers bounds
+// what is in flight.
 func openLoop(ctx context.Context, workers, perSecond int, d time.Duration, do call) (*result, error) {
 	var n atomic.Int64
 	begin := time.Now()

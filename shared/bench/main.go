@@ -1,4 +1,5 @@
-// Command bench measures leadgate on this machine: whole processes, loopback, bounded in time, with baselines in the same run.
+// Command bench measures leadgate on this machine: whole processes, loopback, bounded in time, with baselines in the
+// same run.
 //
 //	go run ./shared/bench                      # everything, about six minutes
 //	go run ./shared/bench -scenarios ingest -conns 256 -duration 10s -rounds 5
@@ -31,7 +32,7 @@ func main() {
 	}
 }
 
-// options is what can be asked for.
+// options are the flags.
 type options struct {
 	scenarios []string
 	conns     []int // of closed loops
@@ -88,14 +89,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	return measure(ctx, opt, getenv, out)
 }
 
-// measure plays the scenarios on a system of their own.
+// measure runs the scenarios on a system of their own.
 func measure(ctx context.Context, opt options, getenv func(string) string, out io.Writer) error {
 	dir, err := os.MkdirTemp("", "leadgate-bench-")
 	if err != nil {
 		return err
 	}
 	defer devstack.Remove(dir)
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Durable: !opt.quick, Getenv: getenv, Say: func(s string) { fmt.Fprintln(out, s) }})
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Durable: !opt.quick, Getenv: getenv,
+		Say: func(s string) { fmt.Fprintln(out, s) }})
 	if err != nil {
 		return err
 	}
@@ -158,7 +160,8 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	if opt.rows < 1000 || opt.rows > leadfile.MaxRows {
 		return opt, "", fmt.Errorf("-rows wants 1000 to %d", leadfile.MaxRows)
 	}
-	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 || opt.large > 5_000_000 {
+	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 ||
+		opt.large > 5_000_000 {
 		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")
 	}
 	return opt, rowsDSN, nil

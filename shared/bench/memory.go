@@ -22,12 +22,12 @@ func (b *bench) memory(ctx context.Context) error {
 		b.printf("not run: no redis-server here, and the stand-in does not tell its memory")
 		return nil
 	}
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
 	t, err := loadgen.NewTenant(ctx, s.db, "memory")
@@ -44,19 +44,20 @@ func (b *bench) memory(ctx context.Context) error {
 	}
 	have := 0
 	for _, want := range []int{0, b.large / 10, b.large} {
-		if err := s.fill(ctx, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: want - have, Wake: s.wake}); err != nil {
+		if err := s.fill(ctx, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: want - have,
+			Wake: s.wake}); err != nil {
 			return err
 		}
 		have = want
-		if err := s.weigh(ctx, t.Workspace, dead.ID); err != nil {
+		if err := s.measureMemory(ctx, t.Workspace, dead.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// weigh waits for the sweeps that follow a change and tells what is there then.
-func (s *stage) weigh(ctx context.Context, workspace, endpoint id.UUID) error {
+// measureMemory waits for the sweeps that follow a change and prints what Redis holds then.
+func (s *fixture) measureMemory(ctx context.Context, workspace, endpoint id.UUID) error {
 	select {
 	case <-time.After(s.sweeps):
 	case <-ctx.Done():
@@ -71,7 +72,7 @@ func (s *stage) weigh(ctx context.Context, workspace, endpoint id.UUID) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.weight(ctx)
+	w, err := s.redisMemory(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,8 +86,8 @@ func (s *stage) weigh(ctx context.Context, workspace, endpoint id.UUID) error {
 	return nil
 }
 
-// weight is what Redis holds.
-type weight struct {
+// redisMemory is what Redis holds.
+type redisMemory struct {
 	used       int64 // bytes, as INFO tells
 	keys       int64
 	asynq      int // keys
@@ -96,7 +97,7 @@ type weight struct {
 
 var usedMemory = regexp.MustCompile(`(?m)^used_memory:(\d+)`)
 
-func (s *stage) weight(ctx context.Context) (w weight, err error) {
+func (s *fixture) redisMemory(ctx context.Context) (w redisMemory, err error) {
 	if w.keys, err = s.redis.DBSize(ctx).Result(); err != nil {
 		return w, err
 	}

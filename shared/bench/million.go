@@ -17,22 +17,23 @@ import (
 	"leadgate/shared/loadgen"
 )
 
-// asks is how often each list is asked for.
-func (o options) asks() int {
+// queries returns how often each list is read.
+func (o options) queries() int {
 	if o.quick {
 		return 10
 	}
 	return 200
 }
 
-// million asks for lists of a workspace with very many leads, and makes leads in it and, in the same run, where there are few.
+// million asks for lists of a workspace with very many leads, and makes leads in it and, in the same run, where there
+// are few.
 func (b *bench) million(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
 	small, err := loadgen.NewTenant(ctx, s.db, "few")
@@ -43,12 +44,12 @@ func (b *bench) million(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	large, err := s.crowd(ctx, "million")
+	large, err := s.fillWorkspace(ctx, "million")
 	if err != nil {
 		return err
 	}
 	for _, l := range lists {
-		if err := s.ask(ctx, large, l.name, l.query); err != nil {
+		if err := s.measureList(ctx, large, l.name, l.query); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
@@ -62,9 +63,12 @@ func (b *bench) million(ctx context.Context) error {
 
 // lists are what is asked for; a query that begins with deep goes on from a page far down.
 var lists = []struct{ name, query string }{
-	{"first page", ""}, {"deep page", "deep"}, {"last changed", "sort=-updatedAt"}, {"email", "email=fill.crowd.7@example.com"},
-	{"status", "status=lost"}, {"source", "source=web"}, {"metadata", "metadata.campaign=c7"}, {"rare metadata", "metadata.click=k7"},
-	{"common word", "q=firm"}, {"rare word", "q=name77"}, {"rare and common word", "q=name77+firm"}, {"no such word", "q=zzz"}, {"all together", "q=firm&status=lost&source=web&metadata.campaign=c7"},
+	{"first page", ""}, {"deep page", "deep"}, {"last changed", "sort=-updatedAt"},
+	{"email", "email=fill.crowd.7@example.com"},
+	{"status", "status=lost"}, {"source", "source=web"}, {"metadata", "metadata.campaign=c7"},
+	{"rare metadata", "metadata.click=k7"},
+	{"common word", "q=firm"}, {"rare word", "q=name77"}, {"rare and common word", "q=name77+firm"},
+	{"no such word", "q=zzz"}, {"all together", "q=firm&status=lost&source=web&metadata.campaign=c7"},
 }
 
 // vary makes leads differ as those of a workspace do.
@@ -72,22 +76,24 @@ func vary(n int, l *lead.Lead) {
 	l.Name = fmt.Sprintf("Name%d Person%d", n%9973, n%97)
 	l.Source = []string{"web", "api", "form"}[n%3]
 	l.Status = []string{"new", "contacted", "lost", "converted"}[n%4]
-	l.Metadata = fmt.Appendf(nil, `{"company":"Firm %d","campaign":"c%d","utm_source":"google","click":"k%d"}`, n%311, n%50, n/10)
+	l.Metadata = fmt.Appendf(nil, `{"company":"Firm %d","campaign":"c%d","utm_source":"google","click":"k%d"}`, n%311,
+		n%50, n/10)
 }
 
-// crowd fills a workspace with options.crowd leads and waits until the index has all of them.
-func (s *stage) crowd(ctx context.Context, name string) (t loadgen.Tenant, err error) {
+// fillWorkspace makes a workspace with options.crowd leads and waits until the index has all of them.
+func (s *fixture) fillWorkspace(ctx context.Context, name string) (t loadgen.Tenant, err error) {
 	if t, err = loadgen.NewTenant(ctx, s.db, name); err != nil {
 		return t, err
 	}
 	begin := time.Now()
-	if err := (loadgen.Fill{Workspace: t.Workspace, Run: "crowd", Leads: s.bench.crowd, Vary: vary}).Into(ctx, s.db); err != nil {
+	fill := loadgen.Fill{Workspace: t.Workspace, Run: "crowd", Leads: s.bench.crowd, Vary: vary}
+	if err := fill.Into(ctx, s.db); err != nil {
 		return t, err
 	}
 	filled := time.Since(begin)
-	const owed = `select count(*) from enrichments where workspace_id = $1 and due_at is not null`
+	const pending = `select count(*) from enrichments where workspace_id = $1 and due_at is not null`
 	for last, still := int64(-1), time.Now(); ; {
-		left, err := s.count(ctx, owed, t.Workspace)
+		left, err := s.count(ctx, pending, t.Workspace)
 		if err != nil {
 			return t, err
 		}
@@ -98,7 +104,7 @@ func (s *stage) crowd(ctx context.Context, name string) (t loadgen.Tenant, err e
 			last, still = left, time.Now()
 		}
 		if time.Since(still) > 20*time.Second {
-			return t, fmt.Errorf("%d leads are still owed their words, and no fewer than before", left)
+			return t, fmt.Errorf("%d leads are still not in the search index, and no fewer than before", left)
 		}
 		select {
 		case <-time.After(time.Second):
@@ -106,12 +112,13 @@ func (s *stage) crowd(ctx context.Context, name string) (t loadgen.Tenant, err e
 			return t, ctx.Err()
 		}
 	}
-	s.printf("%d leads filled in %v, in the index after %v", s.bench.crowd, filled.Round(time.Second), time.Since(begin).Round(time.Second))
+	s.printf("%d leads filled in %v, in the index after %v", s.bench.crowd, filled.Round(time.Second),
+		time.Since(begin).Round(time.Second))
 	return t, s.exec(ctx, `analyze leads, enrichments`)
 }
 
-// ask asks for a list again and again.
-func (s *stage) ask(ctx context.Context, t loadgen.Tenant, name, query string) error {
+// measureList reads a list again and again.
+func (s *fixture) measureList(ctx context.Context, t loadgen.Tenant, name, query string) error {
 	c, err := loadgen.Dial(strings.TrimPrefix(s.URL, "http://"))
 	if err != nil {
 		return err
@@ -119,13 +126,13 @@ func (s *stage) ask(ctx context.Context, t loadgen.Tenant, name, query string) e
 	defer c.Close()
 	path := "/api/v1/leads?" + query
 	if query == "deep" {
-		if path, err = s.deep(ctx, t); err != nil {
+		if path, err = s.deepPage(ctx, t); err != nil {
 			return err
 		}
 	}
 	var took []time.Duration
 	size := 0
-	for range s.bench.asks() {
+	for range s.bench.queries() {
 		begin := time.Now()
 		got, err := c.Get(path, t.Key)
 		if err != nil {
@@ -142,8 +149,8 @@ func (s *stage) ask(ctx context.Context, t loadgen.Tenant, name, query string) e
 	return ctx.Err()
 }
 
-// deep is the address of the leads before the one in the middle.
-func (s *stage) deep(ctx context.Context, t loadgen.Tenant) (string, error) {
+// deepPage returns the path of the leads before the one in the middle.
+func (s *fixture) deepPage(ctx context.Context, t loadgen.Tenant) (string, error) {
 	var middle id.UUID
 	const q = `select id from leads where workspace_id = $1 order by id offset $2 limit 1`
 	if err := s.base.db.QueryRowContext(ctx, q, t.Workspace, s.bench.crowd/2).Scan(&middle); err != nil {
@@ -165,17 +172,17 @@ func (b *bench) createRate(ctx context.Context, t loadgen.Tenant) (float64, erro
 	return res.rate(), nil
 }
 
-// export reads all leads of a workspace over the API and tells how fast, and how much memory the gateway takes for it.
+// export reads all leads of a workspace over the API and prints how fast, and how much memory the gateway takes for it.
 func (b *bench) export(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
-	t, err := s.crowd(ctx, "export")
+	t, err := s.fillWorkspace(ctx, "export")
 	if err != nil {
 		return err
 	}
@@ -187,7 +194,7 @@ func (b *bench) export(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
+func (s *fixture) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
 	idle := resident(s.Gateway().PID())
 	begin := time.Now()
 	file, err := s.api(t).ExportLeads(ctx, format, client.LeadFilter{})
@@ -206,7 +213,8 @@ func (s *stage) exportAll(ctx context.Context, t loadgen.Tenant, format string) 
 	if lines != s.bench.crowd {
 		return fmt.Errorf("%d leads, want %d", lines, s.bench.crowd)
 	}
-	s.printf("%-6s %d leads in %v: %.0f/s, %.0f MB; the gateway has %.0f MB, idle %.0f MB", format, lines, tenths(took), float64(lines)/took.Seconds(), float64(in.bytes)/1e6,
+	s.printf("%-6s %d leads in %v: %.0f/s, %.0f MB; the gateway has %.0f MB, idle %.0f MB", format, lines, tenths(took),
+		float64(lines)/took.Seconds(), float64(in.bytes)/1e6,
 		float64(in.most)/1e6, float64(idle)/1e6)
 	return nil
 }

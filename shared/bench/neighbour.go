@@ -21,9 +21,9 @@ const (
 	hangs     = webhook.MaxTimeout // the noisy tenant's receiver
 )
 
-// street is a quiet tenant and its neighbours: one that floods, and one for whose endpoint very many deliveries wait.
-type street struct {
-	*stage
+// tenants are a quiet tenant and its neighbours: one that floods, and one for whose endpoint very many deliveries wait.
+type tenants struct {
+	*fixture
 	length  time.Duration // of one measurement
 	quiet   loadgen.Tenant
 	sink    *loadgen.Sink // the quiet one's
@@ -44,46 +44,48 @@ type variant struct {
 	note     string    // of the last round
 }
 
-// neighbour compares a quiet tenant's delays alone with those beside one that floods a hanging endpoint, and beside one whose backlog is drained.
+// neighbour compares a quiet tenant's delays alone with those beside one that floods a hanging endpoint, and beside one
+// whose backlog is drained.
 func (b *bench) neighbour(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
-	st := &street{stage: s, length: max(b.duration, b.steady)}
-	defer st.leave()
-	if err := st.settleIn(ctx); err != nil {
+	ts := &tenants{fixture: s, length: max(b.duration, b.steady)}
+	defer ts.closeSinks()
+	if err := ts.setUp(ctx); err != nil {
 		return err
 	}
 	all := []*variant{
 		{name: "alone", around: func(_ context.Context, measure func() error) (string, error) { return "", measure() }},
-		{name: fmt.Sprintf("beside %d leads/s to an endpoint that hangs %v", noise*quietRate, hangs), around: st.flood},
-		{name: fmt.Sprintf("beside a backlog of %d being drained", b.large), around: st.drainBeside},
+		{name: fmt.Sprintf("beside %d leads/s to an endpoint that hangs %v", noise*quietRate, hangs), around: ts.flood},
+		{name: fmt.Sprintf("beside a backlog of %d being drained", b.large), around: ts.drainBeside},
 	}
-	if _, err := st.measure(ctx, time.Second); err != nil { // connections are made, statements prepared
+	if _, err := ts.measure(ctx, time.Second); err != nil { // connections are made, statements prepared
 		return err
 	}
 	for range b.rounds {
 		for _, v := range all {
-			if err := v.round(ctx, st); err != nil {
+			if err := v.round(ctx, ts); err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
 		}
 	}
-	b.printf("lead.created of a tenant with %d leads/s, after the POST was due; medians of %d rounds of %v", quietRate, b.rounds, st.length)
+	b.printf("lead.created of a tenant with %d leads/s, after the POST was due; medians of %d rounds of %v", quietRate,
+		b.rounds, ts.length)
 	for _, v := range all {
 		b.printf("%-50s p50 %6.1f ms  p99 %6.1f ms  %s%s", v.name, median(v.p50), median(v.p99), v.against(all[0]), v.note)
 	}
-	return refusedBy(st.sink)
+	return refusedBy(ts.sink)
 }
 
-func (v *variant) round(ctx context.Context, st *street) (err error) {
+func (v *variant) round(ctx context.Context, ts *tenants) (err error) {
 	v.note, err = v.around(ctx, func() error {
-		d, err := st.measure(ctx, st.length)
+		d, err := ts.measure(ctx, ts.length)
 		v.p50 = append(v.p50, float64(d.percentile(.50).Microseconds())/1000)
 		v.p99 = append(v.p99, float64(d.percentile(.99).Microseconds())/1000)
 		return err
@@ -105,41 +107,41 @@ func (v *variant) against(alone *variant) string {
 	return fmt.Sprintf("p99 %.2f times that alone (rounds: %s)  ", median(times), strings.Join(each, ", "))
 }
 
-// settleIn makes the tenants, and the backlog, which rests.
-func (st *street) settleIn(ctx context.Context) (err error) {
-	note := func(at time.Time, body []byte) {
-		if a := st.seen.Load(); a != nil {
-			a.note(at, body)
+// setUp makes the tenants, and the backlog, whose lease it holds.
+func (ts *tenants) setUp(ctx context.Context) (err error) {
+	record := func(at time.Time, body []byte) {
+		if a := ts.seen.Load(); a != nil {
+			a.record(at, body)
 		}
 	}
-	if st.sink, err = loadgen.NewSink(0, note); err != nil {
+	if ts.sink, err = loadgen.NewSink(0, record); err != nil {
 		return err
 	}
-	if st.backlogSink, err = loadgen.NewSink(0, nil); err != nil {
+	if ts.backlogSink, err = loadgen.NewSink(0, nil); err != nil {
 		return err
 	}
 	var owner loadgen.Tenant
-	for name, t := range map[string]*loadgen.Tenant{"quiet": &st.quiet, "noisy": &st.noisy, "backlog": &owner} {
-		if *t, err = loadgen.NewTenant(ctx, st.db, name); err != nil {
+	for name, t := range map[string]*loadgen.Tenant{"quiet": &ts.quiet, "noisy": &ts.noisy, "backlog": &owner} {
+		if *t, err = loadgen.NewTenant(ctx, ts.db, name); err != nil {
 			return err
 		}
 	}
-	if _, err := st.sink.Subscribe(ctx, st.db, st.quiet.Workspace, "/quiet", webhook.Endpoint{}); err != nil {
+	if _, err := ts.sink.Subscribe(ctx, ts.db, ts.quiet.Workspace, "/quiet", webhook.Endpoint{}); err != nil {
 		return err
 	}
-	e, err := st.backlogSink.Subscribe(ctx, st.db, owner.Workspace, "/backlog", webhook.Endpoint{})
+	e, err := ts.backlogSink.Subscribe(ctx, ts.db, owner.Workspace, "/backlog", webhook.Endpoint{})
 	if err != nil {
 		return err
 	}
-	st.backlog = pg.EndpointRef{Workspace: owner.Workspace, Endpoint: e.ID}
-	if err := st.rest(ctx, st.backlog); err != nil {
+	ts.backlog = pg.EndpointRef{Workspace: owner.Workspace, Endpoint: e.ID}
+	if err := ts.holdLease(ctx, ts.backlog); err != nil {
 		return err
 	}
-	return st.fill(ctx, loadgen.Fill{Workspace: owner.Workspace, Run: st.nextRun(), Leads: st.large})
+	return ts.fill(ctx, loadgen.Fill{Workspace: owner.Workspace, Run: ts.nextRun(), Leads: ts.large})
 }
 
-func (st *street) leave() {
-	for _, s := range []*loadgen.Sink{st.sink, st.backlogSink} {
+func (ts *tenants) closeSinks() {
+	for _, s := range []*loadgen.Sink{ts.sink, ts.backlogSink} {
 		if s != nil {
 			s.Close()
 		}
@@ -147,34 +149,35 @@ func (st *street) leave() {
 }
 
 // measure posts the quiet tenant's leads for d and waits for all their webhooks.
-func (st *street) measure(ctx context.Context, d time.Duration) (delays, error) {
-	run := st.nextRun()
+func (ts *tenants) measure(ctx context.Context, d time.Duration) (delays, error) {
+	run := ts.nextRun()
 	seen := newArrivals(run, int(d.Seconds()*quietRate))
-	st.seen.Store(seen)
-	res, err := st.postAt(ctx, st.quiet, run, quietRate, d)
+	ts.seen.Store(seen)
+	res, err := ts.postAt(ctx, ts.quiet, run, quietRate, d)
 	if err != nil {
 		return delays{}, err
 	}
 	if len(res.other) > 0 {
 		return delays{}, fmt.Errorf("the quiet tenant's leads were not all accepted: %v", res.other)
 	}
-	st.arrived += res.accepted
+	ts.arrived += res.accepted
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	if err := st.sink.Await(ctx, st.arrived); err != nil {
+	if err := ts.sink.Await(ctx, ts.arrived); err != nil {
 		return delays{}, err
 	}
-	return seen.of(webhook.LeadCreated, res.begin, quietRate), st.quietDown(ctx, st.quiet.Workspace)
+	return seen.of(webhook.LeadCreated, res.begin, quietRate), ts.awaitIdle(ctx, ts.quiet.Workspace)
 }
 
 // flood has the noisy tenant post, from before the measurement to its end, to an endpoint that hangs.
-func (st *street) flood(ctx context.Context, measure func() error) (note string, err error) {
+func (ts *tenants) flood(ctx context.Context, measure func() error) (note string, err error) {
 	hanging, err := loadgen.NewSink(hangs, nil)
 	if err != nil {
 		return "", err
 	}
 	defer hanging.Close()
-	if _, err := hanging.Subscribe(ctx, st.db, st.noisy.Workspace, "/hang", webhook.Endpoint{Timeout: webhook.MaxTimeout}); err != nil {
+	if _, err := hanging.Subscribe(ctx, ts.db, ts.noisy.Workspace, "/hang",
+		webhook.Endpoint{Timeout: webhook.MaxTimeout}); err != nil {
 		return "", err
 	}
 	posting, stop := context.WithCancel(ctx)
@@ -182,10 +185,10 @@ func (st *street) flood(ctx context.Context, measure func() error) (note string,
 	var res *result
 	var failed error
 	ended := make(chan struct{})
-	run := st.nextRun()
+	run := ts.nextRun()
 	go func() {
 		defer close(ended)
-		res, failed = st.postAt(posting, st.noisy, run, noise*quietRate, st.length+time.Minute)
+		res, failed = ts.postAt(posting, ts.noisy, run, noise*quietRate, ts.length+time.Minute)
 	}()
 	soon, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -196,7 +199,7 @@ func (st *street) flood(ctx context.Context, measure func() error) (note string,
 	<-ended
 	hung := hanging.Count().Arrivals
 	hanging.Close() // what hangs fails now
-	if err := errors.Join(err, failed, st.forget(ctx, st.noisy.Workspace)); err != nil {
+	if err := errors.Join(err, failed, ts.removeEndpoints(ctx, ts.noisy.Workspace)); err != nil {
 		return "", err
 	}
 	if len(res.other) > 0 {
@@ -206,31 +209,31 @@ func (st *street) flood(ctx context.Context, measure func() error) (note string,
 }
 
 // drainBeside lets the backlog go during the measurement.
-func (st *street) drainBeside(ctx context.Context, measure func() error) (note string, err error) {
-	before := st.backlogSink.Count().Distinct
-	if err := st.resume(ctx, st.backlog); err != nil {
+func (ts *tenants) drainBeside(ctx context.Context, measure func() error) (note string, err error) {
+	before := ts.backlogSink.Count().Distinct
+	if err := ts.releaseLease(ctx, ts.backlog); err != nil {
 		return "", err
 	}
 	soon, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := st.backlogSink.Await(soon, before+1); err != nil {
+	if err := ts.backlogSink.Await(soon, before+1); err != nil {
 		return "", err
 	}
-	begin, first := time.Now(), st.backlogSink.Count().Distinct
+	begin, first := time.Now(), ts.backlogSink.Count().Distinct
 	if err := measure(); err != nil {
 		return "", err
 	}
-	took, sent := time.Since(begin), st.backlogSink.Count().Distinct
-	if err := st.rest(ctx, st.backlog); err != nil {
+	took, sent := time.Since(begin), ts.backlogSink.Count().Distinct
+	if err := ts.holdLease(ctx, ts.backlog); err != nil {
 		return "", err
 	}
 	note = fmt.Sprintf("drained beside it: %.0f/s", float64(sent-first)/took.Seconds())
-	if sent == st.large {
+	if sent == ts.large {
 		note += ", until nothing was left: the backlog is too small for this"
 	}
 	last := -1
-	return note, errors.Join(refusedBy(st.backlogSink), until(ctx, func() (int64, error) {
-		now := st.backlogSink.Count().Arrivals
+	return note, errors.Join(refusedBy(ts.backlogSink), until(ctx, func() (int64, error) {
+		now := ts.backlogSink.Count().Arrivals
 		still := now == last
 		last = now
 		if still {
@@ -240,13 +243,13 @@ func (st *street) drainBeside(ctx context.Context, measure func() error) (note s
 	}))
 }
 
-// forget removes what is owed to the noisy tenant's endpoints, and those.
-func (st *street) forget(ctx context.Context, workspace id.UUID) error {
-	if err := st.exec(ctx, `update endpoints set enabled = false where workspace_id = $1`, workspace); err != nil {
+// removeEndpoints removes a workspace's endpoints and their deliveries.
+func (ts *tenants) removeEndpoints(ctx context.Context, workspace id.UUID) error {
+	if err := ts.exec(ctx, `update endpoints set enabled = false where workspace_id = $1`, workspace); err != nil {
 		return err
 	}
 	err := until(ctx, func() (int64, error) {
-		err := st.exec(ctx, `delete from deliveries where workspace_id = $1`, workspace)
+		err := ts.exec(ctx, `delete from deliveries where workspace_id = $1`, workspace)
 		if pg.Code(err) == "40P01" { // attempts that broke off are just being recorded, in another order
 			return 1, nil
 		}
@@ -255,8 +258,8 @@ func (st *street) forget(ctx context.Context, workspace id.UUID) error {
 	if err != nil {
 		return err
 	}
-	if err := st.exec(ctx, `delete from endpoints where workspace_id = $1`, workspace); err != nil {
+	if err := ts.exec(ctx, `delete from endpoints where workspace_id = $1`, workspace); err != nil {
 		return err
 	}
-	return st.quietDown(ctx, workspace)
+	return ts.awaitIdle(ctx, workspace)
 }

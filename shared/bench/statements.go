@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// countStatements has Postgres count every statement, from the first scenario of deliveries on: those before are measured without.
-// It takes a restart, with no worker there.
+// countStatements has Postgres count every statement, from the first scenario of deliveries on: those before are
+// measured without. It takes a restart, with no worker there.
 func (b *bench) countStatements(ctx context.Context) error {
 	if b.counting != "" {
 		return nil
@@ -57,7 +57,7 @@ func (b *bench) usage(ctx context.Context) (u usage, err error) {
 	return u, err
 }
 
-// printUsage tells what was used since before for each of n, which are called what.
+// printUsage prints what was used since before for each of n, which are called what.
 func (b *bench) printUsage(ctx context.Context, before usage, n int, what string) error {
 	now, err := b.usage(ctx)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 
 // sustained posts leads at fixed rates and measures how long after each was due its webhooks came, with everything on.
 func (b *bench) sustained(ctx context.Context) error {
-	s, err := b.stage(ctx)
+	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.work(ctx); err != nil {
+	if err := s.startWorker(ctx); err != nil {
 		return err
 	}
 	for _, events := range [][]string{{webhook.LeadCreated}, loadgen.LeadEvents()} {
@@ -30,7 +30,7 @@ func (b *bench) sustained(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) error {
+func (s *fixture) sustain(ctx context.Context, perSecond int, wanted []string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.duration+3*time.Minute)
 	defer cancel()
 	t, err := loadgen.NewTenant(ctx, s.db, "sustained")
@@ -39,7 +39,7 @@ func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) err
 	}
 	run := s.nextRun()
 	seen := newArrivals(run, int(s.duration.Seconds()*float64(perSecond)))
-	sink, err := loadgen.NewSink(0, seen.note)
+	sink, err := loadgen.NewSink(0, seen.record)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) err
 	if err := sink.Await(ctx, warm.accepted*events); err != nil {
 		return err
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := s.awaitAllIdle(ctx); err != nil {
 		return err
 	}
 	before, err := s.usage(ctx)
@@ -69,10 +69,11 @@ func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) err
 	if err := sink.Await(ctx, (warm.accepted+res.accepted)*events); err != nil {
 		return err
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := s.awaitAllIdle(ctx); err != nil {
 		return err
 	}
-	s.printf("%d/s offered for %v to an endpoint for %s: accepted %v", perSecond, s.duration, strings.Join(wanted, ", "), res)
+	s.printf("%d/s offered for %v to an endpoint for %s: accepted %v", perSecond, s.duration, strings.Join(wanted, ", "),
+		res)
 	for _, event := range wanted {
 		d := seen.of(event, res.begin, perSecond)
 		s.printf("  %-13s %5.0f/s delivered, after the POST was due: %v; on the way at half time %d, at the end %d",
@@ -91,7 +92,9 @@ func (s *stage) sustain(ctx context.Context, perSecond int, wanted []string) err
 const clients = 256
 
 // postAt posts leads of t at a fixed rate.
-func (b *bench) postAt(ctx context.Context, t loadgen.Tenant, run string, perSecond int, d time.Duration) (*result, error) {
+func (b *bench) postAt(
+	ctx context.Context, t loadgen.Tenant, run string, perSecond int, d time.Duration,
+) (*result, error) {
 	conns := min(clients, max(8, perSecond))
 	do, done, err := postsOf(run, strings.TrimPrefix(b.URL, "http://"), "/api/v1/leads", t.Key, conns)
 	if err != nil {

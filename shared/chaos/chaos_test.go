@@ -13,14 +13,16 @@ import (
 	"leadgate/shared/devstack"
 )
 
-// Every scenario, short. They mostly wait for what is taken over, so all are under way at once, and only a few are loaded at a time.
+// Every scenario, short. They mostly wait for what is taken over, so all are under way at once, and only a few are
+// loaded at a time.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	root, err := devstack.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, rows: 20_000, bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
+	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, rows: 20_000,
+		bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
 	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func TestScenarios(t *testing.T) {
 			opt.loaded = sync.OnceFunc(func() { <-slots })
 			go func() {
 				defer opt.loaded()
-				r, err := s.play(t.Context(), opt)
+				r, err := s.run(t.Context(), opt)
 				outcomes[i] <- outcome{r, err}
 			}()
 		}
@@ -62,13 +64,16 @@ func TestScenarios(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"}, {"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"extra"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"},
+		{"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"extra"},
+		{"-nonsense"}} {
 		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
 			t.Errorf("parse(%q) = %v, want a usage error", args, err)
 		}
 	}
 	opt, err := parse([]string{"-scenarios", "redis-hang,flush", "-conns", "8"}, io.Discard)
-	if err != nil || len(opt.scenarios) != 2 || opt.scenarios[0].name != "redis-hang" || opt.conns != 8 || opt.duration != 10*time.Second {
+	if err != nil || len(opt.scenarios) != 2 || opt.scenarios[0].name != "redis-hang" || opt.conns != 8 ||
+		opt.duration != 10*time.Second {
 		t.Errorf("parse() = %+v, %v, want two scenarios in the given order on 8 connections", opt, err)
 	}
 }

@@ -21,11 +21,13 @@ const importKills = 5
 // imports are the scenarios of a file that becomes leads.
 func imports() []scenario {
 	return []scenario{
-		{name: "import-kill", what: fmt.Sprintf("the worker is killed %d times in the middle of an import", importKills), imports: importKill},
+		{name: "import-kill", what: fmt.Sprintf("the worker is killed %d times in the middle of an import", importKills),
+			imports: importKill},
 	}
 }
 
-// importedFile is a file in which every row has its number: one of a thousand is wrong, and another one a duplicate of the first.
+// importedFile is a file in which every row has its number: one of a thousand is wrong, and another one a duplicate of
+// the first.
 type importedFile struct{ rows int }
 
 func (f importedFile) wrong(row int) bool     { return row%1000 == 0 }
@@ -55,60 +57,61 @@ func (f importedFile) write(to *io.PipeWriter) {
 
 // want is what the import must come to.
 func (f importedFile) want() leadfile.Tally {
-	t := leadfile.Tally{Rows: f.rows}
+	tally := leadfile.Tally{Rows: f.rows}
 	for row := 1; row <= f.rows; row++ {
 		switch {
 		case f.wrong(row):
-			t.Rejected++
+			tally.Rejected++
 		case f.duplicate(row):
-			t.Duplicates++
+			tally.Duplicates++
 		default:
-			t.Created++
+			tally.Created++
 		}
 	}
-	return t
+	return tally
 }
 
-// importKill sends a file, kills the worker again and again while it works on it, and then checks that each row counted once.
-func importKill(ctx context.Context, t *trial) (report string, err error) {
-	f := importedFile{t.rows}
+// importKill sends a file, kills the worker again and again while it works on it, and then checks that each row counted
+// once.
+func importKill(ctx context.Context, run *runner) (report string, err error) {
+	f := importedFile{run.rows}
 	begin := time.Now()
-	imp, err := t.upload(ctx, f)
+	imp, err := run.upload(ctx, f)
 	if err != nil {
 		return "", err
 	}
 	sent := time.Since(begin)
 	for n := 1; n <= importKills; n++ {
-		i, err := t.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.Rows >= n*f.rows/(importKills+1) })
+		i, err := run.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.Rows >= n*f.rows/(importKills+1) })
 		if err != nil {
 			return "", err
 		}
 		if i.State == leadfile.Done {
 			return "", fmt.Errorf("the import was done before the worker was killed %d times: -rows is too small", n)
 		}
-		if err := t.Workers()[0].Kill(); err != nil {
+		if err := run.Workers()[0].Kill(); err != nil {
 			return "", err
 		}
-		if err := t.Workers()[0].Start(ctx); err != nil {
+		if err := run.Workers()[0].Start(ctx); err != nil {
 			return "", err
 		}
 	}
-	t.loaded()
-	i, err := t.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.FinishedAt != nil })
+	run.loaded()
+	i, err := run.awaitImport(ctx, imp, func(i leadfile.Import) bool { return i.FinishedAt != nil })
 	if err != nil {
 		return "", err
 	}
 	took := time.Since(begin)
 	report = fmt.Sprintf("  %d rows: sent in %v, done after %v with %d kills\n", f.rows, ms(sent), ms(took), importKills)
-	return report, t.checkImport(ctx, f, i)
+	return report, run.checkImport(ctx, f, i)
 }
 
 // upload sends the file.
-func (t *trial) upload(ctx context.Context, f importedFile) (imp id.UUID, err error) {
+func (run *runner) upload(ctx context.Context, f importedFile) (imp id.UUID, err error) {
 	body, to := io.Pipe()
 	go f.write(to)
 	defer body.Close()
-	i, err := t.api().UploadImport(ctx, body, -1, client.ImportOptions{NoEvents: true})
+	i, err := run.api().UploadImport(ctx, body, -1, client.ImportOptions{NoEvents: true})
 	if err != nil {
 		return imp, fmt.Errorf("send the file: %w", err)
 	}
@@ -116,16 +119,20 @@ func (t *trial) upload(ctx context.Context, f importedFile) (imp id.UUID, err er
 }
 
 // api returns a client with the demo workspace's key.
-func (t *trial) api() *client.Client { return client.New(client.Options{URL: t.URL, Key: t.Key}) }
+func (run *runner) api() *client.Client {
+	return client.New(client.Options{URL: run.URL, Key: run.Key})
+}
 
 // awaitImport waits until the import is so, or has ended.
-func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(leadfile.Import) bool) (i leadfile.Import, err error) {
-	ws, err := id.Workspace.Parse(t.WorkspaceID)
+func (run *runner) awaitImport(
+	ctx context.Context, imp id.UUID, so func(leadfile.Import) bool,
+) (i leadfile.Import, err error) {
+	ws, err := id.Workspace.Parse(run.WorkspaceID)
 	if err != nil {
 		return i, err
 	}
 	for {
-		if i, err = t.db.GetImport(ctx, ws, imp); err != nil || so(i) || i.FinishedAt != nil {
+		if i, err = run.db.GetImport(ctx, ws, imp); err != nil || so(i) || i.FinishedAt != nil {
 			return i, err
 		}
 		if !pause(ctx, 50*time.Millisecond) {
@@ -135,13 +142,13 @@ func (t *trial) awaitImport(ctx context.Context, imp id.UUID, so func(leadfile.I
 }
 
 // checkImport compares what there is with what the file says.
-func (t *trial) checkImport(ctx context.Context, f importedFile, i leadfile.Import) error {
+func (run *runner) checkImport(ctx context.Context, f importedFile, i leadfile.Import) error {
 	if want := f.want(); i.State != leadfile.Done || i.Tally != want {
 		return fmt.Errorf("the import is %s with %+v (%s), want it done with %+v", i.State, i.Tally, i.Reason, want)
 	}
 	const left = `select count(*) from import_chunks` // its file goes right after its last row
 	for pieces, until := 1, time.Now().Add(10*time.Second); pieces > 0 && time.Now().Before(until); {
-		if err := t.db.GetContext(ctx, &pieces, left); err != nil {
+		if err := run.db.GetContext(ctx, &pieces, left); err != nil {
 			return fmt.Errorf("count pieces: %w", err)
 		}
 		if pieces > 0 && !pause(ctx, 50*time.Millisecond) {
@@ -150,18 +157,19 @@ func (t *trial) checkImport(ctx context.Context, f importedFile, i leadfile.Impo
 	}
 	var leads, rows, pieces int
 	const q = `select count(*), count(distinct metadata ->> 'row'), (select count(*) from import_chunks) from leads`
-	if err := t.db.QueryRowContext(ctx, q).Scan(&leads, &rows, &pieces); err != nil {
+	if err := run.db.QueryRowContext(ctx, q).Scan(&leads, &rows, &pieces); err != nil {
 		return fmt.Errorf("count leads: %w", err)
 	}
 	if leads != i.Created || rows != i.Created || pieces != 0 {
-		return fmt.Errorf("%d leads of %d rows and %d pieces of the file, want %d, %d and none", leads, rows, pieces, i.Created, i.Created)
+		return fmt.Errorf("%d leads of %d rows and %d pieces of the file, want %d, %d and none", leads, rows, pieces,
+			i.Created, i.Created)
 	}
-	return t.checkReport(ctx, f, i)
+	return run.checkReport(ctx, f, i)
 }
 
 // checkReport reads the report and looks for each row that it must have.
-func (t *trial) checkReport(ctx context.Context, f importedFile, i leadfile.Import) error {
-	report, err := t.api().ImportErrors(ctx, id.Import.Format(i.ID))
+func (run *runner) checkReport(ctx context.Context, f importedFile, i leadfile.Import) error {
+	report, err := run.api().ImportErrors(ctx, id.Import.Format(i.ID))
 	if err != nil {
 		return fmt.Errorf("read the report: %w", err)
 	}

@@ -21,7 +21,7 @@ type answer struct {
 	read       int // a 409's lead was asked for right away: the status of that, 0 when there was none
 	sent       time.Time
 	took       time.Duration
-	broke      error // why there is no answer, or none to be understood
+	err        error // why there is no answer, or none to be understood
 }
 
 func (a *answer) at() time.Time { return a.sent.Add(a.took) }
@@ -83,7 +83,7 @@ func (l *load) client(ctx context.Context, i int, due time.Time) {
 		if c == nil {
 			var err error
 			if c, err = loadgen.Dial(l.addr); err != nil {
-				l.noted[i] = append(l.noted[i], answer{email: -1, sent: time.Now(), broke: err})
+				l.noted[i] = append(l.noted[i], answer{email: -1, sent: time.Now(), err: err})
 				continue
 			}
 		}
@@ -92,7 +92,7 @@ func (l *load) client(ctx context.Context, i int, due time.Time) {
 		a := l.post(c, body)
 		a.email = number
 		l.noted[i] = append(l.noted[i], a)
-		if a.broke != nil {
+		if a.err != nil {
 			c.Close()
 			c = nil
 		}
@@ -113,12 +113,12 @@ func (l *load) next() (number, spelling int) {
 func (l *load) post(c *loadgen.Conn, body []byte) answer {
 	a := answer{sent: time.Now()}
 	got, err := c.Post(l.path, l.key, body)
-	a.took, a.status, a.retryAfter, a.broke = time.Since(a.sent), got.Status, got.RetryAfter != "", err
+	a.took, a.status, a.retryAfter, a.err = time.Since(a.sent), got.Status, got.RetryAfter != "", err
 	if err != nil {
 		a.status = 0
 		return a
 	}
-	if a.lead, a.broke = got.Lead(); a.broke != nil {
+	if a.lead, a.err = got.Lead(); a.err != nil {
 		return a
 	}
 	if a.status == http.StatusConflict {

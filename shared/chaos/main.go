@@ -1,4 +1,4 @@
-// Command chaos proves the failure policy: it breaks whole private systems under load and then checks the books.
+// Command chaos proves the failure policy: it breaks whole private systems under load and then checks the ledger.
 //
 //	go run ./shared/chaos                      # every scenario, about six minutes
 //	go run ./shared/chaos -scenarios redis-stop,postgres-stop -duration 20s -conns 64
@@ -36,7 +36,7 @@ func main() {
 	os.Exit(1)
 }
 
-// errUsage is a mistake on the command line; it has been told.
+// errUsage is a mistake on the command line; flag has printed it.
 var errUsage = errors.New("usage")
 
 // options are the flags, and where the programs are.
@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	var failed []error
 	for _, s := range opt.scenarios {
 		fmt.Fprintf(out, "%s: %s\n", s.name, s.what)
-		r, err := s.play(ctx, opt)
+		r, err := s.run(ctx, opt)
 		fmt.Fprint(out, r)
 		if errors.Is(err, errStandIn) {
 			fmt.Fprintf(out, "  not run: %v\n", err)
@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
 			continue
 		}
-		fmt.Fprintln(out, "  the books are right")
+		fmt.Fprintln(out, "  the ledger balances")
 	}
 	return errors.Join(errors.Join(failed...), ctx.Err())
 }
@@ -109,7 +109,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries that wait when a drain begins, 100 to 1000000")
 	f.IntVar(&opt.retries, "retries", 10_000, "leads that are posted under keys until they have an answer, 100 to 1000000")
 	f.IntVar(&opt.rows, "rows", 1_000_000, "of a file that is imported, 10000 to 1000000")
-	f.StringVar(&opt.logs, "logs", "", "keep what the parts say in this `directory`")
+	f.StringVar(&opt.logs, "logs", "", "keep what the parts violated in this `directory`")
 	if err := f.Parse(args); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			err = errUsage
@@ -124,7 +124,9 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 		}
 		opt.scenarios = append(opt.scenarios, all[i])
 	}
-	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 || opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 || opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 {
+	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 ||
+		opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 ||
+		opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 {
 		fmt.Fprintln(out, "want no arguments beside flags, and those within their limits (-help)")
 		return opt, errUsage
 	}

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// parts listens to what the processes of one system say, and keeps it in files if that is wanted.
+// parts listens to what the processes of one system violated, and keeps it in files if that is wanted.
 type parts struct {
 	dir string // "": nothing is kept
 
 	mu    sync.Mutex
 	files []*os.File
-	last  map[string]time.Time // when a worker last told of a delivery attempt
+	last  map[string]time.Time // when a worker last logged a delivery attempt
 }
 
 func listen(logs, scenario string) (*parts, error) {
@@ -50,7 +50,7 @@ func (p *parts) close() {
 	}
 }
 
-// attempted is when the worker of that name last told of an attempt.
+// attempted is when the worker of that name last logged an attempt.
 func (p *parts) attempted(name string) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// outage is when the blow fell and when all was there again.
+// outage is when the fault was injected and when it was repaired.
 type outage struct{ from, until time.Time }
 
 // report is the numbers of a scenario.
 type report struct {
 	outage
 	began, ended time.Time // the load
-	books        *books
+	ledger       *ledger
 	stall        time.Duration // the longest silence of a subscriber
 }
 
@@ -26,10 +26,10 @@ func (r *report) String() string {
 	}
 	b := &strings.Builder{}
 	count := map[int]int{}
-	for i := range r.books.answers {
-		count[r.books.answers[i].status]++
+	for i := range r.ledger.answers {
+		count[r.ledger.answers[i].status]++
 	}
-	fmt.Fprintf(b, "  %d posts in %v:", len(r.books.answers), ms(r.ended.Sub(r.began)))
+	fmt.Fprintf(b, "  %d posts in %v:", len(r.ledger.answers), ms(r.ended.Sub(r.began)))
 	for _, status := range slices.Sorted(maps.Keys(count)) {
 		if status == 0 {
 			fmt.Fprintf(b, "  unanswered %d", count[0])
@@ -37,7 +37,8 @@ func (r *report) String() string {
 			fmt.Fprintf(b, "  %d %d", status, count[status])
 		}
 	}
-	fmt.Fprintf(b, "\n  answers in the outage of %v: %s; else: %s\n", ms(r.until.Sub(r.from)), r.latency(true), r.latency(false))
+	fmt.Fprintf(b, "\n  answers in the outage of %v: %s; else: %s\n", ms(r.until.Sub(r.from)), r.latency(true),
+		r.latency(false))
 	created := "none was posted"
 	if d, ok := r.firstCreated(); ok {
 		created = ms(d).String()
@@ -45,7 +46,7 @@ func (r *report) String() string {
 	fmt.Fprintf(b, "  first 201 after it: %s; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
 		created, ms(r.backlog()), ms(r.stall))
 	events, again := 0, 0
-	for _, seen := range r.books.arrived {
+	for _, seen := range r.ledger.arrived {
 		for _, leads := range seen {
 			for _, a := range leads {
 				events++
@@ -53,13 +54,13 @@ func (r *report) String() string {
 			}
 		}
 	}
-	fmt.Fprintf(b, "  %d leads, %d webhooks, of which %d came more than once\n", len(r.books.rows), events, again)
+	fmt.Fprintf(b, "  %d leads, %d webhooks, of which %d came more than once\n", len(r.ledger.rows), events, again)
 	return b.String()
 }
 
 func (r *report) latencies(within bool) (all []time.Duration) {
-	for i := range r.books.answers {
-		a := &r.books.answers[i]
+	for i := range r.ledger.answers {
+		a := &r.ledger.answers[i]
 		// A request is of the outage if a part of it is.
 		if a.status != 0 && within == (a.at().After(r.from) && a.sent.Before(r.until)) {
 			all = append(all, a.took)
@@ -79,8 +80,8 @@ func (r *report) latency(within bool) string {
 
 // firstCreated is how long after the outage a lead was taken in again.
 func (r *report) firstCreated() (first time.Duration, ok bool) {
-	for i := range r.books.answers {
-		a := &r.books.answers[i]
+	for i := range r.ledger.answers {
+		a := &r.ledger.answers[i]
 		if d := a.at().Sub(r.until); a.status == 201 && d >= 0 && (!ok || d < first) {
 			first, ok = d, true
 		}
@@ -91,13 +92,13 @@ func (r *report) firstCreated() (first time.Duration, ok bool) {
 // backlog is how long after the outage the last webhook of a lead made before its end arrived, 0 when all had arrived.
 func (r *report) backlog() (longest time.Duration) {
 	before := map[string]bool{}
-	for i := range r.books.answers {
-		a := &r.books.answers[i]
+	for i := range r.ledger.answers {
+		a := &r.ledger.answers[i]
 		if a.status == 201 && a.at().Before(r.until) {
 			before[a.lead] = true
 		}
 	}
-	for _, seen := range r.books.arrived {
+	for _, seen := range r.ledger.arrived {
 		for _, event := range loadgen.LeadEvents() {
 			for lead, a := range seen[event] {
 				if before[lead] {

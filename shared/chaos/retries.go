@@ -39,56 +39,58 @@ func (r *retried) String() string {
 		return ""
 	}
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "  %d keys in %v: %d tries, of which %d broke off; the answers of %d had been lost before\n", r.keys, ms(r.took), r.tries, r.broken, r.replayed)
+	fmt.Fprintf(b, "  %d keys in %v: %d tries, of which %d broke off; the answers of %d had been lost before\n", r.keys,
+		ms(r.took), r.tries, r.broken, r.replayed)
 	fmt.Fprintf(b, "  broken for %v; %d leads\n", ms(r.until.Sub(r.from)), r.leads)
 	return b.String()
 }
 
 // breakAll falls on the retries when a third of them is done.
-func breakAll(ctx context.Context, t *trial) error {
-	c, err := rdb.Open(t.RedisURL, rdb.Options{Timeout: 5 * time.Second})
+func breakAll(ctx context.Context, run *runner) error {
+	c, err := rdb.Open(run.RedisURL, rdb.Options{Timeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	return t.during(func() error {
+	return run.during(func() error {
 		for range 2 {
-			t.Gateway().Kill()
+			run.Gateway().Kill()
 			if err := c.FlushAll(ctx).Err(); err != nil {
 				return fmt.Errorf("flush: %w", err)
 			}
-			if err := t.Gateway().Start(ctx); err != nil {
+			if err := run.Gateway().Start(ctx); err != nil {
 				return err
 			}
-			pause(ctx, t.outage/4)
+			pause(ctx, run.outage/4)
 		}
 		return nil
 	})
 }
 
-// runRetries posts the leads, lets the blow fall in the middle, and asks for each answer once more: there is one lead for each key,
-// and one answer, octet by octet.
-func (t *trial) runRetries(ctx context.Context) (*retried, error) {
-	r := &retried{keys: t.retries}
+// runRetries posts the leads, injects the fault in the middle, and asks for each answer once more: there is one lead
+// for each key, and one answer, byte for byte.
+func (run *runner) runRetries(ctx context.Context) (*retried, error) {
+	r := &retried{keys: run.retries}
 	begin := time.Now()
 	var next, done atomic.Int64
 	var mu sync.Mutex
 	third := make(chan struct{})
 	work, ctx := errgroup.WithContext(ctx)
-	for range t.conns {
+	for range run.conns {
 		work.Go(func() error {
-			f := &loadgen.Fickle{Addr: strings.TrimPrefix(t.URL, "http://"), Path: "/api/v1/leads", Key: t.Key, Breaks: 0.3}
+			f := &loadgen.FlakyClient{Addr: strings.TrimPrefix(run.URL, "http://"), Path: "/api/v1/leads", Key: run.Key,
+				Breaks: 0.3}
 			defer f.Close()
 			replayed := 0
-			for n := int(next.Add(1)); n <= t.retries; n = int(next.Add(1)) {
-				first, err := t.postOnce(ctx, f, n)
+			for n := int(next.Add(1)); n <= run.retries; n = int(next.Add(1)) {
+				first, err := run.postUnderKey(ctx, f, n)
 				if err != nil {
 					return err
 				}
 				if first.Replayed {
 					replayed++
 				}
-				if done.Add(1) == int64(t.retries/3) {
+				if done.Add(1) == int64(run.retries/3) {
 					close(third)
 				}
 			}
@@ -101,18 +103,18 @@ func (t *trial) runRetries(ctx context.Context) (*retried, error) {
 	work.Go(func() error {
 		select {
 		case <-third:
-			return t.retry(ctx, t)
+			return run.retry(ctx, run)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	})
 	err := work.Wait()
-	t.loaded()
-	r.took, r.outage = time.Since(begin), t.was
+	run.loaded()
+	r.took, r.outage = time.Since(begin), run.was
 	if err != nil {
 		return r, err
 	}
-	if err := t.db.GetContext(context.WithoutCancel(ctx), &r.leads, "select count(*) from leads"); err != nil {
+	if err := run.db.GetContext(context.WithoutCancel(ctx), &r.leads, "select count(*) from leads"); err != nil {
 		return r, fmt.Errorf("count leads: %w", err)
 	}
 	if r.leads != r.keys {
@@ -124,19 +126,20 @@ func (t *trial) runRetries(ctx context.Context) (*retried, error) {
 	return r, err
 }
 
-// postOnce posts the n-th lead until there is an answer, and asks for it again.
-func (t *trial) postOnce(ctx context.Context, f *loadgen.Fickle, n int) (loadgen.Said, error) {
-	once, body := loadgen.OnceKey("chaos", n), loadgen.AppendLead(nil, fmt.Sprintf("retry.%d@example.com", n))
-	first, err := f.Post(ctx, once, body)
+// postUnderKey posts the n-th lead until there is an answer, and asks for it again.
+func (run *runner) postUnderKey(ctx context.Context, f *loadgen.FlakyClient, n int) (loadgen.Response, error) {
+	key, body := loadgen.IdempotencyKey("chaos", n), loadgen.AppendLead(nil, fmt.Sprintf("retry.%d@example.com", n))
+	first, err := f.Post(ctx, key, body)
 	if err != nil {
 		return first, err
 	}
-	again, err := f.Post(ctx, once, body)
+	again, err := f.Post(ctx, key, body)
 	if err != nil {
 		return first, err
 	}
 	if first.Status != http.StatusCreated || again.Status != first.Status || !bytes.Equal(first.Body, again.Body) {
-		return first, fmt.Errorf("key %s: %d %s, then %d %s, want one 201 twice", once, first.Status, first.Body, again.Status, again.Body)
+		return first, fmt.Errorf("key %s: %d %s, then %d %s, want one 201 twice", key, first.Status, first.Body, again.Status,
+			again.Body)
 	}
 	return first, nil
 }

@@ -14,20 +14,23 @@ import (
 type scenario struct {
 	name, what string
 	rules
-	brisk time.Duration // half of the answers in the outage are at least so fast; 0: no matter
+	maxMedian time.Duration // half of the answers in the outage are at least so fast; 0: no matter
 
 	workers     int           // 0: 1
 	subscribers int           // 0: 1
 	hold        time.Duration // a subscriber takes to answer
-	forgetful   bool          // the stores keep nothing on disk that they could read at their next start
+	volatile    bool          // the stores keep nothing on disk that they could read at their next start
 	freezes     bool          // needs a Redis that is a process
 	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
 
-	blow  func(context.Context, *trial) error           // falls on a system under load
-	drain func(context.Context, *trial, *drained) error // nil; or falls on a system that drains a backlog, instead of blow
-	retry func(context.Context, *trial) error           // nil; or falls on a system to which leads are posted under keys, instead of blow
+	inject func(context.Context, *runner) error // breaks a system under load
+	// nil; or falls on a system that drains a backlog, instead of inject
+	drain func(context.Context, *runner, *drained) error
+	// nil; or falls on a system to which leads are posted under keys, instead of inject
+	retry func(context.Context, *runner) error
 
-	imports func(context.Context, *trial) (report string, err error) // nil; or it is played instead of all that, and nobody subscribes
+	// nil; or it runs instead of all that, and nobody subscribes
+	imports func(context.Context, *runner) (report string, err error)
 }
 
 func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf(), imports()) }
@@ -36,85 +39,87 @@ func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf(
 func loads() []scenario {
 	return []scenario{
 		{name: "flush", what: "Redis is flushed five times under load",
-			brisk: 100 * time.Millisecond, blow: flush},
+			maxMedian: 100 * time.Millisecond, inject: flush},
 		{name: "redis-stop", what: "Redis is killed and comes back with what it had on disk",
-			brisk: 100 * time.Millisecond, blow: stopRedis},
+			maxMedian: 100 * time.Millisecond, inject: stopRedis},
 		{name: "redis-lost", what: "Redis is killed and comes back empty, without queues and reservations, when nobody posts any more",
-			brisk: 100 * time.Millisecond, forgetful: true, quiet: true, blow: stopRedis},
+			maxMedian: 100 * time.Millisecond, volatile: true, quiet: true, inject: stopRedis},
 		{name: "redis-hang", what: "Redis takes connections and answers nothing",
-			brisk: 100 * time.Millisecond, rules: rules{slowest: 2 * time.Second}, freezes: true, blow: freezeRedis},
+			maxMedian: 100 * time.Millisecond, rules: rules{slowest: 2 * time.Second}, freezes: true, inject: freezeRedis},
 		{name: "postgres-stop", what: "Postgres dies at once and is started again",
-			brisk: 100 * time.Millisecond, rules: rules{unavailable: true, slowest: 10 * time.Second}, blow: stopPostgres},
+			maxMedian: 100 * time.Millisecond, rules: rules{unavailable: true, slowest: 10 * time.Second}, inject: stopPostgres},
 		{name: "postgres-hang", what: "Postgres takes connections and answers nothing, for longer than an answer may take",
-			rules: rules{unavailable: true, slowest: hang - 3*time.Second}, blow: freezePostgres},
+			rules: rules{unavailable: true, slowest: hang - 3*time.Second}, inject: freezePostgres},
 		{name: "worker-kill", what: "the worker is killed in the middle of deliveries, and started again",
-			hold: 20 * time.Millisecond, blow: killWorker},
+			hold: 20 * time.Millisecond, inject: killWorker},
 		{name: "gateway-kill", what: "the gateway is killed three times under load, and started again",
-			rules: rules{broken: true}, blow: killGateway},
+			rules: rules{broken: true}, inject: killGateway},
 		{name: "two-workers", what: "one of two workers is killed in the middle of deliveries; the other takes over",
-			workers: 2, subscribers: 4, hold: 30 * time.Millisecond, blow: killOneWorker},
+			workers: 2, subscribers: 4, hold: 30 * time.Millisecond, inject: killOneWorker},
 	}
 }
 
-func flush(ctx context.Context, t *trial) error {
-	c, err := rdb.Open(t.RedisURL, rdb.Options{Timeout: 5 * time.Second})
+func flush(ctx context.Context, run *runner) error {
+	c, err := rdb.Open(run.RedisURL, rdb.Options{Timeout: 5 * time.Second})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	const times = 5
-	return t.during(func() error {
+	return run.during(func() error {
 		for range times {
 			if err := c.FlushAll(ctx).Err(); err != nil {
 				return fmt.Errorf("flush: %w", err)
 			}
-			pause(ctx, t.outage/times)
+			pause(ctx, run.outage/times)
 		}
 		return nil
 	})
 }
 
-func stopRedis(ctx context.Context, t *trial) error {
-	return t.during(func() error {
-		t.Redis.Kill()
-		pause(ctx, t.outage)
-		if t.quiet {
-			t.load.end()
+func stopRedis(ctx context.Context, run *runner) error {
+	return run.during(func() error {
+		run.Redis.Kill()
+		pause(ctx, run.outage)
+		if run.quiet {
+			run.load.end()
 		}
-		return t.Redis.Start(ctx)
+		return run.Redis.Start(ctx)
 	})
 }
 
-func freezeRedis(ctx context.Context, t *trial) error {
-	pid := t.Redis.PID()
-	return t.during(func() error {
+func freezeRedis(ctx context.Context, run *runner) error {
+	pid := run.Redis.PID()
+	return run.during(func() error {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			return fmt.Errorf("freeze Redis: %w", err)
 		}
-		pause(ctx, t.outage)
+		pause(ctx, run.outage)
 		return syscall.Kill(pid, syscall.SIGCONT)
 	})
 }
 
-func stopPostgres(ctx context.Context, t *trial) error {
-	return t.during(func() error {
-		t.Postgres.Kill()
-		pause(ctx, t.outage)
-		return t.Postgres.Start(ctx)
+func stopPostgres(ctx context.Context, run *runner) error {
+	return run.during(func() error {
+		run.Postgres.Kill()
+		pause(ctx, run.outage)
+		return run.Postgres.Start(ctx)
 	})
 }
 
-// hang is how long Postgres hangs at least: longer than an answer may take, so that waiting for its end does not pass for one.
+// hang is how long Postgres hangs at least: longer than an answer may take, so that waiting for its end does not pass
+// for one.
 const hang = 15 * time.Second
 
-func freezePostgres(ctx context.Context, t *trial) error {
+func freezePostgres(ctx context.Context, run *runner) error {
 	const backends = `select pid from pg_stat_activity order by pid = pg_backend_pid()` // the one that tells us last
 	var pids []int
-	if err := t.db.PingContext(ctx); err != nil { // there is a connection, for no new one can be made once the first is frozen
+	// there is a connection, for no new one can be made once the first is frozen
+	if err := run.db.PingContext(ctx); err != nil {
 		return fmt.Errorf("freeze Postgres: %w", err)
 	}
-	return t.during(func() error {
-		all := []int{t.Postgres.PID()}
+	return run.during(func() error {
+		all := []int{run.Postgres.PID()}
 		defer func() {
 			for _, pid := range all {
 				syscall.Kill(pid, syscall.SIGCONT)
@@ -123,7 +128,7 @@ func freezePostgres(ctx context.Context, t *trial) error {
 		if err := syscall.Kill(all[0], syscall.SIGSTOP); err != nil {
 			return fmt.Errorf("freeze Postgres: %w", err)
 		}
-		if err := t.db.SelectContext(ctx, &pids, backends); err != nil {
+		if err := run.db.SelectContext(ctx, &pids, backends); err != nil {
 			return fmt.Errorf("freeze Postgres: %w", err)
 		}
 		for _, pid := range pids {
@@ -133,59 +138,59 @@ func freezePostgres(ctx context.Context, t *trial) error {
 			}
 			all = append(all, pid)
 		}
-		pause(ctx, max(hang, t.outage))
+		pause(ctx, max(hang, run.outage))
 		return nil
 	})
 }
 
-// busy waits until the subscribers are being told: the blow is to fall in the middle of it.
-func (t *trial) busy(ctx context.Context) error {
+// awaitDeliveries waits until webhooks are arriving: the fault is to fall in the middle of it.
+func (run *runner) awaitDeliveries(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, takeover)
 	defer cancel()
-	for _, r := range t.receivers {
+	for _, r := range run.receivers {
 		if !r.WaitFor(ctx, 20) {
-			return fmt.Errorf("no webhooks before the blow")
+			return fmt.Errorf("no webhooks before the fault")
 		}
 	}
 	return nil
 }
 
-func killWorker(ctx context.Context, t *trial) error {
-	if err := t.busy(ctx); err != nil {
+func killWorker(ctx context.Context, run *runner) error {
+	if err := run.awaitDeliveries(ctx); err != nil {
 		return err
 	}
-	return t.during(func() error {
-		t.Workers()[0].Kill()
-		pause(ctx, t.outage/5)
-		return t.Workers()[0].Start(ctx)
+	return run.during(func() error {
+		run.Workers()[0].Kill()
+		pause(ctx, run.outage/5)
+		return run.Workers()[0].Start(ctx)
 	})
 }
 
 // killOneWorker kills the worker that sends, and leaves it dead.
-func killOneWorker(ctx context.Context, t *trial) error {
-	if err := t.busy(ctx); err != nil {
+func killOneWorker(ctx context.Context, run *runner) error {
+	if err := run.awaitDeliveries(ctx); err != nil {
 		return err
 	}
-	victim := t.Workers()[0]
-	if other := t.Workers()[1]; t.said.attempted(other.Name).After(t.said.attempted(victim.Name)) {
+	victim := run.Workers()[0]
+	if other := run.Workers()[1]; run.parts.attempted(other.Name).After(run.parts.attempted(victim.Name)) {
 		victim = other
 	}
-	return t.during(func() error {
+	return run.during(func() error {
 		victim.Kill()
 		return nil
 	})
 }
 
 // killGateway kills it three times, and starts it again at once.
-func killGateway(ctx context.Context, t *trial) error {
+func killGateway(ctx context.Context, run *runner) error {
 	const times = 3
-	return t.during(func() error {
+	return run.during(func() error {
 		for range times {
-			t.Gateway().Kill()
-			if err := t.Gateway().Start(ctx); err != nil {
+			run.Gateway().Kill()
+			if err := run.Gateway().Start(ctx); err != nil {
 				return err
 			}
-			pause(ctx, t.outage/times)
+			pause(ctx, run.outage/times)
 		}
 		return nil
 	})

@@ -1,4 +1,5 @@
-// Package client speaks leadgate's HTTP API for a key's owner: the command line, the load tests and the end-to-end tests use it.
+// Package client speaks leadgate's HTTP API for a key's owner: the command line, the load tests and the end-to-end
+// tests use it.
 package client
 
 import (
@@ -23,8 +24,8 @@ type Options struct {
 	AnswerTimeout  time.Duration // for an answer to begin, and for all of a short one; 30 seconds unless set
 	IdleTimeout    time.Duration // while a file is sent or received: without a byte of it; 1 minute unless set
 
-	// Patience is how long a request is repeated while the API is unavailable or asks to come again later. Zero means never.
-	// A POST is repeated only under an Idempotency-Key, or when the API refused it with 429; uploads are never.
+	// Patience is how long a request is repeated while the API is unavailable or asks to come again later. Zero means
+	// never. A POST is repeated only under an Idempotency-Key, or when the API refused it with 429; uploads are never.
 	Patience time.Duration
 
 	Transport http.RoundTripper // nil: one of its own, with these timeouts
@@ -113,7 +114,9 @@ func (c *Client) attempt(ctx context.Context, r request, body []byte, to any) (*
 	return res, decode(res, to)
 }
 
-func (c *Client) newRequest(ctx context.Context, method, path string, q url.Values, body io.Reader) (*http.Request, error) {
+func (c *Client) newRequest(
+	ctx context.Context, method, path string, q url.Values, body io.Reader,
+) (*http.Request, error) {
 	address := c.URL + path
 	if len(q) > 0 {
 		address += "?" + q.Encode()
@@ -149,7 +152,8 @@ func (c *Client) redirected(asked, to *url.URL) error {
 		return fmt.Errorf("%s is not where the API is, and your key goes nowhere else by itself: if you know this address, use --url %s://%s%s",
 			c.URL, to.Scheme, to.Host, base)
 	}
-	return fmt.Errorf("%s leads to %s://%s%s, which is not the API: --url must be where the API is", c.URL, to.Scheme, to.Host, to.Path)
+	return fmt.Errorf("%s leads to %s://%s%s, which is not the API: --url must be where the API is", c.URL, to.Scheme,
+		to.Host, to.Path)
 }
 
 // maxAnswer is how much of a short answer is read.

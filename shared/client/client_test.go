@@ -53,17 +53,20 @@ func TestErrorHasEveryField(t *testing.T) {
 		"errorsOmitted":3}}`, "7"))
 	_, err := mustClient(t, Options{URL: url, Key: "sk"}).CreateLead(t.Context(), NewLead{Email: "x"}, CreateOptions{})
 	var e *Error
-	if !errors.As(err, &e) || e.Status != 400 || e.Code != "VALIDATION_ERROR" || e.RequestID != "req_1" || e.RetryAfter != 7*time.Second {
+	if !errors.As(err, &e) || e.Status != 400 || e.Code != "VALIDATION_ERROR" || e.RequestID != "req_1" ||
+		e.RetryAfter != 7*time.Second {
 		t.Fatalf("CreateLead() = %#v, want the API's error", err)
 	}
-	if want := "Invalid\n  email \"x\": Must be an email\n  name: Must be text\n  and 3 more"; e.Error() != want || e.Fields[0].Pointer != "/email" {
+	if want := "Invalid\n  email \"x\": Must be an email\n  name: Must be text\n  and 3 more"; e.Error() != want ||
+		e.Fields[0].Pointer != "/email" {
 		t.Errorf("Error() = %q, want %q", e.Error(), want)
 	}
 }
 
 func TestErrorOfWhatIsNotTheAPI(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string]string{"a page": "<p>Bad gateway</p>", "other JSON": `{"message":"no"}`, "nothing": ""} {
+	for name, body := range map[string]string{"a page": "<p>Bad gateway</p>", "other JSON": `{"message":"no"}`,
+		"nothing": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, _ := serve(t, say(502, body, ""))
@@ -106,9 +109,10 @@ func TestRepeats(t *testing.T) {
 		"a POST without a key, 503":   {time.Minute, say(503, "", ""), subscribe, 1, false},
 		"a POST without a key, reset": {time.Minute, drop, subscribe, 1, false},
 		"a mistake":                   {time.Minute, say(400, "", ""), create, 1, false},
-		"a conflict":                  {time.Minute, say(409, `{"error":"Taken","code":"DUPLICATE_EMAIL"}`, ""), create, 1, false},
-		"no patience":                 {0, say(503, "", ""), get, 1, false},
-		"less patience than asked":    {time.Second, say(503, "", "30"), get, 1, false},
+		"a conflict": {time.Minute, say(409, `{"error":"Taken","code":"DUPLICATE_EMAIL"}`, ""), create, 1,
+			false},
+		"no patience":              {0, say(503, "", ""), get, 1, false},
+		"less patience than asked": {time.Second, say(503, "", "30"), get, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +191,8 @@ func TestReadRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
-		"3": 3 * time.Second, "": 0, "-3": 0, "soon": 0, "Tue, 01 Jan 2030 00:00:05 GMT": 5 * time.Second, "Mon, 31 Dec 2029 00:00:05 GMT": 0,
+		"3": 3 * time.Second, "": 0, "-3": 0, "soon": 0, "Tue, 01 Jan 2030 00:00:05 GMT": 5 * time.Second,
+		"Mon, 31 Dec 2029 00:00:05 GMT": 0,
 	} {
 		if got := readRetryAfter(text, now); got != want {
 			t.Errorf("readRetryAfter(%q) = %v, want %v", text, got, want)
@@ -217,7 +222,8 @@ func TestNothingIsWaitedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if text, err := io.ReadAll(file); err == nil || err.Error() != "the connection stalled for 200ms" || string(text) != "id\n" {
+	if text, err := io.ReadAll(file); err == nil || err.Error() != "the connection stalled for 200ms" ||
+		string(text) != "id\n" {
 		t.Errorf("export = %q, %v, want a line, and that it stalled", text, err)
 	}
 }

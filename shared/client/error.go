@@ -47,7 +47,8 @@ func (e *Error) Error() string {
 
 // readError reads an answer that is none of success.
 func readError(res *http.Response) error {
-	e := &Error{Status: res.StatusCode, Message: "the API answered " + res.Status, RetryAfter: readRetryAfter(res.Header.Get("Retry-After"), time.Now())}
+	e := &Error{Status: res.StatusCode, Message: "the API answered " + res.Status,
+		RetryAfter: readRetryAfter(res.Header.Get("Retry-After"), time.Now())}
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	var envelope struct {
 		Error, Code, RequestID string

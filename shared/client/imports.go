@@ -62,7 +62,8 @@ func (c *Client) GetImport(ctx context.Context, imp string) (i Import, err error
 	return i, err
 }
 
-// ImportErrors returns the report of an import, a CSV file that the caller closes: each row that became no lead, and why.
+// ImportErrors returns the report of an import, a CSV file that the caller closes: each row that became no lead, and
+// why.
 func (c *Client) ImportErrors(ctx context.Context, imp string) (io.ReadCloser, error) {
 	return c.download(ctx, importPath(imp)+"/errors", nil)
 }

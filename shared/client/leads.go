@@ -64,7 +64,8 @@ type Created struct {
 	Replayed bool // the answer had been given before, under the same Idempotency-Key
 }
 
-// CreateLead creates a lead. A lead that is there already is an *Error with its ExistingLeadID, unless OnDuplicate says otherwise.
+// CreateLead creates a lead. A lead that is there already is an *Error with its ExistingLeadID, unless OnDuplicate says
+// otherwise.
 func (c *Client) CreateLead(ctx context.Context, l NewLead, o CreateOptions) (made Created, err error) {
 	path := "/api/v1/leads"
 	if o.ChatbotID != "" {
@@ -94,7 +95,8 @@ type BatchResult struct {
 	}
 }
 
-// CreateLeads creates up to 500 leads; what became of each is in the answer. ChatbotID of the options is not used: each lead has its own.
+// CreateLeads creates up to 500 leads; what became of each is in the answer. ChatbotID of the options is not used: each
+// lead has its own.
 func (c *Client) CreateLeads(ctx context.Context, leads []NewLead, o CreateOptions) (b Batch, err error) {
 	body := struct {
 		Leads []NewLead `json:"leads"`
@@ -120,7 +122,8 @@ type LeadFilter struct {
 func (f LeadFilter) query() url.Values {
 	q := values(map[string]string{
 		"chatbotId": f.ChatbotID, "status": f.Status, "source": f.Source, "email": f.Email, "q": f.Search,
-		"createdFrom": f.CreatedFrom, "createdUntil": f.CreatedUntil, "updatedFrom": f.UpdatedFrom, "updatedUntil": f.UpdatedUntil,
+		"createdFrom": f.CreatedFrom, "createdUntil": f.CreatedUntil, "updatedFrom": f.UpdatedFrom,
+		"updatedUntil": f.UpdatedUntil,
 	})
 	if f.Deleted {
 		q.Set("deleted", "true")
@@ -137,7 +140,8 @@ func (c *Client) ListLeads(ctx context.Context, f LeadFilter, limit int, cursor 
 	return p, err
 }
 
-// ExportLeads returns all leads as a file, csv or ndjson, which the caller closes. An error of a Read means that it is not whole.
+// ExportLeads returns all leads as a file, csv or ndjson, which the caller closes. An error of a Read means that it is
+// not whole.
 func (c *Client) ExportLeads(ctx context.Context, format string, f LeadFilter) (io.ReadCloser, error) {
 	q := f.query()
 	q.Set("format", format)

@@ -51,8 +51,8 @@ func repeatable(err error, safe bool) bool {
 	return safe && errors.As(err, &away)
 }
 
-// waitBefore returns how long to wait before the repeat that follows n others: as long as the API asks, else longer each time.
-// chance, from 0 to 1, keeps clients apart that failed together.
+// waitBefore returns how long to wait before the repeat that follows n others: as long as the API asks, else longer
+// each time. chance, from 0 to 1, keeps clients apart that failed together.
 func waitBefore(n int, err error, chance float64) time.Duration {
 	var refused *Error
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {

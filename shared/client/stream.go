@@ -30,7 +30,10 @@ func (c *Client) download(ctx context.Context, path string, q url.Values) (body 
 func (c *Client) stream(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	idle := &idleTimer{ctx: ctx, end: cancel, timeout: c.IdleTimeout}
-	idle.timer = time.AfterFunc(c.IdleTimeout, func() { cancel(fmt.Errorf("the connection stalled for %v", c.IdleTimeout)) })
+	idle.timer = time.AfterFunc(c.IdleTimeout, func() {
+		cancel(fmt.Errorf("the connection stalled for %v",
+			c.IdleTimeout))
+	})
 	if req = req.WithContext(ctx); req.Body != nil {
 		req.Body = &idleBody{req.Body, idle}
 	}

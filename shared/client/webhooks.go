@@ -41,7 +41,8 @@ func (c *Client) GetWebhook(ctx context.Context, endpoint string) (w Webhook, er
 
 // ListWebhooks returns a page of endpoints. limit 0 is the API's default; cursor "" is the first page.
 func (c *Client) ListWebhooks(ctx context.Context, limit int, cursor string) (p Page[Webhook], err error) {
-	_, err = c.do(ctx, request{method: http.MethodGet, path: "/api/v1/webhooks", query: page(url.Values{}, limit, cursor)}, &p)
+	_, err = c.do(ctx, request{method: http.MethodGet, path: "/api/v1/webhooks", query: page(url.Values{}, limit, cursor)},
+		&p)
 	return p, err
 }
 
@@ -63,7 +64,8 @@ type Delivery struct {
 }
 
 // ListDeliveries returns a page of an endpoint's deliveries, newest first; state "" is all of them.
-func (c *Client) ListDeliveries(ctx context.Context, endpoint, state string, limit int, cursor string) (p Page[Delivery], err error) {
+func (c *Client) ListDeliveries(ctx context.Context, endpoint, state string, limit int,
+	cursor string) (p Page[Delivery], err error) {
 	q := page(values(map[string]string{"state": state}), limit, cursor)
 	_, err = c.do(ctx, request{method: http.MethodGet, path: webhookPath(endpoint) + "/deliveries", query: q}, &p)
 	return p, err

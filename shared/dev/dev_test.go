@@ -115,7 +115,8 @@ func TestSession(t *testing.T) {
 	out, stop := session(t, args...)
 
 	first := dotenv(t, dir)
-	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY", "LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
+	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
+		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
 		if first[name] == "" {
 			t.Errorf("%s is not in DIR/env", name)
 		}
@@ -124,7 +125,8 @@ func TestSession(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("DIR/env has mode %v, %v, want 0600", info.Mode(), err)
 	}
-	for _, want := range []string{first["LEADGATE_URL"] + "/docs", first["LEADGATE_ADMIN_URL"] + "/admin/queues", first["LEADGATE_ADMIN_TOKEN"], "worker.2  | "} {
+	for _, want := range []string{first["LEADGATE_URL"] + "/docs", first["LEADGATE_ADMIN_URL"] + "/admin/queues",
+		first["LEADGATE_ADMIN_TOKEN"], "worker.2  | "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not on the screen:\n%s", want, out)
 		}
@@ -200,7 +202,8 @@ func TestExitCodes(t *testing.T) {
 
 func TestQuote(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"http://127.0.0.1:8080", "postgres://a:b@h/db?sslmode=disable&x=$HOME", "it's", "a b", "`id`", ""} {
+	for _, value := range []string{"http://127.0.0.1:8080", "postgres://a:b@h/db?sslmode=disable&x=$HOME", "it's", "a b",
+		"`id`", ""} {
 		got, err := exec.Command("sh", "-c", "X="+quote(value)+"; printf %s \"$X\"").Output()
 		if err != nil || string(got) != value {
 			t.Errorf("sh reads quote(%q) as %q, %v", value, got, err)

@@ -48,7 +48,8 @@ func (s *settings) findGiven(ctx context.Context, getenv func(string) string, co
 		cancel()
 		var silent silence
 		if errors.As(err, &silent) {
-			return g, fmt.Errorf("%s is set, but %s at %s does not answer: %w; start it, or unset %s to use a private one", store.variable, store.what, place(text), silent.error, store.variable)
+			return g, fmt.Errorf("%s is set, but %s at %s does not answer: %w; start it, or unset %s to use a private one",
+				store.variable, store.what, place(text), silent.error, store.variable)
 		}
 		if err != nil {
 			return g, fmt.Errorf("%s: %w; or unset it to use a private %s", store.variable, err, store.what)

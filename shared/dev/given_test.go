@@ -68,8 +68,10 @@ func TestBadStores(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		begun := time.Now()
-		err := run(t.Context(), []string{"-dir", mustDir(t), "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0"}, lookup(map[string]string{tc.name: tc.value}), &out)
-		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), tc.name) || !strings.Contains(err.Error(), "unset") || strings.Contains(err.Error(), "\n") {
+		err := run(t.Context(), []string{"-dir", mustDir(t), "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0"},
+			lookup(map[string]string{tc.name: tc.value}), &out)
+		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), tc.name) ||
+			!strings.Contains(err.Error(), "unset") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("run() with %s=%s = %v, want one line with %q and what to do", tc.name, tc.value, err, tc.want)
 			continue
 		}
@@ -124,7 +126,8 @@ func TestQueuesAreWritable(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string][]string{"": {"LEADGATE_QUEUES_WRITABLE=true"}, "false": nil} {
 		set := settings{}
-		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), given{}).Env; !slices.Equal(got, want) {
+		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), given{}).Env; !slices.Equal(got,
+			want) {
 			t.Errorf("with LEADGATE_QUEUES_WRITABLE=%q gateways get %v more, want %v", said, got, want)
 		}
 	}

@@ -57,7 +57,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	release, err := devstack.Lock(filepath.Join(set.dir, "lock"), false)
 	if errors.Is(err, devstack.ErrLocked) {
-		return fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir", set.dir, set.envFile())
+		return fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir", set.dir,
+			set.envFile())
 	}
 	if err != nil {
 		return err
@@ -135,7 +136,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 	f.SetOutput(stdout)
 	f.StringVar(&s.dir, "dir", ".dev", "keep everything in this `directory`")
 	f.StringVar(&s.listen, "listen", "127.0.0.1:8080", "`host:port` of the API; port 0 takes a free one")
-	f.StringVar(&s.adminListen, "admin-listen", "127.0.0.1:8081", "`host:port` of the admin listener; port 0 takes a free one")
+	f.StringVar(&s.adminListen, "admin-listen", "127.0.0.1:8081",
+		"`host:port` of the admin listener; port 0 takes a free one")
 	f.IntVar(&s.workers, "workers", 1, "how many worker processes")
 	f.BoolVar(&s.ephemeral, "ephemeral", false, "start empty and throw the data away at the end; kept data is left alone")
 	f.BoolVar(&s.reset, "reset", false, "throw the kept data of the private stores away first")
@@ -166,7 +168,8 @@ func (s *settings) dataDir() string {
 	return filepath.Join(s.dir, "data")
 }
 
-// clear removes what a killed session left, and on -reset the data of the private stores. The demo workspace is in Postgres: what is known of it stays with that.
+// clear removes what a killed session left, and on -reset the data of the private stores. The demo workspace is in
+// Postgres: what is known of it stays with that.
 func (s *settings) clear(stores given) error {
 	if err := os.Remove(s.envFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -221,7 +224,8 @@ func queues(getenv func(string) string) []string {
 	return []string{"LEADGATE_QUEUES_WRITABLE=true"}
 }
 
-// withParent ends the context when `go run` is gone: it does not pass signals on, and a kill of it would leave us running unseen.
+// withParent ends the context when `go run` is gone: it does not pass signals on, and a kill of it would leave us
+// running unseen.
 func withParent(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	if !startedByGoRun() {

@@ -19,7 +19,8 @@ import (
 // The demo workspace's limits: far above what a laptop can send.
 const demoRate, demoBurst = 50_000, 100_000
 
-// demo is the tenant a system is tried out with. A key's secret is shown once, so it is kept here, in a file only its owner can read.
+// demo is the tenant a system is tried out with. A key's secret is shown once, so it is kept here, in a file only its
+// owner can read.
 type demo struct {
 	AdminToken  string `json:"adminToken"`
 	WorkspaceID string `json:"workspaceId"`
@@ -73,14 +74,16 @@ func (d demo) works(ctx context.Context, db *pg.DB, now time.Time) (bool, error)
 }
 
 func (d *demo) create(ctx context.Context, db *pg.DB, now time.Time) error {
-	w := tenant.Workspace{ID: id.New(), Name: "Demo", Settings: tenant.Settings{Rate: demoRate, Burst: demoBurst}, CreatedAt: now, UpdatedAt: now}
+	w := tenant.Workspace{ID: id.New(), Name: "Demo", Settings: tenant.Settings{Rate: demoRate, Burst: demoBurst},
+		CreatedAt: now, UpdatedAt: now}
 	c := tenant.Chatbot{WorkspaceID: w.ID, ID: id.New(), Name: "Demo chatbot", CreatedAt: now}
 	d.Key = tenant.NewSecret()
 	hash, ok := tenant.HashSecret(d.Key)
 	if !ok {
 		return errors.New("a new secret does not hash")
 	}
-	k := tenant.Key{WorkspaceID: w.ID, ID: id.New(), Name: "Demo key", Hint: tenant.Hint(d.Key), Scopes: tenant.Scopes(), CreatedAt: now}
+	k := tenant.Key{WorkspaceID: w.ID, ID: id.New(), Name: "Demo key", Hint: tenant.Hint(d.Key), Scopes: tenant.Scopes(),
+		CreatedAt: now}
 	d.WorkspaceID, d.ChatbotID = id.Workspace.Format(w.ID), id.Chatbot.Format(c.ID)
 	if err := db.CreateWorkspace(ctx, w); err != nil {
 		return err

@@ -6,7 +6,8 @@ import (
 	"os"
 )
 
-// OwnDir makes dir, or takes it if it is there and belongs to us, and returns it or the directory that stands for it where the stores' user cannot reach it.
+// OwnDir makes dir, or takes it if it is there and belongs to us, and returns it or the directory that stands for it
+// where the stores' user cannot reach it.
 func OwnDir(dir string) (string, error) { return storeAccount().place(dir) }
 
 // CopyDir copies a stopped cluster's directory for another cluster.

@@ -10,8 +10,9 @@ import (
 // ErrLocked is what Lock returns when another process holds the file and the caller would not wait.
 var ErrLocked = errors.New("locked by another process")
 
-// Lock takes path as a lock file until release or the end of this process. wait: until it is free, instead of ErrLocked.
-// It holds a bare descriptor: an os.File would be closed, and the lock lost, when the garbage collector finds release dropped.
+// Lock takes path as a lock file until release or the end of this process. wait: until it is free, instead of
+// ErrLocked. It holds a bare descriptor: an os.File would be closed, and the lock lost, when the garbage collector
+// finds release dropped.
 func Lock(path string, wait bool) (release func(), err error) {
 	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
 	if err != nil {

@@ -26,8 +26,8 @@ const errNoPostgres = "no Postgres found: install it (Debian, Ubuntu: apt-get in
 // oldest is the oldest Postgres that lib/pq and our schema know.
 const oldest = 14
 
-// findPostgres looks for programs: PG_BINDIR, the distributions' directories (highest version first), PATH, and last a verified download
-// into the user's cache directory. major, where not 0, is the only version that will do.
+// findPostgres looks for programs: PG_BINDIR, the distributions' directories (highest version first), PATH, and last a
+// verified download into the user's cache directory. major, where not 0, is the only version that will do.
 func findPostgres(ctx context.Context, getenv func(string) string, major int) (pgBinaries, error) {
 	var seen []string
 	if getenv != nil && getenv("PG_BINDIR") != "" { // who names one wants that one
@@ -61,7 +61,8 @@ func candidates() []string {
 	var dirs []string
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", // Debian, Red Hat
-		"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin", "/Applications/Postgres.app/Contents/Versions/*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
 	} {
 		found, _ := filepath.Glob(pattern)
 		dirs = append(dirs, newestFirst(found)...)
@@ -132,8 +133,10 @@ func download(ctx context.Context) (pgBinaries, error) {
 		return pgBinaries{}, err
 	}
 	fetcher := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().Port(uint32(port)).Logger(io.Discard).
-		CachePath(dir).BinariesPath(programs).RuntimePath(filepath.Join(dir, "run")).DataPath(filepath.Join(dir, "run", "data")))
-	// It can only fetch by starting. As root that fails after the download, which is all we are here for: our launcher runs the programs.
+		CachePath(dir).BinariesPath(programs).RuntimePath(filepath.Join(dir, "run")).DataPath(filepath.Join(dir, "run",
+		"data")))
+	// It can only fetch by starting. As root that fails after the download, which is all we are here for: our launcher
+	// runs the programs.
 	startErr := fetcher.Start()
 	if startErr == nil {
 		startErr = fetcher.Stop()

@@ -9,13 +9,15 @@ import (
 )
 
 // Ports are taken below the range from which systems give ports to outgoing connections (32768 and up): a store that is
-// stopped for a while must find its port free when it starts again. None of the stores' standard ports is in this range.
+// stopped for a while must find its port free when it starts again. None of the stores' standard ports is in this
+// range.
 const lowPort, highPort = 20000, 32000
 
 // reserved are the ports this process has given out: what is to listen there may do so seconds later.
 var reserved sync.Map // port -> what keeps other processes from it, or nil
 
-// FreePort returns a port on which nothing listens at 127.0.0.1, and which nobody else who asks here gets while this process lives.
+// FreePort returns a port on which nothing listens at 127.0.0.1, and which nobody else who asks here gets while this
+// process lives.
 func FreePort() (int, error) {
 	for range 200 {
 		port := lowPort + rand.IntN(highPort-lowPort)

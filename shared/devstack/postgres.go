@@ -1,4 +1,5 @@
-// Package devstack runs leadgate's private surroundings from local programs: Postgres, Redis, and whole systems, for dev mode, tests, bench and chaos.
+// Package devstack runs leadgate's private surroundings from local programs: Postgres, Redis, and whole systems, for
+// dev mode, tests, bench and chaos.
 package devstack
 
 import (
@@ -21,7 +22,8 @@ import (
 
 // PostgresOptions of StartPostgres.
 type PostgresOptions struct {
-	Dir      string              // holds the cluster; where the store's user cannot reach it, a directory in /var/tmp stands for it
+	// holds the cluster; where the store's user cannot reach it, a directory in /var/tmp stands for it
+	Dir      string
 	Port     int                 // 0: a free one
 	Durable  bool                // fsync and the rest of it; else fast and lost with the machine
 	MaxConns int                 // 0: 200
@@ -63,7 +65,8 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	p := &Postgres{dir: dir, password: string(password), port: opt.Port}
-	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, mild: syscall.SIGINT, hard: syscall.SIGQUIT, wrap: who.become}
+	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, mild: syscall.SIGINT, hard: syscall.SIGQUIT,
+		wrap: who.become}
 	if opt.OnExit != nil {
 		p.fell = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("postgres %w", how)) }
 	}
@@ -99,7 +102,9 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	set("max_connections", strconv.Itoa(opt.MaxConns))
 	set("logging_collector", "off")
 	set("log_timezone", "UTC")
-	if opt.Durable { // as an installation should have it (README): a table of millions needs memory, and checkpoints that are not too frequent
+	// as an installation should have it (README): a table of millions needs memory, and checkpoints that are not too
+	// frequent
+	if opt.Durable {
 		set("shared_buffers", "256MB")
 		set("max_wal_size", "4GB")
 		set("wal_compression", "on")
@@ -126,7 +131,8 @@ func (p *Postgres) ready(ctx context.Context, _ int) error {
 
 // URL is the connection URL of a database.
 func (p *Postgres) URL(database string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(superuser, p.password), Host: fmt.Sprintf("127.0.0.1:%d", p.port), Path: "/" + database, RawQuery: "sslmode=disable"}
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(superuser, p.password),
+		Host: fmt.Sprintf("127.0.0.1:%d", p.port), Path: "/" + database, RawQuery: "sslmode=disable"}
 	return u.String()
 }
 
@@ -200,7 +206,8 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, d
 			return fmt.Errorf("postgres: %w", err)
 		}
 	}
-	args := []string{"-D", fresh, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--pwfile=" + password}
+	args := []string{"-D", fresh, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--pwfile=" +
+		password}
 	if !durable {
 		args = append(args, "--no-sync")
 	}

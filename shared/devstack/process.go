@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// Process is a child that can be started, stopped, killed and started again. It does not outlive us where the system can see to that (Linux).
+// Process is a child that can be started, stopped, killed and started again. It does not outlive us where the system
+// can see to that (Linux).
 type Process struct {
 	Name string
 
@@ -64,7 +65,8 @@ func (p *Process) Start(ctx context.Context) error {
 	return nil
 }
 
-// launch forks on a thread that lives as long as the child: Linux sends the parent-death signal when the forking *thread* ends.
+// launch forks on a thread that lives as long as the child: Linux sends the parent-death signal when the forking
+// *thread* ends.
 func (p *Process) launch() (*running, error) {
 	r := &running{cmd: p.make(), done: make(chan struct{})}
 	r.cmd.Stdout = io.Writer(&r.tail)
@@ -151,7 +153,8 @@ func (p *Process) watch(r *running) {
 	}
 }
 
-// Stop asks the process to finish and waits until it has; after half a minute it is ended. Its error is a bad exit code.
+// Stop asks the process to finish and waits until it has; after half a minute it is ended. Its error is a bad exit
+// code.
 func (p *Process) Stop() error { return p.end(p.current(), p.mild) }
 
 // Kill ends the process at once and waits until it is gone.

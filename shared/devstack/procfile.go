@@ -69,8 +69,8 @@ func Root() (string, error) {
 	}
 }
 
-// Build compiles the programs that root's Procfile names into bin and stamps them with the commit, as go build by itself does not in every
-// checkout; what is up to date is left alone.
+// Build compiles the programs that root's Procfile names into bin and stamps them with the commit, as go build by
+// itself does not in every checkout; what is up to date is left alone.
 func Build(ctx context.Context, root, bin string) error {
 	entries, err := readProcfile(filepath.Join(root, "Procfile"))
 	if err != nil {

@@ -67,12 +67,14 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
 	}
-	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, mild: syscall.SIGTERM, hard: syscall.SIGKILL, wrap: who.become}
+	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, mild: syscall.SIGTERM, hard: syscall.SIGKILL,
+		wrap: who.become}
 	if opt.OnExit != nil {
 		r.proc.fell = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("redis %w", how)) }
 	}
 	r.proc.make = func() *exec.Cmd {
-		args := []string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no", "--save", "", "--maxmemory-policy", "noeviction"}
+		args := []string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no", "--save",
+			"", "--maxmemory-policy", "noeviction"}
 		if opt.Persist {
 			args = append(args, "--appendonly", "yes")
 		} else {

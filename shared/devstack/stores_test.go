@@ -101,7 +101,8 @@ func TestPostgresSettings(t *testing.T) {
 	t.Parallel()
 	p := mustPostgres(t, devstack.PostgresOptions{MaxConns: 33})
 	db := mustOpen(t, p.URL("postgres"))
-	for name, want := range map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "listen_addresses": "127.0.0.1", "max_connections": "33", "server_encoding": "UTF8"} {
+	for name, want := range map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
+		"listen_addresses": "127.0.0.1", "max_connections": "33", "server_encoding": "UTF8"} {
 		var got string
 		if err := db.GetContext(t.Context(), &got, "select current_setting($1)", name); err != nil || got != want {
 			t.Errorf("%s = %q, %v, want %q", name, got, err, want)
@@ -129,7 +130,8 @@ func TestPostgresSaysWhenItEndsByItself(t *testing.T) {
 
 func TestPostgresWrongBinDir(t *testing.T) {
 	t.Parallel()
-	_, err := devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Dir: mustDir(t), Getenv: func(string) string { return "/nowhere" }})
+	_, err := devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Dir: mustDir(t),
+		Getenv: func(string) string { return "/nowhere" }})
 	if err == nil || !strings.Contains(err.Error(), "PG_BINDIR") {
 		t.Errorf("StartPostgres(PG_BINDIR=/nowhere) = %v, want an error that names PG_BINDIR", err)
 	}

@@ -22,7 +22,8 @@ import (
 
 // SystemOptions of Start.
 type SystemOptions struct {
-	Dir         string                      // keeps the stores' data and the demo tenant; "": a temporary one that Stop removes
+	// keeps the stores' data and the demo tenant; "": a temporary one that Stop removes
+	Dir         string
 	Root        string                      // where Procfile and go.mod are; "": Root()
 	Bin         string                      // where the programs are, see Build; "": they are built into Dir/bin
 	Build       bool                        // build them into Bin first
@@ -168,8 +169,9 @@ func (s *System) startRedis(ctx context.Context) (err error) {
 	if s.RedisURL != "" {
 		return nil
 	}
-	s.Redis, err = StartRedis(ctx, RedisOptions{Dir: filepath.Join(s.opt.Dir, "redis"), Persist: s.opt.Durable, InProcess: s.opt.InProcess,
-		Log: s.output("redis"), OnExit: s.fell})
+	s.Redis, err = StartRedis(ctx, RedisOptions{Dir: filepath.Join(s.opt.Dir, "redis"), Persist: s.opt.Durable,
+		InProcess: s.opt.InProcess,
+		Log:       s.output("redis"), OnExit: s.fell})
 	if err != nil {
 		return err
 	}
@@ -234,7 +236,8 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true"}
 	ready := s.AdminURL + "/readyz"
 	if e.name == "gateway" {
-		env = append(env, "LEADGATE_LISTEN="+s.opt.Listen, "LEADGATE_ADMIN_LISTEN="+s.opt.AdminListen, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)
+		env = append(env, "LEADGATE_LISTEN="+s.opt.Listen, "LEADGATE_ADMIN_LISTEN="+s.opt.AdminListen,
+			"LEADGATE_ADMIN_TOKEN="+s.AdminToken)
 	} else {
 		ops, err := Listen("127.0.0.1:0")
 		if err != nil {
@@ -268,7 +271,8 @@ func (s *System) Workers() []*Process { return s.workers }
 // Exited gives the first end of a part that nobody asked for.
 func (s *System) Exited() <-chan error { return s.exited }
 
-// Stop stops everything, in the reverse order of the start, and waits. Called again, it returns what the first call did.
+// Stop stops everything, in the reverse order of the start, and waits. Called again, it returns what the first call
+// did.
 func (s *System) Stop() error {
 	s.stop.Do(func() {
 		var errs []error

@@ -183,12 +183,14 @@ func TestSystemUsesGivenStores(t *testing.T) {
 	if err := p.CreateDatabase(t.Context(), "mine", ""); err != nil {
 		t.Fatal(err)
 	}
-	s := mustSystem(t, devstack.SystemOptions{Root: mustRoot(t), DatabaseURL: p.URL("mine"), RedisURL: "redis://127.0.0.1:1/0"})
+	s := mustSystem(t, devstack.SystemOptions{Root: mustRoot(t), DatabaseURL: p.URL("mine"),
+		RedisURL: "redis://127.0.0.1:1/0"})
 	if s.Postgres != nil || s.Redis != nil {
 		t.Error("private stores were started beside the given ones")
 	}
 	var n int
-	if err := mustOpen(t, p.URL("mine")).GetContext(t.Context(), &n, "select count(*) from workspaces"); err != nil || n != 1 {
+	if err := mustOpen(t, p.URL("mine")).GetContext(t.Context(), &n, "select count(*) from workspaces"); err != nil ||
+		n != 1 {
 		t.Errorf("workspaces in the given database = %d, %v, want 1", n, err)
 	}
 }

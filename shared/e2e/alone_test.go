@@ -156,7 +156,8 @@ func TestTerminatedGatewayFinishesWhatItAccepted(t *testing.T) {
 	}
 	t.Logf("%d leads answered under load and %d held over SIGTERM", answered, len(accepted))
 	for n := range accepted {
-		if got := c.call(t, "POST", "/api/v1/leads", body(fmt.Sprintf("held.%d@example.com", n))); got.status != http.StatusConflict {
+		if got := c.call(t, "POST", "/api/v1/leads", body(fmt.Sprintf("held.%d@example.com",
+			n))); got.status != http.StatusConflict {
 			t.Errorf("posting a held lead again = %v, want 409", got)
 		}
 	}

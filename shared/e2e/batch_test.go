@@ -10,7 +10,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// A batch of 500 is taken in as one request, told of lead by lead, and its webhooks come as if each had been posted alone.
+// A batch of 500 is taken in as one request, told of lead by lead, and its webhooks come as if each had been posted
+// alone.
 func TestFullBatch(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
@@ -40,8 +41,10 @@ func TestFullBatch(t *testing.T) {
 		Created, Duplicates int
 	}
 	got.data(t, &said)
-	if len(said.Results) != 500 || said.Created != 499 || said.Duplicates != 1 || said.Results[7].Details.ExistingLeadID != there.id(t) {
-		t.Fatalf("batch = %d results, %d created, %d duplicates, result 7 %+v, want 500, 499, 1 and %s named", len(said.Results), said.Created, said.Duplicates, said.Results[7], there.id(t))
+	if len(said.Results) != 500 || said.Created != 499 || said.Duplicates != 1 ||
+		said.Results[7].Details.ExistingLeadID != there.id(t) {
+		t.Fatalf("batch = %d results, %d created, %d duplicates, result 7 %+v, want 500, 499, 1 and %s named",
+			len(said.Results), said.Created, said.Duplicates, said.Results[7], there.id(t))
 	}
 	if rows := c.countLeads(t); rows != 500 {
 		t.Errorf("there are %d leads, want 500", rows)
@@ -49,7 +52,9 @@ func TestFullBatch(t *testing.T) {
 	for _, n := range []int{0, 6, 8, 499} {
 		mustWait(t, r, webhook.LeadCreated, said.Results[n].ID)
 	}
-	if again := c.call(t, "POST", "/api/v1/leads/batch?onDuplicate=return", string(text)); !strings.Contains(string(again.body), `"created":0,"updated":0,"returned":500,"duplicates":0,"rejected":0`) {
+	if again := c.call(t, "POST", "/api/v1/leads/batch?onDuplicate=return",
+		string(text)); !strings.Contains(string(again.body),
+		`"created":0,"updated":0,"returned":500,"duplicates":0,"rejected":0`) {
 		t.Errorf("batch again = %s, want all returned", again.body[max(0, len(again.body)-200):])
 	}
 }

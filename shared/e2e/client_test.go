@@ -39,15 +39,19 @@ func TestClientLeads(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
 	api := c.api(t)
-	made, err := api.CreateLead(t.Context(), client.NewLead{Name: "Ada", Email: "ada@example.com"}, client.CreateOptions{ChatbotID: c.chatbot, IdempotencyKey: "k1"})
-	if err != nil || !made.New || made.Replayed || made.ChatbotID != c.chatbot || *made.Name != "Ada" || made.WorkspaceID != c.workspace {
+	made, err := api.CreateLead(t.Context(), client.NewLead{Name: "Ada", Email: "ada@example.com"},
+		client.CreateOptions{ChatbotID: c.chatbot, IdempotencyKey: "k1"})
+	if err != nil || !made.New || made.Replayed || made.ChatbotID != c.chatbot || *made.Name != "Ada" ||
+		made.WorkspaceID != c.workspace {
 		t.Fatalf("CreateLead() = %+v, %v, want a new lead", made, err)
 	}
-	again, err := api.CreateLead(t.Context(), client.NewLead{Name: "Ada", Email: "ada@example.com"}, client.CreateOptions{ChatbotID: c.chatbot, IdempotencyKey: "k1"})
+	again, err := api.CreateLead(t.Context(), client.NewLead{Name: "Ada", Email: "ada@example.com"},
+		client.CreateOptions{ChatbotID: c.chatbot, IdempotencyKey: "k1"})
 	if err != nil || !again.Replayed || again.ID != made.ID {
 		t.Errorf("CreateLead() again = %+v, %v, want it replayed", again, err)
 	}
-	known, err := api.CreateLead(t.Context(), client.NewLead{Email: "ADA@example.com"}, client.CreateOptions{OnDuplicate: "return"})
+	known, err := api.CreateLead(t.Context(), client.NewLead{Email: "ADA@example.com"},
+		client.CreateOptions{OnDuplicate: "return"})
 	if err != nil || known.New || known.ID != made.ID {
 		t.Errorf("CreateLead() with return = %+v, %v, want the first", known, err)
 	}
@@ -57,17 +61,21 @@ func TestClientLeads(t *testing.T) {
 		t.Errorf("CreateLead() of a duplicate = %v, want the first lead named", err)
 	}
 	_, err = api.CreateLead(t.Context(), client.NewLead{Email: "nobody"}, client.CreateOptions{})
-	if !errors.As(err, &refused) || refused.Code != "VALIDATION_ERROR" || len(refused.Fields) != 1 || refused.Fields[0].Field != "email" {
+	if !errors.As(err, &refused) || refused.Code != "VALIDATION_ERROR" || len(refused.Fields) != 1 ||
+		refused.Fields[0].Field != "email" {
 		t.Errorf("CreateLead() without an email = %#v, want the field named", err)
 	}
-	batch, err := api.CreateLeads(t.Context(), []client.NewLead{{Email: "bob@example.com", ChatbotID: c.chatbot}, {Email: "ada@example.com"}, {}}, client.CreateOptions{})
-	if err != nil || batch.Created != 1 || batch.Duplicates != 1 || batch.Rejected != 1 || batch.Results[1].Details.ExistingLeadID != made.ID {
+	batch, err := api.CreateLeads(t.Context(), []client.NewLead{{Email: "bob@example.com", ChatbotID: c.chatbot},
+		{Email: "ada@example.com"}, {}}, client.CreateOptions{})
+	if err != nil || batch.Created != 1 || batch.Duplicates != 1 || batch.Rejected != 1 ||
+		batch.Results[1].Details.ExistingLeadID != made.ID {
 		t.Errorf("CreateLeads() = %+v, %v, want one of each", batch, err)
 	}
 	if l, err := api.GetLead(t.Context(), made.ID); err != nil || l.Email != "ada@example.com" || l.CreatedAt.IsZero() {
 		t.Errorf("GetLead() = %+v, %v, want the lead", l, err)
 	}
-	if _, err = api.GetLead(t.Context(), "lead_01jhn3tb9e2g4j6m8p0r2t4w6y"); !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
+	if _, err = api.GetLead(t.Context(), "lead_01jhn3tb9e2g4j6m8p0r2t4w6y"); !errors.As(err, &refused) ||
+		refused.Status != http.StatusNotFound {
 		t.Errorf("GetLead() of no lead = %v, want 404", err)
 	}
 	first, err := api.ListLeads(t.Context(), client.LeadFilter{ChatbotID: c.chatbot}, 1, "")
@@ -92,7 +100,8 @@ func TestClientImports(t *testing.T) {
 	t.Parallel()
 	api := mustTenant(t).api(t)
 	const text = "email\nada@example.com\nnobody\n"
-	i, err := api.UploadImport(t.Context(), strings.NewReader(text), int64(len(text)), client.ImportOptions{NoEvents: true})
+	i, err := api.UploadImport(t.Context(), strings.NewReader(text), int64(len(text)),
+		client.ImportOptions{NoEvents: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +128,8 @@ func TestClientWebhooks(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
 	api, r := c.api(t), c.mustReceive(t)
-	w, err := api.CreateWebhook(t.Context(), client.NewWebhook{URL: r.URL, EventTypes: []string{webhook.LeadCreated}, TimeoutSeconds: 5})
+	w, err := api.CreateWebhook(t.Context(), client.NewWebhook{URL: r.URL, EventTypes: []string{webhook.LeadCreated},
+		TimeoutSeconds: 5})
 	if err != nil || w.Secret == "" || !w.Enabled {
 		t.Fatalf("CreateWebhook() = %+v, %v, want it with a secret", w, err)
 	}
@@ -141,7 +151,8 @@ func TestClientWebhooks(t *testing.T) {
 		}
 		return len(page.Data) == 1 && page.Data[0].AttemptCount > 0
 	})
-	if d := page.Data[0]; d.EventType != webhook.LeadCreated || *d.LeadID != made.ID || *d.LastStatus != http.StatusBadRequest {
+	if d := page.Data[0]; d.EventType != webhook.LeadCreated || *d.LeadID != made.ID ||
+		*d.LastStatus != http.StatusBadRequest {
 		t.Errorf("ListDeliveries() = %+v, want the lead's, refused with 400", d)
 	}
 	if err := api.DeleteWebhook(t.Context(), w.ID); err != nil {

@@ -47,7 +47,8 @@ func goRunDev(t *testing.T, dir string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "run", "./shared/dev", "-ephemeral", "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0", "-dir", dir)
+	cmd := exec.Command("go", "run", "./shared/dev", "-ephemeral", "-listen", "127.0.0.1:0", "-admin-listen",
+		"127.0.0.1:0", "-dir", dir)
 	cmd.Dir = root
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	for _, v := range os.Environ() {
@@ -84,11 +85,13 @@ func TestDev(t *testing.T) {
 	}
 
 	env := mustEnv(t, filepath.Join(dir, "env"))
-	posted := request(t, "POST", env["LEADGATE_URL"]+"/api/v1/chatbots/"+env["LEADGATE_CHATBOT_ID"]+"/leads", env["LEADGATE_KEY"], `{"email":"env@example.com"}`)
+	posted := request(t, "POST", env["LEADGATE_URL"]+"/api/v1/chatbots/"+env["LEADGATE_CHATBOT_ID"]+"/leads",
+		env["LEADGATE_KEY"], `{"email":"env@example.com"}`)
 	if posted.status != http.StatusCreated {
 		t.Errorf("POST with what DIR/env says = %v, want 201", posted)
 	}
-	listed := request(t, "GET", env["LEADGATE_ADMIN_URL"]+"/admin/api/v1/workspaces/"+env["LEADGATE_WORKSPACE_ID"], env["LEADGATE_ADMIN_TOKEN"], "")
+	listed := request(t, "GET", env["LEADGATE_ADMIN_URL"]+"/admin/api/v1/workspaces/"+env["LEADGATE_WORKSPACE_ID"],
+		env["LEADGATE_ADMIN_TOKEN"], "")
 	if listed.status != http.StatusOK {
 		t.Errorf("the admin API with what DIR/env says = %v, want 200", listed)
 	}
@@ -113,7 +116,8 @@ func TestDev(t *testing.T) {
 func mustEnv(t *testing.T, file string) map[string]string {
 	t.Helper()
 	vars := map[string]string{}
-	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY", "LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
+	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
+		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
 		value, err := exec.Command("env", "-i", "sh", "-c", fmt.Sprintf(`. %s; printf %%s "$%s"`, file, name)).Output()
 		if err != nil || len(value) == 0 {
 			t.Errorf("DIR/env gives %s the value %q, %v", name, value, err)

@@ -41,8 +41,8 @@ func says(status int, retryAfter, body string) http.HandlerFunc {
 	}
 }
 
-// The examples that repeat safely do so, under one key, until there is an answer: when the connection breaks off, a proxy answers, the rate limit
-// is reached. What no repetition makes right ends them at once.
+// The examples that repeat safely do so, under one key, until there is an answer: when the connection breaks off, a
+// proxy answers, the rate limit is reached. What no repetition makes right ends them at once.
 func TestDocsExamplesRepeat(t *testing.T) {
 	t.Parallel()
 	sys := mustSystem(t)
@@ -58,7 +58,8 @@ func TestDocsExamplesRepeat(t *testing.T) {
 			}
 			api := newMoody(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 				says(503, "1", "<html>a proxy"), says(429, "1", `{"success":false,"error":"slow","code":"RATE_LIMITED"}`),
-				says(409, "1", `{"success":false,"error":"soon","code":"IDEMPOTENCY_IN_PROGRESS"}`), says(201, "", `{"success":true,"data":{"id":"lead_made"}}`))
+				says(409, "1", `{"success":false,"error":"soon","code":"IDEMPOTENCY_IN_PROGRESS"}`),
+				says(201, "", `{"success":true,"data":{"id":"lead_made"}}`))
 			out, err := runText(t, t.TempDir(), tool, e.lang, strings.ReplaceAll(e.text, sys.URL, api.URL))
 			if err != nil || !strings.Contains(out, "lead_made") {
 				t.Errorf("the example = %v, want lead_made:\n%s", err, out)

@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// The examples of /docs are run as a reader would: copied from the page that a running gateway serves, with a key and ids put in, and nothing else.
+// The examples of /docs are run as a reader would: copied from the page that a running gateway serves, with a key and
+// ids put in, and nothing else.
 
 // example is a block of code on the page that can be run.
 type example struct{ name, lang, text string }
@@ -34,7 +35,8 @@ func readExamples(t *testing.T, page []byte) (all []example) {
 
 // prints is what an example must show, besides ending well.
 var prints = map[string]string{
-	"create": "lead_", "once": "lead_", "batch": "lead_", "list": "john.doe@example.com", "update": "contacted", "import": "imp_", "webhook": "whsec_",
+	"create": "lead_", "once": "lead_", "batch": "lead_", "list": "john.doe@example.com", "update": "contacted",
+	"import": "imp_", "webhook": "whsec_",
 	"form-key": `"key":"pk-workspace_`, "export": "", "erase": `"erased":{"leads":1,`, "test-key": `"secret":"sk-test_`,
 }
 
@@ -43,7 +45,8 @@ var langs = map[string]struct {
 	tool, file string
 	args       []string
 }{
-	"curl": {"sh", "example.sh", []string{"-e"}}, "javascript": {"node", "example.mjs", nil}, "python": {"python3", "example.py", nil}, "go": {"go", "example.go", []string{"run"}},
+	"curl": {"sh", "example.sh", []string{"-e"}}, "javascript": {"node", "example.mjs", nil},
+	"python": {"python3", "example.py", nil}, "go": {"go", "example.go", []string{"run"}},
 }
 
 func TestDocsExamplesRun(t *testing.T) {
@@ -82,7 +85,8 @@ func TestDocsExamplesRun(t *testing.T) {
 					t.Errorf("example %s in %s = %v, want %q and no error:\n%s\n--- it is\n%s", e.name, lang, err, want, out, e.text)
 				}
 			}
-			if got := c.call(t, "GET", "/api/v1/leads?email=jane.roe@example.com", ""); strings.Count(string(got.body), `"jane.roe@example.com"`) != 1 {
+			if got := c.call(t, "GET", "/api/v1/leads?email=jane.roe@example.com", ""); strings.Count(string(got.body),
+				`"jane.roe@example.com"`) != 1 {
 				t.Errorf("leads of the example with a key = %v, want one", got)
 			}
 		})
@@ -92,7 +96,8 @@ func TestDocsExamplesRun(t *testing.T) {
 // mustFullKey makes a key with every scope.
 func (c *tenant) mustFullKey(t *testing.T) string {
 	t.Helper()
-	got := c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys", `{"name":"docs","scopes":["leads:read","leads:write","webhooks:manage","keys:manage","workspace:manage"]}`)
+	got := c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys",
+		`{"name":"docs","scopes":["leads:read","leads:write","webhooks:manage","keys:manage","workspace:manage"]}`)
 	var made struct{ Secret string }
 	got.data(t, &made)
 	if got.status != http.StatusCreated || made.Secret == "" {
@@ -105,7 +110,8 @@ func (c *tenant) mustFullKey(t *testing.T) string {
 func (c *tenant) runExample(t *testing.T, tool string, e example, lead string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
-	text := strings.NewReplacer("sk-workspace_your_api_key", c.key, "cb_your_chatbot_id", c.chatbot, "lead_your_lead_id", lead).Replace(e.text)
+	text := strings.NewReplacer("sk-workspace_your_api_key", c.key, "cb_your_chatbot_id", c.chatbot, "lead_your_lead_id",
+		lead).Replace(e.text)
 	if strings.Contains(text, "your-domain.com") || !strings.Contains(text, c.URL) {
 		t.Errorf("example %s in %s does not have the address it was asked at", e.name, e.lang)
 	}
@@ -116,7 +122,9 @@ func (c *tenant) runExample(t *testing.T, tool string, e example, lead string) (
 func runText(t *testing.T, dir, tool, lang, text string) (string, error) {
 	t.Helper()
 	l := langs[lang]
-	for name, content := range map[string]string{l.file: text, "leads.csv": fmt.Sprintf("email,name,company\n%[1]s1@example.com,One,Tech Corp\n%[1]s2@example.com,Two,Tech Corp\n", lang)} {
+	for name, content := range map[string]string{l.file: text,
+		"leads.csv": fmt.Sprintf("email,name,company\n%[1]s1@example.com,One,Tech Corp\n%[1]s2@example.com,Two,Tech Corp\n",
+			lang)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +133,8 @@ func runText(t *testing.T, dir, tool, lang, text string) (string, error) {
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GO111MODULE=off", "PYTHONDONTWRITEBYTECODE=1")
 	if _, err := exec.LookPath("uuidgen"); err != nil { // readers have one; where tests run it may be missing
-		if err := os.WriteFile(filepath.Join(dir, "uuidgen"), []byte("#!/bin/sh\ncat /proc/sys/kernel/random/uuid\n"), 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "uuidgen"), []byte("#!/bin/sh\ncat /proc/sys/kernel/random/uuid\n"),
+			0o700); err != nil {
 			t.Fatal(err)
 		}
 		cmd.Env = append(cmd.Env, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))

@@ -20,7 +20,8 @@ func (c *tenant) mustExample(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replaced := strings.NewReplacer("https://your-domain.com", c.URL, "sk-workspace_your_api_key", c.key, "cb_1234567890abcdef", c.chatbot).Replace(string(text))
+	replaced := strings.NewReplacer("https://your-domain.com", c.URL, "sk-workspace_your_api_key", c.key,
+		"cb_1234567890abcdef", c.chatbot).Replace(string(text))
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(replaced), 0o600); err != nil {
 		t.Fatal(err)
@@ -66,8 +67,10 @@ func TestCurlExample(t *testing.T) {
 		Metadata                                                    map[string]string
 	}
 	first.data(t, &lead)
-	if !strings.HasPrefix(string(first.body), `{"success":true,`) || !strings.HasPrefix(lead.ID, "lead_") || lead.Email != "john.doe@example.com" ||
-		lead.Status != "new" || lead.WorkspaceID != c.workspace || lead.ChatbotID != c.chatbot || lead.Metadata["company"] != "Tech Corp" {
+	if !strings.HasPrefix(string(first.body), `{"success":true,`) || !strings.HasPrefix(lead.ID, "lead_") ||
+		lead.Email != "john.doe@example.com" ||
+		lead.Status != "new" || lead.WorkspaceID != c.workspace || lead.ChatbotID != c.chatbot ||
+		lead.Metadata["company"] != "Tech Corp" {
 		t.Errorf("the example answers %v, want the lead it posts", first)
 	}
 	want := `{"success":false,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":"john.doe@example.com","existingLeadId":"` + lead.ID +

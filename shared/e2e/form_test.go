@@ -49,14 +49,16 @@ func newPage(t *testing.T) *page {
 	return p
 }
 
-// visit opens one of the pages in headless Chromium. It returns what came back to the site, or, when nothing did, what the browser shows.
+// visit opens one of the pages in headless Chromium. It returns what came back to the site, or, when nothing did, what
+// the browser shows.
 func (p *page) visit(t *testing.T, name, query string) string {
 	t.Helper()
 	binary, err := exec.LookPath("chromium")
 	if err != nil {
 		binary = mustTool(t, "google-chrome")
 	}
-	profile, err := os.MkdirTemp("", "leadgate-browser-") // not t.TempDir: the browser's helpers may write to it a moment longer
+	// not t.TempDir: the browser's helpers may write to it a moment longer
+	profile, err := os.MkdirTemp("", "leadgate-browser-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,8 @@ func (p *page) visit(t *testing.T, name, query string) string {
 // mustForm makes a form that pages of origins may use.
 func (c *tenant) mustForm(t *testing.T, origins ...string) string {
 	t.Helper()
-	body, _ := json.Marshal(map[string]any{"name": "form", "kind": "publishable", "form": map[string]any{"origins": origins, "chatbotId": c.chatbot, "source": "landing"}})
+	body, _ := json.Marshal(map[string]any{"name": "form", "kind": "publishable",
+		"form": map[string]any{"origins": origins, "chatbotId": c.chatbot, "source": "landing"}})
 	got := request(t, "POST", c.URL+"/api/v1/keys", c.mustManager(t), string(body))
 	var made struct{ Key string }
 	if got.data(t, &made); got.status != http.StatusCreated || !strings.HasPrefix(made.Key, "pk-workspace_") {
@@ -94,7 +97,8 @@ func (c *tenant) mustForm(t *testing.T, origins ...string) string {
 // mustManager makes a key that can make keys.
 func (c *tenant) mustManager(t *testing.T) string {
 	t.Helper()
-	got := c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys", `{"name":"manager","scopes":["keys:manage","workspace:manage","leads:read","leads:write","webhooks:manage"]}`)
+	got := c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys",
+		`{"name":"manager","scopes":["keys:manage","workspace:manage","leads:read","leads:write","webhooks:manage"]}`)
 	var made struct{ Secret string }
 	if got.data(t, &made); got.status != http.StatusCreated {
 		t.Fatalf("making a key = %v", got)
@@ -127,7 +131,9 @@ func TestPlainFormInABrowser(t *testing.T) {
 		t.Fatalf("the browser came back with %.2000s, want GET /thanks", got)
 	}
 	l := c.mustFind(t, "plain@example.com")
-	if got := fmt.Sprint(l.Name, " ", l.Source, " ", l.ChatbotID, " ", l.Metadata["topic"]); got != "Ada Lovelace landing "+c.chatbot+" [a b]" || l.Metadata["message"] != "Two\r\nlines & \"more\"" {
+	if got := fmt.Sprint(l.Name, " ", l.Source, " ", l.ChatbotID, " ",
+		l.Metadata["topic"]); got != "Ada Lovelace landing "+c.chatbot+" [a b]" ||
+		l.Metadata["message"] != "Two\r\nlines & \"more\"" {
 		t.Errorf("lead = %+v, want what was filled in", l)
 	}
 	if page, _ := l.Metadata["page_url"].(string); !strings.HasPrefix(page, p.URL+"/") {
@@ -147,16 +153,20 @@ func TestScriptedFormInABrowser(t *testing.T) {
 	c, p := mustTenant(t), newPage(t)
 	p.form = c.mustForm(t, p.URL)
 	const want = `200 {"success":true,"data":{"received":true}}`
-	for _, query := range []string{"email=json@example.com&utm_source=ads", "email=json@example.com", "email=fields@example.com&fields"} { // a duplicate looks the same
+	// a duplicate looks the same
+	for _, query := range []string{"email=json@example.com&utm_source=ads", "email=json@example.com",
+		"email=fields@example.com&fields"} {
 		if got := p.visit(t, "fetch.html", query); got != want {
 			t.Errorf("%s: the script got %.2000s, want %s", query, got, want)
 		}
 	}
-	if l := c.mustFind(t, "json@example.com"); l.Name != "Ada Lovelace" || l.Metadata["utm_source"] != "ads" || l.Metadata["page_url"] != p.URL+"/fetch.html" {
+	if l := c.mustFind(t, "json@example.com"); l.Name != "Ada Lovelace" || l.Metadata["utm_source"] != "ads" ||
+		l.Metadata["page_url"] != p.URL+"/fetch.html" {
 		t.Errorf("lead = %+v, want the page's campaign", l)
 	}
 	c.mustFind(t, "fields@example.com")
-	if got := p.visit(t, "fetch.html", "email=nobody"); !strings.HasPrefix(got, "400 ") || !strings.Contains(got, "Must be a valid email address") {
+	if got := p.visit(t, "fetch.html", "email=nobody"); !strings.HasPrefix(got, "400 ") ||
+		!strings.Contains(got, "Must be a valid email address") {
 		t.Errorf("a mistake: the script got %.2000s, want to read it", got)
 	}
 }

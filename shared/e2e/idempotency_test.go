@@ -19,8 +19,8 @@ import (
 
 var retries = flag.Int("retries", 1000, "leads that are posted over connections that break off")
 
-// Leads are posted over connections that break off at any point, each under one key until there is an answer: there is one lead for
-// each key, and who asks again is told the same, octet by octet.
+// Leads are posted over connections that break off at any point, each under one key until there is an answer: there is
+// one lead for each key, and who asks again is told the same, byte for byte.
 func TestRetriesOverBrokenConnections(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
@@ -31,7 +31,7 @@ func TestRetriesOverBrokenConnections(t *testing.T) {
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
-			f := &loadgen.Fickle{Addr: strings.TrimPrefix(c.URL, "http://"), Path: "/api/v1/leads", Key: c.key, Breaks: 0.4}
+			f := &loadgen.FlakyClient{Addr: strings.TrimPrefix(c.URL, "http://"), Path: "/api/v1/leads", Key: c.key, Breaks: 0.4}
 			defer f.Close()
 			for {
 				n := int(next.Add(1))
@@ -40,12 +40,12 @@ func TestRetriesOverBrokenConnections(t *testing.T) {
 					return
 				}
 				lead := []byte(body(fmt.Sprintf("retry.%d@example.com", n)))
-				first, err := f.Post(ctx, loadgen.OnceKey("e2e", n), lead)
+				first, err := f.Post(ctx, loadgen.IdempotencyKey("e2e", n), lead)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				again, err := f.Post(ctx, loadgen.OnceKey("e2e", n), lead)
+				again, err := f.Post(ctx, loadgen.IdempotencyKey("e2e", n), lead)
 				if err != nil {
 					t.Error(err)
 					return
@@ -53,7 +53,8 @@ func TestRetriesOverBrokenConnections(t *testing.T) {
 				if first.Replayed {
 					replayed.Add(1)
 				}
-				if first.Status != http.StatusCreated || again.Status != first.Status || !again.Replayed || !bytes.Equal(first.Body, again.Body) {
+				if first.Status != http.StatusCreated || again.Status != first.Status || !again.Replayed ||
+					!bytes.Equal(first.Body, again.Body) {
 					t.Errorf("key %d: %d %s, then %d %s, want one 201 twice", n, first.Status, first.Body, again.Status, again.Body)
 				}
 			}
@@ -64,7 +65,8 @@ func TestRetriesOverBrokenConnections(t *testing.T) {
 		t.Errorf("%d keys made %d leads", *retries, rows)
 	}
 	if broken.Load() < int64(*retries/10) || replayed.Load() == 0 {
-		t.Errorf("%d tries broke off and %d first answers had been lost before: that tries nothing", broken.Load(), replayed.Load())
+		t.Errorf("%d tries broke off and %d first answers had been lost before: that tries nothing", broken.Load(),
+			replayed.Load())
 	}
 	t.Logf("%d keys, %d tries broke off, %d answers had been lost before", *retries, broken.Load(), replayed.Load())
 }

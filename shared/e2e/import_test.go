@@ -18,7 +18,8 @@ import (
 // client runs gateway's client command as a customer does: with a key and no stores.
 func (c *tenant) client(t *testing.T, bin, dir string, args ...string) (out string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "gateway"), append([]string{"lead", "import", "--url", c.URL}, args...)...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "gateway"), append([]string{"lead", "import", "--url",
+		c.URL}, args...)...)
 	cmd.Dir, cmd.Env = dir, []string{"LEADGATE_KEY=" + c.key}
 	var both bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &both, &both
@@ -54,17 +55,20 @@ func TestImportAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, code := c.client(t, bin, dir, "good.csv"); code != 1 || !strings.Contains(out, "of Work Email, First Name, Last Name, Plan, Row none is") {
+	if out, code := c.client(t, bin, dir, "good.csv"); code != 1 || !strings.Contains(out,
+		"of Work Email, First Name, Last Name, Plan, Row none is") {
 		t.Errorf("without a mapping = %d %s, want why not", code, out)
 	}
 	mapping := `{"Work Email":"email"}`
 	out, code := c.client(t, bin, dir, "bad.csv", "--mapping", mapping, "--chatbot", c.chatbot, "--errors", "report.csv")
-	if want := fmt.Sprintf("is done: %d rows, %d created, 0 updated, 1 duplicates, 1 rejected", n+2, n); code != 1 || !strings.Contains(out, want) || !strings.Contains(out, "1 rows were rejected") {
+	if want := fmt.Sprintf("is done: %d rows, %d created, 0 updated, 1 duplicates, 1 rejected", n+2, n); code != 1 ||
+		!strings.Contains(out, want) || !strings.Contains(out, "1 rows were rejected") {
 		t.Errorf("import = %d %s, want exit code 1 and %q", code, out, want)
 	}
 	report, err := os.ReadFile(filepath.Join(dir, "report.csv"))
 	lines := strings.Split(string(report), "\n")
-	if err != nil || len(lines) != 4 || !strings.HasPrefix(lines[1], "5001,VALIDATION_ERROR,Work Email,nobody,") || !strings.HasPrefix(lines[2], "5002,DUPLICATE_EMAIL,email,P1@example.com,") {
+	if err != nil || len(lines) != 4 || !strings.HasPrefix(lines[1], "5001,VALIDATION_ERROR,Work Email,nobody,") ||
+		!strings.HasPrefix(lines[2], "5002,DUPLICATE_EMAIL,email,P1@example.com,") {
 		t.Errorf("report = %q, %v, want the two rows", report, err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -74,7 +78,8 @@ func TestImportAFile(t *testing.T) {
 		t.Errorf("%d webhooks came, want %d", came, n)
 	}
 	out, code = c.client(t, bin, dir, "good.csv", "--mapping", mapping, "--on-duplicate", "return", "--no-events")
-	if want := fmt.Sprintf("%d rows, 0 created, 0 updated, %d duplicates, 0 rejected", n, n); code != 0 || !strings.Contains(out, want) || strings.Contains(out, "left out") {
+	if want := fmt.Sprintf("%d rows, 0 created, 0 updated, %d duplicates, 0 rejected", n, n); code != 0 ||
+		!strings.Contains(out, want) || strings.Contains(out, "left out") {
 		t.Errorf("import again = %d %s, want exit code 0 and %q", code, out, want)
 	}
 }

@@ -53,7 +53,8 @@ func (w *witness) awaitEvent(t *testing.T, what string, fits func(told) bool) to
 func TestLifeOfALead(t *testing.T) {
 	t.Parallel()
 	c, w := mustTenant(t), mustWitness(t)
-	if got := c.call(t, "POST", "/api/v1/webhooks", fmt.Sprintf(`{"url":%q,"eventTypes":["lead.*"]}`, w.URL)); got.status != http.StatusCreated {
+	if got := c.call(t, "POST", "/api/v1/webhooks", fmt.Sprintf(`{"url":%q,"eventTypes":["lead.*"]}`,
+		w.URL)); got.status != http.StatusCreated {
 		t.Fatalf("POST = %v, want 201", got)
 	}
 	receiver := c.mustReceive(t, webhook.LeadUpdated, webhook.LeadDeleted, webhook.LeadRestored)
@@ -66,16 +67,24 @@ func TestLifeOfALead(t *testing.T) {
 		}
 	}
 
-	want("PATCH", c.call(t, "PATCH", path, `{"email":"moved@example.com","status":"qualified","phone":null}`), http.StatusOK)
-	updated := w.awaitEvent(t, webhook.LeadUpdated, func(e told) bool { return e.Type == webhook.LeadUpdated && e.Data.ID == lead })
-	if p := updated.Data.Previous; updated.Data.Email != "moved@example.com" || updated.Data.Status != "qualified" || len(p) != 3 || p["email"] != "life@example.com" || p["status"] != "new" || p["phone"] == nil {
+	want("PATCH", c.call(t, "PATCH", path, `{"email":"moved@example.com","status":"qualified","phone":null}`),
+		http.StatusOK)
+	updated := w.awaitEvent(t, webhook.LeadUpdated, func(e told) bool {
+		return e.Type == webhook.LeadUpdated &&
+			e.Data.ID == lead
+	})
+	if p := updated.Data.Previous; updated.Data.Email != "moved@example.com" || updated.Data.Status != "qualified" ||
+		len(p) != 3 || p["email"] != "life@example.com" || p["status"] != "new" || p["phone"] == nil {
 		t.Errorf("lead.updated = %+v, want the lead and what it was", updated.Data)
 	}
 	want("POST of the new email", c.call(t, "POST", "/api/v1/leads", body("moved@example.com")), http.StatusConflict)
 	want("POST of the former email", c.call(t, "POST", "/api/v1/leads", body("life@example.com")), http.StatusCreated)
 
 	want("DELETE", c.call(t, "DELETE", path, ""), http.StatusNoContent)
-	deleted := w.awaitEvent(t, webhook.LeadDeleted, func(e told) bool { return e.Type == webhook.LeadDeleted && e.Data.ID == lead })
+	deleted := w.awaitEvent(t, webhook.LeadDeleted, func(e told) bool {
+		return e.Type == webhook.LeadDeleted &&
+			e.Data.ID == lead
+	})
 	if deleted.Data.Erased == nil || *deleted.Data.Erased || deleted.Data.DeletedAt == "" || deleted.Data.Email != "" {
 		t.Errorf("lead.deleted = %+v, want when, and not who", deleted.Data)
 	}
@@ -85,7 +94,8 @@ func TestLifeOfALead(t *testing.T) {
 	w.awaitEvent(t, webhook.LeadRestored, func(e told) bool {
 		return e.Type == webhook.LeadRestored && e.Data.ID == lead && e.Data.Email == "moved@example.com"
 	})
-	if got := c.call(t, "GET", path, ""); got.status != http.StatusOK || !strings.Contains(string(got.body), "moved@example.com") {
+	if got := c.call(t, "GET", path, ""); got.status != http.StatusOK || !strings.Contains(string(got.body),
+		"moved@example.com") {
 		t.Errorf("GET = %v, want the lead as it was", got)
 	}
 
@@ -95,7 +105,8 @@ func TestLifeOfALead(t *testing.T) {
 	})
 	want("GET", c.call(t, "GET", path, ""), http.StatusNotFound)
 	want("restore", c.call(t, "POST", path+"/restore", ""), http.StatusNotFound)
-	if got := c.call(t, "GET", "/api/v1/events?leadId="+lead+"&limit=1", ""); got.status != http.StatusOK || strings.Contains(string(got.body), "moved@") {
+	if got := c.call(t, "GET", "/api/v1/events?leadId="+lead+"&limit=1", ""); got.status != http.StatusOK ||
+		strings.Contains(string(got.body), "moved@") {
 		t.Errorf("GET of its events = %v, want them without what they told", got)
 	}
 	for deadline := time.Now().Add(5 * time.Second); ; { // gateways follow within a second

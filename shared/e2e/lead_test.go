@@ -23,7 +23,8 @@ func body(email string) string { return string(loadgen.AppendLead(nil, email)) }
 func TestCreateTwice(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
-	contract := []string{"id", "name", "email", "phone", "source", "status", "metadata", "createdAt", "updatedAt", "workspaceId"}
+	contract := []string{"id", "name", "email", "phone", "source", "status", "metadata", "createdAt", "updatedAt",
+		"workspaceId"}
 	for path, want := range map[string][]string{
 		"/api/v1/leads": contract,
 		"/api/v1/chatbots/" + c.chatbot + "/leads": append(contract[:len(contract):len(contract)], "chatbotId"),
@@ -163,7 +164,8 @@ func TestWebhooksAndEnrichment(t *testing.T) {
 	}
 	first, second := mustWait(t, all, webhook.LeadCreated, lead), mustWait(t, all, webhook.LeadEnriched, lead)
 	if first.Data.Enrichment != nil || len(second.Data.Enrichment) < 3 {
-		t.Errorf("enrichment of lead.created is %s and of lead.enriched %s, want it only in the second", first.Data.Enrichment, second.Data.Enrichment)
+		t.Errorf("enrichment of lead.created is %s and of lead.enriched %s, want it only in the second",
+			first.Data.Enrichment, second.Data.Enrichment)
 	}
 	if got := created.Arrivals(); len(got[webhook.LeadEnriched]) > 0 {
 		t.Errorf("a subscriber to lead.created was told lead.enriched")

@@ -30,10 +30,13 @@ func TestLeadsAreListedSearchedAndExported(t *testing.T) {
 		return found
 	}
 	queries := func(i int) []string {
-		return []string{fmt.Sprintf("email=ada%d@example.com", i), fmt.Sprintf("q=lovelace%d", i), fmt.Sprintf("metadata.campaign=c%d", i), fmt.Sprintf("source=s%d&status=new", i)}
+		return []string{fmt.Sprintf("email=ada%d@example.com", i), fmt.Sprintf("q=lovelace%d", i),
+			fmt.Sprintf("metadata.campaign=c%d", i), fmt.Sprintf("source=s%d&status=new", i)}
 	}
 	for i := range 10 {
-		made := c.call(t, "POST", "/api/v1/leads", fmt.Sprintf(`{"name":"Ada Lovelace%d","email":"ada%d@example.com","source":"s%d","metadata":{"campaign":"c%d"}}`, i, i, i, i))
+		made := c.call(t, "POST", "/api/v1/leads",
+			fmt.Sprintf(`{"name":"Ada Lovelace%d","email":"ada%d@example.com","source":"s%d","metadata":{"campaign":"c%d"}}`, i,
+				i, i, i))
 		if made.status != http.StatusCreated {
 			t.Fatalf("POST = %v, want 201", made)
 		}

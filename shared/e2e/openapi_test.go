@@ -28,18 +28,21 @@ var document = sync.OnceValues(func() (*spectest.Document, error) {
 	return spectest.Read(text)
 })
 
-// checkDocumented tells when the gateway's public listener answers otherwise than its own document has it. Pages are no part of that.
+// checkDocumented tells when the gateway's public listener answers otherwise than its own document has it. Pages are no
+// part of that.
 func checkDocumented(t testing.TB, req *http.Request, res *http.Response, body []byte) {
 	t.Helper()
 	sys, err := running()
-	if err != nil || !strings.HasPrefix(req.URL.String(), sys.URL+"/") || !strings.HasPrefix(req.URL.Path, "/api/") && !strings.HasPrefix(req.URL.Path, "/f/") {
+	if err != nil || !strings.HasPrefix(req.URL.String(), sys.URL+"/") || !strings.HasPrefix(req.URL.Path, "/api/") &&
+		!strings.HasPrefix(req.URL.Path, "/f/") {
 		return
 	}
 	d, err := document()
 	if err != nil {
 		t.Fatalf("/openapi.json: %v", err)
 	}
-	if err := d.Check(req.Method, req.URL.EscapedPath(), spectest.Answer{Status: res.StatusCode, Header: res.Header, Body: body}); err != nil {
+	if err := d.Check(req.Method, req.URL.EscapedPath(), spectest.Answer{Status: res.StatusCode, Header: res.Header,
+		Body: body}); err != nil {
 		t.Errorf("%s %s is answered otherwise than /openapi.json has it: %v", req.Method, req.URL, err)
 	}
 }

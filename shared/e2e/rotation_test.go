@@ -128,7 +128,8 @@ func mustRotate(t *testing.T, signature string) *rotation {
 	go func() {
 		var a answer
 		defer func() { answered <- a }()
-		a = c.call(t, "POST", "/api/v1/webhooks/"+r.old.ID+"/rotate-secret", fmt.Sprintf(`{"overlapSeconds":4,"signature":%q}`, signature))
+		a = c.call(t, "POST", "/api/v1/webhooks/"+r.old.ID+"/rotate-secret",
+			fmt.Sprintf(`{"overlapSeconds":4,"signature":%q}`, signature))
 	}()
 	for rotated := false; !rotated; {
 		select {
@@ -198,7 +199,8 @@ func (r *rotation) claims(t *testing.T) map[string][]claim {
 			add("end, new", r.newKey, s, true)
 		}
 	}
-	for _, phase := range []string{"before, old", "before, new", "overlap, old", "overlap, new", "after, old", "after, new", "tampered"} {
+	for _, phase := range []string{"before, old", "before, new", "overlap, old", "overlap, new", "after, old",
+		"after, new", "tampered"} {
 		if len(all[phase]) == 0 {
 			t.Errorf("no delivery is %q, want some of each", phase)
 		}
@@ -206,7 +208,8 @@ func (r *rotation) claims(t *testing.T) map[string][]claim {
 	return all
 }
 
-// verifies asks the Standard Webhooks library, which knows secrets, or checks an ed25519 signature as the specification says.
+// verifies asks the Standard Webhooks library, which knows secrets, or checks an ed25519 signature as the specification
+// says.
 func (c *claim) verifies(t *testing.T) bool {
 	t.Helper()
 	public, asymmetric := strings.CutPrefix(c.Secret, "whpk_")
@@ -233,7 +236,8 @@ func (c *claim) verifies(t *testing.T) bool {
 	})
 }
 
-// Receivers change to a new secret when it suits them: until the old one ends, whatever is delivered verifies with both.
+// Receivers change to a new secret when it suits them: until the old one ends, whatever is delivered verifies with
+// both.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
 	r := mustRotate(t, webhook.SignatureHMAC)

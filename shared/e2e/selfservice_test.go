@@ -24,7 +24,9 @@ func (c *tenant) mustMakeKey(t *testing.T, with, body string) (k madeKey) {
 func (c *tenant) mustOwner(t *testing.T) string {
 	t.Helper()
 	var k madeKey
-	c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys", `{"name":"owner","scopes":["leads:read","leads:write","webhooks:manage","keys:manage","workspace:manage"]}`).data(t, &k)
+	c.admin(t, "POST", "/workspaces/"+c.workspace+"/keys",
+		`{"name":"owner","scopes":["leads:read","leads:write","webhooks:manage","keys:manage","workspace:manage"]}`).data(t,
+		&k)
 	return k.Secret
 }
 
@@ -49,7 +51,8 @@ func await(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// A workspace sets itself up with one key of the operator's: settings, a chatbot, keys for its site and for its tests; and takes them away again.
+// A workspace sets itself up with one key of the operator's: settings, a chatbot, keys for its site and for its tests;
+// and takes them away again.
 func TestWorkspaceLooksAfterItself(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
@@ -59,13 +62,17 @@ func TestWorkspaceLooksAfterItself(t *testing.T) {
 	var bot struct{ ID string }
 	request(t, "POST", c.URL+"/api/v1/chatbots", owner, `{"name":"Shop"}`).data(t, &bot)
 	leads := c.URL + "/api/v1/chatbots/" + bot.ID + "/leads"
-	if live, tests := request(t, "POST", leads, site.Secret, body("same@example.com")), request(t, "POST", c.URL+"/api/v1/leads", test.Secret, body("same@example.com")); live.status != 201 || tests.status != 201 {
+	if live, tests := request(t, "POST", leads, site.Secret, body("same@example.com")),
+		request(t, "POST", c.URL+"/api/v1/leads", test.Secret, body("same@example.com")); live.status != 201 ||
+		tests.status != 201 {
 		t.Errorf("the same email = live %v and test %v, want 201 and 201", live, tests)
 	}
-	if got := request(t, "GET", c.URL+"/api/v1/leads", test.Secret, ""); strings.Count(string(got.body), "same@example.com") != 1 || strings.Contains(string(got.body), bot.ID) {
+	if got := request(t, "GET", c.URL+"/api/v1/leads", test.Secret, ""); strings.Count(string(got.body),
+		"same@example.com") != 1 || strings.Contains(string(got.body), bot.ID) {
 		t.Errorf("leads of test data = %v, want the one that is", got)
 	}
-	if got := request(t, "POST", c.URL+"/api/v1/keys", site.Secret, `{"name":"x","scopes":["leads:write"]}`); got.status != http.StatusForbidden {
+	if got := request(t, "POST", c.URL+"/api/v1/keys", site.Secret,
+		`{"name":"x","scopes":["leads:write"]}`); got.status != http.StatusForbidden {
 		t.Errorf("a site's key makes keys: %v, want 403", got)
 	}
 	if got := request(t, "PATCH", c.URL+"/api/v1/workspace", owner, `{"burst":9}`); got.status != http.StatusOK {
@@ -84,10 +91,12 @@ func TestWorkspaceLooksAfterItself(t *testing.T) {
 	})
 	request(t, "DELETE", c.URL+"/api/v1/keys/"+site.ID, owner, "")
 	await(t, "the revoked key is refused", func() bool {
-		return request(t, "POST", c.URL+"/api/v1/leads", site.Secret, body("later@example.com")).status == http.StatusUnauthorized
+		return request(t, "POST", c.URL+"/api/v1/leads", site.Secret,
+			body("later@example.com")).status == http.StatusUnauthorized
 	})
 	got := string(request(t, "GET", c.URL+"/api/v1/audit", owner, "").body)
-	for _, action := range []string{"workspace.created", "key.created", "chatbot.created", "workspace.updated", "chatbot.deleted", "key.revoked"} {
+	for _, action := range []string{"workspace.created", "key.created", "chatbot.created", "workspace.updated",
+		"chatbot.deleted", "key.revoked"} {
 		if !strings.Contains(got, `"action":"`+action+`"`) {
 			t.Errorf("audit = %s, want %s in it", got, action)
 		}

@@ -17,7 +17,8 @@ import (
 	"leadgate/shared/loadgen"
 )
 
-// running is the one system of this process, started by the first test that asks for it. Each test has a workspace of its own.
+// running is the one system of this process, started by the first test that asks for it. Each test has a workspace of
+// its own.
 var running = sync.OnceValues(func() (*devstack.System, error) {
 	return devstack.Start(context.Background(), devstack.SystemOptions{Getenv: os.Getenv})
 })

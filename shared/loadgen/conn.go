@@ -1,4 +1,5 @@
-// Package loadgen plays the outside of whole systems for bench, chaos and e2e: clients that post leads, subscribers that take webhooks.
+// Package loadgen plays the outside of whole systems for bench, chaos and e2e: clients that post leads, subscribers
+// that take webhooks.
 package loadgen
 
 import (
@@ -13,7 +14,8 @@ import (
 	"time"
 )
 
-// Conn is one keep-alive HTTP/1.1 connection. net/http's client costs more CPU than the server it would measure, and both share the cores.
+// Conn is one keep-alive HTTP/1.1 connection. net/http's client costs more CPU than the server it would measure, and
+// both share the cores.
 type Conn struct {
 	net.Conn
 	r    *bufio.Reader
@@ -42,14 +44,14 @@ type Answer struct {
 
 // Lead is the id of the lead that a 201 made or that a 409 names; "" when there is none.
 func (a Answer) Lead() (string, error) {
-	var said struct {
+	var body struct {
 		Data    struct{ ID string }
 		Details struct{ ExistingLeadID string }
 	}
-	if err := json.Unmarshal(a.Body, &said); err != nil {
+	if err := json.Unmarshal(a.Body, &body); err != nil {
 		return "", fmt.Errorf("answer %d is not JSON: %w", a.Status, err)
 	}
-	return said.Data.ID + said.Details.ExistingLeadID, nil // never both
+	return body.Data.ID + body.Details.ExistingLeadID, nil // never both
 }
 
 // Post sends a JSON body.

@@ -20,7 +20,7 @@ import (
 // LeadEvents returns the types of the events that each new lead causes.
 func LeadEvents() []string { return []string{webhook.LeadCreated, webhook.LeadEnriched} }
 
-// Event is what a subscriber is told.
+// Event is the payload of a webhook.
 type Event struct {
 	Type string
 	Data struct {
@@ -37,7 +37,8 @@ type Arrival struct {
 	Times int
 }
 
-// Receiver is a webhook subscriber on loopback. It takes only what the Standard Webhooks project's own library verifies.
+// Receiver is a webhook subscriber on loopback. It takes only what the Standard Webhooks project's own library
+// verifies.
 type Receiver struct {
 	URL string
 
@@ -62,7 +63,8 @@ func Receive(hold time.Duration) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Receiver{URL: "http://" + l.Addr().String() + "/hook", hold: hold, seen: map[arrivalKey]*Arrival{}, changed: make(chan struct{})}
+	r := &Receiver{URL: "http://" + l.Addr().String() + "/hook", hold: hold, seen: map[arrivalKey]*Arrival{},
+		changed: make(chan struct{})}
 	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	go r.server.Serve(l)
 	return r, nil
@@ -173,7 +175,7 @@ func (r *Receiver) Count() (arrivals, distinct int) {
 	return r.times, len(r.seen)
 }
 
-// WaitFor waits until n events, each counted once, have arrived, and tells whether that came before ctx ended.
+// WaitFor waits until n events, each counted once, have arrived, and reports whether that came before ctx ended.
 func (r *Receiver) WaitFor(ctx context.Context, n int) bool {
 	for {
 		r.mu.Lock()
@@ -204,7 +206,7 @@ func (r *Receiver) Arrivals() map[string]map[string]Arrival {
 	return all
 }
 
-// Refused tells what did not verify, at most ten of it.
+// Refused returns why webhooks did not verify, ten of them at most.
 func (r *Receiver) Refused() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,8 +21,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Sink takes webhooks for as little processor time as it can, because it shares the cores with what it measures: it counts all, keeps none,
-// and verifies a sample. Every path is a subscriber of its own.
+// Sink takes webhooks for as little processor time as it can, because it shares the cores with what it measures: it
+// counts all, keeps none, and verifies a sample. Every path is a subscriber of its own.
 type Sink struct {
 	URL string // without a path
 
@@ -56,13 +56,15 @@ func (c Count) Again() int { return c.Arrivals - c.Distinct }
 // sample is how many arrivals there are to each one that is verified.
 const sample = 100
 
-// NewSink starts a sink that takes hold to answer and tells each, from several goroutines, what arrives; nil: nobody is told.
+// NewSink starts a sink that takes hold to answer and passes what arrives to each, from several goroutines; each may be
+// nil.
 func NewSink(hold time.Duration, each func(at time.Time, body []byte)) (*Sink, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{URL: "http://" + l.Addr().String(), hold: hold, each: each, listener: l, closed: make(chan struct{}), seed: maphash.MakeSeed(),
+	s := &Sink{URL: "http://" + l.Addr().String(), hold: hold, each: each, listener: l, closed: make(chan struct{}),
+		seed:  maphash.MakeSeed(),
 		conns: map[net.Conn]struct{}{}, verify: map[string]*standardwebhooks.Webhook{}, seen: map[uint64]struct{}{}}
 	go s.accept()
 	return s, nil
@@ -85,7 +87,8 @@ func (s *Sink) Close() {
 }
 
 // Subscribe stores e, completed, as an endpoint of workspace at path ("/a") of the sink.
-func (s *Sink) Subscribe(ctx context.Context, db *pg.DB, workspace id.UUID, path string, e webhook.Endpoint) (webhook.Endpoint, error) {
+func (s *Sink) Subscribe(ctx context.Context, db *pg.DB, workspace id.UUID, path string,
+	e webhook.Endpoint) (webhook.Endpoint, error) {
 	if e.Secret == "" {
 		e.Secret = webhook.NewSecret()
 	}
@@ -100,14 +103,14 @@ func (s *Sink) Subscribe(ctx context.Context, db *pg.DB, workspace id.UUID, path
 	return NewEndpoint(ctx, db, workspace, e)
 }
 
-// Count tells what arrived so far.
+// Count returns what arrived so far.
 func (s *Sink) Count() Count {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
 }
 
-// Refused tells what did not verify, at most ten of it.
+// Refused returns why webhooks did not verify, ten of them at most.
 func (s *Sink) Refused() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,19 +122,20 @@ func (s *Sink) Await(ctx context.Context, n int) error {
 	s.mu.Lock()
 	reached := make(chan struct{})
 	s.target, s.reached = n, reached
-	s.tell()
+	s.notify()
 	s.mu.Unlock()
 	select {
 	case <-reached:
 		return nil
 	case <-ctx.Done():
 		c := s.Count()
-		return fmt.Errorf("%d of %d deliveries have arrived, the last %v ago", c.Distinct, n, time.Since(c.Last).Round(time.Millisecond))
+		return fmt.Errorf("%d of %d deliveries have arrived, the last %v ago", c.Distinct, n,
+			time.Since(c.Last).Round(time.Millisecond))
 	}
 }
 
-// tell wakes whoever waits for what has arrived; s.mu is held.
-func (s *Sink) tell() {
+// notify wakes Await when enough has arrived; s.mu is held.
+func (s *Sink) notify() {
 	if s.reached != nil && s.count.Distinct >= s.target {
 		close(s.reached)
 		s.reached = nil
@@ -229,7 +233,7 @@ func (s *Sink) take(in *arriving) error {
 		s.seen[key] = struct{}{}
 		s.count.Distinct++
 		s.count.Last = at
-		s.tell()
+		s.notify()
 	}
 	return nil
 }

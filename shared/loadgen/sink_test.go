@@ -41,7 +41,8 @@ func send(ctx context.Context, url, id, secret string) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	req.Header = http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {fmt.Sprint(now.Unix())}, "Webhook-Signature": {signature}}
+	req.Header = http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {fmt.Sprint(now.Unix())},
+		"Webhook-Signature": {signature}}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
@@ -54,11 +55,11 @@ func TestSink(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	var mu sync.Mutex
-	var told []string
+	var seen []string
 	sink, err := loadgen.NewSink(0, func(_ time.Time, body []byte) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, string(body))
+		seen = append(seen, string(body))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,8 @@ func TestSink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, msg := range []struct{ url, id, secret string }{{e.URL, "evt_1", e.Secret}, {e.URL, "evt_1", e.Secret}, {other.URL, "evt_1", other.Secret}, {e.URL, "evt_2", e.Secret}} {
+	for _, msg := range []struct{ url, id, secret string }{{e.URL, "evt_1", e.Secret}, {e.URL, "evt_1", e.Secret},
+		{other.URL, "evt_1", other.Secret}, {e.URL, "evt_2", e.Secret}} {
 		if got := mustSend(t, msg.url, msg.id, msg.secret); got != http.StatusOK {
 			t.Errorf("%s at %s was answered %d, want 200", msg.id, msg.url, got)
 		}
@@ -84,10 +86,11 @@ func TestSink(t *testing.T) {
 	if err := sink.Await(t.Context(), 3); err != nil {
 		t.Error(err)
 	}
-	if c := sink.Count(); c.Arrivals != 4 || c.Distinct != 3 || c.Again() != 1 || c.Verified != 1 || len(told) != 4 {
-		t.Errorf("Count() = %+v and %d told, want 4 arrivals, 3 of them different, 1 verified, 4 told", c, len(told))
+	if c := sink.Count(); c.Arrivals != 4 || c.Distinct != 3 || c.Again() != 1 || c.Verified != 1 || len(seen) != 4 {
+		t.Errorf("Count() = %+v and %d seen, want 4 arrivals, 3 of them different, 1 verified, 4 seen", c, len(seen))
 	}
-	if got := mustSend(t, sink.URL+"/nobody", "evt_1", e.Secret); got != http.StatusBadRequest || len(sink.Refused()) != 1 {
+	if got := mustSend(t, sink.URL+"/nobody", "evt_1", e.Secret); got != http.StatusBadRequest ||
+		len(sink.Refused()) != 1 {
 		t.Errorf("where nobody subscribed = %d, refused %q, want 400 and one refused", got, sink.Refused())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -117,7 +120,8 @@ func TestSinkVerifies(t *testing.T) {
 	if got := mustSend(t, e.URL, "evt_1", webhook.NewSecret()); got != http.StatusBadRequest {
 		t.Errorf("a wrong signature was answered %d, want 400", got)
 	}
-	if c, refused := sink.Count(), sink.Refused(); c.Distinct != 0 || len(refused) != 1 || !strings.Contains(refused[0], "evt_1 at /a") {
+	if c, refused := sink.Count(), sink.Refused(); c.Distinct != 0 || len(refused) != 1 ||
+		!strings.Contains(refused[0], "evt_1 at /a") {
 		t.Errorf("Count() = %+v, Refused() = %q, want nothing taken and evt_1 refused", c, refused)
 	}
 }
@@ -172,7 +176,8 @@ func TestFill(t *testing.T) {
 		return nil
 	}
 	const leads = 105
-	if err := (loadgen.Fill{Workspace: owner.Workspace, Run: "r1", Leads: leads, Batch: 10, Wake: wake}).Into(t.Context(), db); err != nil {
+	if err := (loadgen.Fill{Workspace: owner.Workspace, Run: "r1", Leads: leads, Batch: 10, Wake: wake}).Into(t.Context(),
+		db); err != nil {
 		t.Fatal(err)
 	}
 	b, err := db.EndpointBacklog(t.Context(), owner.Workspace, e.ID)

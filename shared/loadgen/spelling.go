@@ -10,8 +10,9 @@ import (
 // Spellings is how many ways Spelling knows to write one address.
 const Spellings = 40
 
-// Spelling writes the address jürgen.LOCAL@bücher.example in the k-th way (modulo Spellings): five ways of upper and lower case, with and
-// without space around it, composed (NFC) or decomposed (NFD), its domain as U-label or A-label. LOCAL is lower-case ASCII.
+// Spelling writes the address jürgen.LOCAL@bücher.example in the k-th way (modulo Spellings): five ways of upper and
+// lower case, with and without space around it, composed (NFC) or decomposed (NFD), its domain as U-label or A-label.
+// LOCAL is lower-case ASCII.
 func Spelling(local string, k int) string {
 	k %= Spellings
 	domain := "bücher.example"

@@ -29,7 +29,8 @@ const tenantRate, tenantBurst = 50_000, 100_000
 func NewTenant(ctx context.Context, db *pg.DB, name string) (t Tenant, err error) {
 	now := time.Now()
 	t = Tenant{id.New(), tenant.NewSecret()}
-	w := tenant.Workspace{ID: t.Workspace, Name: name, Settings: tenant.Settings{Rate: tenantRate, Burst: tenantBurst}, CreatedAt: now, UpdatedAt: now}
+	w := tenant.Workspace{ID: t.Workspace, Name: name, Settings: tenant.Settings{Rate: tenantRate, Burst: tenantBurst},
+		CreatedAt: now, UpdatedAt: now}
 	hash, ok := tenant.HashSecret(t.Key)
 	if !ok {
 		return t, errors.New("a new secret does not hash")
@@ -37,7 +38,8 @@ func NewTenant(ctx context.Context, db *pg.DB, name string) (t Tenant, err error
 	if err := db.CreateWorkspace(ctx, w); err != nil {
 		return t, err
 	}
-	k := tenant.Key{WorkspaceID: t.Workspace, ID: id.New(), Name: name, Hint: tenant.Hint(t.Key), Scopes: tenant.DefaultScopes(), CreatedAt: now}
+	k := tenant.Key{WorkspaceID: t.Workspace, ID: id.New(), Name: name, Hint: tenant.Hint(t.Key),
+		Scopes: tenant.DefaultScopes(), CreatedAt: now}
 	return t, db.CreateKey(ctx, k, hash)
 }
 
@@ -64,7 +66,7 @@ type Fill struct {
 	// Vary makes the n-th lead differ from the others; nil: only their emails do.
 	Vary func(n int, l *lead.Lead)
 
-	// Wake is told which endpoints got work, after each commit and from several goroutines; nil: nobody is, and the sweep finds it.
+	// Wake gets the endpoints that got work, after each commit and from several goroutines; nil: the sweep finds them.
 	Wake func(context.Context, []pg.EndpointRef) error
 }
 

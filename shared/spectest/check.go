@@ -14,7 +14,8 @@ import (
 )
 
 // telling are headers that a client acts on: one that is sent must be documented.
-var telling = []string{"Location", "ETag", "Retry-After", "Idempotency-Replayed", "Content-Disposition", "WWW-Authenticate"}
+var telling = []string{"Location", "ETag", "Retry-After", "Idempotency-Replayed", "Content-Disposition",
+	"WWW-Authenticate"}
 
 // Answer is what a request got.
 type Answer struct {
@@ -130,7 +131,8 @@ func (d *Document) body(pointer, method string, a Answer) error {
 	}
 	media, _, err := mime.ParseMediaType(a.Header.Get("Content-Type"))
 	if _, ok := content[media]; !ok || err != nil {
-		return fmt.Errorf("Content-Type %q is not documented, only %v", a.Header.Get("Content-Type"), slices.Sorted(maps.Keys(content)))
+		return fmt.Errorf("Content-Type %q is not documented, only %v", a.Header.Get("Content-Type"),
+			slices.Sorted(maps.Keys(content)))
 	}
 	if media != "application/json" {
 		return nil

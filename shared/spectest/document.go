@@ -1,4 +1,5 @@
-// Package spectest holds an HTTP API against its OpenAPI 3.1 document, in tests: whatever is answered must be documented.
+// Package spectest holds an HTTP API against its OpenAPI 3.1 document, in tests: whatever is answered must be
+// documented.
 package spectest
 
 import (
@@ -28,12 +29,13 @@ type Document struct {
 // Operation is one method of one path.
 type Operation struct {
 	ID, Method, Path string
-	Scopes           []string          // empty: every key
-	Public           bool              // it takes no key
-	Query            []string          // names of its parameters
-	Parameters       map[string]string // of the path and the query: name to what its schema is called, "" where that has no name
-	Bodies           []Body            // examples of requests
-	Success          []int             // its statuses below 400
+	Scopes           []string // empty: every key
+	Public           bool     // it takes no key
+	Query            []string // names of its parameters
+	// of the path and the query: name to what its schema is called, "" where that has no name
+	Parameters map[string]string
+	Bodies     []Body // examples of requests
+	Success    []int  // its statuses below 400
 
 	pointer string
 	node    map[string]any
@@ -45,7 +47,8 @@ type Body struct {
 	Value           any // as it stands in the document: text for what is not JSON
 }
 
-// Read reads a document and makes sure that it is whole: every reference leads somewhere, every operation has an id of its own.
+// Read reads a document and makes sure that it is whole: every reference leads somewhere, every operation has an id of
+// its own.
 func Read(text []byte) (*Document, error) {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
@@ -156,7 +159,8 @@ func (d *Document) readOperations() error {
 }
 
 func (d *Document) readOperation(path, method string, node map[string]any) (Operation, error) {
-	o := Operation{ID: str(node["operationId"]), Method: strings.ToUpper(method), Path: path, Parameters: map[string]string{}, node: node,
+	o := Operation{ID: str(node["operationId"]), Method: strings.ToUpper(method), Path: path,
+		Parameters: map[string]string{}, node: node,
 		pointer: "#/paths/" + escape(path) + "/" + method}
 	security, _ := node["security"].([]any)
 	o.Public = len(security) == 0

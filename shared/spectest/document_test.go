@@ -31,14 +31,19 @@ func TestCheck(t *testing.T) {
 		header, body string
 		want         string // in the error; "": it is documented
 	}{
-		"as documented":       {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{"id":"a"}`, ""},
-		"HEAD has no body":    {"HEAD", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", "", ""},
-		"an unknown field":    {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{"id":"a","more":1}`, "additional properties 'more'"},
-		"a missing field":     {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{}`, "missing property 'id'"},
-		"a missing header":    {"GET", "/things/a", 200, "Content-Type: application/json", `{"id":"a"}`, "header ETag is documented as required"},
-		"a wrong header":      {"GET", "/things/a", 200, "Content-Type: application/json|ETag: 1", `{"id":"a"}`, "header ETag"},
-		"an unknown header":   {"GET", "/things/a", 204, "Location: /", "", "header Location is sent and not documented"},
-		"another media type":  {"GET", "/things/a", 200, "Content-Type: text/html|ETag: \"1\"", "<p>", "is not documented, only [application/json]"},
+		"as documented":    {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{"id":"a"}`, ""},
+		"HEAD has no body": {"HEAD", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", "", ""},
+		"an unknown field": {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{"id":"a","more":1}`,
+			"additional properties 'more'"},
+		"a missing field": {"GET", "/things/a", 200, "Content-Type: application/json|ETag: \"1\"", `{}`,
+			"missing property 'id'"},
+		"a missing header": {"GET", "/things/a", 200, "Content-Type: application/json", `{"id":"a"}`,
+			"header ETag is documented as required"},
+		"a wrong header": {"GET", "/things/a", 200, "Content-Type: application/json|ETag: 1", `{"id":"a"}`,
+			"header ETag"},
+		"an unknown header": {"GET", "/things/a", 204, "Location: /", "", "header Location is sent and not documented"},
+		"another media type": {"GET", "/things/a", 200, "Content-Type: text/html|ETag: \"1\"", "<p>",
+			"is not documented, only [application/json]"},
 		"a body beside 204":   {"GET", "/things/a", 204, "", "x", "a body is sent"},
 		"an unknown status":   {"GET", "/things/a", 418, "", "", "status 418 is not documented"},
 		"literal before id":   {"POST", "/things/new", 204, "", "", ""},
@@ -66,7 +71,8 @@ func TestReadRefuses(t *testing.T) {
 		"leads nowhere":  {"#/components/schemas/Thing", "#/components/schemas/Other"},
 		"is not its own": {"createThing", "getThing"},
 	} {
-		if _, err := spectest.Read([]byte(strings.Replace(small, edit[0], edit[1], 1))); err == nil || !strings.Contains(err.Error(), what) {
+		if _, err := spectest.Read([]byte(strings.Replace(small, edit[0], edit[1], 1))); err == nil ||
+			!strings.Contains(err.Error(), what) {
 			t.Errorf("Read() = %v, want an error: %s", err, what)
 		}
 	}

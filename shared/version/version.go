@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// linked is set at link time: go build -ldflags "-X leadgate/shared/version.linked=v1.2.3". A variable, as the linker can set no other thing.
+// linked is set at link time: go build -ldflags "-X leadgate/shared/version.linked=v1.2.3". A variable, as the linker
+// can set no other thing.
 var linked string
 
 // LinkerFlag returns the argument of -ldflags that makes String return v.
@@ -43,7 +44,8 @@ func String() string {
 	return "devel"
 }
 
-// stamped returns what the go command wrote into the program, "" when it wrote nothing. A pseudo-version gives way to the commit that it abbreviates.
+// stamped returns what the go command wrote into the program, "" when it wrote nothing. A pseudo-version gives way to
+// the commit that it abbreviates.
 func stamped(info *debug.BuildInfo) string {
 	revision, dirty := "", ""
 	for _, s := range info.Settings {
@@ -64,17 +66,21 @@ func stamped(info *debug.BuildInfo) string {
 	return release
 }
 
-// OfCheckout returns the tag or commit that is checked out in dir, with "+dirty" when files differ from it; "" when git cannot tell.
+// OfCheckout returns the tag or commit that is checked out in dir, with "+dirty" when files differ from it; "" when git
+// cannot tell.
 func OfCheckout(ctx context.Context, dir string) string {
-	text, err := exec.CommandContext(ctx, "git", "-C", dir, "describe", "--tags", "--always", "--abbrev=40", "--dirty=+dirty").Output()
+	text, err := exec.CommandContext(ctx, "git", "-C", dir, "describe", "--tags", "--always", "--abbrev=40",
+		"--dirty=+dirty").Output()
 	if err != nil {
 		return ""
 	}
 	return strings.TrimSpace(string(text))
 }
 
-// startedByGoRun reports whether this program lies where go run puts it. Only then is the checkout still the one that was compiled.
+// startedByGoRun reports whether this program lies where go run puts it. Only then is the checkout still the one that
+// was compiled.
 func startedByGoRun() bool {
 	program, err := os.Executable()
-	return err == nil && strings.Contains(program, string(filepath.Separator)+"go-build") && filepath.Base(filepath.Dir(program)) == "exe"
+	return err == nil && strings.Contains(program, string(filepath.Separator)+"go-build") &&
+		filepath.Base(filepath.Dir(program)) == "exe"
 }

@@ -43,7 +43,8 @@ func Key(t testing.TB, db *pg.DB, workspace id.UUID, changes ...func(*tenant.Key
 	if !ok {
 		t.Fatal("pgtest: a new secret does not hash")
 	}
-	k = tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: tenant.Hint(secret), Scopes: tenant.Scopes(), CreatedAt: now()}
+	k = tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: tenant.Hint(secret), Scopes: tenant.Scopes(),
+		CreatedAt: now()}
 	apply(&k, changes)
 	if err := db.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatalf("pgtest: create key: %v", err)
@@ -55,7 +56,8 @@ func Key(t testing.TB, db *pg.DB, workspace id.UUID, changes ...func(*tenant.Key
 func Endpoint(t testing.TB, db *pg.DB, workspace id.UUID, changes ...func(*webhook.Endpoint)) webhook.Endpoint {
 	t.Helper()
 	e := webhook.Endpoint{
-		WorkspaceID: workspace, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(),
+		WorkspaceID: workspace, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"},
+		Secret:  webhook.NewSecret(),
 		Enabled: true, CreatedAt: now(),
 	}
 	apply(&e, changes)
@@ -78,7 +80,8 @@ func Leads(t testing.TB, db *pg.DB, workspace id.UUID, n int, changes ...func(*l
 	for i := range all {
 		at := now()
 		l := lead.Lead{
-			WorkspaceID: workspace, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: at, UpdatedAt: at,
+			WorkspaceID: workspace, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: at,
+			UpdatedAt: at,
 		}
 		apply(&l, changes)
 		if l.Email == "" {

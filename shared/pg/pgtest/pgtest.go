@@ -13,8 +13,8 @@ import (
 	"leadgate/shared/pg"
 )
 
-// cluster is this test process' Postgres, started by the first test that asks. It ends with the process (devstack sees to that).
-// It is the one thing in leadgate that is shared by package variable: tests have no main in which to make it.
+// cluster is this test process' Postgres, started by the first test that asks. It ends with the process (devstack sees
+// to that). It is the one thing in leadgate that is shared by package variable: tests have no main in which to make it.
 var cluster = sync.OnceValues(func() (*devstack.Postgres, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

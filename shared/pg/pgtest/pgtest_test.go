@@ -88,7 +88,8 @@ func TestFixtures(t *testing.T) {
 	}
 	k, secret := pgtest.Key(t, db, ws, func(k *tenant.Key) { k.Scopes = []tenant.Scope{tenant.LeadsRead} })
 	hash, _ := tenant.HashSecret(secret)
-	if p, err := db.PrincipalByHash(t.Context(), hash, time.Now()); err != nil || p.WorkspaceID != ws || p.KeyID != k.ID || len(p.Scopes) != 1 {
+	if p, err := db.PrincipalByHash(t.Context(), hash, time.Now()); err != nil || p.WorkspaceID != ws || p.KeyID != k.ID ||
+		len(p.Scopes) != 1 {
 		t.Errorf("PrincipalByHash() = %+v, %v, want key %v with one scope", p, err, k.ID)
 	}
 	e := pgtest.Endpoint(t, db, ws, func(e *webhook.Endpoint) { e.EventTypes = []string{webhook.LeadCreated} })
@@ -101,7 +102,9 @@ func TestFixtures(t *testing.T) {
 		t.Errorf("Leads(3) made %d", n)
 	}
 	var deliveries int
-	if err := db.GetContext(t.Context(), &deliveries, "select count(*) from deliveries where workspace_id = $1 and endpoint_id = $2", ws, e.ID); err != nil || deliveries != 4 {
+	if err := db.GetContext(t.Context(), &deliveries,
+		"select count(*) from deliveries where workspace_id = $1 and endpoint_id = $2", ws, e.ID); err != nil ||
+		deliveries != 4 {
 		t.Errorf("deliveries = %d, %v, want one for each of 4 leads", deliveries, err)
 	}
 }

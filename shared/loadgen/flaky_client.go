@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Fickle is a client on a network that fails: its connections break off at any point, and it posts under one Idempotency-Key
-// until it has an answer. It is used by one goroutine.
-type Fickle struct {
+// FlakyClient is a client on a network that fails: its connections break off at any point, and it posts under one
+// Idempotency-Key until it has an answer. It is used by one goroutine.
+type FlakyClient struct {
 	Addr, Path, Key string
 	Breaks          float64 // how many of the tries break off, 0 to 1
 
@@ -26,8 +26,8 @@ type Fickle struct {
 	r    *bufio.Reader
 }
 
-// Said is an answer that a Fickle got in the end.
-type Said struct {
+// Response is an answer that a FlakyClient got in the end.
+type Response struct {
 	Status   int
 	Replayed bool
 	Body     []byte
@@ -36,23 +36,24 @@ type Said struct {
 // errBroken is a try that has no answer.
 var errBroken = errors.New("the connection broke off")
 
-// Post posts body until there is an answer that is one: no 429, no 503, and not that the first request is still under way.
-func (f *Fickle) Post(ctx context.Context, once string, body []byte) (Said, error) {
+// Post posts body until there is an answer that is one: no 429, no 503, and not that the first request is still under
+// way.
+func (f *FlakyClient) Post(ctx context.Context, key string, body []byte) (Response, error) {
 	for {
-		said, err := f.try(once, body, rand.Float64() < f.Breaks)
-		if err == nil && !said.again() {
-			return said, nil
+		res, err := f.try(key, body, rand.Float64() < f.Breaks)
+		if err == nil && !res.retryable() {
+			return res, nil
 		}
 		select {
 		case <-ctx.Done():
-			return said, fmt.Errorf("no answer to %s: %w, last %d %s (%v)", once, ctx.Err(), said.Status, said.Body, err)
+			return res, fmt.Errorf("no answer to %s: %w, last %d %s (%v)", key, ctx.Err(), res.Status, res.Body, err)
 		case <-time.After(time.Duration(5+rand.IntN(25)) * time.Millisecond):
 		}
 	}
 }
 
-// again tells whether the client is asked to come again.
-func (s *Said) again() bool {
+// retryable reports whether the answer asks the client to come again.
+func (s *Response) retryable() bool {
 	switch s.Status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return true
@@ -63,14 +64,14 @@ func (s *Said) again() bool {
 }
 
 // Close closes the connection, if there is one.
-func (f *Fickle) Close() {
+func (f *FlakyClient) Close() {
 	if f.conn != nil {
 		f.conn.Close()
 		f.conn = nil
 	}
 }
 
-func (f *Fickle) try(once string, body []byte, breaks bool) (said Said, err error) {
+func (f *FlakyClient) try(key string, body []byte, breakOff bool) (res Response, err error) {
 	f.Tries++
 	defer func() {
 		if err != nil {
@@ -80,33 +81,34 @@ func (f *Fickle) try(once string, body []byte, breaks bool) (said Said, err erro
 	}()
 	if f.conn == nil {
 		if f.conn, err = net.DialTimeout("tcp", f.Addr, 2*time.Second); err != nil {
-			return said, err
+			return res, err
 		}
 		f.r = bufio.NewReader(f.conn)
 	}
 	f.conn.SetDeadline(time.Now().Add(Timeout))
 	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: loadgen\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		f.Path, f.Key, once, len(body), body)
-	if breaks {
-		return said, f.breakOff(request)
+		f.Path, f.Key, key, len(body), body)
+	if breakOff {
+		return res, f.breakOff(request)
 	}
 	if _, err = f.conn.Write(request); err != nil {
-		return said, err
+		return res, err
 	}
-	res, err := http.ReadResponse(f.r, nil)
+	answer, err := http.ReadResponse(f.r, nil)
 	if err != nil {
-		return said, err
+		return res, err
 	}
-	defer res.Body.Close()
-	said.Status, said.Replayed = res.StatusCode, res.Header.Get("Idempotency-Replayed") == "true"
-	if said.Body, err = io.ReadAll(res.Body); err == nil && res.Close {
+	defer answer.Body.Close()
+	res.Status, res.Replayed = answer.StatusCode, answer.Header.Get("Idempotency-Replayed") == "true"
+	if res.Body, err = io.ReadAll(answer.Body); err == nil && answer.Close {
 		f.Close()
 	}
-	return said, err
+	return res, err
 }
 
-// breakOff sends a part of the request, or all of it and reads a part of the answer, and is gone: sometimes with a reset.
-func (f *Fickle) breakOff(request []byte) error {
+// breakOff sends a part of the request, or all of it and reads a part of the answer, and is gone: sometimes with a
+// reset.
+func (f *FlakyClient) breakOff(request []byte) error {
 	part := len(request)
 	if rand.IntN(3) == 0 {
 		part = rand.IntN(len(request))
@@ -123,5 +125,5 @@ func (f *Fickle) breakOff(request []byte) error {
 	return errBroken
 }
 
-// OnceKey is the n-th Idempotency-Key of a run.
-func OnceKey(run string, n int) string { return run + "-" + strconv.Itoa(n) }
+// IdempotencyKey is the n-th Idempotency-Key of a run.
+func IdempotencyKey(run string, n int) string { return run + "-" + strconv.Itoa(n) }
