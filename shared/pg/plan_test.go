@@ -1,0 +1,364 @@
+package pg_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/webhook"
+)
+
+var update = flag.Bool("update", false, "write the plans of TestPlans to testdata/plans.golden")
+
+const goldenPlans = "testdata/plans.golden"
+
+// growing are the tables that grow with every lead. No hot statement may read one from end to end.
+var growing = []string{"leads", "enrichments", "events", "deliveries", "attempts"}
+
+// TestPlans runs the hot statements through the methods that production calls, on filled tables, and compares which
+// index serves each growing table with testdata/plans.golden. A plan that changes for a reason is written there by
+//
+//	go test ./shared/pg -run TestPlans -update
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	f := fillTables(t)
+	cases := map[string]func(*testing.T, *explainer){
+		"insert leads with fan-out":            f.insertLeads,
+		"lease due deliveries":                 f.leaseDue,
+		"record outcomes":                      f.recordOutcomes,
+		"sweep endpoints with due deliveries":  f.waitingEndpoints,
+		"list leads, newest first":             f.listLeads,
+		"search leads by a word":               f.searchLeads,
+		"list deliveries":                      f.listDeliveries,
+		"list pending deliveries":              f.listPending,
+		"list exhausted and held deliveries":   f.listStuck,
+		"list the deliveries of a lead":        f.listOfLead,
+		"lease enrichments, store their facts": f.enrich,
+	}
+	got := map[string]string{}
+	for name, run := range cases {
+		t.Run(name, func(t *testing.T) {
+			x := newExplainer(t, f.url)
+			run(t, x)
+			got[name] = x.shape(t, f.names)
+		})
+	}
+	if len(got) < len(cases) { // some were not asked for, or skipped
+		return
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		fmt.Fprintf(&text, "%s\n%s", name, got[name])
+	}
+	if *update && !t.Failed() {
+		if err := os.WriteFile(goldenPlans, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(goldenPlans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(text.String(), "\n")); diff != "" {
+		t.Errorf("plans differ from %s (-want +got); see the comment of TestPlans:\n%s", goldenPlans, diff)
+	}
+}
+
+// filled is a database of several workspaces with many rows, and what the statements are asked about.
+type filled struct {
+	url      string
+	ws       id.UUID // one of the workspaces, neither the first nor the last
+	endpoint webhook.Endpoint
+	lead     id.UUID
+	names    map[string]string // of partitions and their indexes: what they are part of; "" of an empty table or partition
+}
+
+// filledLeads is how many leads each of the workspaces has. Each lead has an event, a delivery and an attempt.
+const (
+	filledWorkspaces = 5
+	filledLeads      = 6000
+)
+
+func fillTables(t *testing.T) *filled {
+	t.Helper()
+	f := &filled{url: pgtest.URL(t)}
+	db, err := pg.Open(f.url, pg.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	// The ids are of the last hours, as id.New makes them, and most deliveries have arrived, as in an installation.
+	const leads = `
+with w as (
+    select cast($1 as uuid) as ws, cast($2 as uuid) as ep
+), l as (
+    select cast(left(cast(uuid_floor(now() - make_interval(secs => 7200 - n)) as text), 14) || '7' ||
+                substr(md5(cast(ws as text) || n), 1, 3) || '-8' || substr(md5(n || cast(ws as text)), 1, 3) || '-' ||
+                substr(md5(n || 'x'), 1, 12) as uuid) as id, ws, ep, n, now() - make_interval(secs => 7200 - n) as at
+      from w cross join generate_series(1, $3::integer) n
+), ld as (
+    insert into leads (workspace_id, id, email, email_key, name, source, status, metadata, created_at, updated_at)
+    select ws, id, n || '@example.com', n || '@example.com', 'Lead ' || n,
+           'api', 'new', '{"n":"some text"}', at, at from l
+), en as (
+    insert into enrichments (workspace_id, lead_id, due_at, facts, enriched_at, words)
+    select ws, id, case when n % 50 = 0 then at end, cast(to_json(repeat('fact ', 60)) as json), at,
+           to_tsvector('simple', 'lead rare' || n / 20 || ' ' || left(replace(cast(ws as text), '-', ''), 32)) from l
+), ev as (
+    insert into events (workspace_id, id, type, lead_id, data, created_at)
+    select ws, id, 'lead.created', id, '{}', at from l
+), dl as (
+    insert into deliveries (workspace_id, id, endpoint_id, event_id, state, attempts, next_at, created_at, updated_at)
+    select ws, delivery_id(id, ep), ep, id, state, 1, case when state = 'pending' then at end, at, at
+      from l cross join lateral (
+        select case when n % 20 = 0 then 'pending' when n % 33 = 0 then 'exhausted' else 'delivered' end as state) s
+)
+insert into attempts (workspace_id, delivery_id, id, number, status, latency_ms, created_at)
+select ws, delivery_id(id, ep), id, 1, 200, 10, at from l`
+	for n := range filledWorkspaces {
+		w := pgtest.Workspace(t, db)
+		e := pgtest.Endpoint(t, db, w.ID)
+		if _, err := db.ExecContext(t.Context(), leads, w.ID, e.ID, filledLeads); err != nil {
+			t.Fatal(err)
+		}
+		if n == filledWorkspaces/2 {
+			f.ws, f.endpoint = w.ID, e
+		}
+	}
+	// Vacuum, because what waits to be put into a GIN index makes that look dear.
+	for _, table := range growing {
+		if _, err := db.ExecContext(t.Context(), `vacuum analyze `+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.names = names(t, db)
+	const one = `select id from leads where workspace_id = $1 order by id desc offset 100 limit 1`
+	if err := db.GetContext(t.Context(), &f.lead, one, f.ws); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// names returns, for each table and index, what it is a partition of, or else itself; "" for a table without rows.
+func names(t *testing.T, db *pg.DB) map[string]string {
+	t.Helper()
+	const q = `
+select c.relname as part,
+       case when c.relkind = 'r' and c.reltuples <= 0 then '' else coalesce(p.relname, c.relname) end as whole
+  from pg_class c
+  left join pg_inherits h on h.inhrelid = c.oid
+  left join pg_class p on p.oid = h.inhparent
+ where c.relkind in ('r', 'i')`
+	var all []struct{ Part, Whole string }
+	if err := db.SelectContext(t.Context(), &all, q); err != nil {
+		t.Fatal(err)
+	}
+	m := make(map[string]string, len(all))
+	for _, n := range all {
+		m[n.Part] = n.Whole
+	}
+	return m
+}
+
+func (f *filled) insertLeads(t *testing.T, x *explainer) {
+	pgtest.Leads(t, x.generic, f.ws, 20)
+}
+
+func (f *filled) leaseDue(t *testing.T, x *explainer) {
+	r := pg.LeaseRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: id.New(), Lease: time.Minute, Limit: 100}
+	if got, err := x.generic.LeaseDue(t.Context(), r); err != nil || len(got.Jobs) != r.Limit {
+		t.Fatalf("LeaseDue() = %d deliveries, %v, want %d", len(got.Jobs), err, r.Limit)
+	}
+}
+
+func (f *filled) recordOutcomes(t *testing.T, x *explainer) {
+	lease := pg.LeaseRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: id.New(), Lease: time.Minute, Limit: 20,
+		Mode: pg.LeaseNow}
+	got, err := x.silent.LeaseDue(t.Context(), lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Jobs) == 0 { // another case has the lease
+		got.Jobs = []webhook.Job{{DeliveryID: f.lead, Attempts: 1}}
+	}
+	r := pg.RecordRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: lease.Token, Health: &webhook.Health{}}
+	for _, j := range got.Jobs {
+		a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: 200, At: time.Now()}
+		r.Outcomes = append(r.Outcomes, webhook.Outcome{Attempt: a, State: webhook.Delivered})
+	}
+	if _, err := x.generic.RecordOutcomes(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *filled) waitingEndpoints(t *testing.T, x *explainer) {
+	all, err := x.generic.WaitingEndpoints(t.Context(), pg.EndpointRef{}, time.Time{}, 100)
+	if err != nil || len(all) < filledWorkspaces {
+		t.Fatalf("WaitingEndpoints() = %d, %v, want those of all workspaces", len(all), err)
+	}
+}
+
+func (f *filled) listLeads(t *testing.T, x *explainer) {
+	if all, _, err := x.custom.FindLeads(t.Context(), f.ws, pg.LeadQuery{Limit: 50}); err != nil || len(all) != 50 {
+		t.Fatalf("FindLeads() = %d leads, %v, want 50", len(all), err)
+	}
+}
+
+func (f *filled) searchLeads(t *testing.T, x *explainer) {
+	q := pg.LeadQuery{Query: lead.Query{Text: []string{"rare7"}}, Limit: 50}
+	if _, _, err := x.custom.FindLeads(t.Context(), f.ws, q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *filled) listDeliveries(t *testing.T, x *explainer) { f.list(t, x, webhook.Filter{}) }
+
+func (f *filled) listPending(t *testing.T, x *explainer) {
+	f.list(t, x, webhook.Filter{States: []webhook.State{webhook.Pending}})
+}
+
+func (f *filled) listStuck(t *testing.T, x *explainer) {
+	f.list(t, x, webhook.Filter{States: []webhook.State{webhook.Exhausted, webhook.Held}})
+}
+
+func (f *filled) listOfLead(t *testing.T, x *explainer) { f.list(t, x, webhook.Filter{LeadID: f.lead}) }
+
+func (f *filled) list(t *testing.T, x *explainer, filter webhook.Filter) {
+	t.Helper()
+	found, _, err := x.custom.FindDeliveries(t.Context(), f.ws, pg.DeliveryQuery{Filter: filter, Limit: 50})
+	if err != nil || len(found) == 0 {
+		t.Fatalf("FindDeliveries(%+v) = %d deliveries, %v, want some", filter, len(found), err)
+	}
+}
+
+func (f *filled) enrich(t *testing.T, x *explainer) {
+	find := func(_ context.Context, all []lead.Lead) []pg.Finding {
+		return slices.Repeat([]pg.Finding{{Facts: []byte(`{"found":true}`)}}, len(all))
+	}
+	if got, err := x.generic.Enrich(t.Context(), f.ws, 20, find); err != nil || got.Done != 20 {
+		t.Fatalf("Enrich() = %+v, %v, want 20 done", got, err)
+	}
+}
+
+// explainer has pools to one database whose statements' plans it collects, as the extension auto_explain reports them.
+type explainer struct {
+	generic *pg.DB // plans for any parameters, as Postgres soon does for a statement that stays prepared
+	custom  *pg.DB // plans for the parameters, as Postgres does for all others
+	silent  *pg.DB // reports nothing
+
+	mu    sync.Mutex
+	plans []plan
+}
+
+// plan is a node of a plan in the JSON format of explain.
+type plan struct {
+	Node     string `json:"Node Type"`
+	Relation string `json:"Relation Name"`
+	Index    string `json:"Index Name"`
+	Plans    []plan
+}
+
+func newExplainer(t *testing.T, dsn string) *explainer {
+	t.Helper()
+	x := &explainer{}
+	x.generic = x.open(t, dsn, "&session_preload_libraries=auto_explain&plan_cache_mode=force_generic_plan")
+	x.custom = x.open(t, dsn, "&session_preload_libraries=auto_explain")
+	x.silent = x.open(t, dsn, "")
+	return x
+}
+
+func (x *explainer) open(t *testing.T, dsn, settings string) *pg.DB {
+	t.Helper()
+	db, err := pg.Open(dsn, pg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if settings != "" {
+		settings += "&" + url.Values{"auto_explain.log_min_duration": {"0"}, "auto_explain.log_format": {"json"},
+			"auto_explain.log_level": {"notice"}}.Encode()
+	}
+	c, err := pq.NewConnector(dsn + "&binary_parameters=yes&timezone=UTC" + settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.Pool.DB = sqlx.NewDb(sql.OpenDB(pq.ConnectorWithNoticeHandler(c, x.notice)), "postgres")
+	t.Cleanup(func() { db.Close() })
+	if err := db.PingContext(t.Context()); err != nil {
+		var pe *pq.Error
+		if errors.As(err, &pe) && pe.Code == "58P01" { // undefined_file
+			t.Skip("Postgres has no auto_explain: install its contrib package")
+		}
+		t.Fatal(err)
+	}
+	return db
+}
+
+// notice takes what auto_explain reports.
+func (x *explainer) notice(n *pq.Error) {
+	_, text, ok := strings.Cut(n.Message, "plan:\n")
+	if !ok {
+		return
+	}
+	var p struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		p.Plan = plan{Node: "Seq Scan", Relation: "leads"} // what cannot be read must not pass
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.plans = append(x.plans, p.Plan)
+}
+
+// shape reduces the plans to what reads a growing table, one a line, without costs: how an index is read is up to
+// Postgres. Reading a partition that is empty costs nothing, whichever way.
+func (x *explainer) shape(t *testing.T, names map[string]string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.plans) == 0 {
+		t.Fatal("no plan was reported")
+	}
+	lines := map[string]bool{}
+	var walk func(p plan, table string)
+	walk = func(p plan, table string) {
+		if p.Relation != "" { // which an index scan below a bitmap scan does not tell
+			table = names[p.Relation]
+		}
+		if slices.Contains(growing, table) {
+			switch {
+			case p.Index != "":
+				lines["    "+table+" by "+names[p.Index]+"\n"] = true
+			case strings.HasSuffix(p.Node, "Seq Scan"):
+				t.Errorf("%s is read from end to end", p.Relation)
+			}
+		}
+		for _, below := range p.Plans {
+			walk(below, table)
+		}
+	}
+	for _, p := range x.plans {
+		walk(p, "")
+	}
+	if len(lines) == 0 {
+		return "    reads no growing table\n"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(lines)), "")
+}
