@@ -191,7 +191,7 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 			return form.Failed, fault.StoreUnavailable(err, time.Second)
 		}
 		// As when a lead is created: the other was deleted meanwhile, or has another email.
-		a.Intake.Doubt(ctx, p.WorkspaceID, l.UniqueKey, holder)
+		a.Intake.InvalidateReservation(ctx, p.WorkspaceID, l.UniqueKey, holder)
 		req.Admitted = &verdict
 	}
 }
@@ -207,7 +207,7 @@ func (a *api) mergeSubmission(ctx context.Context, p *tenant.Principal, holder i
 		return form.Failed, err
 	}
 	if updated.Changed {
-		a.Intake.Tell(ctx, intake.ToldOf(&updated))
+		a.Intake.Publish(ctx, intake.ChangeOf(&updated))
 	}
 	return form.Updated, nil
 }

@@ -47,7 +47,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 			return err
 		}
 		// It was deleted meanwhile, or has another email: this one is free.
-		a.Intake.Doubt(ctx, p.WorkspaceID, l.UniqueKey, holder)
+		a.Intake.InvalidateReservation(ctx, p.WorkspaceID, l.UniqueKey, holder)
 		asked.Admitted = &verdict
 	}
 }
@@ -159,7 +159,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	}
 	suppressed := error(nil)
 	if p.Settings.Suppressing {
-		suppressed = a.Intake.Allowed(r.Context(), p.WorkspaceID, patch)
+		suppressed = a.Intake.CheckSuppressed(r.Context(), p.WorkspaceID, patch)
 	}
 	u, err := a.DB.UpdateLead(r.Context(), p.WorkspaceID, wanted, func(l *lead.Lead) error {
 		if err := m.check(l); err != nil {
@@ -178,7 +178,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		return nil
 	})
 	if err != nil {
-		return intake.Conflict(err)
+		return intake.AsDuplicate(err)
 	}
 	return a.answerUpdated(w, r, p, &u)
 }
@@ -197,7 +197,7 @@ func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
 // answerUpdated makes a change known and answers the lead as it is now.
 func (a *api) answerUpdated(w http.ResponseWriter, r *http.Request, p *tenant.Principal, u *pg.Updated) error {
 	if u.Changed {
-		a.Intake.Tell(r.Context(), intake.ToldOf(u))
+		a.Intake.Publish(r.Context(), intake.ChangeOf(u))
 	}
 	return a.answerKnown(w, p, &u.Lead)
 }
@@ -218,7 +218,7 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return fault.New(fault.NotFound, "No lead of this id was deleted in the last "+restorable+": it is unknown, or not deleted, or erased")
 	}
 	if err != nil {
-		return intake.Conflict(err)
+		return intake.AsDuplicate(err)
 	}
 	return a.answerUpdated(w, r, p, &u)
 }
@@ -257,7 +257,7 @@ func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	a.Intake.Tell(ctx, intake.ToldOf(&u))
+	a.Intake.Publish(ctx, intake.ChangeOf(&u))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -286,7 +286,7 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err != nil {
 		return err
 	}
-	a.Intake.Tell(ctx, intake.Told{Workspace: p.WorkspaceID, Lead: wanted, Freed: e.ReleasedKey, Wake: e.Wake})
+	a.Intake.Publish(ctx, intake.Change{Workspace: p.WorkspaceID, Lead: wanted, Released: e.ReleasedKey, Wake: e.Wake})
 	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At), Suppressed: suppress}
 	n := &shown.Erased
 	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports

@@ -57,8 +57,8 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 			continue
 		}
 		one := &made[next]
-		if one.Of >= 0 {
-			one.Of = places[one.Of]
+		if one.DuplicateOf >= 0 {
+			one.DuplicateOf = places[one.DuplicateOf]
 		}
 		said.one(i, items[i].Email, one)
 		next++
@@ -161,7 +161,7 @@ func (b *batchAnswer) begin(index, status int) {
 	b.body = strconv.AppendInt(b.body, int64(status), 10)
 }
 
-func (b *batchAnswer) one(index int, email string, one *intake.One) {
+func (b *batchAnswer) one(index int, email string, one *intake.BulkResult) {
 	switch {
 	case one.Err != nil:
 		b.fail(index, one.Err)
@@ -187,7 +187,7 @@ func (b *batchAnswer) one(index int, email string, one *intake.One) {
 }
 
 // duplicate is what a single lead's 409 says, and which lead of the batch was first, if one was.
-func (b *batchAnswer) duplicate(index int, email string, one *intake.One) {
+func (b *batchAnswer) duplicate(index int, email string, one *intake.BulkResult) {
 	b.named = append(b.named, one.ID)
 	b.begin(index, http.StatusConflict)
 	b.body = append(b.body, `,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":`...)
@@ -195,9 +195,9 @@ func (b *batchAnswer) duplicate(index int, email string, one *intake.One) {
 	b.body = append(b.body, `,"existingLeadId":"`...)
 	b.body = id.Lead.Append(b.body, one.ID)
 	b.body = append(b.body, `","message":"A lead with this email already exists in your workspace"`...)
-	if one.Of >= 0 {
+	if one.DuplicateOf >= 0 {
 		b.body = append(b.body, `,"duplicateOf":`...)
-		b.body = strconv.AppendInt(b.body, int64(one.Of), 10)
+		b.body = strconv.AppendInt(b.body, int64(one.DuplicateOf), 10)
 	}
 	b.body = append(b.body, "}}"...)
 }

@@ -24,18 +24,18 @@ const (
 	UpdateDuplicate OnDuplicate = "update" // the other lead takes over what this one gives
 )
 
-// One is what became of one lead of many: created; or the lead Holder has its email, which was updated, if that was asked for; or Err.
-type One struct {
-	ID     id.UUID // of the lead that has the email now
-	Exists bool    // another request made that lead
-	Of     int     // the place of that request, where it is of the same batch; else -1
-	Err    error   // EMAIL_SUPPRESSED, UNAVAILABLE, what UpdateLead says
+// BulkResult is what became of one lead of many: created; or the lead Holder has its email, which was updated, if that was asked for; or Err.
+type BulkResult struct {
+	ID          id.UUID // of the lead that has the email now
+	Exists      bool    // another request made that lead
+	DuplicateOf int     // the place of that request, where it is of the same batch; else -1
+	Err         error   // EMAIL_SUPPRESSED, UNAVAILABLE, what UpdateLead says
 }
 
 // CreateMany makes durable leads in one statement, for a request that was admitted already: nothing is reserved, and Postgres decides.
 // Where two have one email the first is the lead. The error is that nothing is known of any; else there is a One for each, in order.
-func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on OnDuplicate) ([]One, error) {
-	out := make([]One, len(all))
+func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on OnDuplicate) ([]BulkResult, error) {
+	out := make([]BulkResult, len(all))
 	leads := make([]pg.NewLead, 0, len(all))
 	places := make([]int, 0, len(all)) // of leads, in all
 	first := make(map[string]int, len(all))
@@ -44,7 +44,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 		return nil, err
 	}
 	for i := range all {
-		out[i].Of = -1
+		out[i].DuplicateOf = -1
 		l := s.Lead(p, all[i])
 		if suppressed[l.AddressKey()] {
 			out[i].Err = errSuppressed()
@@ -52,7 +52,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 			continue
 		}
 		if earlier, twice := first[l.UniqueKey]; twice {
-			out[i].Of, out[i].Exists = earlier, true
+			out[i].DuplicateOf, out[i].Exists = earlier, true
 			continue
 		}
 		first[l.UniqueKey] = i
@@ -62,7 +62,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 	if err := s.insertMany(ctx, leads, places, out); err != nil {
 		return nil, err
 	}
-	s.follow(p, out)
+	s.resolveRepeats(p, out)
 	if on == UpdateDuplicate {
 		s.updateMany(ctx, p, all, out)
 	}
@@ -81,7 +81,7 @@ func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, all []Req
 	return s.DB.Suppressed(ctx, p.WorkspaceID, addresses)
 }
 
-func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []int, out []One) error {
+func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []int, out []BulkResult) error {
 	if len(leads) == 0 {
 		return nil
 	}
@@ -119,11 +119,11 @@ func errHolderGone() error {
 	return fault.StoreUnavailable(errors.New("the lead that has the email was just deleted"), fullRetry)
 }
 
-// follow gives those whose email came twice in the batch what became of the first.
-func (s *Service) follow(p *tenant.Principal, out []One) {
+// resolveRepeats gives those whose email came twice in the batch what became of the first.
+func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 	again := 0
 	for i := range out {
-		if of := out[i].Of; of >= 0 {
+		if of := out[i].DuplicateOf; of >= 0 {
 			out[i].ID, out[i].Err = out[of].ID, out[of].Err
 			again++
 		}
@@ -135,7 +135,7 @@ func (s *Service) follow(p *tenant.Principal, out []One) {
 }
 
 // updateMany merges what exists with what was asked for, in the order of the requests, and tells the workers once.
-func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Request, out []One) {
+func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Request, out []BulkResult) {
 	var wake []pg.EndpointRef
 	changed := false
 	for i := range out {
@@ -151,6 +151,6 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Req
 	}
 	if changed {
 		slices.SortFunc(wake, func(a, b pg.EndpointRef) int { return bytes.Compare(a.Endpoint[:], b.Endpoint[:]) })
-		s.Tell(ctx, Told{Workspace: p.WorkspaceID, Enrich: true, Wake: slices.Compact(wake)})
+		s.Publish(ctx, Change{Workspace: p.WorkspaceID, Enrich: true, Wake: slices.Compact(wake)})
 	}
 }

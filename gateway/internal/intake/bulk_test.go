@@ -20,7 +20,7 @@ func requests(emails ...string) (all []intake.Request) {
 	return all
 }
 
-func (b *bundle) mustCreateMany(t *testing.T, on intake.OnDuplicate, all []intake.Request) []intake.One {
+func (b *bundle) mustCreateMany(t *testing.T, on intake.OnDuplicate, all []intake.Request) []intake.BulkResult {
 	t.Helper()
 	out, err := b.CreateMany(t.Context(), b.principal, all, on)
 	if err != nil || len(out) != len(all) {
@@ -37,7 +37,7 @@ func TestCreateManyWritesEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := b.mustCreateMany(t, intake.RefuseDuplicate, requests("a@example.com", "b@example.com", "a@example.com"))
-	if out[0].Exists || out[1].Exists || !out[2].Exists || out[2].Of != 0 || out[2].ID != out[0].ID {
+	if out[0].Exists || out[1].Exists || !out[2].Exists || out[2].DuplicateOf != 0 || out[2].ID != out[0].ID {
 		t.Fatalf("CreateMany() = %+v, want two leads and the third the first's", out)
 	}
 	for table, want := range map[string]int{"leads": 2, "enrichments": 2, "events": 2, "deliveries": 2} {
@@ -60,7 +60,7 @@ func TestBatchesAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const batches, emails = 12, 120
-	outs := make([][]intake.One, batches)
+	outs := make([][]intake.BulkResult, batches)
 	var wg sync.WaitGroup
 	for n := range batches {
 		all := make([]intake.Request, 0, emails)

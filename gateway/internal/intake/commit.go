@@ -16,7 +16,7 @@ import (
 
 // commitAll makes a batch durable and, before anyone is answered, marks the reservations and wakes the workers.
 // Its context is its own: a lead that was admitted is written although its client has left.
-func (s *Service) commitAll(all []admitted) []commitResult {
+func (s *Service) commitAll(all []queuedLead) []commitResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	s.metrics.batch.Observe(float64(len(all)))
@@ -24,7 +24,7 @@ func (s *Service) commitAll(all []admitted) []commitResult {
 	for stale < len(all) && s.Now().Sub(all[stale].at) > maxWait {
 		stale++
 	}
-	out := refused(stale, fault.StoreUnavailable(errStale, fullRetry))
+	out := failAll(stale, fault.StoreUnavailable(errStale, fullRetry))
 	if stale == len(all) {
 		return out
 	}
@@ -35,7 +35,7 @@ func (s *Service) commitAll(all []admitted) []commitResult {
 	done, err := s.insert(ctx, leads)
 	if err != nil {
 		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
-		done = refused(len(leads), err)
+		done = failAll(len(leads), err)
 	}
 	return append(out, done...)
 }
@@ -46,8 +46,8 @@ const maxWait = 4 * time.Second
 
 var errStale = errors.New("the lead waited too long for its commit")
 
-// refused is n times err.
-func refused(n int, err error) []commitResult {
+// failAll is n times err.
+func failAll(n int, err error) []commitResult {
 	out := make([]commitResult, n)
 	for i := range out {
 		out[i].err = err
@@ -66,8 +66,8 @@ const taken = "23505"
 // with the same email that an import is just making.
 const locked = "55P03"
 
-// apart writes each workspace's leads by themselves, so that none waits for another's import.
-func (s *Service) apart(ctx context.Context, leads []pg.NewLead) []commitResult {
+// insertByWorkspace writes each workspace's leads by themselves, so that none waits for another's import.
+func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []commitResult {
 	of := map[id.UUID][]int{}
 	for i := range leads {
 		of[leads[i].WorkspaceID] = append(of[leads[i].WorkspaceID], i)
@@ -80,7 +80,7 @@ func (s *Service) apart(ctx context.Context, leads []pg.NewLead) []commitResult 
 		}
 		done, err := s.insert(ctx, own)
 		if err != nil {
-			done = refused(len(own), err)
+			done = failAll(len(own), err)
 		}
 		for n, i := range places {
 			out[i] = done[n]
@@ -109,7 +109,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		return out, nil
 	}
 	if pg.Code(err) == locked && slices.ContainsFunc(leads, func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }) {
-		return s.apart(ctx, leads), nil
+		return s.insertByWorkspace(ctx, leads), nil
 	}
 	if fault.Is(err, fault.Unavailable) {
 		return nil, err
@@ -128,7 +128,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	}
 	second, err := s.insert(ctx, leads[half:])
 	if err != nil { // the first half is durable: say so
-		second = refused(len(leads)-half, err)
+		second = failAll(len(leads)-half, err)
 	}
 	return append(first, second...), nil
 }

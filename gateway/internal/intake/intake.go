@@ -53,14 +53,14 @@ type Service struct {
 	breaker    limit.Breaker
 	local      limit.Local[id.UUID] // while Redis is down
 	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
-	commits    *batch.Batcher[admitted, commitResult]
+	commits    *batch.Batcher[queuedLead, commitResult]
 	keyed      keyed
-	untold     untold
+	releases   pendingReleases
 	metrics    metrics
 }
 
-// admitted is a lead on its way, and since when.
-type admitted struct {
+// queuedLead is a lead on its way, and since when.
+type queuedLead struct {
 	pg.NewLead
 	at time.Time
 }
@@ -76,7 +76,7 @@ func New(d Deps) *Service {
 	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Workers: admitWorkers}, guarded(d.Log, s.admitAll, func(err error) rdb.AdmissionResult { return rdb.AdmissionResult{Err: err} }))
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers}, guarded(d.Log, s.commitAll, func(err error) commitResult { return commitResult{err: err} }))
 	s.startKeyed()
-	s.startUntold()
+	s.startReleases()
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -86,7 +86,7 @@ func (s *Service) Stop() {
 	s.admissions.Stop()
 	s.commits.Stop()
 	s.keyed.stop()
-	s.untold.halt()
+	s.releases.shutdown()
 }
 
 // Limit takes one request from a workspace's rate limit. Without Redis this process alone decides.
@@ -154,7 +154,7 @@ func (s *Service) Lead(p *tenant.Principal, r Request) lead.Lead {
 }
 
 func (s *Service) commit(ctx context.Context, l lead.Lead) error {
-	res, err := s.commits.Do(ctx, admitted{pg.NewLead{Lead: l, EventID: id.New()}, s.Now()})
+	res, err := s.commits.Do(ctx, queuedLead{pg.NewLead{Lead: l, EventID: id.New()}, s.Now()})
 	switch {
 	case errors.Is(err, batch.ErrFull):
 		s.metrics.count("queue_full")

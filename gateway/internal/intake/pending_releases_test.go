@@ -46,17 +46,17 @@ func TestReleasesAreToldLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Tell(t.Context(), intake.ToldOf(&u))
+		b.Publish(t.Context(), intake.ChangeOf(&u))
 	}
 	if n := b.rows(t, "releases"); n != many {
-		t.Fatalf("%d releases are untold, want %d", n, many)
+		t.Fatalf("%d releases are pending, want %d", n, many)
 	}
 	thaw()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(10 * time.Second); b.rows(t, "releases") > 0; <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d releases are still untold", b.rows(t, "releases"))
+			t.Fatalf("%d releases are still pending", b.rows(t, "releases"))
 		}
 	}
 	for i := range many {

@@ -1,0 +1,98 @@
+package intake
+
+import (
+	"context"
+	"errors"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+)
+
+// Change is what Redis and the workers need to know about a lead that was changed in Postgres.
+type Change struct {
+	Workspace id.UUID
+	Lead      id.UUID
+	Released  string // the unique key that it gave up; "": none
+	Reserved  string // the unique key that it took; "": none
+	Enrich    bool   // enrichment of it is pending
+	Wake      []pg.EndpointRef
+}
+
+// ChangeOf returns the change that u made.
+func ChangeOf(u *pg.Updated) Change {
+	c := Change{Workspace: u.Lead.WorkspaceID, Lead: u.Lead.ID, Released: u.ReleasedKey, Wake: u.Wake}
+	c.Enrich = u.Changed && u.Lead.DeletedAt == nil
+	if u.Lead.UniqueKey != u.Former.UniqueKey && u.Lead.DeletedAt == nil {
+		c.Reserved = u.Lead.UniqueKey
+	}
+	return c
+}
+
+// Publish tells Redis and the workers about a change before the client gets its answer. Without Redis nothing is lost: the
+// release is retried by this process and by the worker's sweep, which also does the rest.
+func (s *Service) Publish(ctx context.Context, c Change) {
+	release := pg.Release{Workspace: c.Workspace, UniqueKey: c.Released, LeadID: c.Lead}
+	if !s.breaker.Allow(s.Now()) {
+		if c.Released != "" {
+			s.releases.add(release)
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
+	defer cancel()
+	if c.Released != "" {
+		if err := s.release(ctx, []pg.Release{release}); err != nil {
+			s.releases.add(release)
+			return
+		}
+	}
+	var reservations []rdb.Reservation
+	if c.Reserved != "" {
+		reservations = []rdb.Reservation{{Workspace: c.Workspace, UniqueKey: c.Reserved, LeadID: c.Lead}}
+	}
+	keys := make([]task.Key, 0, len(c.Wake)+1)
+	if c.Enrich {
+		keys = append(keys, task.Enrich(c.Workspace))
+	}
+	for _, w := range c.Wake {
+		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	}
+	if len(reservations)+len(keys) > 0 {
+		s.recordRedis(s.Waker.Announce(ctx, reservations, keys))
+	}
+}
+
+// InvalidateReservation deletes a reservation of a lead that has the email no longer, so that Postgres decides about it.
+func (s *Service) InvalidateReservation(ctx context.Context, workspace id.UUID, uniqueKey string, holder id.UUID) {
+	s.Publish(ctx, Change{Workspace: workspace, Lead: holder, Released: uniqueKey})
+}
+
+// AsDuplicate returns a DUPLICATE_EMAIL for *pg.EmailTaken, and other errors as they are.
+func AsDuplicate(err error) error {
+	var taken *pg.EmailTaken
+	if errors.As(err, &taken) {
+		return duplicate(taken.Email, taken.Holder)
+	}
+	return err
+}
+
+// errSuppressed says that an email may not be a lead's.
+func errSuppressed() error {
+	return fault.New(fault.Suppressed, "This email was erased and may not come back")
+}
+
+// CheckSuppressed is EMAIL_SUPPRESSED when a lead may not take the email of d.
+func (s *Service) CheckSuppressed(ctx context.Context, workspace id.UUID, p lead.Patch) error {
+	if p.AddressKey == "" {
+		return nil
+	}
+	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.AddressKey})
+	if err == nil && suppressed[p.AddressKey] {
+		return errSuppressed()
+	}
+	return err
+}
