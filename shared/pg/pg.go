@@ -29,6 +29,7 @@ func Open(dsn string, opt Options) (*DB, error) {
 var (
 	ErrRejected         = conn.ErrRejected
 	ErrUniqueViolation  = conn.ErrUniqueViolation
+	ErrCheckViolation   = conn.ErrCheckViolation
 	ErrLockTimeout      = conn.ErrLockTimeout
 	ErrStatementTimeout = conn.ErrStatementTimeout
 )

@@ -75,16 +75,23 @@ func (k Key) Wake() rdb.WakeKey {
 
 // String reads well in the queue dashboard: "endpoint we_... of ws_...".
 func (k Key) String() string {
-	of := " of " + id.Workspace.Format(k.Workspace)
+	if k == Enrich(k.Workspace) {
+		return k.Subject()
+	}
+	return k.Subject() + " of " + id.Workspace.Format(k.Workspace)
+}
+
+// Subject names what the work is on, without its workspace: "endpoint we_...".
+func (k Key) Subject() string {
 	switch {
 	case k.Endpoint != id.UUID{}:
-		return "endpoint " + id.Endpoint.Format(k.Endpoint) + of
+		return "endpoint " + id.Endpoint.Format(k.Endpoint)
 	case k.Replay != id.UUID{}:
-		return "replay " + id.Replay.Format(k.Replay) + of
+		return "replay " + id.Replay.Format(k.Replay)
 	case k.Import != id.UUID{}:
-		return "import " + id.Import.Format(k.Import) + of
+		return "import " + id.Import.Format(k.Import)
 	}
-	return "leads" + of
+	return "leads of " + id.Workspace.Format(k.Workspace)
 }
 
 // payload is version 1 of a task's JSON. A reader takes every version ever written; a new version is read before it is written.

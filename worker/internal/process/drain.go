@@ -1,80 +1,75 @@
 package process
 
 import (
-	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
-
-	"github.com/hibiken/asynq"
 
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
-	"leadgate/shared/webhook"
 )
 
-// drain is what one task does for one endpoint.
+// drain is what one task does for one endpoint, batch by batch:
+//
+//	run      begin: the wake-up's state in Redis becomes ours                        run.go
+//	 |
+//	 v
+//	lease    one statement: the endpoint is ours for a while; its due deliveries     lease.go
+//	 |
+//	 v
+//	batch    up to MaxInFlight senders; one goroutine collects what comes back       batch.go
+//	 |  ^
+//	 |  +--> send    rate limit, one attempt, next state, endpoint's health          send.go, rate.go, health.go
+//	 v
+//	record   every 200 ms and at the end, one statement: outcomes, health, lease     record.go
+//	 |
+//	 +-- more is left, and time --> lease
+//	 v
+//	finish   lease and state are given up; probe task, health policy, report         finish.go
+//
+// The lease in Postgres is what keeps workers apart. A delivery that was sent while nothing could be recorded is sent again: it is
+// delivered at least once.
 type drain struct {
-	*turn
-	lease  id.UUID     // our name in Postgres, new with every run so that a repeated task never takes over its own lease
-	leased time.Time   // when the lease was last taken or renewed
-	held   bool        // we have the lease, as far as we know
-	halt   atomic.Bool // send no more in this round: the lease is lost, the breaker opened, or the order would break
-	limit  int         // deliveries to take at once
-	tally  tally
+	*Processor
+	key task.Key
+
+	token   id.UUID   // names the lease; new with every task, so that a repeated task never takes over its own lease
+	leased  bool      // we have the lease, as far as we know
+	renewed time.Time // when the lease was last taken or renewed
+	limit   int       // deliveries in the next lease
+
+	health            endpointHealth
+	delivered, failed int // attempts that were recorded
 }
 
-// Drain sends an endpoint's due deliveries.
-func (p *Processor) Drain(ctx context.Context, t *asynq.Task) error {
-	key, err := task.ParseKey(t.Payload())
-	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-	}
-	d := &drain{lease: id.New(), limit: takeLimit}
-	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{
-		round: func(t *turn) (bool, error) { d.turn = t; return d.round(pg.LeaseForDrain) },
-		letGo: d.giveBack,
-	})
-	if err != nil {
-		return fmt.Errorf("drain %s: %w", key, err)
-	}
-	ctx, cancel := keep(ctx)
-	defer cancel()
-	if d.tally.health.Failing() {
-		t := &turn{Processor: p, key: key}
-		t.lost("stand", p.Waker.EnsureProbeTask(ctx, key)) // else the sweep does
-	}
-	if err := p.judge(ctx, key, &d.tally); err != nil {
-		return fmt.Errorf("drain %s: %w", key, err)
-	}
-	t.ResultWriter().Write([]byte(d.tally.result(key, how))) // only to be read by people
-	return nil
+func (p *Processor) newDrain(key task.Key) job {
+	return &drain{Processor: p, key: key, token: id.New(), limit: leaseLimit}
 }
 
-// judge tells the workspace about an endpoint that fails for long, and disables one that only fails or is gone.
-func (p *Processor) judge(ctx context.Context, key task.Key, t *tally) (err error) {
-	var failed time.Duration
-	if t.health.FailingSince != nil {
-		failed = p.Now().Sub(*t.health.FailingSince)
+func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.LeaseForDrain) }
+
+// deliver leases, sends and records one batch, and reports whether more is left. The lease is given up with the last record unless
+// another batch follows; release sees to it where that fails.
+func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
+	leased, err := d.lease(r, mode)
+	if err != nil || len(leased.Jobs) == 0 {
+		return false, err
 	}
-	var wake []pg.EndpointRef
-	var disabled bool
-	switch {
-	case t.gone:
-		disabled, wake, err = p.DB.DisableGone(ctx, key.Workspace, key.Endpoint, t.url)
-	case p.DisableAfter > 0 && failed >= p.DisableAfter:
-		disabled, wake, err = p.DB.DisableFailing(ctx, key.Workspace, key.Endpoint, p.DisableAfter)
-	case failed >= webhook.NotifyAfter && !t.health.Notified:
-		wake, err = p.DB.NotifyFailing(ctx, key.Workspace, key.Endpoint, webhook.NotifyAfter)
+	b := d.startBatch(r, &leased)
+	outcomes := b.collect()
+	more = !d.health.halted() && (b.left() > 0 || len(leased.Jobs) == d.limit)
+	d.limit = nextLimit(leased.Jobs, d.limit)
+	lease := leaseTime
+	if !more || r.accepting.Err() != nil || mode != pg.LeaseForDrain {
+		lease = 0
 	}
-	if disabled {
-		p.Log.Warn("endpoint disabled", "key", key.String(), "host", webhook.Host(t.url), "failing_for", failed.Round(time.Second).String(), "error", t.health.LastError)
+	return more, d.recordLast(r, outcomes, lease, b.limiter.until())
+}
+
+func (d *drain) report() string {
+	text := fmt.Sprintf("delivered %d, failed %d", d.delivered, d.failed)
+	if h := d.health.now(); h.Failing() {
+		text += ", see queue " + task.QueueFailing
 	}
-	if err != nil {
-		return err
-	}
-	tr := &turn{Processor: p, key: key}
-	tr.lost("wake drains", p.Waker.Wake(ctx, Drains(wake)))
-	return nil
+	return text
 }

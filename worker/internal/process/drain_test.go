@@ -150,8 +150,8 @@ func TestNoDrainEndsWithTheLease(t *testing.T) {
 		options
 		first int
 	}{
-		"after a full take":             {options{}, process.TakeLimit},
-		"when slices end in the middle": {options{slice: 20 * time.Millisecond}, 20 * process.TakeLimit},
+		"after a full take":             {options{}, process.LeaseLimit},
+		"when slices end in the middle": {options{maxRun: 20 * time.Millisecond}, 20 * process.LeaseLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

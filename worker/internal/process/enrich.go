@@ -4,51 +4,35 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hibiken/asynq"
-
-	"leadgate/shared/id"
-	"leadgate/shared/pg"
 	"leadgate/shared/task"
 )
 
-// Enrich finds facts about the leads a workspace is owed them for, and wakes the endpoints that want to know.
-func (p *Processor) Enrich(ctx context.Context, t *asynq.Task) error {
-	key, err := task.ParseKey(t.Payload())
-	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-	}
-	var taken, enriched int
-	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{round: func(t *turn) (bool, error) {
-		out, err := p.DB.Enrich(t.sending, key.Workspace, enrichLimit, p.Find)
-		if err != nil {
-			return false, err
-		}
-		taken, enriched = taken+out.Taken, enriched+out.Done
-		p.metrics.enriched.Add(float64(out.Done))
-		t.lost("wake drains", p.Waker.Wake(t.sending, Drains(out.Wake)))
-		return out.Taken == enrichLimit, nil
-	}})
-	if err != nil {
-		return fmt.Errorf("enrich %s: %w", key, err)
-	}
-	text := fmt.Sprintf("leads of %s: enriched %d", id.Workspace.Format(key.Workspace), enriched)
-	switch {
-	case how == elsewhere:
-		text = fmt.Sprintf("leads of %s: another task has them", id.Workspace.Format(key.Workspace))
-	case how == yielded:
-		text += ", more next turn"
-	case taken > enriched:
-		text += fmt.Sprintf(", failed %d", taken-enriched)
-	}
-	t.ResultWriter().Write([]byte(text)) // only to be read by people
-	return nil
+// enrichment finds facts about the leads of a workspace that wait for them, and wakes the endpoints that want to know.
+type enrichment struct {
+	key            task.Key
+	read, enriched int // leads
 }
 
-// Drains names the wake-ups of endpoints.
-func Drains(refs []pg.EndpointRef) []task.Key {
-	keys := make([]task.Key, len(refs))
-	for i, r := range refs {
-		keys[i] = task.Drain(r.Workspace, r.Endpoint)
+func (p *Processor) newEnrichment(key task.Key) job { return &enrichment{key: key} }
+
+func (j *enrichment) batch(r *run) (more bool, err error) {
+	out, err := r.DB.Enrich(r.abort, j.key.Workspace, enrichLimit, r.Find)
+	if err != nil {
+		return false, err
 	}
-	return keys
+	j.read, j.enriched = j.read+out.Taken, j.enriched+out.Done
+	r.metrics.enriched.Add(float64(out.Done))
+	r.wakeDrains(out.Wake)
+	return out.Taken == enrichLimit, nil
+}
+
+func (j *enrichment) release()                     {}
+func (j *enrichment) finish(context.Context) error { return nil }
+
+func (j *enrichment) report() string {
+	text := fmt.Sprintf("enriched %d", j.enriched)
+	if j.read > j.enriched {
+		text += fmt.Sprintf(", failed %d", j.read-j.enriched)
+	}
+	return text
 }

@@ -1,7 +1,7 @@
 package process
 
-// TakeLimit is how many deliveries one take brings.
-const TakeLimit = takeLimit
+// LeaseLimit is how many deliveries come with one lease.
+const LeaseLimit = leaseLimit
 
 // LeaseTime is how long an endpoint rests when its lease was not given back.
 const LeaseTime = leaseTime

@@ -13,17 +13,17 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// importReader reads rounds.
+// importReader reads batches of rows and makes leads of them.
 type importReader struct {
 	*Processor
 	imp      leadfile.Import
 	settings tenant.Settings
-	chatbots map[id.UUID]bool // which of those seen there are
+	chatbots map[id.UUID]bool // those asked for so far, and whether they exist
 }
 
-func (in *importReader) run(ctx context.Context, to chan<- readRound) {
+func (in *importReader) run(ctx context.Context, to chan<- readBatch) {
 	defer close(to)
-	send := func(next readRound) bool {
+	send := func(next readBatch) bool {
 		select {
 		case to <- next:
 			return next.err == nil && next.End == ""
@@ -33,7 +33,7 @@ func (in *importReader) run(ctx context.Context, to chan<- readRound) {
 	}
 	rows, err := leadfile.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Statuses)
 	if err != nil {
-		send(readRound{err: err})
+		send(readBatch{err: err})
 		return
 	}
 	for at := in.imp.Position; ; {
@@ -45,18 +45,19 @@ func (in *importReader) run(ctx context.Context, to chan<- readRound) {
 	}
 }
 
-// next reads a round from a position on.
-func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from int64) readRound {
+// next reads the batch that begins at a position.
+func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from int64) readBatch {
 	o := &in.imp.Options
-	next := readRound{ImportBatch: pg.ImportBatch{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from, OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
-	most := importRows
+	next := readBatch{ImportBatch: pg.ImportBatch{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from,
+		OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
+	limit := importRows
 	if o.OnDuplicate == leadfile.Update {
-		most = importUpdates
+		limit = importUpdates
 	}
 	var good []leadfile.Row
-	for len(good)+len(next.Mistakes) < most && rows.Offset()-from < importBytes {
+	for len(good)+len(next.Mistakes) < limit && rows.Offset()-from < importBytes {
 		row, err := rows.Read()
-		if errors.Is(err, leadfile.ErrBlank) { // the position moves also where there is nothing
+		if errors.Is(err, leadfile.ErrBlank) { // the position moves all the same
 			continue
 		}
 		if err != nil {
@@ -72,20 +73,18 @@ func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from in
 		good = append(good, row)
 	}
 	next.To = rows.Offset()
-	if next.err = in.build(ctx, &next, good); next.err != nil {
-		return next
-	}
+	next.err = in.build(ctx, &next, good)
 	return next
 }
 
-// ended says how the import ends when no row could be read.
-func (n *readRound) ended(err error) error {
+// ended sets how the import ends when no row could be read.
+func (n *readBatch) ended(err error) error {
 	reason, broken := leadfile.Broken(err)
 	switch {
 	case broken:
 		n.End, n.Reason = leadfile.Failed, reason
 	case errors.Is(err, pg.ErrImportFileGone):
-		n.End, n.Reason = leadfile.Failed, "The file is not there any more"
+		n.End, n.Reason = leadfile.Failed, "The file no longer exists"
 	case errors.Is(err, io.EOF):
 		n.End = leadfile.Done
 	default:
@@ -94,9 +93,9 @@ func (n *readRound) ended(err error) error {
 	return nil
 }
 
-// build makes leads of the rows of a round that are fit to be some.
-func (in *importReader) build(ctx context.Context, next *readRound, good []leadfile.Row) error {
-	if err := in.lookUp(ctx, good); err != nil {
+// build makes leads of the rows that may become some, and reports the others.
+func (in *importReader) build(ctx context.Context, next *readBatch, good []leadfile.Row) error {
+	if err := in.findChatbots(ctx, good); err != nil {
 		return err
 	}
 	suppressed, err := in.suppressed(ctx, good)
@@ -110,19 +109,20 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []leadf
 		d := &row.Draft
 		switch {
 		case row.Chatbot != id.UUID{} && !in.chatbots[row.Chatbot]:
-			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound), Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
-				Message: "Must be the id of a chatbot in your workspace"})
+			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound),
+				Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot), Message: "Must be the id of a chatbot in your workspace"})
 			continue
 		case suppressed[d.AddressKey]:
-			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed), Field: "email", Value: fault.Truncate(d.Email),
-				Message: "This email was suppressed and may not come back"})
+			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed),
+				Field: "email", Value: fault.Truncate(d.Email), Message: "This email was suppressed and may not come back"})
 			continue
 		}
 		made := pg.ImportRow{Number: row.Number}
 		leadID := id.New()
 		made.Lead = lead.Lead{
 			WorkspaceID: in.imp.WorkspaceID, ID: leadID, ChatbotID: row.Chatbot,
-			Name: d.Name, Email: d.Email, UniqueKey: in.settings.UniqueKey(d.AddressKey, row.Chatbot, leadID), Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
+			Name: d.Name, Email: d.Email, UniqueKey: in.settings.UniqueKey(d.AddressKey, row.Chatbot, leadID),
+			Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
 			CreatedAt: id.Time(leadID), UpdatedAt: id.Time(leadID),
 		}
 		if !next.Quiet {
@@ -137,8 +137,8 @@ func (in *importReader) build(ctx context.Context, next *readRound, good []leadf
 	return nil
 }
 
-// lookUp finds out which of the chatbots that rows name there are.
-func (in *importReader) lookUp(ctx context.Context, rows []leadfile.Row) error {
+// findChatbots asks which of the chatbots that rows name exist.
+func (in *importReader) findChatbots(ctx context.Context, rows []leadfile.Row) error {
 	var ask []id.UUID
 	for i := range rows {
 		bot := rows[i].Chatbot

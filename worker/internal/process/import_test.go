@@ -172,7 +172,7 @@ func TestImportFails(t *testing.T) {
 	gone := b.mustUpload("email\na@example.com\n", 100, leadfile.Options{})
 	b.mustExec(`delete from import_chunks`)
 	b.mustWake(task.Import(b.ws, gone.ID))
-	if got := b.awaitImport(gone, leadfile.Failed); got.Reason != "The file is not there any more" {
+	if got := b.awaitImport(gone, leadfile.Failed); got.Reason != "The file no longer exists" {
 		t.Errorf("import = %+v, want it to fail for its file", got)
 	}
 }
@@ -183,7 +183,7 @@ func TestImportSurvives(t *testing.T) {
 	b := setup(t)
 	const n = 30_000
 	i := b.mustUpload(people(n)+"p1@example.com,again,1\nbad,,2\n", 100_000, leadfile.Options{Quiet: true})
-	stop := b.worker(options{slice: 50 * time.Millisecond})
+	stop := b.worker(options{maxRun: 50 * time.Millisecond})
 	b.mustWake(task.Import(b.ws, i.ID))
 	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
 	stop(0)

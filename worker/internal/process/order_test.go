@@ -79,7 +79,7 @@ func TestRateHolds(t *testing.T) {
 	rec := mustReceive(t, nil)
 	const rate, n = 40, 30
 	e := b.mustEndpointWith(webhook.Endpoint{URL: rec.URL, Rate: rate})
-	b.worker(options{slice: 150 * time.Millisecond})
+	b.worker(options{maxRun: 150 * time.Millisecond})
 	b.mustWake(b.mustLeads(n)...)
 	b.awaitStates(e, n, webhook.Delivered)
 	_, attempts := b.deliveries(e)

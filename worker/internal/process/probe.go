@@ -2,12 +2,9 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/hibiken/asynq"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -16,69 +13,62 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// failing is the error of the one task that stands for an endpoint that fails: "503 from hooks.example.com: ...".
-type failing struct {
-	key  task.Key
-	text string
-	in   time.Duration // when to look again
+// failingError is the error of the one task that probes a failing endpoint: "503 from hooks.example.com: ...".
+type failingError struct {
+	key     task.Key
+	text    string
+	retryIn time.Duration
 }
 
-func (f *failing) Error() string { return f.text }
+func (f *failingError) Error() string { return f.text }
 
-// Bounds of how long a failing endpoint's task rests.
+// Bounds of how long a probe task waits before it runs again.
 const (
-	minRest = time.Second
-	maxRest = time.Hour
+	minRetry = time.Second
+	maxRetry = time.Hour
 )
 
-// Probe is the task that stands for a failing endpoint. It tries one delivery when the breaker's pause is over, or at once when an
-// administrator runs it now, and ends when the endpoint works again:
+// probe handles the task that a failing endpoint has. It tries one delivery when the breaker's pause is over, or at once when an
+// administrator runs the task, and ends when the endpoint works again:
 //
-//	stand --> pause over, or run now --> one delivery --succeeds--> wake a drain, done
-//	  ^                                        |
-//	  +-------- retry, with the reason --------+
-func (p *Processor) Probe(ctx context.Context, t *asynq.Task) error {
-	key, err := task.ParseKey(t.Payload())
-	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-	}
+//	wait --> pause over, or run now --> one delivery --succeeds--> wake a drain, done
+//	 ^                                       |
+//	 +-------- retry, with the reason -------+
+func (p *Processor) probe(ctx context.Context, key task.Key, taskID string) (report string, err error) {
 	mode := pg.LeaseForProbe
-	if p.early(t) {
+	if p.early(taskID) {
 		mode = pg.LeaseNow
 	}
-	sending, cancel := joined(ctx, p.sending)
-	defer cancel()
-	taking, cancelTaking := joined(sending, p.taking)
-	defer cancelTaking()
-	d := &drain{turn: &turn{Processor: p, key: key, taking: taking, sending: sending}, lease: id.New(), limit: 1}
-	_, err = d.round(mode)
-	d.giveBack()
+	r := p.newRun(ctx, key)
+	defer r.close()
+	d := &drain{Processor: p, key: key, token: id.New(), limit: 1}
+	_, err = d.deliver(r, mode)
+	d.release()
 	if err != nil {
-		return fmt.Errorf("probe %s: %w", key, err)
+		return "", err
 	}
-	ctx, cancel = keep(ctx)
+	ctx, cancel := closing(ctx)
 	defer cancel()
-	if err := p.judge(ctx, key, &d.tally); err != nil {
-		return fmt.Errorf("probe %s: %w", key, err)
+	if err := d.applyHealthPolicy(ctx); err != nil {
+		return "", err
 	}
-	still, err := p.stillFailing(ctx, key)
-	if err != nil {
-		return fmt.Errorf("probe %s: %w", key, err)
+	failing, err := p.stillFailing(ctx, key)
+	switch {
+	case err != nil:
+		return "", err
+	case failing == nil:
+		p.logWake(key, "wake drain", p.Waker.Wake(ctx, []task.Key{key}))
+		return "", nil
 	}
-	if still == nil {
-		d.lost("wake", p.Waker.Wake(ctx, []task.Key{key}))
-		return nil
-	}
-	t.ResultWriter().Write([]byte(nextTry + p.Now().Add(still.in).UTC().Format(time.RFC3339)))
-	return still
+	return nextTry + p.Now().Add(failing.retryIn).UTC().Format(time.RFC3339), failing
 }
 
-// nextTry begins the result of a task in retry.
+// nextTry begins the result of a probe task that waits.
 const nextTry = "next try at "
 
-// early tells whether a task that stands for an endpoint runs before its time: then an administrator runs it now. When its time is, its result says.
-func (p *Processor) early(t *asynq.Task) bool {
-	info, err := p.inspector.GetTaskInfo(task.QueueFailing, t.ResultWriter().TaskID())
+// early reports whether a probe task runs before the time that its result names: then an administrator runs it.
+func (p *Processor) early(taskID string) bool {
+	info, err := p.inspector.GetTaskInfo(task.QueueFailing, taskID)
 	if err != nil {
 		return false
 	}
@@ -87,11 +77,10 @@ func (p *Processor) early(t *asynq.Task) bool {
 	return err == nil && p.Now().Before(at)
 }
 
-// stillFailing says how an endpoint fails and when to look again; nil: it does not, or there is nothing to try it with.
-func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failing, error) {
+// stillFailing returns how an endpoint fails and when to try again; nil when it does not, or has no delivery to try it with.
+func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failingError, error) {
 	e, err := p.DB.GetEndpoint(ctx, key.Workspace, key.Endpoint)
-	var gone *fault.Error
-	if errors.As(err, &gone) && gone.Kind == fault.NotFound {
+	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
 	if err != nil || !e.Enabled || !e.Health.Failing() {
@@ -105,29 +94,30 @@ func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failing, e
 	if e.Health.Open() && e.Health.ProbeAt.After(next) {
 		next = *e.Health.ProbeAt
 	}
-	in := min(max(next.Sub(p.Now()), minRest), maxRest)
-	text := fmt.Sprintf("%s: failed %d times since %s, %s wait, next try in %s", webhook.Reason(e.Health.LastError, webhook.Host(e.URL)),
-		e.Health.Failures, since(e.Health.FailingSince), waiting(b.Waiting), short(in))
-	return &failing{key: key, in: in, text: text}, nil
+	in := min(max(next.Sub(p.Now()), minRetry), maxRetry)
+	text := fmt.Sprintf("%s: failed %d times since %s, %s wait, next try in %s",
+		webhook.Reason(e.Health.LastError, webhook.Host(e.URL)), e.Health.Failures, formatSince(e.Health.FailingSince),
+		formatBacklog(b.Waiting), formatSeconds(in))
+	return &failingError{key, text, in}, nil
 }
 
-func since(t *time.Time) string {
+func formatSince(t *time.Time) string {
 	if t == nil {
 		return "just now"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// waiting shows a count that ends at 10,000.
-func waiting(n int) string {
+// formatBacklog shows a count of which Postgres counts no more than 10,000.
+func formatBacklog(n int) string {
 	if n >= 10_000 {
 		return "10000+"
 	}
 	return fmt.Sprint(n)
 }
 
-// short shows a duration to the second: 5m, 1m30s.
-func short(d time.Duration) string {
+// formatSeconds shows a duration to the second: 5m, 1m30s.
+func formatSeconds(d time.Duration) string {
 	text := d.Round(time.Second).String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -5,48 +5,37 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hibiken/asynq"
-
-	"leadgate/shared/id"
 	"leadgate/shared/task"
 	"leadgate/shared/webhook"
 )
 
-// replayRest is how long a replay waits for its rate before it looks whether it was cancelled.
-const replayRest = time.Second
+// replayPause is how long a replay waits for its rate before it checks whether it was cancelled.
+const replayPause = time.Second
 
-// Replay sends anew what a replay is about, in rounds at its rate, and wakes the endpoints that get it.
-func (p *Processor) Replay(ctx context.Context, t *asynq.Task) error {
-	key, err := task.ParseKey(t.Payload())
-	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
-	}
-	resent := 0
-	how, err := p.turn(ctx, key, t.ResultWriter().TaskID(), work{round: func(t *turn) (bool, error) {
-		out, err := p.DB.RunReplay(t.sending, key.Workspace, key.Replay, webhook.MaxReplayRate)
-		if err != nil {
-			return false, err
-		}
-		resent += out.Resent
-		t.lost("wake drains", p.Waker.Wake(t.sending, Drains(out.Wake)))
-		if out.Wait > 0 {
-			select {
-			case <-time.After(min(out.Wait, replayRest)):
-			case <-t.taking.Done():
-			}
-		}
-		return !out.Done, nil
-	}})
-	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	text := fmt.Sprintf("replay %s: resent %d", id.Replay.Format(key.Replay), resent)
-	switch how {
-	case elsewhere:
-		text = fmt.Sprintf("replay %s: another task has it", id.Replay.Format(key.Replay))
-	case yielded:
-		text += ", more next turn"
-	}
-	t.ResultWriter().Write([]byte(text)) // only to be read by people
-	return nil
+// replay sends again what a replay matches, in batches at its rate, and wakes the endpoints that get it.
+type replay struct {
+	key    task.Key
+	resent int
 }
+
+func (p *Processor) newReplay(key task.Key) job { return &replay{key: key} }
+
+func (j *replay) batch(r *run) (more bool, err error) {
+	out, err := r.DB.RunReplay(r.abort, j.key.Workspace, j.key.Replay, webhook.MaxReplayRate)
+	if err != nil {
+		return false, err
+	}
+	j.resent += out.Resent
+	r.wakeDrains(out.Wake)
+	if out.Wait > 0 {
+		select {
+		case <-time.After(min(out.Wait, replayPause)):
+		case <-r.accepting.Done():
+		}
+	}
+	return !out.Done, nil
+}
+
+func (j *replay) release()                     {}
+func (j *replay) finish(context.Context) error { return nil }
+func (j *replay) report() string               { return fmt.Sprintf("resent %d", j.resent) }

@@ -109,7 +109,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	const n, rate = 60, 20
 	b.mustStuck(e, n)
-	b.worker(options{slice: 300 * time.Millisecond})
+	b.worker(options{maxRun: 300 * time.Millisecond})
 	start := time.Now()
 	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, rate)
 	between := false

@@ -102,7 +102,7 @@ func (b *bundle) mustWake(keys ...task.Key) {
 type options struct {
 	schedule webhook.Schedule
 	sweep    time.Duration // 0: none
-	slice    time.Duration // of a turn
+	maxRun   time.Duration
 	find     func(context.Context, []lead.Lead) []pg.Finding
 
 	disableAfter time.Duration
@@ -118,7 +118,7 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
 		Parallel: webhook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
-		Schedule: o.schedule, Slice: o.slice, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
+		Schedule: o.schedule, MaxRun: o.maxRun, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
 		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1, task.QueueReplay: 1, task.QueueImport: 1},

@@ -11,51 +11,44 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Test makes the one attempt at a delivery its owner waits for, whatever state its endpoint is in. It is never tried again, so a test that
-// cannot be made is dropped; the delivery stays owed.
-func (p *Processor) Test(ctx context.Context, t *asynq.Task) error {
-	key, err := task.ParseKey(t.Payload())
+// test makes the one attempt at a test delivery that its owner waits for, whatever state its endpoint is in. The task is never
+// retried, so a test that cannot be made is dropped; the delivery stays pending.
+func (p *Processor) test(ctx context.Context, key task.Key, _ string) (report string, err error) {
+	result, err := p.sendTest(ctx, key)
 	if err != nil {
-		return fmt.Errorf("%w: %w", err, asynq.SkipRetry)
+		return "", fmt.Errorf("%w: %w", asynq.RevokeTask, err)
 	}
-	text, err := p.test(ctx, key)
-	if err != nil {
-		return fmt.Errorf("%w: test %s: %w", asynq.RevokeTask, key, err)
-	}
-	t.ResultWriter().Write([]byte("delivery " + id.Delivery.Format(key.Delivery) + ": " + text)) // only to be read by people
-	return nil
+	return "delivery " + id.Delivery.Format(key.Delivery) + ": " + result, nil
 }
 
-func (p *Processor) test(ctx context.Context, key task.Key) (result string, err error) {
-	took, err := p.DB.GetTestDelivery(ctx, key.Workspace, key.Endpoint, key.Delivery)
+func (p *Processor) sendTest(ctx context.Context, key task.Key) (result string, err error) {
+	leased, err := p.DB.GetTestDelivery(ctx, key.Workspace, key.Endpoint, key.Delivery)
 	if err != nil {
 		return "", err
 	}
-	if len(took.Jobs) == 0 {
+	if len(leased.Jobs) == 0 {
 		return "nothing to attempt", nil
 	}
-	sending, cancel := joined(ctx, p.sending)
+	abort, cancel := joined(ctx, p.hardStop)
 	defer cancel()
-	d := &drain{turn: &turn{Processor: p, key: key, sending: sending}}
-	j := &took.Jobs[0]
-	a, made := d.send(&took.Endpoint, j)
-	ctx, done := keep(ctx)
+	j := &leased.Jobs[0]
+	a, made := p.attempt(abort, &leased.Endpoint, j)
+	ctx, done := closing(ctx)
 	defer done()
 	switch {
-	case !made && p.sending.Err() != nil: // the process stops; another one makes it
-		return "given up, for another worker", p.Waker.EnqueueTest(ctx, key.Workspace, key.Endpoint, key.Delivery)
+	case !made && p.hardStop.Err() != nil: // the process stops; another one makes it
+		return "aborted, for another worker", p.Waker.EnqueueTest(ctx, key.Workspace, key.Endpoint, key.Delivery)
 	case !made:
-		return "given up", nil
+		return "aborted", nil
 	}
 	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	if a.Error != "" {
 		o.State = webhook.Exhausted
 	}
-	d.metrics.attempted(j, &o)
-	d.logAttempt(j, &o)
+	p.observe(key, j, &o)
 	probe, err := p.DB.RecordTestDelivery(ctx, key.Workspace, key.Endpoint, o)
 	if err == nil && probe {
-		d.lost("probe", p.Waker.RunProbeTask(ctx, task.Drain(key.Workspace, key.Endpoint)))
+		p.logWake(key, "run probe task", p.Waker.RunProbeTask(ctx, task.Drain(key.Workspace, key.Endpoint)))
 	}
 	return string(o.State), err
 }

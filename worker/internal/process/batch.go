@@ -1,0 +1,83 @@
+package process
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+// batch is the deliveries of one lease while they are sent.
+type batch struct {
+	*drain
+	run      *run
+	endpoint *webhook.Endpoint
+	schedule webhook.Schedule
+	jobs     []webhook.Job
+	limiter  *rateLimiter
+	results  chan webhook.Outcome // closed when every attempt has ended
+
+	next      atomic.Int64 // the job that the next free sender takes
+	attempted atomic.Int64
+	halt      atomic.Bool // send no more: the lease is lost, the breaker opened, or the order would break
+}
+
+// startBatch starts senders, as many as the endpoint takes at once.
+func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
+	e := &leased.Endpoint
+	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, jobs: leased.Jobs,
+		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan webhook.Outcome, len(leased.Jobs))}
+	if b.schedule == nil {
+		b.schedule = d.Schedule
+	}
+	sockets := d.sockets.TryAcquireUpTo(d.key.Workspace, min(max(1, e.MaxInFlight), len(b.jobs)))
+	var senders sync.WaitGroup
+	for range max(1, sockets) { // no endpoint waits for the attempts of others to end
+		senders.Go(b.sendAll)
+	}
+	go func() {
+		senders.Wait()
+		d.sockets.Release(d.key.Workspace, sockets)
+		close(b.results)
+	}()
+	return b
+}
+
+// sendAll is one sender: it takes the next job, in order, while there is one and nothing says to stop.
+func (b *batch) sendAll() {
+	for b.run.accepting.Err() == nil && !b.halt.Load() {
+		i := int(b.next.Add(1)) - 1
+		if i >= len(b.jobs) || !b.limiter.wait(b.run.accepting) || b.halt.Load() {
+			return
+		}
+		o, made := b.send(&b.jobs[i])
+		if !made {
+			return
+		}
+		b.attempted.Add(1)
+		b.results <- o
+	}
+}
+
+// left returns how many jobs were not attempted, once all attempts have ended.
+func (b *batch) left() int { return len(b.jobs) - int(b.attempted.Load()) }
+
+// collect waits for all attempts, records their outcomes now and then, and returns those that are not recorded yet.
+func (b *batch) collect() (outcomes []webhook.Outcome) {
+	tick := time.NewTicker(recordEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case o, open := <-b.results:
+			if !open {
+				return outcomes
+			}
+			outcomes = append(outcomes, o)
+		case <-tick.C:
+			outcomes = b.recordSome(outcomes)
+			b.run.renew()
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package process
+
+import (
+	"context"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+// lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another worker has the
+// lease, or the circuit breaker is open.
+func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
+	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token,
+		Lease: leaseTime, Limit: d.limit, Mode: mode})
+	switch {
+	case err != nil:
+		d.leased = true // perhaps: the answer was lost
+	case len(leased.Jobs) > 0:
+		d.leased, d.renewed = true, d.Now()
+		d.health.begin(&leased.Endpoint)
+	}
+	return leased, err
+}
+
+// nextLimit returns how many deliveries to lease after jobs: more while payloads are small.
+func nextLimit(jobs []webhook.Job, limit int) int {
+	size := 0
+	for i := range jobs {
+		size += len(jobs[i].Data)
+	}
+	if len(jobs) == limit && size < leaseBytes*limit/leaseMax {
+		return leaseMax
+	}
+	return leaseLimit
+}
+
+// release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease expires.
+func (d *drain) release() {
+	if !d.leased {
+		return
+	}
+	ctx, cancel := closing(context.Background())
+	defer cancel()
+	if err := d.record(ctx, nil, 0, time.Time{}); err != nil {
+		d.Log.Warn("release lease failed", "key", d.key.String(), "error", err.Error())
+	}
+}

@@ -1,0 +1,75 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+// recordSome records outcomes while a batch is under way. It renews the lease in time also when there are none, and returns what
+// could not be recorded yet.
+func (b *batch) recordSome(outcomes []webhook.Outcome) []webhook.Outcome {
+	now := b.Now()
+	if len(outcomes) == 0 && now.Sub(b.renewed) < renewEvery {
+		return outcomes
+	}
+	b.renewed = now
+	if err := b.record(b.run.abort, outcomes, leaseTime, b.limiter.until()); err != nil {
+		b.Log.Warn("record outcomes failed", "key", b.key.String(), "outcomes", len(outcomes), "error", err.Error())
+		return outcomes
+	}
+	if !b.leased {
+		b.Log.Warn("lease lost", "key", b.key.String())
+		b.halt.Store(true)
+	}
+	return outcomes[:0]
+}
+
+// recordLast records the rest of a batch, and tries again while the lease lasts. It has a deadline of its own, because what was sent
+// must be recorded also when the process stops; what cannot be is sent again.
+func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
+	timeout := leaseTime - renewEvery
+	if d.softStop.Err() != nil {
+		timeout = closingTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.abort), timeout)
+	defer cancel()
+	for {
+		err := d.record(ctx, outcomes, lease, limited)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("%d attempts are not recorded: %w", len(outcomes), err)
+		}
+	}
+}
+
+// record stores outcomes and the endpoint's health after them, and renews the lease, or gives it up where lease is 0. limited is
+// until when the endpoint's rate allows nothing.
+func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
+	rec := pg.RecordRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token, Lease: lease,
+		Outcomes: outcomes, PacedUntil: limited}
+	if len(outcomes) > 0 {
+		h := d.health.now()
+		rec.Health = &h
+	}
+	held, err := d.DB.RecordOutcomes(ctx, rec)
+	if err != nil {
+		return err
+	}
+	d.leased = held && lease > 0
+	for i := range outcomes {
+		if outcomes[i].Attempt.Error == "" {
+			d.delivered++
+		} else {
+			d.failed++
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package process
+
+import (
+	"context"
+	"time"
+
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+)
+
+// job is the work on one key, done in batches.
+type job interface {
+	batch(*run) (more bool, err error) // does some of it and reports whether more is left
+	release()                          // gives up what keeps other workers from the key; called before a run ends
+	finish(context.Context) error      // does what follows once the wake-up's state is given up
+	report() string                    // says what was done, for people: "delivered 118, failed 2"
+}
+
+// run is one task's work on one key, between the begin and the end of its wake-up's state in Redis.
+type run struct {
+	*Processor
+	key     task.Key
+	state   rdb.WakeKey
+	taskID  string // also the token of the wake-up's state; "" where there is none
+	renewed time.Time
+
+	accepting context.Context // once it has ended, nothing further begins
+	abort     context.Context // once it has ended, what is under way is cancelled
+
+	stopAccepting, cancelAbort context.CancelFunc
+}
+
+// end is how a run ended.
+type end int
+
+const (
+	done     end = iota // nothing is left
+	requeued            // more is left, for a task at the back of the queue
+	busy                // another task works on the key, and looks again before it ends
+)
+
+// run does batches until nothing is left, the run has taken its time or the process stops.
+//
+//	begin --> batch --more--> batch ... --MaxRun over--> release --> requeue
+//	            |  ^
+//	      nothing  woken again
+//	            v  |
+//	  release, finish --> done
+//
+// Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep repairs
+// wake-ups.
+func (p *Processor) run(ctx context.Context, key task.Key, taskID string, j job) (end, error) {
+	r := p.newRun(ctx, key)
+	defer r.close()
+	clock := time.AfterFunc(p.MaxRun, r.stopAccepting)
+	defer clock.Stop()
+	r.state, r.taskID, r.renewed = key.Wake(), taskID, p.Now()
+	if !r.begin(ctx) {
+		return busy, nil
+	}
+	for {
+		more, err := j.batch(r)
+		over := r.accepting.Err() != nil
+		if err != nil || !more || over {
+			j.release() // before anybody can be woken to go on
+		}
+		if err != nil && r.abort.Err() == nil {
+			if r.finish(ctx) {
+				r.finish(ctx) // woken meanwhile: the task's retry, or the sweep, does that work
+			}
+			return done, err
+		}
+		if err == nil && !more && !r.finish(ctx) {
+			return done, nil
+		}
+		if err != nil { // the process stops, or the task was cancelled: another run does it
+			p.Log.Warn("run aborted", "key", key.String(), "error", err.Error())
+		}
+		if over {
+			r.requeue(ctx)
+			return requeued, nil
+		}
+		r.renew()
+	}
+}
+
+// newRun returns a run that ends with ctx and with the process, and has no wake-up's state yet.
+func (p *Processor) newRun(ctx context.Context, key task.Key) *run {
+	r := &run{Processor: p, key: key}
+	r.abort, r.cancelAbort = joined(ctx, p.hardStop)
+	r.accepting, r.stopAccepting = joined(r.abort, p.softStop)
+	return r
+}
+
+// close releases the run's contexts.
+func (r *run) close() {
+	r.stopAccepting()
+	r.cancelAbort()
+}
+
+// joined returns a context that ends with either of two.
+func joined(a, b context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(a)
+	stop := context.AfterFunc(b, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// begin takes the wake-up's state. It reports false when another task has it, and true when Redis cannot say.
+func (r *run) begin(ctx context.Context) bool {
+	ours, err := rdb.Begin(ctx, r.Redis, r.state, r.taskID)
+	r.logWake(r.key, "begin", err)
+	return ours || err != nil
+}
+
+// finish gives the wake-up's state up. It reports whether the key was woken meanwhile; then the run has to go on.
+func (r *run) finish(ctx context.Context) (again bool) {
+	ctx, cancel := closing(ctx)
+	defer cancel()
+	again, err := rdb.Finish(ctx, r.Redis, r.state, r.taskID)
+	r.logWake(r.key, "finish", err)
+	return again
+}
+
+// requeue gives the wake-up's state up and enqueues a task for the rest.
+func (r *run) requeue(ctx context.Context) {
+	ctx, cancel := closing(ctx)
+	defer cancel()
+	enqueue, err := rdb.Yield(ctx, r.Redis, r.state, r.taskID)
+	if err == nil && enqueue {
+		err = r.Waker.Enqueue(ctx, r.key)
+	}
+	r.logWake(r.key, "requeue", err)
+}
+
+// renew keeps the wake-up's state from expiring.
+func (r *run) renew() {
+	now := r.Now()
+	if r.taskID == "" || now.Sub(r.renewed) < renewEvery {
+		return
+	}
+	r.renewed = now
+	ctx, cancel := context.WithTimeout(r.abort, time.Second) // a Redis that hangs must not keep outcomes from being recorded
+	defer cancel()
+	r.logWake(r.key, "renew", rdb.Renew(ctx, r.Redis, r.state, r.taskID))
+}
+
+// wakeDrains wakes endpoints that have got deliveries.
+func (r *run) wakeDrains(refs []pg.EndpointRef) {
+	r.logWake(r.key, "wake drains", r.Waker.Wake(r.abort, Drains(refs)))
+}
+
+// Drains returns the keys of endpoints' drains.
+func Drains(refs []pg.EndpointRef) []task.Key {
+	keys := make([]task.Key, len(refs))
+	for i, r := range refs {
+		keys[i] = task.Drain(r.Workspace, r.Endpoint)
+	}
+	return keys
+}
+
+// logWake logs that Redis was not told something about a wake-up. That stops nothing: the sweep repairs it.
+func (p *Processor) logWake(key task.Key, step string, err error) {
+	if err != nil {
+		p.Log.Warn("wake-up failed", "step", step, "key", key.String(), "error", err.Error())
+	}
+}
