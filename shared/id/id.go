@@ -33,6 +33,20 @@ const (
 	Request   Prefix = "req_"
 )
 
+// nouns are what people call the things that clients name by their ids.
+var nouns = map[Prefix]string{
+	Workspace: "workspace", Chatbot: "chatbot", Lead: "lead", Key: "API key", Endpoint: "webhook endpoint", Event: "event",
+	Delivery: "delivery", Replay: "replay", Import: "import",
+}
+
+// Noun is what people call a thing that p names: "webhook endpoint".
+func (p Prefix) Noun() string { return nouns[p] }
+
+// Rule is what an id of prefix p must be, as every route words it.
+func (p Prefix) Rule() string {
+	return "Must be the id of a " + nouns[p] + ": " + string(p) + " followed by 26 letters and digits"
+}
+
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 
 // digits is the inverse of alphabet; 0xFF marks a character that is no digit.

@@ -43,7 +43,7 @@ func readItem(r *strictjson.Reader, statuses []string) (b BatchItem) {
 		}
 	}
 	if r.IsObject() {
-		r.Require("email", emailMessage)
+		r.Require("email", EmailRule)
 	}
 	if b.Err = r.Err(); b.Err != nil {
 		return BatchItem{Err: b.Err}
@@ -53,7 +53,7 @@ func readItem(r *strictjson.Reader, statuses []string) (b BatchItem) {
 }
 
 func (b *BatchItem) chatbot(r *strictjson.Reader) {
-	const rule = "Must be the id of a chatbot, which begins with cb_"
+	rule := id.Chatbot.Rule()
 	text, given := r.String(rule)
 	if !given {
 		return

@@ -17,7 +17,8 @@ const (
 // DefaultSource is the source of a lead that names none.
 const DefaultSource = "api"
 
-const emailMessage = "Must be a valid email address"
+// EmailRule is what an email must be, as every route words it.
+const EmailRule = "Must be a valid email address"
 
 var fields = []string{"name", "email", "phone", "source", "status", "metadata"}
 
@@ -42,7 +43,7 @@ func Parse(body []byte, statuses []string) (Draft, error) {
 	for r.Next() {
 		d.read(r, statuses)
 	}
-	r.Require("email", emailMessage)
+	r.Require("email", EmailRule)
 	if err := r.Err(); err != nil {
 		return Draft{}, err
 	}
@@ -69,13 +70,13 @@ func (d *Draft) read(r *strictjson.Reader, statuses []string) {
 }
 
 func (d *Draft) email(r *strictjson.Reader) {
-	typed, given := r.String(emailMessage)
+	typed, given := r.String(EmailRule)
 	if !given {
 		return
 	}
 	var ok bool
 	if d.Email, d.AddressKey, ok = ParseEmail(typed); !ok {
-		r.Refuse(emailMessage)
+		r.Refuse(EmailRule)
 	}
 }
 

@@ -70,16 +70,16 @@ func needed(r *strictjson.Reader, limit int) *string {
 }
 
 func (p *Patch) email(r *strictjson.Reader) {
-	typed, given := r.String(emailMessage)
+	typed, given := r.String(EmailRule)
 	if !given {
 		if !r.Given() {
-			r.Refuse(emailMessage)
+			r.Refuse(EmailRule)
 		}
 		return
 	}
 	var ok bool
 	if p.Email, p.AddressKey, ok = ParseEmail(typed); !ok {
-		r.Refuse(emailMessage)
+		r.Refuse(EmailRule)
 	}
 }
 

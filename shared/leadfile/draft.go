@@ -3,8 +3,6 @@ package leadfile
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -34,11 +32,6 @@ func fieldsOf(columns []Column) []field {
 	}
 	return all
 }
-
-const (
-	emailRule   = "Must be a valid email address"
-	chatbotRule = "Must be the id of a chatbot, which begins with cb_"
-)
 
 // draft makes a lead of the cells of a row. An empty cell is none.
 func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mistake) {
@@ -70,24 +63,24 @@ func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mi
 		case toEmail:
 			var ok bool
 			if d.Email, d.AddressKey, ok = lead.ParseEmail(cell); !ok {
-				problem = emailRule
+				problem = lead.EmailRule
 			}
 		case toName:
-			d.Name, problem = cell, checkText(cell, lead.MaxName)
+			d.Name, problem = cell, strictjson.CheckText(cell, lead.MaxName)
 		case toFirstName:
-			first, problem = cell, checkText(cell, lead.MaxName)
+			first, problem = cell, strictjson.CheckText(cell, lead.MaxName)
 		case toLastName:
-			last, problem = cell, checkText(cell, lead.MaxName)
+			last, problem = cell, strictjson.CheckText(cell, lead.MaxName)
 		case toPhone:
-			d.Phone, problem = cell, checkText(cell, lead.MaxPhone)
+			d.Phone, problem = cell, strictjson.CheckText(cell, lead.MaxPhone)
 		case toSource:
-			d.Source, problem = cell, checkText(cell, lead.MaxSource)
+			d.Source, problem = cell, strictjson.CheckText(cell, lead.MaxSource)
 		case toStatus:
 			d.Status, problem = r.status(cell)
 		case toChatbot:
 			var err error
 			if chatbot, err = id.Chatbot.Parse(cell); err != nil {
-				problem = chatbotRule
+				problem = id.Chatbot.Rule()
 			}
 		case toMetadata:
 			object = cell
@@ -102,11 +95,11 @@ func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mi
 	}
 	r.scratch = meta
 	if d.Email == "" {
-		return d, chatbot, mistake(toEmail, "", emailRule)
+		return d, chatbot, mistake(toEmail, "", lead.EmailRule)
 	}
 	if first != "" || last != "" {
 		d.Name = strings.TrimSpace(first + " " + last)
-		if problem := checkText(d.Name, lead.MaxName); problem != "" {
+		if problem := strictjson.CheckText(d.Name, lead.MaxName); problem != "" {
 			return d, chatbot, mistake(toName, d.Name, problem)
 		}
 	}
@@ -180,15 +173,4 @@ func metadataOf(members []byte, object string) (metadata []byte, wrong *Mistake)
 		return nil, m
 	}
 	return metadata, nil
-}
-
-// checkText is what every text of a lead is held to.
-func checkText(text string, limit int) string {
-	if len(text) > limit && utf8.RuneCountInString(text) > limit {
-		return fmt.Sprintf("Must be at most %d characters", limit)
-	}
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		return "Must not contain control characters"
-	}
-	return ""
 }

@@ -36,11 +36,11 @@ func (r *Reader) object(line []byte) (d lead.Draft, chatbot id.UUID, wrong *Mist
 		if line, named = without(line); named != nil && string(named) != "null" {
 			var text string
 			if err := json.Unmarshal(named, &text); err != nil {
-				return d, chatbot, mistake(toChatbot, string(named), chatbotRule)
+				return d, chatbot, mistake(toChatbot, string(named), id.Chatbot.Rule())
 			}
 			u, err := id.Chatbot.Parse(text)
 			if err != nil {
-				return d, chatbot, mistake(toChatbot, text, chatbotRule)
+				return d, chatbot, mistake(toChatbot, text, id.Chatbot.Rule())
 			}
 			chatbot = u
 		}

@@ -49,7 +49,7 @@ func (r *Reader) refuseSilently(message string) {
 // Text reads a string of at most limit characters, none of them a control character.
 func (r *Reader) Text(limit int) string {
 	text, _ := r.String("Must be a string")
-	if wrong := checkText(text, limit); wrong != "" {
+	if wrong := CheckText(text, limit); wrong != "" {
 		r.Refuse(wrong)
 		return ""
 	}
@@ -58,7 +58,7 @@ func (r *Reader) Text(limit int) string {
 
 // Texts reads an array of at most items strings, each as Text has it; nil when absent, so that an empty array can be told from none.
 func (r *Reader) Texts(items, limit int) []string {
-	return r.List(items, func(_ int, text string) string { return checkText(text, limit) })
+	return r.List(items, func(_ int, text string) string { return CheckText(text, limit) })
 }
 
 // List reads an array of at most items strings; check says what is wrong with one of them, or "". Wrong ones are left out; nil when absent.
@@ -225,8 +225,8 @@ func (r *Reader) Object(size, depth int) []byte {
 	return bytes.Clone(r.raw)
 }
 
-// checkText says what is wrong with text, or "".
-func checkText(text string, limit int) string {
+// CheckText returns what is wrong with a text of at most limit characters, or "".
+func CheckText(text string, limit int) string {
 	if len(text) > limit && utf8.RuneCountInString(text) > limit {
 		return fmt.Sprintf("Must be at most %d characters", limit)
 	}

@@ -124,7 +124,7 @@ func (f Form) Check() (wrong []fault.Field) {
 	}
 	if f.ChatbotID != "" {
 		if _, err := id.Chatbot.Parse(f.ChatbotID); err != nil {
-			refuse("chatbotId", "", fault.Truncate(f.ChatbotID), "Must be the id of a chatbot, which begins with %s", id.Chatbot)
+			refuse("chatbotId", "", fault.Truncate(f.ChatbotID), "%s", id.Chatbot.Rule())
 		}
 	}
 	for _, w := range CheckOrigins(f.Origins) {

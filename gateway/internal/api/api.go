@@ -108,7 +108,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/events", tenant.WebhooksManage, a.limitExpensive(a.listEvents), 0, eventParams},
 		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, 0, nil},
 		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, 0, nil},
-		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, 0, replayParams},
+		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, 0, []string{"limit", "cursor"}},
 		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, 0, nil},
 		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, 0, nil},
 

@@ -24,16 +24,8 @@ func showAudit(a tenant.AuditEntry) audit {
 // listAudit answers what was changed with the workspace's keys, and by the operator, newest first. What a key of live data does to keys of
 // test data is there too; what keys of test data do is told to them.
 func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	params := readParams(r)
-	limit, before := params.limit(), params.cursor(id.Audit)
-	if err := params.err(); err != nil {
-		return err
-	}
-	found, err := a.DB.ListAudit(r.Context(), p.WorkspaceID, before, limit+1)
-	if err != nil {
-		return err
-	}
-	return answerPage(w, found, limit, showAudit, func(a audit) string { return a.ID })
+	idOf := func(a tenant.AuditEntry) id.UUID { return a.ID }
+	return list(id.Audit, a.DB.ListAudit, showAudit, idOf)(w, r, p)
 }
 
 // auditEntry is what the request's key does now; see tenant.Audit.

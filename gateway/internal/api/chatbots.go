@@ -3,8 +3,6 @@ package api
 import (
 	"net/http"
 
-	"github.com/gorilla/mux"
-
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
@@ -23,10 +21,6 @@ func showChatbot(c tenant.Chatbot) chatbot {
 	return chatbot{id.Chatbot.Format(c.ID), c.Name, id.Workspace.Format(c.WorkspaceID), stamp(c.CreatedAt)}
 }
 
-func chatbotID(r *http.Request) (id.UUID, error) {
-	return pathID(mux.Vars(r)["chatbotId"], id.Chatbot, "Chatbot")
-}
-
 // readChatbotName reads the one field a chatbot has.
 func readChatbotName(body []byte) (name string, err error) {
 	in := strictjson.NewReader(body, []string{"name"})
@@ -38,7 +32,7 @@ func readChatbotName(body []byte) (name string, err error) {
 
 // createChatbot makes a chatbot; a gateway that was asked for it before may take a second to know it.
 func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
@@ -59,51 +53,23 @@ func (a *api) createChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		return err
 	}
 	httpx.AddLogField(r, "chatbot", shown.ID)
-	w.Header().Set("Location", "/api/v1/chatbots/"+shown.ID)
+	locate(w, "/api/v1/chatbots/", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
 // listChatbots answers the workspace's chatbots, oldest first.
 func (a *api) listChatbots(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	params := readParams(r)
-	limit, after := params.limit(), params.cursor(id.Chatbot)
-	if err := params.err(); err != nil {
-		return err
-	}
-	found, err := a.DB.ListChatbots(r.Context(), p.WorkspaceID, after, limit+1)
-	if err != nil {
-		return err
-	}
-	return answerPage(w, found, limit, showChatbot, func(c chatbot) string { return c.ID })
-}
-
-// answerPage shows found, of which there is one more than limit when another page follows.
-func answerPage[T, V any](w http.ResponseWriter, found []T, limit int, show func(T) V, cursor func(V) string) error {
-	shown, next := make([]V, 0, min(len(found), limit)), ""
-	for _, one := range found[:min(len(found), limit)] {
-		shown = append(shown, show(one))
-	}
-	if len(found) > limit {
-		next = cursor(shown[limit-1])
-	}
-	return httpx.Page(w, shown, next)
+	idOf := func(c tenant.Chatbot) id.UUID { return c.ID }
+	return list(id.Chatbot, a.DB.ListChatbots, showChatbot, idOf)(w, r, p)
 }
 
 func (a *api) getChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := chatbotID(r)
-	if err != nil {
-		return err
-	}
-	found, err := a.DB.GetChatbot(r.Context(), p.WorkspaceID, wanted)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showChatbot(found))
+	return get(id.Chatbot, a.DB.GetChatbot, showChatbot)(w, r, p)
 }
 
 // updateChatbot gives a chatbot another name.
 func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := chatbotID(r)
+	wanted, err := pathID(r, id.Chatbot)
 	if err != nil {
 		return err
 	}
@@ -111,7 +77,7 @@ func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	body, err := readPatch(w, r)
 	if err != nil {
 		return err
 	}
@@ -130,7 +96,7 @@ func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 
 // deleteChatbot removes a chatbot: its leads stay and keep its id, and within a second no new ones can be made for it.
 func (a *api) deleteChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := chatbotID(r)
+	wanted, err := pathID(r, id.Chatbot)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
-
-	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
@@ -86,34 +87,33 @@ func showDelivery(d webhook.Delivery, attempts []webhook.Attempt) delivery {
 	return shown
 }
 
-// optional shows a zero value as null.
-func optional[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
-}
-
-// optionalID shows no id as null.
-func optionalID(prefix id.Prefix, u id.UUID) *string {
-	if u == (id.UUID{}) {
-		return nil
-	}
-	return optional(prefix.Format(u))
-}
-
 // Parameters of lists of deliveries: of an endpoint, and of the workspace.
 var (
 	endpointDeliveryParams = []string{"state", "eventType", "leadId", "from", "until", "limit", "cursor"}
 	deliveryParams         = append([]string{"endpointId"}, endpointDeliveryParams...)
 )
 
+// states reads a list of states between commas.
+func (q *params) states() (states []webhook.State) {
+	if !q.Has("state") {
+		return nil
+	}
+	for text := range strings.SplitSeq(q.Get("state"), ",") {
+		if s := webhook.State(text); slices.Contains(webhook.States(), s) {
+			states = append(states, s)
+			continue
+		}
+		q.addError("state", "Must be one or more of "+strings.Join(texts(webhook.States()), ", ")+", separated by commas")
+		return nil
+	}
+	slices.Sort(states)
+	return slices.Compact(states)
+}
+
 // listDeliveries answers the workspace's deliveries that the parameters pick, newest first, with the newest attempts of each.
 func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	endpoint := params.id("endpointId", id.Endpoint, "webhook endpoint")
-	return a.answerDeliveries(w, r, p, params, endpoint)
+	return a.answerDeliveries(w, r, p, params, params.id("endpointId", id.Endpoint))
 }
 
 // listWebhookDeliveries answers those of one endpoint.
@@ -127,9 +127,9 @@ func (a *api) listWebhookDeliveries(w http.ResponseWriter, r *http.Request, p *t
 
 func (a *api) answerDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal, params *params, endpoint id.UUID) error {
 	q := pg.DeliveryQuery{Scan: a.PageScan}
-	q.EndpointID, q.States, q.EventType = endpoint, params.states(), params.eventType("eventType")
-	q.LeadID = params.id("leadId", id.Lead, "lead")
-	q.From, q.Until = params.times()
+	q.EndpointID, q.States, q.EventType = endpoint, params.states(), params.eventType()
+	q.LeadID = params.id("leadId", id.Lead)
+	q.From, q.Until = params.timeRange("from", "until")
 	q.Limit, q.Before = params.limit(), params.cursor(id.Delivery)
 	if err := params.err(); err != nil {
 		return err
@@ -145,42 +145,27 @@ func (a *api) answerDeliveries(w http.ResponseWriter, r *http.Request, p *tenant
 	if err != nil {
 		return err
 	}
-	return httpx.Page(w, shown, cursor(id.Delivery, next))
+	return httpx.Page(w, shown, nextCursor(id.Delivery, next))
 }
 
 // checkFilter refuses a filter by what the workspace has not and had not: an empty answer would look like one about it.
 func (a *api) checkFilter(r *http.Request, p *tenant.Principal, endpoint, lead id.UUID) error {
 	if endpoint != (id.UUID{}) {
 		if has, err := a.DB.HasEndpoint(r.Context(), p.WorkspaceID, endpoint); err != nil || !has {
-			return orNotFound(err, "Webhook endpoint")
+			return cmp.Or(err, notFound(id.Endpoint))
 		}
 	}
 	if lead != (id.UUID{}) {
-		if knows, err := a.DB.HasLead(r.Context(), p.WorkspaceID, lead); err != nil || !knows {
-			return orNotFound(err, "Lead")
+		if has, err := a.DB.HasLead(r.Context(), p.WorkspaceID, lead); err != nil || !has {
+			return cmp.Or(err, notFound(id.Lead))
 		}
 	}
 	return nil
 }
 
-func orNotFound(err error, thing string) error {
-	if err == nil {
-		return fault.New(fault.NotFound, thing+" not found")
-	}
-	return err
-}
-
-// cursor is what asks for the next page; "": there is none.
-func cursor(prefix id.Prefix, next id.UUID) string {
-	if next == (id.UUID{}) {
-		return ""
-	}
-	return prefix.Format(next)
-}
-
 // getDelivery answers a delivery with its newest attempts and its event, which is null when it is kept no longer.
 func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Delivery, "Delivery")
+	wanted, err := pathID(r, id.Delivery)
 	if err != nil {
 		return err
 	}
@@ -209,11 +194,11 @@ func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 
 // resendDelivery makes a delivery due now, and one that is not pending begins its schedule anew. Its endpoint's breaker, rate and order still hold.
 func (a *api) resendDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Delivery, "Delivery")
+	wanted, err := pathID(r, id.Delivery)
 	if err != nil {
 		return err
 	}
-	if err := readNothing(w, r); err != nil {
+	if err := readEmptyBody(w, r); err != nil {
 		return err
 	}
 	sent, err := a.DB.ResendDelivery(r.Context(), p.WorkspaceID, wanted)

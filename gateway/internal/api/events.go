@@ -4,15 +4,19 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/gorilla/mux"
-
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 var eventParams = []string{"eventType", "leadId", "chatbotId", "from", "until", "limit", "cursor"}
+
+// eventType reads a type of events, of which webhook.test is one.
+func (q *params) eventType() string {
+	return q.choice("eventType", append(webhook.EventTypes(), webhook.WebhookTest)...)
+}
 
 // event is an event as lists show it.
 type event struct {
@@ -40,9 +44,9 @@ func showFullEvent(e pg.Event) fullEvent { return fullEvent{event: showEvent(e),
 // listEvents answers the workspace's events that the parameters pick, newest first.
 func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	q := pg.EventQuery{Scan: a.PageScan, Type: params.eventType("eventType")}
-	q.LeadID, q.ChatbotID = params.id("leadId", id.Lead, "lead"), params.id("chatbotId", id.Chatbot, "chatbot")
-	q.From, q.Until = params.times()
+	q := pg.EventQuery{Scan: a.PageScan, Type: params.eventType()}
+	q.LeadID, q.ChatbotID = params.id("leadId", id.Lead), params.id("chatbotId", id.Chatbot)
+	q.From, q.Until = params.timeRange("from", "until")
 	q.Limit, q.Before = params.limit(), params.cursor(id.Event)
 	if err := params.err(); err != nil {
 		return err
@@ -59,16 +63,12 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	shown := make([]event, len(found))
-	for i, e := range found {
-		shown[i] = showEvent(e)
-	}
-	return httpx.Page(w, shown, cursor(id.Event, next))
+	return httpx.Page(w, showAll(found, showEvent), nextCursor(id.Event, next))
 }
 
 // getEvent answers an event with its data and its deliveries, one for each endpoint that wanted it.
 func (a *api) getEvent(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Event, "Event")
+	wanted, err := pathID(r, id.Event)
 	if err != nil {
 		return err
 	}

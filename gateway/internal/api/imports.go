@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -36,7 +34,7 @@ type importView struct {
 	FinishedAt *string `json:"finishedAt"`
 }
 
-func showImport(i *leadfile.Import) importView {
+func showImport(i leadfile.Import) importView {
 	position := i.Position
 	if i.State == leadfile.Uploading { // its header was read, and no more than that
 		position = 0
@@ -49,7 +47,7 @@ func showImport(i *leadfile.Import) importView {
 }
 
 // importProgress is how much of a file was worked on, from 0 to 1, to a thousandth.
-func importProgress(i *leadfile.Import) float64 {
+func importProgress(i leadfile.Import) float64 {
 	switch {
 	case i.State == leadfile.Done:
 		return 1
@@ -59,63 +57,21 @@ func importProgress(i *leadfile.Import) float64 {
 	return math.Floor(min(1, float64(i.Position)/float64(i.Bytes))*1000) / 1000
 }
 
-// importID reads the id that the path names.
-func importID(r *http.Request) (id.UUID, error) {
-	return pathID(mux.Vars(r)["id"], id.Import, "Import")
-}
-
-// getImport answers an import and how far it is.
+// getImport answers an import and its progress.
 func (a *api) getImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := importID(r)
-	if err != nil {
-		return err
-	}
-	found, err := a.DB.GetImport(r.Context(), p.WorkspaceID, wanted)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showImport(&found))
+	return get(id.Import, a.DB.GetImport, showImport)(w, r, p)
 }
 
 // listImports answers the workspace's imports, newest first.
 func (a *api) listImports(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	params := readParams(r)
-	limit, before := params.limit(), params.cursor(id.Import)
-	if err := params.err(); err != nil {
-		return err
-	}
-	// One more than asked for tells whether there is another page.
-	found, err := a.DB.ListImports(r.Context(), p.WorkspaceID, before, limit+1)
-	if err != nil {
-		return err
-	}
-	next := ""
-	if len(found) > limit {
-		found = found[:limit]
-		next = id.Import.Format(found[limit-1].ID)
-	}
-	shown := make([]importView, len(found))
-	for i := range found {
-		shown[i] = showImport(&found[i])
-	}
-	return httpx.Page(w, shown, next)
+	idOf := func(i leadfile.Import) id.UUID { return i.ID }
+	return list(id.Import, a.DB.ListImports, showImport, idOf)(w, r, p)
 }
 
-// cancelImport ends an import; the leads it made stay. Cancelling twice is no mistake, cancelling what has ended is a CONFLICT.
-// The file is deleted with the worker's next round, or by upkeep.
+// cancelImport ends an import; the leads it made stay. Cancelling again changes nothing; an import that has ended is a CONFLICT.
+// The worker deletes the file with its next batch, or upkeep does.
 func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := importID(r)
-	if err != nil {
-		return err
-	}
-	if err := readNothing(w, r); err != nil {
-		return err
-	}
-	ended, err := a.DB.CancelImport(r.Context(), p.WorkspaceID, wanted)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showImport(&ended))
+	return change(id.Import, a.DB.CancelImport, showImport)(w, r, p)
 }
 
 // getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import that runs has the rows so far.
@@ -124,7 +80,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	if err := wholeStream(r); err != nil {
 		return err
 	}
-	wanted, err := importID(r)
+	wanted, err := pathID(r, id.Import)
 	if err != nil {
 		return err
 	}

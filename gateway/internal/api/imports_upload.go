@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
@@ -22,6 +20,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
+	"leadgate/shared/strictjson"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
@@ -73,9 +72,9 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
 	defer cancel()
 	a.wake(r.WithContext(ctx), task.Import(p.WorkspaceID, imp.ID))
-	shown := showImport(&made)
+	shown := showImport(made)
 	httpx.AddLogField(r, "import", shown.ID)
-	w.Header().Set("Location", "/api/v1/imports/"+shown.ID)
+	locate(w, "/api/v1/imports/", shown.ID)
 	return httpx.Data(w, http.StatusAccepted, shown)
 }
 
@@ -99,27 +98,15 @@ func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err e
 		return imp, nil, err
 	}
 	o := &imp.Options
-	if chatbot := q.id("chatbotId", id.Chatbot, "chatbot"); chatbot != (id.UUID{}) {
+	if chatbot := q.id("chatbotId", id.Chatbot); chatbot != (id.UUID{}) {
 		o.ChatbotID = id.Chatbot.Format(chatbot)
 	}
-	if o.Source = q.Get("source"); q.Has("source") && (o.Source == "" || utf8.RuneCountInString(o.Source) > lead.MaxSource || strings.ContainsFunc(o.Source, unicode.IsControl) || !utf8.ValidString(o.Source)) {
-		q.refuse("source", "Must be 1 to 100 characters, none of them a control character")
+	o.Source = q.text("source", lead.MaxSource)
+	if problem := strictjson.CheckText(o.Source, lead.MaxSource); problem != "" {
+		q.addError("source", problem)
 	}
-	o.OnDuplicate = leadfile.Refuse
-	if q.Has("onDuplicate") {
-		if o.OnDuplicate = leadfile.OnDuplicate(q.Get("onDuplicate")); !slices.Contains(leadfile.OnDuplicates(), o.OnDuplicate) {
-			q.refuse("onDuplicate", "Must be one of: "+join(leadfile.OnDuplicates(), ", "))
-		}
-	}
-	switch q.Get("events") {
-	case "true":
-	case "false":
-		o.Quiet = true
-	default:
-		if q.Has("events") {
-			q.refuse("events", "Must be true or false")
-		}
-	}
+	o.OnDuplicate = cmp.Or(leadfile.OnDuplicate(q.choice("onDuplicate", texts(leadfile.OnDuplicates())...)), leadfile.Refuse)
+	o.Quiet = q.Has("events") && !q.bool("events")
 	return imp, q.mapping(imp.Format), q.err()
 }
 
@@ -139,12 +126,9 @@ func (q *params) format(contentType string) (leadfile.Format, error) {
 		}
 		return said, nil
 	}
-	format := leadfile.Format(q.Get("format"))
-	switch {
-	case format != leadfile.CSV && format != leadfile.NDJSON:
-		q.refuse("format", "Must be csv or ndjson")
-	case said != "" && said != format:
-		q.refuse("format", "Must be what the Content-Type says, which is "+string(said))
+	format := leadfile.Format(q.choice("format", string(leadfile.CSV), string(leadfile.NDJSON)))
+	if format != "" && said != "" && said != format {
+		q.addError("format", "Must be what the Content-Type says, which is "+string(said))
 	}
 	return format, nil
 }
@@ -155,11 +139,11 @@ func (q *params) mapping(format leadfile.Format) (m leadfile.Mapping) {
 		return nil
 	}
 	if format == leadfile.NDJSON {
-		q.refuse("mapping", "Must not be given: only a CSV file has columns")
+		q.addError("mapping", "Must not be given: only a CSV file has columns")
 		return nil
 	}
 	if err := json.Unmarshal([]byte(q.Get("mapping")), &m); err != nil || m == nil {
-		q.refuse("mapping", `Must be a JSON object of column names and the fields they go to, such as {"Work email":"email","Notes":"metadata.notes","Internal":null}`)
+		q.addError("mapping", `Must be a JSON object of column names and the fields they go to, such as {"Work email":"email","Notes":"metadata.notes","Internal":null}`)
 	}
 	return m
 }

@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
@@ -64,7 +63,7 @@ func showIssued(k tenant.Key, text string) key {
 
 // keyNamed returns the key the path names, of the workspace or of its sandbox. A key of test data has no sandbox, so live keys are unknown to it.
 func (a *api) keyNamed(r *http.Request, p *tenant.Principal) (k tenant.Key, err error) {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Key, "API key")
+	wanted, err := pathID(r, id.Key)
 	if err != nil {
 		return k, err
 	}
@@ -89,7 +88,7 @@ func mayGrant(p *tenant.Principal, kind tenant.KeyKind, scopes []tenant.Scope) e
 	case kind == tenant.PublishableKey:
 		return fault.New(fault.Forbidden, "This API key lacks the scope "+string(tenant.LeadsWrite)+", without which it cannot manage publishable keys")
 	}
-	return fault.New(fault.Forbidden, "This API key cannot grant scopes that it lacks: "+join(lacking, ", "))
+	return fault.New(fault.Forbidden, "This API key cannot grant scopes that it lacks: "+strings.Join(texts(lacking), ", "))
 }
 
 // checkFormChatbot adds a mistake when a form that is read names a chatbot that its workspace does not have; a zero workspace has none.
@@ -110,24 +109,12 @@ func (a *api) checkFormChatbot(ctx context.Context, workspace id.UUID, f *tenant
 
 // listKeys answers the keys of the workspace and of its sandbox, live or not, newest first.
 func (a *api) listKeys(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	params := readParams(r)
-	limit, before := params.limit(), params.cursor(id.Key)
-	if err := params.err(); err != nil {
-		return err
-	}
-	found, err := a.DB.ListManagedKeys(r.Context(), p.WorkspaceID, before, limit+1)
-	if err != nil {
-		return err
-	}
-	return answerPage(w, found, limit, showKey, func(k key) string { return k.ID })
+	idOf := func(k tenant.Key) id.UUID { return k.ID }
+	return list(id.Key, a.DB.ListManagedKeys, showKey, idOf)(w, r, p)
 }
 
 func (a *api) getKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	k, err := a.keyNamed(r, p)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showKey(k))
+	return get(id.Key, a.DB.GetManagedKey, showKey)(w, r, p)
 }
 
 // rotateKey makes a key that may do what another may and lives as long as that was made to live, but no longer than the key that asks;
@@ -139,11 +126,11 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		return err
 	}
 	overlap := tenant.DefaultOverlap
-	if r.ContentLength != 0 {
-		body, err := httpx.ReadJSON(w, r, maxBody)
-		if err != nil {
-			return err
-		}
+	body, err := readOptional(w, r)
+	if err != nil {
+		return err
+	}
+	if body != nil {
 		in := strictjson.NewReader(body, []string{"overlapSeconds"})
 		for in.Next() {
 			if in.Given() {
@@ -167,7 +154,7 @@ func (a *api) rotateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		return err
 	}
 	httpx.AddLogField(r, "made", shown.ID)
-	w.Header().Set("Location", "/api/v1/keys/"+shown.ID)
+	locate(w, "/api/v1/keys/", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
@@ -192,7 +179,7 @@ func (a *api) updateKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	if err != nil {
 		return err
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	body, err := readPatch(w, r)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -18,7 +19,7 @@ const maxScope = 50 // characters
 // createKey makes a key of the workspace or, in test mode, of its sandbox, which the first such key makes. The text of a secret key is in this
 // answer and nowhere else.
 func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func (a *api) createKey(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		return err
 	}
 	httpx.AddLogField(r, "made", shown.ID)
-	w.Header().Set("Location", "/api/v1/keys/"+shown.ID)
+	locate(w, "/api/v1/keys/", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
@@ -60,7 +61,7 @@ func (a *api) readKey(r *http.Request, p *tenant.Principal, body []byte) (k tena
 		case "name":
 			k.Name, named = readName(in), true
 		case "kind":
-			k.Kind = fallback(tenant.KeyKind(in.Choice([]string{string(tenant.SecretKey), string(tenant.PublishableKey)})), tenant.SecretKey)
+			k.Kind = cmp.Or(tenant.KeyKind(in.Choice([]string{string(tenant.SecretKey), string(tenant.PublishableKey)})), tenant.SecretKey)
 		case "mode":
 			if mode := in.Choice([]string{string(tenant.Live), string(tenant.Test)}); mode != "" {
 				k.Test = mode == string(tenant.Test)

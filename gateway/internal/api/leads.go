@@ -36,7 +36,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		tellLimit(w, p, verdict)
 		if err == nil {
 			httpx.AddLogField(r, "lead", id.Lead.Format(l.ID))
-			locate(w, l.ID)
+			locate(w, leadsPath, id.Lead.Format(l.ID))
 			return a.answerLead(w, http.StatusCreated, &l, false)
 		}
 		holder, isDuplicate := intake.Holder(err)
@@ -64,7 +64,7 @@ func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.R
 		if err != nil {
 			return err
 		}
-		locate(w, holder)
+		locate(w, leadsPath, id.Lead.Format(holder))
 		return a.answerUpdated(w, r, p, &u)
 	}
 	l, err := a.DB.GetLead(ctx, p.WorkspaceID, holder)
@@ -74,14 +74,12 @@ func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.R
 	if l.AddressKey() != draft.AddressKey {
 		return fault.New(fault.NotFound, "Lead not found")
 	}
-	locate(w, holder)
+	locate(w, leadsPath, id.Lead.Format(holder))
 	return a.answerKnown(w, p, &l)
 }
 
-// locate says where a lead can be read.
-func locate(w http.ResponseWriter, l id.UUID) {
-	w.Header().Set("Location", "/api/v1/leads/"+id.Lead.Format(l))
-}
+// leadsPath is where leads can be read.
+const leadsPath = "/api/v1/leads/"
 
 // readLead reads the chatbot of the path, if it has one, and the body. The chatbot comes first: a form that is
 // wired to a wrong address should hear that before anything about its fields.
@@ -94,7 +92,7 @@ func (a *api) readLead(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 			return chatbot, d, err
 		}
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return chatbot, d, err
 	}
@@ -127,7 +125,7 @@ func (a *api) answerLead(w http.ResponseWriter, status int, l *lead.Lead, withEn
 
 // getLead answers a lead with its enrichment, which is null until facts were found.
 func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
+	wanted, err := pathID(r, id.Lead)
 	if err != nil {
 		return err
 	}
@@ -149,7 +147,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	body, err := readPatch(w, r)
 	if err != nil {
 		return err
 	}
@@ -185,7 +183,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 
 // leadOf is the lead that the path names; NOT_FOUND when there is none.
 func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
+	wanted, err := pathID(r, id.Lead)
 	if err != nil {
 		return wanted, err
 	}
@@ -204,7 +202,7 @@ func (a *api) answerUpdated(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 
 // restoreLead brings a deleted lead back, with its id; with If-Match only the version that the client knows.
 func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
+	wanted, err := pathID(r, id.Lead)
 	if err != nil {
 		return err
 	}
@@ -231,15 +229,15 @@ const eraseTimeout = time.Minute
 
 // deleteLead deletes a lead so that it can be restored for lead.RestoreWithin, or erases it for good, deleted or not, and answers what that came to.
 func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
+	wanted, err := pathID(r, id.Lead)
 	if err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "lead", id.Lead.Format(wanted))
 	q := readParams(r)
-	erase, suppress := q.flag("erase"), q.flag("suppress")
+	erase, suppress := q.bool("erase"), q.bool("suppress")
 	if suppress && !erase {
-		q.refuse("suppress", "Must go with erase=true: an email is suppressed when its lead is erased")
+		q.addError("suppress", "Must go with erase=true: an email is suppressed when its lead is erased")
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -291,18 +289,4 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	n := &shown.Erased
 	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports
 	return httpx.Data(w, http.StatusOK, shown)
-}
-
-// flag reads a parameter that is true or false; absent is false.
-func (q *params) flag(name string) bool {
-	switch q.Get(name) {
-	case "true":
-		return true
-	case "false":
-		return false
-	}
-	if q.Has(name) {
-		q.refuse(name, "Must be true or false")
-	}
-	return false
 }

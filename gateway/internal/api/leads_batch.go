@@ -93,7 +93,7 @@ func readOnDuplicate(r *http.Request) (intake.OnDuplicate, error) {
 	switch on {
 	case intake.RefuseDuplicate, intake.ReturnDuplicate, intake.UpdateDuplicate:
 	default:
-		q.refuse("onDuplicate", "Must be one of: error, return, update")
+		q.addError("onDuplicate", "Must be one of: error, return, update")
 	}
 	return on, q.err()
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"net/http"
@@ -44,14 +45,8 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	}
 	params := readParams(r)
 	q := params.leadFilter(p)
-	name := "csv"
-	if params.Has("format") {
-		name = params.Get("format")
-	}
-	format, ok := exportFormats[name]
-	if !ok {
-		params.refuse("format", "Must be csv or ndjson")
-	}
+	name := cmp.Or(params.choice("format", "csv", "ndjson"), "csv")
+	format := exportFormats[name]
 	if err := params.err(); err != nil {
 		return err
 	}

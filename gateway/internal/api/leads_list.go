@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -86,12 +87,6 @@ const (
 	maxMetaValue   = 1000 // characters
 )
 
-// knows tells whether a query can hold name; what is known of metadata is how its names begin.
-func knows(known []string, name string) bool {
-	return slices.Contains(known, name) && name != metadataParam ||
-		len(name) > len(metadataPrefix) && strings.HasPrefix(name, metadataPrefix) && slices.Contains(known, metadataParam)
-}
-
 // sorts are the orders of a list of leads by name.
 var sorts = map[string]pg.LeadSort{
 	"-createdAt": {}, "createdAt": {Ascending: true}, "-updatedAt": {Updated: true}, "updatedAt": {Updated: true, Ascending: true},
@@ -99,57 +94,31 @@ var sorts = map[string]pg.LeadSort{
 
 // leadFilter reads what a list or an export of leads picks.
 func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
-	l.ChatbotID = q.id("chatbotId", id.Chatbot, "chatbot")
+	l.ChatbotID = q.id("chatbotId", id.Chatbot)
 	l.Status = q.text("status", tenant.MaxStatus)
 	l.Source = q.text("source", lead.MaxSource)
 	if q.Has("email") {
 		var ok bool
 		if _, l.AddressKey, ok = lead.ParseEmail(q.Get("email")); !ok {
-			q.refuse("email", "Must be a valid email address (a + in a URL is written %2B)")
+			q.addError("email", lead.EmailRule+plusHint)
 		}
 	}
-	l.CreatedFrom, l.CreatedUntil = q.span("createdFrom", "createdUntil")
-	l.UpdatedFrom, l.UpdatedUntil = q.span("updatedFrom", "updatedUntil")
+	l.CreatedFrom, l.CreatedUntil = q.timeRange("createdFrom", "createdUntil")
+	l.UpdatedFrom, l.UpdatedUntil = q.timeRange("updatedFrom", "updatedUntil")
 	l.Text = q.search()
-	switch q.Get("deleted") {
-	case "true":
-		l.Deleted = true
-	case "false":
-	default:
-		if q.Has("deleted") {
-			q.refuse("deleted", "Must be true or false")
-		}
-	}
+	l.Deleted = q.bool("deleted")
 	l.Metadata = q.metadata()
 	l.Alike = p.Settings.Dedupe == tenant.DedupeNone
 	return l
-}
-
-// text reads a text of 1 to limit characters.
-func (q *params) text(name string, limit int) string {
-	text := q.Get(name)
-	if n := utf8.RuneCountInString(text); q.Has(name) && (n < 1 || n > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
-		q.refuse(name, fmt.Sprintf("Must be 1 to %d characters", limit))
-		return ""
-	}
-	return text
-}
-
-func (q *params) span(fromName, untilName string) (from, until time.Time) {
-	from, until = q.time(fromName), q.time(untilName)
-	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
-		q.refuse(untilName, "Must be later than "+fromName)
-	}
-	return from, until
 }
 
 func (q *params) search() []string {
 	words := lead.SearchWords(q.text("q", lead.MaxSearch))
 	switch {
 	case q.Get("q") != "" && len(words) == 0:
-		q.refuse("q", "Must have a letter or a digit")
+		q.addError("q", "Must have a letter or a digit")
 	case len(words) > lead.MaxSearchWords:
-		q.refuse("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
+		q.addError("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
 		return nil
 	}
 	return words
@@ -159,28 +128,24 @@ func (q *params) metadata() (pairs []lead.Pair) {
 	for name := range q.Values {
 		if key, ok := strings.CutPrefix(name, metadataPrefix); ok {
 			if utf8.RuneCountInString(key) > maxMetaKey {
-				q.refuse(name, fmt.Sprintf("Must name a key of at most %d characters", maxMetaKey))
+				q.addError(name, fmt.Sprintf("Must name a key of at most %d characters", maxMetaKey))
 			}
 			if utf8.RuneCountInString(q.Get(name)) > maxMetaValue {
-				q.refuse(name, fmt.Sprintf("Must be at most %d characters", maxMetaValue))
+				q.addError(name, fmt.Sprintf("Must be at most %d characters", maxMetaValue))
 			}
 			pairs = append(pairs, lead.Pair{Key: key, Value: q.Get(name)})
 		}
 	}
 	slices.SortFunc(pairs, func(x, y lead.Pair) int { return strings.Compare(x.Key, y.Key) })
 	if len(pairs) > lead.MaxMetaFilters {
-		q.refuse(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("At most %d members of metadata can be asked for", lead.MaxMetaFilters))
+		q.addError(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("At most %d members of metadata can be asked for", lead.MaxMetaFilters))
 		return nil
 	}
 	return pairs
 }
 
 func (q *params) sort() pg.LeadSort {
-	s, ok := sorts[q.Get("sort")]
-	if q.Has("sort") && !ok {
-		q.refuse("sort", "Must be one of: -createdAt, createdAt, -updatedAt, updatedAt")
-	}
-	return s
+	return sorts[cmp.Or(q.choice("sort", "-createdAt", "createdAt", "-updatedAt", "updatedAt"), "-createdAt")]
 }
 
 // leadCursor reads the nextCursor of an earlier answer in the same order.
@@ -191,9 +156,9 @@ func (q *params) leadCursor(sort pg.LeadSort) (after pg.LeadKey) {
 	after, made, ok := parseCursor(q.Get("cursor"))
 	switch {
 	case !ok:
-		q.refuse("cursor", "Must be the nextCursor of an earlier answer")
+		q.addError("cursor", cursorRule)
 	case made != sort:
-		q.refuse("cursor", "Must be the nextCursor of an earlier answer in the same order (sort)")
+		q.addError("cursor", cursorRule+" in the same order (sort)")
 	}
 	return after
 }

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -77,7 +75,7 @@ type attemptEntry struct {
 
 // getTimeline answers a lead's whole story, from its acceptance to every attempt to tell of it.
 func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(mux.Vars(r)["id"], id.Lead, "Lead")
+	wanted, err := pathID(r, id.Lead)
 	if err != nil {
 		return err
 	}

@@ -285,7 +285,7 @@ func TestListInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	hook := b.mustWebhooks(t, "")[0]
-	const stamps = "Must be a time (RFC 3339) of the years 1970 to 9999 in UTC, such as 2026-01-15T10:30:00Z (a + in a URL is written %2B)"
+	const stamps = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z (in a URL, write + as %2B)"
 	for query, fields := range map[string][]string{
 		"deliveries?limit=0": {"limit"}, "deliveries?limit=201": {"limit"}, "deliveries?limit=": {"limit"}, "deliveries?limit=1e2": {"limit"},
 		"deliveries?cursor=x": {"cursor"}, "deliveries?cursor=": {"cursor"}, "deliveries?cursor=" + hook: {"cursor"},

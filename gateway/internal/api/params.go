@@ -8,10 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/webhook"
+	"leadgate/shared/tenant"
 )
 
 // Sizes of pages.
@@ -20,24 +21,24 @@ const (
 	maxPage     = 200
 )
 
-// params reads a request's parameters and collects what is wrong with them.
+// params reads a request's query parameters and collects what is wrong with them.
 type params struct {
 	url.Values
-	wrong []fault.Field
+	invalid []fault.Field
 }
 
 func readParams(r *http.Request) *params { return &params{Values: r.URL.Query()} }
 
-func (q *params) refuse(name, message string) {
-	q.wrong = append(q.wrong, fault.Field{Field: name, Value: fault.Truncate(q.Get(name)), Message: message})
+func (q *params) addError(name, message string) {
+	q.invalid = append(q.invalid, fault.Field{Field: name, Value: fault.Truncate(q.Get(name)), Message: message})
 }
 
-// err returns every mistake as one VALIDATION_ERROR, or nil.
+// err returns all errors of the parameters as one VALIDATION_ERROR, or nil.
 func (q *params) err() error {
-	if len(q.wrong) == 0 {
+	if len(q.invalid) == 0 {
 		return nil
 	}
-	return fault.Invalid(q.wrong)
+	return fault.Invalid(q.invalid)
 }
 
 // limit reads how many rows a page has.
@@ -47,65 +48,75 @@ func (q *params) limit() int {
 	}
 	n, err := strconv.Atoi(q.Get("limit"))
 	if err != nil || n < 1 || n > maxPage {
-		q.refuse("limit", fmt.Sprintf("Must be a whole number between 1 and %d", maxPage))
+		q.addError("limit", fmt.Sprintf("Must be a whole number between 1 and %d", maxPage))
 	}
 	return n
 }
 
-// cursor reads the nextCursor of the page before; zero: this is the first.
-func (q *params) cursor(prefix id.Prefix) id.UUID {
-	return q.parse("cursor", prefix, "Must be the nextCursor of an earlier answer")
+const cursorRule = "Must be the nextCursor of an earlier answer of this list"
+
+// cursor reads the nextCursor of the previous page, which is the id of its last row; zero means the first page.
+func (q *params) cursor(prefix id.Prefix) id.UUID { return q.parseID("cursor", prefix, cursorRule) }
+
+// id reads an id; zero means that the parameter is absent.
+func (q *params) id(name string, prefix id.Prefix) id.UUID {
+	return q.parseID(name, prefix, prefix.Rule())
 }
 
-// id reads the id of a thing; zero: there is none.
-func (q *params) id(name string, prefix id.Prefix, thing string) id.UUID {
-	return q.parse(name, prefix, idRule(prefix, thing))
-}
-
-func (q *params) parse(name string, prefix id.Prefix, rule string) (u id.UUID) {
+func (q *params) parseID(name string, prefix id.Prefix, rule string) (u id.UUID) {
 	if !q.Has(name) {
 		return u
 	}
 	u, err := prefix.Parse(q.Get(name))
 	if err != nil {
-		q.refuse(name, rule)
+		q.addError(name, rule)
 	}
 	return u
 }
 
-// states reads a list of states between commas.
-func (q *params) states() (states []webhook.State) {
-	if !q.Has("state") {
-		return nil
+// bool reads true or false; an absent parameter is false.
+func (q *params) bool(name string) bool { return q.choice(name, "true", "false") == "true" }
+
+// choice reads one of allowed; "" means that the parameter is absent.
+func (q *params) choice(name string, allowed ...string) string {
+	text := q.Get(name)
+	switch {
+	case !q.Has(name):
+	case slices.Contains(allowed, text):
+		return text
+	case len(allowed) == 2:
+		q.addError(name, "Must be "+allowed[0]+" or "+allowed[1])
+	default:
+		q.addError(name, "Must be one of: "+strings.Join(allowed, ", "))
 	}
-	for text := range strings.SplitSeq(q.Get("state"), ",") {
-		if s := webhook.State(text); slices.Contains(webhook.States(), s) {
-			states = append(states, s)
-			continue
-		}
-		q.refuse("state", "Must be one or more of "+join(webhook.States(), ", ")+", with commas between them")
-		return nil
-	}
-	slices.Sort(states)
-	return slices.Compact(states)
+	return ""
 }
 
-// eventType reads one type of events.
-func (q *params) eventType(name string) string {
-	if !q.Has(name) {
+// texts are the texts of named strings.
+func texts[T ~string](all []T) []string {
+	plain := make([]string, len(all))
+	for i, s := range all {
+		plain[i] = string(s)
+	}
+	return plain
+}
+
+// text reads 1 to limit characters that Postgres can hold.
+func (q *params) text(name string, limit int) string {
+	text := q.Get(name)
+	n := utf8.RuneCountInString(text)
+	if q.Has(name) && (n < 1 || n > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+		q.addError(name, fmt.Sprintf("Must be 1 to %d characters", limit))
 		return ""
 	}
-	if !slices.Contains(shownTypes(), q.Get(name)) {
-		q.refuse(name, typeRule())
-	}
-	return q.Get(name)
+	return text
 }
 
-// times reads the two ends of a time.
-func (q *params) times() (from, until time.Time) {
-	from, until = q.time("from"), q.time("until")
+// timeRange reads the two ends of a range of time, of which until is not part.
+func (q *params) timeRange(fromName, untilName string) (from, until time.Time) {
+	from, until = q.time(fromName), q.time(untilName)
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
-		q.refuse("until", laterRule)
+		q.addError(untilName, laterRule(fromName))
 	}
 	return from, until
 }
@@ -116,7 +127,7 @@ func (q *params) time(name string) (at time.Time) {
 	}
 	at, ok := parseTime(q.Get(name))
 	if !ok {
-		q.refuse(name, timeRule+" (a + in a URL is written %2B)")
+		q.addError(name, timeRule+plusHint)
 	}
 	return at
 }
@@ -131,64 +142,86 @@ func parseTime(text string) (at time.Time, ok bool) {
 }
 
 const (
-	timeRule  = "Must be a time (RFC 3339) of the years 1970 to 9999 in UTC, such as 2026-01-15T10:30:00Z"
-	laterRule = "Must be later than from"
+	timeRule = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z"
+	plusHint = " (in a URL, write + as %2B)"
 )
 
-func idRule(prefix id.Prefix, thing string) string {
-	return "Must be the id of a " + thing + ", which begins with " + string(prefix)
-}
+func laterRule(from string) string { return "Must be later than " + from }
 
-// shownTypes are the types of events there can be.
-func shownTypes() []string { return append(webhook.EventTypes(), webhook.WebhookTest) }
+// Bounds of a range of days.
+const (
+	defaultDays = 30
+	maxDays     = 400
+)
 
-func typeRule() string { return "Must be one of: " + strings.Join(shownTypes(), ", ") }
-
-func join[T ~string](all []T, between string) string {
-	var b strings.Builder
-	for i, s := range all {
-		if i > 0 {
-			b.WriteString(between)
-		}
-		b.WriteString(string(s))
+// days reads the two ends of a range of days (UTC), of which until is not part. Without them the range is the last 30 days up to today.
+func (q *params) days(now time.Time) (from, until time.Time) {
+	from, fromGiven := q.day("from")
+	until, untilGiven := q.day("until")
+	if len(q.invalid) > 0 {
+		return from, until
 	}
-	return b.String()
-}
-
-// pathID reads the id that the path names; a malformed one names nothing.
-func pathID(text string, prefix id.Prefix, thing string) (id.UUID, error) {
-	u, err := prefix.Parse(text)
-	if err != nil {
-		return u, fault.New(fault.NotFound, thing+" not found")
+	if !untilGiven {
+		until = tenant.Day(now).AddDate(0, 0, 1)
 	}
-	return u, nil
+	if !fromGiven {
+		from = until.AddDate(0, 0, -defaultDays)
+	}
+	switch {
+	case untilGiven && !from.Before(until):
+		q.addError("until", laterRule("from"))
+	case from.After(until):
+		q.addError("from", "Must not be later than until, which is tomorrow unless given")
+	case until.Sub(from) > maxDays*24*time.Hour:
+		q.addError("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", maxDays))
+	}
+	return from, until
 }
 
-// checkQuery refuses parameters a route does not know: an answer that ignores a filter looks like one that obeys it.
+func (q *params) day(name string) (at time.Time, given bool) {
+	if !q.Has(name) {
+		return at, false
+	}
+	at, err := time.Parse(time.DateOnly, q.Get(name))
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
+		q.addError(name, "Must be a day in the years 1970 to 9999, such as 2026-01-15")
+	}
+	return at, true
+}
+
+// checkQuery refuses parameters that a route does not know: an answer that ignores a filter looks like one that obeys it.
 func checkQuery(raw string, known []string) error {
 	if raw == "" {
 		return nil
 	}
 	q, err := url.ParseQuery(raw)
-	if err != nil { // leaving out what cannot be read would be ignoring it
+	if err != nil { // dropping what cannot be read would be ignoring it
 		return fault.InvalidField("query", fault.Truncate(raw), "Must be a URL-encoded query")
 	}
-	rule := "Unknown parameter: there are none here"
+	rule := "Unknown parameter: this route takes none"
 	if len(known) > 0 {
 		rule = "Unknown parameter: must be one of " + strings.Join(known, ", ")
 	}
-	var wrong []fault.Field
+	var invalid []fault.Field
 	for name, values := range q {
 		switch {
-		case !knows(known, name):
-			wrong = append(wrong, fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: rule})
+		case !isKnown(known, name):
+			field := fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: rule}
+			invalid = append(invalid, field)
 		case len(values) > 1:
-			wrong = append(wrong, fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given once"})
+			field := fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given only once"}
+			invalid = append(invalid, field)
 		}
 	}
-	if len(wrong) == 0 {
+	if len(invalid) == 0 {
 		return nil
 	}
-	slices.SortFunc(wrong, func(x, y fault.Field) int { return strings.Compare(x.Field, y.Field) })
-	return fault.Invalid(wrong)
+	slices.SortFunc(invalid, func(x, y fault.Field) int { return strings.Compare(x.Field, y.Field) })
+	return fault.Invalid(invalid)
+}
+
+// isKnown reports whether a query may hold name. metadataParam stands for every name that begins like it.
+func isKnown(known []string, name string) bool {
+	return slices.Contains(known, name) && name != metadataParam ||
+		len(name) > len(metadataPrefix) && strings.HasPrefix(name, metadataPrefix) && slices.Contains(known, metadataParam)
 }

@@ -23,7 +23,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		}
 		got := b.send(t, b.secret, r[0], path+"?page=2", body)
 		got.wantError(t, r[0]+" "+path+"?page=2", 400, "VALIDATION_ERROR")
-		want := "Unknown parameter: there are none here"
+		want := "Unknown parameter: this route takes none"
 		if known := api.Params(r[0], r[1]); known != nil {
 			want = "Unknown parameter: must be one of " + strings.Join(known, ", ")
 		}
@@ -37,7 +37,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 			t.Errorf("GET webhooks?%s = %d %s, want 400 at %s", query, got.status, got.text, field)
 		}
 	}
-	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 || got.body.Details.Message != "Must be given once" {
+	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 || got.body.Details.Message != "Must be given only once" {
 		t.Errorf("a limit given twice = %d %s, want 400", got.status, got.text)
 	}
 	if got := b.send(t, "", "GET", "/docs?utm_source=mail", ""); got.status != 200 {

@@ -1,11 +1,10 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
-	"time"
-
-	"github.com/gorilla/mux"
+	"strings"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
@@ -63,14 +62,9 @@ func progress(r webhook.Replay) *float64 {
 	return new(min(1, float64(r.Resent)/float64(max(1, *r.Total))))
 }
 
-// replayID reads the id that the path names.
-func replayID(r *http.Request) (id.UUID, error) {
-	return pathID(mux.Vars(r)["id"], id.Replay, "Replay")
-}
-
 // createReplay begins to send again all deliveries that the body picks.
 func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
@@ -89,7 +83,7 @@ func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	a.wake(r, task.Replay(p.WorkspaceID, made.ID))
 	shown := showReplay(made)
 	httpx.AddLogField(r, "replay", shown.ID)
-	w.Header().Set("Location", "/api/v1/replays/"+shown.ID)
+	locate(w, "/api/v1/replays/", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
@@ -100,13 +94,13 @@ func readReplay(body []byte) (made webhook.Replay, err error) {
 	for r.Next() {
 		switch r.Name() {
 		case "endpointId":
-			f.EndpointID = readID(r, id.Endpoint, "webhook endpoint")
+			f.EndpointID = readID(r, id.Endpoint)
 		case "states":
 			f.States = readReplayStates(r)
 		case "eventType":
 			f.EventType = r.Choice(webhook.EventTypes())
 		case "leadId":
-			f.LeadID = readID(r, id.Lead, "lead")
+			f.LeadID = readID(r, id.Lead)
 		case "from":
 			f.From = readTime(r)
 		case "until":
@@ -118,7 +112,7 @@ func readReplay(body []byte) (made webhook.Replay, err error) {
 		}
 	}
 	if !f.From.IsZero() && !f.Until.IsZero() && !f.From.Before(f.Until) {
-		r.Add(fault.Field{Field: "until", Pointer: "/until", Value: stamp(f.Until), Message: laterRule})
+		r.Add(fault.Field{Field: "until", Pointer: "/until", Value: stamp(f.Until), Message: laterRule("from")})
 	}
 	if f.States == nil {
 		f.States = []webhook.State{webhook.Exhausted, webhook.Held}
@@ -126,105 +120,46 @@ func readReplay(body []byte) (made webhook.Replay, err error) {
 	return made, r.Err()
 }
 
-// readReplayStates reads which deliveries are sent again, by where they stand.
+// readReplayStates reads the states of the deliveries that are sent again.
 func readReplayStates(r *strictjson.Reader) (states []webhook.State) {
 	again := []webhook.State{webhook.Exhausted, webhook.Held, webhook.Delivered}
-	texts := r.List(len(again), func(_ int, text string) string {
+	choices := strings.Join(texts(again), ", ")
+	found := r.List(len(again), func(_ int, text string) string {
 		switch s := webhook.State(text); {
 		case slices.Contains(again, s):
 			return ""
 		case s == webhook.Pending:
-			return "Must not be pending: these are sent anyway"
+			return "Must not be pending: pending deliveries are sent anyway"
 		case s == webhook.Cancelled:
-			return "Must not be cancelled: their endpoint was deleted"
+			return "Must not be cancelled: the endpoint of cancelled deliveries was deleted"
 		}
-		return "Must be one of: " + join(again, ", ")
+		return "Must be one of: " + choices
 	})
-	if texts != nil && r.Empty() {
-		r.Refuse("Must be a list of one or more of: " + join(again, ", "))
+	if found != nil && r.Empty() {
+		r.Refuse("Must be a list of one or more of: " + choices)
 	}
-	for _, t := range texts {
+	for _, t := range found {
 		states = append(states, webhook.State(t))
 	}
 	slices.Sort(states)
 	return slices.Compact(states)
 }
 
-func readID(r *strictjson.Reader, prefix id.Prefix, thing string) (u id.UUID) {
-	text, given := r.String(idRule(prefix, thing))
-	if !given {
-		return u
-	}
-	u, err := prefix.Parse(text)
-	if err != nil {
-		r.Refuse(idRule(prefix, thing))
-	}
-	return u
-}
-
-func readTime(r *strictjson.Reader) (at time.Time) {
-	text, given := r.String(timeRule)
-	if !given {
-		return at
-	}
-	at, ok := parseTime(text)
-	if !ok {
-		r.Refuse(timeRule)
-	}
-	return at
-}
-
-// getReplay answers a replay and how far it is.
+// getReplay answers a replay and its progress.
 func (a *api) getReplay(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := replayID(r)
-	if err != nil {
-		return err
-	}
-	found, err := a.DB.GetReplay(r.Context(), p.WorkspaceID, wanted)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showReplay(found))
+	return get(id.Replay, a.DB.GetReplay, showReplay)(w, r, p)
 }
-
-var replayParams = []string{"limit", "cursor"}
 
 // listReplays answers the workspace's replays, newest first.
 func (a *api) listReplays(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	params := readParams(r)
-	limit, before := params.limit(), params.cursor(id.Replay)
-	if err := params.err(); err != nil {
-		return err
-	}
-	// One more than asked for tells whether there is another page.
-	found, err := a.DB.ListReplays(r.Context(), p.WorkspaceID, before, limit+1)
-	if err != nil {
-		return err
-	}
-	next := ""
-	if len(found) > limit {
-		found = found[:limit]
-		next = id.Replay.Format(found[limit-1].ID)
-	}
-	shown := make([]replay, len(found))
-	for i, f := range found {
-		shown[i] = showReplay(f)
-	}
-	return httpx.Page(w, shown, next)
+	idOf := func(r webhook.Replay) id.UUID { return r.ID }
+	return list(id.Replay, a.DB.ListReplays, showReplay, idOf)(w, r, p)
 }
 
-// cancelReplay ends a running replay; what it sent again stays so. Cancelling twice is no mistake, cancelling what is done is a CONFLICT.
+// cancelReplay ends a running replay; what was resent stays resent. Cancelling again changes nothing; a finished replay is a CONFLICT.
 func (a *api) cancelReplay(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := replayID(r)
-	if err != nil {
-		return err
+	cancel := func(ctx context.Context, workspace, replay id.UUID) (webhook.Replay, error) {
+		return a.DB.CancelReplay(ctx, workspace, replay, a.now())
 	}
-	if err := readNothing(w, r); err != nil {
-		return err
-	}
-	ended, err := a.DB.CancelReplay(r.Context(), p.WorkspaceID, wanted, a.now())
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, showReplay(ended))
+	return change(id.Replay, cancel, showReplay)(w, r, p)
 }

@@ -11,29 +11,28 @@ import (
 	"leadgate/shared/tenant"
 )
 
-const emailRule = "Must be a valid email address"
-
 // createSuppression keeps an email from coming back as a lead, in every spelling. Leads that have it stay.
 func (a *api) createSuppression(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
 	var email, key string
 	in := strictjson.NewReader(body, []string{"email"})
 	for in.Next() {
-		if typed, given := in.String(emailRule); given {
+		if typed, given := in.String(lead.EmailRule); given {
 			var ok bool
 			if email, key, ok = lead.ParseEmail(typed); !ok {
-				in.Refuse(emailRule)
+				in.Refuse(lead.EmailRule)
 			}
 		}
 	}
-	in.Require("email", emailRule)
+	in.Require("email", lead.EmailRule)
 	if err := in.Err(); err != nil {
 		return err
 	}
-	if err := a.DB.Suppress(r.Context(), p.WorkspaceID, key, a.suppressionNote(p, tenant.SuppressionCreated)); err != nil {
+	// The entry names the workspace, not the email.
+	if err := a.DB.Suppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionCreated, id.Workspace.Format(p.WorkspaceID), nil)); err != nil {
 		return err
 	}
 	return httpx.Data(w, http.StatusCreated, struct {
@@ -46,10 +45,10 @@ func (a *api) deleteSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 	q := readParams(r)
 	_, key, ok := lead.ParseEmail(q.Get("email"))
 	if !ok {
-		q.refuse("email", emailRule+" (a + in a URL is written %2B)")
+		q.addError("email", lead.EmailRule+plusHint)
 		return q.err()
 	}
-	was, err := a.DB.Unsuppress(r.Context(), p.WorkspaceID, key, a.suppressionNote(p, tenant.SuppressionDeleted))
+	was, err := a.DB.Unsuppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionDeleted, id.Workspace.Format(p.WorkspaceID), nil))
 	if err != nil {
 		return err
 	}
@@ -58,9 +57,4 @@ func (a *api) deleteSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// suppressionNote tells who did it, and not to which email.
-func (a *api) suppressionNote(p *tenant.Principal, action string) *tenant.AuditEntry {
-	return tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, action, id.Workspace.Format(p.WorkspaceID), nil, a.Now())
 }

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -31,12 +30,6 @@ func (a *api) countMistake(workspace id.UUID, err error) {
 		a.Usage.Count(workspace, usage.Rejected, 1)
 	}
 }
-
-// Bounds of what is told of usage.
-const (
-	usageDays    = 30 // unless asked for
-	maxUsageDays = 400
-)
 
 // usageDay is a day as the API shows it.
 type usageDay struct {
@@ -74,39 +67,4 @@ func (a *api) getUsage(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 		shown = append(shown, u)
 	}
 	return httpx.Page(w, shown, "")
-}
-
-// days reads the two ends of a time in days.
-func (q *params) days(now time.Time) (from, until time.Time) {
-	from, fromGiven := q.day("from")
-	until, untilGiven := q.day("until")
-	if len(q.wrong) > 0 {
-		return from, until
-	}
-	if !untilGiven {
-		until = tenant.Day(now).AddDate(0, 0, 1)
-	}
-	if !fromGiven {
-		from = until.AddDate(0, 0, -usageDays)
-	}
-	switch {
-	case untilGiven && !from.Before(until):
-		q.refuse("until", laterRule)
-	case from.After(until):
-		q.refuse("from", "Must be no later than until, which is tomorrow unless given")
-	case until.Sub(from) > maxUsageDays*24*time.Hour:
-		q.refuse("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", maxUsageDays))
-	}
-	return from, until
-}
-
-func (q *params) day(name string) (at time.Time, given bool) {
-	if !q.Has(name) {
-		return at, false
-	}
-	at, err := time.Parse(time.DateOnly, q.Get(name))
-	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
-		q.refuse(name, "Must be a day of the years 1970 to 9999, such as 2026-01-15")
-	}
-	return at, true
 }

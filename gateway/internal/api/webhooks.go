@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ import (
 
 // createWebhook answers the endpoint with its signing secret, which is shown this once.
 func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	body, err := readJSON(w, r)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	shown := a.showWebhook(e)
 	shown.Secret = e.Secret
 	httpx.AddLogField(r, "endpoint", shown.ID)
-	w.Header().Set("Location", "/api/v1/webhooks/"+shown.ID)
+	locate(w, "/api/v1/webhooks/", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }
 
@@ -93,7 +94,7 @@ func (s *secretDraft) make(usual string) string {
 	if s.secret != "" {
 		return s.secret
 	}
-	return webhook.NewSecretFor(fallback(s.signature, usual))
+	return webhook.NewSecretFor(cmp.Or(s.signature, usual))
 }
 
 // getWebhook answers an endpoint with its backlog and without its secret.
@@ -124,7 +125,7 @@ func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 
 // deleteWebhook takes an endpoint away. Its deliveries can be read for as long as they are kept; those that wait are cancelled.
 func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := endpointID(r)
+	wanted, err := pathID(r, id.Endpoint)
 	if err != nil {
 		return err
 	}
@@ -150,11 +151,11 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		return err
 	}
 	rot := rotation{overlap: defaultOverlap}
-	if r.ContentLength != 0 {
-		body, err := httpx.ReadJSON(w, r, maxBody)
-		if err != nil {
-			return err
-		}
+	body, err := readOptional(w, r)
+	if err != nil {
+		return err
+	}
+	if body != nil {
 		if err := rot.read(body); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -66,30 +67,21 @@ func (d *edit) read(r *strictjson.Reader, checkURL func(string) string) {
 	case "headers":
 		d.readHeaders(r)
 	case "payload":
-		payload := fallback(r.Choice([]string{webhook.PayloadFull, webhook.PayloadThin}), webhook.PayloadFull)
+		payload := cmp.Or(r.Choice([]string{webhook.PayloadFull, webhook.PayloadThin}), webhook.PayloadFull)
 		d.set(func(e *webhook.Endpoint) { e.Payload = payload })
 	case "rate":
 		n := r.Integer(1, webhook.MaxRate)
 		d.set(func(e *webhook.Endpoint) { e.Rate = n })
 	case "maxInFlight":
-		n := fallback(r.Integer(1, webhook.MaxInFlight), webhook.DefaultInFlight)
+		n := cmp.Or(r.Integer(1, webhook.MaxInFlight), webhook.DefaultInFlight)
 		d.set(func(e *webhook.Endpoint) { e.MaxInFlight = n })
 	case "timeoutSeconds":
 		n := r.Integer(int(webhook.MinTimeout/time.Second), int(webhook.MaxTimeout/time.Second))
-		d.set(func(e *webhook.Endpoint) { e.Timeout = fallback(time.Duration(n)*time.Second, webhook.DefaultTimeout) })
+		d.set(func(e *webhook.Endpoint) { e.Timeout = cmp.Or(time.Duration(n)*time.Second, webhook.DefaultTimeout) })
 	case "enabled":
 		on := !r.Given() || r.Bool()
 		d.set(func(e *webhook.Endpoint) { e.SetEnabled(on, d.now) })
 	}
-}
-
-// fallback is v, or where that is zero other.
-func fallback[T comparable](v, other T) T {
-	var zero T
-	if v == zero {
-		return other
-	}
-	return v
 }
 
 // defaultEventTypes is what an endpoint subscribes to when it does not say: everything.

@@ -10,7 +10,6 @@ import (
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
@@ -30,7 +29,7 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	if err := readNothing(w, r); err != nil {
+	if err := readEmptyBody(w, r); err != nil {
 		return err
 	}
 	done, err := a.tests.tryAcquire(p.WorkspaceID)
@@ -52,26 +51,12 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", "/api/v1/deliveries/"+shown.ID)
+	locate(w, "/api/v1/deliveries/", shown.ID)
 	status := http.StatusAccepted
 	if d.Attempts > 0 {
 		status = http.StatusOK
 	}
 	return httpx.Data(w, status, shown)
-}
-
-// readNothing accepts no body and an empty object.
-func readNothing(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength == 0 {
-		return nil
-	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
-	if err != nil {
-		return err
-	}
-	in := strictjson.NewReader(body, nil)
-	in.Next()
-	return in.Err()
 }
 
 // makeTest stores a test and asks a worker for it. When that cannot be heard the test is cancelled: it must not be sent when nobody expects it.

@@ -20,11 +20,11 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	body, err := readPatch(w, r)
 	if err != nil {
 		return err
 	}
-	d, deliverHeld, err := a.readPatch(r, p, body)
+	d, deliverHeld, err := a.readWebhookPatch(r, p, body)
 	if err != nil {
 		return err
 	}
@@ -62,8 +62,8 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	return httpx.Data(w, http.StatusOK, shown)
 }
 
-// readPatch reads what is to change.
-func (a *api) readPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool, err error) {
+// readWebhookPatch reads what is to change.
+func (a *api) readWebhookPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool, err error) {
 	d.now = a.now()
 	in := strictjson.NewReader(body, slices.Concat(webhookFields, []string{"deliverHeld"}, secretFields))
 	in.Hide(secretFields...)

@@ -4,11 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
@@ -134,33 +130,11 @@ func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog
 	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
 }
 
-// endpointID reads the id the path names; a malformed one names nothing.
-func endpointID(r *http.Request) (id.UUID, error) {
-	wanted, err := id.Endpoint.Parse(mux.Vars(r)["id"])
-	if err != nil {
-		return wanted, fault.New(fault.NotFound, "Webhook endpoint not found")
-	}
-	return wanted, nil
-}
-
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
 func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, error) {
-	wanted, err := endpointID(r)
+	wanted, err := pathID(r, id.Endpoint)
 	if err != nil {
 		return webhook.Endpoint{}, err
 	}
 	return a.DB.GetEndpoint(r.Context(), p.WorkspaceID, wanted)
-}
-
-// now is the current time in the resolution answers have.
-func (a *api) now() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
-
-func stamp(t time.Time) string { return t.UTC().Format(lead.TimeFormat) }
-
-// optionalStamp shows no time as null.
-func optionalStamp(t *time.Time) *string {
-	if t == nil {
-		return nil
-	}
-	return optional(stamp(*t))
 }

@@ -1,10 +1,9 @@
 package api
 
 import (
-	"fmt"
+	"cmp"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"leadgate/gateway/internal/httpx"
@@ -37,8 +36,8 @@ func showWorkspace(w tenant.Workspace) workspace {
 	perSecond, burst := s.RequestLimit()
 	shown := workspace{
 		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
-		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
-		Statuses: s.Statuses, Dedupe: fallback(s.Dedupe, tenant.DedupeWorkspace), AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: s.RetrySchedule,
+		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst, Statuses: s.Statuses,
+		Dedupe: cmp.Or(s.Dedupe, tenant.DedupeWorkspace), AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: s.RetrySchedule,
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	if len(shown.RetrySchedule) == 0 {
@@ -64,7 +63,7 @@ var workspaceFields = []string{"name", "rate", "burst", "statuses", "dedupe", "a
 // follow within a second. What is unique is decided when a lead is made, so another dedupe is about the leads created from now on:
 // those there are keep their emails as they had them.
 func (a *api) updateWorkspace(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	body, err := httpx.ReadJSON(w, r, maxBody, "application/merge-patch+json")
+	body, err := readPatch(w, r)
 	if err != nil {
 		return err
 	}
@@ -141,19 +140,6 @@ func dedupes() (all []string) {
 	return all
 }
 
-// readName reads the name of a workspace, chatbot or key, without the spaces around it; "" where it is wrong.
-func readName(in *strictjson.Reader) string {
-	name, given := in.String("Must be a string")
-	wrong := tenant.CheckName(name)
-	if wrong == "" {
-		return strings.TrimSpace(name)
-	}
-	if given || !in.Given() {
-		in.Refuse(wrong)
-	}
-	return ""
-}
-
 // changes are the settings in which a workspace differs from what it was, as they are now.
 func changes(before, after workspace) map[string]any {
 	changed := map[string]any{}
@@ -165,5 +151,3 @@ func changes(before, after workspace) map[string]any {
 	}
 	return changed
 }
-
-var nameRule = fmt.Sprintf("Must be 1 to %d characters", tenant.MaxName)
