@@ -180,8 +180,8 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"workspace", "create"}, 2, []string{"<name>"}},
 		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
-		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be between", "--statuses: Must be listed once", "--retry-schedule: Must be 0"}},
-		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be a workspace's id", "--name: required"}},
+		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be a whole number between", "--statuses: Must be listed once", "--retry-schedule: Must be 0"}},
+		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be the id of a workspace", "--name: required"}},
 		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be at least one minute in the future"}},
 		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: must be from 0s to 720h"}},
 		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes", "", "--expires=0s"}, 2, []string{"--scopes: Must name at least one scope", "--expires: Must be at least one minute"}},

@@ -20,6 +20,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/tenants"
 	"leadgate/shared/config"
 	"leadgate/shared/pg"
 )
@@ -39,7 +40,7 @@ type Deps struct {
 }
 
 type server struct {
-	tenants  Tenants
+	tenants  tenants.Service
 	redis    redis.UniversalClient
 	edge     *httpx.Edge
 	sessions *sessionAuth
@@ -78,7 +79,7 @@ func New(d Deps) http.Handler {
 		d.Log = slog.Default()
 	}
 	s := &server{
-		tenants: Tenants{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token, d.Now),
+		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token, d.Now),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Backlog, now: d.Now}))

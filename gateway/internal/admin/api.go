@@ -4,35 +4,32 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/tenants"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/strictjson"
-	"leadgate/shared/tenant"
 )
 
 const (
 	maxBody     = 64 << 10
 	defaultPage = 100
 	maxPage     = 500
-	maxScope    = 50 // characters
 )
 
 func (s *server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
-	d, err := readWorkspace(w, r, true)
+	body, err := httpx.ReadJSON(w, r, maxBody)
 	if err != nil {
 		return err
 	}
-	made, err := s.tenants.CreateWorkspace(r.Context(), d)
+	made, err := s.tenants.CreateWorkspace(r.Context(), body)
 	if err != nil {
 		return err
 	}
 	httpx.AddLogField(r, "workspace", id.Workspace.Format(made.ID))
-	return httpx.Data(w, http.StatusCreated, ViewWorkspace(made))
+	return httpx.Data(w, http.StatusCreated, tenants.ViewLimits(made))
 }
 
 func (s *server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
@@ -44,7 +41,7 @@ func (s *server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return list(w, all, limit, ViewWorkspace, func(v WorkspaceView) string { return v.ID })
+	return list(w, all, limit, tenants.ViewLimits, func(v tenants.LimitsView) string { return v.ID })
 }
 
 func (s *server) getWorkspace(w http.ResponseWriter, r *http.Request) error {
@@ -56,7 +53,7 @@ func (s *server) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.Data(w, http.StatusOK, ViewWorkspace(found))
+	return httpx.Data(w, http.StatusOK, tenants.ViewLimits(found))
 }
 
 func (s *server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
@@ -64,61 +61,15 @@ func (s *server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := readWorkspace(w, r, false)
-	if err != nil {
-		return err
-	}
-	now, err := s.tenants.UpdateWorkspace(r.Context(), ws, d)
-	if err != nil {
-		return err
-	}
-	return httpx.Data(w, http.StatusOK, ViewWorkspace(now))
-}
-
-// readWorkspace reads a workspace's fields. 0 and [] mean the default; what is absent or null stays as it is.
-func readWorkspace(w http.ResponseWriter, r *http.Request, create bool) (d WorkspaceDraft, err error) {
 	body, err := httpx.ReadJSON(w, r, maxBody)
 	if err != nil {
-		return d, err
+		return err
 	}
-	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "retrySchedule"})
-	for in.Next() {
-		if !in.Given() {
-			continue
-		}
-		switch in.Name() {
-		case "name":
-			d.Name = readName(in)
-		case "rate":
-			n := in.Integer(0, tenant.MaxRate)
-			d.Rate = &n
-		case "burst":
-			n := in.Integer(0, 10*tenant.MaxRate)
-			d.Burst = &n
-		case "statuses":
-			all := in.Texts(tenant.MaxStatuses, tenant.MaxStatus)
-			in.Add(tenant.Settings{Statuses: all}.Check()...)
-			d.Statuses = &all
-		case "retrySchedule":
-			waits := in.Integers(tenant.MaxAttempts, 0, tenant.MaxWait)
-			in.Add(tenant.Settings{RetrySchedule: waits}.Check()...)
-			d.RetrySchedule = &waits
-		}
+	changed, err := s.tenants.UpdateLimits(r.Context(), ws, body)
+	if err != nil {
+		return err
 	}
-	if create {
-		in.Require("name", "Required")
-	}
-	return d, in.Err()
-}
-
-// readName reads a name and tells its mistakes; nil when it is null.
-func readName(in *strictjson.Reader) *string {
-	name, given := in.String("Must be a string")
-	if !given {
-		return nil
-	}
-	in.Add(checkName(name)...)
-	return &name
+	return httpx.Data(w, http.StatusOK, tenants.ViewLimits(changed))
 }
 
 func (s *server) createChatbot(w http.ResponseWriter, r *http.Request) error {
@@ -130,20 +81,11 @@ func (s *server) createChatbot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var name *string
-	in := strictjson.NewReader(body, []string{"name"})
-	for in.Next() {
-		name = readName(in)
-	}
-	in.Require("name", "Required")
-	if err := in.Err(); err != nil {
-		return err
-	}
-	made, err := s.tenants.CreateChatbot(r.Context(), ws, *name)
+	made, err := s.tenants.CreateChatbot(r.Context(), tenants.Operator(ws), body)
 	if err != nil {
 		return err
 	}
-	return httpx.Data(w, http.StatusCreated, ViewChatbot(made))
+	return httpx.Data(w, http.StatusCreated, tenants.ViewChatbot(made))
 }
 
 func (s *server) listChatbots(w http.ResponseWriter, r *http.Request) error {
@@ -159,10 +101,83 @@ func (s *server) listChatbots(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return list(w, all, limit, ViewChatbot, func(v ChatbotView) string { return v.ID })
+	return list(w, all, limit, tenants.ViewChatbot, func(v tenants.ChatbotView) string { return v.ID })
 }
 
-// workspace is the {ws} of the path. A malformed id names nothing, so it is NOT_FOUND as well.
+func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
+	ws, err := workspace(r)
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadJSON(w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	made, text, err := s.tenants.CreateKey(r.Context(), tenants.Operator(ws), body)
+	if err != nil {
+		return err
+	}
+	httpx.AddLogField(r, "key", id.Key.Format(made.ID))
+	return httpx.Data(w, http.StatusCreated, tenants.ViewIssued(made, text))
+}
+
+func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
+	ws, err := s.existing(r)
+	if err != nil {
+		return err
+	}
+	before, limit, err := paging(r, id.Key)
+	if err != nil {
+		return err
+	}
+	all, err := s.tenants.DB.ListKeys(r.Context(), ws, before, limit+1)
+	if err != nil {
+		return err
+	}
+	return list(w, all, limit, tenants.ViewKey, func(v tenants.KeyView) string { return v.ID })
+}
+
+// rotateKey creates a key's successor. A request without a body takes the default overlap.
+func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
+	by, key, err := workspaceKey(r)
+	if err != nil {
+		return err
+	}
+	var body []byte
+	if r.ContentLength != 0 {
+		if body, err = httpx.ReadJSON(w, r, maxBody); err != nil {
+			return err
+		}
+	}
+	overlap, err := tenants.ReadOverlap(body)
+	if err != nil {
+		return err
+	}
+	old, err := s.tenants.GetKey(r.Context(), by, key)
+	if err != nil {
+		return err
+	}
+	made, text, err := s.tenants.RotateKey(r.Context(), by, old, overlap)
+	if err != nil {
+		return err
+	}
+	httpx.AddLogField(r, "key", id.Key.Format(made.ID))
+	return httpx.Data(w, http.StatusCreated, tenants.ViewIssued(made, text))
+}
+
+func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
+	by, key, err := workspaceKey(r)
+	if err != nil {
+		return err
+	}
+	revoked, err := s.tenants.RevokeKey(r.Context(), by, key)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, tenants.ViewKey(revoked))
+}
+
+// workspace returns the {ws} of the path. A malformed id names no workspace, so it is NOT_FOUND as well.
 func workspace(r *http.Request) (id.UUID, error) {
 	ws, err := id.Workspace.Parse(mux.Vars(r)["ws"])
 	if err != nil {
@@ -172,7 +187,7 @@ func workspace(r *http.Request) (id.UUID, error) {
 	return ws, nil
 }
 
-// existing is workspace, and NOT_FOUND where there is none: an empty list would say that there is.
+// existing is workspace, and NOT_FOUND when no workspace has the id: an empty list would mean that one has.
 func (s *server) existing(r *http.Request) (id.UUID, error) {
 	ws, err := workspace(r)
 	if err != nil {
@@ -182,28 +197,45 @@ func (s *server) existing(r *http.Request) (id.UUID, error) {
 	return ws, err
 }
 
-// paging reads ?limit= and ?cursor=, the id where the last page ended.
+// workspaceKey returns the operator in the {ws} of the path, and the {key}.
+func workspaceKey(r *http.Request) (by tenants.Actor, key id.UUID, err error) {
+	ws, err := workspace(r)
+	if err != nil {
+		return by, key, err
+	}
+	if key, err = id.Key.Parse(mux.Vars(r)["key"]); err != nil {
+		return by, key, fault.New(fault.NotFound, "API key not found")
+	}
+	return tenants.Operator(ws), key, nil
+}
+
+// paging reads ?limit= and ?cursor=, which is the id of the last row of the previous page.
 func paging(r *http.Request, kind id.Prefix) (after id.UUID, limit int, err error) {
-	var wrong []fault.Field
+	var invalid []fault.Field
 	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil { // leaving out what cannot be read would start again at the first page
+	if err != nil { // dropping what cannot be read would start again at the first page
 		return after, 0, fault.InvalidField("query", fault.Truncate(r.URL.RawQuery), "Must be a URL-encoded query")
 	}
 	limit = defaultPage
 	if text := q.Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
-			wrong = append(wrong, fault.Field{Field: "limit", Value: fault.Truncate(text), Message: "Must be a whole number between 1 and " + strconv.Itoa(maxPage)})
+			rule := "Must be a whole number between 1 and " + strconv.Itoa(maxPage)
+			invalid = append(invalid, fault.Field{Field: "limit", Value: fault.Truncate(text), Message: rule})
 		}
 	}
 	if text := q.Get("cursor"); text != "" {
 		if after, err = kind.Parse(text); err != nil {
-			wrong = append(wrong, fault.Field{Field: "cursor", Value: fault.Truncate(text), Message: "Must be the nextCursor of the page before"})
+			const rule = "Must be the nextCursor of an earlier answer of this list"
+			invalid = append(invalid, fault.Field{Field: "cursor", Value: fault.Truncate(text), Message: rule})
 		}
 	}
-	return after, limit, invalid(wrong)
+	if invalid != nil {
+		return after, limit, fault.Invalid(invalid)
+	}
+	return after, limit, nil
 }
 
-// list answers a page of all, of which there is one more than limit when another page follows.
+// list answers a page of all. When another page follows, all holds one more than limit.
 func list[T, V any](w http.ResponseWriter, all []T, limit int, view func(T) V, cursor func(V) string) error {
 	next := ""
 	views := make([]V, 0, min(len(all), limit))
@@ -214,20 +246,4 @@ func list[T, V any](w http.ResponseWriter, all []T, limit int, view func(T) V, c
 		next = cursor(views[limit-1])
 	}
 	return httpx.Page(w, views, next)
-}
-
-// moment reads an RFC 3339 time; nil when it is null or wrong.
-func moment(in *strictjson.Reader) *time.Time {
-	const rule = "Must be a time such as 2030-01-31T12:00:00Z"
-	text, given := in.String(rule)
-	if !given {
-		return nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || t.Year() > 9999 {
-		in.Refuse(rule)
-		return nil
-	}
-	t = t.UTC().Truncate(time.Millisecond)
-	return &t
 }

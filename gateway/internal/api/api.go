@@ -13,6 +13,7 @@ import (
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/tenants"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -142,6 +143,7 @@ func (a *api) routes() []route {
 
 type api struct {
 	Deps
+	tenants   tenants.Service
 	buffers   sync.Pool                 // *[]byte: answers that are appended by hand
 	described func() (described, error) // openapi.json
 	assets    func() (map[string]asset, error)
@@ -162,6 +164,7 @@ func New(d Deps) http.Handler {
 		d.PaceWindow = paceWindow
 	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
+	a.tenants = tenants.Service{DB: d.DB, Now: d.Now}
 	conns := d.DB.Stats().MaxOpenConnections
 	a.tests = newSemaphore(maxTests, allTests, "tests", fault.Unavailable)
 	a.reads = newSemaphore(maxReads, max(1, conns/2), "expensive reads", fault.RateLimited)
@@ -189,7 +192,7 @@ func (a *api) handler(rt route) httpx.Handler {
 	}
 	do, maxBytes := rt.do, int64(maxBody)
 	if rt.how&(gated|bulk) != 0 {
-		do = a.counted(do) // within once: what is said again happened once
+		do = a.countRejections(do) // within once: what is said again happened once
 	}
 	if rt.how&bulk != 0 {
 		maxBytes = maxBatchBody

@@ -1,15 +1,12 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
 	"leadgate/shared/strictjson"
-	"leadgate/shared/tenant"
 )
 
 // readJSON reads the body of a request that makes something.
@@ -39,21 +36,6 @@ func readEmptyBody(w http.ResponseWriter, r *http.Request) error {
 	in := strictjson.NewReader(body, nil)
 	in.Next()
 	return in.Err()
-}
-
-var nameRule = fmt.Sprintf("Must be 1 to %d characters", tenant.MaxName)
-
-// readName reads the name of a workspace, chatbot or key, without the spaces around it; "" when it is not valid.
-func readName(in *strictjson.Reader) string {
-	name, given := in.String("Must be a string")
-	problem := tenant.CheckName(name)
-	if problem == "" {
-		return strings.TrimSpace(name)
-	}
-	if given || !in.Given() {
-		in.Refuse(problem)
-	}
-	return ""
 }
 
 // readID reads an id; zero when it is absent or not valid.

@@ -44,7 +44,7 @@ func (a *api) takeSubmission(w http.ResponseWriter, r *http.Request) (form.Outco
 		return outcome, err
 	}
 	outcome, err = a.answerSubmission(w, r, p, plain)
-	a.countMistake(p.WorkspaceID, err)
+	a.countRejection(p.WorkspaceID, err)
 	return outcome, err
 }
 
@@ -176,7 +176,7 @@ func (a *api) takeIn(ctx context.Context, p *tenant.Principal, req intake.Reques
 		case err == nil:
 			return form.Stored, nil
 		case fault.Is(err, fault.Suppressed):
-			a.countMistake(p.WorkspaceID, err)
+			a.countRejection(p.WorkspaceID, err)
 			return form.Suppressed, nil
 		case !taken:
 			return form.Failed, err

@@ -88,7 +88,7 @@ func TestKeysDoNotOutliveTheirMaker(t *testing.T) {
 	latest := end.Format("2006-01-02T15:04:05.000Z")
 	got := b.send(t, brief.Secret, "POST", "/api/v1/keys", `{"name":"x","scopes":["leads:read"],"expiresAt":"`+end.Add(time.Second).Format(time.RFC3339)+`"}`)
 	got.wantError(t, "a later end", 400, "VALIDATION_ERROR")
-	if got.body.Details.Field != "expiresAt" || !cmp.Equal(got.body.Details.Message, "Must be no later than this API key's own end, "+latest) {
+	if got.body.Details.Field != "expiresAt" || !cmp.Equal(got.body.Details.Message, "Must not be later than this API key's own expiry, "+latest) {
 		t.Errorf("a later end = %s, want the latest one named", got.text)
 	}
 	for _, body := range []string{`{"name":"x","scopes":["leads:read"]}`, `{"name":"x","kind":"publishable"}`, `{"name":"x","mode":"test","scopes":["leads:read"]}`} {

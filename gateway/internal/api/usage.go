@@ -11,17 +11,18 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// counted is an operation that makes leads, whose requests that cannot become one are counted. What becomes of the others intake knows.
-func (a *api) counted(do operation) operation {
+// countRejections wraps an operation that creates leads and counts its requests that cannot become one. The outcomes of
+// all others are counted by intake.
+func (a *api) countRejections(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		err := do(w, r, p)
-		a.countMistake(p.WorkspaceID, err)
+		a.countRejection(p.WorkspaceID, err)
 		return err
 	}
 }
 
-// countMistake counts a lead that was rejected for what it is, if that is what err says.
-func (a *api) countMistake(workspace id.UUID, err error) {
+// countRejection counts a rejected lead when err says that the request itself was the reason.
+func (a *api) countRejection(workspace id.UUID, err error) {
 	if err == nil {
 		return
 	}
@@ -31,7 +32,7 @@ func (a *api) countMistake(workspace id.UUID, err error) {
 	}
 }
 
-// usageDay is a day as the API shows it.
+// usageDay is the usage of one day as the API shows it.
 type usageDay struct {
 	Day        string `json:"day"`
 	Accepted   int64  `json:"accepted"`
@@ -40,8 +41,8 @@ type usageDay struct {
 	Limited    int64  `json:"limited"`
 }
 
-// getUsage answers every day (UTC) from one to before another, newest first, also those on which nothing came, but none of the future. Unless asked for otherwise
-// the last is today and there are 30. It is up to a second old, longer while Postgres was away.
+// getUsage answers the days (UTC) of a range, newest first, days without requests included and future ones not. The
+// default is the last 30 days. The counts are up to a second old, and older while Postgres is unavailable.
 func (a *api) getUsage(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
 	from, until := params.days(a.Now())

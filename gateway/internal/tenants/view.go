@@ -1,0 +1,151 @@
+package tenants
+
+import (
+	"cmp"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
+)
+
+func stamp(at time.Time) string { return at.UTC().Format(lead.TimeFormat) }
+
+// optionalStamp shows an absent time as null.
+func optionalStamp(at *time.Time) *string {
+	if at == nil {
+		return nil
+	}
+	text := stamp(*at)
+	return &text
+}
+
+// WorkspaceView is a workspace as its own keys see it, with its defaults filled in.
+type WorkspaceView struct {
+	ID             string        `json:"id"`
+	Name           string        `json:"name"`
+	Mode           tenant.Mode   `json:"mode"`
+	Rate           int           `json:"rate"`
+	Burst          int           `json:"burst"`
+	RateCeiling    int           `json:"rateCeiling"` // the operator decides the ceilings
+	BurstCeiling   int           `json:"burstCeiling"`
+	Statuses       []string      `json:"statuses"`
+	Dedupe         tenant.Dedupe `json:"dedupe"`
+	AllowedOrigins []string      `json:"allowedOrigins"`
+	RetrySchedule  []int         `json:"retrySchedule"` // seconds before each attempt
+	CreatedAt      string        `json:"createdAt"`
+	UpdatedAt      string        `json:"updatedAt"`
+}
+
+// ViewWorkspace shows w to its own keys.
+func ViewWorkspace(w tenant.Workspace) WorkspaceView {
+	s := w.Settings.WithDefaults()
+	perSecond, burst := s.RequestLimit()
+	return WorkspaceView{
+		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
+		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
+		Statuses: s.Statuses, Dedupe: cmp.Or(s.Dedupe, tenant.DedupeWorkspace),
+		AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: retrySchedule(s),
+		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+	}
+}
+
+func retrySchedule(s tenant.Settings) (seconds []int) {
+	if len(s.RetrySchedule) > 0 {
+		return s.RetrySchedule
+	}
+	for _, wait := range webhook.DefaultSchedule() {
+		seconds = append(seconds, int(wait/time.Second))
+	}
+	return seconds
+}
+
+// LimitsView is a workspace as the operator sees it, with its defaults filled in.
+type LimitsView struct {
+	ID            string      `json:"id"`
+	Name          string      `json:"name"`
+	Mode          tenant.Mode `json:"mode"`
+	TestOf        string      `json:"testOf,omitempty"` // the workspace whose sandbox this is
+	Rate          int         `json:"rate"`
+	Burst         int         `json:"burst"`
+	Statuses      []string    `json:"statuses"`
+	RetrySchedule []int       `json:"retrySchedule"` // seconds before each attempt
+	CreatedAt     string      `json:"createdAt"`
+	UpdatedAt     string      `json:"updatedAt"`
+}
+
+// ViewLimits shows w to the operator.
+func ViewLimits(w tenant.Workspace) LimitsView {
+	s := w.Settings.WithDefaults()
+	v := LimitsView{
+		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
+		Rate: s.Rate, Burst: s.Burst, Statuses: s.Statuses, RetrySchedule: retrySchedule(s),
+		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+	}
+	if w.TestOf != (id.UUID{}) {
+		v.TestOf = id.Workspace.Format(w.TestOf)
+	}
+	return v
+}
+
+// ChatbotView is a chatbot as JSON.
+type ChatbotView struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	WorkspaceID string `json:"workspaceId"`
+	CreatedAt   string `json:"createdAt"`
+}
+
+// ViewChatbot shows c.
+func ViewChatbot(c tenant.Chatbot) ChatbotView {
+	return ChatbotView{id.Chatbot.Format(c.ID), c.Name, id.Workspace.Format(c.WorkspaceID), stamp(c.CreatedAt)}
+}
+
+// KeyView is an API key as JSON.
+type KeyView struct {
+	ID          string         `json:"id"`
+	Name        string         `json:"name"`
+	Kind        tenant.KeyKind `json:"kind"`
+	Mode        tenant.Mode    `json:"mode"`
+	Hint        string         `json:"hint"`
+	Scopes      []tenant.Scope `json:"scopes"`
+	Secret      string         `json:"secret,omitempty"` // of a secret key, only in the answer that creates it
+	Key         string         `json:"key,omitempty"`    // of a publishable key
+	Form        *FormView      `json:"form,omitempty"`   // of a publishable key
+	WorkspaceID string         `json:"workspaceId"`
+	CreatedAt   string         `json:"createdAt"`
+	ExpiresAt   *string        `json:"expiresAt"`
+	RevokedAt   *string        `json:"revokedAt"`
+	LastUsedAt  *string        `json:"lastUsedAt"`
+}
+
+// FormView is a form with its defaults filled in and without its captcha's secret.
+type FormView struct {
+	tenant.Form
+	HasCaptchaSecret bool `json:"hasCaptchaSecret"`
+}
+
+// ViewKey shows k without the text of a secret key.
+func ViewKey(k tenant.Key) KeyView {
+	v := KeyView{
+		ID: id.Key.Format(k.ID), Name: k.Name, Kind: k.Kind, Mode: tenant.ModeOf(k.Test), Hint: k.Hint,
+		Scopes: append([]tenant.Scope{}, k.Scopes...), Key: k.Public, WorkspaceID: id.Workspace.Format(k.WorkspaceID),
+		CreatedAt: stamp(k.CreatedAt), ExpiresAt: optionalStamp(k.ExpiresAt), RevokedAt: optionalStamp(k.RevokedAt),
+		LastUsedAt: optionalStamp(k.LastUsedAt),
+	}
+	if k.Form != nil {
+		v.Form = &FormView{k.Form.Filled(), k.Form.CaptchaSecret != ""}
+		v.Form.CaptchaSecret = ""
+	}
+	return v
+}
+
+// ViewIssued shows k with the text that it was issued just now.
+func ViewIssued(k tenant.Key, text string) KeyView {
+	v := ViewKey(k)
+	if k.Kind == tenant.SecretKey {
+		v.Secret = text
+	}
+	return v
+}

@@ -1,0 +1,168 @@
+package tenants
+
+import (
+	"context"
+	"reflect"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/strictjson"
+	"leadgate/shared/tenant"
+)
+
+// CreateWorkspace creates a workspace for the operator, with the fields that UpdateLimits takes.
+func (s Service) CreateWorkspace(ctx context.Context, body []byte) (tenant.Workspace, error) {
+	now := s.now()
+	w := tenant.Workspace{ID: id.New(), CreatedAt: now, UpdatedAt: now}
+	if _, err := readLimits(body, &w, true); err != nil {
+		return w, err
+	}
+	entry := s.entry(Operator(w.ID), tenant.WorkspaceCreated, id.Workspace.Format(w.ID), nil)
+	return w, s.DB.CreateWorkspace(ctx, w, entry)
+}
+
+// UpdateLimits changes what the operator decides about a workspace, among it the ceilings of its own rate and burst.
+// Gateways follow within a second.
+func (s Service) UpdateLimits(ctx context.Context, workspace id.UUID, body []byte) (tenant.Workspace, error) {
+	given, err := readLimits(body, &tenant.Workspace{}, false) // a body that is not valid comes before an unknown workspace
+	if err != nil {
+		return tenant.Workspace{}, err
+	}
+	var entry *tenant.AuditEntry
+	if len(given) > 0 {
+		entry = s.entry(Operator(workspace), tenant.WorkspaceUpdated, id.Workspace.Format(workspace), given)
+	}
+	return s.DB.UpdateWorkspace(ctx, workspace, func(w *tenant.Workspace) error {
+		w.UpdatedAt = s.now()
+		_, err := readLimits(body, w, false)
+		return err
+	}, entry)
+}
+
+// readLimits reads the operator's fields over w and returns them as the audit names them. 0 and [] mean the default;
+// absent and null fields stay as they are.
+func readLimits(body []byte, w *tenant.Workspace, create bool) (given map[string]any, err error) {
+	given = map[string]any{}
+	s := &w.Settings
+	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "retrySchedule"})
+	for in.Next() {
+		if !in.Given() {
+			continue
+		}
+		switch in.Name() {
+		case "name":
+			w.Name = readName(in)
+			given["name"] = w.Name
+		case "rate":
+			s.Rate = in.Integer(0, tenant.MaxRate)
+			given["rateCeiling"] = s.Rate
+		case "burst":
+			s.Burst = in.Integer(0, 10*tenant.MaxRate)
+			given["burstCeiling"] = s.Burst
+		case "statuses":
+			s.Statuses = readStatuses(in)
+			given["statuses"] = s.Statuses
+		case "retrySchedule":
+			s.RetrySchedule = readSchedule(in)
+			given["retrySchedule"] = s.RetrySchedule
+		}
+	}
+	requireName(in, !create || given["name"] != nil)
+	return given, in.Err()
+}
+
+func readStatuses(in *strictjson.Reader) []string {
+	statuses := in.Texts(tenant.MaxStatuses, tenant.MaxStatus)
+	in.Add(tenant.Settings{Statuses: statuses}.Check()...)
+	return statuses
+}
+
+func readSchedule(in *strictjson.Reader) []int {
+	waits := in.Integers(tenant.MaxAttempts, 0, tenant.MaxWait)
+	in.Add(tenant.Settings{RetrySchedule: waits}.Check()...)
+	return waits
+}
+
+// UpdateSettings applies a merge patch (RFC 7396) to the settings that a workspace decides for itself. Gateways follow
+// within a second. Uniqueness is decided when a lead is created, so another dedupe applies to leads created from now on.
+func (s Service) UpdateSettings(ctx context.Context, by Actor, body []byte) (tenant.Workspace, error) {
+	entry := s.entry(by, "", id.Workspace.Format(by.Workspace), nil)
+	return s.DB.UpdateWorkspace(ctx, by.Workspace, func(w *tenant.Workspace) error {
+		before := *w
+		if err := readSettings(body, w); err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(before, *w) {
+			w.UpdatedAt = entry.CreatedAt
+			entry.Action, entry.Details = tenant.WorkspaceUpdated, changes(ViewWorkspace(before), ViewWorkspace(*w))
+		}
+		return nil
+	}, entry)
+}
+
+// readSettings reads a merge patch over w. The operator's ceilings bound it, so it is read while w is locked.
+func readSettings(body []byte, w *tenant.Workspace) error {
+	s := &w.Settings
+	ceiling := s.WithDefaults()
+	in := strictjson.NewReader(body,
+		[]string{"name", "rate", "burst", "statuses", "dedupe", "allowedOrigins", "retrySchedule"})
+	for in.Next() {
+		switch in.Name() {
+		case "name":
+			if name := readName(in); name != "" {
+				w.Name = name
+			}
+		case "rate":
+			s.OwnRate = in.Integer(1, ceiling.Rate)
+		case "burst":
+			s.OwnBurst = in.Integer(1, ceiling.Burst)
+		case "statuses":
+			s.Statuses = readStatuses(in)
+			if in.Empty() {
+				in.Refuse("Must list at least one status; null restores the defaults")
+			}
+		case "dedupe":
+			s.Dedupe = tenant.Dedupe(in.Choice(names(tenant.Dedupes())))
+			if s.Dedupe == tenant.DedupeWorkspace {
+				s.Dedupe = "" // the default
+			}
+		case "allowedOrigins":
+			s.AllowedOrigins = in.Texts(tenant.MaxOrigins, fault.MaxValue)
+			for _, problem := range tenant.CheckOrigins(s.AllowedOrigins) {
+				problem.Field, problem.Pointer = "allowedOrigins", "/allowedOrigins"+problem.Pointer
+				in.Add(problem)
+			}
+			if len(s.AllowedOrigins) == 0 {
+				s.AllowedOrigins = nil
+			}
+		case "retrySchedule":
+			s.RetrySchedule = readSchedule(in)
+			if in.Empty() {
+				in.Refuse("Must have at least one attempt; null restores the default schedule")
+			}
+		}
+	}
+	return in.Err()
+}
+
+// names are the texts of named strings.
+func names[T ~string](all []T) []string {
+	texts := make([]string, len(all))
+	for i, v := range all {
+		texts[i] = string(v)
+	}
+	return texts
+}
+
+// changes are the settings in which a workspace differs from what it was, as they are now.
+func changes(before, after WorkspaceView) map[string]any {
+	changed := map[string]any{}
+	was, is := reflect.ValueOf(before), reflect.ValueOf(after)
+	for i := range is.NumField() {
+		name, value := is.Type().Field(i).Tag.Get("json"), is.Field(i).Interface()
+		if name != "updatedAt" && !reflect.DeepEqual(was.Field(i).Interface(), value) {
+			changed[name] = value
+		}
+	}
+	return changed
+}
