@@ -100,7 +100,7 @@ func TestTimelineOfADeliveredLead(t *testing.T) {
 	if events[0].Type != "lead.created" || events[0].Note != "" || events[0].EventID != d.EventID {
 		t.Errorf("the first event = %+v, want lead.created", events[0])
 	}
-	if want := "no webhook endpoint asked for lead.enriched when it happened"; events[1].Note != want {
+	if want := "no webhook endpoint was subscribed to lead.enriched when it happened"; events[1].Note != want {
 		t.Errorf("the event nobody asked for = %+v, want the note %q", events[1], want)
 	}
 }
@@ -153,32 +153,32 @@ func situations(t *testing.T) map[string]situation {
 	breaker := exec(`update endpoints set failures = 6, probe_at = now() + interval '1 hour', last_error = 'timeout: no whole answer in 15s'`)
 	const none = "Stored; 0 of 1 webhook delivery arrived. HOST: "
 	return map[string]situation{
-		"not tried": {"", then(), "pending", "due since TIME, no worker has come to it yet", none + "due since TIME, no worker has come to it yet.", true},
+		"not tried": {"", then(), "pending", "due since TIME, no worker has picked it up yet", none + "due since TIME, no worker has picked it up yet.", true},
 		"behind others": {`,"eventTypes":["lead.created"]`, func(b *bundle, _, d string) {
 			b.mustCreate(t, b.owner, "b@example.com")
 			mine, _ := id.Delivery.Parse(d)
 			b.db.MustExecContext(t.Context(), `update deliveries set next_at = now() - interval '1 hour' where workspace_id = $1 and id <> $2`, b.workspace, mine)
-		}, "pending", "waits its turn: others of this endpoint are before it", none + "waits its turn: others of this endpoint are before it.", true},
+		}, "pending", "waiting for earlier deliveries to this endpoint", none + "waiting for earlier deliveries to this endpoint.", true},
 		"under way": {"", exec(`update endpoints set drain_token = id, drain_until = now() + interval '1 minute'`), "pending",
-			"being sent: a worker is at this endpoint", none + "being sent: a worker is at this endpoint.", true},
+			"being sent now", none + "being sent now.", true},
 		"paced": {`,"rate":7`, exec(`update endpoints set paced_until = now() + interval '1 minute'`), "pending",
-			"waits its turn: the endpoint takes at most 7/s", none + "waits its turn: the endpoint takes at most 7/s.", true},
+			"waiting for the rate of the endpoint, at most 7/s", none + "waiting for the rate of the endpoint, at most 7/s.", true},
 		"failed once, and due": {"", then(fails, exec(`update deliveries set next_at = now() - interval '1 hour'`), exec(`update endpoints set drain_until = null`)), "pending",
-			"1 attempt failed, the last came to 503 from hooks.example.com, next one due since TIME, no worker has come to it yet",
-			none + "1 attempt failed, the last came to 503 from hooks.example.com, next one due since TIME, no worker has come to it yet.", true},
+			"1 attempt failed, the last with 503 from hooks.example.com, next attempt due since TIME, no worker has picked it up yet",
+			none + "1 attempt failed, the last with 503 from hooks.example.com, next attempt due since TIME, no worker has picked it up yet.", true},
 		"given up, then disabled": {"", then(fails, exec(`update deliveries set state = 'exhausted', next_at = null`), send("PATCH", `{"enabled":false}`, 200)), "exhausted",
-			"given up after 1 attempt, the last came to 503 from hooks.example.com; the endpoint is disabled: when it is enabled, POST /api/v1/deliveries/DELIVERY/resend sends it again",
-			none + "given up after 1 attempt, the last came to 503 from hooks.example.com; the endpoint is disabled: when it is enabled, POST /api/v1/deliveries/DELIVERY/resend sends it again.", false},
+			"given up after 1 attempt, the last failed with 503 from hooks.example.com; the endpoint is disabled: enable it, then send it again with POST /api/v1/deliveries/DELIVERY/resend",
+			none + "given up after 1 attempt, the last failed with 503 from hooks.example.com; the endpoint is disabled: enable it, then send it again with POST /api/v1/deliveries/DELIVERY/resend.", false},
 		"given up, then deleted": {"", then(fails, exec(`update deliveries set state = 'exhausted', next_at = null`), send("DELETE", "", 204)), "exhausted",
-			"given up after 1 attempt, the last came to 503 from hooks.example.com; the endpoint was deleted, so it cannot be sent again",
-			none + "given up after 1 attempt, the last came to 503 from hooks.example.com; the endpoint was deleted, so it cannot be sent again.", false},
+			"given up after 1 attempt, the last failed with 503 from hooks.example.com; the endpoint was deleted, so it cannot be sent again",
+			none + "given up after 1 attempt, the last failed with 503 from hooks.example.com; the endpoint was deleted, so it cannot be sent again.", false},
 		"due later": {"", exec(`update deliveries set next_at = now() + interval '1 hour'`), "pending", "due at TIME", none + "due at TIME.", true},
-		"failed once": {"", fails, "pending", "1 attempt failed, the last came to 503 from hooks.example.com, next one due at TIME",
-			none + "1 attempt failed, the last came to 503 from hooks.example.com, next one due at TIME.", true},
-		"breaker open": {"", then(fails, breaker), "pending", "waits, the endpoint fails (timeout at hooks.example.com), next probe with one delivery at TIME",
-			none + "waits, the endpoint fails (timeout at hooks.example.com), next probe with one delivery at TIME.", true},
-		"in order": {`,"maxInFlight":1`, then(fails, breaker), "pending", "waits in order, the endpoint fails (timeout at hooks.example.com), next try at TIME",
-			none + "waits in order, the endpoint fails (timeout at hooks.example.com), next try at TIME.", true},
+		"failed once": {"", fails, "pending", "1 attempt failed, the last with 503 from hooks.example.com, next attempt due at TIME",
+			none + "1 attempt failed, the last with 503 from hooks.example.com, next attempt due at TIME.", true},
+		"breaker open": {"", then(fails, breaker), "pending", "waiting, the endpoint is failing (timeout at hooks.example.com), next probe with one delivery at TIME",
+			none + "waiting, the endpoint is failing (timeout at hooks.example.com), next probe with one delivery at TIME.", true},
+		"in order": {`,"maxInFlight":1`, then(fails, breaker), "pending", "waiting in order, the endpoint is failing (timeout at hooks.example.com), next attempt at TIME",
+			none + "waiting in order, the endpoint is failing (timeout at hooks.example.com), next attempt at TIME.", true},
 		"disabled": {"", send("PATCH", `{"enabled":false}`, 200), "held", "held, the endpoint is disabled since TIME by its owner; enable it with deliverHeld to send what is held",
 			none + "held, the endpoint is disabled since TIME by its owner; enable it with deliverHeld to send what is held.", false},
 		"disabled after 410, not yet held": {"", exec(`update endpoints set enabled = false, disabled_at = now(), disabled_reason = 'gone'`), "held",
@@ -187,35 +187,37 @@ func situations(t *testing.T) map[string]situation {
 		"enabled again": {"", then(send("PATCH", `{"enabled":false}`, 200), send("PATCH", `{"enabled":true}`, 200)), "held",
 			"held while the endpoint was disabled, and not sent since; resend it or make a replay",
 			none + "held while the endpoint was disabled, and not sent since; resend it or make a replay.", false},
-		"deleted": {"", send("DELETE", "", 204), "cancelled", "cancelled, the endpoint was deleted", none + "cancelled, the endpoint was deleted.", false},
+		"deleted": {"", send("DELETE", "", 204), "cancelled", "cancelled because the endpoint was deleted", none + "cancelled because the endpoint was deleted.", false},
 		"given up": {"", then(fails, exec(`update deliveries set state = 'exhausted', next_at = null, attempts = 12`)), "exhausted",
-			"given up after 12 attempts, the last came to 503 from hooks.example.com; POST /api/v1/deliveries/DELIVERY/resend sends it again",
-			none + "given up after 12 attempts, the last came to 503 from hooks.example.com; POST /api/v1/deliveries/DELIVERY/resend sends it again.", false},
+			"given up after 12 attempts, the last failed with 503 from hooks.example.com; send it again with POST /api/v1/deliveries/DELIVERY/resend",
+			none + "given up after 12 attempts, the last failed with 503 from hooks.example.com; send it again with POST /api/v1/deliveries/DELIVERY/resend.", false},
 	}
 }
 
-func TestTimelineTellsWhyNothingArrived(t *testing.T) {
+func TestTimelineExplainsWhyNothingArrived(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for name, c := range situations(t) {
-		b.owner = b.mustWorkspace(t, tenant.Settings{})
-		endpoint := b.mustWebhooks(t, c.endpoint)[0]
-		made := b.mustCreate(t, b.owner, "a@example.com")
-		all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
-		c.happens(b, endpoint, all[0].ID)
-		l := b.timeline(t, made)
-		d := l.of("delivery")[0]
-		say := strings.NewReplacer(endpoint, "ENDPOINT", "hooks.example.com ("+endpoint+")", "HOST", all[0].ID, "DELIVERY")
-		mask := func(text string) string { return timePattern.ReplaceAllString(say.Replace(text), "TIME") }
-		if got := mask(l.Status); got != c.status {
-			t.Errorf("%s: status = %q, want %q", name, got, c.status)
-		}
-		if got := mask(d.Note); got != c.note || d.State != c.state || (d.NextAttemptAt != nil) != c.due {
-			t.Errorf("%s: delivery = %+v, want it %s with the note %q and a next attempt: %v", name, d, c.state, c.note, c.due)
-		}
-		if d.NextAttemptAt != nil && !strings.Contains(d.Note, "turn") && !strings.Contains(d.Note, "being sent") && !strings.Contains(d.Note, *d.NextAttemptAt) {
-			t.Errorf("%s: the next attempt is at %s, but the note says %q", name, *d.NextAttemptAt, d.Note)
-		}
+		t.Run(name, func(t *testing.T) {
+			b.owner = b.mustWorkspace(t, tenant.Settings{})
+			endpoint := b.mustWebhooks(t, c.endpoint)[0]
+			made := b.mustCreate(t, b.owner, "a@example.com")
+			all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
+			c.happens(b, endpoint, all[0].ID)
+			l := b.timeline(t, made)
+			d := l.of("delivery")[0]
+			say := strings.NewReplacer(endpoint, "ENDPOINT", "hooks.example.com ("+endpoint+")", "HOST", all[0].ID, "DELIVERY")
+			mask := func(text string) string { return timePattern.ReplaceAllString(say.Replace(text), "TIME") }
+			if got := mask(l.Status); got != c.status {
+				t.Errorf("status = %q, want %q", got, c.status)
+			}
+			if got := mask(d.Note); got != c.note || d.State != c.state || (d.NextAttemptAt != nil) != c.due {
+				t.Errorf("delivery = %+v, want it %s with the note %q and a next attempt: %v", d, c.state, c.note, c.due)
+			}
+			if d.NextAttemptAt != nil && !strings.Contains(d.Note, "waiting for") && !strings.Contains(d.Note, "being sent") && !strings.Contains(d.Note, *d.NextAttemptAt) {
+				t.Errorf("the next attempt is at %s, but the note says %q", *d.NextAttemptAt, d.Note)
+			}
+		})
 	}
 }
 
@@ -225,26 +227,26 @@ func TestTimelineWithoutDeliveries(t *testing.T) {
 	b.mustWebhooks(t, `,"eventTypes":["lead.deleted"]`)
 	made := b.mustCreate(t, b.owner, "a@example.com")
 	l := b.timeline(t, made)
-	if want := "Stored; no webhook endpoint asked for its events, so nothing is sent."; l.Status != want {
+	if want := "Stored; no webhook endpoint is subscribed to its events, so nothing is sent."; l.Status != want {
 		t.Errorf("status = %q, want %q", l.Status, want)
 	}
-	if e := l.of("event")[0]; e.Note != "no webhook endpoint asked for lead.created when it happened" {
+	if e := l.of("event")[0]; e.Note != "no webhook endpoint was subscribed to lead.created when it happened" {
 		t.Errorf("event = %+v, want a note that nobody asked for it", e)
 	}
 	if e := l.of("enrichment")[0]; e.State != "owed" || e.At == nil || e.Attempts != 0 || e.Note != "" {
 		t.Errorf("enrichment = %+v, want it owed", e)
 	}
 	b.mustEnrich(t, nil)
-	if e := b.timeline(t, made).of("enrichment")[0]; e.State != "owed" || e.Attempts != 1 || e.Note != "1 attempt failed, next try at "+*e.At {
+	if e := b.timeline(t, made).of("enrichment")[0]; e.State != "owed" || e.Attempts != 1 || e.Note != "1 attempt failed, next attempt at "+*e.At {
 		t.Errorf("enrichment after a failure = %+v, want it owed with the next try", e)
 	}
 	b.db.MustExecContext(t.Context(), `update enrichments set attempts = 10, due_at = null`)
 	b.db.MustExecContext(t.Context(), `delete from events`)
 	l = b.timeline(t, made)
-	if want := "Stored; its events are kept no longer. Enrichment was given up."; l.Status != want || len(l.Entries) != 2 {
+	if want := "Stored; its events are no longer kept. Enrichment was given up."; l.Status != want || len(l.Entries) != 2 {
 		t.Errorf("status = %q with %d entries, want %q with 2", l.Status, len(l.Entries), want)
 	}
-	if e := l.Entries[1]; e.Kind != "enrichment" || e.State != "failed" || e.At != nil || e.Note != "given up after 10 attempts: nothing was found out" {
+	if e := l.Entries[1]; e.Kind != "enrichment" || e.State != "failed" || e.At != nil || e.Note != "given up after 10 attempts without a result" {
 		t.Errorf("the last entry = %+v, want enrichment failed, at no known time", e)
 	}
 }
@@ -271,7 +273,7 @@ func TestTimelineOfManyEndpoints(t *testing.T) {
 	}
 }
 
-// A story too long to tell is told from its beginning.
+// A timeline that is too long is cut off at its end.
 func TestTimelineIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -289,7 +291,7 @@ select workspace_id, id, cast(left(cast(id as text), 24) || lpad(to_hex(n), 12, 
 	}
 	b.db.MustExecContext(t.Context(), some, 997, 1005)
 	l = b.timeline(t, made)
-	if last := l.Entries[999]; !l.Truncated || len(l.Entries) != 1000 || last.Number != 996 || !strings.HasSuffix(l.Status, "This tells of its first 1000 entries only.") {
+	if last := l.Entries[999]; !l.Truncated || len(l.Entries) != 1000 || last.Number != 996 || !strings.HasSuffix(l.Status, "Only the first 1000 entries are shown.") {
 		t.Errorf("timeline has %d entries, truncated %v, the last %+v, %q, want the first 1,000", len(l.Entries), l.Truncated, last, l.Status)
 	}
 }

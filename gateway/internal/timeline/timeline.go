@@ -1,0 +1,268 @@
+// Package timeline explains what became of a lead, in the order of time and in a sentence: pure functions over what pg has kept of it.
+package timeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+// MaxEntries is how many entries a timeline has at most.
+const MaxEntries = 1000
+
+// Timeline is what became of a lead.
+type Timeline struct {
+	Status    string // where the lead is, and why a webhook about it was not delivered, in a sentence
+	Truncated bool   // there is more than Entries
+	Entries   []Entry
+}
+
+// Entry is one thing that happened to a lead. Of what it is about, one field is set: none means the lead itself.
+type Entry struct {
+	At         *time.Time // nil: nobody recorded when
+	Kind       Kind
+	State      string // of the enrichment
+	Note       string
+	Event      *pg.Event
+	Delivery   *webhook.Delivery // with an Attempt: what it was an attempt of
+	Attempt    *webhook.Attempt
+	Enrichment *pg.EnrichmentState
+	Host       string // of the endpoint of a delivery; "" once it was deleted
+}
+
+// Kind says what happened.
+type Kind string
+
+// The kinds.
+const (
+	Accepted   Kind = "lead.accepted"
+	Enrichment Kind = "enrichment"
+	Event      Kind = "event"
+	Delivery   Kind = "delivery"
+	Attempt    Kind = "attempt"
+)
+
+// Explain puts what is kept of a lead in the order of time. What happened at one moment is in the order of its causes.
+func Explain(s *pg.Story, now time.Time) Timeline {
+	all := []Entry{{At: &s.Lead.CreatedAt, Kind: Accepted}}
+	if e := s.Enrichment; e != nil {
+		all = append(all, explainEnrichment(e))
+	}
+	deliveries := map[id.UUID]*webhook.Delivery{}
+	delivered := map[id.UUID]bool{} // events that were asked for
+	for i := range s.Deliveries {
+		d := &s.Deliveries[i]
+		deliveries[d.ID], delivered[d.EventID] = d, true
+	}
+	for i := range s.Events {
+		e := &s.Events[i]
+		note := ""
+		if !delivered[e.ID] && !s.Cut {
+			note = fmt.Sprintf("no webhook endpoint was subscribed to %s when it happened", e.Type)
+		}
+		all = append(all, Entry{At: &e.CreatedAt, Kind: Event, Event: e, Note: note})
+	}
+	for i := range s.Deliveries {
+		d := &s.Deliveries[i]
+		e := s.Endpoints[d.EndpointID]
+		all = append(all, Entry{At: &d.CreatedAt, Kind: Delivery, Delivery: d, Host: webhook.Host(e.URL), Note: explainDelivery(d, e, now)})
+	}
+	for i := range s.Attempts {
+		t := &s.Attempts[i]
+		d := deliveries[t.DeliveryID]
+		if d == nil { // of more deliveries than were read
+			d = &webhook.Delivery{ID: t.DeliveryID}
+		}
+		all = append(all, Entry{At: &t.At, Kind: Attempt, Attempt: t, Delivery: d})
+	}
+	slices.SortStableFunc(all, byTime)
+	truncated := s.Cut || len(all) > MaxEntries
+	return Timeline{Status: status(s, truncated, now), Truncated: truncated, Entries: all[:min(len(all), MaxEntries)]}
+}
+
+// byTime orders entries by when they happened; one of unknown time comes last.
+func byTime(x, y Entry) int {
+	switch {
+	case x.At != nil && y.At != nil:
+		return x.At.Compare(*y.At)
+	case x.At != nil:
+		return -1
+	case y.At != nil:
+		return 1
+	}
+	return 0
+}
+
+func explainEnrichment(e *pg.EnrichmentState) Entry {
+	shown := Entry{At: e.DueAt, Kind: Enrichment, Enrichment: e, State: "owed"}
+	switch {
+	case e.DoneAt != nil:
+		shown.At, shown.State = e.DoneAt, "done"
+	case e.DueAt == nil:
+		shown.State, shown.Note = "failed", fmt.Sprintf("given up after %s without a result", count(e.Attempts, "attempt"))
+	case e.Attempts > 0:
+		shown.Note = fmt.Sprintf("%s failed, next attempt at %s", count(e.Attempts, "attempt"), stamp(*e.DueAt))
+	}
+	return shown
+}
+
+// maxExplained is how many endpoints the status explains.
+const maxExplained = 3
+
+// status answers in a sentence where a lead is, and why a webhook about it was not delivered.
+func status(s *pg.Story, truncated bool, now time.Time) string {
+	var text string
+	arrived := 0
+	for _, d := range s.Deliveries {
+		if d.State == webhook.Delivered {
+			arrived++
+		}
+	}
+	switch n := len(s.Deliveries); {
+	case len(s.Events) == 0:
+		text = "Stored; its events are no longer kept."
+	case n == 0:
+		text = "Stored; no webhook endpoint is subscribed to its events, so nothing is sent."
+	case arrived == n:
+		text = fmt.Sprintf("Stored; %s made, all arrived.", count(n, "webhook delivery"))
+	default:
+		text = fmt.Sprintf("Stored; %d of %s arrived. %s", arrived, count(n, "webhook delivery"), explainEndpoints(s, now))
+	}
+	if e := s.Enrichment; e != nil && e.DueAt == nil && e.DoneAt == nil {
+		text += " Enrichment was given up."
+	}
+	if truncated {
+		text += fmt.Sprintf(" Only the first %d entries are shown.", MaxEntries)
+	}
+	return text
+}
+
+// explainEndpoints says of each endpoint why its first undelivered delivery has not arrived.
+func explainEndpoints(s *pg.Story, now time.Time) string {
+	var texts []string
+	explained := map[id.UUID]bool{}
+	for i := range s.Deliveries {
+		d := &s.Deliveries[i]
+		if d.State == webhook.Delivered || explained[d.EndpointID] {
+			continue
+		}
+		explained[d.EndpointID] = true
+		e := s.Endpoints[d.EndpointID]
+		name := id.Endpoint.Format(d.EndpointID)
+		if host := webhook.Host(e.URL); host != "" {
+			name = host + " (" + name + ")"
+		}
+		texts = append(texts, name+": "+explainDelivery(d, e, now))
+	}
+	more := ""
+	if n := len(texts) - maxExplained; n > 0 {
+		texts, more = texts[:maxExplained], "; and "+count(n, "more endpoint")
+	}
+	return strings.Join(texts, "; ") + more + "."
+}
+
+// explainDelivery says why a delivery has not arrived, and what comes next or can be done; "" when it has arrived.
+func explainDelivery(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+	switch d.State {
+	case webhook.Pending:
+		return explainPending(d, e, now)
+	case webhook.Held:
+		return explainHeld(e)
+	case webhook.Cancelled:
+		return "cancelled because the endpoint was deleted"
+	case webhook.Exhausted:
+		attempts, last := count(d.Attempts, "attempt"), failure(d.LastError, e)
+		return fmt.Sprintf("given up after %s, the last failed with %s; %s", attempts, last, howToResend(d, e))
+	}
+	return ""
+}
+
+// howToResend says how a delivery can be sent again.
+func howToResend(d *webhook.Delivery, e pg.StoryEndpoint) string {
+	resend := "POST /api/v1/deliveries/" + id.Delivery.Format(d.ID) + "/resend"
+	switch {
+	case e.Deleted:
+		return "the endpoint was deleted, so it cannot be sent again"
+	case !e.Enabled:
+		return "the endpoint is disabled: enable it, then send it again with " + resend
+	}
+	return "send it again with " + resend
+}
+
+// explainPending says what a pending delivery waits for.
+func explainPending(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+	switch h := &e.Health; {
+	case h.Open() && e.Ordered():
+		return fmt.Sprintf("waiting in order, the endpoint is failing (%s), next attempt at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+	case h.Open():
+		return fmt.Sprintf("waiting, the endpoint is failing (%s), next probe with one delivery at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+	case d.LastError != "":
+		attempts, last := count(d.Attempts, "attempt"), failure(d.LastError, e)
+		return fmt.Sprintf("%s failed, the last with %s, next attempt %s", attempts, last, whenSent(d, e, now))
+	}
+	return whenSent(d, e, now)
+}
+
+// whenSent says when a pending delivery is sent, or what keeps it although it is due.
+func whenSent(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+	switch {
+	case d.NextAt == nil:
+		return "due soon"
+	case d.NextAt.After(now):
+		return "due at " + stamp(*d.NextAt)
+	case e.Rate > 0 && e.PacedUntil != nil && e.PacedUntil.After(now):
+		return fmt.Sprintf("waiting for the rate of the endpoint, at most %d/s", e.Rate)
+	case e.FirstAt != nil && e.First != d.ID && !e.FirstAt.After(*d.NextAt):
+		return "waiting for earlier deliveries to this endpoint"
+	case e.LeaseUntil != nil && e.LeaseUntil.After(now):
+		return "being sent now"
+	}
+	return "due since " + stamp(*d.NextAt) + ", no worker has picked it up yet"
+}
+
+func explainHeld(e pg.StoryEndpoint) string {
+	if e.Enabled {
+		return "held while the endpoint was disabled, and not sent since; resend it or make a replay"
+	}
+	text := "held, the endpoint is disabled"
+	if e.Disabled != nil {
+		text += " since " + stamp(e.Disabled.At)
+		switch e.Disabled.Reason {
+		case webhook.DisabledByOwner:
+			text += " by its owner"
+		case webhook.DisabledFailing:
+			text += " because every attempt failed"
+		case webhook.DisabledGone:
+			text += " because it answered 410"
+		}
+	}
+	return text + "; enable it with deliverHeld to send what is held"
+}
+
+// failure says in few words how an attempt failed, without the address of the endpoint.
+func failure(text string, e pg.StoryEndpoint) string {
+	host := webhook.Host(e.URL)
+	if text == "" || host == "" {
+		return "an unknown error"
+	}
+	return webhook.Reason(text, host)
+}
+
+// count is a number of things: "1 attempt", "2 deliveries".
+func count(n int, thing string) string {
+	switch stem, y := strings.CutSuffix(thing, "y"); {
+	case n == 1:
+		return "1 " + thing
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(lead.TimeFormat) }

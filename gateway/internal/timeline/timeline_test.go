@@ -1,0 +1,75 @@
+package timeline_test
+
+import (
+	"testing"
+	"time"
+
+	"leadgate/gateway/internal/timeline"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	later, earlier := now.Add(time.Hour), now.Add(-time.Hour)
+	open := pg.StoryEndpoint{}
+	open.Enabled, open.URL = true, "https://hooks.example.com/x"
+	rated := open
+	rated.Rate, rated.PacedUntil = 7, &later
+	for name, c := range map[string]struct {
+		delivery webhook.Delivery
+		endpoint pg.StoryEndpoint
+		note     string
+	}{
+		"delivered":   {webhook.Delivery{State: webhook.Delivered}, open, ""},
+		"due soon":    {webhook.Delivery{State: webhook.Pending}, open, "due soon"},
+		"due later":   {webhook.Delivery{State: webhook.Pending, NextAt: &later}, open, "due at 2026-01-15T11:30:00.000Z"},
+		"rate":        {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, rated, "waiting for the rate of the endpoint, at most 7/s"},
+		"deleted":     {webhook.Delivery{State: webhook.Cancelled}, pg.StoryEndpoint{Deleted: true}, "cancelled because the endpoint was deleted"},
+		"not sent":    {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, open, "due since 2026-01-15T09:30:00.000Z, no worker has picked it up yet"},
+		"enabled now": {webhook.Delivery{State: webhook.Held}, open, "held while the endpoint was disabled, and not sent since; resend it or make a replay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := c.delivery
+			d.ID, d.EventID, d.EndpointID, d.CreatedAt = id.New(), id.New(), id.New(), now
+			s := pg.Story{
+				Lead: lead.Lead{CreatedAt: earlier}, Events: []pg.Event{{ID: d.EventID, Type: "lead.created", CreatedAt: earlier}},
+				Deliveries: []webhook.Delivery{d}, Endpoints: map[id.UUID]pg.StoryEndpoint{d.EndpointID: c.endpoint},
+			}
+			got := timeline.Explain(&s, now)
+			if len(got.Entries) != 3 || got.Truncated {
+				t.Fatalf("Explain = %+v, want three entries", got)
+			}
+			if e := got.Entries[2]; e.Kind != timeline.Delivery || e.Note != c.note {
+				t.Errorf("entry = %+v, want a delivery with the note %q", e, c.note)
+			}
+		})
+	}
+}
+
+// What happened at no known time comes last, and attempts are bound to their deliveries even when those were not read.
+func TestExplainOrder(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := pg.Story{
+		Lead: lead.Lead{CreatedAt: now}, Enrichment: &pg.EnrichmentState{Attempts: 10}, Cut: true,
+		Attempts: []webhook.Attempt{{DeliveryID: id.New(), At: now.Add(time.Second)}},
+	}
+	got := timeline.Explain(&s, now)
+	want := []timeline.Kind{timeline.Accepted, timeline.Attempt, timeline.Enrichment}
+	for i, e := range got.Entries {
+		if e.Kind != want[i] {
+			t.Errorf("entry %d = %s, want %s", i, e.Kind, want[i])
+		}
+	}
+	if e := got.Entries[2]; e.At != nil || e.Note != "given up after 10 attempts without a result" {
+		t.Errorf("enrichment = %+v, want it given up", e)
+	}
+	if want := "Stored; its events are no longer kept. Enrichment was given up. Only the first 1000 entries are shown."; got.Status != want {
+		t.Errorf("status = %q, want %q", got.Status, want)
+	}
+}
