@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 )
 
 // Bounds of a file.
@@ -27,19 +28,6 @@ const (
 	NDJSON Format = "ndjson" // a JSON object on each line
 )
 
-// OnDuplicate is what becomes of a row whose email a lead has already.
-type OnDuplicate string
-
-// The ways.
-const (
-	Refuse OnDuplicate = "error"  // it is told in the report
-	Update OnDuplicate = "update" // the lead gets what the row has
-	Return OnDuplicate = "return" // nothing: the lead is there
-)
-
-// OnDuplicates returns all of them.
-func OnDuplicates() []OnDuplicate { return []OnDuplicate{Refuse, Update, Return} }
-
 // State is where an import stands.
 type State string
 
@@ -55,12 +43,12 @@ const (
 
 // Options are how rows become leads. They are stored as JSON.
 type Options struct {
-	Columns     []Column    `json:"columns,omitempty"`   // of a CSV file, in order
-	Delimiter   string      `json:"delimiter,omitempty"` // of its cells
-	ChatbotID   string      `json:"chatbotId,omitempty"` // cb_...; of rows that name none
-	Source      string      `json:"source,omitempty"`    // of rows that name none; "": lead.DefaultSource
-	OnDuplicate OnDuplicate `json:"onDuplicate,omitempty"`
-	Quiet       bool        `json:"quiet,omitempty"` // no lead.created events
+	Columns     []Column         `json:"columns,omitempty"`   // of a CSV file, in order
+	Delimiter   string           `json:"delimiter,omitempty"` // of its cells
+	ChatbotID   string           `json:"chatbotId,omitempty"` // cb_...; of rows that name none
+	Source      string           `json:"source,omitempty"`    // of rows that name none; "": lead.DefaultSource
+	OnDuplicate lead.OnDuplicate `json:"onDuplicate,omitempty"`
+	Quiet       bool             `json:"quiet,omitempty"` // no lead.created events
 }
 
 // Import is a file on its way to becoming leads.

@@ -75,7 +75,7 @@ type ImportBatch struct {
 	From, To          int64              // the position, before and after
 	Rows              []ImportRow        // in the order of the file
 	Mistakes          []leadfile.Mistake // of other rows
-	OnDuplicate       leadfile.OnDuplicate
+	OnDuplicate       lead.OnDuplicate
 	Quiet             bool           // a changed lead makes no event
 	End               leadfile.State // Done or Failed with the Reason; "": it goes on
 	Reason            string
@@ -214,10 +214,10 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 // duplicate sees to a row whose email a lead has.
 func (r *importRun) duplicate(row *ImportRow, holder id.UUID) {
 	switch r.OnDuplicate {
-	case leadfile.Update:
+	case lead.UpdateDuplicate:
 		r.updates = append(r.updates, importUpdate{holder, row})
 		return
-	case leadfile.Return:
+	case lead.ReturnDuplicate:
 	default:
 		r.mistakes = append(r.mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(row.Email),
 			Message: "A lead with this email already exists in your workspace", Lead: holder})

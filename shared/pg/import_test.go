@@ -141,17 +141,17 @@ func TestARoundIsAllOrNothing(t *testing.T) {
 func TestDuplicatesOfAnImport(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		on     leadfile.OnDuplicate
+		on     lead.OnDuplicate
 		quiet  bool
 		want   leadfile.Tally
 		report []string
 		first  string // what the lead of the file's first row has in the end
 		events string
 	}{
-		{leadfile.Refuse, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"}, `row 1 {"row":1}`, "lead.created 3"},
-		{leadfile.Return, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`, "lead.created 3"},
-		{leadfile.Update, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
-		{leadfile.Update, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
+		{lead.RefuseDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"}, `row 1 {"row":1}`, "lead.created 3"},
+		{lead.ReturnDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`, "lead.created 3"},
+		{lead.UpdateDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
+		{lead.UpdateDuplicate, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
 	} {
 		d := newDesk(t, pgtest.New(t))
 		old := d.round(d.mustImport("."), 0, 1, "old@example.com")
@@ -194,7 +194,7 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 		if err := d.db.GetContext(t.Context(), &events, `select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
 			t.Errorf("%s: events = %q, %v, want %q", name, events, err, c.events)
 		}
-		if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == leadfile.Update) {
+		if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == lead.UpdateDuplicate) {
 			t.Errorf("%s: the old lead is owed enrichment %d times", name, owed)
 		}
 	}

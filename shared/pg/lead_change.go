@@ -84,7 +84,7 @@ func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tena
 			l.DeletedAt, l.UniqueKey = nil, s.UniqueKey(l.AddressKey(), l.ChatbotID, l.ID)
 			suppressed, err := suppressedOf(ctx, tx, workspace, []string{l.AddressKey()})
 			if err == nil && len(suppressed) > 0 {
-				err = fault.New(fault.Suppressed, "This email was suppressed and may not come back")
+				err = fault.New(fault.Suppressed, lead.SuppressedMessage)
 			}
 			return err
 		},

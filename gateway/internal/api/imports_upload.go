@@ -105,7 +105,7 @@ func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err e
 	if problem := strictjson.CheckText(o.Source, lead.MaxSource); problem != "" {
 		q.addError("source", problem)
 	}
-	o.OnDuplicate = cmp.Or(leadfile.OnDuplicate(q.choice("onDuplicate", texts(leadfile.OnDuplicates())...)), leadfile.Refuse)
+	o.OnDuplicate = cmp.Or(lead.OnDuplicate(q.choice("onDuplicate", texts(lead.OnDuplicates())...)), lead.RefuseDuplicate)
 	o.Quiet = q.Has("events") && !q.bool("events")
 	return imp, q.mapping(imp.Format), q.err()
 }

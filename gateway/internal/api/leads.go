@@ -40,7 +40,7 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 			return a.answerLead(w, http.StatusCreated, &l, false)
 		}
 		holder, isDuplicate := intake.Holder(err)
-		if !isDuplicate || on == intake.RefuseDuplicate || try == createTries {
+		if !isDuplicate || on == lead.RefuseDuplicate || try == createTries {
 			return err
 		}
 		if err := a.answerHolder(ctx, w, r, p, holder, draft, on); !fault.Is(err, fault.NotFound) {
@@ -56,10 +56,10 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 const createTries = 3
 
 // answerHolder answers the lead that has the email of draft, with what draft gives if that is asked for. NOT_FOUND: it has it no longer.
-func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.Request, p *tenant.Principal, holder id.UUID, draft lead.Draft, on intake.OnDuplicate) error {
+func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.Request, p *tenant.Principal, holder id.UUID, draft lead.Draft, on lead.OnDuplicate) error {
 	httpx.AddLogField(r, "lead", id.Lead.Format(holder))
 	httpx.AddLogField(r, "on_duplicate", string(on))
-	if on == intake.UpdateDuplicate {
+	if on == lead.UpdateDuplicate {
 		u, err := a.DB.UpdateLead(ctx, p.WorkspaceID, holder, draft.Patch().Apply)
 		if err != nil {
 			return err

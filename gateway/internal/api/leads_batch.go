@@ -81,17 +81,17 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 const maxBatchBuffer = 256 << 10
 
 // readOnDuplicate reads the parameter of routes that create leads.
-func readOnDuplicate(r *http.Request) (intake.OnDuplicate, error) {
+func readOnDuplicate(r *http.Request) (lead.OnDuplicate, error) {
 	if r.URL.RawQuery == "" {
-		return intake.RefuseDuplicate, nil
+		return lead.RefuseDuplicate, nil
 	}
 	q := readParams(r)
 	if !q.Has("onDuplicate") {
-		return intake.RefuseDuplicate, nil
+		return lead.RefuseDuplicate, nil
 	}
-	on := intake.OnDuplicate(q.Get("onDuplicate"))
+	on := lead.OnDuplicate(q.Get("onDuplicate"))
 	switch on {
-	case intake.RefuseDuplicate, intake.ReturnDuplicate, intake.UpdateDuplicate:
+	case lead.RefuseDuplicate, lead.ReturnDuplicate, lead.UpdateDuplicate:
 	default:
 		q.addError("onDuplicate", "Must be one of: error, return, update")
 	}
@@ -142,7 +142,7 @@ func askedFor(r *http.Request, items []lead.BatchItem) (all []intake.Request, pl
 // batchAnswer is the answer to a batch, appended by hand: a hundred thousand leads in a second have one each.
 type batchAnswer struct {
 	body []byte
-	on   intake.OnDuplicate
+	on   lead.OnDuplicate
 
 	created, updated, returned, duplicates, rejected int
 
@@ -166,7 +166,7 @@ func (b *batchAnswer) one(index int, email string, one *intake.BulkResult) {
 	case one.Err != nil:
 		b.fail(index, one.Err)
 		return
-	case one.Exists && b.on == intake.RefuseDuplicate:
+	case one.Exists && b.on == lead.RefuseDuplicate:
 		b.duplicates++
 		b.duplicate(index, email, one)
 		return
@@ -174,7 +174,7 @@ func (b *batchAnswer) one(index int, email string, one *intake.BulkResult) {
 		b.created++
 		b.begin(index, http.StatusCreated)
 	default:
-		if b.on == intake.UpdateDuplicate {
+		if b.on == lead.UpdateDuplicate {
 			b.updated++
 		} else {
 			b.returned++

@@ -14,16 +14,6 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// OnDuplicate is what becomes of a lead whose email another lead has.
-type OnDuplicate string
-
-// What can become of it.
-const (
-	RefuseDuplicate OnDuplicate = "error"
-	ReturnDuplicate OnDuplicate = "return" // the other lead is the answer
-	UpdateDuplicate OnDuplicate = "update" // the other lead takes over what this one gives
-)
-
 // BulkResult is what became of one lead of many: created; or the lead Holder has its email, which was updated, if that was asked for; or Err.
 type BulkResult struct {
 	ID          id.UUID // of the lead that has the email now
@@ -34,7 +24,7 @@ type BulkResult struct {
 
 // CreateMany makes durable leads in one statement, for a request that was admitted already: nothing is reserved, and Postgres decides.
 // Where two have one email the first is the lead. The error is that nothing is known of any; else there is a One for each, in order.
-func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on OnDuplicate) ([]BulkResult, error) {
+func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on lead.OnDuplicate) ([]BulkResult, error) {
 	out := make([]BulkResult, len(all))
 	leads := make([]pg.NewLead, 0, len(all))
 	places := make([]int, 0, len(all)) // of leads, in all
@@ -47,7 +37,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 		out[i].DuplicateOf = -1
 		l := s.Lead(p, all[i])
 		if suppressed[l.AddressKey()] {
-			out[i].Err = errSuppressed()
+			out[i].Err = fault.New(fault.Suppressed, lead.SuppressedMessage)
 			s.metrics.count("suppressed")
 			continue
 		}
@@ -63,7 +53,7 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 		return nil, err
 	}
 	s.resolveRepeats(p, out)
-	if on == UpdateDuplicate {
+	if on == lead.UpdateDuplicate {
 		s.updateMany(ctx, p, all, out)
 	}
 	return out, nil

@@ -20,7 +20,7 @@ func requests(emails ...string) (all []intake.Request) {
 	return all
 }
 
-func (b *bundle) mustCreateMany(t *testing.T, on intake.OnDuplicate, all []intake.Request) []intake.BulkResult {
+func (b *bundle) mustCreateMany(t *testing.T, on lead.OnDuplicate, all []intake.Request) []intake.BulkResult {
 	t.Helper()
 	out, err := b.CreateMany(t.Context(), b.principal, all, on)
 	if err != nil || len(out) != len(all) {
@@ -36,7 +36,7 @@ func TestCreateManyWritesEverything(t *testing.T) {
 	if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	out := b.mustCreateMany(t, intake.RefuseDuplicate, requests("a@example.com", "b@example.com", "a@example.com"))
+	out := b.mustCreateMany(t, lead.RefuseDuplicate, requests("a@example.com", "b@example.com", "a@example.com"))
 	if out[0].Exists || out[1].Exists || !out[2].Exists || out[2].DuplicateOf != 0 || out[2].ID != out[0].ID {
 		t.Fatalf("CreateMany() = %+v, want two leads and the third the first's", out)
 	}
@@ -46,7 +46,7 @@ func TestCreateManyWritesEverything(t *testing.T) {
 		}
 	}
 	b.wantDuplicate(t, "b@example.com", out[1].ID)
-	updated := b.mustCreateMany(t, intake.UpdateDuplicate, []intake.Request{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
+	updated := b.mustCreateMany(t, lead.UpdateDuplicate, []intake.Request{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
 	if updated[0].Err != nil || updated[0].ID != out[0].ID {
 		t.Fatalf("update = %+v, want lead a", updated)
 	}
@@ -71,7 +71,7 @@ func TestBatchesAtOnce(t *testing.T) {
 			all = append(all, intake.Request{Draft: draft(fmt.Sprintf("e%d@example.com", i))})
 		}
 		wg.Go(func() {
-			out, err := b.CreateMany(t.Context(), b.principal, all, intake.RefuseDuplicate)
+			out, err := b.CreateMany(t.Context(), b.principal, all, lead.RefuseDuplicate)
 			if err != nil {
 				t.Error(err)
 				return
@@ -113,7 +113,7 @@ func TestPoisonInABatchCostsOnlyItself(t *testing.T) {
 		}
 		all = append(all, intake.Request{Draft: d})
 	}
-	for i, one := range b.mustCreateMany(t, intake.RefuseDuplicate, all) {
+	for i, one := range b.mustCreateMany(t, lead.RefuseDuplicate, all) {
 		if (one.Err != nil) != (i == 17) {
 			t.Errorf("lead %d: %v", i, one.Err)
 		}
@@ -124,13 +124,13 @@ func TestBatchWithoutStores(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.redis.Kill()
-	out := b.mustCreateMany(t, intake.RefuseDuplicate, requests("a@example.com", "b@example.com"))
-	again := b.mustCreateMany(t, intake.RefuseDuplicate, requests("b@example.com"))
+	out := b.mustCreateMany(t, lead.RefuseDuplicate, requests("a@example.com", "b@example.com"))
+	again := b.mustCreateMany(t, lead.RefuseDuplicate, requests("b@example.com"))
 	if !again[0].Exists || again[0].ID != out[1].ID {
 		t.Errorf("a duplicate without Redis = %+v, want lead b", again)
 	}
 	b.db.Close()
-	if _, err := b.CreateMany(t.Context(), b.principal, requests("c@example.com"), intake.RefuseDuplicate); !fault.Is(err, fault.Unavailable) {
+	if _, err := b.CreateMany(t.Context(), b.principal, requests("c@example.com"), lead.RefuseDuplicate); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("CreateMany without Postgres = %v, want UNAVAILABLE", err)
 	}
 }

@@ -80,19 +80,14 @@ func AsDuplicate(err error) error {
 	return err
 }
 
-// errSuppressed says that an email may not be a lead's.
-func errSuppressed() error {
-	return fault.New(fault.Suppressed, "This email was erased and may not come back")
-}
-
-// CheckSuppressed is EMAIL_SUPPRESSED when a lead may not take the email of d.
+// CheckSuppressed returns EMAIL_SUPPRESSED when the email that p gives a lead is suppressed.
 func (s *Service) CheckSuppressed(ctx context.Context, workspace id.UUID, p lead.Patch) error {
 	if p.AddressKey == "" {
 		return nil
 	}
 	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.AddressKey})
 	if err == nil && suppressed[p.AddressKey] {
-		return errSuppressed()
+		return fault.New(fault.Suppressed, lead.SuppressedMessage)
 	}
 	return err
 }

@@ -133,7 +133,7 @@ func (s *Service) Create(ctx context.Context, p *tenant.Principal, r Request) (l
 			return l, pass.Decision, err
 		case suppressed[l.AddressKey()]:
 			s.metrics.count("suppressed")
-			return l, pass.Decision, fault.New(fault.Suppressed, "This email was erased and may not come back")
+			return l, pass.Decision, fault.New(fault.Suppressed, lead.SuppressedMessage)
 		}
 	}
 	err := s.commit(ctx, l)

@@ -51,7 +51,7 @@ func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from in
 	next := readBatch{ImportBatch: pg.ImportBatch{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from,
 		OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
 	limit := importRows
-	if o.OnDuplicate == leadfile.Update {
+	if o.OnDuplicate == lead.UpdateDuplicate {
 		limit = importUpdates
 	}
 	var good []leadfile.Row
@@ -114,21 +114,19 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 			continue
 		case suppressed[d.AddressKey]:
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed),
-				Field: "email", Value: fault.Truncate(d.Email), Message: "This email was suppressed and may not come back"})
+				Field: "email", Value: fault.Truncate(d.Email), Message: lead.SuppressedMessage})
 			continue
 		}
 		made := pg.ImportRow{Number: row.Number}
 		leadID := id.New()
-		made.Lead = lead.Lead{
-			WorkspaceID: in.imp.WorkspaceID, ID: leadID, ChatbotID: row.Chatbot,
-			Name: d.Name, Email: d.Email, UniqueKey: in.settings.UniqueKey(d.AddressKey, row.Chatbot, leadID),
-			Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
-			CreatedAt: id.Time(leadID), UpdatedAt: id.Time(leadID),
-		}
+		made.Lead = lead.New(d, lead.Origin{
+			Workspace: in.imp.WorkspaceID, ID: leadID, Chatbot: row.Chatbot,
+			UniqueKey: in.settings.UniqueKey(d.AddressKey, row.Chatbot, leadID),
+		})
 		if !next.Quiet {
 			made.EventID = id.New()
 		}
-		if next.OnDuplicate == leadfile.Update {
+		if next.OnDuplicate == lead.UpdateDuplicate {
 			made.Patch = d.Patch()
 		}
 		next.Rows = append(next.Rows, made)

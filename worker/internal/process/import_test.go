@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
 	"leadgate/shared/task"
 	"leadgate/shared/webhook"
@@ -109,7 +110,7 @@ func TestImportArrives(t *testing.T) {
 		";;;;;;\r\n" +
 		"bob@example.com;\"Bob\r\n\";;;;;\r\n" +
 		"eve@example.com;Eve;;;;;\"a \"\"b\"\"; c\"\r\n"
-	i := b.mustUpload(file, 50, leadfile.Options{Source: "fair", OnDuplicate: leadfile.Refuse})
+	i := b.mustUpload(file, 50, leadfile.Options{Source: "fair", OnDuplicate: lead.RefuseDuplicate})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	got := b.awaitImport(i, leadfile.Done)

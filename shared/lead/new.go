@@ -1,0 +1,39 @@
+package lead
+
+import "leadgate/shared/id"
+
+// OnDuplicate is what happens to a new lead whose email another lead has.
+type OnDuplicate string
+
+// The ways.
+const (
+	RefuseDuplicate OnDuplicate = "error"  // the new lead is refused
+	UpdateDuplicate OnDuplicate = "update" // the other lead gets what the new one gives
+	ReturnDuplicate OnDuplicate = "return" // the other lead is the answer and stays as it is
+)
+
+// OnDuplicates returns every OnDuplicate.
+func OnDuplicates() []OnDuplicate {
+	return []OnDuplicate{RefuseDuplicate, UpdateDuplicate, ReturnDuplicate}
+}
+
+// SuppressedMessage tells a client that the email of a lead is suppressed, whether or not it was ever erased.
+const SuppressedMessage = "This email is suppressed; a lead can have it again once its suppression is deleted"
+
+// Origin is what a new lead has besides its draft.
+type Origin struct {
+	Workspace id.UUID
+	ID        id.UUID // its time is when the lead was created
+	Chatbot   id.UUID // zero: none
+	UniqueKey string  // of tenant.Settings.UniqueKey
+}
+
+// New returns the lead of a draft.
+func New(d *Draft, o Origin) Lead {
+	at := id.Time(o.ID)
+	return Lead{
+		WorkspaceID: o.Workspace, ID: o.ID, ChatbotID: o.Chatbot, UniqueKey: o.UniqueKey,
+		Name: d.Name, Email: d.Email, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata,
+		CreatedAt: at, UpdatedAt: at,
+	}
+}
