@@ -112,7 +112,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
 	proxies, _ := s.trusted() // Check has read it
-	forms := form.New(form.Deps{Redis: redis, Log: log, Registry: registry, Now: time.Now, Trusted: proxies, CaptchaURL: s.CaptchaURL})
+	forms := form.New(form.Deps{
+		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Usage: used, Now: time.Now,
+		Trusted: proxies, CaptchaURL: s.CaptchaURL,
+	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
 	}))

@@ -182,8 +182,8 @@ func goodHoneypot(name string) bool {
 	return utf8.RuneCountInString(name) <= MaxHoneypot && !strings.ContainsFunc(name, invisible) && FormField(name) == ""
 }
 
-// Filled returns f with every default filled in.
-func (f Form) Filled() Form {
+// WithDefaults returns f with every zero field filled in.
+func (f Form) WithDefaults() Form {
 	if f.Source == "" {
 		f.Source = DefaultFormSource
 	}

@@ -32,8 +32,8 @@ func TestReadForm(t *testing.T) {
 	if len(wrong) > 0 {
 		t.Fatalf("ReadForm() refuses %+v", wrong)
 	}
-	if diff := cmp.Diff(whole, whole.Filled()); diff != "" {
-		t.Errorf("Filled() changes what is given (-want +got):\n%s", diff)
+	if diff := cmp.Diff(whole, whole.WithDefaults()); diff != "" {
+		t.Errorf("WithDefaults() changes what is given (-want +got):\n%s", diff)
 	}
 	var want tenant.Form
 	if err := json.Unmarshal([]byte(wholeForm), &want); err != nil {

@@ -219,7 +219,7 @@ func (a *api) handler(rt route) httpx.Handler {
 		httpx.AddLogField(r, "workspace", id.Workspace.Format(p.WorkspaceID))
 		httpx.AddLogField(r, "key", id.Key.Format(p.KeyID))
 		if p.Kind == tenant.PublishableKey {
-			return a.misplaced(r)
+			return a.secretRouteWithPublishableKey(r)
 		}
 		if rt.scope != anyScope && !p.May(rt.scope) {
 			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))

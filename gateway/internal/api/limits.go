@@ -37,12 +37,14 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal
 	return reason
 }
 
-// misplaced answers a publishable key as a Bearer. Everybody can read such a key in a page, so it takes nothing from its workspace's rate limit.
-func (a *api) misplaced(r *http.Request) error {
-	if wait := a.Forms.Misplaced(r); wait > 0 {
-		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests with a publishable key, which opens its form, POST /f/{key}, and nothing else", RetryAfter: wait}
+// secretRouteWithPublishableKey answers a publishable key as a Bearer. Everybody can read such a key in a page, so it takes nothing
+// from its workspace's rate limit.
+func (a *api) secretRouteWithPublishableKey(r *http.Request) error {
+	const text = "A publishable key opens only its form, POST /f/{key}"
+	if wait := a.Forms.LimitMisusedKeys(r); wait > 0 {
+		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests with a publishable key. " + text, RetryAfter: wait}
 	}
-	return fault.New(fault.Forbidden, "A publishable key opens its form, POST /f/{key}, and nothing else")
+	return fault.New(fault.Forbidden, text)
 }
 
 // tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit fields.

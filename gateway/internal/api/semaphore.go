@@ -73,7 +73,7 @@ func (a *api) limitBatches(do operation) operation {
 		}
 		defer arrived()
 		if _, err := httpx.ReadBody(w, r, maxBatchBody); err != nil {
-			a.countRejection(p.WorkspaceID, err)
+			a.Usage.CountRejected(p.WorkspaceID, err)
 			return err
 		}
 		release, err := a.batches.tryAcquire(p.WorkspaceID)

@@ -60,9 +60,13 @@ func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 	waker := task.NewWaker(b.redis)
 	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
+	forms := form.New(form.Deps{
+		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now, Wait: func(time.Time) {},
+	})
 	deps := api.Deps{
-		DB: b.db, Auth: au, Intake: in, Waker: waker, Forms: form.New(form.Deps{Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now, Wait: func(time.Time) {}}), Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
-		Now: b.now, WebhookURL: checkURL, Ready: b.ready,
+		DB: b.db, Auth: au, Intake: in, Waker: waker, Forms: forms,
+		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
+		Now:  b.now, WebhookURL: checkURL, Ready: b.ready,
 	}
 	for _, c := range change {
 		c(&deps)

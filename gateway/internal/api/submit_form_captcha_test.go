@@ -144,7 +144,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 			t.Errorf("%s form, the verifier says %s: %d %s, want %d", c.path, c.says, got.status, got.text, c.want)
 		}
 	}
-	if n := strings.Count(logged.String(), "captcha is not set up right"); n != 1 {
+	if n := strings.Count(logged.String(), "captcha misconfigured"); n != 1 {
 		t.Errorf("the log tells %d times of the wrong setting within a minute, want once:\n%s", n, logged.String())
 	}
 }
@@ -226,8 +226,8 @@ func TestFormAnswersAllAtOneTime(t *testing.T) {
 		t.Fatalf("%d of %d submissions waited", len(waits), n)
 	}
 	for _, until := range waits {
-		if !until.Equal(now.Add(form.DefaultFloor)) {
-			t.Errorf("a submission waited until %v after it was there, want %v for all", until.Sub(now), form.DefaultFloor)
+		if !until.Equal(now.Add(form.DefaultMinResponseTime)) {
+			t.Errorf("a submission waited until %v after it was there, want %v for all", until.Sub(now), form.DefaultMinResponseTime)
 		}
 	}
 }

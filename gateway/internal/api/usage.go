@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/gateway/internal/usage"
-	"leadgate/shared/fault"
-	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
 
@@ -16,19 +13,8 @@ import (
 func (a *api) countRejections(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		err := do(w, r, p)
-		a.countRejection(p.WorkspaceID, err)
+		a.Usage.CountRejected(p.WorkspaceID, err)
 		return err
-	}
-}
-
-// countRejection counts a rejected lead when err says that the request itself was the reason.
-func (a *api) countRejection(workspace id.UUID, err error) {
-	if err == nil {
-		return
-	}
-	switch fault.From(err).Kind {
-	case fault.Validation, fault.ChatbotNotFound, fault.MediaType, fault.TooLarge, fault.Timeout, fault.Suppressed:
-		a.Usage.Count(workspace, usage.Rejected, 1)
 	}
 }
 

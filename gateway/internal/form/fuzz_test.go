@@ -30,7 +30,7 @@ func FuzzForm(f *testing.F) {
 		if len(body) > form.MaxBody {
 			return
 		}
-		settings := tenant.Form{Captcha: tenant.Turnstile, CaptchaSecret: "s", MinFillMS: 10}
+		settings := tenant.Form{Captcha: tenant.Turnstile, CaptchaSecret: "s", MinFillMS: 10}.WithDefaults()
 		origins, h := form.Origins{"https://www.example.com"}, http.Header{"Referer": {referer}}
 		s, err := form.Read(contentType, body, settings)
 		if err == nil {

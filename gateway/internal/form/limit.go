@@ -6,35 +6,43 @@ import (
 	"net/netip"
 	"time"
 
+	"leadgate/shared/id"
 	"leadgate/shared/limit"
 	"leadgate/shared/rdb"
-	"leadgate/shared/tenant"
 )
 
 // redisTimeout bounds one call.
 const redisTimeout = 250 * time.Millisecond
 
-// misses is how many forms that there are not an address may ask for, so that nobody looks for keys, or keeps Postgres busy, that way.
-var misses = limit.NewRate(60, time.Minute, 60)
+// sender is an address that sends a form.
+type sender struct {
+	form    id.UUID
+	network netip.Addr
+}
 
-// Probing tells for how long an address that asked for too many forms that there are not is not listened to; zero: it is.
-func (s *Service) Probing(client Client) time.Duration {
-	if client.Hidden {
+// keyRate is how often an address may send a form key that does not exist, or a publishable key where a secret one belongs: so
+// nobody searches for keys, or keeps Postgres busy, that way.
+func keyRate() limit.Rate { return limit.NewRate(60, time.Minute, 60) }
+
+// blocked returns for how long an address that sent too many unknown form keys is blocked; zero: it is not.
+func (s *Service) blocked(c Client) time.Duration {
+	if c.Hidden {
 		return 0
 	}
-	return s.probes.Peek(network(client.Addr), misses, s.Now()).RetryAfter
+	return s.unknown.Peek(network(c.Addr), keyRate(), s.Now()).RetryAfter
 }
 
-// Missed notes that an address asked for a form that there is not.
-func (s *Service) Missed(client Client) {
-	if !client.Hidden {
-		s.probes.Take(network(client.Addr), misses, s.Now())
+// unknownForm counts a request with an unknown form key.
+func (s *Service) unknownForm(c Client) {
+	if !c.Hidden {
+		s.unknown.Take(network(c.Addr), keyRate(), s.Now())
 	}
 }
 
-// Misplaced notes that an address sent a publishable key where a secret one belongs, and tells for how long it is not listened to; zero: it is.
-func (s *Service) Misplaced(r *http.Request) time.Duration {
-	return s.misplaced.Take(network(s.Client(r).Addr), misses, s.Now()).RetryAfter
+// LimitMisusedKeys counts a request that has a publishable key where a secret one belongs. wait is for how long its address is
+// blocked, zero when it is not.
+func (s *Service) LimitMisusedKeys(r *http.Request) (wait time.Duration) {
+	return s.misused.Take(network(s.Client(r).Addr), keyRate(), s.Now()).RetryAfter
 }
 
 // network is the part of an address that one customer has: of IPv6 the /64.
@@ -45,16 +53,36 @@ func network(a netip.Addr) netip.Addr {
 	return a
 }
 
-func (s *Service) limitInRedis(ctx context.Context, p *tenant.Principal, client netip.Addr, whole, each limit.Rate) (wait time.Duration, ok bool) {
+// limit takes one submission of the form from its limit and from that of the client's address. wait is how long until it may happen,
+// zero when it may. Without Redis this process alone decides.
+func (q *request) limit() (wait time.Duration) {
+	call := rdb.FormSubmission{
+		Workspace: q.p.WorkspaceID, Form: q.p.KeyID, Address: q.client.Addr,
+		PerForm:    limit.NewRate(q.form.PerMinute, time.Minute, q.form.PerMinute),
+		PerAddress: limit.NewRate(q.form.PerMinuteIP, time.Minute, q.form.PerMinuteIP),
+	}
+	if q.client.Hidden {
+		call.PerAddress = call.PerForm
+	}
+	if wait, ok := q.limitInRedis(q.r.Context(), call); ok {
+		return wait
+	}
+	if d := q.senders.Take(sender{q.p.KeyID, network(q.client.Addr)}, call.PerAddress, q.Now()); d.Limited {
+		return d.RetryAfter
+	}
+	return q.forms.Take(q.p.KeyID, call.PerForm, q.Now()).RetryAfter
+}
+
+func (s *Service) limitInRedis(ctx context.Context, call rdb.FormSubmission) (wait time.Duration, ok bool) {
 	if !s.breaker.Allow(s.Now()) {
 		return 0, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	wait, err := rdb.LimitForm(ctx, s.Redis, rdb.FormSubmission{Workspace: p.WorkspaceID, Form: p.KeyID, Address: client, PerForm: whole, PerAddress: each})
+	wait, err := rdb.LimitForm(ctx, s.Redis, call)
 	if err != nil {
 		if s.breaker.Failure(s.Now()) {
-			s.Log.Warn("redis is away: forms are limited in process", "error", err.Error())
+			s.Log.Warn("redis unavailable", "fallback", "limits of forms in process", "error", err.Error())
 		}
 		return 0, false
 	}

@@ -43,7 +43,6 @@ func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
 	if err != nil {
 		return nil, err
 	}
-	f = f.Filled()
 	s := &Submission{lead: map[string]entry{}}
 	var wrong []fault.Field
 	for _, e := range entries {
@@ -151,7 +150,6 @@ const captchaMark = "captcha"
 // Lead reads the lead by the rules of POST, so that a form makes exactly the leads that the API makes. Every mistake is told at once.
 // referer is the header, the page where the form does not name it; unverified marks that the captcha was taken on trust.
 func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unverified bool) (lead.Draft, error) {
-	f = f.Filled()
 	metadata := s.campaign(referer)
 	if unverified {
 		metadata = append(metadata, member{captchaMark, [][]byte{quote("unverified")}})

@@ -35,7 +35,7 @@ func parts(fields ...string) (contentType string, body []byte) {
 
 func mustRead(t *testing.T, contentType, body string, f tenant.Form) *form.Submission {
 	t.Helper()
-	s, err := form.Read(contentType, []byte(body), f)
+	s, err := form.Read(contentType, []byte(body), f.WithDefaults())
 	if err != nil {
 		t.Fatalf("Read(%s) = %v", body, err)
 	}
@@ -44,7 +44,7 @@ func mustRead(t *testing.T, contentType, body string, f tenant.Form) *form.Submi
 
 func mustLead(t *testing.T, contentType, body string, f tenant.Form, referer string) lead.Draft {
 	t.Helper()
-	d, err := mustRead(t, contentType, body, f).Lead(f, tenant.DefaultStatuses(), referer, false)
+	d, err := mustRead(t, contentType, body, f).Lead(f.WithDefaults(), tenant.DefaultStatuses(), referer, false)
 	if err != nil {
 		t.Fatalf("Lead(%s) = %+v", body, fault.From(err).Fields())
 	}
@@ -69,7 +69,7 @@ func TestLead(t *testing.T) {
 			`"empty":"","nothing":null,"_subject":1,"_next":"/thanks","_kx":"click","message":"two\r\nlines"}`,
 	} {
 		s := mustRead(t, contentType, body, tenant.Form{})
-		got, err := s.Lead(tenant.Form{}, tenant.DefaultStatuses(), "", false)
+		got, err := s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
 		got.NoStatus = false
 		if err != nil {
 			t.Fatalf("%s: %+v", contentType, fault.From(err).Fields())
@@ -166,9 +166,9 @@ func TestMistakes(t *testing.T) {
 		{"multipart/form-data", "", "body"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
 		{w.FormDataContentType(), file.String(), "cv"},
 	} {
-		s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{})
+		s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
 		if err == nil {
-			_, err = s.Lead(tenant.Form{}, tenant.DefaultStatuses(), "", false)
+			_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
 		}
 		if !fault.Is(err, fault.Validation) || fault.From(err).Fields()[0].Field != tc.pointer {
 			t.Errorf("%s %.60s = %v, want a mistake about %s", tc.contentType, tc.body, err, tc.pointer)
@@ -189,12 +189,12 @@ func TestMistakes(t *testing.T) {
 func TestCaptchaToken(t *testing.T) {
 	t.Parallel()
 	f := tenant.Form{Captcha: tenant.HCaptcha, CaptchaSecret: "s"}
-	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f, tenant.DefaultStatuses(), "", false)
+	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", false)
 	if got := fault.From(err).Fields(); len(got) != 2 || got[0].Field != "email" || got[1].Field != "h-captcha-response" {
 		t.Errorf("mistakes = %+v, want email and h-captcha-response", got)
 	}
 	s := mustRead(t, urlencoded, "email=a@example.com&h-captcha-response=t&g-recaptcha-response=t&captcha=fake", f)
-	d, err := s.Lead(f, tenant.DefaultStatuses(), "", true)
+	d, err := s.Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", true)
 	if err != nil || string(d.Metadata) != `{"captcha":"unverified"}` || s.Token != "t" {
 		t.Errorf("Lead() = %s, %v, token %q, want only the mark", d.Metadata, err, s.Token)
 	}

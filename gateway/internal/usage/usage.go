@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
@@ -94,6 +95,17 @@ func (c *Counter) Count(workspace id.UUID, what Outcome, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(workspaceDay{workspace, day(now / (24 * 60 * 60))}, what, int64(n))
+}
+
+// CountRejected counts a rejected lead when err says that the request itself was the reason.
+func (c *Counter) CountRejected(workspace id.UUID, err error) {
+	if err == nil {
+		return
+	}
+	switch fault.From(err).Kind {
+	case fault.Validation, fault.ChatbotNotFound, fault.MediaType, fault.TooLarge, fault.Timeout, fault.Suppressed:
+		c.Count(workspace, Rejected, 1)
+	}
 }
 
 func (c *Counter) add(k workspaceDay, what Outcome, n int64) {

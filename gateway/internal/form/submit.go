@@ -1,0 +1,286 @@
+package form
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"leadgate/gateway/internal/form/captcha"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/intake"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
+)
+
+const (
+	submitTimeout = 20 * time.Second // more than all limits of its steps together
+	storeTries    = 3                // how often a lead is created whose email was another's, which is gone when it is to be updated
+	captchaRetry  = 10 * time.Second // Retry-After while a verifier is unavailable
+)
+
+// request is one request of a form, from its arrival to its answer.
+type request struct {
+	*Service
+	w      http.ResponseWriter
+	r      *http.Request
+	client Client
+	plain  bool // a person sees the answer, not a script
+
+	// Set by open:
+	p       *tenant.Principal
+	form    tenant.Form // with its defaults
+	origins Origins
+}
+
+// Submit takes what a visitor sent to the form that key opens. Scripts get the envelope; people who sent a plain form get a page:
+// their own site's, or ours. The answer is the same whether the lead is new, exists, is suppressed or is a robot's: a form tells
+// nobody whose emails a workspace has.
+func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) error {
+	// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), submitTimeout)
+	defer cancel()
+	q := &request{Service: s, w: w, r: r.WithContext(ctx), client: s.Client(r), plain: !WantsJSON(r.Header)}
+	if q.plain {
+		httpx.FailAs(r, WriteFailure)
+	}
+	outcome, err := q.open(key)
+	if err == nil {
+		outcome, err = q.submit()
+		s.Usage.CountRejected(q.p.WorkspaceID, err)
+	}
+	if fault.Is(err, fault.RateLimited) {
+		outcome = Limited
+	}
+	s.submissions.WithLabelValues(string(outcome)).Inc()
+	return err
+}
+
+// Preflight answers whether a script of the asking page may send the form that key opens as JSON (Fetch standard, 4.8). Cookies
+// never go along.
+func (s *Service) Preflight(w http.ResponseWriter, r *http.Request, key string) error {
+	q := &request{Service: s, w: w, r: r, client: s.Client(r)}
+	if _, err := q.open(key); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "POST")
+	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// open finds the form and checks that the asking page may use it. From then on scripts of that page can read the answer.
+func (q *request) open(key string) (Outcome, error) {
+	if wait := q.blocked(q.client); wait > 0 {
+		AdmitAnyone(q.w)
+		return Limited, tooMany("Too many requests with unknown form keys. Please try again later.", wait)
+	}
+	p, err := q.Auth.FormKey(q.r.Context(), key)
+	if fault.Is(err, fault.NotFound) {
+		q.unknownForm(q.client)
+		AdmitAnyone(q.w)
+		return NoForm, err
+	}
+	if err != nil {
+		return Failed, err
+	}
+	httpx.AddLogField(q.r, "workspace", id.Workspace.Format(p.WorkspaceID))
+	httpx.AddLogField(q.r, "key", id.Key.Format(p.KeyID))
+	q.p, q.form, q.origins = p, p.Form.WithDefaults(), OriginsOf(p)
+	return NotAdmitted, q.origins.Admit(q.w, q.r.Header)
+}
+
+func tooMany(text string, wait time.Duration) error {
+	return &fault.Error{Kind: fault.RateLimited, Public: text, RetryAfter: wait}
+}
+
+// submit takes a submission from a page that may use the form, and answers it.
+func (q *request) submit() (Outcome, error) {
+	if wait := q.limit(); wait > 0 {
+		return Limited, tooMany("This form was sent too often. Please try again later.", wait)
+	}
+	chatbot, err := q.chatbot()
+	if err != nil {
+		return NoForm, err
+	}
+	s, err := q.read()
+	if err != nil {
+		return Invalid, err
+	}
+	arrived := q.Now()
+	next := ""
+	if q.plain {
+		if next, err = q.origins.Next(s, q.form, q.r.Header); err != nil {
+			return Invalid, err
+		}
+	}
+	outcome := Robot
+	if !s.Robot() {
+		draft, failed, err := q.check(s)
+		if err != nil {
+			return failed, err
+		}
+		if outcome, err = q.store(intake.Request{Draft: draft, Chatbot: chatbot, Slow: true}); err != nil {
+			return outcome, err
+		}
+	}
+	q.waitUntil(arrived.Add(q.MinResponseTime))
+	return outcome, q.thank(s, next)
+}
+
+// chatbot returns the chatbot whose leads the form makes; zero: none.
+func (q *request) chatbot() (chatbot id.UUID, err error) {
+	if q.form.ChatbotID == "" {
+		return chatbot, nil
+	}
+	if chatbot, err = id.Chatbot.Parse(q.form.ChatbotID); err == nil {
+		err = q.Auth.Chatbot(q.r.Context(), q.p.WorkspaceID, chatbot)
+	}
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		err = fault.New(fault.NotFound, "This form is closed because its chatbot was deleted.")
+	}
+	return chatbot, err
+}
+
+func (q *request) read() (*Submission, error) {
+	if enc := q.r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the form uncompressed")
+	}
+	body, err := httpx.ReadBody(q.w, q.r, MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	return Read(q.r.Header.Get("Content-Type"), body, q.form)
+}
+
+// check returns the lead that s makes, or the outcome and the error. The captcha is verified last, because its token can be used only
+// once and mistakes must not use it up.
+func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err error) {
+	statuses, referer := q.p.Settings.Statuses, q.r.Header.Get("Referer")
+	draft, err = s.Lead(q.form, statuses, referer, false)
+	if err != nil || q.form.Captcha == "" {
+		return draft, Invalid, err
+	}
+	verdict, err := q.verify(s.Token)
+	if err != nil {
+		return draft, Failed, err
+	}
+	switch {
+	case verdict == captcha.NotHuman:
+		wrong := "The captcha has expired or was not solved. Please solve it again."
+		return draft, NotSolved, fault.InvalidField(tenant.CaptchaField(q.form.Captcha), nil, wrong)
+	case verdict == captcha.Unavailable:
+		draft, err = s.Lead(q.form, statuses, referer, true)
+	}
+	return draft, Invalid, err
+}
+
+// verify asks the form's verifier about a token. The verdict is Human, NotHuman, or Unavailable where the form accepts that.
+func (q *request) verify(token string) (captcha.Verdict, error) {
+	wait, cancel := context.WithTimeout(q.r.Context(), captcha.Timeout)
+	defer cancel()
+	release, err := q.verifying.Acquire(wait, q.p.WorkspaceID)
+	if err != nil { // too many are being verified, which must not open a form
+		httpx.AddLogField(q.r, "captcha", err.Error())
+		return 0, fault.StoreUnavailable(fmt.Errorf("wait for a verification: %w", err), time.Second)
+	}
+	defer release()
+	question := captcha.Question{Secret: q.form.CaptchaSecret, Token: token, MinScore: *q.form.CaptchaMinScore}
+	if !q.client.Hidden {
+		question.Client = q.client.Addr
+	}
+	answer, reason := captcha.Answer{}, errors.New("no such verifier")
+	if verifier := q.verifiers[q.form.Captcha]; verifier != nil {
+		answer, reason = verifier.Verify(q.r.Context(), question)
+	}
+	if answer.Verdict == captcha.Human && !q.origins.host(answer.Hostname) {
+		answer.Verdict, reason = captcha.NotHuman, errors.New("solved in a page of another site")
+	}
+	if reason != nil {
+		httpx.AddLogField(q.r, "captcha", reason.Error())
+	}
+	switch {
+	case answer.Verdict == captcha.Misconfigured:
+		q.warnMisconfigured(reason)
+		return 0, &fault.Error{Kind: fault.Unavailable, RetryAfter: captchaRetry, Cause: reason,
+			Public: "This form cannot be sent at the moment because its captcha is not set up correctly."}
+	case answer.Verdict == captcha.Unavailable && q.form.CaptchaOutage == tenant.RefuseOutage:
+		return 0, fault.StoreUnavailable(reason, captchaRetry)
+	}
+	return answer.Verdict, nil
+}
+
+// warnMisconfigured tells the operator, once a minute for each form.
+func (q *request) warnMisconfigured(reason error) {
+	if key := id.Key.Format(q.p.KeyID); q.warn(key) {
+		q.Log.Warn("captcha misconfigured, submissions of the form are refused", "workspace", id.Workspace.Format(q.p.WorkspaceID),
+			"key", key, "captcha", q.form.Captcha, "reason", reason.Error())
+	}
+}
+
+// store makes the lead durable, or changes the one that has its email where the form says so.
+func (q *request) store(req intake.Request) (Outcome, error) {
+	ctx := q.r.Context()
+	for try := 1; ; try++ {
+		l, verdict, err := q.Intake.Create(ctx, q.p, req)
+		holder, taken := intake.Holder(err)
+		switch {
+		case err == nil:
+			return Stored, nil
+		case fault.Is(err, fault.Suppressed):
+			q.Usage.CountRejected(q.p.WorkspaceID, err)
+			return Suppressed, nil
+		case !taken:
+			return Failed, err
+		case q.form.OnDuplicate != tenant.UpdateDuplicate:
+			return Duplicate, nil
+		}
+		outcome, err := q.merge(ctx, holder, req.Draft)
+		if !fault.Is(err, fault.NotFound) {
+			return outcome, err
+		}
+		if try == storeTries {
+			return Failed, fault.StoreUnavailable(err, time.Second)
+		}
+		// As when a lead is created: the other was deleted meanwhile, or has another email.
+		q.Intake.InvalidateReservation(ctx, q.p.WorkspaceID, l.UniqueKey, holder)
+		req.Admitted = &verdict
+	}
+}
+
+// merge changes the lead that has the email of d. Its source stays: that is where it came from first.
+func (q *request) merge(ctx context.Context, holder id.UUID, d lead.Draft) (Outcome, error) {
+	d.NoSource = true
+	updated, err := q.Intake.DB.UpdateLead(ctx, q.p.WorkspaceID, holder, d.Patch().Apply)
+	switch {
+	case fault.Is(err, fault.Validation): // too large once merged; to say so would tell that the lead is there
+		return Duplicate, nil
+	case err != nil:
+		return Failed, err
+	}
+	if updated.Changed {
+		q.Intake.Publish(ctx, intake.ChangeOf(&updated))
+	}
+	return Updated, nil
+}
+
+// thank answers a submission that was taken. next is the URL a plain form goes to; "": a page of ours.
+func (q *request) thank(s *Submission, next string) error {
+	switch {
+	case !q.plain:
+		return httpx.Data(q.w, http.StatusOK, struct {
+			Received bool `json:"received"`
+		}{true})
+	case next != "":
+		q.w.Header().Set("Location", next)
+		q.w.WriteHeader(http.StatusSeeOther)
+	default:
+		WriteThanks(q.w, q.origins.Back(s, q.r.Header))
+	}
+	return nil
+}
