@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/pg/pgtest"
 )
 
 // Every scenario, short. They mostly wait for what is taken over, so all are under way at once, and only a few are
@@ -22,7 +24,7 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, rows: 20_000,
-		bin: filepath.Join(t.TempDir(), "bin"), getenv: os.Getenv}
+		bin: filepath.Join(t.TempDir(), "bin"), newDir: newDir, getenv: os.Getenv}
 	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +62,15 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// newDir makes a system's directory with a cluster in it, which saves each scenario an initdb and all migrations.
+func newDir(ctx context.Context) (string, error) {
+	dir, err := devstack.TempDir("leadgate-chaos-")
+	if err != nil {
+		return "", err
+	}
+	return dir, pgtest.CopyCluster(ctx, filepath.Join(dir, "postgres"))
 }
 
 func TestUsage(t *testing.T) {

@@ -51,8 +51,9 @@ type options struct {
 	logs      string
 
 	bin       string
-	inProcess bool   // the stand-in for Redis even where there is a redis-server
-	loaded    func() // called when the load is over, and what follows is waiting
+	newDir    func(context.Context) (string, error) // makes a system's directory; nil: Start does
+	inProcess bool                                  // the stand-in for Redis even where there is a redis-server
+	loaded    func()                                // called when the load is over, and what follows is waiting
 	getenv    func(string) string
 }
 

@@ -52,7 +52,14 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		return "", err
 	}
 	defer output.close()
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Bin: opt.bin, Workers: s.workers, Durable: !s.volatile,
+	dir := ""
+	if opt.newDir != nil {
+		if dir, err = opt.newDir(ctx); err != nil {
+			return "", err
+		}
+		defer devstack.Remove(dir)
+	}
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Workers: s.workers, Durable: !s.volatile,
 		InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
 	if err != nil {
 		return "", err

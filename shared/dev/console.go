@@ -161,7 +161,7 @@ func (l logs) close() {
 	}
 }
 
-// startedByGoRun tells by where go run puts its program.
+// startedByGoRun reports whether this program lies where go run puts it.
 func startedByGoRun() bool {
 	program, err := os.Executable()
 	return err == nil && strings.Contains(program, string(filepath.Separator)+"go-build")

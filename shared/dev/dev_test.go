@@ -191,9 +191,12 @@ func TestExitCodes(t *testing.T) {
 		args []string
 		want int
 	}{{[]string{"-h"}, 0}, {[]string{"-nonsense"}, 2}, {[]string{"-workers", "0"}, 2}, {[]string{"extra"}, 2}} {
-		if got := exitCode(run(t.Context(), tc.args, noEnv, io.Discard), io.Discard); got != tc.want {
-			t.Errorf("exit code of %v = %d, want %d", tc.args, got, tc.want)
-		}
+		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
+			t.Parallel()
+			if got := exitCode(run(t.Context(), tc.args, noEnv, io.Discard), io.Discard); got != tc.want {
+				t.Errorf("exit code = %d, want %d", got, tc.want)
+			}
+		})
 	}
 	if got := exitCode(errors.New("worker ended"), io.Discard); got != 1 {
 		t.Errorf("exit code of a failure = %d, want 1", got)

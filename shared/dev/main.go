@@ -25,7 +25,7 @@ func main() {
 	os.Exit(exitCode(run(ctx, os.Args[1:], os.Getenv, os.Stdout), os.Stderr))
 }
 
-// errUsage is a mistake on the command line; flag has told what it is.
+// errUsage is a mistake on the command line; flag has printed what it is.
 var errUsage = errors.New("usage")
 
 func exitCode(err error, stderr io.Writer) int {
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	ctx, cancel := withParent(ctx)
 	defer cancel()
 	con := newConsole(stdout, getenv)
-	stores, err := set.findGiven(ctx, getenv, con)
+	stores, err := set.findStores(ctx, getenv, con)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -170,7 +170,7 @@ func (s *settings) dataDir() string {
 
 // clear removes what a killed session left, and on -reset the data of the private stores. The demo workspace is in
 // Postgres: what is known of it stays with that.
-func (s *settings) clear(stores given) error {
+func (s *settings) clear(stores givenStores) error {
 	if err := os.Remove(s.envFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -208,7 +208,7 @@ func (s *settings) resolve() error {
 	return nil
 }
 
-func (s *settings) options(getenv func(string) string, stores given) devstack.SystemOptions {
+func (s *settings) options(getenv func(string) string, stores givenStores) devstack.SystemOptions {
 	return devstack.SystemOptions{
 		Dir: s.dataDir(), Bin: filepath.Join(s.dir, "bin"), Build: true,
 		Listen: s.listen, AdminListen: s.adminListen, Workers: s.workers, Durable: true,

@@ -35,16 +35,16 @@ func storeAccount() account {
 	return account{uid: 65534, gid: 65534, other: true}
 }
 
-// become makes a child run as the account.
-func (a account) become(attr *syscall.SysProcAttr) error {
+// setCredential makes a child run as the account.
+func (a account) setCredential(attr *syscall.SysProcAttr) error {
 	if a.other {
 		attr.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
 	}
 	return nil
 }
 
-// own gives everything under path to the account.
-func (a account) own(path string) error {
+// chown gives everything under path to the account.
+func (a account) chown(path string) error {
 	if !a.other {
 		return nil
 	}
@@ -56,9 +56,9 @@ func (a account) own(path string) error {
 	})
 }
 
-// place makes the directory that stands for dir, owned by us, and returns it.
-func (a account) place(dir string) (string, error) {
-	at, err := a.standIn(dir)
+// makeReachable makes the directory that stands for dir, owned by us, and returns it.
+func (a account) makeReachable(dir string) (string, error) {
+	at, err := a.reachable(dir)
 	if err != nil {
 		return "", err
 	}
@@ -76,9 +76,9 @@ func (a account) place(dir string) (string, error) {
 	return at, nil
 }
 
-// standIn returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in /var/tmp
+// reachable returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in /var/tmp
 // that is always the same for dir.
-func (a account) standIn(dir string) (string, error) {
+func (a account) reachable(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil || !a.other || a.reaches(dir) {
 		return dir, err
@@ -101,7 +101,7 @@ func (a account) makeDir(dir string) error {
 	return os.Chmod(dir, 0o755) // a strict umask
 }
 
-// reaches tells whether the account may search every directory on the way to dir that exists already.
+// reaches reports whether the account may search every directory on the way to dir that exists already.
 func (a account) reaches(dir string) bool {
 	for {
 		if info, err := os.Stat(dir); err == nil && !a.searches(info) {

@@ -8,7 +8,7 @@ import (
 
 // OwnDir makes dir, or takes it if it is there and belongs to us, and returns it or the directory that stands for it
 // where the stores' user cannot reach it.
-func OwnDir(dir string) (string, error) { return storeAccount().place(dir) }
+func OwnDir(dir string) (string, error) { return storeAccount().makeReachable(dir) }
 
 // CopyDir copies a stopped cluster's directory for another cluster.
 func CopyDir(from, to string) error {
@@ -19,7 +19,7 @@ func CopyDir(from, to string) error {
 		if err := os.Chmod(private, 0o700); err != nil {
 			return err
 		}
-		if err := storeAccount().own(private); err != nil {
+		if err := storeAccount().chown(private); err != nil {
 			return err
 		}
 	}

@@ -45,8 +45,8 @@ func clientURL(address string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// answers tells whether url answers 200.
-func answers(ctx context.Context, url string) error {
+// checkOK is an error unless url answers 200.
+func checkOK(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err

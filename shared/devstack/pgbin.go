@@ -100,11 +100,11 @@ func inspect(ctx context.Context, dir string) (pgBinaries, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return pgBinaries{}, err
 	}
-	said, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
+	output, err := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version").Output()
 	if err != nil {
 		return pgBinaries{}, err
 	}
-	major, err := strconv.Atoi(number.FindString(string(said)))
+	major, err := strconv.Atoi(number.FindString(string(output)))
 	return pgBinaries{dir, major}, err
 }
 
@@ -115,7 +115,7 @@ func download(ctx context.Context) (pgBinaries, error) {
 		cache = os.TempDir()
 	}
 	who := storeAccount()
-	dir, err := who.place(filepath.Join(cache, "leadgate", "postgres"))
+	dir, err := who.makeReachable(filepath.Join(cache, "leadgate", "postgres"))
 	if err != nil {
 		return pgBinaries{}, err
 	}

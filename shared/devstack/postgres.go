@@ -29,7 +29,7 @@ type PostgresOptions struct {
 	MaxConns int                 // 0: 200
 	Log      io.Writer           // the server's log; nil: nowhere
 	Getenv   func(string) string // PG_BINDIR; nil: looks in the usual places only
-	OnExit   func(error)         // an end nobody asked for; nil: nobody is told
+	OnExit   func(error)         // an end nobody asked for; nil: nobody is notified
 }
 
 // Postgres is a private cluster on 127.0.0.1. Its superuser is "leadgate" with a random password.
@@ -45,7 +45,7 @@ const superuser = "leadgate"
 // StartPostgres starts the cluster in opt.Dir, made by initdb where there is none, and returns when it accepts queries.
 func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) {
 	who := storeAccount()
-	dir, err := who.place(opt.Dir)
+	dir, err := who.makeReachable(opt.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("postgres directory: %w", err)
 	}
@@ -65,10 +65,10 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	p := &Postgres{dir: dir, password: string(password), port: opt.Port}
-	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, mild: syscall.SIGINT, hard: syscall.SIGQUIT,
-		wrap: who.become}
+	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, stopSignal: syscall.SIGINT, killSignal: syscall.SIGQUIT,
+		setAttr: who.setCredential}
 	if opt.OnExit != nil {
-		p.fell = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("postgres %w", how)) }
+		p.onExit = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("postgres %w", how)) }
 	}
 	p.make = func() *exec.Cmd { return p.command(bin, data, opt) }
 	return p, startOnFreePort(ctx, p.Process, &p.port)
@@ -202,7 +202,7 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, d
 		return fmt.Errorf("postgres: %w", err)
 	}
 	for _, path := range []string{password, fresh} {
-		if err := who.own(path); err != nil {
+		if err := who.chown(path); err != nil {
 			return fmt.Errorf("postgres: %w", err)
 		}
 	}
@@ -213,11 +213,11 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, d
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
 	cmd.Dir, cmd.SysProcAttr = fresh, &syscall.SysProcAttr{Setpgid: true}
-	if err := who.become(cmd.SysProcAttr); err != nil {
+	if err := who.setCredential(cmd.SysProcAttr); err != nil {
 		return err
 	}
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(said))
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, bytes.TrimSpace(output))
 	}
 	return os.Rename(fresh, data)
 }

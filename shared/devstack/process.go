@@ -18,13 +18,13 @@ import (
 type Process struct {
 	Name string
 
-	make  func() *exec.Cmd // a fresh command for each start
-	out   io.Writer        // its standard output and error; nil: only the tail is kept
-	ready func(ctx context.Context, pid int) error
-	mild  syscall.Signal                   // asks it to finish what it does
-	hard  syscall.Signal                   // ends it at once
-	fell  func(p *Process, how error)      // nil, or told of an end nobody asked for
-	wrap  func(*syscall.SysProcAttr) error // nil, or e.g. sets another user
+	make       func() *exec.Cmd // a fresh command for each start
+	out        io.Writer        // its standard output and error; nil: only the tail is kept
+	ready      func(ctx context.Context, pid int) error
+	stopSignal syscall.Signal                   // asks it to finish what it does
+	killSignal syscall.Signal                   // ends it at once
+	onExit     func(p *Process, how error)      // nil, or called at an end nobody asked for
+	setAttr    func(*syscall.SysProcAttr) error // nil, or e.g. sets another user
 
 	mu  sync.Mutex
 	run *running // nil: never started
@@ -39,8 +39,8 @@ type running struct {
 	asked bool // Stop or Kill was called; guarded by Process.mu
 }
 
-// graceful is how long Stop waits before it ends a process the hard way.
-const graceful = 30 * time.Second
+// stopGrace is how long Stop waits before it ends a process the hard way.
+const stopGrace = 30 * time.Second
 
 // Start starts the process and returns when it is ready, or with the reason why it will not be.
 func (p *Process) Start(ctx context.Context) error {
@@ -58,7 +58,7 @@ func (p *Process) Start(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	if err := p.awaitReady(ctx, r); err != nil {
-		p.end(r, p.hard)
+		p.end(r, p.killSignal)
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	go p.watch(r)
@@ -77,9 +77,9 @@ func (p *Process) launch() (*running, error) {
 	r.cmd.WaitDelay = 2 * time.Second // a grandchild may hold the pipe
 	// A group of its own, so that Ctrl-C reaches only us and we stop things in order.
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithUs(r.cmd.SysProcAttr, p.hard)
-	if p.wrap != nil {
-		if err := p.wrap(r.cmd.SysProcAttr); err != nil {
+	setDeathSignal(r.cmd.SysProcAttr, p.killSignal)
+	if p.setAttr != nil {
+		if err := p.setAttr(r.cmd.SysProcAttr); err != nil {
 			return nil, err
 		}
 	}
@@ -145,21 +145,21 @@ func (p *Process) watch(r *running) {
 	asked := r.asked
 	p.mu.Unlock()
 	switch {
-	case asked || p.fell == nil:
+	case asked || p.onExit == nil:
 	case p.out != nil:
-		p.fell(p, errors.New(r.end())) // what it said was seen
+		p.onExit(p, errors.New(r.end())) // what it said was seen
 	default:
-		p.fell(p, r.how())
+		p.onExit(p, r.how())
 	}
 }
 
 // Stop asks the process to finish and waits until it has; after half a minute it is ended. Its error is a bad exit
 // code.
-func (p *Process) Stop() error { return p.end(p.current(), p.mild) }
+func (p *Process) Stop() error { return p.end(p.current(), p.stopSignal) }
 
 // Kill ends the process at once and waits until it is gone.
 func (p *Process) Kill() error {
-	p.end(p.current(), p.hard)
+	p.end(p.current(), p.killSignal)
 	return nil
 }
 
@@ -182,12 +182,12 @@ func (p *Process) end(r *running, sig syscall.Signal) error {
 	r.cmd.Process.Signal(sig)
 	select {
 	case <-r.done:
-	case <-time.After(graceful):
+	case <-time.After(stopGrace):
 		r.cmd.Process.Kill()
 		<-r.done
-		return fmt.Errorf("stop %s: still there after %s, killed", p.Name, graceful)
+		return fmt.Errorf("stop %s: still there after %s, killed", p.Name, stopGrace)
 	}
-	if sig == p.mild && r.err != nil {
+	if sig == p.stopSignal && r.err != nil {
 		return fmt.Errorf("stop %s: %w", p.Name, r.how())
 	}
 	return nil
@@ -231,8 +231,8 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if said := bytes.TrimSpace(t.buf); len(said) > 0 {
-		return "; it said:\n" + string(said)
+	if text := bytes.TrimSpace(t.buf); len(text) > 0 {
+		return "; it said:\n" + string(text)
 	}
 	return ""
 }

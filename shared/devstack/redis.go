@@ -26,7 +26,7 @@ type RedisOptions struct {
 	Persist   bool        // an append-only file; else the data ends with the server. Needs redis-server
 	InProcess bool        // the stand-in even where there is a redis-server
 	Log       io.Writer   // the server's log; nil: nowhere
-	OnExit    func(error) // an end nobody asked for; nil: nobody is told
+	OnExit    func(error) // an end nobody asked for; nil: nobody is notified
 }
 
 // Kinds of Redis.
@@ -54,7 +54,7 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 	who := storeAccount()
 	dir := "/"
 	if opt.Persist {
-		placed, err := who.place(opt.Dir)
+		placed, err := who.makeReachable(opt.Dir)
 		if err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
@@ -63,14 +63,14 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
-		if err := who.own(dir); err != nil {
+		if err := who.chown(dir); err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
 	}
-	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, mild: syscall.SIGTERM, hard: syscall.SIGKILL,
-		wrap: who.become}
+	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, stopSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL,
+		setAttr: who.setCredential}
 	if opt.OnExit != nil {
-		r.proc.fell = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("redis %w", how)) }
+		r.proc.onExit = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("redis %w", how)) }
 	}
 	r.proc.make = func() *exec.Cmd {
 		args := []string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no", "--save",

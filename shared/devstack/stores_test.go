@@ -16,6 +16,7 @@ import (
 	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
+	"leadgate/shared/testwait"
 )
 
 func mustPostgres(t *testing.T, opt devstack.PostgresOptions) *devstack.Postgres {
@@ -40,17 +41,6 @@ func mustDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-// eventually waits until ok, looking every few milliseconds.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for tick := time.NewTicker(5 * time.Millisecond); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
 }
 
 func mustOpen(t *testing.T, url string) *pg.DB {
@@ -199,7 +189,7 @@ func TestInProcessClock(t *testing.T) {
 	}
 	defer client.Close()
 	client.Set(ctx, "k", "1", 30*time.Millisecond)
-	eventually(t, "the key lapses", func() bool {
+	testwait.Until(t, "the key lapses", func() bool {
 		n, err := client.Exists(ctx, "k").Result()
 		return err == nil && n == 0
 	})
@@ -237,7 +227,7 @@ func TestParentDies(t *testing.T) {
 	}
 	parent.Process.Kill()
 	parent.Wait()
-	eventually(t, "Postgres ends with its parent", func() bool { return syscall.Kill(pid, 0) != nil })
+	testwait.Until(t, "Postgres ends with its parent", func() bool { return syscall.Kill(pid, 0) != nil })
 	again := mustPostgres(t, devstack.PostgresOptions{Dir: dir}) // and its data can be used again
 	mustExec(t, mustOpen(t, again.URL("postgres")), "select 1")
 }

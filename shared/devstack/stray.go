@@ -45,7 +45,7 @@ func endStray(ctx context.Context, data string) error {
 	return nil
 }
 
-// runsOn tells whether process pid is a Postgres on data, and not a stranger that got a dead one's number.
+// runsOn reports whether process pid is a Postgres on data, and not a stranger that got a dead one's number.
 func runsOn(pid int, data string) bool {
 	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	if err != nil {

@@ -37,7 +37,7 @@ type SystemOptions struct {
 	Env         []string                    // NAME=value, more of it for gateway and workers
 	Getenv      func(string) string         // PG_BINDIR; nil: looks in the usual places only
 	Output      func(name string) io.Writer // where a part's lines go; nil: nowhere
-	Say         func(what string)           // told what takes a while, one thing at a time; nil: nobody is told
+	Say         func(what string)           // gets what takes a while, one thing at a time; nil: nobody is notified
 }
 
 // System is a whole leadgate on this machine: stores, gateway, workers and a demo tenant.
@@ -131,8 +131,8 @@ func (s *System) output(name string) io.Writer {
 	return s.opt.Output(name)
 }
 
-// fell reports an end nobody asked for; the first is enough.
-func (s *System) fell(err error) {
+// onExit reports an end nobody asked for; the first is enough.
+func (s *System) onExit(err error) {
 	select {
 	case s.exited <- err:
 	default:
@@ -157,7 +157,7 @@ func (s *System) startPostgres(ctx context.Context) (err error) {
 	}
 	s.say("starting Postgres")
 	s.Postgres, err = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(s.opt.Dir, "postgres"), Durable: s.opt.Durable,
-		Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.fell})
+		Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.onExit})
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (s *System) startRedis(ctx context.Context) (err error) {
 	}
 	s.Redis, err = StartRedis(ctx, RedisOptions{Dir: filepath.Join(s.opt.Dir, "redis"), Persist: s.opt.Durable,
 		InProcess: s.opt.InProcess,
-		Log:       s.output("redis"), OnExit: s.fell})
+		Log:       s.output("redis"), OnExit: s.onExit})
 	if err != nil {
 		return err
 	}
@@ -250,17 +250,20 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		variable, _, _ := strings.Cut(v, "=")
 		env = append(env, variable+"_FILE=")
 	}
-	p := &Process{Name: name, out: s.output(name), mild: syscall.SIGTERM, hard: syscall.SIGKILL}
-	p.ready = func(ctx context.Context, _ int) error { return answers(ctx, ready) }
-	p.fell = func(_ *Process, how error) { s.fell(fmt.Errorf("%s %w", name, how)) }
+	p := &Process{Name: name, out: s.output(name), stopSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL}
+	p.ready = func(ctx context.Context, _ int) error { return checkOK(ctx, ready) }
+	p.onExit = func(_ *Process, how error) { s.onExit(fmt.Errorf("%s %w", name, how)) }
 	p.make = func() *exec.Cmd {
-		cmd := exec.Command(filepath.Join(s.opt.Bin, e.program()), e.args[1:]...)
+		cmd := exec.Command(s.Program(e.program()), e.args[1:]...)
 		cmd.Dir = s.opt.Dir
 		cmd.Env = slices.Concat(cmd.Environ(), env, s.opt.Env)
 		return cmd
 	}
 	return p, nil
 }
+
+// Program returns the path of "gateway" or "worker".
+func (s *System) Program(name string) string { return filepath.Join(s.opt.Bin, name) }
 
 // Gateway is the gateway's process.
 func (s *System) Gateway() *Process { return s.gateway }
@@ -300,7 +303,7 @@ func Remove(dir string) error {
 
 // RemoveStore throws away what a stopped system's "postgres" or "redis" kept in dir.
 func RemoveStore(dir, store string) error {
-	placed, err := storeAccount().standIn(filepath.Join(dir, store))
+	placed, err := storeAccount().reachable(filepath.Join(dir, store))
 	if err != nil {
 		return err
 	}

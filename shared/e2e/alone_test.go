@@ -49,7 +49,8 @@ func (c *tenant) mustHold(t *testing.T, body string) *held {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	fmt.Fprintf(conn, "POST /api/v1/leads HTTP/1.1\r\nHost: e2e\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", c.key, len(body))
+	fmt.Fprintf(conn,
+		"POST /api/v1/leads HTTP/1.1\r\nHost: e2e\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", c.key, len(body))
 	h := &held{conn, bufio.NewReader(conn), body}
 	res, err := http.ReadResponse(h.r, nil)
 	if err != nil || res.StatusCode != http.StatusContinue {

@@ -11,14 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"leadgate/shared/devstack"
 	"leadgate/shared/webhook"
 )
 
-// client runs gateway's client command as a customer does: with a key and no stores.
-func (c *tenant) client(t *testing.T, bin, dir string, args ...string) (out string, code int) {
+// runImport runs the import command as a customer does: with a key and no stores.
+func (c *tenant) runImport(t *testing.T, dir string, args ...string) (out string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "gateway"), append([]string{"lead", "import", "--url",
+	cmd := exec.CommandContext(t.Context(), c.Program("gateway"), append([]string{"lead", "import", "--url",
 		c.URL}, args...)...)
 	cmd.Dir, cmd.Env = dir, []string{"LEADGATE_KEY=" + c.key}
 	var both bytes.Buffer
@@ -34,14 +33,7 @@ func TestImportAFile(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
 	r := c.mustReceive(t, webhook.LeadCreated)
-	dir, bin := t.TempDir(), t.TempDir()
-	root, err := devstack.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := devstack.Build(t.Context(), root, bin); err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	var file strings.Builder
 	file.WriteString("Work Email,First Name,Last Name,Plan,Row\n")
 	const n = 5000
@@ -55,12 +47,12 @@ func TestImportAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, code := c.client(t, bin, dir, "good.csv"); code != 1 || !strings.Contains(out,
+	if out, code := c.runImport(t, dir, "good.csv"); code != 1 || !strings.Contains(out,
 		"of Work Email, First Name, Last Name, Plan, Row none is") {
 		t.Errorf("without a mapping = %d %s, want why not", code, out)
 	}
 	mapping := `{"Work Email":"email"}`
-	out, code := c.client(t, bin, dir, "bad.csv", "--mapping", mapping, "--chatbot", c.chatbot, "--errors", "report.csv")
+	out, code := c.runImport(t, dir, "bad.csv", "--mapping", mapping, "--chatbot", c.chatbot, "--errors", "report.csv")
 	if want := fmt.Sprintf("is done: %d rows, %d created, 0 updated, 1 duplicates, 1 rejected", n+2, n); code != 1 ||
 		!strings.Contains(out, want) || !strings.Contains(out, "1 rows were rejected") {
 		t.Errorf("import = %d %s, want exit code 1 and %q", code, out, want)
@@ -77,7 +69,7 @@ func TestImportAFile(t *testing.T) {
 		_, came := r.Count()
 		t.Errorf("%d webhooks came, want %d", came, n)
 	}
-	out, code = c.client(t, bin, dir, "good.csv", "--mapping", mapping, "--on-duplicate", "return", "--no-events")
+	out, code = c.runImport(t, dir, "good.csv", "--mapping", mapping, "--on-duplicate", "return", "--no-events")
 	if want := fmt.Sprintf("%d rows, 0 created, 0 updated, %d duplicates, 0 rejected", n, n); code != 0 ||
 		!strings.Contains(out, want) || strings.Contains(out, "left out") {
 		t.Errorf("import again = %d %s, want exit code 0 and %q", code, out, want)

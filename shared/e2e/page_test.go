@@ -9,19 +9,22 @@ import (
 func TestPages(t *testing.T) {
 	t.Parallel()
 	sys := mustSystem(t)
-	for _, tc := range []struct{ url, contains string }{
-		{sys.URL + "/", "/docs"},
-		{sys.URL + "/docs", "/api/v1/leads"},
-		{sys.URL + "/healthz", "ok"},
-		{sys.URL + "/readyz", "ready"},
-		{sys.AdminURL + "/readyz", ""},
-		{sys.AdminURL + "/healthz", ""},
-		{sys.AdminURL + "/metrics", "go_goroutines"},
+	for _, tc := range []struct{ listener, path, contains string }{
+		{"api", "/", "/docs"},
+		{"api", "/docs", "/api/v1/leads"},
+		{"api", "/healthz", "ok"},
+		{"api", "/readyz", "ready"},
+		{"admin", "/readyz", ""},
+		{"admin", "/healthz", ""},
+		{"admin", "/metrics", "go_goroutines"},
 	} {
-		got := request(t, "GET", tc.url, "", "")
-		if got.status != http.StatusOK || !strings.Contains(string(got.body), tc.contains) {
-			t.Errorf("GET %s = %v, want 200 with %q in it", tc.url, got, tc.contains)
-		}
+		t.Run(tc.listener+tc.path, func(t *testing.T) {
+			t.Parallel()
+			got := request(t, "GET", map[string]string{"api": sys.URL, "admin": sys.AdminURL}[tc.listener]+tc.path, "", "")
+			if got.status != http.StatusOK || !strings.Contains(string(got.body), tc.contains) {
+				t.Errorf("GET %s = %v, want 200 with %q in it", tc.path, got, tc.contains)
+			}
+		})
 	}
 	if got := request(t, "GET", sys.URL+"/metrics", "", ""); got.status != http.StatusNotFound {
 		t.Errorf("GET /metrics on the public listener = %d, want 404", got.status)

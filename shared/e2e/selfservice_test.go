@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+
+	"leadgate/shared/testwait"
 )
 
 // madeKey is a key as its maker sees it.
@@ -41,16 +42,6 @@ func (c *tenant) today(t *testing.T, key string) (u struct{ Accepted, Duplicates
 	return u
 }
 
-// await asks until it is so: gateways follow within a second.
-func await(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !so(); {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within 15 s", what)
-		}
-	}
-}
-
 // A workspace sets itself up with one key of the operator's: settings, a chatbot, keys for its site and for its tests;
 // and takes them away again.
 func TestWorkspaceLooksAfterItself(t *testing.T) {
@@ -78,19 +69,19 @@ func TestWorkspaceLooksAfterItself(t *testing.T) {
 	if got := request(t, "PATCH", c.URL+"/api/v1/workspace", owner, `{"burst":9}`); got.status != http.StatusOK {
 		t.Errorf("PATCH workspace = %v, want 200", got)
 	}
-	await(t, "the new limit", func() bool {
+	testwait.Until(t, "the new limit", func() bool {
 		return request(t, "GET", c.URL+"/api/v1/workspace", owner, "").header.Get("X-RateLimit-Limit") == "9"
 	})
 	request(t, "PATCH", c.URL+"/api/v1/workspace", owner, `{"burst":null}`)
-	await(t, "the old limit", func() bool {
+	testwait.Until(t, "the old limit", func() bool {
 		return request(t, "GET", c.URL+"/api/v1/workspace", owner, "").header.Get("X-RateLimit-Limit") != "9"
 	})
 	request(t, "DELETE", c.URL+"/api/v1/chatbots/"+bot.ID, owner, "")
-	await(t, "the deleted chatbot is gone", func() bool {
+	testwait.Until(t, "the deleted chatbot is gone", func() bool {
 		return request(t, "POST", leads, site.Secret, body("late@example.com")).status == http.StatusNotFound
 	})
 	request(t, "DELETE", c.URL+"/api/v1/keys/"+site.ID, owner, "")
-	await(t, "the revoked key is refused", func() bool {
+	testwait.Until(t, "the revoked key is refused", func() bool {
 		return request(t, "POST", c.URL+"/api/v1/leads", site.Secret,
 			body("later@example.com")).status == http.StatusUnauthorized
 	})
@@ -117,5 +108,5 @@ func TestUsageOutlivesTheGateway(t *testing.T) {
 		t.Errorf("usage = %+v, want 1 accepted, 2 duplicates, 1 rejected", u)
 	}
 	c.call(t, "POST", "/api/v1/leads", body("two@example.com"))
-	await(t, "usage is written while the gateway runs", func() bool { return c.today(t, c.key).Accepted == 2 })
+	testwait.Until(t, "usage is written while the gateway runs", func() bool { return c.today(t, c.key).Accepted == 2 })
 }

@@ -52,16 +52,19 @@ func TestCheck(t *testing.T) {
 		"no such method":      {"POST", "/things/a", 405, "Content-Type: text/plain", "no", ""},
 		"method taken anyway": {"POST", "/things/a", 204, "", "", "204 is not documented"},
 	} {
-		header := http.Header{}
-		for line := range strings.SplitSeq(c.header, "|") {
-			if name, value, ok := strings.Cut(line, ": "); ok {
-				header.Set(name, value)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{}
+			for line := range strings.SplitSeq(c.header, "|") {
+				if name, value, ok := strings.Cut(line, ": "); ok {
+					header.Set(name, value)
+				}
 			}
-		}
-		err := d.Check(c.method, c.path, spectest.Answer{Status: c.status, Header: header, Body: []byte(c.body)})
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: Check(%s %s) = %v, want %q", name, c.method, c.path, err, c.want)
-		}
+			err := d.Check(c.method, c.path, spectest.Answer{Status: c.status, Header: header, Body: []byte(c.body)})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Check(%s %s) = %v, want %q", c.method, c.path, err, c.want)
+			}
+		})
 	}
 }
 

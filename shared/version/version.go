@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,10 +33,10 @@ func String() string {
 			return v
 		}
 	}
-	if _, file, _, ok := runtime.Caller(0); ok && startedByGoRun() {
+	if startedByGoRun() { // in a directory of the module, for else it would know no ./gateway
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		if v := OfCheckout(ctx, filepath.Dir(file)); v != "" {
+		if v := OfCheckout(ctx, "."); v != "" {
 			return v
 		}
 	}

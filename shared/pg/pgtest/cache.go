@@ -19,12 +19,13 @@ import (
 
 // The cache directory holds, for each version of Postgres and each history of migrations (the key),
 //
-//	KEY/template    a stopped cluster with the migrated database templateDB
+//	KEY/template    a stopped cluster with the migrated databases templateDB and SystemDB
 //	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next
 //
 // so there are never more copies than there were test processes at a time.
 const (
 	templateDB = "template_leadgate"
+	SystemDB   = "leadgate" // the database of devstack's systems
 	maxSlots   = 64
 	staleAfter = 24 * time.Hour // a key nobody used for so long is removed
 	maxConns   = 400            // tests run in parallel, each with a pool
@@ -51,7 +52,7 @@ func cacheKey(ctx context.Context) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
 		return err
 	})
-	return fmt.Sprintf("pg%d-%x", version, sum.Sum(nil)[:6]), err
+	return fmt.Sprintf("pg%d-%x-system", version, sum.Sum(nil)[:6]), err
 }
 
 // startCluster takes a free slot and starts it.
@@ -105,15 +106,21 @@ func start(ctx context.Context, dir string) (*devstack.Postgres, error) {
 
 // startCopy starts a copy of the template in dir.
 func startCopy(ctx context.Context, dir string) (*devstack.Postgres, error) {
-	home, err := prepare(ctx)
-	if err != nil {
-		return nil, err
-	}
 	copied := filepath.Join(dir, "cluster")
-	if err := devstack.CopyDir(filepath.Join(home, "template"), copied); err != nil {
+	if err := CopyCluster(ctx, copied); err != nil {
 		return nil, err
 	}
 	return start(ctx, copied)
+}
+
+// CopyCluster makes dir a stopped cluster that has the migrated database SystemDB. It takes a tenth of what initdb and
+// the migrations take.
+func CopyCluster(ctx context.Context, dir string) error {
+	home, err := prepare(ctx)
+	if err != nil {
+		return err
+	}
+	return devstack.CopyDir(filepath.Join(home, "template"), dir)
 }
 
 // dropLeftovers drops the databases of tests that were killed.
@@ -186,6 +193,9 @@ func makeTemplate(ctx context.Context, dir string) error {
 	_, err = db.Migrate(ctx)
 	db.Close()
 	if err != nil {
+		return err
+	}
+	if err := p.CreateDatabase(ctx, SystemDB, templateDB); err != nil {
 		return err
 	}
 	return p.Stop()

@@ -54,33 +54,38 @@ func TestBadStores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer mute.Close()
-	for _, tc := range []struct{ name, value, want string }{
-		{"DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x?sslmode=disable", "127.0.0.1:1 does not answer"},
-		{"DATABASE_URL", "postgres://u:hunter2@" + mute.Addr().String() + "/x?sslmode=disable", "does not answer"},
-		{"DATABASE_URL", "postgres://127.0.0.1:1/x?sslmode=disable&user=u&password=hunter2", "does not answer"},
-		{"DATABASE_URL", "host=127.0.0.1 port=1 password=hunter2", "want postgres://"},
-		{"DATABASE_URL", "postgres//u:hunter2@h/x", "want postgres://"},
-		{"REDIS_URL", "redis://:hunter2@127.0.0.1:1/0", "127.0.0.1:1 does not answer"},
-		{"REDIS_URL", "redis://:hunter2@" + mute.Addr().String() + "/0", "does not answer"},
-		{"REDIS_URL", "redis//:hunter2@127.0.0.1:1/0", "want redis://"},
-		{"REDIS_URL", "redis://:hunter2@", "want redis://"},
+	t.Cleanup(func() { mute.Close() })
+	for name, tc := range map[string]struct{ variable, value, want string }{
+		"no Postgres": {"DATABASE_URL", "postgres://u:hunter2@127.0.0.1:1/x?sslmode=disable",
+			"127.0.0.1:1 does not answer"},
+		"a silent Postgres": {"DATABASE_URL", "postgres://u:hunter2@" + mute.Addr().String() + "/x?sslmode=disable",
+			"does not answer"},
+		"password in the query": {"DATABASE_URL", "postgres://127.0.0.1:1/x?sslmode=disable&user=u&password=hunter2",
+			"does not answer"},
+		"keywords":                  {"DATABASE_URL", "host=127.0.0.1 port=1 password=hunter2", "want postgres://"},
+		"Postgres without a scheme": {"DATABASE_URL", "postgres//u:hunter2@h/x", "want postgres://"},
+		"no Redis":                  {"REDIS_URL", "redis://:hunter2@127.0.0.1:1/0", "127.0.0.1:1 does not answer"},
+		"a silent Redis":            {"REDIS_URL", "redis://:hunter2@" + mute.Addr().String() + "/0", "does not answer"},
+		"Redis without a scheme":    {"REDIS_URL", "redis//:hunter2@127.0.0.1:1/0", "want redis://"},
+		"Redis without a host":      {"REDIS_URL", "redis://:hunter2@", "want redis://"},
 	} {
-		var out bytes.Buffer
-		begun := time.Now()
-		err := run(t.Context(), []string{"-dir", mustDir(t), "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0"},
-			lookup(map[string]string{tc.name: tc.value}), &out)
-		if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), tc.name) ||
-			!strings.Contains(err.Error(), "unset") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("run() with %s=%s = %v, want one line with %q and what to do", tc.name, tc.value, err, tc.want)
-			continue
-		}
-		if shown := out.String() + err.Error(); strings.Contains(shown, "hunter2") {
-			t.Errorf("run() with %s=%s shows the password:\n%s", tc.name, tc.value, shown)
-		}
-		if took := time.Since(begun); took > 2*answerTime {
-			t.Errorf("run() with %s=%s took %s, want about %s at most", tc.name, tc.value, took, answerTime)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			begun := time.Now()
+			args := []string{"-dir", mustDir(t), "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0"}
+			err := run(t.Context(), args, lookup(map[string]string{tc.variable: tc.value}), &out)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), tc.variable) ||
+				!strings.Contains(err.Error(), "unset") || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("run() with %s=%s = %v, want one line with %q and what to do", tc.variable, tc.value, err, tc.want)
+			}
+			if shown := out.String() + err.Error(); strings.Contains(shown, "hunter2") {
+				t.Errorf("run() with %s=%s shows the password:\n%s", tc.variable, tc.value, shown)
+			}
+			if took := time.Since(begun); took > 2*answerTime {
+				t.Errorf("run() took %s, want about %s at most", took, answerTime)
+			}
+		})
 	}
 }
 
@@ -126,7 +131,7 @@ func TestQueuesAreWritable(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string][]string{"": {"LEADGATE_QUEUES_WRITABLE=true"}, "false": nil} {
 		set := settings{}
-		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), given{}).Env; !slices.Equal(got,
+		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), givenStores{}).Env; !slices.Equal(got,
 			want) {
 			t.Errorf("with LEADGATE_QUEUES_WRITABLE=%q gateways get %v more, want %v", said, got, want)
 		}

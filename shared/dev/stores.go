@@ -20,12 +20,12 @@ import (
 // answerTime is what a given store has for its first answer.
 const answerTime = 3 * time.Second
 
-// given are the URLs of stores that are not ours; "" where dev starts a private one.
-type given struct{ database, redis string }
+// givenStores are the URLs of stores that are not ours; "" where dev starts a private one.
+type givenStores struct{ database, redis string }
 
-// findGiven reads DATABASE_URL and REDIS_URL and tries what they name. A shell that has read DIR/env keeps the
+// findStores reads DATABASE_URL and REDIS_URL and tries what they name. A shell that has read DIR/env keeps the
 // URLs of private stores, which are gone or elsewhere by the next session: those are left out.
-func (s *settings) findGiven(ctx context.Context, getenv func(string) string, con *console) (g given, err error) {
+func (s *settings) findStores(ctx context.Context, getenv func(string) string, con *console) (g givenStores, err error) {
 	old, err := s.remembered()
 	if err != nil {
 		return g, err
@@ -34,7 +34,7 @@ func (s *settings) findGiven(ctx context.Context, getenv func(string) string, co
 		variable, what string
 		to             *string
 		ask            func(ctx context.Context, text string) error
-	}{{"DATABASE_URL", "Postgres", &g.database, askPostgres}, {"REDIS_URL", "Redis", &g.redis, askRedis}} {
+	}{{"DATABASE_URL", "Postgres", &g.database, pingPostgres}, {"REDIS_URL", "Redis", &g.redis, pingRedis}} {
 		text := getenv(store.variable)
 		switch {
 		case text == "":
@@ -46,49 +46,49 @@ func (s *settings) findGiven(ctx context.Context, getenv func(string) string, co
 		ctx, cancel := context.WithTimeout(ctx, answerTime)
 		err := store.ask(ctx, text)
 		cancel()
-		var silent silence
+		var silent noAnswer
 		if errors.As(err, &silent) {
 			return g, fmt.Errorf("%s is set, but %s at %s does not answer: %w; start it, or unset %s to use a private one",
-				store.variable, store.what, place(text), silent.error, store.variable)
+				store.variable, store.what, storeHost(text), silent.error, store.variable)
 		}
 		if err != nil {
 			return g, fmt.Errorf("%s: %w; or unset it to use a private %s", store.variable, err, store.what)
 		}
-		con.say("%s is set: using %s at %s, and leaving its data alone", store.variable, store.what, place(text))
+		con.say("%s is set: using %s at %s, and leaving its data alone", store.variable, store.what, storeHost(text))
 		*store.to = text
 	}
 	return g, nil
 }
 
-// silence is the error of a store that may be right but does not answer, as against a URL that is none.
-type silence struct{ error }
+// noAnswer is the error of a store that may be right but does not answer, as against a URL that is none.
+type noAnswer struct{ error }
 
-func askPostgres(ctx context.Context, text string) error {
+func pingPostgres(ctx context.Context, text string) error {
 	db, err := pg.Open(text, pg.Options{MaxConns: 1, Application: "leadgate-dev"})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	if err := db.PingContext(ctx); err != nil {
-		return silence{err}
+		return noAnswer{err}
 	}
 	return nil
 }
 
-func askRedis(ctx context.Context, text string) error {
+func pingRedis(ctx context.Context, text string) error {
 	client, err := rdb.Open(text, rdb.Options{Timeout: answerTime})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	if err := client.Ping(ctx).Err(); err != nil {
-		return silence{err}
+		return noAnswer{err}
 	}
 	return nil
 }
 
-// place shows where a store is that has a valid URL, and nothing that may be secret: passwords can be in the query too.
-func place(text string) string {
+// storeHost shows where a store is that has a valid URL, and nothing that may be secret: passwords can be in the query too.
+func storeHost(text string) string {
 	var hosts []string
 	for one := range strings.SplitSeq(text, ",") {
 		if u, err := url.Parse(strings.TrimSpace(one)); err == nil && u.Host != "" {
@@ -101,7 +101,7 @@ func place(text string) string {
 	return strings.Join(hosts, ",")
 }
 
-// maxRemembered is how many URLs are kept; a shell older than that many sessions is told to unset.
+// maxRemembered is how many URLs are kept; a shell older than that many sessions gets an error that says to unset them.
 const maxRemembered = 200
 
 func (s *settings) storesFile() string { return filepath.Join(s.dir, "stores") }
