@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
@@ -181,5 +182,5 @@ update idempotency set body = null, headers = null, status = coalesce(status, 20
 // eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the lead gone.
 const (
 	eraseReports = `update import_errors set value = null, message = '` + erasedReport + `', lead_id = null where workspace_id = $1 and lead_id = $2`
-	erasedReport = `The lead that had this email was erased`
+	erasedReport = leadfile.ErasedLead
 )

@@ -2,15 +2,16 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"io"
 
 	"leadgate/shared/id"
 	"leadgate/shared/leadfile"
+	"leadgate/shared/pg/conn"
 )
 
-// ErrImportFileGone is what reading a file comes to of which a piece is gone, as when its import was cancelled meanwhile.
+// ErrImportFileGone is the error of reading a file of which a piece is deleted, as when its import was cancelled
+// meanwhile.
 var ErrImportFileGone = errors.New("the file of the import is not there any more")
 
 // ImportFile reads the file of an import from its position on, a piece at a time.
@@ -27,7 +28,7 @@ func (db *DB) OpenImport(ctx context.Context, i *leadfile.Import) *ImportFile {
 	return &ImportFile{ctx: ctx, db: db, workspace: i.WorkspaceID, imp: i.ID, at: i.Position, end: i.Bytes}
 }
 
-// Read reads.
+// Read implements io.Reader.
 func (f *ImportFile) Read(b []byte) (int, error) {
 	if len(f.piece) == 0 {
 		if f.at >= f.end {
@@ -43,56 +44,64 @@ func (f *ImportFile) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// readPiece is how many octets are read at a time, of a piece that holds more.
+// readPiece is how many bytes are read at a time, of a piece that holds more.
 const readPiece = 128 << 10
 
 // next reads on from the position.
 func (f *ImportFile) next() error {
 	const q = `
-select start, octet_length(data), substring(data from cast($3 - start + 1 as integer) for $4) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3 order by start desc limit 1`
+select start, octet_length(data), substring(data from cast($3 - start + 1 as integer) for $4)
+  from import_chunks
+ where workspace_id = $1 and import_id = $2 and start <= $3
+ order by start desc limit 1`
 	var start, size int64
-	err := f.db.QueryRowContext(f.ctx, q, f.workspace, f.imp, f.at, readPiece).Scan(&start, &size, &f.piece)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && f.at-start >= size {
+	scan := func(row conn.Row) (piece []byte, err error) {
+		err = row.Scan(&start, &size, &piece)
+		return piece, err
+	}
+	piece, err := conn.One(f.ctx, f.db, "read a piece of an import", scan, ErrImportFileGone, q, f.workspace, f.imp, f.at,
+		readPiece)
+	if err == nil && f.at-start >= size {
 		return ErrImportFileGone
 	}
-	if err != nil {
-		return fail(f.ctx, "read a piece of an import", err)
-	}
-	return nil
+	f.piece = piece
+	return err
 }
 
-// dropBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
-const dropBatch = 64
+// chunksBatch is how many pieces one statement deletes: each is some five hundred rows to Postgres.
+const chunksBatch = 64
 
 // DeleteReadChunks deletes the pieces of a file that end before position.
 func (db *DB) DeleteReadChunks(ctx context.Context, workspace, imp id.UUID, position int64) error {
 	const q = `
-delete from import_chunks where workspace_id = $1 and import_id = $2
+delete from import_chunks
+ where workspace_id = $1 and import_id = $2
    and start in (
-    select start from import_chunks where workspace_id = $1 and import_id = $2
-       and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3) order by start limit $4)`
-	return fail(ctx, "delete read pieces of an import", db.drop(ctx, q, workspace, imp, position, dropBatch))
-}
-
-// drop runs a statement that deletes up to dropBatch rows until it deletes fewer.
-func (db *DB) drop(ctx context.Context, q string, args ...any) error {
-	for {
-		res, err := db.ExecContext(ctx, q, args...)
-		var n int64
-		if err == nil {
-			n, err = res.RowsAffected()
-		}
-		if err != nil || n < dropBatch {
-			return err
-		}
-	}
+    select start from import_chunks
+     where workspace_id = $1 and import_id = $2
+       and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3)
+     order by start limit $4)`
+	return db.deleteChunks(ctx, q, workspace, imp, position)
 }
 
 // DeleteImportFile deletes the file of an import that has ended.
 func (db *DB) DeleteImportFile(ctx context.Context, workspace, imp id.UUID) error {
 	const q = `
-delete from import_chunks where workspace_id = $1 and import_id = $2
+delete from import_chunks
+ where workspace_id = $1 and import_id = $2
    and start in (select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3)
-   and not exists (select from imports where workspace_id = $1 and id = $2 and state in ('uploading', 'waiting', 'running'))`
-	return fail(ctx, "delete the file of an import", db.drop(ctx, q, workspace, imp, dropBatch))
+   and not exists (
+    select from imports where workspace_id = $1 and id = $2 and state in ('uploading', 'waiting', 'running'))`
+	return db.deleteChunks(ctx, q, workspace, imp)
+}
+
+// deleteChunks repeats a statement that deletes up to chunksBatch pieces, its last parameter, until it finds fewer.
+func (db *DB) deleteChunks(ctx context.Context, q string, args ...any) error {
+	args = append(args, chunksBatch)
+	for {
+		n, err := conn.Exec(ctx, db, "delete pieces of an import", q, args...)
+		if err != nil || n < chunksBatch {
+			return err
+		}
+	}
 }

@@ -3,8 +3,7 @@ package pg
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
 )
 
@@ -25,38 +25,31 @@ type ImportRef struct {
 
 // DueImports returns up to limit imports whose file is there and that have not ended. It looks across workspaces.
 func (db *DB) DueImports(ctx context.Context, limit int) ([]ImportRef, error) {
-	const q = `select workspace_id, id from imports where state in ('waiting', 'running') order by id limit $1`
+	const q = `
+select workspace_id, id from imports
+ where state in ('waiting', 'running')
+ order by id limit $1`
 	return db.importRefs(ctx, q, limit)
 }
 
 func (db *DB) importRefs(ctx context.Context, q string, args ...any) ([]ImportRef, error) {
-	rows, err := db.QueryContext(ctx, q, args...)
-	if err != nil {
-		return nil, fail(ctx, "find imports", err)
+	scan := func(row conn.Row) (r ImportRef, err error) {
+		err = row.Scan(&r.Workspace, &r.Import)
+		return r, err
 	}
-	defer rows.Close()
-	var all []ImportRef
-	for rows.Next() {
-		var r ImportRef
-		if err := rows.Scan(&r.Workspace, &r.Import); err != nil {
-			return nil, fail(ctx, "find imports", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(ctx, "find imports", rows.Err())
+	return conn.Collect(ctx, db, "find imports", scan, q, args...)
 }
 
-// BeginImport takes up an import where it stands, with the settings its workspace has now. ok is false for one that is not to be worked on.
-func (db *DB) BeginImport(ctx context.Context, workspace, imp id.UUID) (i leadfile.Import, s tenant.Settings, ok bool, err error) {
+// BeginImport takes up an import where it stands, with the settings its workspace has now. ok is false for one that is
+// not to be worked on.
+func (db *DB) BeginImport(ctx context.Context, workspace, imp id.UUID) (i leadfile.Import, s tenant.Settings, ok bool,
+	err error) {
 	const q = `
 update imports i set state = 'running', updated_at = now()
- where i.workspace_id = $1 and i.id = $2 and i.state in ('waiting', 'running') returning ` + importColumns
-	i, err = scanImport(db.QueryRowContext(ctx, q, workspace, imp))
-	if errors.Is(err, sql.ErrNoRows) {
-		return i, s, false, nil
-	}
-	if err != nil {
-		return i, s, false, fail(ctx, "begin import", err)
+ where i.workspace_id = $1 and i.id = $2 and i.state in ('waiting', 'running')
+returning ` + importColumns
+	if i, ok, err = conn.Find(ctx, db, "begin import", scanImport, q, workspace, imp); err != nil || !ok {
+		return i, s, false, err
 	}
 	w, err := db.GetWorkspace(ctx, workspace)
 	return i, w.Settings.WithDefaults(), err == nil, err
@@ -81,53 +74,49 @@ type ImportBatch struct {
 	Reason            string
 }
 
-// ImportResult is what a round came to.
+// ImportResult is what came of a batch.
 type ImportResult struct {
 	Lost    bool // nothing was done: the import has ended, or somebody else has moved its position
 	Tally   leadfile.Tally
-	Holders []LeadResult // of the round's rows, in order: which lead has the row's email now
+	Holders []LeadResult // of the batch's rows, in order: which lead has the row's email now
 	Wake    []EndpointRef
 }
 
-// importEnrichDelay is how long the enrichment of imported leads waits: it would take half of the processor from the import, and it lets leads that
-// come in meanwhile go first.
+// importEnrichDelay is how long the enrichment of imported leads waits: it would take half of the processor from the
+// import, and so leads that come in meanwhile go first.
 const importEnrichDelay = time.Minute
 
 // errLeadDeleted ends a transaction in which a lead disappeared between two statements.
-var errLeadDeleted = errors.New("a lead was deleted meanwhile")
+var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 
-// ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, notes what was wrong with rows, counts them, and moves
-// the position, all in one commit: whoever is killed, and however many work on it, each row counts once. Where Postgres refuses a row for what
-// is in it, nothing is done and the error has its SQLSTATE.
-func (db *DB) ImportRows(ctx context.Context, r *ImportBatch) (out ImportResult, err error) {
-	stmt, err := db.prepared(ctx, insertLeads)
+// ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, records what was wrong with
+// rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
+// row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected.
+func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
+	stmts, err := db.Prepare(ctx, insertLeads)
 	if err != nil {
-		return out, fail(ctx, "prepare insert leads", err)
+		return out, err
 	}
-	for try := 1; ; try++ {
-		run := importRun{ImportBatch: r}
-		err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-			run.stmt = tx.StmtxContext(ctx, stmt)
-			return run.do(ctx, tx)
+	var c importCommit
+	err = conn.Retry(ctx, func() error {
+		c = importCommit{ImportBatch: b}
+		return db.InTx(ctx, func(tx *sqlx.Tx) error {
+			c.stmt = tx.StmtxContext(ctx, stmts[insertLeads])
+			return c.run(ctx, tx)
 		})
-		if !errors.Is(err, errLeadDeleted) && !gaveWay(err) {
-			return run.out, err
-		}
-		if try == changeTries {
-			return ImportResult{}, fault.StoreUnavailable(err, time.Second)
-		}
-		if err := pause(ctx, try); err != nil {
-			return ImportResult{}, fault.StoreUnavailable(err, time.Second)
-		}
+	})
+	if err != nil {
+		return ImportResult{}, err
 	}
+	return c.out, nil
 }
 
-// importRun is one try of a round.
-type importRun struct {
+// importCommit is one try of a batch.
+type importCommit struct {
 	*ImportBatch
 	stmt     *sqlx.Stmt // insertLeads, in the transaction
 	out      ImportResult
-	mistakes []leadfile.Mistake // those of the round, and those it found out
+	mistakes []leadfile.Mistake // those of the batch, and those that it found out
 	updates  []importUpdate
 }
 
@@ -137,47 +126,51 @@ type importUpdate struct {
 	row  *ImportRow
 }
 
-func (r *importRun) do(ctx context.Context, tx *sqlx.Tx) error {
-	const take = `select from imports where workspace_id = $1 and id = $2 and state = 'running' and position = $3 for no key update`
-	res, err := tx.ExecContext(ctx, take, r.Workspace, r.Import, r.From)
+func (c *importCommit) run(ctx context.Context, tx *sqlx.Tx) error {
+	const lock = `
+select from imports
+ where workspace_id = $1 and id = $2 and state = 'running' and position = $3
+   for no key update`
+	locked, err := conn.Exec(ctx, tx, "lock import", lock, c.Workspace, c.Import, c.From)
 	if err != nil {
-		return fail(ctx, "take import", err)
+		return err
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		r.out.Lost = true
+	if locked == 0 {
+		c.out.Lost = true
 		return nil
 	}
-	r.mistakes = slices.Clone(r.Mistakes)
-	t := &r.out.Tally
-	t.Rows, t.Rejected = len(r.Rows)+len(r.Mistakes), len(r.Mistakes)
-	if len(r.Rows) > 0 {
-		if err := r.insert(ctx, tx); err != nil {
+	c.mistakes = slices.Clone(c.Mistakes)
+	t := &c.out.Tally
+	t.Rows, t.Rejected = len(c.Rows)+len(c.Mistakes), len(c.Mistakes)
+	if len(c.Rows) > 0 {
+		if err := c.insert(ctx, tx); err != nil {
 			return err
 		}
 	}
-	if err := r.update(ctx, tx); err != nil {
+	if err := c.update(ctx, tx); err != nil {
 		return err
 	}
-	if err := r.report(ctx, tx); err != nil {
+	if err := c.report(ctx, tx); err != nil {
 		return err
 	}
-	if err := r.move(ctx, tx); err != nil {
+	if err := c.move(ctx, tx); err != nil {
 		return err
 	}
 	// Last: the day's row is everybody's.
 	if t.Rows == 0 {
 		return nil
 	}
-	return addUsage(ctx, tx, []tenant.Usage{{WorkspaceID: r.Workspace, Day: time.Now(), Accepted: int64(t.Created), Duplicates: int64(t.Updated + t.Duplicates), Rejected: int64(t.Rejected)}})
+	return addUsage(ctx, tx, []tenant.Usage{{WorkspaceID: c.Workspace, Day: time.Now(), Accepted: int64(t.Created),
+		Duplicates: int64(t.Updated + t.Duplicates), Rejected: int64(t.Rejected)}})
 }
 
 // insert makes new leads; of several rows with one email, the first in the file.
-func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
-	leads := make([]NewLead, 0, len(r.Rows))
-	at := make([]int, len(r.Rows)) // of the row's lead in leads
-	byKey := make(map[string]int, len(r.Rows))
-	for i := range r.Rows {
-		l := &r.Rows[i].NewLead
+func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
+	leads := make([]NewLead, 0, len(c.Rows))
+	at := make([]int, len(c.Rows)) // of the row's lead in leads
+	byKey := make(map[string]int, len(c.Rows))
+	for i := range c.Rows {
+		l := &c.Rows[i].NewLead
 		n, again := byKey[l.UniqueKey]
 		if !again {
 			n = len(leads)
@@ -186,75 +179,75 @@ func (r *importRun) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, r.stmt, tx, leads, importEnrichDelay)
+	in, err := runInsertLeads(ctx, c.stmt, tx, leads, importEnrichDelay)
 	if err != nil {
 		return err
 	}
-	r.out.Wake = in.Wake
-	r.out.Holders = make([]LeadResult, len(r.Rows))
-	for i := range r.Rows {
+	c.out.Wake = in.Wake
+	c.out.Holders = make([]LeadResult, len(c.Rows))
+	for i := range c.Rows {
 		first := &leads[at[i]]
 		res := in.Leads[at[i]]
 		switch {
 		case res.Taken && res.Holder == id.UUID{}:
 			return errLeadDeleted
 		case !res.Taken:
-			res = LeadResult{Taken: first.ID != r.Rows[i].ID, Holder: first.ID}
+			res = LeadResult{Taken: first.ID != c.Rows[i].ID, Holder: first.ID}
 		}
-		r.out.Holders[i] = res
+		c.out.Holders[i] = res
 		if !res.Taken {
-			r.out.Tally.Created++
+			c.out.Tally.Created++
 			continue
 		}
-		r.duplicate(&r.Rows[i], res.Holder)
+		c.duplicate(&c.Rows[i], res.Holder)
 	}
 	return nil
 }
 
 // duplicate sees to a row whose email a lead has.
-func (r *importRun) duplicate(row *ImportRow, holder id.UUID) {
-	switch r.OnDuplicate {
+func (c *importCommit) duplicate(row *ImportRow, holder id.UUID) {
+	switch c.OnDuplicate {
 	case lead.UpdateDuplicate:
-		r.updates = append(r.updates, importUpdate{holder, row})
+		c.updates = append(c.updates, importUpdate{holder, row})
 		return
 	case lead.ReturnDuplicate:
 	default:
-		r.mistakes = append(r.mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(row.Email),
-			Message: "A lead with this email already exists in your workspace", Lead: holder})
+		c.mistakes = append(c.mistakes, leadfile.Duplicate(row.Number, row.Email, holder))
 	}
-	r.out.Tally.Duplicates++
+	c.out.Tally.Duplicates++
 }
 
-// update gives leads what rows have for them: lead after lead in the order of their ids, row after row in that of the file.
-func (r *importRun) update(ctx context.Context, tx *sqlx.Tx) error {
-	slices.SortStableFunc(r.updates, func(a, b importUpdate) int { return slices.Compare(a.lead[:], b.lead[:]) })
-	for _, u := range r.updates {
+// update gives leads what rows have for them: lead after lead in the order of their ids, row after row in that of the
+// file.
+func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
+	slices.SortStableFunc(c.updates, func(a, b importUpdate) int { return slices.Compare(a.lead[:], b.lead[:]) })
+	for _, u := range c.updates {
 		apply := updateLeadTx
-		if r.Quiet {
+		if c.Quiet {
 			apply = updateQuietly
 		}
-		done, err := apply(ctx, tx, r.Workspace, u.lead, u.row.Patch.Apply)
+		done, err := apply(ctx, tx, c.Workspace, u.lead, u.row.Patch.Apply)
 		switch {
 		case err == nil:
-			r.out.Tally.Updated++
-			r.out.Wake = append(r.out.Wake, done.Wake...)
+			c.out.Tally.Updated++
+			c.out.Wake = append(c.out.Wake, done.Wake...)
 		case fault.Is(err, fault.NotFound):
 			return errLeadDeleted
 		case fault.Is(err, fault.Validation):
-			r.out.Tally.Rejected++
-			r.mistakes = append(r.mistakes, leadfile.Mistake{Row: u.row.Number, Code: string(fault.Validation), Field: "metadata",
-				Message: "Must not make the metadata of the lead that has this email too large", Lead: u.lead})
+			c.out.Tally.Rejected++
+			c.mistakes = append(c.mistakes, leadfile.MetadataTooLarge(u.row.Number, u.lead))
 		default:
 			return err
 		}
 	}
-	slices.SortFunc(r.out.Wake, func(a, b EndpointRef) int { return slices.Compare(a.Endpoint[:], b.Endpoint[:]) })
-	r.out.Wake = slices.Compact(r.out.Wake)
+	slices.SortFunc(c.out.Wake, func(a, b EndpointRef) int { return slices.Compare(a.Endpoint[:], b.Endpoint[:]) })
+	c.out.Wake = slices.Compact(c.out.Wake)
 	return nil
 }
 
 // updateQuietly is updateLeadTx without an event.
-func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, change func(*lead.Lead) error) (u Updated, err error) {
+func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID,
+	change func(*lead.Lead) error) (u Updated, err error) {
 	const q = `update enrichments set due_at = now(), attempts = 0 where workspace_id = $1 and lead_id = $2`
 	l, now, err := lockLead(ctx, tx, workspace, leadID, `l.deleted_at is null`)
 	if err != nil {
@@ -272,25 +265,31 @@ func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, 
 	return u, fail(ctx, "owe enrichment", err)
 }
 
-// report writes why rows made no lead. What it tells of a lead is erased with the lead: one that was erased since it was found is not told of,
-// and the others cannot be before the commit.
-func (r *importRun) report(ctx context.Context, tx *sqlx.Tx) error {
+// report records why rows made no lead. What it says of a lead is erased with the lead: of one that was erased since it
+// was found it says nothing, and the others cannot be erased before the commit.
+func (c *importCommit) report(ctx context.Context, tx *sqlx.Tx) error {
+	// $1 workspace, $2 import, $3 rows, $4 codes, $5 fields, $6 values, $7 messages, $8 leads, $9 message about an erased
+	// lead
 	const q = `
 with there as materialized (
     select id from leads where workspace_id = $1 and id = any($8::uuid[]) order by id for key share
 )
 insert into import_errors (workspace_id, import_id, row, code, field, value, message, lead_id)
-select $1, $2, m.row, m.code, m.field, case when m.lead_id is null or l.id is not null then m.value end,
-       case when m.lead_id is null or l.id is not null then m.message else '` + erasedReport + `' end, l.id
-  from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[]) as m (row, code, field, value, message, lead_id)
+select $1, $2, m.row, m.code, m.field,
+       case when m.lead_id is null or l.id is not null then m.value end,
+       case when m.lead_id is null or l.id is not null then m.message else $9 end,
+       l.id
+  from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[])
+    as m (row, code, field, value, message, lead_id)
   left join there l on l.id = m.lead_id`
-	if len(r.mistakes) == 0 {
+	if len(c.mistakes) == 0 {
 		return nil
 	}
-	slices.SortFunc(r.mistakes, func(a, b leadfile.Mistake) int { return cmp.Compare(a.Row, b.Row) })
-	n := len(r.mistakes)
-	rows, codes, fields, values, messages, leads := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8), newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
-	for _, m := range r.mistakes {
+	slices.SortFunc(c.mistakes, func(a, b leadfile.Mistake) int { return cmp.Compare(a.Row, b.Row) })
+	n := len(c.mistakes)
+	rows, codes, fields := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8)
+	values, messages, leads := newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
+	for _, m := range c.mistakes {
 		rows.int(int64(m.Row))
 		codes.string(m.Code)
 		fields.string(m.Field)
@@ -298,17 +297,23 @@ select $1, $2, m.row, m.code, m.field, case when m.lead_id is null or l.id is no
 		messages.string(m.Message)
 		leads.optionalUUID(m.Lead)
 	}
-	_, err := tx.ExecContext(ctx, q, r.Workspace, r.Import, rows.done(), codes.done(), fields.done(), values.done(), messages.done(), leads.done())
-	return fail(ctx, "report rows", err)
+	_, err := conn.Exec(ctx, tx, "report rows", q, c.Workspace, c.Import, rows.done(), codes.done(), fields.done(),
+		values.done(),
+		messages.done(), leads.done(), leadfile.ErasedLead)
+	return err
 }
 
-// move counts the rows and says where the import stands now.
-func (r *importRun) move(ctx context.Context, tx *sqlx.Tx) error {
+// move counts the rows and moves the import's position behind them.
+func (c *importCommit) move(ctx context.Context, tx *sqlx.Tx) error {
 	const q = `
-update imports set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7, rejected = rejected + $8,
-       state = coalesce(nullif($9, ''), state), reason = nullif($10, ''), updated_at = now(), finished_at = case when $9 <> '' then now() end
+update imports
+   set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7,
+       rejected = rejected + $8, state = coalesce(nullif($9, ''), state), reason = nullif($10, ''), updated_at = now(),
+       finished_at = case when $9 <> '' then now() end
  where workspace_id = $1 and id = $2`
-	t := &r.out.Tally
-	_, err := tx.ExecContext(ctx, q, r.Workspace, r.Import, r.To, t.Rows, t.Created, t.Updated, t.Duplicates, t.Rejected, string(r.End), r.Reason)
-	return fail(ctx, "move import", err)
+	t := &c.out.Tally
+	_, err := conn.Exec(ctx, tx, "move import", q, c.Workspace, c.Import, c.To, t.Rows, t.Created, t.Updated, t.Duplicates,
+		t.Rejected,
+		string(c.End), c.Reason)
+	return err
 }

@@ -53,6 +53,9 @@ func TestPlans(t *testing.T) {
 		"list exhausted and held deliveries":   f.listStuck,
 		"list the deliveries of a lead":        f.listOfLead,
 		"lease enrichments, store their facts": f.enrich,
+		"replay all deliveries":                f.replayAll,
+		"replay failures of an endpoint":       f.replayFailures,
+		"replay the deliveries of a lead":      f.replayLead,
 	}
 	got := map[string]string{}
 	for name, run := range cases {
@@ -256,6 +259,32 @@ func (f *filled) enrich(t *testing.T, x *explainer) {
 	}
 	if got, err := x.generic.Enrich(t.Context(), f.ws, 20, find); err != nil || got.Done != 20 {
 		t.Fatalf("Enrich() = %+v, %v, want 20 done", got, err)
+	}
+}
+
+func (f *filled) replayAll(t *testing.T, x *explainer) {
+	f.replay(t, x, webhook.Filter{EventType: webhook.LeadCreated})
+}
+
+func (f *filled) replayFailures(t *testing.T, x *explainer) {
+	f.replay(t, x, webhook.Filter{EndpointID: f.endpoint.ID, States: []webhook.State{webhook.Exhausted}})
+}
+
+func (f *filled) replayLead(t *testing.T, x *explainer) {
+	f.replay(t, x, webhook.Filter{LeadID: f.lead})
+}
+
+func (f *filled) replay(t *testing.T, x *explainer, filter webhook.Filter) {
+	t.Helper()
+	r := webhook.Replay{WorkspaceID: f.ws, ID: id.New(), Filter: filter, Rate: 1000,
+		CreatedAt: time.Now().Add(time.Minute)}
+	if err := x.silent.CreateReplay(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for _, db := range []*pg.DB{x.silent, x.custom} { // first it only counts, as far as it gets in a few seconds
+		if _, err := db.RunReplay(t.Context(), f.ws, r.ID, 100); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

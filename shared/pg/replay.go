@@ -2,28 +2,16 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
-
-const replayColumns = `r.workspace_id, r.id, r.filter, r.rate, r.state, r.total, r.resent, r.created_at, r.updated_at, r.finished_at`
-
-func scanReplay(row interface{ Scan(...any) error }) (r webhook.Replay, err error) {
-	var filter []byte
-	if err := row.Scan(&r.WorkspaceID, &r.ID, &filter, &r.Rate, &r.State, &r.Total, &r.Resent, &r.CreatedAt, &r.UpdatedAt, &r.FinishedAt); err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(filter, &r.Filter)
-}
 
 // Bounds of the replays of a workspace, those that have ended included.
 const (
@@ -31,84 +19,82 @@ const (
 	HourlyReplays = 100  // can be made
 )
 
-// CreateReplay stores a running replay. Where webhook.MaxReplays of its workspace run already, or it names an endpoint that takes nothing, it is a CONFLICT;
-// where HourlyReplays were made within the hour it is RATE_LIMITED.
+const replayColumns = `
+       r.workspace_id, r.id, r.filter, r.rate, r.state, r.total, r.resent, r.created_at, r.updated_at, r.finished_at`
+
+func scanReplay(row conn.Row) (r webhook.Replay, err error) {
+	var filter []byte
+	if err := row.Scan(&r.WorkspaceID, &r.ID, &filter, &r.Rate, &r.State, &r.Total, &r.Resent, &r.CreatedAt, &r.UpdatedAt,
+		&r.FinishedAt); err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(filter, &r.Filter)
+}
+
+// CreateReplay stores a running replay. Where webhook.MaxReplays of its workspace run already, or it names an endpoint
+// that is disabled or deleted, it is a CONFLICT; where HourlyReplays were made within the hour it is RATE_LIMITED.
 func (db *DB) CreateReplay(ctx context.Context, r webhook.Replay) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertReplay(ctx, tx, r) })
 }
 
 func insertReplay(ctx context.Context, tx *sqlx.Tx, r webhook.Replay) error {
-	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
-	if _, err := tx.ExecContext(ctx, turn, r.WorkspaceID); err != nil {
-		return fail(ctx, "create replay", err)
+	const hourly = `
+select extract(epoch from created_at + interval '1 hour' - now())
+  from replays
+ where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour')
+ order by id desc offset $2 - 1 limit 1`
+	const q = `
+insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at)
+select $1, $2, $3, $4, 'running', $5, $5
+ where (select count(*) from replays where workspace_id = $1 and state = 'running') < $6`
+	if err := lockWorkspace(ctx, tx, r.WorkspaceID); err != nil {
+		return err
 	}
 	if r.Filter.EndpointID != (id.UUID{}) {
-		if err := takesDeliveries(ctx, tx, r.WorkspaceID, r.Filter.EndpointID); err != nil {
+		if err := checkResendable(ctx, tx, r.WorkspaceID, r.Filter.EndpointID); err != nil {
 			return err
 		}
 	}
-	if err := limitReplays(ctx, tx, r.WorkspaceID); err != nil {
+	if err := limitHourly(ctx, tx, HourlyReplays, "replays", hourly, r.WorkspaceID, HourlyReplays); err != nil {
 		return err
 	}
-	const q = `
-insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at)
-select $1, $2, $3, $4, '` + string(webhook.ReplayRunning) + `', $5, $5
- where (select count(*) from replays where workspace_id = $1 and state = 'running') < $6`
 	filter, err := json.Marshal(r.Filter)
 	if err != nil {
-		return fail(ctx, "create replay", err)
+		return conn.Fail(ctx, "create replay", err)
 	}
-	res, err := tx.ExecContext(ctx, q, r.WorkspaceID, r.ID, string(filter), r.Rate, r.CreatedAt, webhook.MaxReplays)
+	made, err := conn.Exec(ctx, tx, "create replay", q, r.WorkspaceID, r.ID, string(filter), r.Rate, r.CreatedAt,
+		webhook.MaxReplays)
 	if err != nil {
-		return fail(ctx, "create replay", err)
+		return err
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d replays running at most", webhook.MaxReplays))
+	if made == 0 {
+		return tooMany(webhook.MaxReplays, "replays running")
 	}
-	return forgetReplays(ctx, tx, r.WorkspaceID)
+	return deleteOldReplays(ctx, tx, r.WorkspaceID)
 }
 
-// limitReplays is RATE_LIMITED when a workspace has made as many replays as it may in an hour.
-func limitReplays(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
+// deleteOldReplays deletes a workspace's ended replays beyond the newest KeptReplays.
+func deleteOldReplays(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 	const q = `
-select extract(epoch from created_at + interval '1 hour' - now()) from replays
- where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') order by id desc offset $2 - 1 limit 1`
-	var wait float64
-	err := tx.QueryRowContext(ctx, q, workspace, HourlyReplays).Scan(&wait)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fail(ctx, "count replays", err)
-	}
-	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make %d replays an hour", HourlyReplays),
-		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second)))}
-}
-
-// forgetReplays removes a workspace's ended replays beyond the newest KeptReplays.
-func forgetReplays(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
-	const q = `
-delete from replays where workspace_id = $1 and state <> 'running'
+delete from replays
+ where workspace_id = $1 and state <> 'running'
    and id <= (select id from replays where workspace_id = $1 order by id desc offset $2 limit 1)`
-	_, err := tx.ExecContext(ctx, q, workspace, KeptReplays)
-	return fail(ctx, "forget replays", err)
+	_, err := conn.Exec(ctx, tx, "delete old replays", q, workspace, KeptReplays)
+	return err
 }
 
-// takesDeliveries returns why nothing can be sent to an endpoint again, or nil.
-func takesDeliveries(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID) error {
+// checkResendable returns why nothing can be sent to an endpoint again, or nil.
+func checkResendable(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID) error {
 	const q = `select enabled, deleted_at is not null from endpoints where workspace_id = $1 and id = $2`
 	var enabled, deleted bool
-	err := tx.QueryRowContext(ctx, q, workspace, endpoint).Scan(&enabled, &deleted)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fault.New(fault.NotFound, "Webhook endpoint not found")
-	}
-	if err != nil {
-		return fail(ctx, "read endpoint", err)
+	scan := func(row conn.Row) (any, error) { return nil, row.Scan(&enabled, &deleted) }
+	if _, err := conn.One(ctx, tx, "read endpoint", scan, endpointNotFound(), q, workspace, endpoint); err != nil {
+		return err
 	}
 	return refuseResend(enabled, deleted)
 }
 
-// refuseResend says what keeps an endpoint from getting a delivery again.
+// refuseResend returns what keeps an endpoint from getting a delivery again, or nil.
 func refuseResend(enabled, deleted bool) error {
 	switch {
 	case deleted:
@@ -122,30 +108,35 @@ func refuseResend(enabled, deleted bool) error {
 // GetReplay returns a workspace's replay.
 func (db *DB) GetReplay(ctx context.Context, workspace, replay id.UUID) (webhook.Replay, error) {
 	const q = `select ` + replayColumns + ` from replays r where r.workspace_id = $1 and r.id = $2`
-	r, err := scanReplay(db.QueryRowContext(ctx, q, workspace, replay))
-	if errors.Is(err, sql.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "Replay not found")
-	}
-	return r, fail(ctx, "get replay", err)
+	return conn.One(ctx, db, "get replay", scanReplay, fault.New(fault.NotFound, "Replay not found"), q, workspace, replay)
 }
 
-// ListReplays returns a workspace's replays older than before, newest first; a zero before starts at the newest. At most 1000.
+// ListReplays returns a workspace's replays older than before, newest first; a zero before starts at the newest. At
+// most 1000.
 func (db *DB) ListReplays(ctx context.Context, workspace, before id.UUID, limit int) ([]webhook.Replay, error) {
-	const q = `select ` + replayColumns + ` from replays r where r.workspace_id = $1 and r.id < $2 order by r.id desc limit $3`
-	rows, err := db.QueryContext(ctx, q, workspace, orNewest(before), page(limit))
-	if err != nil {
-		return nil, fail(ctx, "list replays", err)
+	const q = `
+select ` + replayColumns + `
+  from replays r
+ where r.workspace_id = $1 and r.id < $2
+ order by r.id desc limit $3`
+	return conn.Collect(ctx, db, "list replays", scanReplay, q, workspace, orNewest(before), page(limit))
+}
+
+// CancelReplay ends a running replay: what it sent again stays so. One that was cancelled before is returned as it is,
+// one that is done is a CONFLICT.
+func (db *DB) CancelReplay(ctx context.Context, workspace, replay id.UUID, now time.Time) (webhook.Replay, error) {
+	const q = `
+update replays r set state = 'cancelled', updated_at = $3, finished_at = $3
+ where r.workspace_id = $1 and r.id = $2 and r.state = 'running'
+returning ` + replayColumns
+	r, ok, err := conn.Find(ctx, db, "cancel replay", scanReplay, q, workspace, replay, now)
+	if ok || err != nil {
+		return r, err
 	}
-	defer rows.Close()
-	var all []webhook.Replay
-	for rows.Next() {
-		r, err := scanReplay(rows)
-		if err != nil {
-			return nil, fail(ctx, "list replays", err)
-		}
-		all = append(all, r)
+	if r, err = db.GetReplay(ctx, workspace, replay); err == nil && r.State == webhook.ReplayDone {
+		return r, jobEnded("replay", string(r.State))
 	}
-	return all, fail(ctx, "list replays", rows.Err())
+	return r, err
 }
 
 // orNewest is before, or where that is zero an id beyond all.
@@ -156,22 +147,8 @@ func orNewest(before id.UUID) id.UUID {
 	return before
 }
 
-// CancelReplay ends a running replay: what it sent again stays so. One that was cancelled before is returned as it is, one that is done is a CONFLICT.
-func (db *DB) CancelReplay(ctx context.Context, workspace, replay id.UUID, now time.Time) (webhook.Replay, error) {
-	const q = `
-update replays r set state = '` + string(webhook.ReplayCancelled) + `', updated_at = $3, finished_at = $3
- where r.workspace_id = $1 and r.id = $2 and r.state = 'running' returning ` + replayColumns
-	r, err := scanReplay(db.QueryRowContext(ctx, q, workspace, replay, now))
-	if !errors.Is(err, sql.ErrNoRows) {
-		return r, fail(ctx, "cancel replay", err)
-	}
-	if r, err = db.GetReplay(ctx, workspace, replay); err == nil && r.State == webhook.ReplayDone {
-		return r, fault.New(fault.Conflict, "The replay is done already")
-	}
-	return r, err
-}
-
-// span returns the times between which a filter's events happened, as uuid_floor takes them: ids have milliseconds, and none is older than 1970.
+// span returns the times between which a filter's events happened, as uuid_floor takes them: ids have milliseconds, and
+// none is older than 1970.
 func span(f webhook.Filter) (from, until time.Time) {
 	from, until = time.Unix(0, 0), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 	if f.From.After(from) {

@@ -15,17 +15,19 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
-// Bounds of a round of a replay.
+// Bounds of a batch of a replay.
 const (
-	replayScan  = 5000            // deliveries looked at, so that a round is short however few of them match
-	replayCount = 1_000_000       // what matches is counted so far
-	countTime   = 3 * time.Second // and for so long; else the total stays unknown
-	replayPause = 4               // rounds per second that send something, at most
+	replayScan       = 5000            // deliveries scanned, so that a batch is short however few of them match
+	maxReplayCount   = 1_000_000       // deliveries that match are counted so far
+	replayCountTime  = 3 * time.Second // and for so long; else the total stays unknown
+	batchesPerSecond = 4               // that send something, at most
 
-	// What was under way when an endpoint was enabled may be committed as held until then: statements have 10 s, and clocks differ.
+	// What was under way when an endpoint was enabled may be committed as held until then: statements have 10 s, and
+	// clocks differ.
 	heldVisibleAfter = 15 * time.Second
 )
 
@@ -38,64 +40,58 @@ type ReplayRef struct {
 // DueReplays returns up to limit running replays. It looks across workspaces.
 func (db *DB) DueReplays(ctx context.Context, limit int) ([]ReplayRef, error) {
 	const q = `select workspace_id, id from replays where state = 'running' order by id limit $1`
-	rows, err := db.QueryContext(ctx, q, limit)
-	if err != nil {
-		return nil, fail(ctx, "due replays", err)
+	scan := func(row conn.Row) (r ReplayRef, err error) {
+		err = row.Scan(&r.Workspace, &r.Replay)
+		return r, err
 	}
-	defer rows.Close()
-	var all []ReplayRef
-	for rows.Next() {
-		var r ReplayRef
-		if err := rows.Scan(&r.Workspace, &r.Replay); err != nil {
-			return nil, fail(ctx, "due replays", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(ctx, "due replays", rows.Err())
+	return conn.Collect(ctx, db, "due replays", scan, q, limit)
 }
 
-// ReplayBatch is what one round of a replay came to.
+// ReplayBatch is what came of one batch of a replay.
 type ReplayBatch struct {
-	Scanned int // deliveries looked at
-	Resent  int // of them, sent anew
+	Scanned int
+	Resent  int // of them
 	Wake    []EndpointRef
 	Wait    time.Duration // there is nothing to do before; 0: there is
 	Done    bool          // nothing is left, or the replay was cancelled
 }
 
-// RunReplay sends anew up to batch of the deliveries a replay is about, as many as its rate allows. Where it stands moves in the same
-// commit, so each is sent anew once, whatever crashes and however many run it. Deliveries that wait already, whose endpoint is not
-// enabled, or whose event is gone or a test stay as they are. The first round only counts.
+// RunReplay sends again up to batch of the deliveries a replay is about, as many as its rate allows. Its position moves
+// in the same commit, so each is sent again once, whatever crashes and however many run it. Deliveries that are
+// pending, whose endpoint is not enabled, or whose event is a test or no longer kept stay as they are. The first batch
+// only counts.
 func (db *DB) RunReplay(ctx context.Context, workspace, replay id.UUID, batch int) (out ReplayBatch, err error) {
-	var begin *replayRun
+	const q = `
+select filter, rate, position, last_at, created_at, now()
+  from replays
+ where workspace_id = $1 and id = $2 and state = 'running'
+   for no key update`
+	var r replayRun
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		const q = `select filter, rate, position, last_at, created_at, now() from replays where workspace_id = $1 and id = $2 and state = 'running' for no key update`
-		r := &replayRun{workspace: workspace, id: replay}
-		var filter []byte
-		err := tx.QueryRowContext(ctx, q, workspace, replay).Scan(&filter, &r.rate, &r.position, &r.last, &r.created, &r.now)
-		if errors.Is(err, sql.ErrNoRows) {
-			out.Done = true
+		scan := func(row conn.Row) (r replayRun, err error) {
+			r.workspace, r.id = workspace, replay
+			var filter []byte
+			if err := row.Scan(&filter, &r.rate, &r.position, &r.last, &r.created, &r.now); err != nil {
+				return r, err
+			}
+			return r, json.Unmarshal(filter, &r.filter)
+		}
+		found := false
+		if r, found, err = conn.Find(ctx, tx, "lock replay", scan, q, workspace, replay); err != nil {
+			return err
+		}
+		if out.Done = !found; out.Done || !r.position.Valid {
 			return nil
 		}
-		if err == nil {
-			err = json.Unmarshal(filter, &r.filter)
-		}
-		if err != nil {
-			return fail(ctx, "take replay", err)
-		}
-		if !r.position.Valid {
-			begin = r
-			return nil
-		}
-		return fail(ctx, "run replay", r.round(ctx, tx, batch, &out))
+		return conn.Fail(ctx, "run replay", r.run(ctx, tx, batch, &out))
 	})
-	if err == nil && begin != nil {
-		err = fail(ctx, "begin replay", db.beginReplay(ctx, begin))
+	if err == nil && !out.Done && !r.position.Valid {
+		err = conn.Fail(ctx, "begin replay", db.beginReplay(ctx, &r))
 	}
 	return out, err
 }
 
-// replayRun is a running replay, where it stands, and what time it is by the database's clock.
+// replayRun is a running replay, how far it got, and what time it is by the database's clock.
 type replayRun struct {
 	workspace, id id.UUID
 	filter        webhook.Filter
@@ -105,7 +101,7 @@ type replayRun struct {
 	created, now  time.Time
 }
 
-// states are those of the filter that can be sent anew.
+// states are those of the filter that can be sent again.
 func (r *replayRun) states() (all []string) {
 	for _, s := range []webhook.State{webhook.Delivered, webhook.Exhausted, webhook.Held} {
 		if len(r.filter.States) == 0 || slices.Contains(r.filter.States, s) {
@@ -115,56 +111,61 @@ func (r *replayRun) states() (all []string) {
 	return all
 }
 
-// beginReplay notes how many deliveries a replay is about, if that can be counted in time, and that it has begun.
+// beginReplay records how many deliveries a replay is about, if that can be counted in time, and that it has begun.
 func (db *DB) beginReplay(ctx context.Context, r *replayRun) error {
-	p := r.pick(r.created)
-	count := `
+	const count = `
 select count(*) from (
-    select from deliveries d ` + wanted + `
-     where ` + p.looked + ` and ` + p.fits + ` limit ` + fmt.Sprint(replayCount) + `
+    select from deliveries d ` + replayJoins + `
+     where ` + scanConditions + ` and ` + matchConditions + `
+     limit $10
 ) as c`
 	var total sql.NullInt64
 	err := db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `set local statement_timeout = `+fmt.Sprint(countTime.Milliseconds())); err != nil {
+		if _, err := tx.ExecContext(ctx, `set local statement_timeout = `+
+			fmt.Sprint(replayCountTime.Milliseconds())); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, count, p.args...).Scan(&total)
+		return conn.Fail(ctx, "count deliveries", tx.QueryRowContext(ctx, count, append(r.replayFilter(r.created),
+			maxReplayCount)...).Scan(&total))
 	})
-	if err != nil && (Code(err) != "57014" || ctx.Err() != nil) { // query_canceled: too many to count in time
+	if err != nil && (!errors.Is(err, conn.ErrStatementTimeout) || ctx.Err() != nil) {
 		return err
 	}
-	const q = `update replays set total = $3, position = $4, updated_at = now() where workspace_id = $1 and id = $2 and state = 'running' and position is null`
-	_, err = db.ExecContext(ctx, q, r.workspace, r.id, total, id.UUID{})
+	const q = `
+update replays set total = $3, position = $4, updated_at = now()
+ where workspace_id = $1 and id = $2 and state = 'running' and position is null`
+	_, err = conn.Exec(ctx, db, "begin replay", q, r.workspace, r.id, total, id.UUID{})
 	return err
 }
 
-// round sends anew what the rate allows of what comes after position.
-func (r *replayRun) round(ctx context.Context, tx *sqlx.Tx, batch int, out *ReplayBatch) error {
+// run sends again what the rate allows of what comes after position.
+func (r *replayRun) run(ctx context.Context, tx *sqlx.Tx, batch int, out *ReplayBatch) error {
 	n, from, wait := allowance(r.rate, r.last.Time, r.now, batch)
 	if wait > 0 {
 		out.Wait = wait
 		return nil
 	}
-	until, settles := r.horizon()
-	fit, err := r.resend(ctx, tx, r.pick(until), n, out)
+	until, visible := r.horizon()
+	matched, err := r.resend(ctx, tx, until, n, out)
 	if err != nil {
 		return err
 	}
-	if out.Scanned < replayScan && fit < n { // nothing is left before the horizon
-		out.Wait = max(0, settles.Sub(r.now))
+	if out.Scanned < replayScan && matched < n { // nothing is left before the horizon
+		out.Wait = max(0, visible.Sub(r.now))
 		out.Done = out.Wait == 0
 	}
 	const q = `
-update replays set position = $3, resent = resent + $4, last_at = $5, updated_at = now(),
+update replays
+   set position = $3, resent = resent + $4, last_at = $5, updated_at = now(),
        state = case when $6 then 'done' else state end, finished_at = case when $6 then now() end
  where workspace_id = $1 and id = $2`
 	last := from.Add(time.Duration(out.Resent) * time.Second / time.Duration(r.rate))
-	_, err = tx.ExecContext(ctx, q, r.workspace, r.id, r.position, out.Resent, last, out.Done)
+	_, err = conn.Exec(ctx, tx, "move replay", q, r.workspace, r.id, r.position, out.Resent, last, out.Done)
 	return err
 }
 
-// allowance says how many deliveries a rate allows now, at most a second's worth, when it was used up to last. It is counted from from.
-// wait: there are too few to be worth a round.
+// allowance returns how many deliveries a rate allows now, at most a second's worth, when it was used up to last; they
+// count from from. Where there are too few to be worth a batch, wait is how long until there are enough.
 func allowance(rate int, last, now time.Time, batch int) (n int, from time.Time, wait time.Duration) {
 	from = last
 	if oldest := now.Add(-time.Second); from.Before(oldest) {
@@ -173,7 +174,7 @@ func allowance(rate int, last, now time.Time, batch int) (n int, from time.Time,
 	if from.After(now) { // the clock was set back
 		from = now
 	}
-	worth := min(batch, max(1, rate/replayPause))
+	worth := min(batch, max(1, rate/batchesPerSecond))
 	full := time.Duration(worth) * time.Second / time.Duration(rate)
 	if wait = full - now.Sub(from); wait > 0 {
 		return 0, from, wait
@@ -181,56 +182,94 @@ func allowance(rate int, last, now time.Time, batch int) (n int, from time.Time,
 	return min(batch, int(now.Sub(from)*time.Duration(rate)/time.Second)), from, 0
 }
 
-// horizon is until when events happened whose deliveries can be looked at now, and when that will have settled.
-func (r *replayRun) horizon() (until, settles time.Time) {
+// horizon returns until when events happened whose deliveries can be scanned now, and when all of them will be visible.
+func (r *replayRun) horizon() (until, visible time.Time) {
 	until = r.created
 	if slices.Contains(r.states(), string(webhook.Held)) {
-		settles = r.created.Add(heldVisibleAfter)
-		until = settles
-		if r.now.Before(settles) {
+		visible = r.created.Add(heldVisibleAfter)
+		until = visible
+		if r.now.Before(visible) {
 			until = r.created.Add(-heldVisibleAfter)
 		}
 	}
-	if r.ends(until) {
-		settles = time.Time{}
+	if r.endsBefore(until) {
+		visible = time.Time{}
 	}
-	return until, settles
+	return until, visible
 }
 
-// resend sends anew up to n of the deliveries picked, moves the position behind what was looked at, and tells how many fit.
-func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, p *pick, n int, out *ReplayBatch) (fit int, err error) {
-	if err := byKey(ctx, tx); err != nil {
-		return 0, err
-	}
-	q := `
-with looked as materialized (
-    select d.id, d.endpoint_id, d.event_id, d.state from deliveries d where ` + p.looked + ` order by d.id limit ` + fmt.Sprint(replayScan) + `
-), fit as materialized (
-    select d.id, ep.max_in_flight = 1 as ordered from looked d ` + wanted + `
-     where ` + p.fits + ` order by d.id limit ` + p.arg(n) + `
-), locked as materialized ( -- in one order, so that replays cannot deadlock
-    select d.id, fit.ordered from fit join deliveries d on d.id = fit.id
+// Conditions of the deliveries d that a replay is about. Postgres plans them for the parameters, so that those of
+// filters that are not set cost nothing. The parameters are those of replayFilter:
+//
+//	$1 workspace, $2 and $3 ids between which deliveries are, $4 states, $5 id of what was made when the replay was, $6 endpoint,
+//	$7 whether no delivered ones are wanted of it, $8 lead, $9 event type; null or empty for all
+const (
+	// scanConditions are each answered by an index. That of $7 is the condition of the small index deliveries_stuck.
+	scanConditions = `d.workspace_id = $1 and d.id > $2 and d.id < $3
+       and (cast($6 as uuid) is null or d.endpoint_id = $6)
+       and (not cast($7 as boolean) or d.state in ('exhausted', 'held'))
+       and (cast($8 as uuid) is null or d.id = any(array(
+            select delivery_id(v.id, ep.id) from events v join endpoints ep on ep.workspace_id = $1
+             where v.workspace_id = $1 and v.lead_id = $8)))`
+
+	// matchConditions are the others. What was held after the replay was made was under way when its endpoint was enabled.
+	matchConditions = `d.state = any($4::text[]) and (d.state = 'held' or d.id < $5) and ($9 = '' or v.type = $9)`
+
+	// replayJoins join deliveries to what they need to be sent: an endpoint that is enabled and an event that is kept. A
+	// test was one attempt.
+	replayJoins = `
+      join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
+      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'`
+)
+
+// resend sends again up to n of the deliveries of events until a time, moves the position behind what was scanned, and
+// returns how many matched.
+func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, until time.Time, n int, out *ReplayBatch) (matched int,
+	err error) {
+	// "locked" has one order, so that replays cannot deadlock. Where the order of deliveries matters, in "sent", they come
+	// before what happened later.
+	const q = `
+with scanned as materialized (
+    select d.id, d.endpoint_id, d.event_id, d.state from deliveries d
+     where ` + scanConditions + `
+     order by d.id limit $11
+), matched as materialized (
+    select d.id, ep.max_in_flight = 1 as ordered from scanned d ` + replayJoins + `
+     where ` + matchConditions + `
+     order by d.id limit $10
+), locked as materialized (
+    select d.id, m.ordered
+      from matched m join deliveries d on d.id = m.id
      where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.state = any($4::text[])
      order by d.id for no key update of d
 ), sent as (
-    -- Where order matters they come before what happened later.
-    update deliveries d set state = 'pending', next_at = case when locked.ordered then least(d.created_at, now()) else now() end, tries = 0, updated_at = now()
-      from locked where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.id = locked.id
+    update deliveries d
+       set state = 'pending', tries = 0, updated_at = now(),
+           next_at = case when locked.ordered then least(d.created_at, now()) else now() end
+      from locked
+     where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.id = locked.id
     returning d.endpoint_id
 )
-select (select count(*) from looked), (select count(*) from fit), (select count(*) from sent),
-       (select id from looked order by id desc limit 1), (select id from fit order by id desc limit 1),
-       array(select id from endpoints where workspace_id = $1 and id in (select endpoint_id from sent) and enabled and probe_at is null)`
-	var looked, last uuid.NullUUID
+select (select count(*) from scanned), (select count(*) from matched), (select count(*) from sent),
+       (select id from scanned order by id desc limit 1), (select id from matched order by id desc limit 1),
+       array(
+        select id from endpoints
+         where workspace_id = $1 and id in (select endpoint_id from sent) and enabled and probe_at is null)`
+	if err := byKey(ctx, tx); err != nil {
+		return 0, err
+	}
+	var scanned, last uuid.NullUUID
 	var wake []string
-	if err := tx.QueryRowContext(ctx, q, p.args...).Scan(&out.Scanned, &fit, &out.Resent, &looked, &last, pqStrings(&wake)); err != nil {
+	err = tx.QueryRowContext(ctx, q, append(r.replayFilter(until), n, replayScan)...).
+		Scan(&out.Scanned, &matched, &out.Resent, &scanned, &last, pqStrings(&wake))
+	if err != nil {
 		return 0, err
 	}
 	switch {
-	case fit == n:
+	case matched == n:
 		r.position = last
-	case looked.Valid:
-		r.position = looked
+	case scanned.Valid:
+		r.position = scanned
 	}
 	for _, text := range wake {
 		endpoint, err := uuid.Parse(text)
@@ -239,65 +278,35 @@ select (select count(*) from looked), (select count(*) from fit), (select count(
 		}
 		out.Wake = append(out.Wake, EndpointRef{r.workspace, endpoint})
 	}
-	return fit, nil
+	return matched, nil
 }
 
-// byKey makes the rest of a transaction look rows up one by one, by their key, whatever the planner thinks of tables that have grown.
+// byKey makes the rest of a transaction find rows one by one, by their key, whatever the planner thinks of tables that
+// have grown.
 func byKey(ctx context.Context, tx *sqlx.Tx) error {
 	_, err := tx.ExecContext(ctx, `set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off`)
 	return err
 }
 
-// pick is the part of a statement that finds what a replay is about.
-type pick struct {
-	args   []any  // $1 the workspace, $2 and $3 the range of ids, $4 the states
-	looked string // conditions of what to look at, each answered by an index on deliveries d
-	fits   string // the other conditions
-}
-
-// wanted joins deliveries d to what they need to be sent: an endpoint that takes them and an event that is kept. A test was one attempt.
-const wanted = `
-      join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
-      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'`
-
-func (p *pick) arg(v any) string {
-	p.args = append(p.args, v)
-	return fmt.Sprintf("$%d", len(p.args))
-}
-
-// ends tells whether the filter takes nothing that happened at a moment or later.
-func (r *replayRun) ends(at time.Time) bool {
+// endsBefore reports whether the filter takes nothing that happened at a moment or later.
+func (r *replayRun) endsBefore(at time.Time) bool {
 	return !r.filter.Until.IsZero() && r.filter.Until.Before(at)
 }
 
-// pick is of what happened before until.
-func (r *replayRun) pick(until time.Time) *pick {
+// replayFilter returns the parameters of scanConditions and matchConditions, for what happened before until.
+func (r *replayRun) replayFilter(until time.Time) []any {
 	f, states := &r.filter, r.states()
-	if r.ends(until) {
+	if r.endsBefore(until) {
 		until = f.Until
 	}
 	start := r.position.UUID
 	if from := uuidFloor(f.From); bytes.Compare(from[:], start[:]) > 0 {
 		start = from
 	}
-	p := &pick{args: []any{r.workspace, start, uuidFloor(until), pqStrings(&states)}}
-	p.looked = `d.workspace_id = $1 and d.id > $2 and d.id < $3`
-	// What was held after the replay was made was under way when its endpoint was enabled.
-	p.fits = `d.state = any($4::text[]) and (d.state = 'held' or d.id < ` + p.arg(uuidFloor(r.created)) + `)`
-	if f.EndpointID != (id.UUID{}) {
-		p.looked += ` and d.endpoint_id = ` + p.arg(f.EndpointID)
-		if !slices.Contains(states, string(webhook.Delivered)) {
-			p.looked += ` and d.state in ('exhausted', 'held')` // deliveries_stuck
-		}
-	}
-	if f.LeadID != (id.UUID{}) {
-		p.looked += ` and d.id = any(array(
-        select delivery_id(v.id, ep.id) from events v join endpoints ep on ep.workspace_id = $1 where v.workspace_id = $1 and v.lead_id = ` + p.arg(f.LeadID) + `))`
-	}
-	if f.EventType != "" {
-		p.fits += ` and v.type = ` + p.arg(f.EventType)
-	}
-	return p
+	stuck := f.EndpointID != (id.UUID{}) && !slices.Contains(states, string(webhook.Delivered))
+	return []any{r.workspace, start, uuidFloor(until), pqStrings(&states), uuidFloor(r.created), optionalID(f.EndpointID),
+		stuck,
+		optionalID(f.LeadID), f.EventType}
 }
 
 // uuidFloor is the smallest UUIDv7 of what happens at a moment or later; of the zero time, the smallest of all.

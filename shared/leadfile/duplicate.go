@@ -1,0 +1,31 @@
+package leadfile
+
+import (
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+)
+
+// Texts of what becomes of imports and their rows after they were read.
+const (
+	ErasedLead     = "The lead that had this email was erased" // replaces what a report says of a lead, once that is erased
+	UploadBrokeOff = "The upload broke off"
+)
+
+// Duplicate is the mistake of a row whose email a lead has already.
+func Duplicate(row int, email string, holder id.UUID) Mistake {
+	return Mistake{Row: row, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(email),
+		Message: "A lead with this email already exists in your workspace", Lead: holder}
+}
+
+// MetadataTooLarge is the mistake of a row that does not fit into the lead that has its email.
+func MetadataTooLarge(row int, holder id.UUID) Mistake {
+	return Mistake{Row: row, Code: string(fault.Validation), Field: "metadata",
+		Message: "Must not make the metadata of the lead that has this email too large", Lead: holder}
+}
+
+// NameLead ends the message with the id of the lead that it is about, if there is one.
+func (m *Mistake) NameLead() {
+	if m.Lead != (id.UUID{}) {
+		m.Message += ": " + id.Lead.Format(m.Lead)
+	}
+}
