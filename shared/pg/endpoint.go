@@ -5,48 +5,50 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
-// CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeletedEndpoints deleted ones are kept, it is a CONFLICT.
+// CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeletedEndpoints deleted ones are
+// kept, it is a CONFLICT.
 func (db *DB) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
 }
 
 func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error {
-	const turn = `select from workspaces where id = $1 for no key update` // simultaneous creations one by one, so that each counts the others
-	if _, err := tx.ExecContext(ctx, turn, e.WorkspaceID); err != nil {
-		return fail(ctx, "create endpoint", err)
+	// $13 whether it is enabled, $14 now, $15 how many a workspace can have
+	const q = `
+insert into endpoints (
+       workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s,
+       secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
+select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12,
+       $13, $14, $14, case when not $13 then cast($14 as timestamptz) end,
+       case when not $13 then '` + webhook.DisabledByOwner + `' end
+ where (select count(*) from endpoints where workspace_id = $1 and deleted_at is null) < $15`
+	if err := lockWorkspace(ctx, tx, e.WorkspaceID); err != nil {
+		return err
 	}
 	if err := limitDeletedEndpoints(ctx, tx, e.WorkspaceID); err != nil {
 		return err
 	}
-	const q = `
-insert into endpoints (workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s, secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
-select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12, $13, $14, $14, case when not $13 then cast($14 as timestamptz) end, case when not $13 then '` + webhook.DisabledByOwner + `' end
- where (select count(*) from endpoints where workspace_id = $1 and deleted_at is null) < $15`
 	e = withDefaults(e)
 	headers, err := json.Marshal(e.Headers)
 	if err != nil {
-		return fail(ctx, "create endpoint", err)
+		return conn.Fail(ctx, "create endpoint", err)
 	}
-	res, err := tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
-		seconds(e.Timeout), e.Secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
-	if err != nil {
-		return fail(ctx, "create endpoint", err)
+	made, err := conn.Exec(ctx, tx, "create endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description,
+		pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight, seconds(e.Timeout),
+		e.Secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
+	if err == nil && made == 0 {
+		return tooMany(webhook.MaxEndpoints, "webhook endpoints")
 	}
-	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d webhook endpoints at most", webhook.MaxEndpoints))
-	}
-	return nil
+	return err
 }
 
 // withDefaults fills in what an endpoint cannot be without.
@@ -80,23 +82,29 @@ func uuids(ids []id.UUID) any {
 
 func seconds(d time.Duration) int { return int(d / time.Second) }
 
-const endpointColumns = `e.workspace_id, e.id, e.url, e.description, e.event_types, e.chatbot_ids, e.headers, e.payload, coalesce(e.rate, 0), e.max_in_flight, e.timeout_s,
-       e.secret, e.former_secrets, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.created_at, e.updated_at, ` + healthColumns
+const endpointColumns = `
+       e.workspace_id, e.id, e.url, e.description, e.event_types, e.chatbot_ids, e.headers, e.payload,
+       coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, e.secret, e.former_secrets, e.enabled, e.disabled_at,
+       coalesce(e.disabled_reason, ''), e.created_at, e.updated_at, ` + healthColumns
 
-const healthColumns = `e.failures, e.failing_since, coalesce(e.failing_delivery, '00000000-0000-0000-0000-000000000000'), e.probe_at, e.probes, coalesce(e.last_error, ''), e.last_success_at, e.told`
+const healthColumns = `
+       e.failures, e.failing_since, coalesce(e.failing_delivery, '00000000-0000-0000-0000-000000000000'), e.probe_at,
+       e.probes, coalesce(e.last_error, ''), e.last_success_at, e.told`
 
 // healthTargets is where a row's healthColumns go.
 func healthTargets(h *webhook.Health) []any {
-	return []any{&h.Failures, &h.FailingSince, &h.FailingDelivery, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt, &h.Notified}
+	return []any{&h.Failures, &h.FailingSince, &h.FailingDelivery, &h.ProbeAt, &h.Probes, &h.LastError, &h.LastSuccessAt,
+		&h.Notified}
 }
 
-func scanEndpoint(row interface{ Scan(...any) error }) (e webhook.Endpoint, err error) {
+func scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
 	var headers, former []byte
 	var chatbots []string
 	var seconds int
 	var disabled sql.NullTime
 	var reason string
-	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots), &headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots),
+		&headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
 		&e.Secret, &former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return e, err
@@ -117,68 +125,19 @@ func scanEndpoint(row interface{ Scan(...any) error }) (e webhook.Endpoint, err 
 
 // GetEndpoint returns a workspace's endpoint.
 func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (webhook.Endpoint, error) {
-	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
-	e, err := scanEndpoint(db.QueryRowContext(ctx, q, workspace, endpoint))
-	if errors.Is(err, sql.ErrNoRows) {
-		return e, endpointNotFound()
-	}
-	return e, fail(ctx, "get endpoint", err)
+	const q = `
+select ` + endpointColumns + `
+  from endpoints e
+ where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
+	return conn.One(ctx, db, "get endpoint", scanEndpoint, endpointNotFound(), q, workspace, endpoint)
 }
 
 // ListEndpoints returns a workspace's endpoints, newest first; there are never more than webhook.MaxEndpoints.
 func (db *DB) ListEndpoints(ctx context.Context, workspace id.UUID) ([]webhook.Endpoint, error) {
-	const q = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.deleted_at is null order by e.id desc limit $2`
-	rows, err := db.QueryContext(ctx, q, workspace, webhook.MaxEndpoints)
-	if err != nil {
-		return nil, fail(ctx, "list endpoints", err)
-	}
-	defer rows.Close()
-	var all []webhook.Endpoint
-	for rows.Next() {
-		e, err := scanEndpoint(rows)
-		if err != nil {
-			return nil, fail(ctx, "list endpoints", err)
-		}
-		all = append(all, e)
-	}
-	return all, fail(ctx, "list endpoints", rows.Err())
-}
-
-// UndeliveredCounts is what an endpoint did not get.
-type UndeliveredCounts struct {
-	Pending   int
-	Exhausted int
-	Held      int
-	Oldest    *time.Time // when the oldest counted pending delivery was made; nil when none waits
-}
-
-// CountBacklogs counts what endpoints of a workspace did not get, each count to limit, at a cost that does not grow with it.
-// Of those that are not pending it looks at the limit oldest and the limit newest.
-func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID, limit int) (map[id.UUID]UndeliveredCounts, error) {
 	const q = `
-select e.id, p.n, p.oldest, s.exhausted, s.held
-  from unnest($2::uuid[]) as e (id)
- cross join lateral (
-    select count(*) as n, min(created_at) as oldest from (
-        select created_at from deliveries where workspace_id = $1 and endpoint_id = e.id and state = 'pending' order by next_at limit $3) as d) as p
- cross join lateral (
-    select least(count(*) filter (where state = 'exhausted'), $3) as exhausted, least(count(*) filter (where state = 'held'), $3) as held from (
-        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id limit $3)
-        union
-        (select id, state from deliveries where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held') order by id desc limit $3)) as d) as s`
-	rows, err := db.QueryContext(ctx, q, workspace, uuids(endpoints), limit)
-	if err != nil {
-		return nil, fail(ctx, "count backlogs", err)
-	}
-	defer rows.Close()
-	all := make(map[id.UUID]UndeliveredCounts, len(endpoints))
-	for rows.Next() {
-		var e id.UUID
-		var c UndeliveredCounts
-		if err := rows.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held); err != nil {
-			return nil, fail(ctx, "count backlogs", err)
-		}
-		all[e] = c
-	}
-	return all, fail(ctx, "count backlogs", rows.Err())
+select ` + endpointColumns + `
+  from endpoints e
+ where e.workspace_id = $1 and e.deleted_at is null
+ order by e.id desc limit $2`
+	return conn.Collect(ctx, db, "list endpoints", scanEndpoint, q, workspace, webhook.MaxEndpoints)
 }
