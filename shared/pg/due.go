@@ -4,62 +4,61 @@ import (
 	"context"
 	"time"
 
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
-// These and DueEnrichments, DueReplays, DueNotices, Backlog, EnsurePartitions, DropOldPartitions, DeleteOld, HoldOrCancelPending, ListWorkspaces, TouchKeys and
-// PrincipalByHash are the statements that look across workspaces.
+// These and DueEnrichments, DueReplays, DueNotices, Backlog, EnsurePartitions, DropOldPartitions, DeleteOld,
+// HoldOrCancelPending, ListWorkspaces, TouchKeys and PrincipalByHash are the statements that look across workspaces.
 
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
 	DrainDue       bool // a drain would send now, and there is none
-	NeedsProbeTask bool // a task should stand for it, and nobody is at it
-	ProbeDue       bool // it is failing, its breaker lets one through, and one is due: that task should run now
+	NeedsProbeTask bool // its breaker is open or it fails, and nobody has its lease
+	ProbeDue       bool // its breaker is open and lets one through, and one is due: its probe task should run now
 	NotEnabled     bool // it is disabled or deleted: its deliveries are pending no longer
 }
 
-// WaitingEndpoints returns up to limit endpoints with pending deliveries that come after one, hopping from each to the next in the index
-// of pending deliveries: it costs about 20 us for each of them, however many endpoints there are and however much waits for one.
-func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint, error) {
+// WaitingEndpoints returns up to limit endpoints with pending deliveries that come after one. It skips from each to the
+// next in the index of pending deliveries: it costs about 20 us for each of them, however many endpoints there are and
+// however much waits for one.
+func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint,
+	error) {
+	// $1 and $2 workspace and endpoint to begin after, $3 now, $4 limit, $5 failures from which an endpoint is failing
 	const q = `
-with recursive hop (workspace_id, endpoint_id, next_at) as (
+with recursive skip (workspace_id, endpoint_id, next_at) as (
     select cast($1 as uuid), cast($2 as uuid), cast(null as timestamptz)
     union all
-    select d.workspace_id, d.endpoint_id, d.next_at from hop cross join lateral (
+    select d.workspace_id, d.endpoint_id, d.next_at
+      from skip
+     cross join lateral (
         select workspace_id, endpoint_id, next_at from deliveries
-         where state = 'pending' and (workspace_id, endpoint_id) > (hop.workspace_id, hop.endpoint_id)
+         where state = 'pending' and (workspace_id, endpoint_id) > (skip.workspace_id, skip.endpoint_id)
          order by workspace_id, endpoint_id, next_at limit 1) d
 )
-select h.workspace_id, h.endpoint_id, e.usable and e.free and e.probe_at is null and h.next_at <= coalesce($3, now()),
+select s.workspace_id, s.endpoint_id,
+       e.usable and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()),
        e.usable and e.free and (e.probe_at is not null or e.failures >= $5),
-       e.usable and e.free and e.probe_at is not null and greatest(e.probe_at, h.next_at) <= coalesce($3, now()), not e.usable
-  from (select * from hop where next_at is not null limit $4) h
+       e.usable and e.free and e.probe_at is not null and greatest(e.probe_at, s.next_at) <= coalesce($3, now()),
+       not e.usable
+  from (select * from skip where next_at is not null limit $4) s
  cross join lateral (
-    select enabled and deleted_at is null as usable, drain_until is null or drain_until <= coalesce($3, now()) as free, probe_at, failures
-      from endpoints where workspace_id = h.workspace_id and id = h.endpoint_id limit 1) e`
-	stmt, err := db.prepared(ctx, q)
-	if err != nil {
-		return nil, fail(ctx, "prepare waiting endpoints", err)
+    select enabled and deleted_at is null as usable, drain_until is null or drain_until <= coalesce($3, now()) as free,
+           probe_at, failures
+      from endpoints
+     where workspace_id = s.workspace_id and id = s.endpoint_id limit 1) e`
+	scan := func(row conn.Row) (w WaitingEndpoint, err error) {
+		err = row.Scan(&w.Workspace, &w.Endpoint, &w.DrainDue, &w.NeedsProbeTask, &w.ProbeDue, &w.NotEnabled)
+		return w, err
 	}
-	rows, err := stmt.QueryContext(ctx, after.Workspace, after.Endpoint, clock(now), limit, webhook.FailingThreshold)
-	if err != nil {
-		return nil, fail(ctx, "waiting endpoints", err)
-	}
-	defer rows.Close()
-	var all []WaitingEndpoint
-	for rows.Next() {
-		var w WaitingEndpoint
-		if err := rows.Scan(&w.Workspace, &w.Endpoint, &w.DrainDue, &w.NeedsProbeTask, &w.ProbeDue, &w.NotEnabled); err != nil {
-			return nil, fail(ctx, "waiting endpoints", err)
-		}
-		all = append(all, w)
-	}
-	return all, fail(ctx, "waiting endpoints", rows.Err())
+	return conn.Collect(ctx, db.Prepared(), "waiting endpoints", scan, q, after.Workspace, after.Endpoint, clock(now),
+		limit,
+		webhook.FailingThreshold)
 }
 
-// DueEndpoints returns, of the first limit endpoints with pending deliveries, those with work nobody is doing:
-// enabled, with a closed breaker, due deliveries and no live lease.
+// DueEndpoints returns, of the first limit endpoints with pending deliveries, those with work nobody is doing: enabled,
+// with a closed breaker, due deliveries and no live lease.
 func (db *DB) DueEndpoints(ctx context.Context, now time.Time, limit int) (due []EndpointRef, err error) {
 	all, err := db.WaitingEndpoints(ctx, EndpointRef{}, now, limit)
 	for _, w := range all {

@@ -2,9 +2,7 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"time"
@@ -13,23 +11,28 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
-// maxHeldAtOnce is how many deliveries disabling or deleting an endpoint settles in its own commit; HoldOrCancelPending does the rest.
+// maxHeldAtOnce is how many deliveries disabling or deleting an endpoint holds or cancels in its own commit;
+// HoldOrCancelPending does the rest.
 const maxHeldAtOnce = 10_000
 
-// UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there is none.
-// Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
-func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time, change func(*webhook.Endpoint) error, replay *webhook.Replay) (e webhook.Endpoint, err error) {
-	const read = `select ` + endpointColumns + ` from endpoints e where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null for no key update`
+// UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there
+// is none. Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not
+// nil, begins in the same commit; see CreateReplay for why it may not.
+func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time,
+	change func(*webhook.Endpoint) error, replay *webhook.Replay) (e webhook.Endpoint, err error) {
+	const read = `
+select ` + endpointColumns + `
+  from endpoints e
+ where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null
+   for no key update`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		e, err = scanEndpoint(tx.QueryRowContext(ctx, read, workspace, endpoint))
-		if errors.Is(err, sql.ErrNoRows) {
-			return endpointNotFound()
-		}
+		e, err = conn.One(ctx, tx, "update endpoint", scanEndpoint, endpointNotFound(), read, workspace, endpoint)
 		if err != nil {
-			return fail(ctx, "update endpoint", err)
+			return err
 		}
 		before := e
 		if err := change(&e); err != nil {
@@ -58,19 +61,23 @@ func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, n
 	return e, err
 }
 
-// writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so that a drain under way stops:
-// what it still finds out is not about the endpoint as it is now.
+// writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so
+// that a drain under way stops: what it still finds out is not about the endpoint as it is now.
 func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint, stop bool) error {
+	// $1 workspace, $2 endpoint, $3 to $17 what its owner sees, $18 to $25 health, $26 stop
 	const q = `
-update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0), max_in_flight = $10, timeout_s = $11,
-       secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15, disabled_reason = nullif($16, ''), updated_at = $17,
-       failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22, last_error = nullif($23, ''), last_success_at = $24, told = $25,
+update endpoints
+   set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0),
+       max_in_flight = $10, timeout_s = $11, secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15,
+       disabled_reason = nullif($16, ''), updated_at = $17,
+       failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22,
+       last_error = nullif($23, ''), last_success_at = $24, told = $25,
        drain_token = case when not $26 then drain_token end, drain_until = case when not $26 then drain_until end
  where workspace_id = $1 and id = $2`
 	e = withDefaults(e)
 	headers, err := json.Marshal(e.Headers)
 	if err != nil {
-		return fail(ctx, "write endpoint", err)
+		return conn.Fail(ctx, "write endpoint", err)
 	}
 	former := e.Former
 	if former == nil {
@@ -78,32 +85,35 @@ update endpoints set url = $3, description = $4, event_types = $5, chatbot_ids =
 	}
 	formerText, err := json.Marshal(former)
 	if err != nil {
-		return fail(ctx, "write endpoint", err)
+		return conn.Fail(ctx, "write endpoint", err)
 	}
 	disabled := webhook.Disabled{}
 	if e.Disabled != nil {
 		disabled = *e.Disabled
 	}
 	h := e.Health
-	_, err = tx.ExecContext(ctx, q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
+	_, err = conn.Exec(ctx, tx, "write endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes),
+		uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), e.Secret, string(formerText), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
-		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt, h.Notified, stop)
-	return fail(ctx, "write endpoint", err)
+		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt,
+		h.Notified, stop)
+	return err
 }
 
-// DeleteEndpoint takes an endpoint out of everything but the lists of its deliveries, which stay readable, and forgets what is secret of it.
-// What waits for it is cancelled. NOT_FOUND when there is none.
+// DeleteEndpoint takes an endpoint out of everything but the lists of its deliveries, which stay readable, and forgets
+// what is secret of it. What waits for it is cancelled. NOT_FOUND when there is none.
 func (db *DB) DeleteEndpoint(ctx context.Context, workspace, endpoint id.UUID) error {
 	const q = `
-update endpoints set deleted_at = now(), updated_at = now(), enabled = false, secret = '', former_secrets = '[]', headers = '{}',
+update endpoints
+   set deleted_at = now(), updated_at = now(), enabled = false, secret = '', former_secrets = '[]', headers = '{}',
        probe_at = null, told = false, drain_token = null, drain_until = null
  where workspace_id = $1 and id = $2 and deleted_at is null`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, q, workspace, endpoint)
+		deleted, err := conn.Exec(ctx, tx, "delete endpoint", q, workspace, endpoint)
 		if err != nil {
-			return fail(ctx, "delete endpoint", err)
+			return err
 		}
-		if n, _ := res.RowsAffected(); n == 0 {
+		if deleted == 0 {
 			return endpointNotFound()
 		}
 		if err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Cancelled); err != nil {
@@ -116,25 +126,29 @@ update endpoints set deleted_at = now(), updated_at = now(), enabled = false, se
 // MaxDeletedEndpoints is how many deleted endpoints of a workspace are kept for the sake of their deliveries.
 const MaxDeletedEndpoints = 500
 
-// purgeDeletedEndpoints removes a workspace's deleted endpoints that have no deliveries. Not at the moment they are deleted: a commit of events that
-// has seen one alive may still be under way, and what it writes for an endpoint that is not there would wait for ever.
+// purgeDeletedEndpoints deletes a workspace's deleted endpoints that have no deliveries. Not at the moment they are
+// deleted: a commit of events that has seen one alive may still be under way, and what it writes for an endpoint that
+// is not there would wait for ever.
 func purgeDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 	const q = `
 delete from endpoints e
  where e.workspace_id = $1 and e.deleted_at < now() - interval '1 minute'
    and not exists (select from deliveries d where d.workspace_id = $1 and d.endpoint_id = e.id)`
-	_, err := tx.ExecContext(ctx, q, workspace)
-	return fail(ctx, "forget deleted endpoints", err)
+	_, err := conn.Exec(ctx, tx, "purge deleted endpoints", q, workspace)
+	return err
 }
 
 // limitDeletedEndpoints is a CONFLICT while a workspace has MaxDeletedEndpoints deleted endpoints that must be kept.
 func limitDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
-	const q = `select count(*), coalesce(min(deleted_at), now()) from endpoints where workspace_id = $1 and deleted_at is not null`
+	const q = `
+select count(*), coalesce(min(deleted_at), now())
+  from endpoints
+ where workspace_id = $1 and deleted_at is not null`
 	var kept int
 	var first time.Time
 	for range 2 {
 		if err := tx.QueryRowContext(ctx, q, workspace).Scan(&kept, &first); err != nil {
-			return fail(ctx, "count deleted endpoints", err)
+			return conn.Fail(ctx, "count deleted endpoints", err)
 		}
 		if kept < MaxDeletedEndpoints {
 			return nil
@@ -143,54 +157,39 @@ func limitDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) 
 			return err
 		}
 	}
-	return fault.New(fault.Conflict, fmt.Sprintf("%d deleted webhook endpoints of the workspace are kept as long as their deliveries can be read, or for a minute: "+
-		"another can be made when the first of them, deleted at %s, is kept no longer", kept, first.UTC().Format(time.RFC3339)))
+	return fault.New(fault.Conflict,
+		fmt.Sprintf("The workspace has %d deleted webhook endpoints, which are kept as long as "+
+			"their deliveries can be read, and for a minute at least. Create another when one of them is gone: "+
+			"the oldest was deleted at %s",
+			kept, first.UTC().Format(time.RFC3339)))
 }
 
-// holdOrCancelPending moves an endpoint's pending deliveries to state, maxHeldAtOnce at most; its row must be locked. Those being changed meanwhile are left to HoldOrCancelPending.
+// holdOrCancelPending moves an endpoint's pending deliveries to state, maxHeldAtOnce at most; its row must be locked.
+// Those that are being changed meanwhile are left to HoldOrCancelPending.
 func holdOrCancelPending(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
 	const q = `
-with owed as (
+with waiting as (
     select id from deliveries
      where workspace_id = $1 and endpoint_id = $2 and state = 'pending'
      order by next_at, id limit $4 for update skip locked
 )
 update deliveries d set state = $3, next_at = null, updated_at = now()
-  from owed where d.workspace_id = $1 and d.endpoint_id = $2 and d.id = owed.id`
+  from waiting w
+ where d.workspace_id = $1 and d.endpoint_id = $2 and d.id = w.id`
 	if err := byKey(ctx, tx); err != nil {
-		return fail(ctx, "settle deliveries", err)
+		return conn.Fail(ctx, "hold or cancel deliveries", err)
 	}
-	_, err := tx.ExecContext(ctx, q, workspace, endpoint, string(state), maxHeldAtOnce)
-	return fail(ctx, "settle deliveries", err)
+	_, err := conn.Exec(ctx, tx, "hold or cancel deliveries", q, workspace, endpoint, string(state), maxHeldAtOnce)
+	return err
 }
 
-// CreateTestDelivery stores a webhook.test event and its delivery to one endpoint, which it returns. It is held, so that no drain takes it: a worker is asked for it by name.
-func (db *DB) CreateTestDelivery(ctx context.Context, workspace, endpoint, event id.UUID, data []byte, now time.Time) (delivery id.UUID, err error) {
-	const q = `
-with ev as (
-    insert into events (workspace_id, id, type, data, created_at)
-    select $1, $3, '` + webhook.WebhookTest + `', $4, $5
-     where exists (select from endpoints where workspace_id = $1 and id = $2 and deleted_at is null)
-    returning id, created_at
-)
-insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
-select $1, delivery_id(ev.id, $2), $2, ev.id, 'held', ev.created_at, ev.created_at from ev
-returning id`
-	err = db.QueryRowContext(ctx, q, workspace, endpoint, event, string(data), now).Scan(&delivery)
-	if errors.Is(err, sql.ErrNoRows) {
-		return delivery, endpointNotFound()
-	}
-	return delivery, fail(ctx, "create test", err)
-}
-
-func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }
-
-// HoldOrCancelPending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held) or deleted (cancelled).
-// Disabling and deleting settle most themselves; this is for the many, and for those written at the same moment. It looks across workspaces.
-// An endpoint or delivery that somebody else is changing is left for the next time.
+// HoldOrCancelPending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held)
+// or deleted (cancelled). Disabling and deleting do it for most; this is for the many, and for those written at the
+// same moment. It looks across workspaces. An endpoint or delivery that somebody else is changing is left for the next
+// time.
 func (db *DB) HoldOrCancelPending(ctx context.Context, limit int) (moved int, err error) {
 	const q = `
-with owed as (
+with waiting as (
     select e.workspace_id, e.id as endpoint_id, d.id, e.deleted_at is not null as deleted
       from endpoints e
      cross join lateral (
@@ -200,18 +199,18 @@ with owed as (
      where not e.enabled or e.deleted_at is not null
      limit $1 for share of e skip locked
 )
-update deliveries d set state = case when o.deleted then 'cancelled' else 'held' end, next_at = null, updated_at = now()
-  from owed o where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.id`
-	var n int64
+update deliveries d
+   set state = case when w.deleted then 'cancelled' else 'held' end, next_at = null, updated_at = now()
+  from waiting w
+ where d.workspace_id = w.workspace_id and d.endpoint_id = w.endpoint_id and d.id = w.id`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		if err := byKey(ctx, tx); err != nil {
-			return err
+			return conn.Fail(ctx, "hold or cancel deliveries", err)
 		}
-		res, err := tx.ExecContext(ctx, q, limit)
-		if err == nil {
-			n, err = res.RowsAffected()
-		}
+		moved, err = conn.Exec(ctx, tx, "hold or cancel deliveries", q, limit)
 		return err
 	})
-	return int(n), fail(ctx, "settle pending deliveries", err)
+	return moved, err
 }
+
+func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
@@ -13,14 +14,14 @@ import (
 type LeaseRequest struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
-	Token     id.UUID       // who takes
-	Lease     time.Duration // for how long nobody else may take
+	Token     id.UUID       // who leases
+	Lease     time.Duration // for how long nobody else may
 	Limit     int
 	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
 }
 
-// LeaseMode says what the breaker and the schedule have to say.
+// LeaseMode says which deliveries may be leased.
 type LeaseMode int
 
 // The modes.
@@ -30,7 +31,7 @@ const (
 	LeaseNow                       // whatever waits, breaker or not, because somebody asked
 )
 
-// LeasedBatch is what was taken: an endpoint as it is now and some of its due deliveries, oldest first.
+// LeasedBatch is what was leased: an endpoint as it is now and some of its due deliveries, oldest first.
 type LeasedBatch struct {
 	Endpoint   webhook.Endpoint
 	Schedule   webhook.Schedule // the workspace's own; nil: it has none
@@ -38,19 +39,24 @@ type LeasedBatch struct {
 	Jobs       []webhook.Job
 }
 
-// leaseQuery leases the endpoint and reads what is due, in one statement. The endpoint comes with the first row only.
-// "seen" is the endpoint as the snapshot has it. Whoever waited for another taker's row lock finds the row changed and gets nothing,
-// because its list of due deliveries is as old as its snapshot.
+// leaseQuery leases the endpoint and reads what is due, in one statement, with the conditions of a mode. The endpoint
+// comes with the first row only. "seen" is the endpoint as the snapshot has it: whoever waited for the row lock of
+// another lease finds the row changed and gets nothing, because its list of due deliveries is as old as its snapshot.
+// Events are found one by one, by their key, whatever the planner thinks of the tables' sizes.
+//
+//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock
 func leaseQuery(due, breaker string) string {
 	return `
 with due as materialized (
-    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, row_number() over (order by d.next_at, d.id) as n
+    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data,
+           row_number() over (order by d.next_at, d.id) as n
       from deliveries d
-     cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v -- one by one, by the key, whatever the planner thinks of the tables' sizes
+     cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v
      where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' ` + due + `
      order by d.next_at, d.id limit $5
 ), lease as (
-    update endpoints e set drain_token = $3, drain_until = coalesce($6, now()) + cast($4 as interval)
+    update endpoints e
+       set drain_token = $3, drain_until = coalesce($6, now()) + cast($4 as interval)
       from endpoints seen
      where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null ` + breaker + `
        and seen.workspace_id = $1 and seen.id = $2
@@ -59,43 +65,34 @@ with due as materialized (
        and exists (select from due)
     returning e.*
 )
-select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload, coalesce(e.rate, 0), e.max_in_flight, e.timeout_s,
-       case when d.n = 1 then e.secret else '' end, case when d.n = 1 then e.former_secrets end, e.paced_until,
+select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload, coalesce(e.rate, 0),
+       e.max_in_flight, e.timeout_s, case when d.n = 1 then e.secret else '' end,
+       case when d.n = 1 then e.former_secrets end, e.paced_until,
        case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = $1) end,
-       d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type, coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data, ` + healthColumns + `
+       d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
+       coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data, ` + healthColumns + `
   from lease e cross join due d
  order by d.n`
 }
 
 var leaseQueries = map[LeaseMode]string{
 	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
-	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and (e.probe_at is null or e.probe_at <= coalesce($6, now()))`),
-	LeaseNow:      leaseQuery(``, ``),
+	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($6, now())`,
+		`and (e.probe_at is null or e.probe_at <= coalesce($6, now()))`),
+	LeaseNow: leaseQuery(``, ``),
 }
 
-// LeaseDue leases an enabled endpoint to Token and returns its due deliveries.
-// The slice is empty, and there is no lease, when nothing is due, another token has the lease, or the breaker is open.
-func (db *DB) LeaseDue(ctx context.Context, t LeaseRequest) (s LeasedBatch, err error) {
-	stmt, err := db.prepared(ctx, leaseQueries[t.Mode])
-	if err != nil {
-		return s, fail(ctx, "prepare take due", err)
-	}
-	rows, err := stmt.QueryContext(ctx, t.Workspace, t.Endpoint, t.Token, interval(t.Lease), t.Limit, clock(t.Now))
-	if err != nil {
-		return s, fail(ctx, "take due", err)
-	}
-	defer rows.Close()
-	s.Endpoint = webhook.Endpoint{WorkspaceID: t.Workspace, ID: t.Endpoint, Enabled: true}
-	for rows.Next() {
-		if err := s.scan(rows); err != nil {
-			return s, fail(ctx, "take due", err)
-		}
-	}
-	return s, fail(ctx, "take due", rows.Err())
+// LeaseDue leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no
+// lease, when nothing is due, another token has the lease, or the breaker is open.
+func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
+	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
+	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", b.scan, leaseQueries[r.Mode],
+		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now))
+	return b, err
 }
 
 // scan reads one row; the first has the endpoint.
-func (s *LeasedBatch) scan(rows interface{ Scan(...any) error }) error {
+func (b *LeasedBatch) scan(row conn.Row) error {
 	var j webhook.Job
 	var first struct {
 		url, secret               string
@@ -103,19 +100,20 @@ func (s *LeasedBatch) scan(rows interface{ Scan(...any) error }) error {
 		paced                     *time.Time
 		seconds                   int
 	}
-	e := &s.Endpoint
-	targets := []any{&first.url, &first.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds, &first.secret, &first.former, &first.paced, &first.schedule,
+	e := &b.Endpoint
+	targets := []any{&first.url, &first.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds, &first.secret,
+		&first.former, &first.paced, &first.schedule,
 		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data}
-	if err := rows.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
+	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}
-	s.Jobs = append(s.Jobs, j)
-	if len(s.Jobs) > 1 {
+	b.Jobs = append(b.Jobs, j)
+	if len(b.Jobs) > 1 {
 		return nil
 	}
 	e.URL, e.Secret, e.Timeout = first.url, first.secret, time.Duration(first.seconds)*time.Second
 	if first.paced != nil {
-		s.PacedUntil = *first.paced
+		b.PacedUntil = *first.paced
 	}
 	if err := json.Unmarshal(first.headers, &e.Headers); err != nil {
 		return err
@@ -131,7 +129,7 @@ func (s *LeasedBatch) scan(rows interface{ Scan(...any) error }) error {
 		return err
 	}
 	for _, w := range waits {
-		s.Schedule = append(s.Schedule, time.Duration(w)*time.Second)
+		b.Schedule = append(b.Schedule, time.Duration(w)*time.Second)
 	}
 	return nil
 }

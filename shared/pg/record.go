@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
-// RecordRequest stores what Token's attempts came to.
+// RecordRequest stores what came of Token's attempts.
 type RecordRequest struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
@@ -24,56 +25,69 @@ type RecordRequest struct {
 }
 
 // RecordOutcomes stores attempts, moves their deliveries on, and renews or gives back the lease, in one statement.
-// held is false when another token has taken the lease meanwhile: what was sent is recorded all the same, and nothing more should be sent.
-func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (held bool, err error) {
+// leased is false when another token has the lease by now: what was sent is recorded all the same, and nothing more
+// should be sent.
+func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool, err error) {
 	query, args := recordQuery, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
 	if h := r.Health; h != nil {
 		query = recordHealthQuery
-		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt)
+		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError,
+			h.LastSuccessAt)
 	}
-	stmt, err := db.prepared(ctx, query)
-	if err != nil {
-		return false, fail(ctx, "prepare record outcomes", err)
-	}
-	res, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return false, fail(ctx, "record outcomes", err)
-	}
-	n, err := res.RowsAffected()
+	n, err := conn.Exec(ctx, db.Prepared(), "record outcomes", query, args...)
 	return n == 1, err
 }
 
+// recordOutcomes begins both statements. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
+// what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where the
+// delivery ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
+// and the answer was lost.
+//
+//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 to $14 the attempts, $15 and $16 ids between which
+//	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up,
+//	$19 to $25 the endpoint's health
 const recordOutcomes = `
 with o as (
-    select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+    select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[],
+                         $12::timestamptz[], $13::text[], $14::timestamptz[])
       as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
 ), moved as (
-    -- Where the endpoint was disabled meanwhile: what arrived has arrived, what failed stays held.
-    update deliveries d set attempts = greatest(d.attempts, o.number), tries = d.tries + case when o.error like '` + string(webhook.FailedInternal) + `:%' then 0 else 1 end, last_status = o.status, last_error = o.error, updated_at = o.at,
+    update deliveries d
+       set attempts = greatest(d.attempts, o.number),
+           tries = d.tries + case when o.error like '` + string(webhook.FailedInternal) + `:%' then 0 else 1 end,
+           last_status = o.status, last_error = o.error, updated_at = o.at,
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
-      from o where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held') and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
+      from o
+     where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held')
+       and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
     returning d.id
 ), made as (
-    -- Where the delivery ended meanwhile, its lead may have been erased: what the receiver answered is not kept.
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
-    select $1, delivery_id, id, number, status, error, case when delivery_id in (select m.id from moved m) then response_head end, latency_ms, at from o
-    on conflict do nothing -- recorded before, and the answer was lost
+    select $1, delivery_id, id, number, status, error,
+           case when delivery_id in (select m.id from moved m) then response_head end, latency_ms, at
+      from o
+    on conflict do nothing
 )
-update endpoints set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)`
+update endpoints
+   set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)`
 
 const (
 	ofHolder    = ` where workspace_id = $1 and id = $2 and drain_token = $3`
 	recordQuery = recordOutcomes + ofHolder
 
-	// told belongs to whoever tells, but a success ends what was told about.
-	recordHealthQuery = recordOutcomes + `, failures = $19, failing_since = $20, failing_delivery = $21, probe_at = $22, probes = $23,
-       last_error = nullif($24, ''), last_success_at = coalesce($25, last_success_at), told = told and cast($20 as timestamptz) is not null` + ofHolder
+	// told belongs to whoever notifies, but a success ends what was notified of.
+	recordHealthQuery = recordOutcomes + `,
+       failures = $19, failing_since = $20, failing_delivery = $21, probe_at = $22, probes = $23,
+       last_error = nullif($24, ''), last_success_at = coalesce($25, last_success_at),
+       told = told and cast($20 as timestamptz) is not null` + ofHolder
 )
 
 func outcomeColumns(r RecordRequest) []any {
 	n := len(r.Outcomes)
-	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:]) }) // whoever else locks them does so in this order
+	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { // whoever else locks them does so in this order
+		return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:])
+	})
 	var c [10]*column
 	for i, width := range [10]int{36, 36, 3, 3, 16, 64, 5, 24, 10, 24} {
 		c[i] = newColumn(n, width)
