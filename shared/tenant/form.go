@@ -14,7 +14,7 @@ import (
 // Limits of a Form.
 const (
 	MaxOrigins       = 50
-	MaxFormURL       = 2048      // octets of a redirect
+	MaxFormURL       = 2048      // bytes of a redirect
 	MaxFormSource    = 100       // characters
 	MaxHoneypot      = 64        // characters
 	MaxFillMS        = 600_000   // ten minutes
@@ -37,10 +37,13 @@ const (
 	RefuseOutage = "refuse"
 )
 
-var formFields = []string{"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate", "captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "perMinute", "perMinuteIp"}
+var formFields = []string{
+	"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate",
+	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "perMinute", "perMinuteIp",
+}
 
-// ReadForm reads the current member of in, "form", over old, and adds its mistakes to in: a member that is absent stays as it is, null is
-// the default. That the chatbot exists is for the caller to see.
+// ReadForm reads the current member of in, "form", over old, and adds its mistakes to in. An absent member stays as it
+// is, and null is the default. The caller checks that the chatbot exists.
 func ReadForm(in *strictjson.Reader, old Form) Form {
 	object := in.Object(maxFormJSON, 3)
 	if object == nil {
@@ -117,10 +120,12 @@ func checkCaptchaSecret(text string) string {
 
 func invisible(r rune) bool { return r <= ' ' || r >= 0x7F }
 
-// Check returns everything that is wrong with f; zero fields are right, they mean the default. A captcha's secret is not told back.
+// Check returns every mistake in f. Zero fields mean their default. The mistakes do not repeat a captcha's secret.
 func (f Form) Check() (wrong []fault.Field) {
 	refuse := func(name, below string, value any, format string, args ...any) {
-		wrong = append(wrong, fault.Field{Field: "form." + name, Pointer: "/form/" + name + below, Value: value, Message: fmt.Sprintf(format, args...)})
+		wrong = append(wrong, fault.Field{
+			Field: "form." + name, Pointer: "/form/" + name + below, Value: value, Message: fmt.Sprintf(format, args...),
+		})
 	}
 	if f.ChatbotID != "" {
 		if _, err := id.Chatbot.Parse(f.ChatbotID); err != nil {
@@ -132,20 +137,25 @@ func (f Form) Check() (wrong []fault.Field) {
 	}
 	if f.RedirectURL != "" {
 		if _, ok := ParseOrigin(f.RedirectURL); !ok || len(f.RedirectURL) > MaxFormURL {
-			refuse("redirectUrl", "", fault.Truncate(f.RedirectURL), "Must be a whole http or https URL of at most %d octets, without a user name", MaxFormURL)
+			refuse("redirectUrl", "", fault.Truncate(f.RedirectURL),
+				"Must be a complete http or https URL of at most %d bytes, without a user name", MaxFormURL)
 		}
 	}
 	if utf8.RuneCountInString(f.Source) > MaxFormSource {
 		refuse("source", "", fault.Truncate(f.Source), "Must be at most %d characters", MaxFormSource)
 	}
 	if f.Honeypot != "" && !goodHoneypot(f.Honeypot) {
-		refuse("honeypot", "", fault.Truncate(f.Honeypot), "Must be 1 to %d visible characters, and no field of a lead or of a form's own", MaxHoneypot)
+		refuse("honeypot", "", fault.Truncate(f.Honeypot),
+			"Must be 1 to %d visible characters, and not the name of a field of a lead or of the form itself", MaxHoneypot)
 	}
 	for _, n := range []struct {
 		name    string
 		value   int
 		highest int
-	}{{"minFillMs", f.MinFillMS, MaxFillMS}, {"perMinute", f.PerMinute, MaxFormRate}, {"perMinuteIp", f.PerMinuteIP, MaxFormRate}} {
+	}{
+		{"minFillMs", f.MinFillMS, MaxFillMS},
+		{"perMinute", f.PerMinute, MaxFormRate}, {"perMinuteIp", f.PerMinuteIP, MaxFormRate},
+	} {
 		if n.value < 0 || n.value > n.highest {
 			refuse(n.name, "", n.value, "Must be a whole number between 1 and %d", n.highest)
 		}
@@ -179,7 +189,8 @@ func goodHoneypot(name string) bool {
 	case FormNext, FormElapsed, FormPage, TurnstileField, HCaptchaField, ReCaptchaField:
 		return false
 	}
-	return utf8.RuneCountInString(name) <= MaxHoneypot && !strings.ContainsFunc(name, invisible) && FormField(name) == ""
+	visible := !strings.ContainsFunc(name, invisible)
+	return visible && utf8.RuneCountInString(name) <= MaxHoneypot && FormField(name) == ""
 }
 
 // WithDefaults returns f with every zero field filled in.

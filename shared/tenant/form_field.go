@@ -26,7 +26,7 @@ func CaptchaField(captcha string) string {
 	return ""
 }
 
-// What FormField tells.
+// The results of FormField.
 const (
 	FieldName      = "name"
 	FieldFirstName = "firstName"
@@ -35,8 +35,8 @@ const (
 	FieldPhone     = "phone"
 )
 
-// spellings are the names forms have for a lead's fields, in lower case and without separators.
-var spellings = map[string]string{
+// aliases are the names that forms use for a lead's fields, in lower case and without separators.
+var aliases = map[string]string{
 	"name": FieldName, "fullname": FieldName, "yourname": FieldName,
 	"firstname": FieldFirstName, "fname": FieldFirstName, "givenname": FieldFirstName,
 	"lastname": FieldLastName, "lname": FieldLastName, "surname": FieldLastName, "familyname": FieldLastName,
@@ -44,9 +44,9 @@ var spellings = map[string]string{
 	"phone": FieldPhone, "phonenumber": FieldPhone, "tel": FieldPhone, "telephone": FieldPhone, "mobile": FieldPhone,
 }
 
-// FormField tells which field of a lead a form's field of this name is, whatever its case and separators; "": none.
+// FormField returns which field of a lead a form's field of this name is, whatever its case and separators; "": none.
 func FormField(name string) string {
-	return spellings[strings.ToLower(strings.Map(func(r rune) rune {
+	return aliases[strings.ToLower(strings.Map(func(r rune) rune {
 		switch r {
 		case '_', '-', ' ', '.':
 			return -1

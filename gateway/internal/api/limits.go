@@ -10,7 +10,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// limit takes one request from the workspace's rate limit, tells the client where it stands, and is RATE_LIMITED when nothing is left.
+// limit takes one request from the workspace's rate limit, tells the client where it stands, and is RATE_LIMITED when
+// nothing is left.
 func (a *api) limit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	_, err := a.admit(w, r, p)
 	return err
@@ -37,8 +38,8 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal
 	return reason
 }
 
-// secretRouteWithPublishableKey answers a publishable key as a Bearer. Everybody can read such a key in a page, so it takes nothing
-// from its workspace's rate limit.
+// secretRouteWithPublishableKey answers a publishable key as a Bearer. Everybody can read such a key in a page, so it
+// takes nothing from its workspace's rate limit.
 func (a *api) secretRouteWithPublishableKey(r *http.Request) error {
 	const text = "A publishable key opens only its form, POST /f/{key}"
 	if wait := a.Forms.LimitMisusedKeys(r); wait > 0 {
@@ -47,8 +48,8 @@ func (a *api) secretRouteWithPublishableKey(r *http.Request) error {
 	return fault.New(fault.Forbidden, text)
 }
 
-// tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit fields.
-// The map is written directly: Set would change their spelling and costs more.
+// tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit
+// fields. The map is written directly: Set would change their spelling and costs more.
 func tellLimit(w http.ResponseWriter, p *tenant.Principal, v limit.Decision) {
 	perSecond, most := p.Settings.RequestLimit()
 	window := max(time.Second, time.Duration(most)*time.Second/time.Duration(perSecond)).Round(time.Second) // refills the burst

@@ -330,7 +330,7 @@ func TestFormMistakes(t *testing.T) {
 	}
 }
 
-// A body that comes octet by octet holds a connection no longer than the server's limit.
+// A body that comes byte by byte holds a connection no longer than the server's limit.
 func TestSlowForm(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
@@ -358,7 +358,7 @@ func TestFormWithoutPostgres(t *testing.T) {
 	}
 	b.db.Close()
 	got := b.submit(t, path, "email=b@example.com")
-	if got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "Not just now") || !strings.Contains(got.text, got.header.Get("X-Request-Id")) {
+	if got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "Not available at the moment") || !strings.Contains(got.text, got.header.Get("X-Request-Id")) {
 		t.Errorf("without Postgres: %d %s, want 503 and a page", got.status, got.text)
 	}
 }

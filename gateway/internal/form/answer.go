@@ -18,7 +18,7 @@ var files embed.FS
 
 var pages = template.Must(template.ParseFS(files, "pages/*.html"))
 
-// WantsJSON tells whether a script sent the request. Others are plain forms, whose answer a person sees.
+// WantsJSON reports whether a script sent the request. Otherwise it is a plain form, whose answer a person sees.
 func WantsJSON(h http.Header) bool {
 	if media, _, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && media == jsonType {
 		return true
@@ -49,12 +49,12 @@ func quality(accept, media string) (best float64) {
 	return best
 }
 
-// WriteThanks sends the page that a plain form without a page to go to ends at. back is where the form is; "": that is not known.
+// WriteThanks sends the page that thanks the visitor of a plain form without a redirect. back is the URL of the form; "": unknown.
 func WriteThanks(w http.ResponseWriter, back string) {
 	show(w, http.StatusOK, "thanks.html", struct{ Back string }{back})
 }
 
-// Back returns the page a submission was sent from, when its site may use the form.
+// Back returns the page from which a submission was sent, when its site may use the form.
 func (o Origins) Back(s *Submission, h http.Header) string {
 	for _, raw := range []string{s.Page, h.Get("Referer")} {
 		if origin, ok := tenant.ParseOrigin(raw); ok && o.allow(origin) {
@@ -66,16 +66,16 @@ func (o Origins) Back(s *Submission, h http.Header) string {
 	return ""
 }
 
-// WriteFailure sends the page that tells a person what was wrong; nothing of what they typed is on it.
+// WriteFailure sends the page that tells a person what went wrong; nothing of what they typed is on it.
 func WriteFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
 	heading := "That did not work"
 	switch f.Kind {
 	case fault.Validation:
-		heading = "Please look at the form again"
+		heading = "Please check the form"
 	case fault.RateLimited:
-		heading = "That was a little too fast"
+		heading = "Too many attempts"
 	case fault.Unavailable, fault.Internal:
-		heading = "Not just now"
+		heading = "Not available at the moment"
 	}
 	type mistake struct{ Field, Message string }
 	var all []mistake

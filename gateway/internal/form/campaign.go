@@ -10,27 +10,29 @@ import (
 	"leadgate/shared/lead"
 )
 
-// Limits of what a page's URL tells.
+// Limits of what is read from a page's URL.
 const (
-	maxPageURL = 4096 // octets; of a longer one nothing is taken
+	maxPageURL = 4096 // bytes; a longer one is ignored
 	maxParam   = 200  // characters
 )
 
-// campaignName returns the parameter of campaigns that name is, in lower case; "": it is none.
+// campaignName returns the campaign parameter that name is, in lower case; "": none.
 func campaignName(name string) string {
 	name = strings.ToLower(name)
-	if utm, ok := strings.CutPrefix(name, "utm_"); ok && slices.Contains(lead.UTMs(), utm) || slices.Contains(lead.ClickIDs(), name) {
+	utm, ok := strings.CutPrefix(name, "utm_")
+	if ok && slices.Contains(lead.UTMs(), utm) || slices.Contains(lead.ClickIDs(), name) {
 		return name
 	}
 	return ""
 }
 
-// campaign returns the metadata with what the page's URL tells: campaign parameters, the page and the one before it, each only where the
-// form has no field for it. A URL's query can hold anything, so that only what is known is taken of it.
+// campaign returns the metadata with what the page's URL says: campaign parameters, the page and the one before it,
+// each only where the form has no field for it. A URL's query can hold anything, so only known parameters are taken
+// from it.
 func (s *Submission) campaign(referer string) []member {
 	all := slices.Clone(s.metadata)
 	add := func(name, text string) {
-		same := func(m member) bool { return plain(m.name) == plain(name) }
+		same := func(m member) bool { return normalizeFieldName(m.name) == normalizeFieldName(name) }
 		if text != "" && !slices.ContainsFunc(all, same) {
 			all = append(all, member{name, [][]byte{quote(text)}})
 		}
@@ -52,12 +54,12 @@ func (s *Submission) campaign(referer string) []member {
 	return all
 }
 
-// plain is a name as the enrichment compares it.
-func plain(name string) string {
+// normalizeFieldName returns a name as the enrichment compares it.
+func normalizeFieldName(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
 }
 
-// pageURL reads the URL of a page; nil: it is none.
+// pageURL reads the URL of a page; nil: it is not one.
 func pageURL(raw string) *url.URL {
 	if len(raw) > maxPageURL || !utf8.ValidString(raw) {
 		return nil
@@ -69,10 +71,10 @@ func pageURL(raw string) *url.URL {
 	return u
 }
 
-// bare is u without what may be secret: user, query and fragment.
+// bare returns u without what may be secret: user, query and fragment.
 func bare(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
 
-// param is a parameter's value as it is kept: one line of at most maxParam characters.
+// param returns the value of a campaign parameter as it is stored: at most maxParam characters.
 func param(name, text string) string {
 	if name == "" {
 		return ""

@@ -12,8 +12,8 @@ type Client struct {
 	Hidden bool // behind a proxy that is not trusted: the address is the proxy's, and everybody's
 }
 
-// Client returns who sent r. A hidden client has no limit by address, which would close every form for everybody. Only a client in
-// the same private network can hide by inventing X-Forwarded-For.
+// Client returns who sent r. A hidden client has no limit by address, which would close every form for everybody. Only
+// a client in the same private network can hide by inventing X-Forwarded-For.
 func (s *Service) Client(r *http.Request) Client {
 	c := Client{Addr: ClientOf(r, s.Trusted)}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -32,8 +32,8 @@ func (s *Service) Client(r *http.Request) Client {
 // maxHops is how many addresses of X-Forwarded-For are read.
 const maxHops = 20
 
-// ClientOf returns the address of whoever sent r: that of the connection or, where a trusted proxy made the connection, the last one
-// in X-Forwarded-For that no trusted proxy has. The client may have invented those before it.
+// ClientOf returns the address of whoever sent r: that of the connection or, where a trusted proxy made the connection,
+// the last one in X-Forwarded-For that no trusted proxy has. The client may have invented those before it.
 func ClientOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

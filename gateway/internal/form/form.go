@@ -1,5 +1,5 @@
-// Package form takes leads from the pages of a site: what a browser's form holds, which page may send it, how often, and what the
-// answer is.
+// Package form takes leads from the pages of a site: what a browser's form holds, which page may send it, how often,
+// and what the answer is.
 package form
 
 import (
@@ -72,7 +72,8 @@ func New(d Deps) *Service {
 	}
 	s.submissions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadgate_form_submissions_total",
-		Help: "Submissions of forms by what became of them; visitors cannot tell stored, duplicate, updated, suppressed and robot apart.",
+		Help: "Submissions of forms by what became of them; " +
+			"visitors cannot tell stored, duplicate, updated, suppressed and robot apart.",
 	}, []string{"outcome"})
 	d.Registry.MustRegister(s.submissions)
 	return s
@@ -101,9 +102,9 @@ func (s *Service) warn(what string) bool {
 	return !s.warned.Take(what, limit.NewRate(1, time.Minute, 1), s.Now()).Limited
 }
 
-// waitUntil waits until then. All submissions that are answered alike wait, so that nobody learns from the time it took whether an
-// email was there already. It also waits for a client that is gone: net/http cannot tell that from one that only closed its sending
-// side and measures the time.
+// waitUntil waits until then. All submissions that are answered alike wait, so that nobody learns from the time it took
+// whether an email was there already. It also waits for a client that is gone: net/http cannot tell that from one that
+// only closed its sending side and measures the time.
 func (s *Service) waitUntil(then time.Time) {
 	if s.Wait != nil {
 		s.Wait(then)

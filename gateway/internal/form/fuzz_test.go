@@ -14,7 +14,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// FuzzForm: whatever is sent, there is a lead that POST would have made too, or a mistake below 500 and a page that tells it.
+// FuzzForm: whatever is sent, there is a lead that POST would have made too, or a mistake below 500 and a page that
+// tells it.
 func FuzzForm(f *testing.F) {
 	multi, body := parts("email", "a@example.com", "name", "Ada", "topic", "x")
 	for _, seed := range [][2]string{
@@ -57,7 +58,7 @@ func FuzzForm(f *testing.F) {
 			t.Fatalf("%v: status %d, page %s", err, w.Code, w.Body)
 		}
 		if _, err := json.Marshal(e.Details); err != nil || w.Body.Len() > 64<<10 {
-			t.Fatalf("details of %v: %v, page of %d octets", e, err, w.Body.Len())
+			t.Fatalf("details of %v: %v, page of %d bytes", e, err, w.Body.Len())
 		}
 	})
 }

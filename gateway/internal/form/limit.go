@@ -20,8 +20,8 @@ type sender struct {
 	network netip.Addr
 }
 
-// keyRate is how often an address may send a form key that does not exist, or a publishable key where a secret one belongs: so
-// nobody searches for keys, or keeps Postgres busy, that way.
+// keyRate is how often an address may send a form key that does not exist, or a publishable key where a secret one
+// belongs: so nobody searches for keys, or keeps Postgres busy, that way.
 func keyRate() limit.Rate { return limit.NewRate(60, time.Minute, 60) }
 
 // blocked returns for how long an address that sent too many unknown form keys is blocked; zero: it is not.
@@ -39,8 +39,8 @@ func (s *Service) unknownForm(c Client) {
 	}
 }
 
-// LimitMisusedKeys counts a request that has a publishable key where a secret one belongs. wait is for how long its address is
-// blocked, zero when it is not.
+// LimitMisusedKeys counts a request that has a publishable key where a secret one belongs. wait is for how long its
+// address is blocked, zero when it is not.
 func (s *Service) LimitMisusedKeys(r *http.Request) (wait time.Duration) {
 	return s.misused.Take(network(s.Client(r).Addr), keyRate(), s.Now()).RetryAfter
 }
@@ -53,8 +53,8 @@ func network(a netip.Addr) netip.Addr {
 	return a
 }
 
-// limit takes one submission of the form from its limit and from that of the client's address. wait is how long until it may happen,
-// zero when it may. Without Redis this process alone decides.
+// limit takes one submission of the form from its limit and from that of the client's address. wait is how long until
+// it may happen, zero when it may. Without Redis this process alone decides.
 func (q *request) limit() (wait time.Duration) {
 	call := rdb.FormSubmission{
 		Workspace: q.p.WorkspaceID, Form: q.p.KeyID, Address: q.client.Addr,

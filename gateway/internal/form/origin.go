@@ -20,12 +20,12 @@ func OriginsOf(p *tenant.Principal) Origins {
 	return p.Settings.AllowedOrigins
 }
 
-// allow tells whether pages of an origin may; "" is one that nobody knows.
+// allow reports whether pages of an origin may use the form; "" is an unknown origin.
 func (o Origins) allow(origin string) bool {
 	return slices.Contains(o, tenant.AnyOrigin) || origin != "" && slices.Contains(o, origin)
 }
 
-// host tells whether a captcha can have been solved at a host; "" is one that the verifier does not tell.
+// host reports whether a captcha may have been solved on a host; "": the verifier does not say.
 func (o Origins) host(name string) bool {
 	if name == "" || slices.Contains(o, tenant.AnyOrigin) {
 		return true
@@ -37,8 +37,8 @@ func (o Origins) host(name string) bool {
 	})
 }
 
-// OriginOf returns the origin of the page that sent a request: by Origin, else by Referer. "": it does not say, or it is opaque ("null"),
-// as that of a file, a sandboxed frame or a redirect is, behind which anybody can be.
+// OriginOf returns the origin of the page that sent a request: by Origin, else by Referer. "": it does not say, or it
+// is opaque ("null"), as that of a file, a sandboxed frame or a redirect is, behind which anybody can be.
 func OriginOf(h http.Header) string {
 	from := h.Get("Origin")
 	if from == "" {
@@ -48,7 +48,7 @@ func OriginOf(h http.Header) string {
 	return origin
 }
 
-// Admit lets scripts of an allowed page read the answer, and is FORBIDDEN for others.
+// Admit lets scripts of an allowed page read the answer, and returns FORBIDDEN for others.
 func (o Origins) Admit(w http.ResponseWriter, h http.Header) error {
 	w.Header().Add("Vary", "Origin")
 	origin := OriginOf(h)
@@ -67,26 +67,30 @@ func (o Origins) Admit(w http.ResponseWriter, h http.Header) error {
 	return nil
 }
 
-// AdmitAnyone lets scripts of every page read the answer: for where no form says whose pages may, so that whoever wires one up sees what is wrong.
+// AdmitAnyone lets scripts of every page read the answer. It is for requests without a known form, so that whoever sets
+// one up sees what is wrong.
 func AdmitAnyone(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 }
 
 func refused(o Origins, origin string) error {
-	const where = "in form.origins of its key, or in the workspace's allowedOrigins"
+	const where = "to form.origins of its key or to the workspace's allowedOrigins"
 	switch {
 	case len(o) == 0:
-		return fault.New(fault.Forbidden, "No site may use this form yet: list the origin of yours, such as https://www.example.com, "+where)
+		return fault.New(fault.Forbidden, "No site may use this form yet. "+
+			"Add the origin of your site, such as https://www.example.com, "+where)
 	case origin == "":
-		return fault.New(fault.Forbidden, `This form wants to know the page it is sent from, and the request names none. "*" `+where+" would allow that")
+		return fault.New(fault.Forbidden, "The request does not say which page sent this form. "+
+			`To allow that, add "*" `+where)
 	}
-	return fault.New(fault.Forbidden, "Pages of "+fault.Truncate(origin)+" may not use this form: list that origin "+where)
+	return fault.New(fault.Forbidden, "Pages of "+fault.Truncate(origin)+" may not use this form. "+
+		"To allow them, add that origin "+where)
 }
 
-// leads tells whether a form of origins may lead to a page of to. Where every site may use it, only back to the one it was sent from,
-// or where its key leads: else its address would lead people anywhere.
-func (o Origins) leads(to string, f tenant.Form, h http.Header) bool {
+// mayRedirect reports whether a form may redirect to a page of the origin to. A form that every site may use redirects
+// only to the site it was sent from or to that of its redirectUrl: else its address would be an open redirect.
+func (o Origins) mayRedirect(to string, f tenant.Form, h http.Header) bool {
 	if !slices.Contains(o, tenant.AnyOrigin) {
 		return o.allow(to)
 	}
@@ -94,14 +98,15 @@ func (o Origins) leads(to string, f tenant.Form, h http.Header) bool {
 	return to == OriginOf(h) || ok && to == own || slices.Contains(o, to)
 }
 
-// Next returns the URL a plain form goes to: its own _next, where the site of that may use the form, else what its key says. "": a page of ours.
+// Next returns the URL a plain form redirects to: its own _next, where the site of that may use the form, else
+// redirectUrl of its key. "": a page of ours.
 func (o Origins) Next(s *Submission, f tenant.Form, h http.Header) (string, error) {
 	if s.Next == "" {
 		return f.RedirectURL, nil
 	}
-	rule := "Must be an http or https URL of a site that may use this form, or a path of the form's own"
+	rule := "Must be an http or https URL of a site that may use this form, or a path on the form's own site"
 	if slices.Contains(o, tenant.AnyOrigin) {
-		rule = "Must be an http or https URL of the site the form is sent from, or of that of its redirectUrl"
+		rule = "Must be an http or https URL of the site that sends the form, or of the site of its redirectUrl"
 	}
 	wrong := fault.InvalidField(tenant.FormNext, fault.Truncate(s.Next), rule)
 	next, err := url.Parse(s.Next)
@@ -119,7 +124,7 @@ func (o Origins) Next(s *Submission, f tenant.Form, h http.Header) (string, erro
 		}
 		next = site.ResolveReference(next)
 	}
-	if origin, ok := tenant.ParseOrigin(next.String()); !ok || !o.leads(origin, f, h) {
+	if origin, ok := tenant.ParseOrigin(next.String()); !ok || !o.mayRedirect(origin, f, h) {
 		return "", wrong
 	}
 	return next.String(), nil

@@ -17,7 +17,7 @@ import (
 
 // Limits of a submission.
 const (
-	MaxBody   = 64 << 10 // octets
+	MaxBody   = 64 << 10 // bytes
 	maxFields = 200
 )
 
@@ -32,7 +32,7 @@ const (
 type entry struct {
 	name string
 	text string
-	raw  []byte // of JSON that is no string; then text is it too
+	raw  []byte // JSON that is not a string, which text holds too
 }
 
 func (e entry) empty() bool { return e.raw == nil && strings.TrimSpace(e.text) == "" }
@@ -51,7 +51,8 @@ func read(contentType string, body []byte) (all []entry, err error) {
 	case jsonType:
 		all, err = readObject(body)
 	default:
-		return nil, fault.New(fault.MediaType, "Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+", in UTF-8")
+		return nil, fault.New(fault.MediaType,
+			"Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+", in UTF-8")
 	}
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func read(contentType string, body []byte) (all []entry, err error) {
 	var wrong []fault.Field
 	for _, e := range all {
 		if !utf8.ValidString(e.name) || !utf8.ValidString(e.text) {
-			wrong = append(wrong, fault.Field{Field: fault.Truncate(strings.ToValidUTF8(e.name, "\uFFFD")), Message: "Must be valid UTF-8"})
+			wrong = append(wrong, fault.Field{Field: shown(e.name), Message: "Must be valid UTF-8"})
 		}
 	}
 	if wrong != nil {
@@ -67,6 +68,9 @@ func read(contentType string, body []byte) (all []entry, err error) {
 	}
 	return all, nil
 }
+
+// shown returns the name of a field as an answer can hold it.
+func shown(name string) string { return fault.Truncate(strings.ToValidUTF8(name, "\uFFFD")) }
 
 func unreadable(message string) error { return fault.InvalidField("body", nil, message) }
 
@@ -93,7 +97,8 @@ func readURLEncoded(body string) (all []entry, err error) {
 
 func readMultipart(body []byte, boundary string) (all []entry, err error) {
 	const broken = "Must be complete multipart/form-data"
-	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary+"--")) { // else a body that broke off would look whole
+	// Without the check of the end, a body that broke off would look complete.
+	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary+"--")) {
 		return nil, unreadable(broken)
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -111,7 +116,7 @@ func readMultipart(body []byte, boundary string) (all []entry, err error) {
 		}
 		name := part.FormName()
 		if part.FileName() != "" {
-			files = append(files, fault.Field{Field: fault.Truncate(strings.ToValidUTF8(name, "\uFFFD")), Message: "Must not be a file: this form takes none"})
+			files = append(files, fault.Field{Field: shown(name), Message: "Must not be a file: this form accepts none"})
 			continue
 		}
 		text, err := io.ReadAll(part)
@@ -126,7 +131,7 @@ func readMultipart(body []byte, boundary string) (all []entry, err error) {
 	return all, nil
 }
 
-// readObject reads a JSON object; what is in its members the lead's own reading judges.
+// readObject reads a JSON object. Its values are checked when the lead is read.
 func readObject(body []byte) (all []entry, err error) {
 	const broken = "Must be one complete JSON object in UTF-8, with no name given twice"
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body))

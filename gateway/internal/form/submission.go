@@ -14,7 +14,7 @@ import (
 // referrerField is the URL of the page before the form's.
 const referrerField = "_referrer"
 
-// maxToken is how many octets of a captcha's token are looked at; hCaptcha's are the longest, about 4 KiB.
+// maxToken is how many bytes a captcha's token may have; hCaptcha's are the longest, about 4 KiB.
 const maxToken = 8 << 10
 
 // Submission is what a visitor sent, sorted into what is the lead's and what is the form's.
@@ -23,7 +23,7 @@ type Submission struct {
 	Page    string // URL of the page; "": it does not say
 	Token   string // of the form's captcha
 	Trapped bool   // the honeypot is filled in
-	Hasty   bool   // it was filled in faster than people can
+	Hasty   bool   // the form was filled in faster than a person can
 
 	referrer string
 	lead     map[string]entry // by tenant.FieldName and so on
@@ -36,8 +36,8 @@ type member struct {
 	values [][]byte
 }
 
-// Read reads a submission of f. Fields that are empty are as if they were absent: in a form everything that was not filled in comes empty.
-// Names that begin with "_" are the form's own; those that leadgate does not know are left out.
+// Read reads a submission of f, which has its defaults. Empty fields are ignored, because a form sends everything that
+// was not filled in as empty. Names that begin with "_" are the form's own; unknown ones are ignored.
 func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
 	entries, err := read(contentType, body)
 	if err != nil {
@@ -59,7 +59,8 @@ func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
 		case first.name != e.name: // a second phone, under a name of its own
 			s.add(e)
 		case first.text != e.text:
-			wrong = append(wrong, fault.Field{Field: fault.Truncate(e.name), Value: fault.Truncate(e.text), Message: "Must be given once"})
+			again := fault.Field{Field: fault.Truncate(e.name), Value: fault.Truncate(e.text), Message: "Must be given once"}
+			wrong = append(wrong, again)
 		}
 	}
 	if wrong != nil && !s.Robot() {
@@ -69,10 +70,10 @@ func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
 	return s, nil
 }
 
-// Robot tells whether no person can have sent it.
+// Robot reports whether a robot sent the submission.
 func (s *Submission) Robot() bool { return s.Trapped || s.Hasty }
 
-// own takes a field that is about the form itself.
+// own reads a field that is about the form itself and reports whether e is one.
 func (s *Submission) own(e entry, f tenant.Form) bool {
 	first := func(to *string) {
 		if *to == "" {
@@ -120,7 +121,7 @@ func quote(text string) []byte {
 	return b
 }
 
-// compose makes the name of its parts; beside a whole name they are metadata.
+// compose makes the name from its parts; beside a whole name they are metadata.
 func (s *Submission) compose() {
 	first, last := s.lead[tenant.FieldFirstName], s.lead[tenant.FieldLastName]
 	delete(s.lead, tenant.FieldFirstName)
@@ -144,11 +145,12 @@ func (s *Submission) compose() {
 	}
 }
 
-// captchaMark is the member of metadata that says that no verifier could be asked.
+// captchaMark is the member of metadata that says that the verifier was unavailable.
 const captchaMark = "captcha"
 
-// Lead reads the lead by the rules of POST, so that a form makes exactly the leads that the API makes. Every mistake is told at once.
-// referer is the header, the page where the form does not name it; unverified marks that the captcha was taken on trust.
+// Lead reads the lead by the rules of the API, so that both make the same leads. The error lists every mistake. f has
+// its defaults; referer is the header, which names the page where the form does not; unverified marks a lead whose
+// captcha could not be verified.
 func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unverified bool) (lead.Draft, error) {
 	metadata := s.campaign(referer)
 	if unverified {
@@ -177,7 +179,7 @@ func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unve
 	}
 	d, err := lead.Parse(append(b, "}}"...), statuses)
 	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
-		missing := fault.Field{Field: name, Message: "Must be the captcha's token: please solve the captcha"}
+		missing := fault.Field{Field: name, Message: "Please solve the captcha."}
 		if err == nil {
 			return d, fault.Invalid([]fault.Field{missing})
 		}

@@ -18,7 +18,7 @@ import (
 
 const (
 	submitTimeout = 20 * time.Second // more than all limits of its steps together
-	storeTries    = 3                // how often a lead is created whose email was another's, which is gone when it is to be updated
+	storeTries    = 3                // of a lead whose email another one has, which is gone when it is to be updated
 	captchaRetry  = 10 * time.Second // Retry-After while a verifier is unavailable
 )
 
@@ -36,9 +36,9 @@ type request struct {
 	origins Origins
 }
 
-// Submit takes what a visitor sent to the form that key opens. Scripts get the envelope; people who sent a plain form get a page:
-// their own site's, or ours. The answer is the same whether the lead is new, exists, is suppressed or is a robot's: a form tells
-// nobody whose emails a workspace has.
+// Submit takes what a visitor sent to the form that key opens. Scripts get the envelope; people who sent a plain form
+// get a page: their own site's, or ours. The answer is the same whether the lead is new, exists, is suppressed or is a
+// robot's: a form tells nobody whose emails a workspace has.
 func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) error {
 	// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), submitTimeout)
@@ -59,8 +59,8 @@ func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) err
 	return err
 }
 
-// Preflight answers whether a script of the asking page may send the form that key opens as JSON (Fetch standard, 4.8). Cookies
-// never go along.
+// Preflight answers whether a script of the asking page may send the form that key opens as JSON (Fetch standard, 4.8).
+// Cookies never go along.
 func (s *Service) Preflight(w http.ResponseWriter, r *http.Request, key string) error {
 	q := &request{Service: s, w: w, r: r, client: s.Client(r)}
 	if _, err := q.open(key); err != nil {
@@ -74,7 +74,8 @@ func (s *Service) Preflight(w http.ResponseWriter, r *http.Request, key string) 
 	return nil
 }
 
-// open finds the form and checks that the asking page may use it. From then on scripts of that page can read the answer.
+// open finds the form and checks that the asking page may use it. From then on scripts of that page can read the
+// answer.
 func (q *request) open(key string) (Outcome, error) {
 	if wait := q.blocked(q.client); wait > 0 {
 		AdmitAnyone(q.w)
@@ -158,8 +159,8 @@ func (q *request) read() (*Submission, error) {
 	return Read(q.r.Header.Get("Content-Type"), body, q.form)
 }
 
-// check returns the lead that s makes, or the outcome and the error. The captcha is verified last, because its token can be used only
-// once and mistakes must not use it up.
+// check returns the lead that s makes, or the outcome and the error. The captcha is verified last, because its token
+// can be used only once and mistakes must not use it up.
 func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err error) {
 	statuses, referer := q.p.Settings.Statuses, q.r.Header.Get("Referer")
 	draft, err = s.Lead(q.form, statuses, referer, false)
@@ -180,7 +181,8 @@ func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err er
 	return draft, Invalid, err
 }
 
-// verify asks the form's verifier about a token. The verdict is Human, NotHuman, or Unavailable where the form accepts that.
+// verify asks the form's verifier about a token. The verdict is Human, NotHuman, or Unavailable where the form accepts
+// that.
 func (q *request) verify(token string) (captcha.Verdict, error) {
 	wait, cancel := context.WithTimeout(q.r.Context(), captcha.Timeout)
 	defer cancel()
@@ -218,8 +220,8 @@ func (q *request) verify(token string) (captcha.Verdict, error) {
 // warnMisconfigured tells the operator, once a minute for each form.
 func (q *request) warnMisconfigured(reason error) {
 	if key := id.Key.Format(q.p.KeyID); q.warn(key) {
-		q.Log.Warn("captcha misconfigured, submissions of the form are refused", "workspace", id.Workspace.Format(q.p.WorkspaceID),
-			"key", key, "captcha", q.form.Captcha, "reason", reason.Error())
+		q.Log.Warn("captcha misconfigured, submissions of the form are refused",
+			"workspace", id.Workspace.Format(q.p.WorkspaceID), "key", key, "captcha", q.form.Captcha, "reason", reason.Error())
 	}
 }
 

@@ -14,10 +14,11 @@ const (
 	maxAnswer = 16 << 10 // bytes
 )
 
-// Verifier is a service that knows what a token is worth. Every verifier must pass the conformance test of this package.
+// Verifier is a service that knows what a token is worth. Every verifier must pass the conformance test of this
+// package.
 type Verifier interface {
-	// Verify returns what the token is worth, and the reason when that is not Human. The reason holds nothing of the question,
-	// because it is logged. Verify returns when ctx ends, within Timeout at the latest.
+	// Verify returns what the token is worth, and the reason when that is not Human. The reason holds nothing of the
+	// question, because it is logged. Verify returns when ctx ends, within Timeout at the latest.
 	Verify(ctx context.Context, q Question) (Answer, error)
 }
 
@@ -38,8 +39,8 @@ type Answer struct {
 // Verdict is what a token is worth.
 type Verdict int
 
-// The verdicts. Only a verifier that does not answer is Unavailable: a form may accept leads without it, so neither visitors nor a
-// wrong setting may bring that about.
+// The verdicts. Only a verifier that does not answer is Unavailable: a form may accept leads without it, so neither
+// visitors nor a wrong setting may bring that about.
 const (
 	Unavailable Verdict = iota
 	Human
@@ -47,7 +48,8 @@ const (
 	Misconfigured // the verifier does not accept the question, whatever the token is
 )
 
-// Verifiers returns all verifiers by name, the value of a form's captcha. url, unless it is "", is asked instead of their own.
+// Verifiers returns all verifiers by name, the value of a form's captcha. url, unless it is "", is asked instead of
+// their own.
 func Verifiers(url string, maxConns int) map[string]Verifier {
 	client := newClient(maxConns)
 	verifiers := map[string]Verifier{}
