@@ -1,10 +1,10 @@
 package upkeep
 
-// LookAt makes each sweep look at n endpoints at most.
-func (u *Upkeep) LookAt(n int) { u.lookLimit = n }
+// LimitScan makes each sweep read n endpoints at most.
+func (u *Upkeep) LimitScan(n int) { u.scanLimit = n }
 
-// SeeTo makes each sweep see to n failing endpoints at most.
-func (u *Upkeep) SeeTo(n int) { u.standLimit = n }
+// LimitProbeTasks makes each sweep see to n failing endpoints at most.
+func (u *Upkeep) LimitProbeTasks(n int) { u.probeLimit = n }
 
-// ClearOne makes each sweep erase one lead, and delete one old key.
-func (u *Upkeep) ClearOne() { u.purgeBatch, u.keyBatch, u.clearSlice = 1, 1, 0 }
+// PurgeOne makes each sweep erase one lead, and delete one idempotency key.
+func (u *Upkeep) PurgeOne() { u.purgeBatch, u.keyBatch, u.purgeTime = 1, 1, 0 }

@@ -109,7 +109,7 @@ func TestSweepsClearABacklog(t *testing.T) {
 	mustExec(t, db, `update leads set deleted_at = now() - interval '31 days' where email <> 'a@example.com'`)
 	mustExec(t, db, `insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
 select $1, cast(n as text)::bytea, '', $1, now(), now() - interval '25 hours' from generate_series(1, 6) n`, ws)
-	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).ClearOne)
+	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).PurgeOne)
 	await(t, "all leads and keys to go", func() bool {
 		return mustCount(t, db, `select (select count(*) from leads) + (select count(*) from idempotency)`) == 1
 	})
@@ -132,7 +132,7 @@ create function refuse() returns trigger language plpgsql as $$ begin
     return old;
 end $$`)
 	mustExec(t, db, `create trigger refuse before delete on leads for each row execute function refuse()`)
-	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).ClearOne)
+	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).PurgeOne)
 	await(t, "the other lead to go", func() bool { return mustCount(t, db, `select count(*) from leads where id = $1`, good) == 0 })
 	if n := mustCount(t, db, `select count(*) from leads`); n != 4 {
 		t.Errorf("%d leads are left, want 4", n)

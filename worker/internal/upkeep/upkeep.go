@@ -1,17 +1,22 @@
-// Package upkeep is the clock of the workers: it wakes whatever has due work and nobody working on it, makes partitions ahead, and drops old ones.
+// Package upkeep is the clock of the workers: it wakes whatever has due work and nobody working on it, and deletes what is old.
 package upkeep
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
 
@@ -29,43 +34,111 @@ type Deps struct {
 
 // Upkeep asks for a sweep at every tick, and does those it gets.
 //
-//	ticker of every worker --> one task per tick (asynq) --> Sweep of one worker
+//	ticker of every worker --> one task per tick (asynq) --> Sweep of one worker --> chores, one after the other
 //
-// Retries that fall due, work of a killed process, wake-ups a lost Redis took along: all are due work nobody does, and the sweep finds it in Postgres.
+// Retries that fall due, work of a killed process, wake-ups that were lost with a Redis: all are due work that nobody does, and the
+// sweep finds it in Postgres.
 type Upkeep struct {
 	Deps
 	metrics metrics
+	chores  []*chore
 	ticker  *lifecycle.Loop
 
 	// Of the ticker's goroutine only.
 	next        time.Time // the tick to ask a sweep for; zero before the first
 	unavailable bool      // Redis did not answer the last time
 
-	lookLimit  int // endpoints with pending deliveries that a sweep looks at
-	standLimit int // failing ones it sees to
-	purgeBatch int // deleted leads read at a time
-	keyBatch   int // old keys deleted by one statement
-	clearSlice time.Duration
+	// Bounds of one sweep; the next one goes on.
+	scanLimit  int           // endpoints with pending deliveries that are read
+	probeLimit int           // failing endpoints that get a probe task, and those whose probe task runs now
+	purgeBatch int           // deleted leads that are read at a time
+	keyBatch   int           // idempotency keys that one statement deletes
+	purgeTime  time.Duration // of deleting leads, and of deleting keys
 
-	mu    sync.Mutex
-	after pg.EndpointRef // where the next sweep looks on
-	lap   int            // how often sweeps began again
-
-	hourly      sync.Mutex
-	partitioned time.Time
-
-	clearing sync.Mutex
-	keysAt   time.Time // when clear is to look for old keys again; zero: at once
-	purgesAt time.Time // the same of leads to be erased
-	purged   pg.Purge  // the last one that was seen to; zero: begin with the first
+	scanAfter pg.EndpointRef // where the next scan goes on; of the chore "endpoints" only
+	scans     int            // how often scans began with the first endpoint; the same
+	purged    pg.Purge       // the last lead that was seen to, zero: begin with the first; of the chore "deleted leads" only
 }
 
-// New makes an Upkeep.
+// New returns an Upkeep.
 func New(d Deps) *Upkeep {
-	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), lookLimit: lookLimit, standLimit: standLimit,
-		purgeBatch: purgeBatch, keyBatch: keyBatch, clearSlice: clearSlice}
+	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), scanLimit: scanLimit, probeLimit: probeLimit,
+		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
+	u.chores = []*chore{
+		{name: "releases", count: u.metrics.freed, do: u.releases},
+		{name: "endpoints", do: u.endpoints},
+		{name: "enrichments", do: u.enrichments},
+		{name: "replays", do: u.replays},
+		{name: "imports", do: u.imports},
+		{name: "partitions ahead", every: time.Hour, do: u.createPartitions},
+		{name: "old partitions", every: time.Hour, count: u.metrics.dropped, do: u.dropPartitions},
+		{name: "old endpoints and replays", every: time.Hour, do: untilNextHour(u.deleteOldEndpoints)},
+		{name: "old imports", every: time.Hour, do: untilNextHour(u.deleteOldImports)},
+		{name: "old audit rows", every: time.Hour, do: untilNextHour(d.DB.DeleteOldAudit)},
+		{name: "old releases", every: time.Hour, do: untilNextHour(d.DB.DeleteOldReleases)},
+		{name: "idempotency keys", every: time.Hour, count: u.metrics.keys, do: u.deleteKeys},
+		{name: "deleted leads", every: time.Hour, count: u.metrics.purged, do: u.purgeLeads},
+	}
 	return u
+}
+
+// chore is one of the things that a sweep does.
+type chore struct {
+	name  string
+	every time.Duration      // 0: in each sweep
+	count prometheus.Counter // of what was done; nil: none, or do counts itself
+	do    func(context.Context) (n int, more bool, err error)
+
+	mu  sync.Mutex // held while it is done: other sweeps leave it out meanwhile
+	due time.Time
+}
+
+// run does the chore, if it is due and no other sweep is at it, and returns how many things it did. Where more is left the next sweep
+// goes on.
+func (c *chore) run(ctx context.Context, now time.Time) (n int, err error) {
+	if !c.mu.TryLock() {
+		return 0, nil
+	}
+	defer c.mu.Unlock()
+	if now.Before(c.due) {
+		return 0, nil
+	}
+	n, more, err := c.do(ctx)
+	if !more {
+		c.due = now.Add(c.every)
+	}
+	if c.count != nil {
+		c.count.Add(float64(n))
+	}
+	return n, err
+}
+
+// Sweep handles the task of one tick. What a chore cannot do is no reason to leave out the others. The task fails when a chore of
+// every sweep has failed; it is not retried, because the next tick does the same. Others wait for their next time.
+func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
+	if err := rdb.AnnounceQueues(ctx, u.Redis, task.Queues()...); err != nil {
+		return fmt.Errorf("%w: announce queues: %w", asynq.RevokeTask, err)
+	}
+	var report []string
+	var errs []error
+	for _, c := range u.chores {
+		n, err := c.run(ctx, u.Now())
+		if n > 0 {
+			report = append(report, fmt.Sprintf("%s: %d", c.name, n))
+		}
+		switch {
+		case err != nil && c.every == 0:
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		case err != nil:
+			u.Log.Warn("chore failed", "chore", c.name, "error", err.Error())
+		}
+	}
+	t.ResultWriter().Write([]byte(strings.Join(report, ", "))) // for people; a sweep without its result is done all the same
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: %w", asynq.RevokeTask, err)
+	}
+	return nil
 }
 
 // Start starts the ticker.
@@ -73,13 +146,6 @@ func (u *Upkeep) Start() { u.ticker.Start() }
 
 // Stop stops the ticker and waits for it.
 func (u *Upkeep) Stop() { u.ticker.Stop() }
-
-// untilTick returns how long it is until the next multiple of Every, so that all workers ask for the same ticks.
-func (u *Upkeep) untilTick() time.Duration {
-	now := u.Now()
-	u.next = now.Truncate(u.Every).Add(u.Every)
-	return u.next.Sub(now)
-}
 
 // tick asks for the sweep of one tick, and returns the wait for the next. An outage is logged when it begins and when it ends.
 func (u *Upkeep) tick(ctx context.Context) time.Duration {
@@ -97,6 +163,13 @@ func (u *Upkeep) tick(ctx context.Context) time.Duration {
 	}
 	u.unavailable = err != nil
 	return u.untilTick()
+}
+
+// untilTick returns how long it is until the next multiple of Every, so that all workers ask for the same ticks.
+func (u *Upkeep) untilTick() time.Duration {
+	now := u.Now()
+	u.next = now.Truncate(u.Every).Add(u.Every)
+	return u.next.Sub(now)
 }
 
 func (u *Upkeep) ask(ctx context.Context, tick time.Time) error {

@@ -170,7 +170,7 @@ func TestSweepsTakeTurns(t *testing.T) {
 	for range 5 {
 		mustOwe(t, db)
 	}
-	sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.LookAt(2) })
+	sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.LimitScan(2) })
 	inspect := asynq.NewInspectorFromRedisClient(c)
 	woken := func() bool {
 		tasks, _ := inspect.ListPendingTasks(task.QueueWebhook)
@@ -194,7 +194,7 @@ func TestFailingEndpointsTakeTurns(t *testing.T) {
 				mustOwe(t, db)
 			}
 			mustExec(t, db, `update endpoints set failures = 5, probe_at = `+probeAt)
-			sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.SeeTo(2) })
+			sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.LimitProbeTasks(2) })
 			inspect := asynq.NewInspectorFromRedisClient(c)
 			await(t, "a task for each", func() bool {
 				tasks, _ := inspect.ListPendingTasks(task.QueueFailing)

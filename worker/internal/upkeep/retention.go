@@ -1,0 +1,149 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
+	"leadgate/shared/task"
+)
+
+// Bounds of what one sweep deletes; the next one goes on.
+const (
+	releaseLimit   = 1000 // emails released in one round trip
+	releaseBatches = 20
+	purgeTime      = 3 * time.Second  // of deleting leads, and of deleting keys
+	purgeBatch     = 100              // leads read at a time; each is erased in commits of its own
+	eraseTimeout   = 20 * time.Second // of one lead; what was erased of it by then stays so
+	keyBatch       = 10_000
+)
+
+// releases releases in Redis the emails that leads gave up while it was unavailable. Until then it names leads that have them no longer.
+func (u *Upkeep) releases(ctx context.Context) (n int, more bool, err error) {
+	for range releaseBatches {
+		due, err := u.DB.DueReleases(ctx, releaseLimit)
+		if err != nil || len(due) == 0 {
+			return n, false, err
+		}
+		held := make([]rdb.Reservation, len(due))
+		for i, r := range due {
+			held[i] = rdb.Reservation{Workspace: r.Workspace, UniqueKey: r.UniqueKey, LeadID: r.LeadID}
+		}
+		if err := rdb.Release(ctx, u.Redis, held); err != nil {
+			return n, false, fmt.Errorf("release reservations: %w", err)
+		}
+		if err := u.DB.ForgetReleases(ctx, due); err != nil {
+			return n, false, err
+		}
+		n += len(due)
+	}
+	return n, true, nil
+}
+
+// createPartitions creates partitions weeks ahead. Without them nothing can be stored some day, so a failure is tried again soon.
+func (u *Upkeep) createPartitions(ctx context.Context) (n int, more bool, err error) {
+	err = u.DB.EnsurePartitions(ctx)
+	return 0, err != nil, err
+}
+
+// dropPartitions drops weeks of events, deliveries and attempts that are older than the retention.
+func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err error) {
+	dropped, kept, err := u.DB.DropOldPartitions(ctx, u.Retention)
+	u.metrics.kept.Set(float64(len(kept)))
+	if len(dropped) > 0 {
+		u.Log.Info("old partitions dropped", "partitions", strings.Join(dropped, " "))
+	}
+	if len(kept) > 0 {
+		u.Log.Warn("old partitions kept: deliveries are still pending", "partitions", strings.Join(kept, " "))
+	}
+	return len(dropped), false, err
+}
+
+// untilNextHour makes a chore of a method that deletes what is old; what it cannot delete now waits for an hour.
+func untilNextHour(del func(context.Context) (int, error)) func(context.Context) (int, bool, error) {
+	return func(ctx context.Context) (int, bool, error) {
+		n, err := del(ctx)
+		return n, false, err
+	}
+}
+
+func (u *Upkeep) deleteOldEndpoints(ctx context.Context) (int, error) {
+	endpoints, replays, err := u.DB.DeleteOld(ctx, u.Retention)
+	return endpoints + replays, err
+}
+
+func (u *Upkeep) deleteOldImports(ctx context.Context) (int, error) {
+	return u.DB.DeleteOldImports(ctx, u.Retention)
+}
+
+// deleteKeys deletes idempotency keys and the answers kept with them, once they have expired.
+func (u *Upkeep) deleteKeys(ctx context.Context) (n int, more bool, err error) {
+	for end := time.Now().Add(u.purgeTime); ; {
+		deleted, err := u.DB.DeleteOldKeys(ctx, u.keyBatch)
+		n += deleted
+		if err != nil || deleted < u.keyBatch {
+			return n, err != nil, err
+		}
+		if !time.Now().Before(end) {
+			return n, true, nil
+		}
+	}
+}
+
+// purgeLeads erases deleted leads that can be restored no longer. One that cannot be erased now waits for the next hour, and keeps no
+// other waiting.
+func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
+	var errs []error
+	for end, more := time.Now().Add(u.purgeTime), true; more; more = time.Now().Before(end) {
+		due, err := u.DB.DuePurges(ctx, u.purged, u.purgeBatch)
+		if err != nil {
+			return n, true, errors.Join(append(errs, err)...)
+		}
+		woken := map[pg.EndpointRef]bool{}
+		for i := 0; i < len(due) && (i == 0 || time.Now().Before(end)); i++ {
+			ok, err := u.purgeLead(ctx, due[i].LeadRef, woken)
+			if ok {
+				n++
+			}
+			if ctx.Err() != nil {
+				return n, true, errors.Join(append(errs, err)...)
+			}
+			errs = append(errs, err)
+			u.purged = due[i]
+		}
+		keys := make([]task.Key, 0, len(woken))
+		for w := range woken {
+			keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+		}
+		errs = append(errs, u.Waker.Wake(ctx, keys))
+		if len(due) < u.purgeBatch && (len(due) == 0 || u.purged == due[len(due)-1]) {
+			u.purged = pg.Purge{}
+			return n, false, errors.Join(errs...)
+		}
+	}
+	return n, true, errors.Join(errs...)
+}
+
+// purgeLead erases one lead, and adds the endpoints that get its event to woken. It is no error that there is no such lead: another
+// worker was faster, or it was restored.
+func (u *Upkeep) purgeLead(ctx context.Context, l pg.LeadRef, woken map[pg.EndpointRef]bool) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
+	defer cancel()
+	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, pg.Erasure{Old: true})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("purge %s: %w", id.Lead.Format(l.Lead), err)
+	}
+	for _, w := range e.Wake {
+		woken[w] = true
+	}
+	return true, nil
+}
