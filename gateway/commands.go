@@ -72,7 +72,7 @@ func forTerminal(cmd *kong.Context, err error) error {
 		var problems []error
 		for _, field := range fields {
 			flag := cmp.Or(flags[field.Field], field.Field)
-			problem := config.Wrong(flag, "%s", field.Message)
+			problem := config.Invalid(flag, "%s", field.Message)
 			for _, argument := range cmd.Selected().Positional {
 				if argument.Name == flag {
 					problem = fmt.Errorf("<%s>: %s", flag, field.Message)

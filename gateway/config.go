@@ -50,10 +50,10 @@ const minToken = 16 // characters
 // Check says everything that is wrong with what all commands share.
 func (c *cli) Check() (mistakes []error) {
 	if c.DBConns < 2 || c.DBConns > 1000 {
-		mistakes = append(mistakes, config.Wrong("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
+		mistakes = append(mistakes, config.Invalid("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
 	}
 	if db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{}); err != nil {
-		mistakes = append(mistakes, config.Wrong("database-url", "%v", err))
+		mistakes = append(mistakes, config.Invalid("database-url", "%v", err))
 	} else {
 		db.Close()
 	}
@@ -63,7 +63,7 @@ func (c *cli) Check() (mistakes []error) {
 // Check says everything that is wrong.
 func (s *settings) Check() (mistakes []error) {
 	wrong := func(flag, format string, args ...any) {
-		mistakes = append(mistakes, config.Wrong(flag, format, args...))
+		mistakes = append(mistakes, config.Invalid(flag, format, args...))
 	}
 	for flag, address := range map[string]string{"listen": s.Listen, "admin-listen": s.AdminListen} {
 		if err := config.CheckAddress(address); err != nil {

@@ -51,7 +51,7 @@ type leadImport struct {
 func (l *leadImport) Check() (mistakes []error) {
 	mistakes = checkURL(l.URL)
 	if m, err := l.mapping(); err != nil || l.Mapping != "" && m == nil {
-		mistakes = append(mistakes, config.Wrong("mapping",
+		mistakes = append(mistakes, config.Invalid("mapping",
 			"must be a JSON object of column names and the fields they go to"))
 	}
 	return mistakes
@@ -59,7 +59,7 @@ func (l *leadImport) Check() (mistakes []error) {
 
 func checkURL(text string) []error {
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return []error{config.Wrong("url", "must begin with http:// or https:// and a host")}
+		return []error{config.Invalid("url", "must begin with http:// or https:// and a host")}
 	}
 	return nil
 }

@@ -286,7 +286,7 @@ func TestRunRefusesATakenPort(t *testing.T) {
 	env := environment(pgtest.URL(t), redistest.Start(t).URL())
 	env["LEADGATE_ADMIN_LISTEN"] = taken.Addr().String()
 	_, err = command(env)
-	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || errors.Is(err, config.ErrBad) {
+	if err == nil || !strings.Contains(err.Error(), taken.Addr().String()) || errors.Is(err, config.ErrInvalid) {
 		t.Errorf("run() on a taken port = %v, want an error that names it", err)
 	}
 }

@@ -206,7 +206,7 @@ type rotateKey struct {
 // Check returns what is wrong with the flags.
 func (c *rotateKey) Check() []error {
 	if overlap := time.Duration(c.Overlap); overlap < 0 || overlap > tenant.MaxOverlap {
-		return []error{config.Wrong("overlap", "must be from 0s to %.0fh, not %s", tenant.MaxOverlap.Hours(), overlap)}
+		return []error{config.Invalid("overlap", "must be from 0s to %.0fh, not %s", tenant.MaxOverlap.Hours(), overlap)}
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// settings is everything a worker can be told, by flag or by environment.
+// settings is the configuration of a worker, by flag or by environment.
 type settings struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
@@ -38,24 +38,24 @@ type settings struct {
 	AttemptLog bool `name:"attempt-log" from:"LEADGATE_ATTEMPT_LOG" default:"true" negatable:"" help:"Log a line per webhook attempt, not only failures."`
 }
 
-// longest is what a setting counted in days can be at most: ten years.
-const longest = 10 * 365 * 24 * time.Hour
+// maxAge is the most that a setting counted in days can be: ten years.
+const maxAge = 10 * 365 * 24 * time.Hour
 
-// Check says everything that is wrong.
-func (s *settings) Check() (mistakes []error) {
-	wrong := func(flag, format string, args ...any) {
-		mistakes = append(mistakes, config.Wrong(flag, format, args...))
+// Check returns every invalid setting.
+func (s *settings) Check() (invalid []error) {
+	add := func(flag, format string, args ...any) {
+		invalid = append(invalid, config.Invalid(flag, format, args...))
 	}
 	if err := config.CheckAddress(s.OpsListen); err != nil {
-		wrong("ops-listen", "%v", err)
+		add("ops-listen", "%v", err)
 	}
 	if db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{}); err != nil {
-		wrong("database-url", "%v", err)
+		add("database-url", "%v", err)
 	} else {
 		db.Close()
 	}
 	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
-		wrong("redis-url", "%v", err)
+		add("redis-url", "%v", err)
 	} else {
 		client.Close()
 	}
@@ -64,49 +64,49 @@ func (s *settings) Check() (mistakes []error) {
 		got, low, top int
 	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"probes", s.Probes, 1, 1000}, {"enrichers", s.Enrichers, 1, 1000}} {
 		if n.got < n.low || n.got > n.top {
-			wrong(n.flag, "must be between %d and %d, not %d", n.low, n.top, n.got)
+			add(n.flag, "must be between %d and %d, not %d", n.low, n.top, n.got)
 		}
 	}
 	for _, d := range []struct {
 		flag          string
 		got, low, top time.Duration
-	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute}, {"poll", s.Poll, time.Millisecond, 10 * time.Second},
-		{"retention", s.Retention, 24 * time.Hour, longest}} {
+	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute},
+		{"poll", s.Poll, time.Millisecond, 10 * time.Second}, {"retention", s.Retention, 24 * time.Hour, maxAge}} {
 		if d.got < d.low || d.got > d.top {
-			wrong(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
+			add(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
 		}
 	}
-	if s.DisableAfter != 0 && (s.DisableAfter < time.Minute || s.DisableAfter > longest) {
-		wrong("disable-after", "must be 0, or between %s and %s, not %s", time.Minute, longest, s.DisableAfter)
+	if s.DisableAfter != 0 && (s.DisableAfter < time.Minute || s.DisableAfter > maxAge) {
+		add("disable-after", "must be 0, or between %s and %s, not %s", time.Minute, maxAge, s.DisableAfter)
 	}
 	for _, cidr := range s.AllowCIDRs {
 		if _, err := webhook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
-			wrong("webhook-allow-cidrs", "%v", err)
+			add("webhook-allow-cidrs", "%v", err)
 		}
 	}
-	s.checkOperatorHook(wrong)
-	return mistakes
+	s.checkOperatorHook(add)
+	return invalid
 }
 
-// checkOperatorHook tells neither the URL nor the secret: whoever has them can speak there.
-func (s *settings) checkOperatorHook(wrong func(flag, format string, args ...any)) {
+// checkOperatorHook repeats neither the URL nor the secret: whoever has them can post there.
+func (s *settings) checkOperatorHook(add func(flag, format string, args ...any)) {
 	url, secret := s.OperatorHook.Reveal(), s.OperatorHookSecret.Reveal()
-	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // its mistakes are told
+	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check reports its errors
 	if url != "" {
 		if because := webhook.CheckURL(url, allow); because != "" {
-			wrong("operator-hook", "%s", decapitalized(because))
+			add("operator-hook", "%s", lowerFirst(because))
 		}
 	}
 	switch because := webhook.CheckSecret(secret); {
 	case secret == "" && url == "":
 	case secret == "":
-		wrong("operator-hook-secret", "must be set with --operator-hook: what it gets is signed")
+		add("operator-hook-secret", "must be set with --operator-hook: what it gets is signed")
 	case url == "":
-		wrong("operator-hook-secret", "is of no use without --operator-hook")
+		add("operator-hook-secret", "is of no use without --operator-hook")
 	case because != "":
-		wrong("operator-hook-secret", "%s", decapitalized(because))
+		add("operator-hook-secret", "%s", lowerFirst(because))
 	}
 }
 
-// decapitalized makes hook's words go on after a flag's name.
-func decapitalized(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+// lowerFirst makes a sentence of package webhook go on after a flag's name.
+func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }

@@ -1,4 +1,5 @@
-// Command worker is everything after the answer: it delivers webhooks, enriches leads and sees to it that nothing owed is forgotten.
+// Command worker does everything that follows the answer to a request: it delivers webhooks, enriches leads, runs
+// imports and replays, and finds due work that was lost.
 package main
 
 import (
@@ -38,21 +39,25 @@ func main() {
 	os.Exit(config.Exit(os.Stderr, "worker", run(ctx, os.Args[1:], os.Getenv, os.Stdout)))
 }
 
-// run is the worker's life. Its goroutines:
+// run starts the worker's parts and waits until they have stopped. Its goroutines:
 //
 //	ticker --sweep task--+
 //	                     v
-//	gateway --wake--> Redis --poll--> asynq server "upkeep"   --> Sweep  --wake--> Redis
-//	                            +---> asynq server "enrich"   --> Enrich --wake--> Redis
-//	                            +---> asynq server "webhook"  --> Drain  --> up to 16 senders --> endpoint
-//	                                                                 \--> outcomes --> Postgres
-//	ticker, if there is an operator hook --> notices owed in Postgres --> hook
+//	gateway --wake--> Redis --poll--> asynq server "upkeep"  --> sweep: chores            --wake--> Redis
+//	                            +---> asynq server "enrich"  --> enrichment               --wake--> Redis
+//	                            +---> asynq server "import"  --> import, one reader ahead --wake--> Redis
+//	                            +---> asynq server "replay"  --> replay                   --wake--> Redis
+//	                            +---> asynq server "webhook" --> drain, test --> MaxInFlight senders --> endpoint
+//	                            +---> asynq server "failing" --> probe             \--> outcomes --> Postgres
+//	ticker, if there is an operator hook --> notices due in Postgres --> hook
 //	ops listener: /healthz /readyz /metrics /debug/pprof
 //
-// A stop goes backwards: no new ticks, turns take no more, servers wait for what is under way, then connections close.
+// It stops in the reverse order: no new ticks, runs begin nothing more, servers wait for what is under way, connections
+// close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	var s settings
-	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.", config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
+	if _, ok, err := config.Parse(&s, "worker", "Delivers leadgate's webhooks and enriches its leads.",
+		config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
 		return err
 	}
 	log, err := telemetry.Logger(stdout, "worker", s.LogLevel)
@@ -64,7 +69,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	lifecycle.TuneGC(getenv)
 	registry := telemetry.Registry()
 	var group lifecycle.Group
-	defer group.Stop(log, s.Grace) // of what had started when a later part could not
+	defer group.Stop(log, s.Grace) // stops what had started when a later part failed to
 
 	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, Application: "leadgate worker"})
 	if err != nil {
@@ -81,7 +86,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	group.OnStop("redis", func(context.Context) error { return redis.Close() })
 	if err := redis.Ping(ctx).Err(); err != nil {
-		log.Warn("Redis does not answer; work waits in Postgres until it does", "error", err.Error())
+		log.Warn("redis unavailable: work waits in Postgres until it is back", "error", err.Error())
 	}
 	listener, err := net.Listen("tcp", s.OpsListen)
 	if err != nil {
@@ -95,15 +100,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: sender.Send, Find: newFind(log),
-		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, Now: time.Now, Log: log, AttemptLog: s.AttemptLog, Metrics: registry,
+		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, AttemptLog: s.AttemptLog,
+		Now: time.Now, Log: log, Metrics: registry,
 	})
-	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention, Now: time.Now, Log: log, Metrics: registry})
+	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention,
+		Now: time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)
 	if err := queues.start(processor.Handler(keeper.Sweep)); err != nil {
 		return err
 	}
 	group.OnStop("queues", queues.stop)
-	group.OnStop("turns", func(context.Context) error { processor.Stop(s.Grace * 3 / 4); return nil })
+	group.OnStop("runs", func(context.Context) error { processor.Stop(s.Grace * 3 / 4); return nil })
 	keeper.Start()
 	group.OnStop("sweeps", func(context.Context) error { keeper.Stop(); return nil })
 	if url := s.OperatorHook.Reveal(); url != "" {
@@ -123,16 +130,17 @@ func serve(s *http.Server, l net.Listener) error {
 }
 
 func newSender(s *settings, group *lifecycle.Group) *sender.Sender {
-	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has read it
+	allow, _ := webhook.ParseAllow(s.AllowCIDRs, s.AllowHTTP) // Check has reported its errors
 	sender := sender.New(sender.Deps{Allow: allow, Parallel: webhook.MaxInFlight, Now: time.Now})
 	group.OnStop("sender", func(context.Context) error { sender.Close(); return nil })
 	return sender
 }
 
-// lookupTime is what one provider has for one lead. The built-in ones need microseconds.
+// lookupTime is how long one provider may take for one lead. The built-in ones need microseconds.
 const lookupTime = 2 * time.Second
 
-// newFind makes enrichment speak pg's words. A provider's error may quote the lead, so only its name is logged.
+// newFind returns what process asks for facts about leads. A provider's error may quote the lead, so only its name is
+// logged.
 func newFind(log *slog.Logger) func(context.Context, []lead.Lead) []pg.Finding {
 	pipeline := enrich.New(lookupTime)
 	pipeline.Failed = func(provider string, _ error) { log.Warn("enrichment provider failed", "provider", provider) }

@@ -131,7 +131,8 @@ func mustLead(t *testing.T, database, url string) {
 	}
 }
 
-// A whole life: nobody wakes it, so the sweep finds what is owed; both events arrive; the operators' pages tell; it stops.
+// A whole life: nobody wakes it, so the sweep finds what is owed; both events arrive; the operators' pages tell; it
+// stops.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	events := make(chan string, 10)
@@ -219,7 +220,7 @@ func TestOldSchemaIsRefused(t *testing.T) {
 	db.Close()
 	args := []string{"--database-url", database, "--redis-url", "redis://127.0.0.1:1/0", "--ops-listen", "127.0.0.1:0"}
 	err = run(t.Context(), args, func(string) string { return "" }, io.Discard)
-	if err == nil || errors.Is(err, config.ErrBad) || !strings.Contains(err.Error(), "gateway migrate") {
+	if err == nil || errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), "gateway migrate") {
 		t.Errorf("run() = %v, want what to do about the schema", err)
 	}
 }
@@ -229,7 +230,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost,home", "--db-conns", "1",
 		"--probes", "0", "--retention", "1h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2", "--operator-hook-secret", "hunter2"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
-	if !errors.Is(err, config.ErrBad) {
+	if !errors.Is(err, config.ErrInvalid) {
 		t.Fatalf("run() = %v, want ErrBad", err)
 	}
 	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns",
@@ -269,7 +270,7 @@ func TestBadURLsAndVersion(t *testing.T) {
 	args := []string{"--database-url", "host=db password=hunter2", "--redis-url", "redis://:hunter2@", "--ops-listen", ":"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	for _, want := range []string{"--database-url", "--redis-url", "--ops-listen"} {
-		if !errors.Is(err, config.ErrBad) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		if !errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("run(%q) = %v, want it to name %s and no password", args, err, want)
 		}
 	}
@@ -283,7 +284,7 @@ func TestBadURLsAndVersion(t *testing.T) {
 func TestAsynqDoesNotRepeatItself(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	l := &asynqLog{log: slog.New(slog.NewTextHandler(&out, nil)), said: map[string]time.Time{}}
+	l := &asynqLogger{log: slog.New(slog.NewTextHandler(&out, nil)), logged: map[string]time.Time{}}
 	for range 100 {
 		l.Error("Dequeue error: UNKNOWN: redis eval error: dial tcp 127.0.0.1:1: connect: connection refused")
 		l.Warn("Could not move task id=", id.New().String())

@@ -69,7 +69,7 @@ func TestOperatorHook(t *testing.T) {
 		}
 	}
 	w.mustStop(t)
-	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log, `"msg":"operator told"`) {
+	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log, `"msg":"notice sent to the operator hook"`) {
 		t.Errorf("log = %s, want that the operator was told, without URL and secret", log)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"leadgate/shared/pg"
 )
 
-// newOps makes the server of the operators' pages. pprof's cmdline is not among them: a flag may hold a secret.
+// newOps returns the server of the operators' pages. pprof's cmdline is not among them: a flag may hold a secret.
 func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
@@ -27,7 +27,8 @@ func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry) *
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
 
-// ready asks both stores. Without Postgres a worker can do nothing; without Redis it waits, which restarting it does not change, so that is only told.
+// ready asks both stores. Without Postgres a worker can do nothing. Without Redis it waits, which a restart does not
+// change, so that is only reported.
 func ready(db *pg.DB, c redis.UniversalClient) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)

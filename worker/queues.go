@@ -20,14 +20,14 @@ const (
 	sweepers  = 2                      // sweeps at once: one may be slow without the next being late
 	replayers = 32                     // replays at once: each mostly waits for its rate
 	importers = 2                      // imports at once: each keeps a core busy
-	calm      = 100 * time.Millisecond // between looks into queues in which nothing is urgent
+	slowPoll  = 100 * time.Millisecond // between polls of queues in which nothing is urgent
 )
 
 // servers are asynq's, one for each queue: each polls by itself, so none waits for another's round trip.
 type servers []*asynq.Server
 
 func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers {
-	quiet := &asynqLog{log: log, said: map[string]time.Time{}}
+	asynqLog := &asynqLogger{log: log, logged: map[string]time.Time{}}
 	var all servers
 	for _, q := range []struct {
 		name        string
@@ -35,9 +35,9 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 		poll        time.Duration
 	}{
 		{task.QueueWebhook, s.Drains, s.Poll},
-		{task.QueueFailing, s.Probes, max(s.Poll, calm)}, // slots of their own: who fails is often slow too
-		{task.QueueReplay, replayers, max(s.Poll, calm)},
-		{task.QueueImport, importers, max(s.Poll, calm)},
+		{task.QueueFailing, s.Probes, max(s.Poll, slowPoll)}, // of their own: an endpoint that fails is often slow too
+		{task.QueueReplay, replayers, max(s.Poll, slowPoll)},
+		{task.QueueImport, importers, max(s.Poll, slowPoll)},
 		{task.QueueEnrich, s.Enrichers, s.Poll},
 		{task.QueueUpkeep, sweepers, s.Poll},
 	} {
@@ -49,7 +49,7 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 			ShutdownTimeout:          s.Grace * 9 / 10,
 			RetryDelayFunc:           process.RetryDelay,
 			ErrorHandler:             process.ErrorHandler(log),
-			Logger:                   quiet,
+			Logger:                   asynqLog,
 			LogLevel:                 asynq.InfoLevel,
 		}))
 	}
@@ -77,41 +77,42 @@ func (all servers) stop(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		return errors.New("tasks are still under way; they are owed and will be done again")
+		return errors.New("tasks are still under way; another worker does them again")
 	}
 }
 
-// sayAgain is how long asynq must wait to repeat itself: while Redis is away its parts complain about every poll.
-const sayAgain = 30 * time.Second
+// repeatAfter is how long the same error of asynq is not logged again: while Redis is unavailable, every poll fails.
+const repeatAfter = 30 * time.Second
 
-// asynqLog hands asynq's words to slog. Its news are debug news here; its errors, the same one only now and then.
-type asynqLog struct {
+// asynqLogger passes asynq's log on to slog: its information at level debug, and its errors at most once per
+// repeatAfter.
+type asynqLogger struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	said map[string]time.Time // by the start of the text
+	mu     sync.Mutex
+	logged map[string]time.Time // by the start of the text
 }
 
-func (l *asynqLog) Debug(args ...any) {}
-func (l *asynqLog) Info(args ...any)  { l.log.Debug("asynq", "text", fmt.Sprint(args...)) }
-func (l *asynqLog) Warn(args ...any)  { l.rarely(slog.LevelWarn, fmt.Sprint(args...)) }
-func (l *asynqLog) Error(args ...any) { l.rarely(slog.LevelError, fmt.Sprint(args...)) }
-func (l *asynqLog) Fatal(args ...any) { l.log.Error("asynq", "text", fmt.Sprint(args...)) }
+func (l *asynqLogger) Debug(args ...any) {}
+func (l *asynqLogger) Info(args ...any)  { l.log.Debug("asynq", "text", fmt.Sprint(args...)) }
+func (l *asynqLogger) Warn(args ...any)  { l.limited(slog.LevelWarn, fmt.Sprint(args...)) }
+func (l *asynqLogger) Error(args ...any) { l.limited(slog.LevelError, fmt.Sprint(args...)) }
+func (l *asynqLogger) Fatal(args ...any) { l.log.Error("asynq", "text", fmt.Sprint(args...)) }
 
-func (l *asynqLog) rarely(level slog.Level, text string) {
-	what, _, _ := strings.Cut(text, ":")
-	if len(what) > 24 { // what is longer names tasks
-		what = what[:24]
+func (l *asynqLogger) limited(level slog.Level, text string) {
+	subject, _, _ := strings.Cut(text, ":")
+	if len(subject) > 24 { // a longer one names a task
+		subject = subject[:24]
 	}
 	now := time.Now()
 	l.mu.Lock()
-	last, known := l.said[what]
-	tell := !known || now.Sub(last) >= sayAgain
-	if tell {
-		l.said[what] = now
+	last, known := l.logged[subject]
+	again := !known || now.Sub(last) >= repeatAfter
+	if again {
+		l.logged[subject] = now
 	}
 	l.mu.Unlock()
-	if tell {
+	if again {
 		l.log.Log(context.Background(), level, "asynq", "text", text)
 	}
 }

@@ -1,4 +1,4 @@
-// Package config turns flags and environment into one checked struct: every mistake at once, no secret ever printed.
+// Package config turns flags and environment into one checked struct: every error at once, no secret ever printed.
 package config
 
 import (
@@ -27,7 +27,7 @@ func (s Secret) GoString() string { return s.String() }
 // MarshalText hides the text from encoders and loggers.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText reads the text as it is; trailing white space, as files have it, is cut.
+// UnmarshalText reads the text as it is; leading and trailing white space, as files have it, is removed.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(strings.TrimSpace(string(text)))
 	return nil
@@ -36,7 +36,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // Reveal returns the text.
 func (s Secret) Reveal() string { return string(s) }
 
-// Checker is a config struct that can say everything that is wrong with it, preferably as Wrong.
+// Checker is a config struct that returns everything that is invalid in it, preferably as Invalid.
 // Parse asks the struct it filled and that of each command on the command line.
 type Checker interface{ Check() []error }
 
@@ -51,12 +51,13 @@ type Source struct {
 // Version is the type of a flag that prints Source.Version and ends the program.
 type Version = kong.VersionFlag
 
-// Parse fills the kong struct into and returns the command line it understood. ok is false when --help or a Version was asked for and printed.
-// name and about head the help page; the names of `from:"NAME"` tags are read through src.Getenv, so tests need no process environment.
-// The error is ErrBad and lists every mistake. `required:""` is met by a flag, a variable or a file.
+// Parse fills the kong struct into and returns the command line it understood. ok is false when --help or a Version was
+// asked for and printed. name and about head the help page; the names of `from:"NAME"` tags are read through
+// src.Getenv, so that tests need no process environment. The error is ErrInvalid and lists every invalid flag.
+// `required:""` is met by a flag, a variable or a file.
 func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool, err error) {
 	exited := false
-	found := &mistakes{}
+	found := &collector{}
 	parser, err := kong.New(into, kong.Name(name), kong.Description(about), kong.Writers(src.Stdout, src.Stdout),
 		kong.Exit(func(int) { exited = true }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(describe), kong.Vars{"version": src.Version}, kong.Resolvers(environment(src.Getenv, found)))
@@ -86,7 +87,7 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 
 // environment resolves a flag by its `from:"NAME"` tag: NAME, or the content of the file NAME_FILE names.
 // The tag is ours and not kong's env, because kong reads only the process environment and no files.
-func environment(getenv func(string) string, found *mistakes) kong.Resolver {
+func environment(getenv func(string) string, found *collector) kong.Resolver {
 	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 		name := flag.Tag.Get("from")
 		if name == "" {

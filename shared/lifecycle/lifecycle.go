@@ -1,4 +1,5 @@
-// Package lifecycle starts a process's parts in order, waits for the first reason to stop, and stops them in reverse order.
+// Package lifecycle starts a process's parts in order, waits for the first reason to stop, and stops them in reverse
+// order.
 package lifecycle
 
 import (
@@ -10,7 +11,8 @@ import (
 	"time"
 )
 
-// gcPercent lets garbage grow to four times what lives. What lives is a few megabytes, and collecting it a dozen times a second under load took an eighth of the gateway's processor time.
+// gcPercent lets garbage grow to four times what lives. What lives is a few megabytes, and collecting it a dozen times
+// a second under load took an eighth of the gateway's processor time.
 const gcPercent = 400
 
 // TuneGC sets how often garbage is collected, unless the operator said so with GOGC.

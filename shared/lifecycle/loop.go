@@ -10,7 +10,8 @@ import (
 //
 //	Start --> wait --> run --> wait --> run ... --> Stop: ends the wait, cancels the run, waits for it
 //
-// Start and Stop may be called by several goroutines, more than once, and in any order; a loop that was stopped never runs again.
+// Start and Stop may be called by several goroutines, more than once, and in any order; a loop that was stopped never
+// runs again.
 type Loop struct {
 	first time.Duration
 	run   func(context.Context) (wait time.Duration)
@@ -21,13 +22,15 @@ type Loop struct {
 	running sync.WaitGroup
 }
 
-// Every returns a loop that runs fn once per interval, the first time after one interval. A run that takes longer than the interval delays
-// the next; two never overlap. The context of fn ends with Stop: a run that must not be cut off uses context.WithoutCancel.
+// Every returns a loop that runs fn once per interval, the first time after one interval. A run that takes longer than
+// the interval delays the next; two never overlap. The context of fn ends with Stop: a run that must not be cut off
+// uses context.WithoutCancel.
 func Every(interval time.Duration, fn func(context.Context)) *Loop {
 	return NewLoop(interval, func(ctx context.Context) time.Duration { fn(ctx); return interval })
 }
 
-// NewLoop returns a loop that first runs after the given wait, and then whenever the wait that the last run returned is over.
+// NewLoop returns a loop that first runs after the given wait, and then whenever the wait that the last run returned is
+// over.
 func NewLoop(first time.Duration, run func(context.Context) (wait time.Duration)) *Loop {
 	l := &Loop{first: first, run: run}
 	l.ctx, l.cancel = context.WithCancel(context.Background())

@@ -38,7 +38,8 @@ func Queues() []string {
 	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueImport, QueueEnrich, QueueUpkeep}
 }
 
-// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, or, with nothing but a workspace, its enrichment.
+// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, or, with nothing but a
+// workspace, its enrichment.
 type Key struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
@@ -94,7 +95,8 @@ func (k Key) Subject() string {
 	return "leads of " + id.Workspace.Format(k.Workspace)
 }
 
-// payload is version 1 of a task's JSON. A reader takes every version ever written; a new version is read before it is written.
+// payload is version 1 of a task's JSON. A reader takes every version ever written; a new version is read before it is
+// written.
 type payload struct {
 	Version   int    `json:"v"`
 	Workspace string `json:"workspace"`

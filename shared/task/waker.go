@@ -47,8 +47,9 @@ func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key
 	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 
-// Repair wakes keys of one queue that have due work and nobody working on it. Where the queue is empty, a key that seems to wait for
-// a task gets another one: its own was lost with a Redis or a process. stranded is how many keys had no task.
+// Repair wakes keys of one queue that have due work and nobody working on it. Where the queue is empty, a key that
+// seems to wait for a task gets another one: its own was lost with a Redis or a process. stranded is how many keys had
+// no task.
 func (w *Waker) Repair(ctx context.Context, keys []Key) (stranded int, err error) {
 	if len(keys) == 0 {
 		return 0, nil
@@ -108,7 +109,8 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 	return errors.Join(err, rdb.Unwake(ctx, w.redis, k.Wake()))
 }
 
-// Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry, for as long as the endpoint fails.
+// Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry,
+// for as long as the endpoint fails.
 func (w *Waker) EnsureProbeTask(ctx context.Context, k Key) error {
 	_, err := w.ensureProbeTask(ctx, k, false)
 	return err
@@ -120,7 +122,8 @@ func (w *Waker) RunProbeTask(ctx context.Context, k Key) error {
 	return err
 }
 
-// Dismiss takes away the task that stands for an endpoint which is to get nothing any more. One that runs just now ends by itself.
+// Dismiss takes away the task that stands for an endpoint which is to get nothing any more. One that runs just now ends
+// by itself.
 func (w *Waker) RemoveProbeTask(k Key) { w.inspector.DeleteTask(QueueFailing, k.String()) }
 
 // StandAll is Stand, or where their time has come Probe, for many. stranded is how many of them had no task.

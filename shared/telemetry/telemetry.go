@@ -18,7 +18,8 @@ func Logger(w io.Writer, service, level string) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})).With("service", service), nil
 }
 
-// Registry returns a registry with the Go and process collectors and leadgate_build_info; parts register their own metrics, all named leadgate_....
+// Registry returns a registry with the Go and process collectors and leadgate_build_info; parts register their own
+// metrics, all named leadgate_....
 func Registry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())

@@ -33,7 +33,8 @@ func NewSecretFor(signature string) string {
 	return NewSecret()
 }
 
-// SetEnabled enables an endpoint, which then begins with a clean record, or disables it for its owner. What it is already it stays.
+// SetEnabled enables an endpoint, which then begins with a clean record, or disables it for its owner. What it is
+// already it stays.
 func (e *Endpoint) SetEnabled(enabled bool, now time.Time) {
 	switch {
 	case enabled == e.Enabled:

@@ -10,7 +10,8 @@ import (
 // MaxHeaderName is how many octets the name of an endpoint's own header can have.
 const MaxHeaderName = 100
 
-// ownHeaders are written by the sender or its transport; hop-by-hop ones would also let a receiver read another request than was sent (RFC 9110, 7.6.1).
+// ownHeaders are written by the sender or its transport; hop-by-hop ones would also let a receiver read another request
+// than was sent (RFC 9110, 7.6.1).
 var ownHeaders = []string{
 	"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer", "upgrade", "keep-alive", "expect", "accept-encoding", "user-agent",
 }
@@ -36,7 +37,8 @@ func tokenChar(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)
 }
 
-// CheckHeaderValue says what would be right where value cannot be a header's, else "". It never repeats the value, which may be a secret.
+// CheckHeaderValue says what would be right where value cannot be a header's, else "". It never repeats the value,
+// which may be a secret.
 func CheckHeaderValue(value string) string {
 	switch {
 	case len(value) > MaxHeaderValue:
@@ -49,7 +51,8 @@ func CheckHeaderValue(value string) string {
 	return ""
 }
 
-// MergeHeaders returns what headers are after changes: nil takes a name away. Names are compared without case (RFC 9110), and the newest spelling stays.
+// MergeHeaders returns what headers are after changes: nil takes a name away. Names are compared without case (RFC
+// 9110), and the newest spelling stays.
 func MergeHeaders(headers map[string]string, changes map[string]*string) map[string]string {
 	merged := map[string]string{}
 	maps.Copy(merged, headers)

@@ -6,7 +6,8 @@ import (
 	"leadgate/shared/id"
 )
 
-// Health is how an endpoint fared lately. Its breaker is open while ProbeAt is set: nothing is sent before, and then one delivery.
+// Health is how an endpoint fared lately. Its breaker is open while ProbeAt is set: nothing is sent before, and then
+// one delivery.
 //
 //	closed --failures as a whole--> open --probe fails--> open, for longer
 //	   ^                             |
@@ -51,8 +52,8 @@ type Result struct {
 	At         time.Time
 }
 
-// Record takes an attempt's outcome in. ordered: the endpoint takes one delivery after the other, so a failed one holds up the rest
-// until retryAt. spread is a random number in [0,1).
+// Record takes an attempt's outcome in. ordered: the endpoint takes one delivery after the other, so a failed one holds
+// up the rest until retryAt. spread is a random number in [0,1).
 func (h *Health) Record(v Result, now time.Time, spread float64, ordered bool, retryAt *time.Time) {
 	if v.Error == "" {
 		was := *h

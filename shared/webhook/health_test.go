@@ -134,7 +134,8 @@ func TestLateSuccessKeepsThePause(t *testing.T) {
 	}
 }
 
-// A fault of ours is nothing to hold against an endpoint, but it must not break its order, nor end its pause, nor spend a try.
+// A fault of ours is nothing to hold against an endpoint, but it must not break its order, nor end its pause, nor spend
+// a try.
 func TestFaultOfOurs(t *testing.T) {
 	t.Parallel()
 	v := webhook.Result{Error: webhook.FailedInternal.WithDetail("a fault on our side"), At: noon}

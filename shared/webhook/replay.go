@@ -16,7 +16,8 @@ type Filter struct {
 	Until      time.Time `json:"until,omitzero"` // and before this one
 }
 
-// Replay is a job that sends again what a filter picks, at a bounded rate. It survives any restart: where it stands is in Postgres.
+// Replay is a job that sends again what a filter picks, at a bounded rate. It survives any restart: where it stands is
+// in Postgres.
 type Replay struct {
 	WorkspaceID id.UUID
 	ID          id.UUID

@@ -22,8 +22,9 @@ const Jitter = 0.2
 // MaxRetryAfter is how long an answer's Retry-After can put off the next attempt.
 const MaxRetryAfter = 24 * time.Hour
 
-// Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a random number in [0,1).
-// false: never, the schedule is used up. Retry-After is honoured where it asks for more patience than the schedule has.
+// Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a
+// random number in [0,1). false: never, the schedule is used up. Retry-After is honoured where it asks for more
+// patience than the schedule has.
 func (s Schedule) Next(tries int, v Result, now time.Time, spread float64) (time.Time, bool) {
 	if ClassOf(v.Error) == FailedInternal { // a fault of ours spends no try
 		return now.Add(jitter(internalWait, spread)), true
@@ -45,7 +46,8 @@ func jitter(d time.Duration, spread float64) time.Duration {
 	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))
 }
 
-// Overloaded tells whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or no answer in time.
+// Overloaded tells whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or
+// no answer in time.
 func Overloaded(err string, status int) bool {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

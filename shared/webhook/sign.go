@@ -47,7 +47,8 @@ func NewSigningKey() string {
 	return signingKeyPrefix + base64.StdEncoding.EncodeToString(ed25519.NewKeyFromSeed(seed))
 }
 
-// PublicKey returns what receivers verify with when secret signs by ed25519: "whpk_" and 32 bytes in base64; "" for any other secret.
+// PublicKey returns what receivers verify with when secret signs by ed25519: "whpk_" and 32 bytes in base64; "" for any
+// other secret.
 func PublicKey(secret string) string {
 	raw, asymmetric, wrong := readSecret(secret)
 	if wrong != "" || !asymmetric {
@@ -86,8 +87,9 @@ func readSecret(secret string) (raw []byte, asymmetric bool, wrong string) {
 	return raw, asymmetric, ""
 }
 
-// SignAll returns the webhook-signature header of body sent to e at time at under the id msgID: a signature of "id.timestamp.body" for each live
-// secret, the current one's first, so that receivers verify with whichever they hold while it is rotated (Standard Webhooks 1.0).
+// SignAll returns the webhook-signature header of body sent to e at time at under the id msgID: a signature of
+// "id.timestamp.body" for each live secret, the current one's first, so that receivers verify with whichever they hold
+// while it is rotated (Standard Webhooks 1.0).
 func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header string, err error) {
 	content := make([]byte, 0, len(msgID)+len(body)+24)
 	content = append(content, msgID...)

@@ -18,8 +18,8 @@ import (
 type Provider interface {
 	// Name is the section of the facts and the provider's name to administrators: "email".
 	Name() string
-	// Lookup returns facts that marshal to a JSON object, or nil when there is nothing to say about l, which it must not change.
-	// It is called by many goroutines at once and returns soon after ctx ends.
+	// Lookup returns facts that marshal to a JSON object, or nil when there is nothing to say about l, which it must not
+	// change. It is called by many goroutines at once and returns soon after ctx ends.
 	Lookup(ctx context.Context, l *lead.Lead) (facts any, err error)
 }
 
@@ -40,7 +40,8 @@ const (
 	late    = "timeout"
 )
 
-// Pipeline asks its providers one after the other. A provider that fails, hangs or panics costs its own section and nothing else.
+// Pipeline asks its providers one after the other. A provider that fails, hangs or panics costs its own section and
+// nothing else.
 type Pipeline struct {
 	Providers []Provider
 	Timeout   time.Duration                    // of each look-up
@@ -119,8 +120,8 @@ type answer struct {
 
 func (a answer) late() bool { return errors.Is(a.err, context.DeadlineExceeded) }
 
-// patience is how many leads of a batch a provider may be late for; then it is late for the rest, unasked. Waiting for each would
-// outlast the task, whose transaction would take the other providers' facts back with it, every time anew.
+// patience is how many leads of a batch a provider may be late for; then it is late for the rest, unasked. Waiting for
+// each would outlast the task, whose transaction would take the other providers' facts back with it, every time anew.
 const patience = 3
 
 // ask asks provider about leads, one after the other.
@@ -150,8 +151,8 @@ func tooOftenLate(answers []answer) bool {
 	return late >= patience
 }
 
-// askOn asks about the leads that have no answer yet, in one goroutine, up to the first that takes too long: that one is late,
-// and a provider that does not mind ctx is left behind.
+// askOn asks about the leads that have no answer yet, in one goroutine, up to the first that takes too long: that one
+// is late, and a provider that does not mind ctx is left behind.
 func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Lead, answers []answer) []answer {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -75,7 +75,8 @@ func TestAFailingProviderCostsOnlyItsOwnFacts(t *testing.T) {
 	}
 }
 
-// The rest of a batch does not wait for a provider that was late for three of it: it would all be rolled back in the end.
+// The rest of a batch does not wait for a provider that was late for three of it: it would all be rolled back in the
+// end.
 func TestAHangingProviderHoldsUpThreeLeadsOfABatch(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32

@@ -1,4 +1,4 @@
-// Package notify tells the operator's hook about endpoints, of whatever workspace, that fail and are disabled.
+// Package notify sends notices to the operator's hook: endpoints, of whatever workspace, that fail or are disabled.
 package notify
 
 import (
@@ -15,35 +15,37 @@ import (
 )
 
 const (
-	limit    = 20               // notices told in one round, at once
-	timeout  = 10 * time.Second // of telling one
-	every    = 10 * time.Second // from round to round
-	maxEvery = 5 * time.Minute  // while the hook does not take them
+	limit    = 20               // notices in one batch, sent at once
+	timeout  = 10 * time.Second // of sending one
+	every    = 10 * time.Second // from batch to batch
+	maxEvery = 5 * time.Minute  // while the hook does not accept them
 )
 
 // Deps is what a Notifier works with. All fields but Every are required.
 type Deps struct {
 	DB     *pg.DB
-	Send   func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool) // guarded like any webhook: a hook in a private network must be allowed
 	URL    string
 	Secret string        // whsec_ or whsk_...
-	Every  time.Duration // from round to round; 0: 10 s
+	Every  time.Duration // from batch to batch; 0: 10 s
 	Log    *slog.Logger
+
+	// Send is guarded like any webhook: a hook in a private network must be allowed.
+	Send func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool)
 }
 
-// Notifier tells what Postgres says the hook is owed, signed like any webhook and with the event's id at every try.
+// Notifier sends the notices that are due in Postgres, signed like any webhook and with the event's id at every try.
 //
-//	ticker of every worker --> due? --> the one that has the lock: up to 20 requests --> settled, or owed still
+//	ticker of every worker --> due? --> the one that has the lock: up to 20 requests --> acknowledged, or due again
 //
 // It has a goroutine of its own, so that a slow hook delays nobody.
 type Notifier struct {
 	Deps
 	hook   webhook.Endpoint
 	ticker *lifecycle.Loop
-	wait   time.Duration // before the next round; of the ticker's goroutine only
+	wait   time.Duration // before the next batch; of the ticker's goroutine only
 }
 
-// New makes a Notifier.
+// New returns a Notifier.
 func New(d Deps) *Notifier {
 	if d.Every == 0 {
 		d.Every = every
@@ -60,11 +62,11 @@ func (n *Notifier) Start() { n.ticker.Start() }
 // Stop cancels the requests under way, whose notices stay pending, and waits for the ticker.
 func (n *Notifier) Stop() { n.ticker.Stop() }
 
-// tick runs one round, and doubles the wait while rounds fail.
+// tick sends one batch, and doubles the wait while notices are not accepted.
 func (n *Notifier) tick(ctx context.Context) time.Duration {
-	ok, err := n.round(ctx)
+	ok, err := n.sendDue(ctx)
 	if err != nil && ctx.Err() == nil {
-		n.Log.Warn("operator hook", "error", err.Error())
+		n.Log.Warn("send notices failed", "error", err.Error())
 	}
 	if ok && err == nil {
 		n.wait = n.Every
@@ -74,8 +76,8 @@ func (n *Notifier) tick(ctx context.Context) time.Duration {
 	return n.wait
 }
 
-// round tells what is due, unless another worker does just now. ok: whatever was told was taken.
-func (n *Notifier) round(ctx context.Context) (ok bool, err error) {
+// sendDue sends what is due, unless another worker is at it. ok reports whether the hook accepted all of it.
+func (n *Notifier) sendDue(ctx context.Context) (ok bool, err error) {
 	due, err := n.DB.DueNotices(ctx, 1)
 	if err != nil || len(due) == 0 {
 		return true, err
@@ -89,7 +91,7 @@ func (n *Notifier) round(ctx context.Context) (ok bool, err error) {
 		var all sync.WaitGroup
 		for i := range due {
 			all.Go(func() {
-				if !n.tell(ctx, &due[i]) {
+				if !n.send(ctx, &due[i]) {
 					refused.Store(true)
 				}
 			})
@@ -100,26 +102,29 @@ func (n *Notifier) round(ctx context.Context) (ok bool, err error) {
 	return !refused.Load(), err
 }
 
-// tell makes one attempt. The log names no URL: whoever knows it may be able to speak there.
-func (n *Notifier) tell(ctx context.Context, due *pg.Notice) (taken bool) {
-	log := n.Log.With("type", due.Type, "event", id.Event.Format(due.Event), "workspace", id.Workspace.Format(due.Workspace), "endpoint", id.Endpoint.Format(due.Endpoint))
-	a, made := n.Send(ctx, &n.hook, &webhook.Job{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)})
+// send makes one attempt, and reports whether the hook accepted it. The log has no URL: whoever knows it may be able to
+// post there.
+func (n *Notifier) send(ctx context.Context, due *pg.Notice) (accepted bool) {
+	log := n.Log.With("type", due.Type, "event", id.Event.Format(due.Event),
+		"workspace", id.Workspace.Format(due.Workspace), "endpoint", id.Endpoint.Format(due.Endpoint))
+	job := webhook.Job{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)}
+	a, made := n.Send(ctx, &n.hook, &job)
 	if !made {
 		return false
 	}
 	if a.Error != "" {
-		log.Warn("the operator hook does not take a notice, will try again", "error", a.Error)
+		log.Warn("notice not accepted by the operator hook", "error", a.Error)
 		return false
 	}
-	log.Info("operator told")
+	log.Info("notice sent to the operator hook")
 	if err := n.DB.AckNotice(ctx, due.Workspace, due.Endpoint, due.Event); err != nil {
-		log.Warn("a notice will be told again", "error", err.Error())
+		log.Warn("acknowledge notice failed: it will be sent again", "error", err.Error())
 		return false
 	}
 	return true
 }
 
-// withWorkspace adds whose endpoint it is, which the workspace itself need not be told.
+// withWorkspace adds the workspace's id, which an event of the workspace itself does not have.
 func withWorkspace(due *pg.Notice) []byte {
 	data := append([]byte(`{"workspaceId":"`), id.Workspace.Format(due.Workspace)...)
 	return append(append(data, `",`...), due.Data[1:]...)

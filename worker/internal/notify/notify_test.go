@@ -115,7 +115,8 @@ func start(t *testing.T, db *pg.DB, url, secret string) *notify.Notifier {
 	return n
 }
 
-// The operator hears of every workspace's endpoints, once, whatever the number of workers, in words that verify and hold no secret.
+// The operator hears of every workspace's endpoints, once, whatever the number of workers, in words that verify and
+// hold no secret.
 func TestOperatorIsTold(t *testing.T) {
 	t.Parallel()
 	db, secret := pgtest.New(t), webhook.NewSecret()

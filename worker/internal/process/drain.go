@@ -27,8 +27,8 @@ import (
 //	 v
 //	finish   lease and state are given up; probe task, health policy, report         finish.go
 //
-// The lease in Postgres is what keeps workers apart. A delivery that was sent while nothing could be recorded is sent again: it is
-// delivered at least once.
+// The lease in Postgres is what keeps workers apart. A delivery that was sent while nothing could be recorded is sent
+// again: it is delivered at least once.
 type drain struct {
 	*Processor
 	key task.Key
@@ -48,8 +48,8 @@ func (p *Processor) newDrain(key task.Key) job {
 
 func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.LeaseForDrain) }
 
-// deliver leases, sends and records one batch, and reports whether more is left. The lease is given up with the last record unless
-// another batch follows; release sees to it where that fails.
+// deliver leases, sends and records one batch, and reports whether more is left. The lease is given up with the last
+// record unless another batch follows; release sees to it where that fails.
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	leased, err := d.lease(r, mode)
 	if err != nil || len(leased.Jobs) == 0 {

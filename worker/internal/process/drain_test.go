@@ -170,7 +170,8 @@ func TestNoDrainEndsWithTheLease(t *testing.T) {
 	}
 }
 
-// Two workers that know nothing of each other, as after a lost Redis, share one endpoint: the lease keeps every delivery single.
+// Two workers that know nothing of each other, as after a lost Redis, share one endpoint: the lease keeps every
+// delivery single.
 func TestWorkersDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -138,9 +138,9 @@ func (j *importer) logDelete(r *run, err error) {
 	}
 }
 
-// commit writes a batch. When Postgres rejects a row for what is in it, commit halves the batch until only that row is left, and
-// reports it. A batch that takes Postgres too long is halved as well; one row that does is left to another run. What is rejected
-// without any row ends the import.
+// commit writes a batch. When Postgres rejects a row for what is in it, commit halves the batch until only that row is
+// left, and reports it. A batch that takes Postgres too long is halved as well; one row that does is left to another
+// run. What is rejected without any row ends the import.
 func (j *importer) commit(r *run, next readBatch) (lost bool, err error) {
 	out, err := r.DB.ImportRows(r.abort, &next.ImportBatch)
 	if errors.Is(err, pg.ErrCheckViolation) { // perhaps no partition takes the row
@@ -188,7 +188,8 @@ func (j *importer) fail(r *run, next readBatch, why error) (lost bool, err error
 	return true, nil // so that it begins again, and is found to have ended
 }
 
-// halves divides a batch by its rows. It does not matter with which half a row's mistake is reported: it goes with the rows after it.
+// halves divides a batch by its rows. It does not matter with which half a row's mistake is reported: it goes with the
+// rows after it.
 func (n *readBatch) halves() (first, second readBatch) {
 	half := len(n.Rows) / 2
 	first, second = *n, *n
@@ -209,7 +210,8 @@ func (n *readBatch) halves() (first, second readBatch) {
 	return first, second
 }
 
-// announce wakes whoever has work now. Reservations are left out: a million of them would crowd Redis, and Postgres decides as well.
+// announce wakes whoever has work now. Reservations are left out: a million of them would crowd Redis, and Postgres
+// decides as well.
 func (j *importer) announce(r *run, out pg.ImportResult) {
 	now := r.Now()
 	if now.Before(j.quietUntil) || len(out.Holders) == 0 {

@@ -86,7 +86,8 @@ func people(n int) string {
 	return f.String()
 }
 
-// Rows become leads with their events and deliveries; each that cannot is reported with its reason, and Redis knows the emails.
+// Rows become leads with their events and deliveries; each that cannot is reported with its reason, and Redis knows the
+// emails.
 func TestImportArrives(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -8,8 +8,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another worker has the
-// lease, or the circuit breaker is open.
+// lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another
+// worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token,
 		Lease: leaseTime, Limit: d.limit, Mode: mode})
@@ -35,7 +35,8 @@ func nextLimit(jobs []webhook.Job, limit int) int {
 	return leaseLimit
 }
 
-// release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease expires.
+// release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease
+// expires.
 func (d *drain) release() {
 	if !d.leased {
 		return

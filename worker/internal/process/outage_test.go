@@ -26,7 +26,8 @@ func TestFlushedRedisIsRepaired(t *testing.T) {
 	b.awaitStates(e, 21, webhook.Delivered)
 }
 
-// Redis goes away in the middle of a drain: what is under way is recorded, and what comes meanwhile is delivered when Redis is back.
+// Redis goes away in the middle of a drain: what is under way is recorded, and what comes meanwhile is delivered when
+// Redis is back.
 func TestRedisAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -50,7 +51,8 @@ func TestRedisAway(t *testing.T) {
 	b.awaitStates(e, 6, webhook.Delivered)
 }
 
-// A worker that stops gives up what does not end within its grace: nothing is recorded, and the next worker need not wait for a lease.
+// A worker that stops gives up what does not end within its grace: nothing is recorded, and the next worker need not
+// wait for a lease.
 func TestStopMidDelivery(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -28,8 +28,8 @@ const (
 	maxRetry = time.Hour
 )
 
-// probe handles the task that a failing endpoint has. It tries one delivery when the breaker's pause is over, or at once when an
-// administrator runs the task, and ends when the endpoint works again:
+// probe handles the task that a failing endpoint has. It tries one delivery when the breaker's pause is over, or at
+// once when an administrator runs the task, and ends when the endpoint works again:
 //
 //	wait --> pause over, or run now --> one delivery --succeeds--> wake a drain, done
 //	 ^                                       |
@@ -77,7 +77,8 @@ func (p *Processor) early(taskID string) bool {
 	return err == nil && p.Now().Before(at)
 }
 
-// stillFailing returns how an endpoint fails and when to try again; nil when it does not, or has no delivery to try it with.
+// stillFailing returns how an endpoint fails and when to try again; nil when it does not, or has no delivery to try it
+// with.
 func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failingError, error) {
 	e, err := p.DB.GetEndpoint(ctx, key.Workspace, key.Endpoint)
 	if fault.Is(err, fault.NotFound) {

@@ -43,7 +43,8 @@ func mustFail(t testing.TB, status int) (rec *receiver, works *atomic.Bool) {
 	}), works
 }
 
-// An endpoint that fails as a whole is one task in retry with the reason; what waits is not spent; run now probes it, and then everything goes.
+// An endpoint that fails as a whole is one task in retry with the reason; what waits is not spent; run now probes it,
+// and then everything goes.
 func TestFailingEndpointIsOneTask(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -112,7 +113,8 @@ func TestEndpointRecoversByItself(t *testing.T) {
 	b.awaitStates(e, 50, webhook.Delivered)
 }
 
-// The task that stands for an endpoint may rest for long, because of one delivery; when the endpoint's time comes sooner, it does not wait for it.
+// The task that stands for an endpoint may rest for long, because of one delivery; when the endpoint's time comes
+// sooner, it does not wait for it.
 func TestProbeIsNotLate(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -154,7 +156,8 @@ func TestGoneDisablesTheEndpoint(t *testing.T) {
 	b.awaitStates(e, 4, webhook.Held)
 }
 
-// After a day of nothing but failure the workspace's other endpoints hear of it, once; after five the endpoint is disabled.
+// After a day of nothing but failure the workspace's other endpoints hear of it, once; after five the endpoint is
+// disabled.
 func TestLongFailureIsToldAndEnds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -34,8 +34,8 @@ const (
 	enrichLimit = 200                    // leads enriched in one batch
 )
 
-// workspaceSockets is how many attempts one workspace has under way in one worker, over all its endpoints, before each of those
-// gets only one more, so that none uses up the process's sockets.
+// workspaceSockets is how many attempts one workspace has under way in one worker, over all its endpoints, before each
+// of those gets only one more, so that none uses up the process's sockets.
 const workspaceSockets = 1024
 
 // defaultMaxRun is how long a run takes before it goes to the back of the queue.

@@ -9,8 +9,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// recordSome records outcomes while a batch is under way. It renews the lease in time also when there are none, and returns what
-// could not be recorded yet.
+// recordSome records outcomes while a batch is under way. It renews the lease in time also when there are none, and
+// returns what could not be recorded yet.
 func (b *batch) recordSome(outcomes []webhook.Outcome) []webhook.Outcome {
 	now := b.Now()
 	if len(outcomes) == 0 && now.Sub(b.renewed) < renewEvery {
@@ -28,8 +28,8 @@ func (b *batch) recordSome(outcomes []webhook.Outcome) []webhook.Outcome {
 	return outcomes[:0]
 }
 
-// recordLast records the rest of a batch, and tries again while the lease lasts. It has a deadline of its own, because what was sent
-// must be recorded also when the process stops; what cannot be is sent again.
+// recordLast records the rest of a batch, and tries again while the lease lasts. It has a deadline of its own, because
+// what was sent must be recorded also when the process stops; what cannot be is sent again.
 func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
 	timeout := leaseTime - renewEvery
 	if d.softStop.Err() != nil {
@@ -50,8 +50,8 @@ func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Durati
 	}
 }
 
-// record stores outcomes and the endpoint's health after them, and renews the lease, or gives it up where lease is 0. limited is
-// until when the endpoint's rate allows nothing.
+// record stores outcomes and the endpoint's health after them, and renews the lease, or gives it up where lease is 0.
+// limited is until when the endpoint's rate allows nothing.
 func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
 	rec := pg.RecordRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token, Lease: lease,
 		Outcomes: outcomes, PacedUntil: limited}

@@ -101,7 +101,8 @@ func TestReplayArrives(t *testing.T) {
 	})
 }
 
-// At no time is more resent than the rate allows, with a second's worth ahead, whatever the turns and however many wake it.
+// At no time is more resent than the rate allows, with a second's worth ahead, whatever the turns and however many wake
+// it.
 func TestReplayKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -48,8 +48,8 @@ const (
 //	            v  |
 //	  release, finish --> done
 //
-// Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep repairs
-// wake-ups.
+// Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep
+// repairs wake-ups.
 func (p *Processor) run(ctx context.Context, key task.Key, taskID string, j job) (end, error) {
 	r := p.newRun(ctx, key)
 	defer r.close()

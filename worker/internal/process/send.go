@@ -11,8 +11,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// send makes one attempt at a job, and decides where the delivery and its endpoint stand after it, before the same sender makes
-// another. made is false when the run was aborted first: nothing is to be recorded.
+// send makes one attempt at a job, and decides where the delivery and its endpoint stand after it, before the same
+// sender makes another. made is false when the run was aborted first: nothing is to be recorded.
 func (b *batch) send(j *webhook.Job) (o webhook.Outcome, made bool) {
 	a, made := b.attempt(b.run.abort, b.endpoint, j)
 	if !made {

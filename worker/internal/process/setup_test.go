@@ -108,7 +108,8 @@ type options struct {
 	disableAfter time.Duration
 }
 
-// worker starts what a worker process runs. It ends with the test; stop ends it earlier, with grace for what is under way.
+// worker starts what a worker process runs. It ends with the test; stop ends it earlier, with grace for what is under
+// way.
 func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	b.Helper()
 	if o.schedule == nil {

@@ -121,7 +121,8 @@ func TestTestOfNothing(t *testing.T) {
 	}
 }
 
-// A test that succeeds while the breaker is open has the endpoint probed at once: what waits goes out long before the breaker's own time.
+// A test that succeeds while the breaker is open has the endpoint probed at once: what waits goes out long before the
+// breaker's own time.
 func TestTestProbes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -13,7 +13,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// newTransport makes what keeps connections. It never asks a proxy, decompresses nothing, and bounds what a receiver can make it hold.
+// newTransport makes what keeps connections. It never asks a proxy, decompresses nothing, and bounds what a receiver
+// can make it hold.
 func newTransport(d Deps) *http.Transport {
 	secure := &tls.Config{}
 	if d.TLS != nil {
@@ -50,8 +51,9 @@ func newDialer(allow webhook.Allow, resolver *net.Resolver) *net.Dialer {
 // wireServer answers every machine in Azure with what only it may know, at an address that looks public.
 var wireServer = netip.PrefixFrom(netip.AddrFrom4([4]byte{168, 63, 129, 16}), 32)
 
-// newGuard refuses every address but public unicast on port 80 or 443, and what allow covers. Of IPv6 only 2000::/3 is public, and of that neither
-// 6to4 nor Teredo; NAT64 and IPv4-mapped or -compatible forms are outside of it. So no form of an IPv4 address gets around the IPv4 list.
+// newGuard refuses every address but public unicast on port 80 or 443, and what allow covers. Of IPv6 only 2000::/3 is
+// public, and of that neither 6to4 nor Teredo; NAT64 and IPv4-mapped or -compatible forms are outside of it. So no form
+// of an IPv4 address gets around the IPv4 list.
 func newGuard(allow webhook.Allow) func(network, address string, c syscall.RawConn) error {
 	public := ssrf.New(ssrf.WithDeniedV4Prefixes(wireServer))
 	return func(network, address string, c syscall.RawConn) error {

@@ -95,7 +95,8 @@ func TestCompressedBodyStaysSmall(t *testing.T) {
 	}
 }
 
-// Receivers that never come to the end of their answer, or start another protocol, hold an attempt until its timeout at most.
+// Receivers that never come to the end of their answer, or start another protocol, hold an attempt until its timeout at
+// most.
 func TestAnswerThatNeverComesEnds(t *testing.T) {
 	t.Parallel()
 	drip := func(first, again string) func(net.Conn) {
@@ -217,7 +218,8 @@ func TestHTTP2WindowIsBounded(t *testing.T) {
 	}
 }
 
-// One attempt is one request, also where a kept connection breaks: what a receiver may have read is not sent again behind the record's back.
+// One attempt is one request, also where a kept connection breaks: what a receiver may have read is not sent again
+// behind the record's back.
 func TestOneAttemptIsOneRequest(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32

@@ -47,7 +47,8 @@ func New(d Deps) *Sender {
 // Close closes the connections nobody uses.
 func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
-// Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing is to be recorded.
+// Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing
+// is to be recorded.
 func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
 	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
 	timeout := webhook.DefaultTimeout

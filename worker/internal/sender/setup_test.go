@@ -87,8 +87,8 @@ func readRequest(in *bufio.Reader) (head string, err error) {
 	return head, err
 }
 
-// mustResolve makes a resolver whose answers come from answer, asked with the name and the number of the question from 1;
-// an invalid address says that the name does not exist.
+// mustResolve makes a resolver whose answers come from answer, asked with the name and the number of the question from
+// 1; an invalid address says that the name does not exist.
 func mustResolve(t *testing.T, answer func(name string, n int) netip.Addr) *net.Resolver {
 	t.Helper()
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")

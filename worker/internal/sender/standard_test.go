@@ -24,11 +24,13 @@ import (
 	"leadgate/worker/internal/sender"
 )
 
-// TestStandardWebhooks is the score sheet of the Standard Webhooks specification 1.0.0: what it asks of a sender, one rule a line.
+// TestStandardWebhooks is the score sheet of the Standard Webhooks specification 1.0.0: what it asks of a sender, one
+// rule a line.
 //
-// What it asks of the system around a sender is tested there: an endpoint that says 410 gets nothing more (process, TestGoneDisablesTheEndpoint);
-// one that fails for days is told of and disabled (process, TestLongFailureIsToldAndEnds); subscribers choose types and manage endpoints (api);
-// every endpoint of a workspace gets its events, and deliveries verify before, during and after a rotation over HTTP (e2e).
+// What it asks of the system around a sender is tested there: an endpoint that says 410 gets nothing more (process,
+// TestGoneDisablesTheEndpoint); one that fails for days is told of and disabled (process,
+// TestLongFailureIsToldAndEnds); subscribers choose types and manage endpoints (api); every endpoint of a workspace
+// gets its events, and deliveries verify before, during and after a rotation over HTTP (e2e).
 func TestStandardWebhooks(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {

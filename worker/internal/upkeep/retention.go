@@ -24,7 +24,8 @@ const (
 	keyBatch       = 10_000
 )
 
-// releases releases in Redis the emails that leads gave up while it was unavailable. Until then it names leads that have them no longer.
+// releases releases in Redis the emails that leads gave up while it was unavailable. Until then it names leads that
+// have them no longer.
 func (u *Upkeep) releases(ctx context.Context) (n int, more bool, err error) {
 	for range releaseBatches {
 		due, err := u.DB.DueReleases(ctx, releaseLimit)
@@ -46,7 +47,8 @@ func (u *Upkeep) releases(ctx context.Context) (n int, more bool, err error) {
 	return n, true, nil
 }
 
-// createPartitions creates partitions weeks ahead. Without them nothing can be stored some day, so a failure is tried again soon.
+// createPartitions creates partitions weeks ahead. Without them nothing can be stored some day, so a failure is tried
+// again soon.
 func (u *Upkeep) createPartitions(ctx context.Context) (n int, more bool, err error) {
 	err = u.DB.EnsurePartitions(ctx)
 	return 0, err != nil, err
@@ -96,8 +98,8 @@ func (u *Upkeep) deleteKeys(ctx context.Context) (n int, more bool, err error) {
 	}
 }
 
-// purgeLeads erases deleted leads that can be restored no longer. One that cannot be erased now waits for the next hour, and keeps no
-// other waiting.
+// purgeLeads erases deleted leads that can be restored no longer. One that cannot be erased now waits for the next
+// hour, and keeps no other waiting.
 func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 	var errs []error
 	for end, more := time.Now().Add(u.purgeTime), true; more; more = time.Now().Before(end) {
@@ -130,8 +132,8 @@ func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 	return n, true, errors.Join(errs...)
 }
 
-// purgeLead erases one lead, and adds the endpoints that get its event to woken. It is no error that there is no such lead: another
-// worker was faster, or it was restored.
+// purgeLead erases one lead, and adds the endpoints that get its event to woken. It is no error that there is no such
+// lead: another worker was faster, or it was restored.
 func (u *Upkeep) purgeLead(ctx context.Context, l pg.LeadRef, woken map[pg.EndpointRef]bool) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
 	defer cancel()

@@ -1,4 +1,5 @@
-// Package upkeep is the clock of the workers: it wakes whatever has due work and nobody working on it, and deletes what is old.
+// Package upkeep is the clock of the workers: it wakes whatever has due work and nobody working on it, and deletes what
+// is old.
 package upkeep
 
 import (
@@ -36,8 +37,8 @@ type Deps struct {
 //
 //	ticker of every worker --> one task per tick (asynq) --> Sweep of one worker --> chores, one after the other
 //
-// Retries that fall due, work of a killed process, wake-ups that were lost with a Redis: all are due work that nobody does, and the
-// sweep finds it in Postgres.
+// Retries that fall due, work of a killed process, wake-ups that were lost with a Redis: all are due work that nobody
+// does, and the sweep finds it in Postgres.
 type Upkeep struct {
 	Deps
 	metrics metrics
@@ -94,8 +95,8 @@ type chore struct {
 	due time.Time
 }
 
-// run does the chore, if it is due and no other sweep is at it, and returns how many things it did. Where more is left the next sweep
-// goes on.
+// run does the chore, if it is due and no other sweep is at it, and returns how many things it did. Where more is left
+// the next sweep goes on.
 func (c *chore) run(ctx context.Context, now time.Time) (n int, err error) {
 	if !c.mu.TryLock() {
 		return 0, nil
@@ -114,8 +115,9 @@ func (c *chore) run(ctx context.Context, now time.Time) (n int, err error) {
 	return n, err
 }
 
-// Sweep handles the task of one tick. What a chore cannot do is no reason to leave out the others. The task fails when a chore of
-// every sweep has failed; it is not retried, because the next tick does the same. Others wait for their next time.
+// Sweep handles the task of one tick. What a chore cannot do is no reason to leave out the others. The task fails when
+// a chore of every sweep has failed; it is not retried, because the next tick does the same. Others wait for their next
+// time.
 func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 	if err := rdb.AnnounceQueues(ctx, u.Redis, task.Queues()...); err != nil {
 		return fmt.Errorf("%w: announce queues: %w", asynq.RevokeTask, err)
@@ -147,7 +149,8 @@ func (u *Upkeep) Start() { u.ticker.Start() }
 // Stop stops the ticker and waits for it.
 func (u *Upkeep) Stop() { u.ticker.Stop() }
 
-// tick asks for the sweep of one tick, and returns the wait for the next. An outage is logged when it begins and when it ends.
+// tick asks for the sweep of one tick, and returns the wait for the next. An outage is logged when it begins and when
+// it ends.
 func (u *Upkeep) tick(ctx context.Context) time.Duration {
 	if u.next.IsZero() {
 		return u.untilTick()

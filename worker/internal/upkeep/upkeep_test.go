@@ -183,7 +183,8 @@ func TestSweepsTakeTurns(t *testing.T) {
 	await(t, "all endpoints to be woken again", woken)
 }
 
-// Where more endpoints fail than one sweep sees to, each gets its turn, though nobody takes the tasks of the others away.
+// Where more endpoints fail than one sweep sees to, each gets its turn, though nobody takes the tasks of the others
+// away.
 func TestFailingEndpointsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for name, probeAt := range map[string]string{"to be tried": "now()", "at rest": "now() + interval '1 h'"} {

@@ -19,8 +19,8 @@ const (
 	reindexLimit = 2000   // leads from before there was a search index; new ones wait for no more than these
 )
 
-// endpoints wakes drains, makes sure that each failing endpoint has a probe task, and holds or cancels what waits for disabled and
-// deleted endpoints.
+// endpoints wakes drains, makes sure that each failing endpoint has a probe task, and holds or cancels what waits for
+// disabled and deleted endpoints.
 func (u *Upkeep) endpoints(ctx context.Context) (n int, more bool, err error) {
 	waiting, err := u.scan(ctx)
 	if err != nil {
@@ -50,7 +50,8 @@ func (u *Upkeep) endpoints(ctx context.Context) (n int, more bool, err error) {
 	return len(due) + len(probeNow) + len(probe), false, err
 }
 
-// scan returns the next endpoints with pending deliveries: all of them, or where there are many, those after the last scan's.
+// scan returns the next endpoints with pending deliveries: all of them, or where there are many, those after the last
+// scan's.
 func (u *Upkeep) scan(ctx context.Context) ([]pg.WaitingEndpoint, error) {
 	waiting, err := u.DB.WaitingEndpoints(ctx, u.scanAfter, time.Time{}, u.scanLimit)
 	if err != nil {
@@ -73,8 +74,8 @@ func (u *Upkeep) repair(ctx context.Context, kind string, keys []task.Key) error
 	return err
 }
 
-// ensureProbeTasks makes sure that failing endpoints have a probe task, probeLimit of them in each scan, and where due is set that it
-// runs now.
+// ensureProbeTasks makes sure that failing endpoints have a probe task, probeLimit of them in each scan, and where due
+// is set that it runs now.
 func (u *Upkeep) ensureProbeTasks(ctx context.Context, failing []task.Key, due bool) error {
 	stranded, err := u.Waker.EnsureProbeTasks(ctx, window(failing, u.scans, u.probeLimit), due)
 	u.metrics.woken.WithLabelValues(kindFailing).Add(float64(stranded))

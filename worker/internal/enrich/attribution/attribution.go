@@ -1,4 +1,5 @@
-// Package attribution reads from a lead's metadata which campaign brought it: UTM parameters, click ids, landing page and referrer.
+// Package attribution reads from a lead's metadata which campaign brought it: UTM parameters, click ids, landing page
+// and referrer.
 package attribution
 
 import (
@@ -40,8 +41,8 @@ func New() *Provider { return &Provider{} }
 // Name is "attribution".
 func (p *Provider) Name() string { return "attribution" }
 
-// Lookup returns Facts, or nil when the metadata tells nothing.
-// What stands in the metadata itself comes before what stands under "utm", then the landing page's query, then the referrer's.
+// Lookup returns Facts, or nil when the metadata tells nothing. What stands in the metadata itself comes before what
+// stands under "utm", then the landing page's query, then the referrer's.
 func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
 	top, err := texts(l.Metadata)
 	if err != nil {
@@ -67,7 +68,8 @@ type value struct {
 	object json.RawMessage
 }
 
-// texts reads the members of a JSON object by name, in lower case and without - and _. Numbers are texts too; lists are left out.
+// texts reads the members of a JSON object by name, in lower case and without - and _. Numbers are texts too; lists are
+// left out.
 func texts(object []byte) (map[string]value, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(object, &members); err != nil {

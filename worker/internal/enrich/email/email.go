@@ -1,4 +1,5 @@
-// Package email tells what an address says about its owner: whose domain it is and whether a person is behind it. It asks no network.
+// Package email tells what an address says about its owner: whose domain it is and whether a person is behind it. It
+// asks no network.
 package email
 
 import (

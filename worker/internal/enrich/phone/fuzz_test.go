@@ -13,7 +13,8 @@ var (
 	country = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
-// Whatever stands where a number should be, facts are about a number or say that it is none; and a number in international form reads as itself.
+// Whatever stands where a number should be, facts are about a number or say that it is none; and a number in
+// international form reads as itself.
 func FuzzLookup(f *testing.F) {
 	for _, seed := range []string{"+1-555-123-4567", "+44 20 7946 0958", "0664 1234567", "+", "+800 1234 5678", "tel:+15551234567;ext=7", "+1 (555) 123-4567 x89", "٣٤٥", "+١٥٥٥١٢٣٤٥٦٧", "+999999999999999999999", "\x00", "+39 06 1234567"} {
 		f.Add(seed)

@@ -26,7 +26,8 @@ func New() *Provider { return &Provider{} }
 // Name is "phone".
 func (p *Provider) Name() string { return "phone" }
 
-// Lookup returns Facts, or nil when the lead has no phone. A number without + is not valid: its country could only be guessed.
+// Lookup returns Facts, or nil when the lead has no phone. A number without + is not valid: its country could only be
+// guessed.
 func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
 	typed := strings.TrimSpace(l.Phone)
 	if typed == "" {

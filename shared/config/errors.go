@@ -14,23 +14,24 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// ErrBad is the error of a configuration with mistakes, as against that of a start that went wrong.
-var ErrBad = errors.New("configuration")
+// ErrInvalid is the error of an invalid configuration, as opposed to that of a start that failed.
+var ErrInvalid = errors.New("configuration")
 
-// Errors joins mistakes into one ErrBad with a line each, or nil.
-func Errors(mistakes []error) error {
-	if len(mistakes) == 0 {
+// Errors joins errors into one ErrInvalid with a line each, or nil.
+func Errors(invalid []error) error {
+	if len(invalid) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w:\n%w", ErrBad, errors.Join(mistakes...))
+	return fmt.Errorf("%w:\n%w", ErrInvalid, errors.Join(invalid...))
 }
 
-// Exit prints err, if there is one, and returns the exit code: 0 for nil, 2 for ErrBad, 1 for anything else, which is told in one line.
+// Exit prints err, if there is one, and returns the exit code: 0 for nil, 2 for ErrInvalid, 1 for anything else, which
+// is one line.
 func Exit(stderr io.Writer, name string, err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, ErrBad):
+	case errors.Is(err, ErrInvalid):
 		fmt.Fprintf(stderr, "%s: %v\n", name, err)
 		return 2
 	default:
@@ -39,28 +40,28 @@ func Exit(stderr io.Writer, name string, err error) int {
 	}
 }
 
-// wrong is a mistake in the value of one flag.
-type wrong struct {
+// invalidFlag is an error in the value of one flag.
+type invalidFlag struct {
 	flag, text string
 }
 
-func (w wrong) Error() string { return "--" + w.flag + ": " + w.text }
+func (f invalidFlag) Error() string { return "--" + f.flag + ": " + f.text }
 
-// Wrong is a mistake of a Checker: flag, without dashes, and what would be right. Parse adds the variable's name.
-func Wrong(flag, format string, args ...any) error {
-	return wrong{flag, fmt.Sprintf(format, args...)}
+// Invalid is an error of a Checker: flag, without dashes, and what is expected. Parse adds the variable's name.
+func Invalid(flag, format string, args ...any) error {
+	return invalidFlag{flag, fmt.Sprintf(format, args...)}
 }
 
-// mistakes collects what kong would otherwise report one at a time.
-type mistakes struct {
+// collector collects the errors that kong would otherwise report one at a time.
+type collector struct {
 	list     []error
 	from     map[string]string // flag -> variable
 	required map[*kong.Flag]bool
-	seen     map[string]bool // flags that have a mistake; the first says enough
+	seen     map[string]bool // flags that have an error; the first is enough
 }
 
-// watch takes over from kong what ends a parse early: values that do not decode, and required flags.
-func (m *mistakes) watch(model *kong.Application) {
+// watch takes over from kong what ends a parse early: values that do not decode, and required flags without one.
+func (m *collector) watch(model *kong.Application) {
 	m.from, m.required, m.seen = map[string]string{}, map[*kong.Flag]bool{}, map[string]bool{}
 	// Never fails: the visitor below returns no error of its own.
 	_ = kong.Visit(model.Node, func(node kong.Visitable, next kong.Next) error {
@@ -79,8 +80,8 @@ func (m *mistakes) watch(model *kong.Application) {
 	})
 }
 
-// add records a mistake; flag is "" for one that belongs to none.
-func (m *mistakes) add(flag string, err error) {
+// add records an error; flag is "" for one that belongs to no flag.
+func (m *collector) add(flag string, err error) {
 	if flag != "" {
 		if m.seen[flag] {
 			return
@@ -95,8 +96,8 @@ func (m *mistakes) add(flag string, err error) {
 	m.list = append(m.list, err)
 }
 
-// missing adds every required flag of the chosen command that nothing gave a value.
-func (m *mistakes) missing(ctx *kong.Context) {
+// missing adds every required flag of the chosen command that has no value.
+func (m *collector) missing(ctx *kong.Context) {
 	for _, path := range ctx.Path {
 		for _, flag := range path.Flags {
 			empty := flag.Target.Kind() == reflect.String && flag.Target.Len() == 0
@@ -107,7 +108,8 @@ func (m *mistakes) missing(ctx *kong.Context) {
 	}
 }
 
-// unknownCommand says what kong calls an unexpected argument where a command should stand; nil where none should.
+// unknownCommand returns a clear error for what kong calls an unexpected argument where a command is expected, else
+// nil.
 func unknownCommand(node *kong.Node, args []string, err error) error {
 	rest, found := strings.CutPrefix(err.Error(), "unexpected argument ")
 	if !found {
@@ -125,7 +127,7 @@ func unknownCommand(node *kong.Node, args []string, err error) error {
 	return fmt.Errorf("no such command%s %s; see %s%s --help", path, rest, program, path)
 }
 
-// CheckAddress says what is wrong with a host:port to listen on. Port 0 takes a free one.
+// CheckAddress returns an error unless text is a host:port to listen on. Port 0 is any free one.
 func CheckAddress(text string) error {
 	_, port, err := net.SplitHostPort(text)
 	if err == nil {
@@ -137,26 +139,26 @@ func CheckAddress(text string) error {
 	return nil
 }
 
-// check asks into and the chosen commands what they find.
-func (m *mistakes) check(into any, ctx *kong.Context) {
+// check asks into and the chosen commands for what is invalid in them.
+func (m *collector) check(into any, ctx *kong.Context) {
 	checkers := []any{into}
 	for _, path := range ctx.Path {
 		if path.Command != nil && path.Command.Target.CanAddr() {
 			checkers = append(checkers, path.Command.Target.Addr().Interface())
 		}
 	}
-	before := maps.Clone(m.seen) // of what is wrong already nothing more is said, of the rest everything
+	before := maps.Clone(m.seen) // a flag that has an error already gets no more of them, any other gets all
 	for _, c := range checkers {
 		checker, ok := c.(Checker)
 		if !ok {
 			continue
 		}
 		for _, err := range checker.Check() {
-			var w wrong
-			if errors.As(err, &w) {
-				if !before[w.flag] {
-					m.seen[w.flag] = false
-					m.add(w.flag, errors.New(w.text))
+			var f invalidFlag
+			if errors.As(err, &f) {
+				if !before[f.flag] {
+					m.seen[f.flag] = false
+					m.add(f.flag, errors.New(f.text))
 				}
 			} else {
 				m.add("", err)
@@ -165,12 +167,12 @@ func (m *mistakes) check(into any, ctx *kong.Context) {
 	}
 }
 
-// tolerant notes a value that does not decode and lets the parse go on.
+// tolerant records a value that does not decode and lets the parse go on.
 type tolerant struct {
 	kong.Mapper
 	flag  string
-	enum  []string // empty: anything goes
-	found *mistakes
+	enum  []string // empty: any value
+	found *collector
 }
 
 func (t *tolerant) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
@@ -182,7 +184,7 @@ func (t *tolerant) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// IsBool keeps a boolean flag usable without a value.
+// IsBool reports whether the flag may stand without a value.
 func (t *tolerant) IsBool() bool {
 	b, ok := t.Mapper.(kong.BoolMapper)
 	return ok && b.IsBool()

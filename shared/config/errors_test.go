@@ -30,7 +30,7 @@ type tool struct {
 
 func (t *tool) Check() []error {
 	if t.Conns < 1 {
-		return []error{config.Wrong("conns", "must be at least 1, not %d", t.Conns)}
+		return []error{config.Invalid("conns", "must be at least 1, not %d", t.Conns)}
 	}
 	return nil
 }
@@ -51,8 +51,8 @@ func TestParseTellsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"LEVEL": "loud", "CONNS": "many", "GRACE": "soon", "LOUD": "maybe", "TOKEN_FILE": "/nowhere/token"}
 	_, _, err := parse(t, env)
-	if !errors.Is(err, config.ErrBad) {
-		t.Fatalf("Parse() = %v, want ErrBad", err)
+	if !errors.Is(err, config.ErrInvalid) {
+		t.Fatalf("Parse() = %v, want ErrInvalid", err)
 	}
 	for _, want := range []string{"--database (DATABASE_URL): required", "--conns (CONNS): ", "--level (LEVEL): must be one of debug, info", "--grace (GRACE): ", "--loud (LOUD): ", "--token (TOKEN): TOKEN_FILE: "} {
 		if got := strings.Count(err.Error(), want); got != 1 {
