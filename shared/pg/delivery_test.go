@@ -114,7 +114,7 @@ func (d *desk) outcome(j webhook.Job, status int, next *time.Time) webhook.Outco
 	return o
 }
 
-func TestTakeDueOldestFirst(t *testing.T) {
+func TestLeaseDueOldestFirst(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	var want []id.UUID

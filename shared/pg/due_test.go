@@ -66,17 +66,19 @@ func TestWaitingEndpoints(t *testing.T) {
 		{"disabled", `enabled = false, failures = 3`, 0, pg.WaitingEndpoint{NotEnabled: true}},
 		{"deleted", `deleted_at = $1, probe_at = $1`, 0, pg.WaitingEndpoint{NotEnabled: true}},
 	} {
-		d.exec(`update endpoints set enabled = true, deleted_at = null, drain_until = null, probe_at = null, failures = 0`)
-		if c.set != "" {
-			d.exec(`update endpoints set `+c.set+` where cast($1 as timestamptz) is not null`, d.now)
-		}
-		c.want.EndpointRef = pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}
-		if got := d.waiting(c.at); got == nil || *got != c.want {
-			t.Errorf("%s: WaitingEndpoints = %+v, want %+v", c.what, got, c.want)
-		}
-		if due := d.due(c.at); due != c.want.DrainDue {
-			t.Errorf("%s: DueEndpoints has it: %v, want %v", c.what, due, c.want.DrainDue)
-		}
+		t.Run(c.what, func(t *testing.T) {
+			d.exec(`update endpoints set enabled = true, deleted_at = null, drain_until = null, probe_at = null, failures = 0`)
+			if c.set != "" {
+				d.exec(`update endpoints set `+c.set+` where cast($1 as timestamptz) is not null`, d.now)
+			}
+			c.want.EndpointRef = pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}
+			if got := d.waiting(c.at); got == nil || *got != c.want {
+				t.Errorf("WaitingEndpoints = %+v, want %+v", got, c.want)
+			}
+			if due := d.due(c.at); due != c.want.DrainDue {
+				t.Errorf("DueEndpoints has it: %v, want %v", due, c.want.DrainDue)
+			}
+		})
 	}
 }
 

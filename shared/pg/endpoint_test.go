@@ -33,7 +33,7 @@ func (d *desk) states(e webhook.Endpoint) map[webhook.State]int {
 }
 
 // What still waits for an endpoint that gets nothing any more is held or cancelled, so many at a time; another endpoint's is left alone.
-func TestSettlePending(t *testing.T) {
+func TestHoldOrCancelPending(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)

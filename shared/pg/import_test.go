@@ -153,50 +153,52 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 		{lead.UpdateDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
 		{lead.UpdateDuplicate, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
 	} {
-		d := newDesk(t, pgtest.New(t))
-		old := d.round(d.mustImport("."), 0, 1, "old@example.com")
-		d.mustRound(old)
-		d.mustExec(`update enrichments set due_at = null`)
-		i := d.mustImport(".....")
-		r := d.round(i, 0, 1, "new@example.com", "old@example.com", "new@example.com", "other@example.com", "old@example.com")
-		r.OnDuplicate, r.Quiet = c.on, c.quiet
-		for n := range r.Rows {
-			if c.quiet {
-				r.Rows[n].EventID = id.UUID{}
-			}
-		}
-		out := d.mustRound(r)
-		name := fmt.Sprintf("%s, quiet %v", c.on, c.quiet)
-		if got, _ := d.tally(i); got != c.want || out.Tally != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
-		}
-		ids := map[string]id.UUID{"old": old.Rows[0].ID, "new": r.Rows[0].ID}
-		mistakes, err := d.db.ImportErrors(t.Context(), d.ws, i.ID, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var report []string
-		for _, m := range mistakes {
-			for who, lead := range ids {
-				if strings.HasSuffix(m.Message, id.Lead.Format(lead)) && m.Code == "DUPLICATE_EMAIL" {
-					report = append(report, fmt.Sprint(m.Row, " ", who))
+		t.Run(fmt.Sprintf("%s, quiet %v", c.on, c.quiet), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, pgtest.New(t))
+			old := d.round(d.mustImport("."), 0, 1, "old@example.com")
+			d.mustRound(old)
+			d.mustExec(`update enrichments set due_at = null`)
+			i := d.mustImport(".....")
+			r := d.round(i, 0, 1, "new@example.com", "old@example.com", "new@example.com", "other@example.com", "old@example.com")
+			r.OnDuplicate, r.Quiet = c.on, c.quiet
+			for n := range r.Rows {
+				if c.quiet {
+					r.Rows[n].EventID = id.UUID{}
 				}
 			}
-		}
-		if diff := cmp.Diff(c.report, report); diff != "" {
-			t.Errorf("%s: report (-want +got):\n%s", name, diff)
-		}
-		l, err := d.db.GetLead(t.Context(), d.ws, ids["new"])
-		if got := l.Name + " " + string(l.Metadata); err != nil || got != c.first {
-			t.Errorf("%s: lead = %q, %v, want %q", name, got, err, c.first)
-		}
-		var events string
-		if err := d.db.GetContext(t.Context(), &events, `select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
-			t.Errorf("%s: events = %q, %v, want %q", name, events, err, c.events)
-		}
-		if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == lead.UpdateDuplicate) {
-			t.Errorf("%s: the old lead is owed enrichment %d times", name, owed)
-		}
+			out := d.mustRound(r)
+			if got, _ := d.tally(i); got != c.want || out.Tally != c.want {
+				t.Errorf("%+v, want %+v", got, c.want)
+			}
+			ids := map[string]id.UUID{"old": old.Rows[0].ID, "new": r.Rows[0].ID}
+			mistakes, err := d.db.ImportErrors(t.Context(), d.ws, i.ID, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var report []string
+			for _, m := range mistakes {
+				for who, lead := range ids {
+					if strings.HasSuffix(m.Message, id.Lead.Format(lead)) && m.Code == "DUPLICATE_EMAIL" {
+						report = append(report, fmt.Sprint(m.Row, " ", who))
+					}
+				}
+			}
+			if diff := cmp.Diff(c.report, report); diff != "" {
+				t.Errorf("report (-want +got):\n%s", diff)
+			}
+			l, err := d.db.GetLead(t.Context(), d.ws, ids["new"])
+			if got := l.Name + " " + string(l.Metadata); err != nil || got != c.first {
+				t.Errorf("lead = %q, %v, want %q", got, err, c.first)
+			}
+			var events string
+			if err := d.db.GetContext(t.Context(), &events, `select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
+				t.Errorf("events = %q, %v, want %q", events, err, c.events)
+			}
+			if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == lead.UpdateDuplicate) {
+				t.Errorf("the old lead is owed enrichment %d times", owed)
+			}
+		})
 	}
 }
 

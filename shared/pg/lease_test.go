@@ -26,7 +26,7 @@ func (d *desk) takeAs(mode pg.LeaseMode, at time.Duration) pg.LeasedBatch {
 }
 
 // An open breaker keeps drains away, a probe comes when the pause is over, and whoever asks for it gets one at any time.
-func TestTakeModes(t *testing.T) {
+func TestLeaseModes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(2)
@@ -51,9 +51,11 @@ func TestTakeModes(t *testing.T) {
 		{"a probe after the pause", pg.LeaseForProbe, 2 * time.Minute, 1},
 		{"a probe when both are due", pg.LeaseForProbe, 2 * time.Hour, 2},
 	} {
-		if got := len(d.takeAs(c.mode, c.at).Jobs); got != c.want {
-			t.Errorf("%s takes %d, want %d", c.name, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := len(d.takeAs(c.mode, c.at).Jobs); got != c.want {
+				t.Errorf("leased %d, want %d", got, c.want)
+			}
+		})
 	}
 	e, err := d.db.GetEndpoint(t.Context(), d.ws, d.endpoint.ID)
 	if err != nil {
@@ -72,7 +74,7 @@ func TestTakeModes(t *testing.T) {
 }
 
 // What an endpoint asks for, and the workspace's schedule, come with the work.
-func TestTakeBringsTheEndpoint(t *testing.T) {
+func TestLeaseBringsTheEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	if s := func() pg.LeasedBatch { d.mustLeads(1); return d.takeAs(pg.LeaseForDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout || s.Endpoint.Payload != webhook.PayloadFull {

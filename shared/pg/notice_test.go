@@ -53,7 +53,7 @@ func inParallel(n int, f func()) {
 	wg.Wait()
 }
 
-func TestTellFailingOnce(t *testing.T) {
+func TestNotifyFailingOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.endpoint = d.mustEndpoint(true, "endpoint.*", "lead.created")

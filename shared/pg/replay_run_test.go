@@ -91,28 +91,30 @@ func TestReplayPicks(t *testing.T) {
 		{"until", webhook.Filter{Until: middle}, webhook.Exhausted, 4},
 		{"another workspace's endpoint", webhook.Filter{EndpointID: stranger.endpoint.ID}, webhook.Exhausted, 0},
 	} {
-		for _, e := range []webhook.Endpoint{d.endpoint, other, stranger.endpoint} {
-			d.mustExec(`update deliveries set state = 'pending' where endpoint_id = $1`, e.ID)
-			d.mustEnd(e, c.in)
-		}
-		filter, err := json.Marshal(c.filter)
-		if err != nil {
-			t.Fatal(err)
-		}
-		replay := id.New()
-		d.mustExec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, $3, 1000, 'running', now() + interval '1 hour', now())`, d.ws, replay, string(filter))
-		if resent, _ := d.play(replay); resent != c.want {
-			t.Errorf("%s: resent %d, want %d", c.name, resent, c.want)
-		}
-		if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want || r.Resent != c.want {
-			t.Errorf("%s: GetReplay = %+v, %v, want total and resent %d", c.name, r, err, c.want)
-		}
-		if got := d.states(d.endpoint)[webhook.Pending] + d.states(other)[webhook.Pending]; got != c.want {
-			t.Errorf("%s: %d are pending, want %d", c.name, got, c.want)
-		}
-		if got := stranger.states(stranger.endpoint)[webhook.Pending]; got != 0 {
-			t.Errorf("%s: %d of another workspace are pending, want none", c.name, got)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			for _, e := range []webhook.Endpoint{d.endpoint, other, stranger.endpoint} {
+				d.mustExec(`update deliveries set state = 'pending' where endpoint_id = $1`, e.ID)
+				d.mustEnd(e, c.in)
+			}
+			filter, err := json.Marshal(c.filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			replay := id.New()
+			d.mustExec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, $3, 1000, 'running', now() + interval '1 hour', now())`, d.ws, replay, string(filter))
+			if resent, _ := d.play(replay); resent != c.want {
+				t.Errorf("resent %d, want %d", resent, c.want)
+			}
+			if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want || r.Resent != c.want {
+				t.Errorf("GetReplay = %+v, %v, want total and resent %d", r, err, c.want)
+			}
+			if got := d.states(d.endpoint)[webhook.Pending] + d.states(other)[webhook.Pending]; got != c.want {
+				t.Errorf("%d are pending, want %d", got, c.want)
+			}
+			if got := stranger.states(stranger.endpoint)[webhook.Pending]; got != 0 {
+				t.Errorf("%d of another workspace are pending, want none", got)
+			}
+		})
 	}
 }
 
