@@ -22,7 +22,7 @@ var walls = []struct {
 	only    []string
 	because string
 }{
-	{[]string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3"},
+	{[]string{"database/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq/...", "github.com/pressly/goose/v3"},
 		[]string{"shared/pg/...", "shared/devstack", "shared/bench"},
 		"every statement is in one room, where its workspace_id can be seen (devstack creates databases, bench measures a bare INSERT)"},
 	{[]string{"leadgate/shared/pg/conn"},

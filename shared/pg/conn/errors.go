@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"leadgate/shared/fault"
 )
@@ -34,7 +35,7 @@ var (
 )
 
 // states are the SQLSTATEs that have an error of their own.
-var states = map[pq.ErrorCode]error{
+var states = map[pqerror.Code]error{
 	"23503": ErrForeignKeyViolation,
 	"23505": ErrUniqueViolation,
 	"23514": ErrCheckViolation,
