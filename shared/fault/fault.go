@@ -141,16 +141,18 @@ func InvalidField(field string, value any, message string) *Error {
 const MaxValue = 200
 
 // Truncate returns s, or its first MaxValue characters, as what Field.Value tells back.
-func Truncate(s string) string {
-	if len(s) <= MaxValue {
+func Truncate(s string) string { return TruncateTo(s, MaxValue) }
+
+// TruncateTo returns s, or its first limit characters.
+func TruncateTo(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	n := 0
 	for i := range s {
-		if n == MaxValue {
+		if limit == 0 {
 			return s[:i]
 		}
-		n++
+		limit--
 	}
 	return s
 }

@@ -39,7 +39,7 @@ func TestParseEmailOneKeyForAllSpellings(t *testing.T) {
 
 func TestParseEmailAccepts(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 61) + strings.Repeat("."+strings.Repeat("b", 61), 2) + ".com" // 254 octets: 64 + 1 + 189
+	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 61) + strings.Repeat("."+strings.Repeat("b", 61), 2) + ".com" // 254 bytes: 64 + 1 + 189
 	for typed, key := range map[string]string{
 		"john.doe@example.com":     "john.doe@example.com",
 		"  John.Doe@Example.COM\n": "john.doe@example.com",

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/unicode/norm"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 )
 
@@ -166,21 +167,7 @@ func SearchWords(text string) []string {
 
 // searched are the words of l that a search looks at.
 func searched(l *Lead, company string) []string {
-	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(first(company, maxCompany))...)
-}
-
-// first is the first n characters of text.
-func first(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for i := range text {
-		if n == 0 {
-			return text[:i]
-		}
-		n--
-	}
-	return text
+	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(fault.TruncateTo(company, maxCompany))...)
 }
 
 // short is what the index has of a word.

@@ -83,7 +83,7 @@ func TestWordsAreBounded(t *testing.T) {
 	}
 	for _, w := range words {
 		if len(w) > 80 || strings.Contains(w, " ") {
-			t.Errorf("word %q, want at most 80 octets without a space", w)
+			t.Errorf("word %q, want at most 80 bytes without a space", w)
 		}
 	}
 	for _, q := range []lead.Query{

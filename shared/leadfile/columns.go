@@ -58,7 +58,7 @@ func plain(name string) string {
 // Mapping is where the columns of a CSV file go that go elsewhere than their names say; nil: nowhere.
 type Mapping map[string]*string
 
-// ReadHeader reads the first row of a CSV file: first is how it begins, at least MaxRow octets or all of it.
+// ReadHeader reads the first row of a CSV file: first is how it begins, at least MaxRow bytes or all of it.
 // start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
 func ReadHeader(first []byte, m Mapping) (o Options, start int64, err error) {
 	if err := CheckText(first); err != nil {
@@ -80,7 +80,7 @@ func ReadHeader(first []byte, m Mapping) (o Options, start int64, err error) {
 	case wrong != nil:
 		return o, 0, fault.InvalidField("header", nil, "Must be one row of column names: "+wrong.text)
 	case c.long:
-		return o, 0, fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names, of at most %d octets", MaxRow))
+		return o, 0, fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names, of at most %d bytes", MaxRow))
 	}
 	h := header{mapping: m}
 	h.read(c.cells)
@@ -147,7 +147,7 @@ func (h *header) read(names []string) {
 	taken := h.mapped()
 	h.named(taken)
 	if len(h.wrong) == 0 && taken[toEmail] == "" {
-		h.refuse(toEmail, "", "Must be a column of the file, or one that the parameter mapping names: of "+h.offer()+" none is")
+		h.refuse(toEmail, "", "Must be a column of the file, or be assigned to one with mapping: the file has "+h.offer())
 	}
 }
 
@@ -159,7 +159,7 @@ func (h *header) name(at int, name string) {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		h.refuse("header", "", fmt.Sprintf("The name of column %d must not contain control characters", at+1))
 	case name != "" && slices.ContainsFunc(h.columns, func(c Column) bool { return c.Name == name }):
-		h.refuse("header", name, "Must not be the name of two columns")
+		h.refuse("header", name, "Must be the name of only one column")
 	}
 	h.columns = append(h.columns, Column{Name: name})
 }
@@ -182,7 +182,7 @@ func (h *header) mapped() (taken map[string]string) {
 		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) || utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
 			h.refuse("mapping", *to, targetRule)
 		case taken[*to] != "":
-			h.refuse("mapping", *to, "Must be given to one column: "+fault.Truncate(taken[*to])+" has it too")
+			h.refuse("mapping", *to, "Must be assigned to only one column: "+fault.Truncate(taken[*to])+" has it too")
 		default:
 			h.columns[i].To, taken[*to] = *to, name
 		}
@@ -202,7 +202,7 @@ func (h *header) named(taken map[string]string) {
 			to = memberOf + c.Name
 		}
 		if other := taken[to]; other != "" {
-			h.refuse("header", c.Name, "Must go elsewhere than "+fault.Truncate(other)+" does, which is "+fault.Truncate(to)+": say so in mapping")
+			h.refuse("header", c.Name, "Must not go to "+fault.Truncate(to)+", where "+fault.Truncate(other)+" goes: assign it with mapping")
 			continue
 		}
 		c.To, taken[to] = to, c.Name
@@ -237,7 +237,7 @@ func CheckText(first []byte) error {
 	for at := 0; at < len(first); {
 		if first[at] < utf8.RuneSelf {
 			if first[at] == 0 {
-				return fault.InvalidField("body", nil, fmt.Sprintf("%s: at byte %d there is a NUL", rule, at))
+				return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is NUL", rule, at))
 			}
 			at++
 			continue
@@ -247,7 +247,7 @@ func CheckText(first []byte) error {
 			if !utf8.FullRune(first[at:]) {
 				return nil
 			}
-			return fault.InvalidField("body", nil, fmt.Sprintf("%s: at byte %d it is not. Spreadsheets can save as \"CSV UTF-8\"", rule, at))
+			return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is not. Spreadsheets can save as \"CSV UTF-8\"", rule, at))
 		}
 		at += size
 	}

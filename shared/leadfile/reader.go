@@ -43,7 +43,7 @@ type Reader struct {
 // ErrBlank says that nothing but blank rows came for a while: who reads on may note first where it stands, at Offset.
 var ErrBlank = errors.New("blank rows only")
 
-// blankMost is how many octets of blank rows one Read passes.
+// blankMost is how many bytes of blank rows one Read passes.
 const blankMost = 256 << 10
 
 // bufSize leaves room for reading ahead of the longest row.
@@ -116,7 +116,7 @@ func Broken(err error) (reason string, ok bool) {
 
 func (r *Reader) skip(n int) { r.from += n; r.at += int64(n) }
 
-// fill sees to it that n octets are there to be read, or all that is left.
+// fill sees to it that n bytes are there to be read, or all that is left.
 func (r *Reader) fill(n int) error {
 	if r.to-r.from >= n {
 		return nil
@@ -169,7 +169,7 @@ func (r *Reader) next() (row Row, blank bool, err error) {
 	case !utf8.Valid(raw):
 		row.Wrong = mistake("row", "", "Must be UTF-8 text")
 	case r.csv.stray:
-		row.Wrong = mistake("row", r.csv.cells[0], "Must not go on after the quote that closes a cell; a quote in it is written twice")
+		row.Wrong = mistake("row", r.csv.cells[0], "Must end at the quote that closes a cell; write a quote inside a cell as two")
 	default:
 		row.Draft, row.Chatbot, row.Wrong = r.draft(r.csv.cells)
 	}
@@ -178,7 +178,7 @@ func (r *Reader) next() (row Row, blank bool, err error) {
 
 // pass skips a row that is longer than MaxRow.
 func (r *Reader) pass(row *Row) error {
-	row.Wrong = mistake("row", "", fmt.Sprintf("Must be at most %d octets", MaxRow))
+	row.Wrong = mistake("row", "", fmt.Sprintf("Must be at most %d bytes", MaxRow))
 	ends := "\n"
 	if r.csv != nil {
 		ends = "\r\n"
@@ -198,7 +198,7 @@ func (r *Reader) pass(row *Row) error {
 			return nil
 		}
 	}
-	return &broken{row: r.number + 1, text: fmt.Sprintf("it is longer than %d octets: this is no list of rows", maxSkip)}
+	return &broken{row: r.number + 1, text: fmt.Sprintf("it is longer than %d bytes: this is no list of rows", maxSkip)}
 }
 
 // mistake is one of a row that breaks the rules of leads.

@@ -12,11 +12,11 @@ import (
 const (
 	MaxBytes   = 1 << 30   // of the file
 	MaxRows    = 1_000_000 // leads
-	MaxRow     = 64 << 10  // octets of a row
+	MaxRow     = 64 << 10  // bytes of a row
 	MaxColumns = 500
 	MaxName    = 200 // characters of a column's name
 
-	maxSkip = 1 << 20 // octets of a row that is too long: beyond, the file is no list of rows
+	maxSkip = 1 << 20 // bytes of a row that is too long: beyond, the file is no list of rows
 )
 
 // Format is how a file is written.

@@ -92,8 +92,8 @@ func TestRowsBecomeLeads(t *testing.T) {
 				`2! email="" Must be a valid email address`,
 				`3! status="gone" Must be one of: new, contacted`,
 				`4! row="1" Must be in a column that has a name: column 4 has none`,
-				`5! row="2" Must have at most as many cells as there are columns, which is 4`,
-				`6! row="a@example.comx" Must not go on after the quote that closes a cell; a quote in it is written twice`,
+				`5! row="2" Must have at most 4 cells, one for each column`,
+				`6! row="a@example.comx" Must end at the quote that closes a cell; write a quote inside a cell as two`,
 				`7! name="a\nb" Must not contain control characters`,
 				`8! row="" Must be UTF-8 text`,
 			}},
@@ -118,7 +118,7 @@ func TestLongTexts(t *testing.T) {
 	if err != nil || len(got) != 5 {
 		t.Fatalf("rows = %d, %v, want 5", len(got), err)
 	}
-	for i, want := range []string{"1 é", "2! name=", `3! metadata="" Must be at most 32768 bytes of JSON`, `4! row="" Must be at most 65536 octets`, "5  <c@example.com>"} {
+	for i, want := range []string{"1 é", "2! name=", `3! metadata="" Must be at most 32768 bytes of JSON`, `4! row="" Must be at most 65536 bytes`, "5  <c@example.com>"} {
 		if !strings.HasPrefix(got[i], want) {
 			t.Errorf("row %d = %.100q, want it to begin with %q", i+1, got[i], want)
 		}
@@ -131,8 +131,8 @@ func TestBrokenFiles(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"a quote that never ends":            {"email\na@example.com\n\"b@example.com\nc@example.com\n", "Row 2: a cell begins with a quote that never ends"},
 		"a quote that ends too late":         {"email\na@example.com\n\"b@example.com\n" + strings.Repeat("c@example.com\n", 6000) + "\"\n", "Row 2: a cell begins with a quote that never ends"},
-		"a row over many lines is too long":  {"email,a,b\na@example.com\nx,\"\n\"," + strings.Repeat("y", leadfile.MaxRow) + "\n", "Row 2: it is longer than 65536 octets and goes over several lines"},
-		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20), "Row 2: it is longer than 1048576 octets: this is no list of rows"},
+		"a row over many lines is too long":  {"email,a,b\na@example.com\nx,\"\n\"," + strings.Repeat("y", leadfile.MaxRow) + "\n", "Row 2: it is longer than 65536 bytes and goes over several lines"},
+		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20), "Row 2: it is longer than 1048576 bytes: this is no list of rows"},
 	} {
 		got, err := readAll(t, mustPlan(t, c[0], nil), c[0])
 		reason, ok := leadfile.Broken(err)
@@ -195,18 +195,18 @@ func TestHeaders(t *testing.T) {
 		mapping leadfile.Mapping
 		want    []string // field, value, message of each mistake
 	}{
-		"no email":               {"name,phone\n", nil, []string{"email <nil> Must be a column of the file, or one that the parameter mapping names: of name, phone none is"}},
-		"a column twice":         {"email,a,a\n", nil, []string{"header a Must not be the name of two columns"}},
+		"no email":               {"name,phone\n", nil, []string{"email <nil> Must be a column of the file, or be assigned to one with mapping: the file has name, phone"}},
+		"a column twice":         {"email,a,a\n", nil, []string{"header a Must be the name of only one column"}},
 		"unknown column, target": {"email,a\n", leadfile.Mapping{"b": to("name"), "a": to("nickname")}, []string{"mapping nickname Must be null, or one of email", "mapping b Must be the name of a column: the file has email, a"}},
-		"a target twice":         {"email,a,b\n", leadfile.Mapping{"a": to("name"), "b": to("name")}, []string{"mapping name Must be given to one column: a has it too"}},
-		"two to one member":      {"email,a,b\n", leadfile.Mapping{"a": to("metadata.b")}, []string{"header b Must go elsewhere than a does, which is metadata.b: say so in mapping"}},
+		"a target twice":         {"email,a,b\n", leadfile.Mapping{"a": to("name"), "b": to("name")}, []string{"mapping name Must be assigned to only one column: a has it too"}},
+		"two to one member":      {"email,a,b\n", leadfile.Mapping{"a": to("metadata.b")}, []string{"header b Must not go to metadata.b, where a goes: assign it with mapping"}},
 		"an empty member":        {"email,a\n", leadfile.Mapping{"a": to("metadata.")}, []string{"mapping metadata. Must be null, or one of"}},
 		"the email dropped":      {"email,a\n", leadfile.Mapping{"email": nil}, []string{"email <nil> Must be a column"}},
 		"nothing":                {"", nil, []string{"body <nil> Must be a file with a header"}},
 		"blank lines":            {"\n\r\n", nil, []string{"body <nil> Must be a file with a header"}},
 		"UTF-16":                 {"\xFF\xFEe\x00", nil, []string{"body <nil> Must be UTF-8 text: this is UTF-16"}},
 		"a workbook":             {"PK\x03\x04....", nil, []string{"body <nil> Must be UTF-8 text: this is a workbook"}},
-		"Latin-1":                {"email,name\na@example.com,J\xf6rg\n", nil, []string{"body <nil> Must be UTF-8 text: at byte 26 it is not"}},
+		"Latin-1":                {"email,name\na@example.com,J\xf6rg\n", nil, []string{"body <nil> Must be UTF-8 text: byte 26 is not"}},
 		"a control":              {"email,\"a\nb\"\n", nil, []string{"header <nil> The name of column 2 must not contain control characters"}},
 		"too many":               {"email" + strings.Repeat(",a", 600), nil, []string{"header <nil> Must have at most 500 columns"}},
 		"a quote without end":    {"\"email,a\n", nil, []string{"header <nil> Must be one row of column names: a cell begins with a quote that never ends"}},
@@ -260,8 +260,8 @@ func TestNDJSON(t *testing.T) {
 		`7! body="" Must be complete JSON: the body ends too early`,
 		`8! body="" Must be a JSON object`,
 		`9! body="" Must be one JSON object and nothing after it`,
-		`10! chatbotId="" Must not be given twice`,
-		`11! row="" Must be at most 65536 octets`,
+		`10! chatbotId="" Must be given only once`,
+		`11! row="" Must be at most 65536 bytes`,
 		`12  <e@example.com>  fair/new {}`,
 	}
 	for i := range max(len(got), len(want)) {

@@ -101,7 +101,7 @@ func (r *Reader) refuseUnknown(name string) {
 
 func (r *Reader) unknownRule() string {
 	if len(r.known) == 0 {
-		return "Unknown field: there are none here"
+		return "Unknown field: this request takes none"
 	}
 	offered := slices.DeleteFunc(slices.Clone(r.known), func(name string) bool { return slices.Contains(r.hidden, name) })
 	return "Unknown field: must be one of " + strings.Join(offered, ", ")
@@ -214,7 +214,7 @@ func (r *Reader) fail(err error) bool {
 	}
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		field.Message = "Must not be given twice"
+		field.Message = "Must be given only once"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		field.Message = "Must be complete JSON: the body ends too early"
 	case !utf8.Valid(r.body):

@@ -45,7 +45,7 @@ func (a Allow) Covers(addr netip.Addr) bool {
 // resolves to is judged when it is dialed, and that is the wall; this is an early, clear answer.
 func CheckURL(raw string, allow Allow) string {
 	if len(raw) > MaxURL {
-		return fmt.Sprintf("Must be at most %d octets", MaxURL)
+		return fmt.Sprintf("Must be at most %d bytes", MaxURL)
 	}
 	u, err := url.Parse(raw)
 	switch {

@@ -54,7 +54,7 @@ func TestCheckURL(t *testing.T) {
 		{"https://me:secret@hooks.example.com/", webhook.Allow{}, "Must not contain a user name or password"},
 		{"https://hooks.example.com/#top", webhook.Allow{}, "Must not contain a fragment"},
 		{"https://hooks.example.com/#", webhook.Allow{}, "Must not contain a fragment"},
-		{"https://hooks.example.com/" + strings.Repeat("a", 2048), webhook.Allow{}, "Must be at most 2048 octets"},
+		{"https://hooks.example.com/" + strings.Repeat("a", 2048), webhook.Allow{}, "Must be at most 2048 bytes"},
 		{"https://hooks.example.com:8443/", webhook.Allow{}, port},
 		{"https://hooks.example.com:8443/", dev, ""}, // may resolve into an allowed network; the dialer decides
 		{"https://93.184.215.14:8443/", dev, port},

@@ -30,20 +30,20 @@ const (
 	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
 )
 
-// Deps of New; all are needed but Now, Usage, PageScan and PaceWindow.
+// Deps of New; all are needed but Now, Usage, PageScan and TransferWindow.
 type Deps struct {
-	DB         *pg.DB
-	Auth       *auth.Auth
-	Intake     *intake.Service
-	Forms      *form.Service
-	Waker      *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
-	Edge       *httpx.Edge
-	Now        func() time.Time            // nil: time.Now
-	WebhookURL func(string) string         // "" or what would be right about an endpoint's URL
-	Ready      func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
-	Usage      *usage.Counter              // nil: nothing is counted for workspaces
-	PageScan   int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
-	PaceWindow time.Duration               // in which uploads and streams must keep up their pace; 0: 30 s
+	DB             *pg.DB
+	Auth           *auth.Auth
+	Intake         *intake.Service
+	Forms          *form.Service
+	Waker          *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
+	Edge           *httpx.Edge
+	Now            func() time.Time            // nil: time.Now
+	WebhookURL     func(string) string         // "" or what would be right about an endpoint's URL
+	Ready          func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
+	Usage          *usage.Counter              // nil: nothing is counted for workspaces
+	PageScan       int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
+	TransferWindow time.Duration               // in which uploads and streams must keep the minimum rate; 0: 30 s
 }
 
 // operation answers one route; p is nil where the route is public.
@@ -160,8 +160,8 @@ func New(d Deps) http.Handler {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	if d.PaceWindow == 0 {
-		d.PaceWindow = paceWindow
+	if d.TransferWindow == 0 {
+		d.TransferWindow = transferWindow
 	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
 	a.tenants = tenants.Service{DB: d.DB, Now: d.Now}

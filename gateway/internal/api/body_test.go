@@ -91,6 +91,6 @@ func TestManyMistakesMakeASmallAnswer(t *testing.T) {
 	got.wantError(t, "6,000 unknown fields", 400, "VALIDATION_ERROR")
 	// The email that is missing too is the last of 6,001.
 	if n := len(got.body.Details.Errors); n != 20 || len(got.text) > 8<<10 || !strings.Contains(got.text, `"errorsOmitted":5981}`) {
-		t.Errorf("6,000 unknown fields = %d octets with %d errors, want 20 errors and 5981 omitted: ...%s", len(got.text), n, got.text[max(0, len(got.text)-100):])
+		t.Errorf("6,000 unknown fields = %d bytes with %d errors, want 20 errors and 5981 omitted: ...%s", len(got.text), n, got.text[max(0, len(got.text)-100):])
 	}
 }

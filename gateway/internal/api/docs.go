@@ -177,7 +177,7 @@ func serve(w http.ResponseWriter, r *http.Request, plain, packed []byte) {
 	h.Set("Vary", "Accept-Encoding")
 	if acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
-		h.Set("ETag", strings.TrimSuffix(h.Get("ETag"), `"`)+`-gz"`) // other octets, so another strong tag
+		h.Set("ETag", strings.TrimSuffix(h.Get("ETag"), `"`)+`-gz"`) // other bytes, so another strong tag
 		plain = packed
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(plain))

@@ -87,5 +87,5 @@ func (m *match) check(l *lead.Lead) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Precondition, "The lead is not as If-Match has it: it was changed since. Its ETag now is "+etag(l))
+	return fault.New(fault.Precondition, "The lead was changed since the version in If-Match; its ETag is now "+etag(l))
 }

@@ -18,7 +18,7 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// mustFill makes n leads of size octets of metadata, all at once.
+// mustFill makes n leads of size bytes of metadata, all at once.
 func (b *bundle) mustFill(t *testing.T, n, size int) {
 	t.Helper()
 	b.db.MustExecContext(t.Context(), `
@@ -161,7 +161,7 @@ func TestExportBreaksOff(t *testing.T) {
 	b.db.Close()
 	n, err := io.Copy(io.Discard, res.Body)
 	if err == nil {
-		t.Errorf("%d octets of an export whose database went away, and no error", n)
+		t.Errorf("%d bytes of an export whose database went away, and no error", n)
 	}
 }
 

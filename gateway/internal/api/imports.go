@@ -77,7 +77,7 @@ func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 // getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import that runs has the rows so far.
 // When it cannot go on, the answer breaks off: a report that ends early must not look like a whole one.
 func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	if err := wholeStream(r); err != nil {
+	if err := requireHTTP11(r); err != nil {
 		return err
 	}
 	wanted, err := pathID(r, id.Import)
@@ -107,14 +107,14 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+id.Import.Format(wanted)+`-errors.csv"`)
 	var text bytes.Buffer
-	pace, out := a.newPace(), csv.NewWriter(&text)
+	transfer, out := a.newTransfer(), csv.NewWriter(&text)
 	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
 	for {
 		for _, m := range mistakes {
 			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field), lead.SafeCell(m.Value), lead.SafeCell(m.Message)})
 		}
 		out.Flush()
-		if err := pace.send(w, text.Bytes()); err != nil {
+		if err := transfer.send(w, text.Bytes()); err != nil {
 			httpx.AddLogField(r, "report", err.Error())
 			panic(http.ErrAbortHandler)
 		}

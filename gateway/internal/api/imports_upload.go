@@ -85,7 +85,8 @@ func refuseKey(r *http.Request) error {
 		return nil
 	}
 	return fault.InvalidField("Idempotency-Key", fault.Truncate(strings.ToValidUTF8(key, "?")),
-		"Must not be given with a file; before you send one again, see in GET /api/v1/imports whether it arrived. Rows come to no harm twice: onDuplicate says what becomes of them")
+		"Must not be given with a file. Before you upload it again, check in GET /api/v1/imports whether it arrived; "+
+			"importing a row twice is safe, because onDuplicate decides what happens to it")
 }
 
 // readImport reads what the head of the request says about the file.
@@ -128,7 +129,7 @@ func (q *params) format(contentType string) (leadfile.Format, error) {
 	}
 	format := leadfile.Format(q.choice("format", string(leadfile.CSV), string(leadfile.NDJSON)))
 	if format != "" && said != "" && said != format {
-		q.addError("format", "Must be what the Content-Type says, which is "+string(said))
+		q.addError("format", "Must match the Content-Type, which says "+string(said))
 	}
 	return format, nil
 }
@@ -165,7 +166,7 @@ func readStart(imp *leadfile.Import, m leadfile.Mapping, first []byte) error {
 const (
 	maxUploads  = 2           // of a workspace at a time
 	allUploads  = 8           // of all: each has a piece in memory
-	uploadPiece = 1 << 20     // octets
+	uploadPiece = 1 << 20     // bytes
 	answerTime  = time.Minute // for the answer, once the file is there
 	storeTime   = 10 * time.Second
 )
@@ -173,33 +174,33 @@ const (
 // upload is a file that comes in.
 type upload struct {
 	*api
-	r       *http.Request
-	control *http.ResponseController
-	buf     []byte
-	size    int64 // so far
-	ended   bool  // all of it is there
-	pace    *pace
+	r        *http.Request
+	control  *http.ResponseController
+	buf      []byte
+	size     int64 // so far
+	ended    bool  // all of it is there
+	transfer *transfer
 }
 
 func (a *api) newUpload(w http.ResponseWriter, r *http.Request) (*upload, error) {
 	if r.ContentLength > leadfile.MaxBytes {
 		return nil, fileTooLarge()
 	}
-	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), pace: a.newPace()}, nil
+	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), transfer: a.newTransfer()}, nil
 }
 
 func fileTooLarge() error {
 	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", leadfile.MaxBytes>>20))
 }
 
-// piece reads the next piece, which is valid until the one after it, from a client that keeps pace. The answer has time of its own after it.
+// piece reads the next piece, which is valid until the one after it, from a client that keeps the minimum rate. The answer has time of its own after it.
 func (u *upload) piece() ([]byte, error) {
 	until := func(end time.Time) error {
 		return errors.Join(u.control.SetReadDeadline(end), u.control.SetWriteDeadline(end.Add(answerTime)))
 	}
 	n := 0
 	for n < len(u.buf) && !u.ended {
-		got, err := u.pace.move(until, func() (int, error) { return u.r.Body.Read(u.buf[n:]) })
+		got, err := u.transfer.move(until, func() (int, error) { return u.r.Body.Read(u.buf[n:]) })
 		n += got
 		switch {
 		case err == io.EOF:
@@ -218,7 +219,7 @@ func (u *upload) piece() ([]byte, error) {
 func brokenUpload(err error) error {
 	f := fault.InvalidField("body", nil, "The file broke off before its end")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		f = fault.New(fault.Timeout, fmt.Sprintf("The file came too slowly: %d KiB a second are the least, and an hour for all of it is the most", paceRate>>10))
+		f = fault.New(fault.Timeout, fmt.Sprintf("The file arrived too slowly: send at least %d KiB per second, and all of it within an hour", minTransferRate>>10))
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

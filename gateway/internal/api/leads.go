@@ -213,7 +213,7 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	}
 	u, err := a.DB.RestoreLead(r.Context(), p.WorkspaceID, wanted, p.Settings, m.check)
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "No lead of this id was deleted in the last "+restorable+": it is unknown, or not deleted, or erased")
+		return fault.New(fault.NotFound, "No lead with this id was deleted in the last "+restorable+": it does not exist, is not deleted, or was erased")
 	}
 	if err != nil {
 		return intake.AsDuplicate(err)

@@ -40,7 +40,7 @@ type exportWriter interface {
 // exportLeads streams the leads that the parameters pick and that exist now, the oldest first. When it cannot go on it breaks the connection
 // off, so that nobody takes a part for the whole.
 func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	if err := wholeStream(r); err != nil {
+	if err := requireHTTP11(r); err != nil {
 		return err
 	}
 	params := readParams(r)
@@ -58,7 +58,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
 	q.Walk = &pg.Walk{}
-	e := &export{api: a, w: w, r: r, p: p, q: q, pace: a.newPace()}
+	e := &export{api: a, w: w, r: r, p: p, q: q, transfer: a.newTransfer()}
 	leads, err := e.begin()
 	if err != nil {
 		return err
@@ -80,14 +80,14 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 
 // export is one under way.
 type export struct {
-	api     *api
-	w       http.ResponseWriter
-	r       *http.Request
-	p       *tenant.Principal
-	q       pg.LeadQuery
-	pace    *pace
-	last    bool // the page that was read is the last one
-	written int
+	api      *api
+	w        http.ResponseWriter
+	r        *http.Request
+	p        *tenant.Principal
+	q        pg.LeadQuery
+	transfer *transfer
+	last     bool // the page that was read is the last one
+	written  int
 }
 
 // begin sets where the export ends and reads its first page, while there still can be an answer that tells what is wrong.
@@ -123,7 +123,7 @@ func (e *export) page() ([]lead.Lead, error) {
 
 // stream writes page after page, beginning with leads.
 func (e *export) stream(out exportWriter, leads []lead.Lead) error {
-	if err := e.pace.send(e.w, out.head()); err != nil {
+	if err := e.transfer.send(e.w, out.head()); err != nil {
 		return err
 	}
 	for {
@@ -131,7 +131,7 @@ func (e *export) stream(out exportWriter, leads []lead.Lead) error {
 		if err != nil {
 			return err
 		}
-		if err := e.pace.send(e.w, text); err != nil {
+		if err := e.transfer.send(e.w, text); err != nil {
 			return err
 		}
 		e.written += len(leads)

@@ -116,7 +116,7 @@ func (q *params) search() []string {
 	words := lead.SearchWords(q.text("q", lead.MaxSearch))
 	switch {
 	case q.Get("q") != "" && len(words) == 0:
-		q.addError("q", "Must have a letter or a digit")
+		q.addError("q", "Must contain a letter or a digit")
 	case len(words) > lead.MaxSearchWords:
 		q.addError("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
 		return nil
@@ -138,7 +138,7 @@ func (q *params) metadata() (pairs []lead.Pair) {
 	}
 	slices.SortFunc(pairs, func(x, y lead.Pair) int { return strings.Compare(x.Key, y.Key) })
 	if len(pairs) > lead.MaxMetaFilters {
-		q.addError(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("At most %d members of metadata can be asked for", lead.MaxMetaFilters))
+		q.addError(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("Must be one of at most %d filters on metadata", lead.MaxMetaFilters))
 		return nil
 	}
 	return pairs
@@ -163,17 +163,17 @@ func (q *params) leadCursor(sort pg.LeadSort) (after pg.LeadKey) {
 	return after
 }
 
-// A cursor is the order and a lead's place in it; the last octets tell it from what somebody made up or cut off.
+// A cursor is the order and a lead's place in it; the last bytes tell it from what somebody made up or cut off.
 const (
-	cursorOctets = 1 + 8 + 16
-	cursorCheck  = 4
+	cursorBytes = 1 + 8 + 16
+	cursorCheck = 4
 )
 
 func formatCursor(sort pg.LeadSort, k pg.LeadKey) string {
 	if k == (pg.LeadKey{}) {
 		return ""
 	}
-	b := make([]byte, 1, cursorOctets+cursorCheck)
+	b := make([]byte, 1, cursorBytes+cursorCheck)
 	if sort.Updated {
 		b[0] |= 1
 	}
@@ -195,13 +195,13 @@ const lastMicro = 253402300799999999
 
 func parseCursor(text string) (k pg.LeadKey, sort pg.LeadSort, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != cursorOctets+cursorCheck || b[0] > 3 {
+	if err != nil || len(b) != cursorBytes+cursorCheck || b[0] > 3 {
 		return k, sort, false
 	}
-	sum := sha256.Sum256(b[:cursorOctets])
+	sum := sha256.Sum256(b[:cursorBytes])
 	micros := binary.BigEndian.Uint64(b[1:9])
 	sort = pg.LeadSort{Updated: b[0]&1 != 0, Ascending: b[0]&2 != 0}
-	if string(sum[:cursorCheck]) != string(b[cursorOctets:]) || micros > lastMicro || !sort.Updated && micros != 0 {
+	if string(sum[:cursorCheck]) != string(b[cursorBytes:]) || micros > lastMicro || !sort.Updated && micros != 0 {
 		return k, sort, false
 	}
 	if sort.Updated {

@@ -136,7 +136,7 @@ func TestOpenAPIIsServed(t *testing.T) {
 	}
 	req.Header.Set("If-None-Match", plain.header.Get("ETag"))
 	if again := b.do(t, req); again.status != http.StatusNotModified || again.text != "" {
-		t.Errorf("If-None-Match = %d, %d octets, want 304 and none", again.status, len(again.text))
+		t.Errorf("If-None-Match = %d, %d bytes, want 304 and none", again.status, len(again.text))
 	}
 	req.Host = "leads.example.com"
 	if other := b.do(t, req); other.status != http.StatusNotModified {
@@ -160,7 +160,7 @@ func TestExplorer(t *testing.T) {
 			continue
 		}
 		if got := b.send(t, "", "GET", part, ""); got.status != 200 || len(got.text) == 0 || got.header.Get("ETag") == "" {
-			t.Errorf("GET %s = %d, %d octets, want what the page loads", part, got.status, len(got.text))
+			t.Errorf("GET %s = %d, %d bytes, want what the page loads", part, got.status, len(got.text))
 		}
 	}
 	b.send(t, "", "GET", "/docs/passwd", "").wantError(t, "an unknown file", 404, "NOT_FOUND")
@@ -175,6 +175,6 @@ func TestExplorer(t *testing.T) {
 	}
 	defer res.Body.Close()
 	if text, err := io.ReadAll(res.Body); err != nil || res.Header.Get("Content-Encoding") != "" || !bytes.Contains(text, []byte("rapi-doc")) {
-		t.Errorf("the script asked for unpacked: %d octets, %v, headers %v", len(text), err, res.Header)
+		t.Errorf("the script asked for unpacked: %d bytes, %v, headers %v", len(text), err, res.Header)
 	}
 }

@@ -109,7 +109,7 @@ func TestCreateWebhookTakesEverything(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bot := id.Chatbot.Format(b.chatbot)
-	own := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of 24 octets..."))
+	own := "whsec_" + base64.StdEncoding.EncodeToString([]byte("a secret of 24 bytes...."))
 	made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/","description":"d","eventTypes":["endpoint.failing"],"chatbotIds":["`+bot+`","`+bot+`"],"headers":{"Authorization":"Bearer t~k3n","x-team":"","X-Null":null},
 		"payload":"thin","rate":10000,"maxInFlight":1,"timeoutSeconds":30,"enabled":false,"secret":"`+own+`"}`, 201)
 	rate, reason := 10000, "owner"

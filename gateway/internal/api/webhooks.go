@@ -85,7 +85,7 @@ func (s *secretDraft) read(r *strictjson.Reader) bool {
 // check adds a mistake where the two do not go together.
 func (s *secretDraft) check(r *strictjson.Reader) {
 	if s.secret != "" && s.signature != "" && webhook.SignatureScheme(s.secret) != s.signature {
-		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must be how the given secret signs: "v1" with whsec_, "v1a" with whsk_`})
+		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must match the given secret: "v1" for whsec_, "v1a" for whsk_`})
 	}
 }
 

@@ -41,7 +41,7 @@ func (d *edit) apply(e *webhook.Endpoint) []fault.Field {
 		change(e)
 	}
 	if n := len(e.Headers); n > webhook.MaxHeaders {
-		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, those kept included", webhook.MaxHeaders)}}
+		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, including those that are kept", webhook.MaxHeaders)}}
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func readEventTypes(r *strictjson.Reader) []string {
 		return rule
 	})
 	if r.Empty() {
-		r.Refuse("Must name at least one event type; null is the default")
+		r.Refuse("Must name at least one event type; null means the default")
 	}
 	if types == nil {
 		return defaultEventTypes()
@@ -118,7 +118,7 @@ func (d *edit) readChatbots(r *strictjson.Reader) (all []id.UUID) {
 		return ""
 	})
 	if r.Empty() {
-		r.Refuse("Must name at least one chatbot; null is all of them")
+		r.Refuse("Must name at least one chatbot; null means all chatbots")
 	}
 	for _, l := range d.chatbots {
 		if !slices.Contains(all, l.chatbot) {
@@ -133,7 +133,7 @@ func (d *edit) readHeaders(r *strictjson.Reader) {
 	members := r.Members(2*webhook.MaxHeaders, func(name, value string) string { // to take all away and set as many
 		lower := strings.ToLower(name)
 		if seen[lower] {
-			return "Must not be given twice: header names are compared without case"
+			return "Must be given only once: header names are case-insensitive"
 		}
 		seen[lower] = true
 		if wrong := webhook.CheckHeaderName(name); wrong != "" {
@@ -165,7 +165,7 @@ func (a *api) checkChatbots(ctx context.Context, p *tenant.Principal, r *strictj
 	}
 	for _, l := range d.chatbots {
 		if slices.Contains(missing, l.chatbot) {
-			r.Add(fault.Field{Field: "chatbotIds", Pointer: fmt.Sprintf("/chatbotIds/%d", l.at), Value: id.Chatbot.Format(l.chatbot), Message: "Must be a chatbot of your workspace"})
+			r.Add(fault.Field{Field: "chatbotIds", Pointer: fmt.Sprintf("/chatbotIds/%d", l.at), Value: id.Chatbot.Format(l.chatbot), Message: "Must be the id of a chatbot in your workspace"})
 		}
 	}
 	return nil

@@ -76,7 +76,7 @@ func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery,
 	httpx.AddLogField(r, "delivery", id.Delivery.Format(delivery))
 	if err := a.Waker.EnqueueTest(r.Context(), e.WorkspaceID, e.ID, delivery); err != nil {
 		err = errors.Join(err, a.cancelTest(r.Context(), e.WorkspaceID, delivery))
-		return d, &fault.Error{Kind: fault.Unavailable, Public: "Endpoints cannot be tested just now, please retry", RetryAfter: 5 * time.Second, Cause: err}
+		return d, &fault.Error{Kind: fault.Unavailable, Public: "Webhook tests are not available right now, please retry", RetryAfter: 5 * time.Second, Cause: err}
 	}
 	return webhook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
 }

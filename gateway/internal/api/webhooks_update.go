@@ -37,7 +37,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		before = *e
 		wrong := d.apply(e)
 		if deliverHeld && !e.Enabled {
-			wrong = append(wrong, fault.Field{Field: "deliverHeld", Pointer: "/deliverHeld", Value: true, Message: "Must go with \"enabled\": true, as the endpoint is disabled"})
+			wrong = append(wrong, fault.Field{Field: "deliverHeld", Pointer: "/deliverHeld", Value: true, Message: "Must be given together with \"enabled\": true, because the endpoint is disabled"})
 		}
 		if len(wrong) > 0 {
 			return fault.Invalid(wrong)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/lead"
 )
 
@@ -80,12 +81,5 @@ func param(name, text string) string {
 		return ""
 	}
 	text = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", ""))
-	n := 0
-	for i := range text {
-		if n == maxParam {
-			return text[:i]
-		}
-		n++
-	}
-	return text
+	return fault.TruncateTo(text, maxParam)
 }

@@ -15,7 +15,7 @@ import (
 	"leadgate/shared/fault"
 )
 
-// ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON, and is at most maxBytes octets.
+// ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON, and is at most maxBytes bytes.
 // Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
 func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...string) ([]byte, error) {
 	if !isJSON(r.Header.Get("Content-Type"), others) {
@@ -27,11 +27,11 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 	return ReadBody(w, r, maxBytes)
 }
 
-// ReadBody returns the body of a request, whatever it is, if it is at most maxBytes octets. It can be called again: the body was read by then.
+// ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the body was read by then.
 // Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
 func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
-	if read, again := r.Body.(*readBody); again && int64(len(read.octets)) <= maxBytes {
-		return read.octets, nil
+	if read, again := r.Body.(*readBody); again && int64(len(read.data)) <= maxBytes {
+		return read.data, nil
 	}
 	if r.ContentLength > maxBytes {
 		w.Header().Set("Connection", "close") // its body stays unread
@@ -62,7 +62,7 @@ const firstRoom = 256 << 10
 // readBody is a body that was read to its end, and what it was.
 type readBody struct {
 	io.ReadCloser
-	octets []byte
+	data []byte
 }
 
 // brokenOff tells a body that came too slowly from one that ended too early.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/lead"
 )
 
@@ -138,13 +139,13 @@ func (f *Facts) page(members map[string]value, names []string) string {
 			add(query, name, value{text: values.Get(name)})
 		}
 		f.take(query, "utm")
-		return cut(u.Host + u.EscapedPath())
+		return truncate(u.Host + u.EscapedPath())
 	}
 	return ""
 }
 
 func set(to *map[string]string, name, text string) {
-	if text = cut(text); text == "" || (*to)[name] != "" {
+	if text = truncate(text); text == "" || (*to)[name] != "" {
 		return
 	}
 	if *to == nil {
@@ -153,14 +154,6 @@ func set(to *map[string]string, name, text string) {
 	(*to)[name] = text
 }
 
-func cut(text string) string {
-	text = strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(text), "\x00", ""), "\uFFFD")
-	n := 0
-	for i := range text {
-		if n == maxText {
-			return text[:i]
-		}
-		n++
-	}
-	return text
+func truncate(text string) string {
+	return fault.TruncateTo(strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(text), "\x00", ""), "\uFFFD"), maxText)
 }

@@ -34,7 +34,7 @@ func (b *bundle) get(path, protocol, extra string) string {
 	return "GET " + path + " " + protocol + "\r\nHost: api.example.com\r\nAuthorization: Bearer " + b.secret + "\r\n" + extra + "\r\n"
 }
 
-func briskly(d *api.Deps) { d.PaceWindow = 300 * time.Millisecond }
+func briskly(d *api.Deps) { d.TransferWindow = 300 * time.Millisecond }
 
 // A client that sends just enough not to stall cannot hold the place of an upload for hours.
 func TestATricklingUploadIsBrokenOff(t *testing.T) {
