@@ -6,24 +6,15 @@ import (
 	"leadgate/shared/id"
 )
 
-// Usage is what a workspace's leads came to on one day (UTC).
+// Usage counts the outcomes of a workspace's leads on one day (UTC).
 type Usage struct {
 	WorkspaceID id.UUID
-	Day         time.Time // its midnight
+	Day         time.Time // midnight (UTC)
 	Accepted    int64     // became leads
-	Duplicates  int64     // had the email of a lead
+	Duplicates  int64     // had the email of an existing lead
 	Rejected    int64     // could not become leads
-	Limited     int64     // came too fast
+	Limited     int64     // exceeded the rate limit
 }
 
-// Plus is the sum of two of one workspace and day.
-func (u Usage) Plus(v Usage) Usage {
-	u.Accepted += v.Accepted
-	u.Duplicates += v.Duplicates
-	u.Rejected += v.Rejected
-	u.Limited += v.Limited
-	return u
-}
-
-// Day is the day of at.
+// Day returns the midnight (UTC) at which the day of at began.
 func Day(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }

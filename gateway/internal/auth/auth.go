@@ -1,4 +1,4 @@
-// Package auth says whom a request acts for: key to principal, and whether a chatbot is theirs.
+// Package auth finds out whom a request acts for, by its key, and whether a chatbot belongs to that workspace.
 package auth
 
 import (
@@ -12,14 +12,15 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
 
 const (
-	keyTTL        = 900 * time.Millisecond // so that a revocation counts within a second on every gateway
+	keyTTL        = 900 * time.Millisecond // every gateway follows a revocation within a second
 	chatbotTTL    = time.Minute
-	noChatbotTTL  = time.Second // a chatbot just made works soon
+	noChatbotTTL  = time.Second // a new chatbot works soon
 	touchInterval = 30 * time.Second
 	touchTimeout  = 5 * time.Second
 )
@@ -31,30 +32,27 @@ type Deps struct {
 	Log *slog.Logger     // nil: slog.Default
 }
 
-// Auth knows keys and chatbots for a short while.
+// Auth looks keys and chatbots up and caches them for a short while.
 type Auth struct {
 	db       *pg.DB
 	now      func() time.Time
 	log      *slog.Logger
 	keys     cache[[32]byte, *tenant.Principal]
 	chatbots cache[chatbotKey, struct{}]
+	toucher  *lifecycle.Loop
 
-	mu     sync.Mutex
-	used   map[id.UUID]tenant.KeyUse // not yet written
-	gone   map[id.UUID]int64         // Settings.ChatbotsGone of workspaces that have deleted any, as last seen
-	begin  sync.Once
-	end    sync.Once
-	quit   chan struct{}
-	ticker sync.WaitGroup
+	mu       sync.Mutex
+	used     map[id.UUID]tenant.KeyUse // last-used times that are not written yet
+	versions map[id.UUID]int64         // the newest Settings.ChatbotsVersion seen of each workspace that has deleted any
 }
 
-// chatbotKey holds how many chatbots its workspace had deleted: after another one, what is remembered is not found any more.
+// chatbotKey holds the workspace's ChatbotsVersion: when that changes, what is cached under the old one is not found any more.
 type chatbotKey struct {
 	workspace, chatbot id.UUID
-	gone               int64
+	version            int64
 }
 
-// New makes an Auth; it answers at once, Start only adds the writing of last-used times.
+// New makes an Auth. It can be asked at once; Start only adds the writing of last-used times.
 func New(d Deps) *Auth {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -62,7 +60,8 @@ func New(d Deps) *Auth {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, gone: map[id.UUID]int64{}, quit: make(chan struct{})}
+	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, versions: map[id.UUID]int64{}}
+	a.toucher = lifecycle.Every(touchInterval, func(ctx context.Context) { a.touch(context.WithoutCancel(ctx)) })
 	a.keys = cache[[32]byte, *tenant.Principal]{
 		now: d.Now, load: a.loadKey, foundTTL: keyTTL, noneTTL: keyTTL,
 		name: func(hash [32]byte) string { return string(hash[:]) },
@@ -70,15 +69,15 @@ func New(d Deps) *Auth {
 	a.chatbots = cache[chatbotKey, struct{}]{
 		now: d.Now, load: a.loadChatbot, foundTTL: chatbotTTL, noneTTL: noChatbotTTL,
 		name: func(k chatbotKey) string {
-			return string(k.workspace[:]) + string(k.chatbot[:]) + strconv.FormatInt(k.gone, 10)
+			return string(k.workspace[:]) + string(k.chatbot[:]) + strconv.FormatInt(k.version, 10)
 		},
 	}
 	return a
 }
 
-// Principal returns whom r acts for, by its Bearer key. UNAUTHORIZED says what is wrong with the key;
-// UNAVAILABLE means that Postgres cannot tell. While it cannot, a key seen live in the last minute goes on working,
-// so that duplicates are still answered; a key known to be revoked or past its expiry does not.
+// Principal returns whom r acts for, by its Bearer key. UNAUTHORIZED says what is wrong with the key; UNAVAILABLE means
+// that Postgres cannot be asked. Meanwhile a key that was live within the last minute keeps working, so that duplicates
+// are still answered; a key that is known to be revoked or expired does not.
 func (a *Auth) Principal(ctx context.Context, r *http.Request) (*tenant.Principal, error) {
 	secret, err := bearer(r)
 	if err != nil {
@@ -120,11 +119,11 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	if err != nil {
 		return nil, false, err
 	}
-	// A key in use is looked up all the time, so this is where its use shows, and a cached answer costs nothing.
+	// A key in use is looked up about every second, so its use is recorded here, and a cached answer costs nothing.
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if n := p.Settings.ChatbotsVersion; n > a.gone[p.WorkspaceID] {
-		a.gone[p.WorkspaceID] = n
+	if n := p.Settings.ChatbotsVersion; n > a.versions[p.WorkspaceID] {
+		a.versions[p.WorkspaceID] = n
 	}
 	if len(a.used) < maxEntries {
 		a.used[p.KeyID] = tenant.KeyUse{WorkspaceID: p.WorkspaceID, KeyID: p.KeyID, At: now}
@@ -132,13 +131,13 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	return &p, true, nil
 }
 
-// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new one may take a second to be seen, and a deleted one to be gone:
-// so long a key of its workspace is remembered, which tells that chatbots were deleted.
+// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new chatbot may take a second to be found, and
+// a deleted one a second to disappear: for so long the settings that hold the ChatbotsVersion are cached with a key.
 func (a *Auth) Chatbot(ctx context.Context, workspace, chatbot id.UUID) error {
 	a.mu.Lock()
-	gone := a.gone[workspace]
+	version := a.versions[workspace]
 	a.mu.Unlock()
-	_, found, err := a.chatbots.get(ctx, chatbotKey{workspace, chatbot, gone})
+	_, found, err := a.chatbots.get(ctx, chatbotKey{workspace, chatbot, version})
 	if err == nil && !found {
 		return fault.New(fault.ChatbotNotFound, "Chatbot not found in your workspace")
 	}
@@ -151,32 +150,16 @@ func (a *Auth) loadChatbot(ctx context.Context, k chatbotKey) (struct{}, bool, e
 }
 
 // Start begins to write last-used times, every 30 seconds.
-func (a *Auth) Start() {
-	a.begin.Do(func() {
-		a.ticker.Go(func() {
-			t := time.NewTicker(touchInterval)
-			defer t.Stop()
-			for {
-				select {
-				case <-t.C:
-					a.touch(context.Background())
-				case <-a.quit:
-					return
-				}
-			}
-		})
-	})
-}
+func (a *Auth) Start() { a.toucher.Start() }
 
-// Stop writes the last-used times that are left and returns; again it only waits.
+// Stop writes the last-used times that are left.
 func (a *Auth) Stop(ctx context.Context) error {
-	a.end.Do(func() { close(a.quit) })
-	a.ticker.Wait()
+	a.toucher.Stop()
 	a.touch(ctx)
 	return nil
 }
 
-// touch writes what was used since the last time; what cannot be written waits for the next.
+// touch writes the last-used times since the last call; those that cannot be written wait for the next.
 func (a *Auth) touch(ctx context.Context) {
 	a.mu.Lock()
 	used := a.used
@@ -195,7 +178,7 @@ func (a *Auth) touch(ctx context.Context) {
 	if err == nil {
 		return
 	}
-	a.log.Warn("last-used times not written", "keys", len(uses), "error", err.Error())
+	a.log.Warn("write last-used times failed", "keys", len(uses), "error", err.Error())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for k, u := range used {

@@ -13,12 +13,12 @@ import (
 // Limits of a cache.
 const (
 	maxEntries  = 100_000
-	loadTimeout = 2 * time.Second  // one look-up, whoever waits for it
+	loadTimeout = 2 * time.Second  // of one look-up, however many callers wait for it
 	grace       = 60 * time.Second // how long a found entry may be used while the store cannot be reached
 	retryEvery  = time.Second      // between look-ups of one entry during its grace
 )
 
-// cache remembers look-ups, also those that found nothing, and lets one look-up per key run at a time.
+// cache keeps the results of look-ups, also of those that found nothing. One look-up per key runs at a time.
 type cache[K comparable, V any] struct {
 	now      func() time.Time
 	name     func(K) string // for singleflight
@@ -35,7 +35,7 @@ type entry[V any] struct {
 	value  V
 	found  bool
 	loaded time.Time // when the look-up that gave value began
-	until  time.Time // when to look again
+	until  time.Time // when it becomes stale
 }
 
 func (c *cache[K, V]) peek(k K) (entry[V], bool) {
@@ -45,12 +45,12 @@ func (c *cache[K, V]) peek(k K) (entry[V], bool) {
 	return e, ok
 }
 
-// get returns what is known of k, looking it up when that is too old.
+// get returns the entry of k, and looks it up when there is none or it is stale.
 func (c *cache[K, V]) get(ctx context.Context, k K) (v V, found bool, err error) {
 	if e, ok := c.peek(k); ok && c.now().Before(e.until) {
 		return e.value, e.found, nil
 	}
-	// The look-up outlives a caller that gives up: others wait for the same one.
+	// The look-up outlives a caller that gives up, because others wait for the same one.
 	loading := c.flight.DoChan(c.name(k), func() (any, error) {
 		return c.refresh(context.WithoutCancel(ctx), k)
 	})
@@ -66,8 +66,8 @@ func (c *cache[K, V]) get(ctx context.Context, k K) (v V, found bool, err error)
 	}
 }
 
-// refresh looks k up. While the store cannot be reached, what was found last goes on counting for its grace;
-// an answer "not found" replaces it at once, so the grace never outlives a revocation this process has seen.
+// refresh looks k up. While the store cannot be reached, an entry that was found stays valid for its grace. A look-up that
+// finds nothing replaces it at once, so the grace never outlives a revocation that this process has seen.
 func (c *cache[K, V]) refresh(ctx context.Context, k K) (entry[V], error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -102,7 +102,7 @@ func (c *cache[K, V]) put(k K, e entry[V]) {
 	c.entries[k] = e
 }
 
-// evict drops an outdated entry among a few random ones, else any: what is dropped is only looked up again.
+// evict removes a stale entry among a few random ones, or else any of them: it is only looked up again.
 func (c *cache[K, V]) evict() {
 	now, seen := c.now(), 0
 	var victim K

@@ -1,4 +1,4 @@
-// Package usage counts what the leads of each workspace come to, day by day, without a statement per request.
+// Package usage counts the outcomes of each workspace's leads, day by day, without a statement per request.
 package usage
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
@@ -18,20 +19,20 @@ import (
 // Outcome is what became of a lead.
 type Outcome int
 
-// What can become of it.
+// The outcomes.
 const (
-	Accepted Outcome = iota
-	Duplicates
-	Rejected // what was sent cannot be a lead
-	Limited
-	outcomes
+	Accepted   Outcome = iota
+	Duplicates         // the workspace has a lead with this email
+	Rejected           // the request cannot become a lead
+	Limited            // the workspace's rate limit refused it
+	outcomes           // how many there are
 )
 
 const (
-	flushEvery   = time.Second
-	flushTimeout = 3 * time.Second
-	flushRows    = 5000    // in one statement
-	maxDays      = 100_000 // of workspaces, that wait to be written
+	flushInterval = time.Second
+	flushTimeout  = 3 * time.Second
+	flushRows     = 5000    // of one statement
+	maxDays       = 100_000 // days of workspaces that wait to be written
 )
 
 // Deps of New.
@@ -42,25 +43,22 @@ type Deps struct {
 	Registry prometheus.Registerer // nil: metrics are kept but not published
 }
 
-// Counter adds up in memory and writes every second. A process that is killed loses what it counted in that second; a commit whose
-// answer was lost is counted again. What cannot be written waits, as far as there is room. A nil Counter counts nothing.
+// Counter counts in memory and writes every second. A process that is killed loses the counts of that second; a write
+// whose answer was lost is repeated and counts twice. Counts that cannot be written wait, up to maxDays. A nil Counter
+// counts nothing.
 type Counter struct {
 	db      *pg.DB
 	now     func() time.Time
 	log     *slog.Logger
 	dropped prometheus.Counter
+	flusher *lifecycle.Loop
 
 	mu      sync.Mutex
 	days    map[workspaceDay]*[outcomes]int64
-	failing bool // the last time nothing could be written
-
-	begin  sync.Once
-	end    sync.Once
-	quit   chan struct{}
-	ticker sync.WaitGroup
+	failing bool // the last write failed
 }
 
-// day is days since 1970.
+// day is a number of days since 1970-01-01 (UTC).
 type day int32
 
 type workspaceDay struct {
@@ -68,7 +66,7 @@ type workspaceDay struct {
 	day       day
 }
 
-// New makes a Counter; Start lets it write.
+// New makes a Counter, which writes once it is started.
 func New(d Deps) *Counter {
 	if d.Now == nil {
 		d.Now = time.Now
@@ -76,9 +74,11 @@ func New(d Deps) *Counter {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	c := &Counter{db: d.DB, now: d.Now, log: d.Log, days: map[workspaceDay]*[outcomes]int64{}, quit: make(chan struct{})}
+	c := &Counter{db: d.DB, now: d.Now, log: d.Log, days: map[workspaceDay]*[outcomes]int64{}}
+	// A write that is cut off may have been committed, and would be counted again.
+	c.flusher = lifecycle.Every(flushInterval, func(ctx context.Context) { _ = c.Flush(context.WithoutCancel(ctx)) })
 	c.dropped = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "leadgate_usage_dropped_total", Help: "Counts of usage that were lost because too many waited for Postgres.",
+		Name: "leadgate_usage_dropped_total", Help: "Counts of usage lost because too many waited for Postgres.",
 	})
 	if d.Registry != nil {
 		d.Registry.MustRegister(c.dropped)
@@ -86,15 +86,15 @@ func New(d Deps) *Counter {
 	return c
 }
 
-// Count adds n to what became of a workspace's leads today (UTC).
-func (c *Counter) Count(workspace id.UUID, what Outcome, n int) {
+// Count adds n leads of a workspace to an outcome of today (UTC).
+func (c *Counter) Count(workspace id.UUID, outcome Outcome, n int) {
 	if c == nil || n <= 0 {
 		return
 	}
 	now := c.now().Unix()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.add(workspaceDay{workspace, day(now / (24 * 60 * 60))}, what, int64(n))
+	c.add(workspaceDay{workspace, day(now / (24 * 60 * 60))}, outcome, int64(n))
 }
 
 // CountRejected counts a rejected lead when err says that the request itself was the reason.
@@ -108,7 +108,7 @@ func (c *Counter) CountRejected(workspace id.UUID, err error) {
 	}
 }
 
-func (c *Counter) add(k workspaceDay, what Outcome, n int64) {
+func (c *Counter) add(k workspaceDay, outcome Outcome, n int64) {
 	counts := c.days[k]
 	if counts == nil {
 		if len(c.days) >= maxDays {
@@ -118,35 +118,19 @@ func (c *Counter) add(k workspaceDay, what Outcome, n int64) {
 		counts = new([outcomes]int64)
 		c.days[k] = counts
 	}
-	counts[what] += n
+	counts[outcome] += n
 }
 
 // Start begins to write, every second.
-func (c *Counter) Start() {
-	c.begin.Do(func() {
-		c.ticker.Go(func() {
-			t := time.NewTicker(flushEvery)
-			defer t.Stop()
-			for {
-				select {
-				case <-t.C:
-					_ = c.Flush(context.Background()) // the log has it
-				case <-c.quit:
-					return
-				}
-			}
-		})
-	})
-}
+func (c *Counter) Start() { c.flusher.Start() }
 
-// Stop writes what is left and returns; again it writes what came since.
+// Stop writes what is left. Called again, it writes what was counted since.
 func (c *Counter) Stop(ctx context.Context) error {
-	c.end.Do(func() { close(c.quit) })
-	c.ticker.Wait()
+	c.flusher.Stop()
 	return c.Flush(ctx)
 }
 
-// Flush writes what was counted since the last time.
+// Flush writes the counts since the last call. Those that cannot be written wait for the next; a failure is logged.
 func (c *Counter) Flush(ctx context.Context) error {
 	c.mu.Lock()
 	taken := c.days
@@ -160,12 +144,12 @@ func (c *Counter) Flush(ctx context.Context) error {
 		})
 	}
 	for len(rows) > 0 {
-		some := rows[:min(len(rows), flushRows)]
-		if err := c.write(ctx, some); err != nil {
+		batch := rows[:min(len(rows), flushRows)]
+		if err := c.write(ctx, batch); err != nil {
 			c.putBack(rows)
 			return err
 		}
-		rows = rows[len(some):]
+		rows = rows[len(batch):]
 	}
 	return nil
 }
@@ -180,22 +164,22 @@ func (c *Counter) write(ctx context.Context, rows []tenant.Usage) error {
 	c.mu.Unlock()
 	switch {
 	case changed && err != nil:
-		c.log.Warn("usage not written; it waits", "error", err.Error())
+		c.log.Warn("write usage failed", "error", err.Error())
 	case changed:
-		c.log.Info("usage is written again")
+		c.log.Info("write usage recovered")
 	}
 	return err
 }
 
-// putBack keeps what could not be written for the next time.
+// putBack keeps the counts that could not be written for the next flush.
 func (c *Counter) putBack(rows []tenant.Usage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, u := range rows {
 		k := workspaceDay{u.WorkspaceID, day(u.Day.Unix() / (24 * 60 * 60))}
-		for what, n := range [outcomes]int64{u.Accepted, u.Duplicates, u.Rejected, u.Limited} {
+		for outcome, n := range [outcomes]int64{u.Accepted, u.Duplicates, u.Rejected, u.Limited} {
 			if n > 0 {
-				c.add(k, Outcome(what), n)
+				c.add(k, Outcome(outcome), n)
 			}
 		}
 	}
