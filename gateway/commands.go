@@ -88,8 +88,8 @@ func forTerminal(cmd *kong.Context, err error) error {
 	return errors.New(f.Public)
 }
 
-// encode returns a request's body as the admin API takes it. A command line is checked as such a body, so that both have
-// the same rules.
+// encode returns a request's body as the admin API takes it. A command line is checked as such a body, so that both
+// have the same rules.
 func encode(fields any) []byte {
 	body, err := json.Marshal(fields)
 	if err != nil {

@@ -11,35 +11,35 @@ import (
 	"leadgate/shared/webhook"
 )
 
-const about = "Takes in leads for many workspaces. Settings: gateway serve --help"
+const about = "Receives leads for many workspaces. Settings: gateway serve --help"
 
-// cli is everything the gateway can be told, by flag or by environment.
+// cli is all commands of the gateway, and the settings that they share, by flag or by environment.
 type cli struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
 	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
-	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
+	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
-	Serve     settings         `cmd:"" default:"withargs" help:"Take in leads; this is what happens without a command."`
+	Serve     settings         `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
 	Migrate   migrate          `cmd:"" help:"Bring the database schema up to date."`
-	Workspace workspaceCommand `cmd:"" help:"Make and list workspaces."`
-	Chatbot   chatbotCommand   `cmd:"" help:"Make and list a workspace's chatbots."`
+	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces."`
+	Chatbot   chatbotCommand   `cmd:"" help:"Create and list a workspace's chatbots."`
 	Lead      leadCommand      `cmd:"" help:"Import leads over the API, with a key; this needs no database."`
-	Key       keyCommand       `cmd:"" help:"Make, list, rotate and revoke a workspace's API keys."`
+	Key       keyCommand       `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
 }
 
-// settings is what serving takes.
+// settings is what serve takes.
 type settings struct {
 	Listen         string        `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminListen    string        `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
-	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Opens the admin pages, at least 16 characters."`
+	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters."`
 	RedisURL       config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate        bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	QueuesWritable bool          `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
-	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
-	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
-	TrustedProxies []string      `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front, whose X-Forwarded-For tells who sent a form."`
+	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks that webhooks may reach, on any port."`
+	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Allow webhooks to http:// URLs."`
+	TrustedProxies []string      `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form."`
 	CaptchaURL     string        `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
@@ -47,7 +47,7 @@ type settings struct {
 
 const minToken = 16 // characters
 
-// Check says everything that is wrong with what all commands share.
+// Check returns everything that is wrong with the settings that all commands share.
 func (c *cli) Check() (mistakes []error) {
 	if c.DBConns < 2 || c.DBConns > 1000 {
 		mistakes = append(mistakes, config.Invalid("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
@@ -60,7 +60,7 @@ func (c *cli) Check() (mistakes []error) {
 	return mistakes
 }
 
-// Check says everything that is wrong.
+// Check returns everything that is wrong with the settings of serve.
 func (s *settings) Check() (mistakes []error) {
 	wrong := func(flag, format string, args ...any) {
 		mistakes = append(mistakes, config.Invalid(flag, format, args...))
@@ -95,7 +95,7 @@ func (s *settings) Check() (mistakes []error) {
 	return mistakes
 }
 
-// trusted are the networks of the proxies in front.
+// trusted returns the networks of the proxies in front.
 func (s *settings) trusted() ([]netip.Prefix, error) {
 	a, err := webhook.ParseAllow(s.TrustedProxies, false)
 	return a.Networks, err

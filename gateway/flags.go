@@ -63,8 +63,8 @@ func (d *days) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// scopeNames are scopes separated by commas. Nil means that the flag is absent; an empty text is an empty list, which is
-// refused.
+// scopeNames are scopes separated by commas. Nil means that the flag is absent; an empty text is an empty list, which
+// is refused.
 type scopeNames []string
 
 // UnmarshalText implements encoding.TextUnmarshaler.

@@ -1,4 +1,5 @@
-// Command gateway takes leads in: it accepts a request, makes it durable and answers. Its other commands set tenants up.
+// Command gateway takes leads in: it accepts a request, makes it durable and answers. Its other commands set tenants
+// up.
 package main
 
 import (
@@ -47,7 +48,8 @@ func main() {
 //	                                            +--> tickers: last-used times, usage --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth what it noted, then the stores close.
+// A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth
+// what it noted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
 		return runClient(ctx, args, getenv, stdout, version.String())

@@ -11,8 +11,8 @@ const (
 	readyTime = 2 * time.Second // what one ping may take
 )
 
-// readiness is whether requests should come here: only Postgres decides, because without Redis leads are still taken in.
-// Anybody may ask, and so asking costs Postgres one ping a second at most, however many ask.
+// readiness is whether requests should come here: only Postgres decides, because without Redis leads are still taken
+// in. Anybody may ask, and so asking costs Postgres one ping a second at most, however many ask.
 type readiness struct {
 	ping func(context.Context) error
 	now  func() time.Time

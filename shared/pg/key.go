@@ -12,23 +12,27 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
 )
 
-// Bounds of a workspace's keys; simultaneous creations may pass them by a few.
+// Bounds of a workspace's keys; simultaneous creations may exceed them by a few.
 const (
 	maxLiveKeys = 1000
-	keptKeys    = 1000 // that are no longer live: the newest
+	keptKeys    = 1000 // how many keys that are no longer live are kept: the newest
 )
 
-const keyColumns = `k.workspace_id, k.id, k.name, k.hint, k.kind, coalesce(k.public, ''), k.form, w.test_of is not null, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at`
+const keyColumns = `k.workspace_id, k.id, k.name, k.hint, k.kind, coalesce(k.public, ''), k.form, w.test_of is not null,
+       k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at`
 
 const keyTables = ` from api_keys k join workspaces w on w.id = k.workspace_id `
 
-func scanKey(row interface{ Scan(...any) error }) (k tenant.Key, err error) {
+func scanKey(row conn.Row) (k tenant.Key, err error) {
 	var scopes []string
 	var form []byte
-	if err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, &k.Test, pqStrings(&scopes), &k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt); err != nil {
+	err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, &k.Test, pqStrings(&scopes),
+		&k.CreatedAt, &k.ExpiresAt, &k.RevokedAt, &k.LastUsedAt)
+	if err != nil {
 		return k, err
 	}
 	k.Scopes = convert[tenant.Scope](scopes)
@@ -36,7 +40,7 @@ func scanKey(row interface{ Scan(...any) error }) (k tenant.Key, err error) {
 	return k, err
 }
 
-// readForm reads a key's form; nil: it has none.
+// readForm reads a key's form; nil means that the key has none.
 func readForm(text []byte) (f *tenant.Form, err error) {
 	if text == nil {
 		return nil, nil
@@ -44,7 +48,7 @@ func readForm(text []byte) (f *tenant.Form, err error) {
 	return f, json.Unmarshal(text, &f)
 }
 
-// formText is a form as a parameter; nil is null.
+// formText returns a form as a parameter; nil is null.
 func formText(f *tenant.Form) (any, error) {
 	if f == nil {
 		return nil, nil
@@ -53,7 +57,7 @@ func formText(f *tenant.Form) (any, error) {
 	return string(text), err
 }
 
-// convert changes the string type of a list.
+// convert changes the string type of a list's items.
 func convert[To, From ~string](from []From) []To {
 	to := make([]To, len(from))
 	for i, s := range from {
@@ -62,8 +66,8 @@ func convert[To, From ~string](from []From) []To {
 	return to
 }
 
-// CreateKey stores k under the hash of its secret: NOT_FOUND without its workspace, CONFLICT when that has 1000 live keys already.
-// The notes are written with it.
+// CreateKey stores k under the hash of its secret, and the audit entries: NOT_FOUND without its workspace, CONFLICT
+// when that has 1000 live keys.
 func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, entries ...*tenant.AuditEntry) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
 		if err := insertKey(ctx, tx, k, hash); err != nil {
@@ -74,121 +78,114 @@ func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, entrie
 }
 
 func insertKey(ctx context.Context, on sqlx.ExecerContext, k tenant.Key, hash [32]byte) error {
+	// $7 creation, $8 expiry, $9 how many live keys are allowed, $10 kind, $11 the text of a publishable key, $12 form
 	const q = `
 insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at, kind, public, form)
-select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timestamptz, $8::timestamptz, coalesce(nullif($10, ''), 'secret'), nullif($11, ''), cast($12 as json)
+select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timestamptz, $8::timestamptz,
+       coalesce(nullif($10, ''), 'secret'), nullif($11, ''), cast($12 as json)
  where (select count(*) from api_keys
          where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $7)) < $9`
 	scopes := convert[string](k.Scopes)
 	form, err := formText(k.Form)
 	if err != nil {
-		return fail(ctx, "create key", err)
+		return conn.Fail(ctx, "create key", err)
 	}
-	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt, k.ExpiresAt, maxLiveKeys, string(k.Kind), k.Public, form)
+	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt,
+		k.ExpiresAt, maxLiveKeys, string(k.Kind), k.Public, form)
 	if ownerMissing(err) {
 		return workspaceNotFound()
 	}
 	if err != nil {
-		return fail(ctx, "create key", err)
+		return conn.Fail(ctx, "create key", err)
 	}
 	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d live API keys at most; revoke some first", maxLiveKeys))
+		return fault.New(fault.Conflict,
+			fmt.Sprintf("A workspace can have at most %d live API keys; revoke some first", maxLiveKeys))
 	}
-	return forgetKeys(ctx, on, k.WorkspaceID, k.CreatedAt)
+	return deleteEndedKeys(ctx, on, k.WorkspaceID, k.CreatedAt)
 }
 
-// forgetKeys removes the keys that have ended beyond the newest keptKeys.
-func forgetKeys(ctx context.Context, on sqlx.ExecerContext, workspace id.UUID, now time.Time) error {
+// deleteEndedKeys deletes the keys that have ended, except the newest keptKeys.
+func deleteEndedKeys(ctx context.Context, on sqlx.ExecerContext, workspace id.UUID, now time.Time) error {
 	const q = `
 delete from api_keys where workspace_id = $1 and id in (
-    select id from api_keys where workspace_id = $1 and (revoked_at is not null or expires_at <= $2) order by id desc offset $3)`
-	_, err := on.ExecContext(ctx, q, workspace, now, keptKeys)
-	return fail(ctx, "forget keys", err)
+    select id from api_keys
+     where workspace_id = $1 and (revoked_at is not null or expires_at <= $2)
+     order by id desc
+    offset $3)`
+	_, err := conn.Exec(ctx, on, "delete ended keys", q, workspace, now, keptKeys)
+	return err
 }
 
 // GetKey returns a workspace's key, live or not; NOT_FOUND when there is none.
 func (db *DB) GetKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2`
-	return db.readKey(ctx, q, workspace, key)
+	return conn.One(ctx, db, "get key", scanKey, keyNotFound(), q, workspace, key)
 }
 
 // GetManagedKey returns a key of a workspace or of its sandbox, live or not; NOT_FOUND when there is none.
 func (db *DB) GetManagedKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id = $2`
-	return db.readKey(ctx, q, workspace, key)
+	return conn.One(ctx, db, "get key", scanKey, keyNotFound(), q, workspace, key)
 }
 
 // managed are the workspaces whose keys workspace $1 manages: itself and its sandbox, if it has one.
 const managed = `select $1::uuid union all select t.id from workspaces t where t.test_of = $1`
 
-func (db *DB) readKey(ctx context.Context, q string, workspace, key id.UUID) (tenant.Key, error) {
-	k, err := scanKey(db.QueryRowContext(ctx, q, workspace, key))
-	if errors.Is(err, sql.ErrNoRows) {
-		return k, keyNotFound()
-	}
-	return k, fail(ctx, "get key", err)
-}
-
-// ListKeys returns a workspace's keys before one of them, live or not, newest first; a zero before begins at the newest. At most 1000.
+// ListKeys returns a workspace's keys before one of them, live or not, newest first; a zero before means from
+// the newest. At most 1000.
 func (db *DB) ListKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
-	const q = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id < $2 order by k.id desc limit $3`
-	return db.readKeys(ctx, q, workspace, before, limit)
+	const q = `
+select ` + keyColumns + keyTables + `
+ where k.workspace_id = $1 and k.id < $2
+ order by k.id desc
+ limit $3`
+	return conn.Collect(ctx, db, "list keys", scanKey, q, workspace, orNewest(before), page(limit))
 }
 
 // ListManagedKeys is ListKeys of a workspace and its sandbox.
 func (db *DB) ListManagedKeys(ctx context.Context, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
-	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id < $2 order by k.id desc limit $3`
-	return db.readKeys(ctx, q, workspace, before, limit)
+	const q = `
+select ` + keyColumns + keyTables + `
+ where k.workspace_id in (` + managed + `) and k.id < $2
+ order by k.id desc
+ limit $3`
+	return conn.Collect(ctx, db, "list keys", scanKey, q, workspace, orNewest(before), page(limit))
 }
 
-func (db *DB) readKeys(ctx context.Context, q string, workspace, before id.UUID, limit int) ([]tenant.Key, error) {
-	rows, err := db.QueryContext(ctx, q, workspace, orNewest(before), page(limit))
-	if err != nil {
-		return nil, fail(ctx, "list keys", err)
-	}
-	defer rows.Close()
-	var all []tenant.Key
-	for rows.Next() {
-		k, err := scanKey(rows)
-		if err != nil {
-			return nil, fail(ctx, "list keys", err)
-		}
-		all = append(all, k)
-	}
-	return all, fail(ctx, "list keys", rows.Err())
-}
-
-// UpdateKey lets change alter a key's name and form, one caller at a time, and returns what it is now; gateways follow within a second.
-// The notes are written as change leaves them. NOT_FOUND when there is none.
-func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func(*tenant.Key) error, entries ...*tenant.AuditEntry) (k tenant.Key, err error) {
-	const read = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2 for no key update of k`
+// UpdateKey lets change alter a key's name and form, one caller at a time, and returns the key as it is then; gateways
+// follow within a second. The audit entries are written as change leaves them. NOT_FOUND when there is no such key.
+func (db *DB) UpdateKey(ctx context.Context, workspace, key id.UUID, change func(*tenant.Key) error,
+	entries ...*tenant.AuditEntry) (k tenant.Key, err error) {
+	const read = `
+select ` + keyColumns + keyTables + `
+ where k.workspace_id = $1 and k.id = $2
+   for no key update of k`
 	const write = `update api_keys set name = $3, form = $4 where workspace_id = $1 and id = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		k, err = scanKey(tx.QueryRowContext(ctx, read, workspace, key))
-		if errors.Is(err, sql.ErrNoRows) {
-			return keyNotFound()
-		}
+		k, err = conn.One(ctx, tx, "update key", scanKey, keyNotFound(), read, workspace, key)
 		if err != nil {
-			return fail(ctx, "update key", err)
+			return err
 		}
 		if err := change(&k); err != nil {
 			return err
 		}
 		form, err := formText(k.Form)
 		if err != nil {
-			return fail(ctx, "update key", err)
+			return conn.Fail(ctx, "update key", err)
 		}
-		if _, err := tx.ExecContext(ctx, write, workspace, key, k.Name, form); err != nil {
-			return fail(ctx, "update key", err)
+		if _, err := conn.Exec(ctx, tx, "update key", write, workspace, key, k.Name, form); err != nil {
+			return err
 		}
 		return insertAudit(ctx, tx, entries...)
 	})
 	return k, err
 }
 
-// RotateKey stores next beside the live key old, which then ends at oldExpires unless it ends earlier anyway: until then both open the workspace.
-// NOT_FOUND when old is not a live key of the workspace.
-func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key, hash [32]byte, entries ...*tenant.AuditEntry) error {
+// RotateKey stores next beside the live key old, which expires at oldExpires unless it ends earlier; until then both
+// work. NOT_FOUND when old is not a live key of the workspace.
+func (db *DB) RotateKey(ctx context.Context, workspace, old id.UUID, oldExpires time.Time, next tenant.Key,
+	hash [32]byte, entries ...*tenant.AuditEntry) error {
 	const q = `
 update api_keys set expires_at = least(expires_at, $3::timestamptz)
  where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $4)`
@@ -197,35 +194,30 @@ update api_keys set expires_at = least(expires_at, $3::timestamptz)
 		if err := insertKey(ctx, tx, next, hash); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, q, workspace, old, oldExpires, next.CreatedAt)
+		n, err := conn.Exec(ctx, tx, "rotate key", q, workspace, old, oldExpires, next.CreatedAt)
 		if err != nil {
-			return fail(ctx, "rotate key", err)
+			return err
 		}
-		if n, _ := res.RowsAffected(); n == 0 {
+		if n == 0 {
 			return fault.New(fault.NotFound, "API key not found, or no longer live")
 		}
 		return insertAudit(ctx, tx, entries...)
 	})
 }
 
-// RevokeKey ends a key at now, for ever; gateways follow within a second. Again it changes nothing, and writes no notes. NOT_FOUND when there is none.
-func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time, entries ...*tenant.AuditEntry) error {
+// RevokeKey ends a key at now, for good; gateways follow within a second. Revoking it again changes nothing and writes
+// no audit entries. NOT_FOUND when there is no such key.
+func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Time,
+	entries ...*tenant.AuditEntry) error {
 	const find = `select revoked_at from api_keys where workspace_id = $1 and id = $2 for no key update`
 	const q = `update api_keys set revoked_at = $3 where workspace_id = $1 and id = $2`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		var revoked sql.NullTime
-		err := tx.QueryRowContext(ctx, find, workspace, key).Scan(&revoked)
-		if errors.Is(err, sql.ErrNoRows) {
-			return keyNotFound()
+		revoked, err := conn.One(ctx, tx, "revoke key", conn.Value[sql.NullTime], keyNotFound(), find, workspace, key)
+		if err != nil || revoked.Valid {
+			return err
 		}
-		if err != nil {
-			return fail(ctx, "revoke key", err)
-		}
-		if revoked.Valid {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, q, workspace, key, now); err != nil {
-			return fail(ctx, "revoke key", err)
+		if _, err := conn.Exec(ctx, tx, "revoke key", q, workspace, key, now); err != nil {
+			return err
 		}
 		return insertAudit(ctx, tx, entries...)
 	})
@@ -233,18 +225,20 @@ func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Ti
 
 func keyNotFound() error { return fault.New(fault.NotFound, "API key not found") }
 
-// PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when there is none that is live at now.
-// It is the one look-up without a workspace: the hash is what says which it is.
+// PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when no live key has it. It is the only
+// look-up without a workspace: the hash is what finds the workspace.
 func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
 	const q = `
-select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, w.settings, coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
+select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, w.settings,
+       coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
   from api_keys k join workspaces w on w.id = k.workspace_id
  where k.hash = $1`
 	var p tenant.Principal
 	var k tenant.Key
 	var scopes []string
 	var settings, form []byte
-	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, &p.Kind, &form, pqStrings(&scopes), &k.ExpiresAt, &k.RevokedAt, &settings, &p.TestOf)
+	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, &p.Kind, &form, pqStrings(&scopes),
+		&k.ExpiresAt, &k.RevokedAt, &settings, &p.TestOf)
 	if err == nil {
 		err = json.Unmarshal(settings, &p.Settings)
 	}
@@ -252,23 +246,28 @@ select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_a
 		p.Form, err = readForm(form)
 	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !k.Live(now) {
-		return tenant.Principal{}, fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")
+		return tenant.Principal{}, fault.New(fault.Unauthorized,
+			"The API key is not valid: it is unknown, expired or revoked")
 	}
 	p.Scopes, p.ExpiresAt, p.Settings = convert[tenant.Scope](scopes), k.ExpiresAt, p.Settings.WithDefaults()
-	return p, fail(ctx, "look up key", err)
+	return p, conn.Fail(ctx, "look up key", err)
 }
 
-// TouchKeys records when keys were last used. A row another gateway is just touching is left to it, so that neither waits.
+// TouchKeys records when keys were last used. A row that another gateway is touching is left to that one, so that
+// neither waits.
 func (db *DB) TouchKeys(ctx context.Context, uses []tenant.KeyUse) error {
 	const q = `
 with u as (
     select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as u (workspace_id, id, at)
 ), free as (
-    select k.workspace_id, k.id, u.at from api_keys k join u using (workspace_id, id)
+    select k.workspace_id, k.id, u.at
+      from api_keys k join u using (workspace_id, id)
      where k.last_used_at is null or k.last_used_at < u.at
        for no key update of k skip locked
 )
-update api_keys k set last_used_at = free.at from free where k.workspace_id = free.workspace_id and k.id = free.id`
+update api_keys k set last_used_at = free.at
+  from free
+ where k.workspace_id = free.workspace_id and k.id = free.id`
 	if len(uses) == 0 {
 		return nil
 	}
@@ -278,6 +277,6 @@ update api_keys k set last_used_at = free.at from free where k.workspace_id = fr
 		keys.uuid(u.KeyID)
 		times.time(u.At)
 	}
-	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), times.done())
-	return fail(ctx, "touch keys", err)
+	_, err := conn.Exec(ctx, db, "touch keys", q, workspaces.done(), keys.done(), times.done())
+	return err
 }

@@ -2,51 +2,47 @@ package pg
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
 )
 
-// Sandbox returns the workspace that holds the test data of live; zero: there is none yet.
-func (db *DB) Sandbox(ctx context.Context, live id.UUID) (sandbox id.UUID, err error) {
-	err = db.QueryRowContext(ctx, findSandbox, live).Scan(&sandbox)
-	if errors.Is(err, sql.ErrNoRows) {
-		return sandbox, nil
-	}
-	return sandbox, fail(ctx, "look up sandbox", err)
-}
-
 const findSandbox = `select id from workspaces where test_of = $1`
 
-// EnsureSandbox returns the workspace that holds the test data of sandbox.TestOf, making it as sandbox says when there is none: with the live
-// workspace's name and settings as they are now, but none of its suppressed emails. However many ask at once, there is one, and the notes
-// are written by who made it. NOT_FOUND where there is no such workspace, or it is a sandbox itself.
-func (db *DB) EnsureSandbox(ctx context.Context, sandbox tenant.Workspace, entries ...*tenant.AuditEntry) (made id.UUID, err error) {
+// Sandbox returns the workspace that holds the test data of live; zero means that there is none yet.
+func (db *DB) Sandbox(ctx context.Context, live id.UUID) (sandbox id.UUID, err error) {
+	sandbox, _, err = conn.Find(ctx, db, "find sandbox", conn.Value[id.UUID], findSandbox, live)
+	return sandbox, err
+}
+
+// EnsureSandbox returns the workspace that holds the test data of sandbox.TestOf. When there is none it creates
+// sandbox, with the live workspace's name and current settings, but none of its suppressed emails. Simultaneous callers
+// get the same one, and only who created it writes the audit entries. NOT_FOUND when there is no such workspace, or it
+// is a sandbox itself.
+func (db *DB) EnsureSandbox(ctx context.Context, sandbox tenant.Workspace, entries ...*tenant.AuditEntry) (
+	found id.UUID, err error) {
+	// $1 live workspace, $2 id of the sandbox, $3 its creation
 	const q = `
 insert into workspaces (id, name, settings, test_of, created_at, updated_at)
-select $2::uuid, left(name, 93) || ' (test)', settings - 'suppressing', id, $3::timestamptz, $3 from workspaces where id = $1 and test_of is null
+select $2::uuid, left(name, 93) || ' (test)', settings - 'suppressing', id, $3::timestamptz, $3
+  from workspaces
+ where id = $1 and test_of is null
 on conflict (test_of) do nothing`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, q, sandbox.TestOf, sandbox.ID, sandbox.CreatedAt)
+		const doing = "create sandbox"
+		created, err := conn.Exec(ctx, tx, doing, q, sandbox.TestOf, sandbox.ID, sandbox.CreatedAt)
 		if err != nil {
-			return fail(ctx, "make sandbox", err)
+			return err
 		}
-		// Whoever was faster has committed by now, and a new statement sees it.
-		err = tx.QueryRowContext(ctx, findSandbox, sandbox.TestOf).Scan(&made)
-		if errors.Is(err, sql.ErrNoRows) {
-			return workspaceNotFound()
-		}
-		if err != nil {
-			return fail(ctx, "make sandbox", err)
-		}
-		if n, _ := res.RowsAffected(); n == 0 {
-			return nil
+		// A simultaneous creator has committed by now, and a new statement sees what it created.
+		found, err = conn.One(ctx, tx, doing, conn.Value[id.UUID], workspaceNotFound(), findSandbox, sandbox.TestOf)
+		if err != nil || created == 0 {
+			return err
 		}
 		return insertAudit(ctx, tx, entries...)
 	})
-	return made, err
+	return found, err
 }

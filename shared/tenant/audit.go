@@ -6,7 +6,8 @@ import (
 	"leadgate/shared/id"
 )
 
-// AuditEntry is one change of keys or settings, or of what cannot be undone: who did it and to what. It holds no secret and no personal data.
+// AuditEntry is one change of keys or settings, or of what cannot be undone: who did it and to what. It holds no secret
+// and no personal data.
 type AuditEntry struct {
 	WorkspaceID id.UUID // of whoever did it; of what was changed, when the operator did
 	ID          id.UUID

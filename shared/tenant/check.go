@@ -19,7 +19,7 @@ const (
 	MaxWait     = 24 * 60 * 60 // seconds before an attempt
 )
 
-// Check returns everything that is wrong with s; zero fields are right, they mean the default.
+// Check returns everything that is wrong with s. Zero fields are valid: they mean the default.
 func (s Settings) Check() []fault.Field {
 	var wrong []fault.Field
 	refuse := func(field, pointer string, value any, format string, args ...any) {
@@ -48,7 +48,7 @@ func (s Settings) Check() []fault.Field {
 	return wrong
 }
 
-// checkSchedule wants what the sender takes: an event's first attempt is made at once.
+// checkSchedule checks what the sender relies on: the first attempt is made at once.
 func (s Settings) checkSchedule() (wrong []fault.Field) {
 	refuse := func(pointer string, value int, format string, args ...any) {
 		wrong = append(wrong, fault.Field{Field: "retrySchedule", Pointer: "/retrySchedule" + pointer, Value: value, Message: fmt.Sprintf(format, args...)})

@@ -13,12 +13,12 @@ import (
 // Limits of workspaces, chatbots and keys.
 const (
 	MaxName        = 100                 // characters of a name
-	DefaultOverlap = 24 * time.Hour      // in which a rotated-out key goes on working
-	MaxOverlap     = 30 * 24 * time.Hour // at most
+	DefaultOverlap = 24 * time.Hour      // for which a rotated key keeps working
+	MaxOverlap     = 30 * 24 * time.Hour // the longest overlap
 	MinLife        = time.Minute         // of a key that expires
 )
 
-// CheckName says what is wrong with the name of a workspace, chatbot or key, or "". Spaces around it do not count.
+// CheckName returns what is wrong with the name of a workspace, chatbot or key, or "". Spaces around it do not count.
 func CheckName(name string) string {
 	trimmed := strings.TrimSpace(name)
 	if n := utf8.RuneCountInString(trimmed); n > 0 && n <= MaxName && utf8.ValidString(trimmed) && !strings.ContainsFunc(trimmed, unicode.IsControl) {
@@ -27,10 +27,11 @@ func CheckName(name string) string {
 	return fmt.Sprintf("Must be 1 to %d characters without control characters", MaxName)
 }
 
-// ExpiryRule is what would be right where TooSoon.
+// ExpiryRule is the message for an expiry that is TooSoon.
 const ExpiryRule = "Must be at least one minute in the future"
 
-// TooSoon tells whether a key made now would end too soon. It counts whole seconds: time passes between asking for a minute and checking it.
+// TooSoon reports whether a key made now would end too soon. It counts whole seconds: time passes between asking for a
+// minute and checking it.
 func TooSoon(expires, now time.Time) bool { return expires.Sub(now).Round(time.Second) < MinLife }
 
 // Issue gives k a text of its kind and mode and returns it with its hash. Of a secret key nothing else keeps the text.
@@ -47,7 +48,8 @@ func (k *Key) Issue() (text string, hash [32]byte) {
 	return text, hash
 }
 
-// Successor is a key that may do what k may and lives as long as k was made to live; its id and text are still to be given.
+// Successor is a key that may do what k may and lives as long as k was made to live; its id and text are still to be
+// given.
 func (k Key) Successor(now time.Time) Key {
 	next := Key{WorkspaceID: k.WorkspaceID, Name: k.Name, Kind: k.Kind, Test: k.Test, Form: k.Form, Scopes: k.Scopes, CreatedAt: now}
 	if k.ExpiresAt != nil {
@@ -65,7 +67,7 @@ func (k *Key) EndsBy(latest *time.Time) {
 	}
 }
 
-// Mode is what clients call a workspace's data, and the keys that open it.
+// Mode is what clients call a workspace's kind of data, and the keys for it.
 type Mode string
 
 // The modes.
@@ -74,7 +76,7 @@ const (
 	Test Mode = "test"
 )
 
-// ModeOf names test data or live data.
+// ModeOf returns the mode of test data or of live data.
 func ModeOf(test bool) Mode {
 	if test {
 		return Test
@@ -82,7 +84,7 @@ func ModeOf(test bool) Mode {
 	return Live
 }
 
-// CheckForm adds mistakes where a key of this kind cannot have what it was given.
+// CheckForm returns what a key of this kind cannot have of what it was given.
 func CheckForm(kind KeyKind, form, scopes bool) (wrong []fault.Field) {
 	if form && kind != PublishableKey {
 		wrong = append(wrong, fault.Field{Field: "form", Pointer: "/form", Message: "Must be left out: only a publishable key has a form"})

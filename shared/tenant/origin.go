@@ -39,7 +39,8 @@ func CheckOrigins(origins []string) (wrong []fault.Field) {
 	return wrong
 }
 
-// ParseOrigin returns the origin of an http or https URL as browsers write it (RFC 6454, 6.2): lower case, A-labels, no default port.
+// ParseOrigin returns the origin of an http or https URL as browsers write it (RFC 6454, 6.2): lower case, A-labels, no
+// default port.
 func ParseOrigin(raw string) (origin string, ok bool) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Opaque != "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// The text of a key is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that stands before.
+// The text of a key is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that
+// stands before.
 const (
 	bodyDigits = 43                                                               // 62^43 > 2^256
 	sumDigits  = 6                                                                // 62^6 > 2^32
@@ -29,7 +30,7 @@ func prefixOf(kind KeyKind, test bool) string {
 	return prefixes[kind][0]
 }
 
-// KindOf tells what a key is by its prefix; ok is false when it has none of them.
+// KindOf returns what a key is by its prefix; ok is false when it has no known prefix.
 func KindOf(text string) (kind KeyKind, test, ok bool) {
 	for kind, both := range prefixes {
 		for i, prefix := range both {
@@ -54,8 +55,8 @@ func NewText(kind KeyKind, test bool) string {
 	return text + string(sum[:])
 }
 
-// HashSecret returns what is stored of a secret. ok is false when its form or checksum is wrong, so that no key can have it.
-// A fast hash will do: what is hashed has 256 bits of entropy.
+// HashSecret returns what is stored of a secret. ok is false when its form or checksum is wrong, so that no key can
+// have it. A fast hash will do: what is hashed has 256 bits of entropy.
 func HashSecret(secret string) (hash [32]byte, ok bool) {
 	kind, test, ok := KindOf(secret)
 	length := len(prefixOf(kind, test)) + bodyDigits + sumDigits

@@ -1,4 +1,4 @@
-// Package tenant is who uses leadgate: workspaces, their chatbots and their keys, and what each may do.
+// Package tenant defines who uses leadgate: workspaces, their chatbots and API keys, and what each may do.
 package tenant
 
 import (
@@ -14,28 +14,30 @@ type Workspace struct {
 	ID        id.UUID
 	Name      string
 	Settings  Settings
-	TestOf    id.UUID // the workspace whose test data this one holds; zero: it holds live data
+	TestOf    id.UUID // the workspace whose sandbox this is; zero: it holds live data
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// Settings is what differs between workspaces. It is stored as JSON; a zero field means its default.
+// Settings is what differs between workspaces. It is stored as JSON; a zero field means its default. Rate and Burst are
+// the operator's ceilings, OwnRate and OwnBurst what the workspace wants within them.
 type Settings struct {
 	Rate     int      `json:"rate,omitempty"`     // requests per second, sustained
 	Burst    int      `json:"burst,omitempty"`    // requests at once
 	Statuses []string `json:"statuses,omitempty"` // what a lead's status may be; the first is the default
 
-	RetrySchedule []int `json:"retrySchedule,omitempty"` // seconds before each attempt of a webhook; webhook.DefaultSchedule when empty
+	// RetrySchedule is the seconds before each attempt of a webhook; empty means webhook.DefaultSchedule.
+	RetrySchedule []int `json:"retrySchedule,omitempty"`
 
-	OwnRate         int      `json:"ownRate,omitempty"`        // what the workspace wants for itself: at most Rate
-	OwnBurst        int      `json:"ownBurst,omitempty"`       // the same of Burst
-	AllowedOrigins  []string `json:"allowedOrigins,omitempty"` // whose pages may use its forms, where a form has no list of its own
-	Dedupe          Dedupe   `json:"dedupe,omitempty"`         // among which leads an email is unique; DedupeWorkspace when empty
-	Suppressing     bool     `json:"suppressing,omitempty"`    // emails were suppressed: new leads are checked against them
-	ChatbotsVersion int64    `json:"chatbotsGone,omitempty"`   // how many chatbots were deleted: what is remembered of chatbots is as old as this
+	OwnRate         int      `json:"ownRate,omitempty"`        // at most Rate
+	OwnBurst        int      `json:"ownBurst,omitempty"`       // at most Burst
+	AllowedOrigins  []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own
+	Dedupe          Dedupe   `json:"dedupe,omitempty"`         // empty means DedupeWorkspace
+	Suppressing     bool     `json:"suppressing,omitempty"`    // there are suppressed emails to check new leads against
+	ChatbotsVersion int64    `json:"chatbotsGone,omitempty"`   // bumped by each deletion, which invalidates cached chatbots
 }
 
-// Dedupe is among which leads an email is unique.
+// Dedupe says among which leads an email is unique.
 type Dedupe string
 
 // The scopes of uniqueness.
@@ -45,10 +47,11 @@ const (
 	DedupeNone      Dedupe = "none"      // an email can come any number of times
 )
 
-// Dedupes returns all of them.
+// Dedupes returns all scopes of uniqueness.
 func Dedupes() []Dedupe { return []Dedupe{DedupeWorkspace, DedupeChatbot, DedupeNone} }
 
-// UniqueKey returns what is unique of a lead: its email's key, and after a space, which no key has, what it is unique with.
+// UniqueKey returns what is unique of a lead: its email's key, and after a space, which no key has, what it is unique
+// with.
 func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 	switch s.Dedupe {
 	case DedupeChatbot:
@@ -62,8 +65,8 @@ func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 // FreedKey is the unique key of a lead that keeps its email from nobody.
 func FreedKey(emailKey string, lead id.UUID) string { return emailKey + " " + id.Lead.Format(lead) }
 
-// RequestLimit returns the requests per second and at once that count: the operator's, or what the workspace wants within them.
-// s has its defaults.
+// RequestLimit returns the requests per second and at once that count: the operator's, or what the workspace wants
+// within them. s has its defaults.
 func (s Settings) RequestLimit() (perSecond, burst int) {
 	perSecond, burst = s.Rate, s.Burst
 	if s.OwnRate > 0 {
@@ -108,7 +111,7 @@ func (s Settings) WithDefaults() Settings {
 	return s
 }
 
-// Chatbot is a page's assistant that brings leads in.
+// Chatbot is an assistant on a web page that collects leads.
 type Chatbot struct {
 	WorkspaceID id.UUID
 	ID          id.UUID
@@ -123,7 +126,7 @@ type Key struct {
 	Name        string
 	Hint        string // the secret's last four characters
 	Kind        KeyKind
-	Test        bool   // it opens the workspace's test data
+	Test        bool   // it works in the sandbox
 	Public      string // the whole text of a publishable key
 	Form        *Form  // of a publishable key
 	Scopes      []Scope
@@ -133,18 +136,18 @@ type Key struct {
 	LastUsedAt  *time.Time // nil: never; exact to a minute
 }
 
-// Live tells whether the key opens anything at now.
+// Live reports whether the key works at now.
 func (k Key) Live(now time.Time) bool {
 	return k.RevokedAt == nil && (k.ExpiresAt == nil || now.Before(*k.ExpiresAt))
 }
 
-// KeyKind is what a key is for.
+// KeyKind says what a key is for.
 type KeyKind string
 
 // The kinds.
 const (
-	SecretKey      KeyKind = "secret"      // for servers: it does what its scopes allow
-	PublishableKey KeyKind = "publishable" // for pages: it opens its form and nothing else
+	SecretKey      KeyKind = "secret"      // for servers: it may do what its scopes allow
+	PublishableKey KeyKind = "publishable" // for web pages: it may submit its form and nothing else
 )
 
 // Form is how a publishable key takes leads in. It is stored as JSON.
@@ -173,7 +176,7 @@ const (
 	DefaultFormPerMinuteIP = 20
 )
 
-// Scope is one thing a key may do.
+// Scope is one kind of access that a key may have.
 type Scope string
 
 // The scopes.
@@ -185,32 +188,32 @@ const (
 	WorkspaceManage Scope = "workspace:manage"
 )
 
-// Scopes returns all of them.
+// Scopes returns all scopes.
 func Scopes() []Scope {
 	return []Scope{LeadsRead, LeadsWrite, WebhooksManage, KeysManage, WorkspaceManage}
 }
 
-// DefaultScopes is what a key may do when nothing else is asked for.
+// DefaultScopes returns the scopes of a key that is created without any.
 func DefaultScopes() []Scope { return []Scope{LeadsRead, LeadsWrite, WebhooksManage} }
 
-// Principal is whom a request acts for: the workspace and what its key allows.
+// Principal is whom a request acts for: a workspace, and what its key may do there.
 type Principal struct {
 	WorkspaceID id.UUID
 	KeyID       id.UUID
 	Kind        KeyKind
 	Form        *Form   // of a publishable key
-	TestOf      id.UUID // the workspace whose test data this is; zero: it is live
+	TestOf      id.UUID // the workspace whose sandbox this is; zero: it is live
 	Scopes      []Scope
 	Settings    Settings   // with defaults filled in
 	ExpiresAt   *time.Time // of the key; nil: never
 }
 
-// KeyUse is when a key was last used.
+// KeyUse records when a key was last used.
 type KeyUse struct {
 	WorkspaceID id.UUID
 	KeyID       id.UUID
 	At          time.Time
 }
 
-// May tells whether the principal's key has scope s.
+// May reports whether the principal's key has scope s.
 func (p *Principal) May(s Scope) bool { return slices.Contains(p.Scopes, s) }

@@ -1,4 +1,5 @@
-// Package admin is the operator's side of the gateway, on a listener of its own: tenants by JSON, the queue dashboard, metrics, health, profiles.
+// Package admin is the operator's side of the gateway, on a listener of its own: tenants by JSON, the queue dashboard,
+// metrics, health, profiles.
 package admin
 
 import (
@@ -87,8 +88,8 @@ func New(d Deps) http.Handler {
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)
-	// The path stands before the methods everywhere: of a route whose method fits and whose path does not, mux would forget
-	// that an earlier one had the path, and answer 404 for 405.
+	// The path stands before the methods everywhere: of a route whose method fits and whose path does not, mux would
+	// forget that an earlier one had the path, and answer 404 for 405.
 	for _, t := range s.routes {
 		r.Path(t.Path).Methods(t.Method).Handler(s.guarded(t.guard, d.Edge.Handle(t.handle)))
 	}

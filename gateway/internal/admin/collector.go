@@ -10,8 +10,8 @@ import (
 	"leadgate/shared/task"
 )
 
-// collector reads the queues, counts the backlog and pings the stores when it is scraped. Its labels are ours, so there are few whatever is in
-// the stores. What a store does not tell is left out.
+// collector reads the queues, counts the backlog and pings the stores when it is scraped. Its labels are ours, so there
+// are few whatever is in the stores. What a store does not tell is left out.
 type collector struct {
 	inspector *asynq.Inspector
 	redis     redis.UniversalClient

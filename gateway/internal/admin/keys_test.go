@@ -15,7 +15,8 @@ type madeKey struct {
 	Form                                     *struct{ Origins []string }
 }
 
-// A publishable key is shown whole as often as one looks; keys of test data are in a workspace of their own, which the first one makes.
+// A publishable key is shown whole as often as one looks; keys of test data are in a workspace of their own, which the
+// first one makes.
 func TestKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

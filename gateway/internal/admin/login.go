@@ -24,7 +24,8 @@ func (s *server) private(next http.Handler) http.Handler {
 	})
 }
 
-// page is private for what people look at: whoever is refused is asked for Basic credentials, and a browser gets the login form besides.
+// page is private for what people look at: whoever is refused is asked for Basic credentials, and a browser gets the
+// login form besides.
 func (s *server) page(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		err := s.sessions.authenticate(r)

@@ -106,7 +106,8 @@ func (b *bundle) request(method, path, body string, header ...string) *http.Requ
 	return r
 }
 
-// call uses the admin API with the token and decodes "data" into out, if that is not nil. It fails unless the status is want.
+// call uses the admin API with the token and decodes "data" into out, if that is not nil. It fails unless the status is
+// want.
 func (b *bundle) call(method, path, body string, want int, out any) answer {
 	b.t.Helper()
 	r := b.request(method, path, body, "Authorization", "Bearer "+token)

@@ -46,7 +46,8 @@ type Auth struct {
 	versions map[id.UUID]int64         // the newest Settings.ChatbotsVersion seen of each workspace that has deleted any
 }
 
-// chatbotKey holds the workspace's ChatbotsVersion: when that changes, what is cached under the old one is not found any more.
+// chatbotKey holds the workspace's ChatbotsVersion: when that changes, what is cached under the old one is not found
+// any more.
 type chatbotKey struct {
 	workspace, chatbot id.UUID
 	version            int64
@@ -131,8 +132,9 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	return &p, true, nil
 }
 
-// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new chatbot may take a second to be found, and
-// a deleted one a second to disappear: for so long the settings that hold the ChatbotsVersion are cached with a key.
+// Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new chatbot may take a second to be found,
+// and a deleted one a second to disappear: for so long the settings that hold the ChatbotsVersion are cached with a
+// key.
 func (a *Auth) Chatbot(ctx context.Context, workspace, chatbot id.UUID) error {
 	a.mu.Lock()
 	version := a.versions[workspace]

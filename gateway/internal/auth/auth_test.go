@@ -35,7 +35,8 @@ func (c *clock) forward(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// bundle is an Auth on a database of its own with one workspace and one key. direct reaches the database past the Auth's own pool.
+// bundle is an Auth on a database of its own with one workspace and one key. direct reaches the database past the
+// Auth's own pool.
 type bundle struct {
 	*auth.Auth
 	clock  *clock
@@ -270,7 +271,8 @@ func TestLastUsedIsWrittenAtStop(t *testing.T) {
 	}
 }
 
-// Many requests with one key at the same moment share look-ups and get the same answer; a caller that leaves takes nobody along.
+// Many requests with one key at the same moment share look-ups and get the same answer; a caller that leaves takes
+// nobody along.
 func TestConcurrentRequests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -66,8 +66,8 @@ func (c *cache[K, V]) get(ctx context.Context, k K) (v V, found bool, err error)
 	}
 }
 
-// refresh looks k up. While the store cannot be reached, an entry that was found stays valid for its grace. A look-up that
-// finds nothing replaces it at once, so the grace never outlives a revocation that this process has seen.
+// refresh looks k up. While the store cannot be reached, an entry that was found stays valid for its grace. A look-up
+// that finds nothing replaces it at once, so the grace never outlives a revocation that this process has seen.
 func (c *cache[K, V]) refresh(ctx context.Context, k K) (entry[V], error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// FormKey returns whose form the publishable key text opens. NOT_FOUND means that no form has this key, whatever the text
-// is: a mistyped key, an expired one, or a secret key, which nobody should put into a page.
+// FormKey returns whose form the publishable key text opens. NOT_FOUND means that no form has this key, whatever the
+// text is: a mistyped key, an expired one, or a secret key, which nobody should put into a page.
 func (a *Auth) FormKey(ctx context.Context, text string) (*tenant.Principal, error) {
 	none := fault.New(fault.NotFound, "There is no form at this address: its key is mistyped, expired or revoked")
 	hash, ok := tenant.HashSecret(text)

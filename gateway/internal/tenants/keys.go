@@ -62,8 +62,8 @@ func (s Service) CreateKey(ctx context.Context, by Actor, body []byte) (k tenant
 	return k, text, s.DB.CreateKey(ctx, k, hash, entry)
 }
 
-// placeKey decides in which workspace a new key belongs; zero means in a sandbox that does not exist yet. A key that the
-// operator creates in a sandbox is one of test data, whatever the body says.
+// placeKey decides in which workspace a new key belongs; zero means in a sandbox that does not exist yet. A key that
+// the operator creates in a sandbox is one of test data, whatever the body says.
 func (s Service) placeKey(ctx context.Context, by Actor, k *tenant.Key) (err error) {
 	if by.inSandbox() {
 		return nil

@@ -84,7 +84,8 @@ func readSchedule(in *strictjson.Reader) []int {
 }
 
 // UpdateSettings applies a merge patch (RFC 7396) to the settings that a workspace decides for itself. Gateways follow
-// within a second. Uniqueness is decided when a lead is created, so another dedupe applies to leads created from now on.
+// within a second. Uniqueness is decided when a lead is created, so another dedupe applies to leads created from now
+// on.
 func (s Service) UpdateSettings(ctx context.Context, by Actor, body []byte) (tenant.Workspace, error) {
 	entry := s.entry(by, "", id.Workspace.Format(by.Workspace), nil)
 	return s.DB.UpdateWorkspace(ctx, by.Workspace, func(w *tenant.Workspace) error {
