@@ -22,6 +22,7 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/config"
@@ -48,8 +49,8 @@ func main() {
 //	                                            +--> tickers: last-used times, usage --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, intake writes what it took, usage what it counted, auth
-// what it noted, then the stores close.
+// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then usage and
+// auth write what they counted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
 		return runClient(ctx, args, getenv, stdout, version.String())
@@ -100,6 +101,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	group.OnStop("usage", used.Stop)
 	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now, Usage: used})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
+	keyed := idempotency.New(db, log)
+	group.OnStop("idempotency", func(context.Context) error { keyed.Stop(); return nil })
 
 	listeners, err := listen(s.Listen, s.AdminListen)
 	if err != nil {
@@ -119,7 +122,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Trusted: proxies, CaptchaURL: s.CaptchaURL,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
+		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

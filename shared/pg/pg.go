@@ -30,6 +30,7 @@ var (
 	ErrRejected         = conn.ErrRejected
 	ErrUniqueViolation  = conn.ErrUniqueViolation
 	ErrCheckViolation   = conn.ErrCheckViolation
+	ErrDeadlock         = conn.ErrDeadlock
 	ErrLockTimeout      = conn.ErrLockTimeout
 	ErrStatementTimeout = conn.ErrStatementTimeout
 )

@@ -12,6 +12,7 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/tenants"
 	"leadgate/gateway/internal/usage"
@@ -35,6 +36,7 @@ type Deps struct {
 	DB             *pg.DB
 	Auth           *auth.Auth
 	Intake         *intake.Service
+	Idempotency    *idempotency.Service
 	Forms          *form.Service
 	Waker          *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
 	Edge           *httpx.Edge
@@ -59,85 +61,86 @@ type route struct {
 	method, path string
 	scope        tenant.Scope
 	do           operation
-	how          manner
+	options      options
 	query        []string // the parameters it knows; a public page lets others pass, links to it carry all sorts
 }
 
-// manner is how a route differs from most.
-type manner int
-
-const (
-	gated      manner = 1 << iota // it takes the rate limit itself, together with the reservation
-	idempotent                    // an Idempotency-Key makes it happen once
-	long                          // it has time limits of its own
-	bulk                          // its body is large: few of a workspace run at a time
-)
+// options are what is different about a route.
+type options struct {
+	RateLimitedByHandler bool // its handler calls admit, with the lead whose email is reserved
+	NoTimeout            bool // its handler has time limits of its own
+}
 
 func (a *api) routes() []route {
 	return []route{
-		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
-		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead, gated | idempotent, createParams},
-		{"GET", "/api/v1/leads", tenant.LeadsRead, a.limitExpensive(a.listLeads), 0, leadParams},
-		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.createLeads, idempotent | long | bulk, createParams},
-		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, long, exportParams},
-		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, 0, nil},
-		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, 0, nil},
-		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead, long, []string{"erase", "suppress"}},
-		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, 0, nil},
-		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.limitExpensive(a.getTimeline), 0, nil},
-		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, 0, nil},
-		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, 0, []string{"email"}},
+		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead,
+			options{RateLimitedByHandler: true, NoTimeout: true}, createParams},
+		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead,
+			options{RateLimitedByHandler: true, NoTimeout: true}, createParams},
+		{"GET", "/api/v1/leads", tenant.LeadsRead, a.limitExpensive(a.listLeads), options{}, leadParams},
+		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.limitBatches(a.createLeads),
+			options{NoTimeout: true}, createParams},
+		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, options{NoTimeout: true}, exportParams},
+		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, options{}, nil},
+		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, options{}, nil},
+		{"DELETE", "/api/v1/leads/{id}", tenant.LeadsWrite, a.deleteLead,
+			options{NoTimeout: true}, []string{"erase", "suppress"}},
+		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, options{}, nil},
+		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.limitExpensive(a.getTimeline), options{}, nil},
+		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, options{}, nil},
+		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, options{}, []string{"email"}},
 
-		{"POST", "/api/v1/imports", tenant.LeadsWrite, a.createImport, long, importParams},
-		{"GET", "/api/v1/imports", tenant.LeadsRead, a.listImports, 0, []string{"limit", "cursor"}},
-		{"GET", "/api/v1/imports/{id}", tenant.LeadsRead, a.getImport, 0, nil},
-		{"GET", "/api/v1/imports/{id}/errors", tenant.LeadsRead, a.getImportErrors, long, nil},
-		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, 0, nil},
+		{"POST", "/api/v1/imports", tenant.LeadsWrite, a.createImport, options{NoTimeout: true}, importParams},
+		{"GET", "/api/v1/imports", tenant.LeadsRead, a.listImports, options{}, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/imports/{id}", tenant.LeadsRead, a.getImport, options{}, nil},
+		{"GET", "/api/v1/imports/{id}/errors", tenant.LeadsRead, a.getImportErrors, options{NoTimeout: true}, nil},
+		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, options{}, nil},
 
-		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, 0, nil},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.limitExpensive(a.listWebhooks), 0, nil},
-		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, 0, nil},
-		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, 0, nil},
-		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, 0, nil},
-		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, 0, nil},
-		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, 0, nil},
-		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listWebhookDeliveries), 0, endpointDeliveryParams},
+		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, options{}, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.limitExpensive(a.listWebhooks), options{}, nil},
+		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, options{}, nil},
+		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, options{}, nil},
+		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, options{}, nil},
+		{"POST", "/api/v1/webhooks/{id}/rotate-secret", tenant.WebhooksManage, a.rotateSecret, options{}, nil},
+		{"POST", "/api/v1/webhooks/{id}/test", tenant.WebhooksManage, a.testWebhook, options{}, nil},
+		{"GET", "/api/v1/webhooks/{id}/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listWebhookDeliveries),
+			options{}, endpointDeliveryParams},
 
-		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listDeliveries), 0, deliveryParams},
-		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, 0, nil},
-		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, 0, nil},
-		{"GET", "/api/v1/events", tenant.WebhooksManage, a.limitExpensive(a.listEvents), 0, eventParams},
-		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, 0, nil},
-		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, 0, nil},
-		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, 0, []string{"limit", "cursor"}},
-		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, 0, nil},
-		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, 0, nil},
+		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listDeliveries), options{}, deliveryParams},
+		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, options{}, nil},
+		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, options{}, nil},
+		{"GET", "/api/v1/events", tenant.WebhooksManage, a.limitExpensive(a.listEvents), options{}, eventParams},
+		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, options{}, nil},
+		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, options{}, nil},
+		{"GET", "/api/v1/replays", tenant.WebhooksManage, a.listReplays, options{}, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/replays/{id}", tenant.WebhooksManage, a.getReplay, options{}, nil},
+		{"POST", "/api/v1/replays/{id}/cancel", tenant.WebhooksManage, a.cancelReplay, options{}, nil},
 
-		{"GET", "/api/v1/workspace", anyScope, a.getWorkspace, 0, nil},
-		{"PATCH", "/api/v1/workspace", tenant.WorkspaceManage, a.updateWorkspace, 0, nil},
-		{"POST", "/api/v1/chatbots", tenant.WorkspaceManage, a.createChatbot, 0, nil},
-		{"GET", "/api/v1/chatbots", tenant.WorkspaceManage, a.listChatbots, 0, []string{"limit", "cursor"}},
-		{"GET", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.getChatbot, 0, nil},
-		{"PATCH", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.updateChatbot, 0, nil},
-		{"DELETE", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.deleteChatbot, 0, nil},
-		{"POST", "/api/v1/keys", tenant.KeysManage, a.createKey, 0, nil},
-		{"GET", "/api/v1/keys", tenant.KeysManage, a.listKeys, 0, []string{"limit", "cursor"}},
-		{"GET", "/api/v1/keys/{id}", tenant.KeysManage, a.getKey, 0, nil},
-		{"PATCH", "/api/v1/keys/{id}", tenant.KeysManage, a.updateKey, 0, nil},
-		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, 0, nil},
-		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, 0, nil},
-		{"GET", "/api/v1/usage", anyScope, a.getUsage, 0, []string{"from", "until"}},
-		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, 0, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/workspace", anyScope, a.getWorkspace, options{}, nil},
+		{"PATCH", "/api/v1/workspace", tenant.WorkspaceManage, a.updateWorkspace, options{}, nil},
+		{"POST", "/api/v1/chatbots", tenant.WorkspaceManage, a.createChatbot, options{}, nil},
+		{"GET", "/api/v1/chatbots", tenant.WorkspaceManage, a.listChatbots, options{}, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.getChatbot, options{}, nil},
+		{"PATCH", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.updateChatbot, options{}, nil},
+		{"DELETE", "/api/v1/chatbots/{chatbotId}", tenant.WorkspaceManage, a.deleteChatbot, options{}, nil},
+		{"POST", "/api/v1/keys", tenant.KeysManage, a.createKey, options{}, nil},
+		{"GET", "/api/v1/keys", tenant.KeysManage, a.listKeys, options{}, []string{"limit", "cursor"}},
+		{"GET", "/api/v1/keys/{id}", tenant.KeysManage, a.getKey, options{}, nil},
+		{"PATCH", "/api/v1/keys/{id}", tenant.KeysManage, a.updateKey, options{}, nil},
+		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, options{}, nil},
+		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, options{}, nil},
+		{"GET", "/api/v1/usage", anyScope, a.getUsage, options{}, []string{"from", "until"}},
+		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, options{}, []string{"limit", "cursor"}},
 
-		{"POST", "/f/{formKey}", public, a.submitForm, long, nil},
-		{"OPTIONS", "/f/{formKey}", public, a.preflightForm, 0, nil},
+		{"POST", "/f/{formKey}", public, a.submitForm, options{NoTimeout: true}, nil},
+		{"OPTIONS", "/f/{formKey}", public, a.preflightForm, options{}, nil},
 
-		{"GET", "/", public, a.index, 0, nil},
-		{"GET", "/docs", public, a.docs, 0, nil},
-		{"GET", "/docs/{asset}", public, a.docsAsset, 0, nil},
-		{"GET", "/openapi.json", public, a.openAPI, 0, nil},
-		{"GET", "/healthz", public, a.healthz, 0, nil},
-		{"GET", "/readyz", public, a.readyz, 0, nil},
+		{"GET", "/", public, a.index, options{}, nil},
+		{"GET", "/docs", public, a.docs, options{}, nil},
+		{"GET", "/docs/{asset}", public, a.docsAsset, options{}, nil},
+		{"GET", "/openapi.json", public, a.openAPI, options{}, nil},
+		{"GET", "/healthz", public, a.healthz, options{}, nil},
+		{"GET", "/readyz", public, a.readyz, options{}, nil},
 	}
 }
 
@@ -185,28 +188,16 @@ func New(d Deps) http.Handler {
 	return d.Edge.Wrap(r)
 }
 
-// handler puts before a route's operation what every route needs: who asks, how often, and whether they may.
+// handler authenticates the request, checks its scope and its query, and takes it from the rate limit before the route's
+// operation. Requests that are refused count against the rate limit too.
 func (a *api) handler(rt route) httpx.Handler {
 	if rt.scope == public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
 	}
-	do, maxBytes := rt.do, int64(maxBody)
-	if rt.how&(gated|bulk) != 0 {
-		do = a.countRejections(do) // within once: what is said again happened once
-	}
-	if rt.how&bulk != 0 {
-		maxBytes = maxBatchBody
-	}
-	if rt.how&idempotent != 0 {
-		do = a.once(do, maxBytes, rt.how&gated != 0)
-	}
-	if rt.how&bulk != 0 {
-		do = a.limitBatches(do) // also where a key comes with it
-	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
+		// net/http cancels when the client closes its sending side, but that client may still wait for its answer.
 		ctx := context.WithoutCancel(r.Context())
-		if rt.how&(gated|long) == 0 {
+		if !rt.options.NoTimeout {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, readTimeout)
 			defer cancel()
@@ -221,18 +212,20 @@ func (a *api) handler(rt route) httpx.Handler {
 		if p.Kind == tenant.PublishableKey {
 			return a.secretRouteWithPublishableKey(r)
 		}
+		var refused error
 		if rt.scope != anyScope && !p.May(rt.scope) {
-			return a.refuse(w, r, p, fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope)))
+			refused = fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope))
+		} else {
+			refused = checkQuery(r.URL.RawQuery, rt.query)
 		}
-		wrong := checkQuery(r.URL.RawQuery, rt.query)
-		if wrong != nil || rt.how&gated == 0 {
-			if err := a.limit(w, r, p); err != nil {
+		if refused != nil || !rt.options.RateLimitedByHandler {
+			if _, err := a.admit(w, r, p, nil); err != nil {
 				return err
 			}
 		}
-		if wrong != nil {
-			return wrong
+		if refused != nil {
+			return refused
 		}
-		return do(w, r, p)
+		return rt.do(w, r, p)
 	}
 }

@@ -1,8 +1,5 @@
 package api
 
-// IdempotencyKey is the reader of the header field, for tests.
-var IdempotencyKey = idempotencyKey
-
 // Routes is the table as method and path, for tests.
 func Routes() (all [][2]string) {
 	for _, rt := range (&api{}).routes() {

@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -17,91 +18,110 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// createLead answers 201 when the lead is durable, or what was asked for when another lead has its email.
+// createLead answers 201 when the lead is durable, or what onDuplicate asks for when another lead has its email. It takes
+// the rate limit in one round trip with the reservation of the email. A request with an Idempotency-Key takes it before
+// the key is looked up; nothing is reserved then, and Postgres decides about duplicates.
 func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	on, err := readOnDuplicate(r)
-	if err != nil {
-		return a.refuse(w, r, p, err)
+	if !idempotency.Given(r) {
+		_, err := a.putLead(w, r, p, nil)
+		return err
 	}
-	chatbot, draft, err := a.readLead(w, r, p)
-	if err != nil {
-		return a.refuse(w, r, p, err)
-	}
-	// Without the client's end: a lead that is committed must not turn into an error.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
-	defer cancel()
-	asked := keyed(r, intake.Request{Draft: draft, Chatbot: chatbot})
-	for try := 1; ; try++ {
-		l, verdict, err := a.Intake.Create(ctx, p, asked)
-		tellLimit(w, p, verdict)
-		if err == nil {
-			httpx.AddLogField(r, "lead", id.Lead.Format(l.ID))
-			locate(w, leadsPath, id.Lead.Format(l.ID))
-			return a.answerLead(w, http.StatusCreated, &l, false)
-		}
-		holder, isDuplicate := intake.Holder(err)
-		if !isDuplicate || on == lead.RefuseDuplicate || try == createTries {
-			return err
-		}
-		if err := a.answerHolder(ctx, w, r, p, holder, draft, on); !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		// It was deleted meanwhile, or has another email: this one is free.
-		a.Intake.InvalidateReservation(ctx, p.WorkspaceID, l.UniqueKey, holder)
-		asked.Admitted = &verdict
-	}
-}
-
-// createTries is how often a lead that is to give way to another, which is gone when it is looked at, is created anew.
-const createTries = 3
-
-// answerHolder answers the lead that has the email of draft, with what draft gives if that is asked for. NOT_FOUND: it has it no longer.
-func (a *api) answerHolder(ctx context.Context, w http.ResponseWriter, r *http.Request, p *tenant.Principal, holder id.UUID, draft lead.Draft, on lead.OnDuplicate) error {
-	httpx.AddLogField(r, "lead", id.Lead.Format(holder))
-	httpx.AddLogField(r, "on_duplicate", string(on))
-	if on == lead.UpdateDuplicate {
-		u, err := a.DB.UpdateLead(ctx, p.WorkspaceID, holder, draft.Patch().Apply)
-		if err != nil {
-			return err
-		}
-		locate(w, leadsPath, id.Lead.Format(holder))
-		return a.answerUpdated(w, r, p, &u)
-	}
-	l, err := a.DB.GetLead(ctx, p.WorkspaceID, holder)
+	admission, err := a.admit(w, r, p, nil)
 	if err != nil {
 		return err
 	}
-	if l.AddressKey() != draft.AddressKey {
-		return fault.New(fault.NotFound, "Lead not found")
+	handle := func(w http.ResponseWriter, r *http.Request, newID id.UUID) (idempotency.Result, error) {
+		return a.putLead(w, r, p, &keyedLead{newID, admission})
 	}
-	locate(w, leadsPath, id.Lead.Format(holder))
-	return a.answerKnown(w, p, &l)
+	return a.Idempotency.Serve(w, r, idempotencyOf(p, maxBody), handle)
+}
+
+// keyedLead is what a request with an Idempotency-Key has before its body is read.
+type keyedLead struct {
+	id        id.UUID // of the lead that it creates
+	admission intake.Admission
+}
+
+// idempotencyOf returns what of a request matters to its Idempotency-Key.
+func idempotencyOf(p *tenant.Principal, maxBody int64) idempotency.Request {
+	return idempotency.Request{Workspace: p.WorkspaceID, MaxBody: maxBody, WriteOnly: !p.May(tenant.LeadsRead)}
+}
+
+// putLead creates the lead that r asks for; keyed is nil without an Idempotency-Key. Invalid requests count against the
+// rate limit too.
+func (a *api) putLead(
+	w http.ResponseWriter, r *http.Request, p *tenant.Principal, keyed *keyedLead,
+) (res idempotency.Result, err error) {
+	defer func() { a.Usage.CountRejected(p.WorkspaceID, err) }()
+	chatbot, draft, on, err := a.readLead(w, r, p)
+	if err != nil {
+		if keyed == nil {
+			if _, limited := a.admit(w, r, p, nil); limited != nil {
+				return res, limited
+			}
+		}
+		return res, err
+	}
+	put := intake.Request{Draft: draft, OnDuplicate: on}
+	if keyed != nil {
+		put.Lead, put.Admission = intake.NewLead(p, &draft, chatbot, keyed.id), keyed.admission
+	} else {
+		put.Lead = intake.NewLead(p, &draft, chatbot, id.UUID{})
+		if put.Admission, err = a.admit(w, r, p, &put.Lead); err != nil {
+			return res, err
+		}
+	}
+	// A client that leaves does not end this: a lead that is committed must not turn into an error.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
+	defer cancel()
+	out, err := a.Intake.Put(ctx, p, put)
+	if out.Existing && (err == nil || fault.Is(err, fault.Duplicate)) {
+		res.Leads = []id.UUID{out.Lead.ID}
+	}
+	if out.Existing && on != lead.RefuseDuplicate {
+		httpx.AddLogField(r, "lead", id.Lead.Format(out.Lead.ID))
+		httpx.AddLogField(r, "on_duplicate", string(on))
+	}
+	if err != nil {
+		return res, err
+	}
+	locate(w, leadsPath, id.Lead.Format(out.Lead.ID))
+	if out.Existing {
+		return res, a.answerKnown(w, p, &out.Lead)
+	}
+	httpx.AddLogField(r, "lead", id.Lead.Format(out.Lead.ID))
+	return res, a.answerLead(w, http.StatusCreated, &out.Lead, false)
 }
 
 // leadsPath is where leads can be read.
 const leadsPath = "/api/v1/leads/"
 
-// readLead reads the chatbot of the path, if it has one, and the body. The chatbot comes first: a form that is
-// wired to a wrong address should hear that before anything about its fields.
-func (a *api) readLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) (chatbot id.UUID, d lead.Draft, err error) {
+// readLead reads the query, the chatbot of the path if it has one, and the body. The chatbot comes before the body: a
+// client that is wired to a wrong address learns that before anything about its fields.
+func (a *api) readLead(
+	w http.ResponseWriter, r *http.Request, p *tenant.Principal,
+) (chatbot id.UUID, d lead.Draft, on lead.OnDuplicate, err error) {
+	if on, err = readOnDuplicate(r); err != nil {
+		return chatbot, d, on, err
+	}
 	if name, ok := mux.Vars(r)["chatbotId"]; ok {
 		if chatbot, err = id.Chatbot.Parse(name); err != nil {
-			return chatbot, d, fault.New(fault.ChatbotNotFound, "Chatbot not found in your workspace")
+			return chatbot, d, on, fault.New(fault.ChatbotNotFound, "Chatbot not found in your workspace")
 		}
 		if err = a.Auth.Chatbot(r.Context(), p.WorkspaceID, chatbot); err != nil {
-			return chatbot, d, err
+			return chatbot, d, on, err
 		}
 	}
-	body, err := readJSON(w, r)
+	body, err := httpx.ReadJSON(w, r, maxBody)
 	if err != nil {
-		return chatbot, d, err
+		return chatbot, d, on, err
 	}
 	d, err = lead.Parse(body, p.Settings.Statuses)
-	return chatbot, d, err
+	return chatbot, d, on, err
 }
 
-// answerKnown is answerLead of a lead that was there before. A key that cannot read leads made or changed it and learns no more than that:
-// writing must not be a way to read.
+// answerKnown is answerLead of a lead that existed before. A client that may not read leads learns no more than that it
+// exists and when it was updated.
 func (a *api) answerKnown(w http.ResponseWriter, p *tenant.Principal, l *lead.Lead) error {
 	if p.May(tenant.LeadsRead) {
 		return a.answerLead(w, http.StatusOK, l, true)
@@ -181,7 +201,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	return a.answerUpdated(w, r, p, &u)
 }
 
-// leadOf is the lead that the path names; NOT_FOUND when there is none.
+// leadOf returns the id in the path; NOT_FOUND when there is no such lead.
 func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
 	wanted, err := pathID(r, id.Lead)
 	if err != nil {
@@ -192,7 +212,7 @@ func (a *api) leadOf(r *http.Request, p *tenant.Principal) (id.UUID, error) {
 	return wanted, err
 }
 
-// answerUpdated makes a change known and answers the lead as it is now.
+// answerUpdated publishes a change and answers the lead as it is now.
 func (a *api) answerUpdated(w http.ResponseWriter, r *http.Request, p *tenant.Principal, u *pg.Updated) error {
 	if u.Changed {
 		a.Intake.Publish(r.Context(), intake.ChangeOf(u))

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
@@ -20,64 +21,78 @@ import (
 
 var createParams = []string{"onDuplicate"}
 
-// batchTimeout is what a batch has from the moment it was read: less than an Idempotency-Key is left to it.
+// batchTimeout bounds a batch from the moment that its body was read; an Idempotency-Key expires later.
 const batchTimeout = 20 * time.Second
 
-// createLeads takes many leads in with one statement, and answers 207 with what became of each. One that is wrong does not touch the others.
+// createLeads creates many leads with one statement, and answers 207 with the outcome of each. An invalid one does not
+// affect the others.
 func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	if !idempotency.Given(r) {
+		_, err := a.putLeads(w, r, p, id.UUID{})
+		return err
+	}
+	handle := func(w http.ResponseWriter, r *http.Request, newID id.UUID) (idempotency.Result, error) {
+		return a.putLeads(w, r, p, newID)
+	}
+	return a.Idempotency.Serve(w, r, idempotencyOf(p, maxBatchBody), handle)
+}
+
+// putLeads creates the leads of a batch; their ids derive from batchID, which is zero without an Idempotency-Key.
+func (a *api) putLeads(
+	w http.ResponseWriter, r *http.Request, p *tenant.Principal, batchID id.UUID,
+) (res idempotency.Result, err error) {
+	defer func() { a.Usage.CountRejected(p.WorkspaceID, err) }()
 	on, err := readOnDuplicate(r)
 	if err != nil {
-		return err
+		return res, err
 	}
 	body, err := httpx.ReadJSON(w, r, maxBatchBody)
 	if err != nil {
-		return err
+		return res, err
 	}
 	items, err := lead.ParseBatch(body, p.Settings.Statuses)
 	if err != nil {
-		return err
+		return res, err
 	}
-	// Without the client's end: leads that are committed must not turn into an error.
+	// A client that leaves does not end this: leads that are committed must not turn into an error.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), batchTimeout)
 	defer cancel()
 	if err := a.checkBatchChatbots(ctx, p, items); err != nil {
-		return err
+		return res, err
 	}
-	requests, places := askedFor(r, items)
-	made, err := a.Intake.CreateMany(ctx, p, requests, on)
+	batch, places := validItems(items, batchID)
+	results, err := a.Intake.CreateMany(ctx, p, batch, on)
 	if err != nil {
-		return err
+		return res, err
 	}
 	b := a.buffers.Get().(*[]byte)
-	said := batchAnswer{body: append((*b)[:0], `{"results":[`...), on: on}
+	answer := batchAnswer{body: append((*b)[:0], `{"results":[`...), on: on}
 	next := 0
 	for i := range items {
 		if items[i].Err != nil {
-			said.fail(i, items[i].Err)
+			answer.fail(i, items[i].Err)
 			continue
 		}
-		one := &made[next]
-		if one.DuplicateOf >= 0 {
-			one.DuplicateOf = places[one.DuplicateOf]
+		res := &results[next]
+		if res.DuplicateOf >= 0 {
+			res.DuplicateOf = places[res.DuplicateOf]
 		}
-		said.one(i, items[i].Email, one)
+		answer.add(i, items[i].Email, res)
 		next++
 	}
-	said.end()
-	if c := claimOf(r); c != nil {
-		c.partly, c.leads = said.failed, said.named
-	}
-	a.Usage.Count(p.WorkspaceID, usage.Rejected, said.mistakes)
+	answer.end()
+	res = idempotency.Result{Leads: answer.named, Partial: answer.failed}
+	a.Usage.Count(p.WorkspaceID, usage.Rejected, answer.mistakes)
 	httpx.AddLogField(r, "leads", len(items))
-	httpx.AddLogField(r, "created", said.created)
-	err = httpx.RawData(w, http.StatusMultiStatus, said.body)
-	if *b = said.body; cap(*b) <= maxBatchBuffer {
+	httpx.AddLogField(r, "created", answer.created)
+	err = httpx.RawData(w, http.StatusMultiStatus, answer.body)
+	if *b = answer.body; cap(*b) <= maxBatchBuffer {
 		a.buffers.Put(b)
 	}
-	return err
+	return res, err
 }
 
-// maxBatchBuffer is how large a buffer may be that is used again.
+// maxBatchBuffer is how many bytes a buffer may have to be used again.
 const maxBatchBuffer = 256 << 10
 
 // readOnDuplicate reads the parameter of routes that create leads.
@@ -98,7 +113,8 @@ func readOnDuplicate(r *http.Request) (lead.OnDuplicate, error) {
 	return on, q.err()
 }
 
-// checkBatchChatbots marks items whose chatbot is none of the workspace's. The error is that it could not be found out.
+// checkBatchChatbots sets the Err of items whose chatbot is not one of the workspace. An error means that it could not be
+// found out.
 func (a *api) checkBatchChatbots(ctx context.Context, p *tenant.Principal, items []lead.BatchItem) error {
 	var known map[id.UUID]error
 	for i := range items {
@@ -122,33 +138,32 @@ func (a *api) checkBatchChatbots(ctx context.Context, p *tenant.Principal, items
 	return nil
 }
 
-// askedFor are the leads that can be made, and where in the batch each is.
-func askedFor(r *http.Request, items []lead.BatchItem) (all []intake.Request, places []int) {
-	c := claimOf(r)
-	all, places = make([]intake.Request, 0, len(items)), make([]int, 0, len(items))
+// validItems returns the leads of a batch that can be created, and where in the batch each is.
+func validItems(items []lead.BatchItem, batchID id.UUID) (valid []intake.Item, places []int) {
+	valid, places = make([]intake.Item, 0, len(items)), make([]int, 0, len(items))
 	for i := range items {
 		if items[i].Err != nil {
 			continue
 		}
-		q := intake.Request{Draft: items[i].Draft, Chatbot: items[i].Chatbot}
-		if c != nil {
-			q.ID = id.Derive(c.id, i)
+		item := intake.Item{Draft: items[i].Draft, Chatbot: items[i].Chatbot}
+		if batchID != (id.UUID{}) {
+			item.ID = id.Derive(batchID, i)
 		}
-		all, places = append(all, q), append(places, i)
+		valid, places = append(valid, item), append(places, i)
 	}
-	return all, places
+	return valid, places
 }
 
-// batchAnswer is the answer to a batch, appended by hand: a hundred thousand leads in a second have one each.
+// batchAnswer is the answer to a batch. It is appended by hand, because a hundred thousand leads a second have one each.
 type batchAnswer struct {
 	body []byte
 	on   lead.OnDuplicate
 
 	created, updated, returned, duplicates, rejected int
 
-	named    []id.UUID // whose emails are told
-	mistakes int       // of rejected: those that no repetition makes right
-	failed   bool      // an item could not be taken in although nothing is wrong with it
+	named    []id.UUID // leads whose emails the answer has
+	mistakes int       // of rejected: those that a repetition cannot repair
+	failed   bool      // a valid item could not be created
 }
 
 func (b *batchAnswer) begin(index, status int) {
@@ -161,16 +176,16 @@ func (b *batchAnswer) begin(index, status int) {
 	b.body = strconv.AppendInt(b.body, int64(status), 10)
 }
 
-func (b *batchAnswer) one(index int, email string, one *intake.BulkResult) {
+func (b *batchAnswer) add(index int, email string, res *intake.BulkResult) {
 	switch {
-	case one.Err != nil:
-		b.fail(index, one.Err)
+	case res.Err != nil:
+		b.fail(index, res.Err)
 		return
-	case one.Exists && b.on == lead.RefuseDuplicate:
+	case res.Exists && b.on == lead.RefuseDuplicate:
 		b.duplicates++
-		b.duplicate(index, email, one)
+		b.duplicate(index, email, res)
 		return
-	case !one.Exists:
+	case !res.Exists:
 		b.created++
 		b.begin(index, http.StatusCreated)
 	default:
@@ -182,22 +197,22 @@ func (b *batchAnswer) one(index int, email string, one *intake.BulkResult) {
 		b.begin(index, http.StatusOK)
 	}
 	b.body = append(b.body, `,"id":"`...)
-	b.body = id.Lead.Append(b.body, one.ID)
+	b.body = id.Lead.Append(b.body, res.ID)
 	b.body = append(b.body, `"}`...)
 }
 
-// duplicate is what a single lead's 409 says, and which lead of the batch was first, if one was.
-func (b *batchAnswer) duplicate(index int, email string, one *intake.BulkResult) {
-	b.named = append(b.named, one.ID)
+// duplicate appends what a single lead's 409 says, and which item of the batch was first, if one was.
+func (b *batchAnswer) duplicate(index int, email string, res *intake.BulkResult) {
+	b.named = append(b.named, res.ID)
 	b.begin(index, http.StatusConflict)
 	b.body = append(b.body, `,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":`...)
 	b.body, _ = jsontext.AppendQuote(b.body, email)
 	b.body = append(b.body, `,"existingLeadId":"`...)
-	b.body = id.Lead.Append(b.body, one.ID)
+	b.body = id.Lead.Append(b.body, res.ID)
 	b.body = append(b.body, `","message":"A lead with this email already exists in your workspace"`...)
-	if one.DuplicateOf >= 0 {
+	if res.DuplicateOf >= 0 {
 		b.body = append(b.body, `,"duplicateOf":`...)
-		b.body = strconv.AppendInt(b.body, int64(one.DuplicateOf), 10)
+		b.body = strconv.AppendInt(b.body, int64(res.DuplicateOf), 10)
 	}
 	b.body = append(b.body, "}}"...)
 }

@@ -5,37 +5,21 @@ import (
 	"strconv"
 	"time"
 
+	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
+	"leadgate/shared/lead"
 	"leadgate/shared/limit"
 	"leadgate/shared/tenant"
 )
 
-// limit takes one request from the workspace's rate limit, tells the client where it stands, and is RATE_LIMITED when
-// nothing is left.
-func (a *api) limit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	_, err := a.admit(w, r, p)
-	return err
-}
-
-// admit is limit with what it was told.
-func (a *api) admit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) (limit.Decision, error) {
-	v := a.Intake.Limit(r.Context(), p)
-	tellLimit(w, p, v)
-	if v.Limited {
-		return v, &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: v.RetryAfter}
-	}
-	return v, nil
-}
-
-// refuse is how a gated route fails before it came to the gate: mistakes count against the limit too.
-func (a *api) refuse(w http.ResponseWriter, r *http.Request, p *tenant.Principal, reason error) error {
-	if claimOf(r) != nil { // it was asked before
-		return reason
-	}
-	if err := a.limit(w, r, p); err != nil {
-		return err
-	}
-	return reason
+// admit takes one request from the rate limit of its workspace and, unless l is nil, reserves the email of l. It tells the
+// client how much of the limit is left, and is RATE_LIMITED when nothing is.
+func (a *api) admit(
+	w http.ResponseWriter, r *http.Request, p *tenant.Principal, l *lead.Lead,
+) (intake.Admission, error) {
+	admission := a.Intake.Admit(r.Context(), p, l)
+	writeRateLimit(w, p, admission.Decision)
+	return admission, admission.Err()
 }
 
 // secretRouteWithPublishableKey answers a publishable key as a Bearer. Everybody can read such a key in a page, so it
@@ -48,9 +32,9 @@ func (a *api) secretRouteWithPublishableKey(r *http.Request) error {
 	return fault.New(fault.Forbidden, text)
 }
 
-// tellLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit
+// writeRateLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit
 // fields. The map is written directly: Set would change their spelling and costs more.
-func tellLimit(w http.ResponseWriter, p *tenant.Principal, v limit.Decision) {
+func writeRateLimit(w http.ResponseWriter, p *tenant.Principal, v limit.Decision) {
 	perSecond, most := p.Settings.RequestLimit()
 	window := max(time.Second, time.Duration(most)*time.Second/time.Duration(perSecond)).Round(time.Second) // refills the burst
 	burst, left, reset := strconv.Itoa(most), strconv.Itoa(v.Remaining), strconv.Itoa(wholeSeconds(v.Reset))

@@ -20,6 +20,7 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -60,11 +61,13 @@ func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 	waker := task.NewWaker(b.redis)
 	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
+	keyed := idempotency.New(b.db, log)
+	t.Cleanup(keyed.Stop)
 	forms := form.New(form.Deps{
 		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now, Wait: func(time.Time) {},
 	})
 	deps := api.Deps{
-		DB: b.db, Auth: au, Intake: in, Waker: waker, Forms: forms,
+		DB: b.db, Auth: au, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
 		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}),
 		Now:  b.now, WebhookURL: checkURL, Ready: b.ready,
 	}

@@ -8,16 +8,6 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// countRejections wraps an operation that creates leads and counts its requests that cannot become one. The outcomes of
-// all others are counted by intake.
-func (a *api) countRejections(do operation) operation {
-	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-		err := do(w, r, p)
-		a.Usage.CountRejected(p.WorkspaceID, err)
-		return err
-	}
-}
-
 // usageDay is the usage of one day as the API shows it.
 type usageDay struct {
 	Day        string `json:"day"`

@@ -18,7 +18,6 @@ import (
 
 const (
 	submitTimeout = 20 * time.Second // more than all limits of its steps together
-	storeTries    = 3                // of a lead whose email another one has, which is gone when it is to be updated
 	captchaRetry  = 10 * time.Second // Retry-After while a verifier is unavailable
 )
 
@@ -126,7 +125,7 @@ func (q *request) submit() (Outcome, error) {
 		if err != nil {
 			return failed, err
 		}
-		if outcome, err = q.store(intake.Request{Draft: draft, Chatbot: chatbot, Slow: true}); err != nil {
+		if outcome, err = q.store(draft, chatbot); err != nil {
 			return outcome, err
 		}
 	}
@@ -225,50 +224,34 @@ func (q *request) warnMisconfigured(reason error) {
 	}
 }
 
-// store makes the lead durable, or changes the one that has its email where the form says so.
-func (q *request) store(req intake.Request) (Outcome, error) {
+// store makes the lead durable, or updates the one that has its email where the form says so. That one keeps its source,
+// which is where it came from first.
+func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
 	ctx := q.r.Context()
-	for try := 1; ; try++ {
-		l, verdict, err := q.Intake.Create(ctx, q.p, req)
-		holder, taken := intake.Holder(err)
-		switch {
-		case err == nil:
-			return Stored, nil
-		case fault.Is(err, fault.Suppressed):
-			q.Usage.CountRejected(q.p.WorkspaceID, err)
-			return Suppressed, nil
-		case !taken:
-			return Failed, err
-		case q.form.OnDuplicate != tenant.UpdateDuplicate:
-			return Duplicate, nil
-		}
-		outcome, err := q.merge(ctx, holder, req.Draft)
-		if !fault.Is(err, fault.NotFound) {
-			return outcome, err
-		}
-		if try == storeTries {
-			return Failed, fault.StoreUnavailable(err, time.Second)
-		}
-		// As when a lead is created: the other was deleted meanwhile, or has another email.
-		q.Intake.InvalidateReservation(ctx, q.p.WorkspaceID, l.UniqueKey, holder)
-		req.Admitted = &verdict
-	}
-}
-
-// merge changes the lead that has the email of d. Its source stays: that is where it came from first.
-func (q *request) merge(ctx context.Context, holder id.UUID, d lead.Draft) (Outcome, error) {
 	d.NoSource = true
-	updated, err := q.Intake.DB.UpdateLead(ctx, q.p.WorkspaceID, holder, d.Patch().Apply)
+	put := intake.Request{Lead: intake.NewLead(q.p, &d, chatbot, id.UUID{}), Draft: d, ConstantTime: true}
+	updates := q.form.OnDuplicate == tenant.UpdateDuplicate
+	if updates {
+		put.OnDuplicate = lead.UpdateDuplicate
+	}
+	put.Admission = q.Intake.Admit(ctx, q.p, &put.Lead)
+	out, err := q.Intake.Put(ctx, q.p, put)
 	switch {
-	case fault.Is(err, fault.Validation): // too large once merged; to say so would tell that the lead is there
+	case err == nil && out.Existing:
+		return Updated, nil
+	case err == nil:
+		return Stored, nil
+	case fault.Is(err, fault.Suppressed):
+		q.Usage.CountRejected(q.p.WorkspaceID, err)
+		return Suppressed, nil
+	case fault.Is(err, fault.Duplicate) && updates: // each existing lead was gone when it was to be updated
+		return Failed, fault.StoreUnavailable(err, time.Second)
+	case fault.Is(err, fault.Duplicate):
 		return Duplicate, nil
-	case err != nil:
-		return Failed, err
+	case out.Existing && fault.Is(err, fault.Validation): // too large once merged; the client must not learn of the lead
+		return Duplicate, nil
 	}
-	if updated.Changed {
-		q.Intake.Publish(ctx, intake.ChangeOf(&updated))
-	}
-	return Updated, nil
+	return Failed, err
 }
 
 // thank answers a submission that was taken. next is the URL a plain form goes to; "": a page of ours.

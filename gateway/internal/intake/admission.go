@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/usage"
+	"leadgate/shared/fault"
+	"leadgate/shared/lead"
 	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
 )
@@ -13,10 +15,26 @@ import (
 // redisTimeout bounds one pipeline: Redis answers in well under a millisecond, or is down.
 const redisTimeout = 250 * time.Millisecond
 
-// admit asks Redis for the rate limit and the reservation. Without Redis this process alone decides the rate limit, and
-// nothing is reserved: Postgres decides about duplicates.
-func (s *Service) admit(ctx context.Context, p *tenant.Principal, r rdb.AdmissionRequest) rdb.Admission {
-	r.Rate = p.Settings.RateLimit()
+// Admission is the answer of the rate limit to one request, and of Redis to one new lead. The zero value admits.
+type Admission struct{ rdb.Admission }
+
+// Err returns RATE_LIMITED for a request that is over the limit of its workspace.
+func (a *Admission) Err() error {
+	if !a.Limited {
+		return nil
+	}
+	wait := max(a.RetryAfter, time.Millisecond)
+	return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: wait}
+}
+
+// Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email of
+// l unless that is nil. Without Redis this process alone decides the rate limit, and nothing is reserved: Postgres decides
+// about duplicates.
+func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) Admission {
+	r := rdb.AdmissionRequest{Workspace: p.WorkspaceID, Rate: p.Settings.RateLimit()}
+	if l != nil && p.Settings.Dedupe != tenant.DedupeNone {
+		r.UniqueKey, r.LeadID = l.UniqueKey, l.ID
+	}
 	res, err := s.admissions.Do(ctx, r)
 	admission := res.Admission
 	if err != nil || res.Err != nil {
@@ -25,8 +43,11 @@ func (s *Service) admit(ctx context.Context, p *tenant.Principal, r rdb.Admissio
 	}
 	if admission.Limited {
 		s.Usage.Count(r.Workspace, usage.Limited, 1)
+		if l != nil {
+			s.metrics.count("limited")
+		}
 	}
-	return admission
+	return Admission{admission}
 }
 
 func (s *Service) admitAll(requests []rdb.AdmissionRequest) []rdb.AdmissionResult {

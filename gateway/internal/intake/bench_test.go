@@ -42,7 +42,7 @@ func BenchmarkCreate(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, _, err := s.Create(context.Background(), p, intake.Request{Draft: draft(fmt.Sprintf("b%d@example.com", n.Add(1)))}); err != nil {
+					if _, _, err := create(context.Background(), s, p, intake.Item{Draft: draft(fmt.Sprintf("b%d@example.com", n.Add(1)))}); err != nil {
 						b.Error(err)
 						return
 					}

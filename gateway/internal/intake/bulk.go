@@ -14,28 +14,38 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// BulkResult is what became of one lead of many: created; or the lead Holder has its email, which was updated, if that was asked for; or Err.
-type BulkResult struct {
-	ID          id.UUID // of the lead that has the email now
-	Exists      bool    // another request made that lead
-	DuplicateOf int     // the place of that request, where it is of the same batch; else -1
-	Err         error   // EMAIL_SUPPRESSED, UNAVAILABLE, what UpdateLead says
+// Item is one lead of many.
+type Item struct {
+	lead.Draft
+	Chatbot id.UUID // zero: none
+	ID      id.UUID // of the lead, also when the request comes again; zero: a new one
 }
 
-// CreateMany makes durable leads in one statement, for a request that was admitted already: nothing is reserved, and Postgres decides.
-// Where two have one email the first is the lead. The error is that nothing is known of any; else there is a One for each, in order.
-func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Request, on lead.OnDuplicate) ([]BulkResult, error) {
-	out := make([]BulkResult, len(all))
-	leads := make([]pg.NewLead, 0, len(all))
-	places := make([]int, 0, len(all)) // of leads, in all
-	first := make(map[string]int, len(all))
-	suppressed, err := s.suppressed(ctx, p, all)
+// BulkResult is what became of an Item.
+type BulkResult struct {
+	ID          id.UUID // of the lead that has the email now
+	Exists      bool    // that lead was created by another item or request
+	DuplicateOf int     // the place of that item, where it is of the same batch; else -1
+	Err         error   // EMAIL_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply
+}
+
+// CreateMany makes leads durable in one statement, for a request that was admitted: nothing is reserved, and Postgres
+// decides about duplicates. Of items with one email the first becomes the lead. There is a result for each item, in order;
+// the error means that nothing is known of any.
+func (s *Service) CreateMany(
+	ctx context.Context, p *tenant.Principal, items []Item, on lead.OnDuplicate,
+) ([]BulkResult, error) {
+	out := make([]BulkResult, len(items))
+	leads := make([]pg.NewLead, 0, len(items))
+	places := make([]int, 0, len(items)) // of leads, in items
+	first := make(map[string]int, len(items))
+	suppressed, err := s.suppressed(ctx, p, items)
 	if err != nil {
 		return nil, err
 	}
-	for i := range all {
+	for i := range items {
 		out[i].DuplicateOf = -1
-		l := s.Lead(p, all[i])
+		l := NewLead(p, &items[i].Draft, items[i].Chatbot, items[i].ID)
 		if suppressed[l.AddressKey()] {
 			out[i].Err = fault.New(fault.Suppressed, lead.SuppressedMessage)
 			s.metrics.count("suppressed")
@@ -54,19 +64,19 @@ func (s *Service) CreateMany(ctx context.Context, p *tenant.Principal, all []Req
 	}
 	s.resolveRepeats(p, out)
 	if on == lead.UpdateDuplicate {
-		s.updateMany(ctx, p, all, out)
+		s.updateMany(ctx, p, items, out)
 	}
 	return out, nil
 }
 
-// suppressed returns which addresses may not come back, asked for in one query.
-func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, all []Request) (map[string]bool, error) {
+// suppressed returns which addresses of items are suppressed, with one query.
+func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, items []Item) (map[string]bool, error) {
 	if !p.Settings.Suppressing {
 		return nil, nil
 	}
-	addresses := make([]string, len(all))
-	for i := range all {
-		addresses[i] = all[i].AddressKey
+	addresses := make([]string, len(items))
+	for i := range items {
+		addresses[i] = items[i].AddressKey
 	}
 	return s.DB.Suppressed(ctx, p.WorkspaceID, addresses)
 }
@@ -80,7 +90,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 	s.metrics.batch.Observe(float64(len(leads)))
 	done, err := s.insert(ctx, leads)
 	if err != nil {
-		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
+		s.Log.Error("commit leads failed", "leads", len(leads), "error", err.Error())
 		return err
 	}
 	created, taken := 0, 0
@@ -109,7 +119,7 @@ func errHolderGone() error {
 	return fault.StoreUnavailable(errors.New("the lead that has the email was just deleted"), fullRetry)
 }
 
-// resolveRepeats gives those whose email came twice in the batch what became of the first.
+// resolveRepeats gives items whose email came before in the batch the result of that one.
 func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 	again := 0
 	for i := range out {
@@ -124,15 +134,15 @@ func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 	}
 }
 
-// updateMany merges what exists with what was asked for, in the order of the requests, and tells the workers once.
-func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Request, out []BulkResult) {
+// updateMany updates the leads that exist with what the items give, in order, and publishes the changes once.
+func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []Item, out []BulkResult) {
 	var wake []pg.EndpointRef
 	changed := false
 	for i := range out {
 		if !out[i].Exists || out[i].Err != nil {
 			continue
 		}
-		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, out[i].ID, func(l *lead.Lead) error { return all[i].Patch().Apply(l) })
+		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, out[i].ID, items[i].Patch().Apply)
 		if fault.Is(err, fault.NotFound) { // deleted, or moved to another email, since: so the email is free
 			err = errHolderGone()
 		}
@@ -140,7 +150,8 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, all []Req
 		wake, changed = append(wake, u.Wake...), changed || u.Changed
 	}
 	if changed {
-		slices.SortFunc(wake, func(a, b pg.EndpointRef) int { return bytes.Compare(a.Endpoint[:], b.Endpoint[:]) })
+		byID := func(a, b pg.EndpointRef) int { return bytes.Compare(a.Endpoint[:], b.Endpoint[:]) }
+		slices.SortFunc(wake, byID)
 		s.Publish(ctx, Change{Workspace: p.WorkspaceID, Enrich: true, Wake: slices.Compact(wake)})
 	}
 }

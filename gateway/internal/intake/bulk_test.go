@@ -13,14 +13,14 @@ import (
 	"leadgate/shared/webhook"
 )
 
-func requests(emails ...string) (all []intake.Request) {
+func requests(emails ...string) (all []intake.Item) {
 	for _, e := range emails {
-		all = append(all, intake.Request{Draft: draft(e)})
+		all = append(all, intake.Item{Draft: draft(e)})
 	}
 	return all
 }
 
-func (b *bundle) mustCreateMany(t *testing.T, on lead.OnDuplicate, all []intake.Request) []intake.BulkResult {
+func (b *bundle) mustCreateMany(t *testing.T, on lead.OnDuplicate, all []intake.Item) []intake.BulkResult {
 	t.Helper()
 	out, err := b.CreateMany(t.Context(), b.principal, all, on)
 	if err != nil || len(out) != len(all) {
@@ -46,7 +46,7 @@ func TestCreateManyWritesEverything(t *testing.T) {
 		}
 	}
 	b.wantDuplicate(t, "b@example.com", out[1].ID)
-	updated := b.mustCreateMany(t, lead.UpdateDuplicate, []intake.Request{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
+	updated := b.mustCreateMany(t, lead.UpdateDuplicate, []intake.Item{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
 	if updated[0].Err != nil || updated[0].ID != out[0].ID {
 		t.Fatalf("update = %+v, want lead a", updated)
 	}
@@ -63,12 +63,12 @@ func TestBatchesAtOnce(t *testing.T) {
 	outs := make([][]intake.BulkResult, batches)
 	var wg sync.WaitGroup
 	for n := range batches {
-		all := make([]intake.Request, 0, emails)
+		all := make([]intake.Item, 0, emails)
 		for i := range emails {
 			if n%2 == 1 {
 				i = emails - 1 - i
 			}
-			all = append(all, intake.Request{Draft: draft(fmt.Sprintf("e%d@example.com", i))})
+			all = append(all, intake.Item{Draft: draft(fmt.Sprintf("e%d@example.com", i))})
 		}
 		wg.Go(func() {
 			out, err := b.CreateMany(t.Context(), b.principal, all, lead.RefuseDuplicate)
@@ -84,7 +84,7 @@ func TestBatchesAtOnce(t *testing.T) {
 			outs[n] = out
 		})
 		wg.Go(func() {
-			if _, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft(fmt.Sprintf("e%d@example.com", n))}); err != nil && !fault.Is(err, fault.Duplicate) {
+			if _, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(fmt.Sprintf("e%d@example.com", n))}); err != nil && !fault.Is(err, fault.Duplicate) {
 				t.Errorf("Create beside batches = %v", err)
 			}
 		})
@@ -105,13 +105,13 @@ func TestBatchesAtOnce(t *testing.T) {
 func TestPoisonInABatchCostsOnlyItself(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	var all []intake.Request
+	var all []intake.Item
 	for i := range 33 {
 		d := draft(fmt.Sprintf("p%d@example.com", i))
 		if i == 17 {
 			d.Metadata = []byte(`{not json`)
 		}
-		all = append(all, intake.Request{Draft: d})
+		all = append(all, intake.Item{Draft: d})
 	}
 	for i, one := range b.mustCreateMany(t, lead.RefuseDuplicate, all) {
 		if (one.Err != nil) != (i == 17) {

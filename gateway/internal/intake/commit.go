@@ -34,19 +34,19 @@ func (s *Service) commitAll(all []queuedLead) []commitResult {
 	}
 	done, err := s.insert(ctx, leads)
 	if err != nil {
-		s.Log.Error("commit", "leads", len(leads), "error", err.Error())
+		s.Log.Error("commit leads failed", "leads", len(leads), "error", err.Error())
 		done = failAll(len(leads), err)
 	}
 	return append(out, done...)
 }
 
-// maxWait is how long a lead may wait for its commit before it is refused untried: while Postgres hangs, a full queue would else
-// keep clients for many times a commit's own limit.
+// maxWait is how long a lead may wait for its commit before it fails untried: otherwise, while Postgres hangs, a full queue
+// keeps clients for many times a commit's own limit.
 const maxWait = 4 * time.Second
 
 var errStale = errors.New("the lead waited too long for its commit")
 
-// failAll is n times err.
+// failAll returns err n times.
 func failAll(n int, err error) []commitResult {
 	out := make([]commitResult, n)
 	for i := range out {
@@ -55,34 +55,23 @@ func failAll(n int, err error) []commitResult {
 	return out
 }
 
-// noPartition is the SQLSTATE (check_violation) of a row that no partition takes: no process has made any ahead for weeks.
-const noPartition = "23514"
-
-// taken is the SQLSTATE (unique_violation) of a lead whose id there is already although nobody has its email: the same request made it,
-// and it was deleted before the request came again. What it asks for was done.
-const taken = "23505"
-
-// locked is the SQLSTATE (lock_not_available) of a statement that waited too long for a row that another transaction has, such as a lead
-// with the same email that an import is just making.
-const locked = "55P03"
-
-// insertByWorkspace writes each workspace's leads by themselves, so that none waits for another's import.
+// insertByWorkspace writes each workspace's leads in a statement of their own, so that none waits for another's import.
 func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []commitResult {
-	of := map[id.UUID][]int{}
+	places := map[id.UUID][]int{}
 	for i := range leads {
-		of[leads[i].WorkspaceID] = append(of[leads[i].WorkspaceID], i)
+		places[leads[i].WorkspaceID] = append(places[leads[i].WorkspaceID], i)
 	}
 	out := make([]commitResult, len(leads))
-	for _, places := range of {
-		own := make([]pg.NewLead, len(places))
-		for n, i := range places {
-			own[n] = leads[i]
+	for _, own := range places {
+		batch := make([]pg.NewLead, len(own))
+		for n, i := range own {
+			batch[n] = leads[i]
 		}
-		done, err := s.insert(ctx, own)
+		done, err := s.insert(ctx, batch)
 		if err != nil {
 			done = failAll(len(own), err)
 		}
-		for n, i := range places {
+		for n, i := range own {
 			out[i] = done[n]
 		}
 	}
@@ -94,7 +83,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	start := time.Now()
 	done, err := s.DB.InsertLeads(ctx, leads)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
-	if pg.Code(err) == noPartition {
+	if errors.Is(err, pg.ErrCheckViolation) { // no partition takes the rows: none was made ahead for weeks
 		if err = s.DB.EnsurePartitions(ctx); err == nil {
 			done, err = s.DB.InsertLeads(ctx, leads)
 		}
@@ -108,17 +97,19 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		}
 		return out, nil
 	}
-	if pg.Code(err) == locked && slices.ContainsFunc(leads, func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }) {
+	another := func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }
+	if errors.Is(err, pg.ErrLockTimeout) && slices.ContainsFunc(leads, another) { // for a lead that an import has just made
 		return s.insertByWorkspace(ctx, leads), nil
 	}
 	if fault.Is(err, fault.Unavailable) {
 		return nil, err
 	}
 	if len(leads) == 1 {
-		if pg.Code(err) == taken {
+		// Its id exists although no lead has its email: the same request created it before, and it was deleted since.
+		if errors.Is(err, pg.ErrUniqueViolation) {
 			return []commitResult{{}}, nil
 		}
-		s.Log.Error("lead refused by Postgres", "sqlstate", pg.Code(err))
+		s.Log.Error("lead rejected by Postgres", "sqlstate", pg.SQLState(err))
 		return []commitResult{{err: err}}, nil
 	}
 	half := len(leads) / 2
@@ -133,44 +124,46 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	return append(first, second...), nil
 }
 
-// count tells workspaces what became of their leads.
+// count adds leads to the usage of their workspaces.
 func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
 	for i := range leads {
-		what := usage.Accepted
+		outcome := usage.Accepted
 		if done[i].Taken {
-			what = usage.Duplicates
+			outcome = usage.Duplicates
 		}
-		s.Usage.Count(leads[i].WorkspaceID, what, 1)
+		s.Usage.Count(leads[i].WorkspaceID, outcome, 1)
 	}
 }
 
-// announce tells Redis what is now a fact. When it fails nothing is lost: reservations lapse and Postgres decides, the sweep wakes.
+// announce marks the reservations of leads as committed and wakes the workers. When it fails nothing is lost: reservations
+// lapse and Postgres decides, and the worker's sweep wakes.
 func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inserted) {
 	if !s.breaker.Allow(s.Now()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	held := make([]rdb.Reservation, 0, len(leads))
+	reservations := make([]rdb.Reservation, 0, len(leads))
 	keys := make([]task.Key, 0, len(done.Wake)+1)
 	for _, w := range done.Wake {
 		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 	}
-	woken := map[id.UUID]bool{}
+	enriching := map[id.UUID]bool{}
 	for i := range leads {
 		l, res := &leads[i], done.Leads[i]
 		holder := l.ID
 		if res.Taken {
 			holder = res.Holder
-		} else if !woken[l.WorkspaceID] {
-			woken[l.WorkspaceID] = true
+		} else if !enriching[l.WorkspaceID] {
+			enriching[l.WorkspaceID] = true
 			keys = append(keys, task.Enrich(l.WorkspaceID))
 		}
 		if holder != (id.UUID{}) {
-			held = append(held, rdb.Reservation{Workspace: l.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: holder})
+			r := rdb.Reservation{Workspace: l.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: holder}
+			reservations = append(reservations, r)
 		}
 	}
 	start := time.Now()
-	s.recordRedis(s.Waker.Announce(ctx, held, keys))
+	s.recordRedis(s.Waker.Announce(ctx, reservations, keys))
 	s.metrics.announce.Observe(time.Since(start).Seconds())
 }

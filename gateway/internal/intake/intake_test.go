@@ -17,7 +17,6 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb"
@@ -70,9 +69,19 @@ func draft(email string) lead.Draft {
 	return lead.Draft{Email: email, AddressKey: strings.ToLower(email), Source: "api", Status: "new", Metadata: []byte(`{}`)}
 }
 
+// create admits and puts a lead as the API does.
+func create(
+	ctx context.Context, s *intake.Service, p *tenant.Principal, i intake.Item,
+) (lead.Lead, intake.Admission, error) {
+	r := intake.Request{Lead: intake.NewLead(p, &i.Draft, i.Chatbot, i.ID), Draft: i.Draft}
+	r.Admission = s.Admit(ctx, p, &r.Lead)
+	out, err := s.Put(ctx, p, r)
+	return out.Lead, r.Admission, err
+}
+
 func (b *bundle) mustCreate(t *testing.T, email string) lead.Lead {
 	t.Helper()
-	l, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft(email)})
+	l, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(email)})
 	if err != nil {
 		t.Fatalf("Create(%s) = %v, want a lead", email, err)
 	}
@@ -82,7 +91,7 @@ func (b *bundle) mustCreate(t *testing.T, email string) lead.Lead {
 // wantDuplicate checks that email is refused in favour of holder, which can be read.
 func (b *bundle) wantDuplicate(t *testing.T, email string, holder id.UUID) {
 	t.Helper()
-	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft(email)})
+	_, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(email)})
 	if !fault.Is(err, fault.Duplicate) {
 		t.Fatalf("Create(%s) again = %v, want DUPLICATE_EMAIL", email, err)
 	}
@@ -113,7 +122,7 @@ func TestCreateWritesEverythingAtOnce(t *testing.T) {
 	}
 	d := draft("a\"\\{},é@example.com")
 	d.Name, d.Phone, d.Metadata = "Zoë \"Q\" \\ O'Neil\nNULL", "+1-555-123-4567", []byte(`{"z":1,"a":["x\\y\"", 1.50]}`)
-	l, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: d, Chatbot: id.New()})
+	l, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: d, Chatbot: id.New()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +149,7 @@ func TestOneEmailManyAtOnce(t *testing.T) {
 	ids := make([]id.UUID, posts)
 	for i := range posts {
 		wg.Go(func() {
-			l, _, err := b.Create(context.Background(), b.principal, intake.Request{Draft: draft("one@example.com")})
+			l, _, err := create(context.Background(), b.Service, b.principal, intake.Item{Draft: draft("one@example.com")})
 			ids[i], errs[i] = l.ID, err
 		})
 	}
@@ -182,7 +191,7 @@ func TestDuplicateSurvivesRedis(t *testing.T) {
 		if err := b.db.Close(); err != nil {         // so the next one is by Redis alone
 			t.Fatal(err)
 		}
-		_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("kept@example.com")})
+		_, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft("kept@example.com")})
 		if !fault.Is(err, fault.Duplicate) {
 			t.Errorf("Create without Postgres = %v, want DUPLICATE_EMAIL from Redis", err)
 		}
@@ -213,7 +222,7 @@ func TestIngestGoesOnWithoutRedis(t *testing.T) {
 	b.principal.Settings.Rate, b.principal.Settings.Burst = 1, 2
 	limited := 0
 	for range 4 {
-		if b.Limit(t.Context(), b.principal).Limited {
+		if b.Admit(t.Context(), b.principal, nil).Limited {
 			limited++
 		}
 	}
@@ -227,7 +236,7 @@ func TestRateLimitReservesNothing(t *testing.T) {
 	b := setup(t)
 	b.principal.Settings.Rate, b.principal.Settings.Burst = 1, 1
 	b.mustCreate(t, "first@example.com")
-	_, v, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("second@example.com")})
+	_, v, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft("second@example.com")})
 	if !fault.Is(err, fault.RateLimited) || fault.From(err).RetryAfter <= 0 || !v.Limited {
 		t.Fatalf("Create over the limit = %v, %+v, want RATE_LIMITED with Retry-After", err, v)
 	}
@@ -241,7 +250,7 @@ func TestPostgresAwayIsUnavailable(t *testing.T) {
 	if err := b.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("a@example.com")})
+	_, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft("a@example.com")})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 {
 		t.Errorf("Create without Postgres = %v, want UNAVAILABLE with Retry-After", err)
 	}
@@ -259,7 +268,7 @@ func TestPoisonRowCostsOnlyItself(t *testing.T) {
 			if i == 17 {
 				d.Metadata = []byte(`{not json`)
 			}
-			_, _, errs[i] = b.Create(context.Background(), b.principal, intake.Request{Draft: d})
+			_, _, errs[i] = create(context.Background(), b.Service, b.principal, intake.Item{Draft: d})
 		})
 	}
 	wg.Wait()
@@ -281,7 +290,9 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 		}
 		return start.Add(time.Minute)
 	})
-	_, _, err := b.Create(t.Context(), b.principal, intake.Request{Draft: draft("late@example.com"), Admitted: &limit.Decision{}})
+	late := draft("late@example.com")
+	l := intake.NewLead(b.principal, &late, id.UUID{}, id.UUID{})
+	_, err := b.Put(t.Context(), b.principal, intake.Request{Lead: l, Draft: late})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
 		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
 	}
@@ -311,13 +322,13 @@ func TestOneWorkspaceWaitsAlone(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			if _, _, err := b.Create(context.Background(), other, intake.Request{Draft: draft(fmt.Sprintf("free%d@example.com", i))}); err != nil {
+			if _, _, err := create(context.Background(), b.Service, other, intake.Item{Draft: draft(fmt.Sprintf("free%d@example.com", i))}); err != nil {
 				free = err
 			}
 		})
 		if i == 10 {
 			all.Go(func() {
-				_, _, stuck = b.Create(context.Background(), b.principal, intake.Request{Draft: draft("held@example.com"), Slow: true})
+				_, _, stuck = create(context.Background(), b.Service, b.principal, intake.Item{Draft: draft("held@example.com")})
 			})
 		}
 	}

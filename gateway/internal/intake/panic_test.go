@@ -22,7 +22,7 @@ func TestAPanicInABatchIsAnError(t *testing.T) {
 	var posts sync.WaitGroup
 	for range 20 {
 		posts.Go(func() {
-			_, v, err := s.Create(t.Context(), p, intake.Request{Draft: draft("a@example.com")})
+			_, v, err := create(t.Context(), s, p, intake.Item{Draft: draft("a@example.com")})
 			if err == nil || fault.From(err).Kind != fault.Internal || v.Limited {
 				t.Errorf("Create() = %v, %+v, want INTERNAL and no rate limit", err, v)
 			}

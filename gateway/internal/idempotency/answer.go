@@ -1,0 +1,71 @@
+package idempotency
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// storable reports whether a repetition of the request gets the answer again. It does not where it could get a better
+// one: 5xx, 408, 429, and those that depend on what is not part of the request's hash: the API key (401, 403), what
+// exists (404) and the header (405, 413, 415).
+func storable(status int) bool {
+	switch status {
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusTooManyRequests:
+		return false
+	}
+	return status < http.StatusInternalServerError
+}
+
+// storedHeaders are the header fields that belong to an answer and not to one sending of it.
+var storedHeaders = [...]string{"Content-Type", "Location", "Etag"}
+
+func storedHeader(h http.Header) []byte {
+	stored := map[string]string{}
+	for _, name := range storedHeaders {
+		if v := h.Get(name); v != "" {
+			stored[name] = v
+		}
+	}
+	b, _ := json.Marshal(stored) // strings never fail
+	return b
+}
+
+// recorder holds an answer back until it is stored.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	body   []byte
+}
+
+// WriteHeader records the first final status.
+func (a *recorder) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 {
+		a.status = status
+	}
+}
+
+// Write records a part of the body.
+func (a *recorder) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	a.body = append(a.body, b...)
+	return len(b), nil
+}
+
+func (a *recorder) send() {
+	if a.status == 0 {
+		return
+	}
+	a.ResponseWriter.WriteHeader(a.status)
+	_, _ = a.ResponseWriter.Write(a.body) // a failed write means that the client has left
+}
+
+// discard removes the header of an answer that is not sent.
+func (a *recorder) discard() {
+	for _, name := range storedHeaders {
+		a.Header().Del(name)
+	}
+}

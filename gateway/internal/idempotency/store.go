@@ -1,0 +1,117 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"leadgate/shared/batch"
+	"leadgate/shared/fault"
+	"leadgate/shared/pg"
+)
+
+// Limits of the two batchers; a full queue is a 503 at once.
+const (
+	batchQueue, batchMax, batchWorkers = 4096, 256, 2
+
+	batchTimeout = 3 * time.Second // of one statement
+	retryAfter   = time.Second     // of a 503
+)
+
+// Service has requests with an Idempotency-Key processed once. Keys that begin, and answers, of many requests go to
+// Postgres in one statement.
+type Service struct {
+	db    *pg.DB
+	log   *slog.Logger
+	begin *batch.Batcher[pg.IdempotentRequest, beginResult]
+	end   *batch.Batcher[pg.IdempotentAnswer, endResult]
+}
+
+type beginResult struct {
+	pg.IdempotencyEntry
+	err error
+}
+
+type endResult struct {
+	kept bool
+	err  error
+}
+
+// New starts a Service; Stop ends it.
+func New(db *pg.DB, log *slog.Logger) *Service {
+	s := &Service{db: db, log: log}
+	limits := batch.Options{Queue: batchQueue, Max: batchMax, Workers: batchWorkers}
+	s.begin = batch.New(limits, batch.Recover(log, "begin idempotent", s.beginAll,
+		func(err error) beginResult { return beginResult{err: err} }))
+	s.end = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeAll,
+		func(err error) endResult { return endResult{err: err} }))
+	return s
+}
+
+// Stop finishes what is queued. Call it when no request can come any more.
+func (s *Service) Stop() {
+	s.begin.Stop()
+	s.end.Stop()
+}
+
+// acquire begins a request, also one that the process which had it before did not complete in time. Without Postgres it
+// is UNAVAILABLE.
+func (s *Service) acquire(ctx context.Context, r pg.IdempotentRequest) (pg.IdempotencyEntry, error) {
+	res, err := s.begin.Do(ctx, r)
+	if err = either(err, res.err); err != nil {
+		return res.IdempotencyEntry, err
+	}
+	if res.Mismatch || !res.Expired {
+		return res.IdempotencyEntry, nil
+	}
+	at, ok, err := s.db.ReclaimIdempotent(ctx, r, res.IdempotencyEntry)
+	res.Acquired, res.AcquiredAt = ok, at
+	return res.IdempotencyEntry, err
+}
+
+// complete keeps an answer; kept is false when another was kept before.
+func (s *Service) complete(ctx context.Context, answer pg.IdempotentAnswer) (kept bool, err error) {
+	res, err := s.end.Do(ctx, answer)
+	return res.kept, either(err, res.err)
+}
+
+// either returns the error of a batcher as UNAVAILABLE, and without one that of its statement.
+func either(batcher, statement error) error {
+	if batcher != nil { // full, stopping, or the caller is out of time
+		return fault.StoreUnavailable(batcher, retryAfter)
+	}
+	return statement
+}
+
+func (s *Service) beginAll(requests []pg.IdempotentRequest) []beginResult {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	entries, err := s.db.BeginIdempotent(ctx, requests)
+	out := make([]beginResult, len(requests))
+	for i := range out {
+		if out[i].err = err; err == nil {
+			out[i].IdempotencyEntry = entries[i]
+		}
+	}
+	return out
+}
+
+func (s *Service) completeAll(answers []pg.IdempotentAnswer) []endResult {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	kept, err := s.db.CompleteIdempotent(ctx, answers)
+	if errors.Is(err, pg.ErrDeadlock) { // two processes completed two of the same keys in another order
+		kept, err = s.db.CompleteIdempotent(ctx, answers)
+	}
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		s.log.Error("complete idempotent failed", "keys", len(answers), "error", err.Error())
+	}
+	out := make([]endResult, len(answers))
+	for i := range out {
+		if out[i].err = err; err == nil {
+			out[i].kept = kept[i]
+		}
+	}
+	return out
+}

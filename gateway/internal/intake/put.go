@@ -1,0 +1,102 @@
+package intake
+
+import (
+	"context"
+
+	"leadgate/gateway/internal/usage"
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
+)
+
+// Request is one lead to be created.
+type Request struct {
+	Lead      lead.Lead  // of NewLead
+	Draft     lead.Draft // which Lead was made of
+	Admission Admission  // of Admit
+
+	OnDuplicate  lead.OnDuplicate // "": lead.RefuseDuplicate
+	ConstantTime bool             // a duplicate takes as long as a new lead, so that nobody can tell them apart
+}
+
+// Outcome is what became of a Request.
+type Outcome struct {
+	Lead     lead.Lead // the created lead, or the existing one as it is now; where Put fails, an existing lead's ID alone
+	Existing bool      // another request created Lead
+}
+
+// putTries is how often Put creates a lead anew whose email another had, which had given it up by the time it was read.
+const putTries = 3
+
+// Put makes a lead durable or, where another lead has its email, does with that what OnDuplicate says. Errors:
+// RATE_LIMITED, DUPLICATE_EMAIL, EMAIL_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply.
+func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outcome, error) {
+	if err := r.Admission.Err(); err != nil {
+		return Outcome{}, err
+	}
+	for try := 1; ; try++ {
+		holder, err := s.create(ctx, p, &r)
+		if err == nil {
+			return Outcome{Lead: r.Lead}, nil
+		}
+		if holder == (id.UUID{}) {
+			return Outcome{}, err
+		}
+		existing := Outcome{Lead: lead.Lead{ID: holder}, Existing: true}
+		if r.OnDuplicate == "" || r.OnDuplicate == lead.RefuseDuplicate || try == putTries {
+			return existing, err
+		}
+		if err = s.useExisting(ctx, p, &r, &existing.Lead); !fault.Is(err, fault.NotFound) {
+			return existing, err
+		}
+		// It was deleted meanwhile, or has another email: this one is free.
+		s.InvalidateReservation(ctx, p.WorkspaceID, r.Lead.UniqueKey, holder)
+		r.Admission.Committed = false
+	}
+}
+
+// create makes a lead durable; holder is the lead that has the email, with DUPLICATE_EMAIL.
+func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (holder id.UUID, err error) {
+	l, a := &r.Lead, &r.Admission
+	if a.Committed && !r.ConstantTime && a.Holder != l.ID {
+		s.metrics.count("duplicate_fast")
+		s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
+		return a.Holder, duplicate(l.Email, a.Holder)
+	}
+	if p.Settings.Suppressing {
+		suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.AddressKey()})
+		if err != nil {
+			return holder, err
+		}
+		if suppressed[l.AddressKey()] {
+			s.metrics.count("suppressed")
+			return holder, fault.New(fault.Suppressed, lead.SuppressedMessage)
+		}
+	}
+	return s.commit(ctx, l)
+}
+
+// useExisting reads or updates the lead whose ID l has. NOT_FOUND: it has the email no longer.
+func (s *Service) useExisting(ctx context.Context, p *tenant.Principal, r *Request, l *lead.Lead) error {
+	if r.OnDuplicate == lead.UpdateDuplicate {
+		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, l.ID, r.Draft.Patch().Apply)
+		if err != nil {
+			return err
+		}
+		if u.Changed {
+			s.Publish(ctx, ChangeOf(&u))
+		}
+		*l = u.Lead
+		return nil
+	}
+	found, err := s.DB.GetLead(ctx, p.WorkspaceID, l.ID)
+	if err != nil {
+		return err
+	}
+	if found.AddressKey() != r.Draft.AddressKey {
+		return fault.New(fault.NotFound, "Lead not found")
+	}
+	*l = found
+	return nil
+}
