@@ -106,7 +106,7 @@ func (d Draft) Patch() Patch {
 // Errors: VALIDATION_ERROR when the metadata are too large once merged, NOT_FOUND for a patch that is Held by an email which l has no longer.
 func (p Patch) Apply(l *Lead) error {
 	if p.Held && l.AddressKey() != p.AddressKey {
-		return fault.New(fault.NotFound, "Lead not found")
+		return NotFoundError()
 	}
 	if p.Metadata != nil {
 		merged, changed := merge(l.Metadata, p.Metadata)

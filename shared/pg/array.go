@@ -2,6 +2,7 @@ package pg
 
 import (
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"time"
@@ -52,6 +53,14 @@ func (c *column) optionalString(s string) {
 }
 
 func (c *column) bytes(b []byte) { putQuoted(c, b) }
+
+// hex writes bytes as a bytea.
+func (c *column) hex(b []byte) {
+	c.next()
+	c.text = append(c.text, `"\\x`...)
+	c.text = hex.AppendEncode(c.text, b)
+	c.text = append(c.text, '"')
+}
 
 func (c *column) int(n int64) { c.next(); c.text = strconv.AppendInt(c.text, n, 10) }
 

@@ -102,8 +102,7 @@ delete from audit where (workspace_id, id) in (
      where created_at < now() - cast($1 as interval)
      order by created_at
      limit $2)`
-	deleted, err = db.deleteAll(ctx, q, AuditLife)
-	return deleted, conn.Fail(ctx, "delete old audit", err)
+	return conn.DeleteInBatches(ctx, db, "delete old audit", q, interval(AuditLife))
 }
 
 // ListAudit returns the audit entries of a workspace before one of them, newest first; a zero before means from the

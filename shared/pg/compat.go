@@ -2,9 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -23,18 +20,4 @@ func (db *DB) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	return all[query], err
 }
 
-// gaveWay, pause and changeTries are conn.Retry, until their callers use it.
-func gaveWay(err error) bool {
-	return errors.Is(err, conn.ErrDeadlock) || errors.Is(err, conn.ErrLockTimeout)
-}
-
-const changeTries = 8
-
-func pause(ctx context.Context, try int) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(rand.N(time.Duration(try) * 10 * time.Millisecond)):
-		return nil
-	}
-}
+const deleteBatch = 1000

@@ -11,6 +11,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
@@ -23,36 +24,43 @@ type Finding struct {
 	Retry time.Duration // when it failed: how long to wait
 }
 
-// Enriched is what one round did.
+// Enriched is what one batch did.
 type Enriched struct {
-	Taken int           // leads looked at; fewer than asked for means that no more are owed now
+	Taken int           // leads looked at; fewer than asked for means that no more are pending now
 	Done  int           // leads that have facts
 	Wake  []EndpointRef // endpoints that got deliveries
 }
 
 const (
-	takeOwed = `
+	lockPending = `
 select lead_id from enrichments where workspace_id = $1 and due_at <= now() order by due_at limit $2 for update skip locked`
 
-	// By the primary keys, whatever the planner thinks of the tables' sizes.
-	readOwed = `
-select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
-       l.source, l.status, l.metadata, l.created_at, l.updated_at, e.facts
+	// By the primary keys, whatever the planner thinks of the tables' sizes: see README.md.
+	readPending = `
+select ` + leadColumns + `, e.facts
   from unnest($2::uuid[]) with ordinality o (lead_id, nth)
- cross join lateral (select * from leads where workspace_id = $1 and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l
- cross join lateral (select facts from enrichments where workspace_id = $1 and lead_id = o.lead_id order by workspace_id, lead_id limit 1) e
+ cross join lateral (
+    select * from leads where workspace_id = $1 and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l
+ cross join lateral (
+    select facts from enrichments where workspace_id = $1 and lead_id = o.lead_id order by workspace_id, lead_id limit 1) e
  order by o.nth`
 
-	// A lead that is deleted is found by nothing here and is owed nothing; restoring it makes it due again.
-	storeOwed = `
+	// A lead that is deleted is not read, and its enrichment ends here; restoring it makes it due again.
+	//
+	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most, $8 chatbots,
+	// $9 words, $10 leads that are deleted
+	storeFindings = `
 with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[]) as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words)
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[])
+      as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words)
 ), kept as (
-    update enrichments e set attempts = e.attempts + 1, words = array_to_tsvector(string_to_array(f.words, ' ')),
+    update enrichments e
+       set attempts = e.attempts + 1, words = array_to_tsvector(string_to_array(f.words, ' ')),
            facts = case when f.facts is null and e.attempts + 1 < $7 then e.facts else f.facts end,
            enriched_at = case when f.facts is not null then now() when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
-      from f where e.workspace_id = $1 and e.lead_id = f.lead_id
+      from f
+     where e.workspace_id = $1 and e.lead_id = f.lead_id
 ), gone as (
     update enrichments set due_at = null, words = coalesce(words, '') where workspace_id = $1 and lead_id = any($10::uuid[])
 ), ev as (
@@ -63,24 +71,24 @@ with f as (
 select workspace_id, endpoint_id from endpoints_to_wake`
 )
 
-// Enrich takes up to limit leads of a workspace that are owed enrichment, asks find about them, and stores their facts, the words they are
+// Enrich takes up to limit leads of a workspace whose enrichment is due, asks find about them, and stores their facts, the words they are
 // found by and, where the facts are others than before, the lead.enriched events and deliveries in one commit. Rows another worker has are
-// passed over; a crash leaves them owed. The rows stay locked while find runs, so it must be a matter of seconds.
-func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
-	// Prepared before the transaction begins: inside it, that would need a second connection.
-	var stmts [3]*sqlx.Stmt
-	for i, q := range []string{takeOwed, readOwed, storeOwed} {
-		if stmts[i], err = db.prepared(ctx, q); err != nil {
-			return out, fail(ctx, "prepare enrichment", err)
-		}
+// passed over; a crash leaves them due. The rows stay locked while find runs, so it must be a matter of seconds.
+func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (
+	out Enriched, err error) {
+	stmts, err := db.Prepare(ctx, lockPending, readPending, storeFindings)
+	if err != nil {
+		return out, err
 	}
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due in the same commit.
-		var taken []id.UUID
-		if err := tx.StmtxContext(ctx, stmts[0]).SelectContext(ctx, &taken, workspace, limit); err != nil || len(taken) == 0 {
-			return fail(ctx, "take owed enrichments", err)
+		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due in the same
+		// commit.
+		on := stmts.In(tx)
+		taken, err := conn.Collect(ctx, on, "lock pending enrichments", conn.Value[id.UUID], lockPending, workspace, limit)
+		if err != nil || len(taken) == 0 {
+			return err
 		}
-		leads, err := readLeads(ctx, tx.StmtxContext(ctx, stmts[1]), workspace, taken)
+		leads, err := conn.Collect(ctx, on, "read leads to enrich", scanLead, readPending, workspace, idArray(taken))
 		if err != nil {
 			return err
 		}
@@ -93,35 +101,14 @@ func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find fun
 		if len(leads) > 0 {
 			findings = find(ctx, leads)
 		}
-		o := owed{workspace: workspace, taken: taken, leads: leads, former: former, findings: findings}
-		return o.store(ctx, tx.StmtxContext(ctx, stmts[2]), &out)
+		b := enrichBatch{workspace: workspace, taken: taken, leads: leads, former: former, findings: findings}
+		return b.store(ctx, on, &out)
 	})
 	return out, err
 }
 
-func readLeads(ctx context.Context, stmt *sqlx.Stmt, workspace id.UUID, wanted []id.UUID) ([]lead.Lead, error) {
-	ids := newColumn(len(wanted), 36)
-	for _, w := range wanted {
-		ids.uuid(w)
-	}
-	rows, err := stmt.QueryContext(ctx, workspace, ids.done())
-	if err != nil {
-		return nil, fail(ctx, "read owed leads", err)
-	}
-	defer rows.Close()
-	var leads []lead.Lead
-	for rows.Next() {
-		l, err := scanLead(rows)
-		if err != nil {
-			return nil, fail(ctx, "read owed leads", err)
-		}
-		leads = append(leads, l)
-	}
-	return leads, fail(ctx, "read owed leads", rows.Err())
-}
-
-// owed is one round of enrichment.
-type owed struct {
+// enrichBatch is what one transaction enriches.
+type enrichBatch struct {
 	workspace id.UUID
 	taken     []id.UUID   // whose rows are locked
 	leads     []lead.Lead // those of them that are not deleted
@@ -129,23 +116,24 @@ type owed struct {
 	findings  []Finding
 }
 
-func (o *owed) store(ctx context.Context, stmt *sqlx.Stmt, out *Enriched) error {
-	n := len(o.leads)
-	ids, facts, retry, events, data, chatbots, words := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36), newColumn(n, 768), newColumn(n, 36), newColumn(n, 512)
-	gone := map[id.UUID]bool{}
-	for _, t := range o.taken {
-		gone[t] = true
+func (b *enrichBatch) store(ctx context.Context, on conn.Queryer, out *Enriched) (err error) {
+	n := len(b.leads)
+	ids, facts, retry, events := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36)
+	data, chatbots, words := newColumn(n, 768), newColumn(n, 36), newColumn(n, 512)
+	deleted := map[id.UUID]bool{}
+	for _, t := range b.taken {
+		deleted[t] = true
 	}
 	var text []byte
-	for i := range o.leads {
-		l := &o.leads[i]
-		delete(gone, l.ID)
+	for i := range b.leads {
+		l := &b.leads[i]
+		delete(deleted, l.ID)
 		ids.uuid(l.ID)
 		events.uuid(id.New())
 		chatbots.optionalUUID(l.ChatbotID)
-		retry.int(int64(o.findings[i].Retry.Seconds()))
+		retry.int(int64(b.findings[i].Retry.Seconds()))
 		words.string(strings.Join(lead.Words(l), " "))
-		l.Enrichment = o.findings[i].Facts
+		l.Enrichment = b.findings[i].Facts
 		if l.Enrichment == nil {
 			facts.null()
 			data.null()
@@ -153,33 +141,23 @@ func (o *owed) store(ctx context.Context, stmt *sqlx.Stmt, out *Enriched) error 
 		}
 		out.Done++
 		facts.bytes(l.Enrichment)
-		if sameJSON(l.Enrichment, o.former[i]) {
+		if sameJSON(l.Enrichment, b.former[i]) {
 			data.null()
 			continue
 		}
 		text = l.AppendJSON(text[:0], true)
 		data.bytes(text)
 	}
-	none := newColumn(len(gone), 36)
-	for g := range gone {
+	none := newColumn(len(deleted), 36)
+	for g := range deleted {
 		none.uuid(g)
 	}
-	rows, err := stmt.QueryContext(ctx, o.workspace, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done())
-	if err != nil {
-		return fail(ctx, "store enrichments", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r EndpointRef
-		if err := rows.Scan(&r.Workspace, &r.Endpoint); err != nil {
-			return fail(ctx, "store enrichments", err)
-		}
-		out.Wake = append(out.Wake, r)
-	}
-	return fail(ctx, "store enrichments", rows.Err())
+	out.Wake, err = conn.Collect(ctx, on, "store enrichments", scanRef, storeFindings, b.workspace, ids.done(), facts.done(), retry.done(),
+		events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done())
+	return err
 }
 
-// sameJSON tells whether two values are equal whatever the order of their members; what is no JSON equals nothing.
+// sameJSON reports whether two values are equal whatever the order of their members; what is no JSON equals nothing.
 func sameJSON(a, b []byte) bool {
 	if a == nil || b == nil {
 		return false
@@ -188,33 +166,29 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(a, b) || x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
-// DueEnrichments returns up to limit workspaces that are owed enrichment. It hops from the first that is due in a workspace to the first in the next one:
-// what is due later is not read through.
+// DueEnrichments returns up to limit workspaces whose enrichment is due. It is a skip scan: it goes from the first that is due in a workspace
+// to the first in the next one, and does not read what is due later.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
 	const q = `
 with recursive hop (workspace_id, due_at) as (
     (select workspace_id, due_at from enrichments where due_at is not null order by workspace_id, due_at limit 1)
     union all
-    select n.workspace_id, n.due_at from hop
+    select n.workspace_id, n.due_at
+      from hop
      cross join lateral (
         select e.workspace_id, e.due_at from enrichments e
-         where e.due_at is not null and e.workspace_id > hop.workspace_id order by e.workspace_id, e.due_at limit 1) n
+         where e.due_at is not null and e.workspace_id > hop.workspace_id
+         order by e.workspace_id, e.due_at
+         limit 1) n
 )
 select workspace_id from hop where due_at <= now() limit $1`
-	var all []id.UUID
-	err := db.SelectContext(ctx, &all, q, limit)
-	return all, fail(ctx, "due enrichments", err)
+	return conn.Collect(ctx, db, "due enrichments", conn.Value[id.UUID], q, limit)
 }
 
-// OweWords makes up to limit leads due that were there before leads were found by words, and returns how many.
-func (db *DB) OweWords(ctx context.Context, limit int) (owed int, err error) {
+// ReindexSearch makes up to limit leads due for enrichment that were stored before leads were found by words, and returns how many.
+func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
 	const q = `
 update enrichments set due_at = now() where (workspace_id, lead_id) in (
     select workspace_id, lead_id from enrichments where words is null and due_at is null limit $1 for update skip locked)`
-	res, err := db.ExecContext(ctx, q, limit)
-	if err != nil {
-		return 0, fail(ctx, "owe words", err)
-	}
-	n, err := res.RowsAffected()
-	return int(n), err
+	return conn.Exec(ctx, db, "reindex search", q, limit)
 }

@@ -2,13 +2,12 @@ package pg
 
 import (
 	"context"
-	"database/sql"
-	"encoding/hex"
 	"errors"
 	"time"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 )
 
 // IdempotentRequest is a request that comes with an Idempotency-Key.
@@ -32,6 +31,9 @@ type IdempotencyEntry struct {
 	Body     []byte // nil with a Status: erased with its lead
 }
 
+// KeyLife is how long the answer to a request with an Idempotency-Key is kept.
+const KeyLife = 24 * time.Hour
+
 // acquiredFor is how long a key belongs to whoever acquired it; no request takes so long.
 const acquiredFor = `interval '30 seconds'`
 
@@ -45,10 +47,6 @@ select workspace_id, key_hash, request_hash, id, now(), now()
  order by workspace_id, key_hash
 on conflict (workspace_id, key_hash) do nothing
 returning id, taken_at`
-	stmt, err := db.prepared(ctx, q)
-	if err != nil {
-		return nil, fail(ctx, "prepare begin idempotent", err)
-	}
 	n := len(requests)
 	workspaces, keys, hashes, ids := newColumn(n, 36), newColumn(n, 70), newColumn(n, 70), newColumn(n, 36)
 	for i := range requests {
@@ -57,22 +55,16 @@ returning id, taken_at`
 		hashes.hex(requests[i].Request[:])
 		ids.uuid(requests[i].ID)
 	}
-	rows, err := stmt.QueryContext(ctx, workspaces.done(), keys.done(), hashes.done(), ids.done())
-	if err != nil {
-		return nil, fail(ctx, "begin idempotent", err)
-	}
-	defer rows.Close()
 	mine := make(map[id.UUID]time.Time, n)
-	for rows.Next() {
-		var row id.UUID
+	err := conn.Each(ctx, db.Prepared(), "begin idempotent", func(row conn.Row) error {
+		var request id.UUID
 		var at time.Time
-		if err := rows.Scan(&row, &at); err != nil {
-			return nil, fail(ctx, "begin idempotent", err)
-		}
-		mine[row] = at
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fail(ctx, "begin idempotent", err)
+		err := row.Scan(&request, &at)
+		mine[request] = at
+		return err
+	}, q, workspaces.done(), keys.done(), hashes.done(), ids.done())
+	if err != nil {
+		return nil, err
 	}
 	out := make([]IdempotencyEntry, n)
 	var others []int
@@ -105,12 +97,12 @@ update idempotency set request_hash = $3, id = $4, taken_at = now(), created_at 
 returning taken_at`
 	for _, i := range old {
 		r := &requests[i]
-		out[i] = IdempotencyEntry{ID: r.ID}
-		row := db.QueryRowContext(ctx, q, r.Workspace, r.Key[:], r.Request[:], r.ID, interval(KeyLife))
-		err := row.Scan(&out[i].AcquiredAt)
-		if out[i].Acquired = err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return fail(ctx, "restart outdated key", err)
+		at, ok, err := conn.Find(ctx, db, "restart outdated key", conn.Value[time.Time], q,
+			r.Workspace, r.Key[:], r.Request[:], r.ID, interval(KeyLife))
+		if err != nil {
+			return err
 		}
+		out[i] = IdempotencyEntry{ID: r.ID, AcquiredAt: at, Acquired: ok}
 	}
 	return nil
 }
@@ -136,31 +128,23 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
 		workspaces.uuid(requests[i].Workspace)
 		keys.hex(requests[i].Key[:])
 	}
-	rows, err := db.QueryContext(ctx, q, workspaces.done(), keys.done(), interval(KeyLife))
-	if err != nil {
-		return nil, fail(ctx, "read idempotency entries", err)
-	}
-	defer rows.Close()
 	type found struct {
 		IdempotencyEntry
 		request []byte
 		old     bool
 	}
 	all := map[who]found{}
-	for rows.Next() {
+	err = conn.Each(ctx, db, "read idempotency entries", func(row conn.Row) error {
 		var w who
 		var key []byte
 		var f found
-		err := rows.Scan(&w.workspace, &key, &f.request, &f.ID, &f.AcquiredAt,
-			&f.Expired, &f.Status, &f.Header, &f.Body, &f.old)
-		if err != nil {
-			return nil, fail(ctx, "read idempotency entries", err)
-		}
+		err := row.Scan(&w.workspace, &key, &f.request, &f.ID, &f.AcquiredAt, &f.Expired, &f.Status, &f.Header, &f.Body, &f.old)
 		copy(w.key[:], key)
 		all[w] = f
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fail(ctx, "read idempotency entries", err)
+		return err
+	}, q, workspaces.done(), keys.done(), interval(KeyLife))
+	if err != nil {
+		return nil, err
 	}
 	for _, i := range others {
 		c := &requests[i]
@@ -185,11 +169,7 @@ func (db *DB) ReclaimIdempotent(
 update idempotency set taken_at = now()
  where workspace_id = $1 and key_hash = $2 and id = $3 and taken_at = $4 and status is null
 returning taken_at`
-	err = db.QueryRowContext(ctx, q, r.Workspace, r.Key[:], expired.ID, expired.AcquiredAt).Scan(&at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return at, false, nil
-	}
-	return at, err == nil, fail(ctx, "reclaim idempotency key", err)
+	return conn.Find(ctx, db, "reclaim idempotency key", conn.Value[time.Time], q, r.Workspace, r.Key[:], expired.ID, expired.AcquiredAt)
 }
 
 // IdempotentAnswer is the answer to an acquired request.
@@ -221,10 +201,6 @@ update idempotency d
  where d.workspace_id = i.workspace_id and d.key_hash = i.key_hash and d.id = i.id and d.status is null
    and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
-	stmt, err := db.prepared(ctx, q)
-	if err != nil {
-		return nil, fail(ctx, "prepare complete idempotent", err)
-	}
 	n := len(all)
 	c := [8]*column{}
 	for i, width := range [8]int{36, 70, 36, 28, 4, 96, 1024, 4} {
@@ -255,30 +231,23 @@ returning d.id`
 			c[7].null()
 			continue
 		}
-		leads := newColumn(len(s.Leads), 36)
-		for _, l := range s.Leads {
-			leads.uuid(l)
-		}
-		c[7].string(leads.done())
+		c[7].string(idArray(s.Leads))
 	}
 	args := make([]any, len(c))
 	for i := range c {
 		args[i] = c[i].done()
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fail(ctx, "complete idempotent", err)
-	}
-	defer rows.Close()
 	kept = make([]bool, n)
-	for rows.Next() {
-		var row id.UUID
-		if err := rows.Scan(&row); err != nil {
-			return nil, fail(ctx, "complete idempotent", err)
-		}
-		kept[first[row]] = true
-	}
-	return kept, fail(ctx, "complete idempotent", rows.Err())
+	err = conn.Retry(ctx, func() error { // two processes can complete two of the same keys in another order
+		clear(kept)
+		return conn.Each(ctx, db.Prepared(), "complete idempotent", func(row conn.Row) error {
+			var request id.UUID
+			err := row.Scan(&request)
+			kept[first[request]] = err == nil
+			return err
+		}, q, args...)
+	})
+	return kept, err
 }
 
 // ReadIdempotencyEntry returns the entry of a key without acquiring it.
@@ -291,10 +260,15 @@ func (db *DB) ReadIdempotencyEntry(ctx context.Context, c IdempotentRequest) (Id
 	return out[0], err
 }
 
-// hex writes bytes as a bytea.
-func (c *column) hex(b []byte) {
-	c.next()
-	c.text = append(c.text, `"\\x`...)
-	c.text = hex.AppendEncode(c.text, b)
-	c.text = append(c.text, '"')
+// DeleteOldKeys deletes up to limit keys whose answers were kept for KeyLife. It looks across workspaces. What somebody is about to use is
+// left for the next time.
+func (db *DB) DeleteOldKeys(ctx context.Context, limit int) (deleted int, err error) {
+	const q = `
+delete from idempotency where (workspace_id, key_hash) in (
+    select workspace_id, key_hash from idempotency
+     where created_at < now() - cast($1 as interval)
+     order by created_at
+     limit $2
+       for update skip locked)`
+	return conn.Exec(ctx, db, "delete old idempotency keys", q, interval(KeyLife), limit)
 }

@@ -3,6 +3,7 @@ package pg
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -98,13 +99,19 @@ func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult,
 		return out, err
 	}
 	var c importCommit
-	err = conn.Retry(ctx, func() error {
+	commit := func() error {
 		c = importCommit{ImportBatch: b}
 		return db.InTx(ctx, func(tx *sqlx.Tx) error {
-			c.stmt = tx.StmtxContext(ctx, stmts[insertLeads])
+			c.stmt = stmts.In(tx)
 			return c.run(ctx, tx)
 		})
-	})
+	}
+	err = conn.Retry(ctx, commit)
+	if errors.Is(err, conn.ErrCheckViolation) { // no partition takes the rows
+		if err = db.EnsurePartitions(ctx); err == nil {
+			err = conn.Retry(ctx, commit)
+		}
+	}
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -114,7 +121,7 @@ func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult,
 // importCommit is one try of a batch.
 type importCommit struct {
 	*ImportBatch
-	stmt     *sqlx.Stmt // insertLeads, in the transaction
+	stmt     conn.Queryer // of the transaction, with insertLeads prepared
 	out      ImportResult
 	mistakes []leadfile.Mistake // those of the batch, and those that it found out
 	updates  []importUpdate

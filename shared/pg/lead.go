@@ -2,15 +2,12 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
@@ -39,8 +36,9 @@ type LeadResult struct {
 	Holder id.UUID
 }
 
-// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the chatbot.
-// Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
+// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the
+// chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for
+// its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
@@ -55,69 +53,73 @@ const fanOut = `dl as (
      where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
 )`
 
-// InsertLeads writes leads with the enrichment they are owed, their events and their deliveries in one statement and one commit.
-// A lead whose email is taken is left out whole. Rows go in one order, so that concurrent batches cannot deadlock.
+// InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one commit. A lead whose
+// unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot deadlock. Partitions that are missing,
+// because no process has run for weeks, are made.
 func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
-	stmt, err := db.prepared(ctx, insertLeads)
-	if err != nil {
-		return Inserted{}, fail(ctx, "prepare insert leads", err)
+	out, err := runInsertLeads(ctx, db.Prepared(), db, leads, 0)
+	if !errors.Is(err, conn.ErrCheckViolation) {
+		return out, err
 	}
-	return runInsertLeads(ctx, stmt, db, leads, 0)
+	if err := db.EnsurePartitions(ctx); err != nil {
+		return Inserted{}, err
+	}
+	return runInsertLeads(ctx, db.Prepared(), db, leads, 0)
 }
 
+// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, and $14 when enrichment is due.
 const insertLeads = `
 with input as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
+    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                         $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
     select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, created_at
-      from input order by workspace_id, email_key
+      from input
+     order by workspace_id, email_key
     on conflict (workspace_id, email_key) do nothing
     returning workspace_id, id
 ), owed as (
     insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() + cast($14 as interval) from ins
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at from ins join input i using (workspace_id, id) where i.event_id is not null
+    select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at
+      from ins
+      join input i using (workspace_id, id)
+     where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
 union all
 select false, workspace_id, endpoint_id from endpoints_to_wake`
 
-// runInsertLeads runs insertLeads as stmt, and what it has to look up besides on q: both of the same transaction, or of none. Enrichment is owed later.
-func runInsertLeads(ctx context.Context, stmt *sqlx.Stmt, q sqlx.QueryerContext, leads []NewLead, later time.Duration) (Inserted, error) {
-	rows, err := stmt.QueryContext(ctx, append(leadColumns(leads), interval(later))...)
-	if err != nil {
-		return Inserted{}, fail(ctx, "insert leads", err)
-	}
-	defer rows.Close()
+// runInsertLeads runs insertLeads on prepared, and what it has to look up besides on q: both in the same transaction, or in none.
+// Enrichment is due after a wait.
+func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait time.Duration) (Inserted, error) {
 	taken := map[id.UUID]bool{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
-	for rows.Next() {
+	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var isTaken bool
-		var workspace, row id.UUID
-		if err := rows.Scan(&isTaken, &workspace, &row); err != nil {
-			return Inserted{}, fail(ctx, "insert leads", err)
-		}
+		var workspace, which id.UUID
+		err := row.Scan(&isTaken, &workspace, &which)
 		if isTaken {
-			taken[row] = true
-		} else {
-			out.Wake = append(out.Wake, EndpointRef{workspace, row})
+			taken[which] = true
+		} else if err == nil {
+			out.Wake = append(out.Wake, EndpointRef{workspace, which})
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return Inserted{}, fail(ctx, "insert leads", err)
+		return err
+	}, insertLeads, append(leadArrays(leads), interval(wait))...)
+	if err != nil {
+		return Inserted{}, err
 	}
 	if len(taken) == 0 {
 		return out, nil
 	}
-	rows.Close() // of a transaction nothing else can be asked before
 	return out, findHolders(ctx, q, leads, taken, out.Leads)
 }
 
-func leadColumns(leads []NewLead) []any {
+func leadArrays(leads []NewLead) []any {
 	n := len(leads)
 	c := [13]*column{}
 	for i, width := range [13]int{36, 36, 36, 24, 24, 24, 16, 8, 8, 128, 24, 36, 512} {
@@ -141,73 +143,77 @@ func leadColumns(leads []NewLead) []any {
 		data = l.AppendJSON(data[:0], false)
 		c[12].bytes(data)
 	}
-	args := make([]any, len(c))
+	args := make([]any, len(c), len(c)+1)
 	for i := range c {
 		args[i] = c[i].done()
 	}
 	return args
 }
 
-// findHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
-func findHolders(ctx context.Context, on sqlx.QueryerContext, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
+// findHolders looks up, in a snapshot newer than the insert's, which leads have the unique keys of those taken.
+func findHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
 	const q = `
-select l.workspace_id, l.email_key, l.id from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
+select l.workspace_id, l.email_key, l.id
+  from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
   join leads l on l.workspace_id = i.workspace_id and l.email_key = i.email_key`
-	type who struct {
+	type unique struct {
 		workspace id.UUID
 		key       string
 	}
 	workspaces, keys := newColumn(len(taken), 36), newColumn(len(taken), 24)
-	asked := map[who]bool{}
+	asked := map[unique]bool{}
 	for i := range leads {
-		w := who{leads[i].WorkspaceID, leads[i].UniqueKey}
-		if taken[leads[i].ID] && !asked[w] {
-			asked[w] = true
-			workspaces.uuid(w.workspace)
-			keys.string(w.key)
+		u := unique{leads[i].WorkspaceID, leads[i].UniqueKey}
+		if taken[leads[i].ID] && !asked[u] {
+			asked[u] = true
+			workspaces.uuid(u.workspace)
+			keys.string(u.key)
 		}
 	}
-	rows, err := on.QueryContext(ctx, q, workspaces.done(), keys.done())
-	if err != nil {
-		return fail(ctx, "find holders", err)
-	}
-	defer rows.Close()
-	found := map[who]id.UUID{}
-	for rows.Next() {
-		var w who
+	holders := make(map[unique]id.UUID, len(asked))
+	err := conn.Each(ctx, on, "find holders", func(row conn.Row) error {
+		var u unique
 		var holder id.UUID
-		if err := rows.Scan(&w.workspace, &w.key, &holder); err != nil {
-			return fail(ctx, "find holders", err)
-		}
-		found[w] = holder
+		err := row.Scan(&u.workspace, &u.key, &holder)
+		holders[u] = holder
+		return err
+	}, q, workspaces.done(), keys.done())
+	if err != nil {
+		return err
 	}
 	for i := range leads {
 		if !taken[leads[i].ID] {
 			continue
 		}
-		holder := found[who{leads[i].WorkspaceID, leads[i].UniqueKey}]
-		// A lead that holds its own email was inserted by a first try whose answer was lost.
+		holder := holders[unique{leads[i].WorkspaceID, leads[i].UniqueKey}]
+		// A lead that holds its own key was inserted by a first try whose answer was lost.
 		out[i] = LeadResult{Taken: holder != leads[i].ID, Holder: holder}
 	}
-	return fail(ctx, "find holders", rows.Err())
+	return nil
+}
+
+// leadColumns are the columns of a lead l for scanLead, but for the facts of its enrichment, which come last.
+const leadColumns = `
+       l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key,
+       coalesce(l.phone, ''), l.source, l.status, l.metadata, l.created_at, l.updated_at, l.deleted_at`
+
+func scanLead(row conn.Row) (l lead.Lead, err error) {
+	err = row.Scan(leadTargets(&l)...)
+	return l, err
+}
+
+// leadTargets has room for two more columns.
+func leadTargets(l *lead.Lead) []any {
+	return append(make([]any, 0, 16), &l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata,
+		&l.CreatedAt, &l.UpdatedAt, &l.DeletedAt, &l.Enrichment)
 }
 
 // GetLead returns a workspace's lead with its enrichment.
 func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead, error) {
 	const q = `
-select l.workspace_id, l.id, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), l.email, l.email_key, coalesce(l.phone, ''),
-       l.source, l.status, l.metadata, l.created_at, l.updated_at, e.facts
-  from leads l left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
+select ` + leadColumns + `, e.facts
+  from leads l
+  left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
  where l.workspace_id = $1 and l.id = $2 and l.deleted_at is null`
-	l, err := scanLead(db.QueryRowContext(ctx, q, workspace, leadID))
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, fault.New(fault.NotFound, "Lead not found")
-	}
-	return l, fail(ctx, "get lead", err)
-}
-
-func scanLead(row interface{ Scan(...any) error }) (l lead.Lead, err error) {
-	err = row.Scan(&l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
-		&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.Enrichment)
-	return l, err
+	return conn.One(ctx, db, "get lead", scanLead, lead.NotFoundError(), q, workspace, leadID)
 }

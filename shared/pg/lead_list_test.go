@@ -174,7 +174,7 @@ func TestFindLeads(t *testing.T) {
 				if q.Limit, q.Scan = size[0], size[1]; q.Scan == 1 && sort.Ascending {
 					continue
 				}
-				q.Alike = true
+				q.DuplicatesAllowed = true
 				got, _ := d.find(q)
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s in order %+v, pages of %d, scans of %d (-want +got):\n%s", name, sort, size[0], size[1], diff)
@@ -217,9 +217,9 @@ func TestAWalkAsksOnce(t *testing.T) {
 	enrich(d.desk, 90)
 	oldest := d.all[len(d.all)-1]
 	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
-	for _, walk := range []*pg.Walk{nil, {}} {
+	for _, walk := range []*pg.ListState{nil, {}} {
 		d.mustExec(`update enrichments set due_at = now() where workspace_id = $1`, d.ws) // too many to look at each
-		q := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 20, Walk: walk}
+		q := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 20, State: walk}
 		_, next, err := d.db.FindLeads(t.Context(), d.ws, q)
 		if err != nil || next == (pg.LeadKey{}) {
 			t.Fatalf("the first page goes on at %v, %v, want another page", next, err)

@@ -4,23 +4,29 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
 )
 
 // source is a way to find all leads that a query can fit, by an index. Its statement gives at most as many as $2 of each kind.
 type source struct {
 	query string
 	args  []any
-	most  int // kinds that must not be cut off, as bits
+	whole int // kinds that must not be cut off at $2, as bits
 }
 
 // Every hit is one of the workspace: its words have its tag. The query comes from a subquery, so that the planner cannot know how common the
 // words are: it takes the index, and never expects to find them on its way through the whole table.
 const byWords = `
-select 1 as kind, h.lead_id from (select cast($3 as tsquery) as words offset 0) s
- cross join lateral (select e.workspace_id, e.lead_id from enrichments e where e.words is not null and e.words @@ s.words limit $2) h
+select 1 as kind, h.lead_id
+  from (select cast($3 as tsquery) as words offset 0) s
+ cross join lateral (
+    select e.workspace_id, e.lead_id from enrichments e where e.words is not null and e.words @@ s.words limit $2) h
  where h.workspace_id = $1
 union all
 (select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)
@@ -32,15 +38,21 @@ union all
 (select 4, id from leads where workspace_id = $1 and email_key = any($4) limit $2)`
 
 const (
-	deletedOnes = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and deleted_at is not null order by id desc limit $2`
-	byUpdated   = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and updated_at >= $3 and updated_at < $4 order by updated_at limit $2`
-	byCreated   = `select 1 as kind, id as lead_id from leads where workspace_id = $1 and id between $3 and $4 order by id limit $2`
+	byDeleted = `
+select 1 as kind, id as lead_id from leads where workspace_id = $1 and deleted_at is not null order by id desc limit $2`
+	byUpdated = `
+select 1 as kind, id as lead_id from leads
+ where workspace_id = $1 and updated_at >= $3 and updated_at < $4
+ order by updated_at
+ limit $2`
+	byCreated = `
+select 1 as kind, id as lead_id from leads where workspace_id = $1 and id between $3 and $4 order by id limit $2`
 )
 
 // sources are the ways to find p's leads, the best first.
 func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 	if p.q.Deleted { // their words are as old as they were when they were deleted
-		return []source{{query: deletedOnes, most: 1}}, nil
+		return []source{{query: byDeleted, whole: 1}}, nil
 	}
 	words := tsquery(p.q.Terms(p.workspace))
 	switch {
@@ -54,8 +66,8 @@ func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 		all = append(all, source{byWords, []any{words}, 3})
 	}
 	if p.hasUpdated() && !p.q.Sort.Updated {
-		t := between(p.q.UpdatedFrom, p.q.UpdatedUntil)
-		all = append(all, source{byUpdated, []any{t[0], t[1]}, 1})
+		from, until := timeRange(p.q.UpdatedFrom, p.q.UpdatedUntil)
+		all = append(all, source{byUpdated, []any{from, until}, 1})
 	}
 	if p.hasCreated() && p.q.Sort.Updated {
 		first, last := p.ids()
@@ -67,7 +79,7 @@ func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 // maxKeys is how many chatbots an email is asked for by key.
 const maxKeys = 1000
 
-// byAddress finds an email by its unique keys also while more leads are owed their words than can be looked at.
+// byAddress finds an email by its unique keys also while the words of more leads are pending than can be read.
 func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error) {
 	bots, err := p.db.ListChatbots(ctx, p.workspace, id.UUID{}, maxKeys)
 	if err != nil {
@@ -78,8 +90,8 @@ func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error
 		keys = append(keys, p.q.AddressKey+" "+id.Chatbot.Format(b.ID))
 	}
 	s := source{byKeys, []any{words, pqStrings(&keys)}, 1}
-	if p.q.Alike || len(bots) == maxKeys {
-		s.most = 3 // there are keys that nobody can guess
+	if p.q.DuplicatesAllowed || len(bots) == maxKeys {
+		s.whole = 3 // there are keys that nobody can guess
 	}
 	return s, nil
 }
@@ -113,48 +125,47 @@ func (p *leadSearch) candidates(ctx context.Context, limit int) (places []LeadKe
 		return nil, false, err
 	}
 	for _, s := range all {
-		if places, ok, err = p.ask(ctx, s, limit); ok || err != nil {
+		if places, ok, err = p.lookUp(ctx, s, limit); ok || err != nil {
 			return places, ok, err
 		}
 	}
 	return nil, false, nil
 }
 
-func (p *leadSearch) ask(ctx context.Context, s source, limit int) (places []LeadKey, ok bool, err error) {
+// lookUp is candidates for one source.
+func (p *leadSearch) lookUp(ctx context.Context, s source, limit int) (places []LeadKey, ok bool, err error) {
 	query := `select kind, lead_id, to_timestamp(0) from (` + s.query + `) c`
 	if p.q.Sort.Updated {
 		query = `
-select c.kind, c.lead_id, l.updated_at from (` + s.query + `) c
- cross join lateral (select updated_at from leads where workspace_id = $1 and id = c.lead_id order by workspace_id, id limit 1) l`
+select c.kind, c.lead_id, l.updated_at
+  from (` + s.query + `) c
+ cross join lateral (
+    select updated_at from leads where workspace_id = $1 and id = c.lead_id order by workspace_id, id limit 1) l`
 	}
-	rows, err := p.db.QueryContext(ctx, query, append([]any{p.workspace, limit + 1}, s.args...)...)
-	if err != nil {
-		return nil, false, fail(ctx, "find leads", err)
-	}
-	defer rows.Close()
 	var counts [8]int
+	ok = true
+	after := p.from()
 	first, last := p.ids()
-	for rows.Next() {
+	err = conn.Each(ctx, p.db, "find leads", func(row conn.Row) error {
 		var kind int
 		var place LeadKey
-		if err := rows.Scan(&kind, &place.ID, &place.UpdatedAt); err != nil {
-			return nil, false, fail(ctx, "find leads", err)
+		if err := row.Scan(&kind, &place.ID, &place.UpdatedAt); err != nil {
+			return err
 		}
-		if counts[kind]++; counts[kind] > limit && s.most&kind != 0 {
-			return nil, false, nil
+		if counts[kind]++; counts[kind] > limit && s.whole&kind != 0 {
+			ok = false
 		}
-		if p.before(p.from(), place) && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:], last[:]) <= 0 {
+		if ok && p.compare(after, place) < 0 && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:], last[:]) <= 0 {
 			places = append(places, place)
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return nil, false, fail(ctx, "find leads", err)
+		return nil
+	}, query, append([]any{p.workspace, limit + 1}, s.args...)...)
+	if err != nil || !ok {
+		return nil, false, err
 	}
 	slices.SortFunc(places, p.compare)
 	return slices.CompactFunc(places, func(x, y LeadKey) bool { return x.ID == y.ID }), true, nil
 }
-
-func (p *leadSearch) before(x, y LeadKey) bool { return p.compare(x, y) < 0 }
 
 // compare is the order of the list.
 func (p *leadSearch) compare(x, y LeadKey) int {
@@ -170,18 +181,20 @@ func (p *leadSearch) compare(x, y LeadKey) int {
 	return c
 }
 
-// pick reads the leads at places, which are in order, and keeps those that fit.
-func (p *leadSearch) pick(ctx context.Context, places []LeadKey) error {
+// readPlaces reads the leads at places, which are in order, and keeps those that fit.
+func (p *leadSearch) readPlaces(ctx context.Context, places []LeadKey) error {
+	// Beyond those of leadFilter: $13 the ids.
 	const query = `
-select c.nth, true, ` + leadFields + ` from unnest($13::uuid[]) with ordinality c (id, nth)
+select ` + leadColumns + `, null, c.nth, true
+  from unnest($13::uuid[]) with ordinality c (id, nth)
  cross join lateral (select * from leads where workspace_id = $1 and id = c.id order by workspace_id, id limit 1) l
  where ` + leadFilter + `
  order by c.nth`
 	read := 0
-	for !p.full() && !p.spent() && len(places) > 0 {
+	for !p.full() && !p.overBudget() && len(places) > 0 {
 		n := p.q.Limit + 1
 		if read > 0 {
-			n = max(50, min(glance, lookBytes/(p.bytes/read+1)))
+			n = max(50, min(scanRows, scanBytes/(p.bytes/read+1)))
 		}
 		n = min(n, len(places))
 		ids := newColumn(n, 36)
@@ -193,7 +206,7 @@ select c.nth, true, ` + leadFields + ` from unnest($13::uuid[]) with ordinality 
 			p.at = places[nth-1]
 			return p.at
 		})
-		if err != nil || p.spent() {
+		if err != nil || p.overBudget() {
 			return err
 		}
 		p.at = places[n-1]
@@ -201,4 +214,39 @@ select c.nth, true, ` + leadFields + ` from unnest($13::uuid[]) with ordinality 
 	}
 	p.ended = len(places) == 0
 	return nil
+}
+
+// The times between which everything happens.
+var (
+	minTime = time.Unix(0, 0).UTC()
+	maxTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+)
+
+// timeRange has minTime and maxTime for a time that is not given.
+func timeRange(from, until time.Time) (time.Time, time.Time) {
+	if from.IsZero() {
+		from = minTime
+	}
+	if until.IsZero() {
+		until = maxTime
+	}
+	return from.UTC(), until.UTC()
+}
+
+// idTolerance is how far a lead's id can be from when it was created: once both were read from a clock, one after the other.
+const idTolerance = 100 * time.Millisecond
+
+// ids are the first and the last id that leads of the query can have.
+func (p *leadSearch) ids() (first, last id.UUID) {
+	last = uuid.Max
+	if !p.q.CreatedFrom.IsZero() {
+		first = uuidFloor(p.q.CreatedFrom.Add(-idTolerance))
+	}
+	if !p.q.CreatedUntil.IsZero() {
+		last = uuidFloor(p.q.CreatedUntil.Add(idTolerance))
+	}
+	if p.q.Last != (id.UUID{}) && slices.Compare(p.q.Last[:], last[:]) < 0 {
+		last = p.q.Last
+	}
+	return first, last
 }

@@ -85,7 +85,7 @@ func TestLeadsFromBeforeWords(t *testing.T) {
 	}
 	want("before upkeep")
 	for {
-		n, err := d.db.OweWords(t.Context(), 40)
+		n, err := d.db.ReindexSearch(t.Context(), 40)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -128,18 +127,6 @@ select workspace_id, id from endpoints
 func scanRef(row conn.Row) (r EndpointRef, err error) {
 	err = row.Scan(&r.Workspace, &r.Endpoint)
 	return r, err
-}
-
-func scanRefs(rows *sql.Rows) (all []EndpointRef, err error) {
-	defer rows.Close()
-	for rows.Next() {
-		var r EndpointRef
-		if err := rows.Scan(&r.Workspace, &r.Endpoint); err != nil {
-			return nil, err
-		}
-		all = append(all, r)
-	}
-	return all, rows.Err()
 }
 
 // Notice is an event about an endpoint that the operator's hook has not been sent yet.

@@ -29,8 +29,6 @@ func Open(dsn string, opt Options) (*DB, error) {
 var (
 	ErrRejected         = conn.ErrRejected
 	ErrUniqueViolation  = conn.ErrUniqueViolation
-	ErrCheckViolation   = conn.ErrCheckViolation
-	ErrDeadlock         = conn.ErrDeadlock
 	ErrLockTimeout      = conn.ErrLockTimeout
 	ErrStatementTimeout = conn.ErrStatementTimeout
 )

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
 )
 
 // Release is a reservation in Redis that is to be given up, because its lead has the email no longer.
@@ -17,26 +18,17 @@ type Release struct {
 // DueReleases returns up to limit releases that Redis may not know of. It looks across workspaces.
 func (db *DB) DueReleases(ctx context.Context, limit int) ([]Release, error) {
 	const q = `select workspace_id, email_key, lead_id from releases limit $1`
-	rows, err := db.QueryContext(ctx, q, limit)
-	if err != nil {
-		return nil, fail(ctx, "due releases", err)
-	}
-	defer rows.Close()
-	var all []Release
-	for rows.Next() {
-		var r Release
-		if err := rows.Scan(&r.Workspace, &r.UniqueKey, &r.LeadID); err != nil {
-			return nil, fail(ctx, "due releases", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(ctx, "due releases", rows.Err())
+	return conn.Collect(ctx, db, "due releases", func(row conn.Row) (r Release, err error) {
+		err = row.Scan(&r.Workspace, &r.UniqueKey, &r.LeadID)
+		return r, err
+	}, q, limit)
 }
 
-// ForgetReleases deletes releases that Redis knows of.
-func (db *DB) ForgetReleases(ctx context.Context, done []Release) error {
+// DeleteReleases deletes releases that Redis knows of.
+func (db *DB) DeleteReleases(ctx context.Context, done []Release) error {
 	const q = `
-delete from releases r using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (workspace_id, email_key, lead_id)
+delete from releases r
+ using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (workspace_id, email_key, lead_id)
  where r.workspace_id = d.workspace_id and r.email_key = d.email_key and r.lead_id = d.lead_id`
 	n := len(done)
 	workspaces, keys, leads := newColumn(n, 36), newColumn(n, 24), newColumn(n, 36)
@@ -45,8 +37,8 @@ delete from releases r using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (wo
 		keys.string(done[i].UniqueKey)
 		leads.uuid(done[i].LeadID)
 	}
-	_, err := db.ExecContext(ctx, q, workspaces.done(), keys.done(), leads.done())
-	return fail(ctx, "forget releases", err)
+	_, err := conn.Exec(ctx, db, "delete releases", q, workspaces.done(), keys.done(), leads.done())
+	return err
 }
 
 // releaseLife is how long a release waits for Redis: much longer than a reservation lives there.
@@ -57,6 +49,5 @@ func (db *DB) DeleteOldReleases(ctx context.Context) (deleted int, err error) {
 	const q = `
 delete from releases where (workspace_id, email_key, lead_id) in (
     select workspace_id, email_key, lead_id from releases where created_at < now() - cast($1 as interval) limit $2)`
-	deleted, err = db.deleteAll(ctx, q, releaseLife)
-	return deleted, fail(ctx, "delete old releases", err)
+	return conn.DeleteInBatches(ctx, db, "delete old releases", q, interval(releaseLife))
 }

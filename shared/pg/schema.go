@@ -48,20 +48,21 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	}
 	sources := p.ListSources()
 	need := sources[len(sources)-1].Version
-	var have int64
 	const table = `select to_regclass('goose_db_version') is not null`
-	var exists bool
-	if err := db.GetContext(ctx, &exists, table); err != nil {
-		return fail(ctx, "check schema", err)
+	const version = `select coalesce(max(version_id), 0) from goose_db_version where is_applied`
+	exists, _, err := conn.Find(ctx, db, "check schema", conn.Value[bool], table)
+	if err != nil {
+		return err
 	}
+	have := int64(0)
 	if exists {
-		const version = `select coalesce(max(version_id), 0) from goose_db_version where is_applied`
-		if err := db.GetContext(ctx, &have, version); err != nil {
-			return fail(ctx, "check schema", err)
+		if have, _, err = conn.Find(ctx, db, "check schema", conn.Value[int64], version); err != nil {
+			return err
 		}
 	}
 	if have < need {
-		return fmt.Errorf("the database schema is at version %d and this build needs %d: run `gateway migrate`, or start with --migrate", have, need)
+		return fmt.Errorf("the database schema is at version %d and this build needs %d: run `gateway migrate`, or start with --migrate",
+			have, need)
 	}
 	return nil
 }
@@ -70,8 +71,10 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 const partitionsAhead = 28 * 24 * time.Hour
 
 // EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are behind.
+// One process makes them, and the others wait for it however long it takes.
 func (db *DB) EnsurePartitions(ctx context.Context) error {
-	const q = `select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1)) from set_config('lock_timeout', '0', true)` // one process makes them, the others wait
-	var made int
-	return fail(ctx, "ensure partitions", db.GetContext(ctx, &made, q, partitionsAhead.Seconds()))
+	const q = `
+select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1)) from set_config('lock_timeout', '0', true)`
+	_, _, err := conn.Find(ctx, db, "ensure partitions", conn.Value[int], q, partitionsAhead.Seconds())
+	return err
 }

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -10,15 +9,16 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
 )
 
-// Suppressed returns which of addresses (lead.Lead.Address) may not come back to a workspace.
+// Suppressed returns which of addresses (lead.Lead.AddressKey) may not come back to a workspace.
 func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []string) (map[string]bool, error) {
 	return suppressedOf(ctx, db, workspace, addresses)
 }
 
-func suppressedOf(ctx context.Context, on sqlx.QueryerContext, workspace id.UUID, addresses []string) (map[string]bool, error) {
+func suppressedOf(ctx context.Context, on conn.Queryer, workspace id.UUID, addresses []string) (map[string]bool, error) {
 	const q = `select email_hash from suppressions where workspace_id = $1 and email_hash = any($2)`
 	byHash := make(map[string]string, len(addresses))
 	hashes := make(pq.ByteaArray, len(addresses))
@@ -26,69 +26,68 @@ func suppressedOf(ctx context.Context, on sqlx.QueryerContext, workspace id.UUID
 		hashes[i] = lead.SuppressionHash(workspace, address)
 		byHash[string(hashes[i])] = address
 	}
-	var found [][]byte
-	if err := sqlx.SelectContext(ctx, on, &found, q, workspace, hashes); err != nil {
-		return nil, fail(ctx, "look up suppressions", err)
-	}
+	found, err := conn.Collect(ctx, on, "look up suppressions", conn.Value[[]byte], q, workspace, hashes)
 	out := make(map[string]bool, len(found))
 	for _, hash := range found {
 		out[byHash[string(hash)]] = true
 	}
-	return out, nil
+	return out, err
 }
 
-// MaxSuppressions is how many emails of a workspace can be suppressed, give or take a few in a hundred: they are counted by a sample. Those of
-// erased leads may be more.
-const MaxSuppressions = 1_000_000
+// checkSuppression is EMAIL_SUPPRESSED when the email of l may not come back.
+func checkSuppression(ctx context.Context, on conn.Queryer, l *lead.Lead) error {
+	suppressed, err := suppressedOf(ctx, on, l.WorkspaceID, []string{l.AddressKey()})
+	if err == nil && len(suppressed) > 0 {
+		err = fault.New(fault.Suppressed, lead.SuppressedMessage)
+	}
+	return err
+}
 
-// Suppress keeps an address from coming back to a workspace; gateways follow within a second. note, if not nil, is audited in the same commit,
-// unless the address was suppressed already. Beyond MaxSuppressions it is a CONFLICT.
-func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, note *tenant.AuditEntry) error {
-	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'` // hashes are spread evenly
+// Suppress keeps an address from coming back to a workspace; gateways follow within a second. entry, if not nil, is audited in the same
+// commit, unless the address was suppressed already. Beyond lead.MaxSuppressions it is a CONFLICT.
+func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) error {
+	// Hashes are spread evenly: those that begin with a zero byte are one in 256.
+	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
 		added, err := suppress(ctx, tx, workspace, address)
 		if err != nil || !added {
 			return err
 		}
-		var all int
-		if err := tx.GetContext(ctx, &all, sample, workspace); err != nil {
-			return fail(ctx, "count suppressions", err)
+		all, _, err := conn.Find(ctx, tx, "count suppressions", conn.Value[int], sample, workspace)
+		if err != nil {
+			return err
 		}
-		if all > MaxSuppressions {
-			return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d suppressed emails at most", MaxSuppressions))
+		if all > lead.MaxSuppressions {
+			return lead.TooManySuppressionsError()
 		}
-		return insertAudit(ctx, tx, note)
+		return insertAudit(ctx, tx, entry)
 	})
 }
 
-// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The workspace's row is locked last, and by those who set it only.
+// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The workspace's row is
+// locked last, and only by those who set it.
 func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) (added bool, err error) {
-	const insert = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`
-	const look = `update workspaces set settings = settings || '{"suppressing":true}', updated_at = now() where id = $1 and settings -> 'suppressing' is distinct from 'true'`
-	res, err := tx.ExecContext(ctx, insert, workspace, lead.SuppressionHash(workspace, address))
-	if err != nil {
-		return false, fail(ctx, "suppress email", err)
-	}
-	n, err := res.RowsAffected()
+	const insert = `
+insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`
+	const setSuppressing = `
+update workspaces set settings = settings || '{"suppressing":true}', updated_at = now()
+ where id = $1 and settings -> 'suppressing' is distinct from 'true'`
+	n, err := conn.Exec(ctx, tx, "suppress email", insert, workspace, lead.SuppressionHash(workspace, address))
 	if err == nil {
-		_, err = tx.ExecContext(ctx, look, workspace)
+		_, err = conn.Exec(ctx, tx, "suppress email", setSuppressing, workspace)
 	}
-	return n > 0, fail(ctx, "suppress email", err)
+	return n > 0, err
 }
 
 // Unsuppress lets an address come back; false: it was not suppressed.
-func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, note *tenant.AuditEntry) (was bool, err error) {
+func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) (was bool, err error) {
 	const q = `delete from suppressions where workspace_id = $1 and email_hash = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, q, workspace, lead.SuppressionHash(workspace, address))
-		if err != nil {
-			return fail(ctx, "delete suppression", err)
-		}
-		n, err := res.RowsAffected()
+		n, err := conn.Exec(ctx, tx, "delete suppression", q, workspace, lead.SuppressionHash(workspace, address))
 		if was = n > 0; err != nil || !was {
 			return err
 		}
-		return insertAudit(ctx, tx, note)
+		return insertAudit(ctx, tx, entry)
 	})
 	return was, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
@@ -61,7 +62,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $1, 'suppression.crea
 	}
 	b.mustExec(`delete from audit`)
 	b.mustExec(`insert into suppressions (workspace_id, email_hash, created_at)
-select $1, '\x00'::bytea || sha256(cast(cast(n as text) as bytea)), now() from generate_series(1, $2) n`, b.ws, pg.MaxSuppressions/256+10)
+select $1, '\x00'::bytea || sha256(cast(cast(n as text) as bytea)), now() from generate_series(1, $2) n`, b.ws, lead.MaxSuppressions/256+10)
 	if err := try(); !fault.Is(err, fault.Conflict) {
 		t.Errorf("one more than a workspace can have = %v, want CONFLICT", err)
 	}

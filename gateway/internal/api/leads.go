@@ -175,18 +175,11 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	suppressed := error(nil)
-	if p.Settings.Suppressing {
-		suppressed = a.Intake.CheckSuppressed(r.Context(), p.WorkspaceID, patch)
-	}
 	u, err := a.DB.UpdateLead(r.Context(), p.WorkspaceID, wanted, func(l *lead.Lead) error {
 		if err := m.check(l); err != nil {
 			return err
 		}
 		moves := patch.AddressKey != "" && patch.AddressKey != l.AddressKey()
-		if moves && suppressed != nil {
-			return suppressed
-		}
 		if err := patch.Apply(l); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	defer done()
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
-	q.Walk = &pg.Walk{}
+	q.State = &pg.ListState{}
 	e := &export{api: a, w: w, r: r, p: p, q: q, transfer: a.newTransfer()}
 	leads, err := e.begin()
 	if err != nil {

@@ -108,7 +108,7 @@ func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
 	l.Text = q.search()
 	l.Deleted = q.bool("deleted")
 	l.Metadata = q.metadata()
-	l.Alike = p.Settings.Dedupe == tenant.DedupeNone
+	l.DuplicatesAllowed = p.Settings.Dedupe == tenant.DedupeNone
 	return l
 }
 

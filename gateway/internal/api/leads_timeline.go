@@ -70,7 +70,7 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	s, err := a.DB.LeadStory(r.Context(), p.WorkspaceID, wanted, timeline.MaxEntries)
+	s, err := a.DB.LeadTimeline(r.Context(), p.WorkspaceID, wanted, timeline.MaxEntries)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package idempotency
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -101,9 +100,6 @@ func (s *Service) completeAll(answers []pg.IdempotentAnswer) []endResult {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 	defer cancel()
 	kept, err := s.db.CompleteIdempotent(ctx, answers)
-	if errors.Is(err, pg.ErrDeadlock) { // two processes completed two of the same keys in another order
-		kept, err = s.db.CompleteIdempotent(ctx, answers)
-	}
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		s.log.Error("complete idempotent failed", "keys", len(answers), "error", err.Error())
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
-	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
@@ -76,18 +74,6 @@ func AsDuplicate(err error) error {
 	var taken *pg.EmailTaken
 	if errors.As(err, &taken) {
 		return duplicate(taken.Email, taken.Holder)
-	}
-	return err
-}
-
-// CheckSuppressed returns EMAIL_SUPPRESSED when the email that p gives a lead is suppressed.
-func (s *Service) CheckSuppressed(ctx context.Context, workspace id.UUID, p lead.Patch) error {
-	if p.AddressKey == "" {
-		return nil
-	}
-	suppressed, err := s.DB.Suppressed(ctx, workspace, []string{p.AddressKey})
-	if err == nil && suppressed[p.AddressKey] {
-		return fault.New(fault.Suppressed, lead.SuppressedMessage)
 	}
 	return err
 }

@@ -83,11 +83,6 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	start := time.Now()
 	done, err := s.DB.InsertLeads(ctx, leads)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
-	if errors.Is(err, pg.ErrCheckViolation) { // no partition takes the rows: none was made ahead for weeks
-		if err = s.DB.EnsurePartitions(ctx); err == nil {
-			done, err = s.DB.InsertLeads(ctx, leads)
-		}
-	}
 	if err == nil {
 		s.announce(ctx, leads, done)
 		s.count(leads, done.Leads)

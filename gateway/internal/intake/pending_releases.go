@@ -105,7 +105,7 @@ func (s *Service) release(ctx context.Context, releases []pg.Release) error {
 	if s.recordRedis(err); err != nil {
 		return err
 	}
-	if err := s.DB.ForgetReleases(ctx, releases); err != nil {
+	if err := s.DB.DeleteReleases(ctx, releases); err != nil {
 		s.Log.Warn("delete releases failed", "releases", len(releases), "error", err.Error(), "next", "the worker's sweep")
 	}
 	return nil

@@ -49,7 +49,7 @@ const (
 )
 
 // Explain puts what is kept of a lead in the order of time. What happened at one moment is in the order of its causes.
-func Explain(s *pg.Story, now time.Time) Timeline {
+func Explain(s *pg.Timeline, now time.Time) Timeline {
 	all := []Entry{{At: &s.Lead.CreatedAt, Kind: Accepted}}
 	if e := s.Enrichment; e != nil {
 		all = append(all, explainEnrichment(e))
@@ -63,7 +63,7 @@ func Explain(s *pg.Story, now time.Time) Timeline {
 	for i := range s.Events {
 		e := &s.Events[i]
 		note := ""
-		if !delivered[e.ID] && !s.Cut {
+		if !delivered[e.ID] && !s.Truncated {
 			note = fmt.Sprintf("no webhook endpoint was subscribed to %s when it happened", e.Type)
 		}
 		all = append(all, Entry{At: &e.CreatedAt, Kind: Event, Event: e, Note: note})
@@ -82,7 +82,7 @@ func Explain(s *pg.Story, now time.Time) Timeline {
 		all = append(all, Entry{At: &t.At, Kind: Attempt, Attempt: t, Delivery: d})
 	}
 	slices.SortStableFunc(all, byTime)
-	truncated := s.Cut || len(all) > MaxEntries
+	truncated := s.Truncated || len(all) > MaxEntries
 	return Timeline{Status: status(s, truncated, now), Truncated: truncated, Entries: all[:min(len(all), MaxEntries)]}
 }
 
@@ -116,7 +116,7 @@ func explainEnrichment(e *pg.EnrichmentState) Entry {
 const maxExplained = 3
 
 // status answers in a sentence where a lead is, and why a webhook about it was not delivered.
-func status(s *pg.Story, truncated bool, now time.Time) string {
+func status(s *pg.Timeline, truncated bool, now time.Time) string {
 	var text string
 	arrived := 0
 	for _, d := range s.Deliveries {
@@ -144,7 +144,7 @@ func status(s *pg.Story, truncated bool, now time.Time) string {
 }
 
 // explainEndpoints says of each endpoint why its first undelivered delivery has not arrived.
-func explainEndpoints(s *pg.Story, now time.Time) string {
+func explainEndpoints(s *pg.Timeline, now time.Time) string {
 	var texts []string
 	explained := map[id.UUID]bool{}
 	for i := range s.Deliveries {
@@ -168,7 +168,7 @@ func explainEndpoints(s *pg.Story, now time.Time) string {
 }
 
 // explainDelivery says why a delivery has not arrived, and what comes next or can be done; "" when it has arrived.
-func explainDelivery(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func explainDelivery(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
 	switch d.State {
 	case webhook.Pending:
 		return explainPending(d, e, now)
@@ -184,7 +184,7 @@ func explainDelivery(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) str
 }
 
 // howToResend says how a delivery can be sent again.
-func howToResend(d *webhook.Delivery, e pg.StoryEndpoint) string {
+func howToResend(d *webhook.Delivery, e pg.TimelineEndpoint) string {
 	resend := "POST /api/v1/deliveries/" + id.Delivery.Format(d.ID) + "/resend"
 	switch {
 	case e.Deleted:
@@ -196,7 +196,7 @@ func howToResend(d *webhook.Delivery, e pg.StoryEndpoint) string {
 }
 
 // explainPending says what a pending delivery waits for.
-func explainPending(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func explainPending(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
 	switch h := &e.Health; {
 	case h.Open() && e.Ordered():
 		return fmt.Sprintf("waiting in order, the endpoint is failing (%s), next attempt at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
@@ -210,7 +210,7 @@ func explainPending(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) stri
 }
 
 // whenSent says when a pending delivery is sent, or what keeps it although it is due.
-func whenSent(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
+func whenSent(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
 	switch {
 	case d.NextAt == nil:
 		return "due soon"
@@ -226,7 +226,7 @@ func whenSent(d *webhook.Delivery, e pg.StoryEndpoint, now time.Time) string {
 	return "due since " + stamp(*d.NextAt) + ", no worker has picked it up yet"
 }
 
-func explainHeld(e pg.StoryEndpoint) string {
+func explainHeld(e pg.TimelineEndpoint) string {
 	if e.Enabled {
 		return "held while the endpoint was disabled, and not sent since; resend it or make a replay"
 	}
@@ -246,7 +246,7 @@ func explainHeld(e pg.StoryEndpoint) string {
 }
 
 // failure says in few words how an attempt failed, without the address of the endpoint.
-func failure(text string, e pg.StoryEndpoint) string {
+func failure(text string, e pg.TimelineEndpoint) string {
 	host := webhook.Host(e.URL)
 	if text == "" || host == "" {
 		return "an unknown error"

@@ -15,20 +15,20 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
 	later, earlier := now.Add(time.Hour), now.Add(-time.Hour)
-	open := pg.StoryEndpoint{}
+	open := pg.TimelineEndpoint{}
 	open.Enabled, open.URL = true, "https://hooks.example.com/x"
 	rated := open
 	rated.Rate, rated.PacedUntil = 7, &later
 	for name, c := range map[string]struct {
 		delivery webhook.Delivery
-		endpoint pg.StoryEndpoint
+		endpoint pg.TimelineEndpoint
 		note     string
 	}{
 		"delivered":   {webhook.Delivery{State: webhook.Delivered}, open, ""},
 		"due soon":    {webhook.Delivery{State: webhook.Pending}, open, "due soon"},
 		"due later":   {webhook.Delivery{State: webhook.Pending, NextAt: &later}, open, "due at 2026-01-15T11:30:00.000Z"},
 		"rate":        {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, rated, "waiting for the rate of the endpoint, at most 7/s"},
-		"deleted":     {webhook.Delivery{State: webhook.Cancelled}, pg.StoryEndpoint{Deleted: true}, "cancelled because the endpoint was deleted"},
+		"deleted":     {webhook.Delivery{State: webhook.Cancelled}, pg.TimelineEndpoint{Deleted: true}, "cancelled because the endpoint was deleted"},
 		"not sent":    {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, open, "due since 2026-01-15T09:30:00.000Z, no worker has picked it up yet"},
 		"enabled now": {webhook.Delivery{State: webhook.Held}, open, "held while the endpoint was disabled, and not sent since; resend it or make a replay"},
 	} {
@@ -36,9 +36,9 @@ func TestExplain(t *testing.T) {
 			t.Parallel()
 			d := c.delivery
 			d.ID, d.EventID, d.EndpointID, d.CreatedAt = id.New(), id.New(), id.New(), now
-			s := pg.Story{
+			s := pg.Timeline{
 				Lead: lead.Lead{CreatedAt: earlier}, Events: []pg.Event{{ID: d.EventID, Type: "lead.created", CreatedAt: earlier}},
-				Deliveries: []webhook.Delivery{d}, Endpoints: map[id.UUID]pg.StoryEndpoint{d.EndpointID: c.endpoint},
+				Deliveries: []webhook.Delivery{d}, Endpoints: map[id.UUID]pg.TimelineEndpoint{d.EndpointID: c.endpoint},
 			}
 			got := timeline.Explain(&s, now)
 			if len(got.Entries) != 3 || got.Truncated {
@@ -55,8 +55,8 @@ func TestExplain(t *testing.T) {
 func TestExplainOrder(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	s := pg.Story{
-		Lead: lead.Lead{CreatedAt: now}, Enrichment: &pg.EnrichmentState{Attempts: 10}, Cut: true,
+	s := pg.Timeline{
+		Lead: lead.Lead{CreatedAt: now}, Enrichment: &pg.EnrichmentState{Attempts: 10}, Truncated: true,
 		Attempts: []webhook.Attempt{{DeliveryID: id.New(), At: now.Add(time.Second)}},
 	}
 	got := timeline.Explain(&s, now)

@@ -143,11 +143,6 @@ func (j *importer) logDelete(r *run, err error) {
 // run. What is rejected without any row ends the import.
 func (j *importer) commit(r *run, next readBatch) (lost bool, err error) {
 	out, err := r.DB.ImportRows(r.abort, &next.ImportBatch)
-	if errors.Is(err, pg.ErrCheckViolation) { // perhaps no partition takes the row
-		if err = r.DB.EnsurePartitions(r.abort); err == nil {
-			out, err = r.DB.ImportRows(r.abort, &next.ImportBatch)
-		}
-	}
 	switch {
 	case err == nil:
 		j.total.Rows += out.Tally.Rows

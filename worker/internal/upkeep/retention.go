@@ -39,7 +39,7 @@ func (u *Upkeep) releases(ctx context.Context) (n int, more bool, err error) {
 		if err := rdb.Release(ctx, u.Redis, held); err != nil {
 			return n, false, fmt.Errorf("release reservations: %w", err)
 		}
-		if err := u.DB.ForgetReleases(ctx, due); err != nil {
+		if err := u.DB.DeleteReleases(ctx, due); err != nil {
 			return n, false, err
 		}
 		n += len(due)
@@ -137,7 +137,7 @@ func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 func (u *Upkeep) purgeLead(ctx context.Context, l pg.LeadRef, woken map[pg.EndpointRef]bool) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
 	defer cancel()
-	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, pg.Erasure{Old: true})
+	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, pg.Erasure{OnlyPurgeable: true})
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return false, nil

@@ -91,7 +91,7 @@ func window(keys []task.Key, n, limit int) []task.Key {
 
 // enrichments wakes the workspaces that have leads to enrich.
 func (u *Upkeep) enrichments(ctx context.Context) (n int, more bool, err error) {
-	if _, err := u.DB.OweWords(ctx, reindexLimit); err != nil {
+	if _, err := u.DB.ReindexSearch(ctx, reindexLimit); err != nil {
 		return 0, false, err
 	}
 	due, err := u.DB.DueEnrichments(ctx, wakeLimit)

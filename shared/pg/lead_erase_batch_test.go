@@ -92,11 +92,11 @@ func TestEraseOldLeads(t *testing.T) {
 	b.mustExec(`update leads set deleted_at = now() - interval '29 days' where id = $1`, fresh.ID)
 	b.mustExec(`update leads set deleted_at = now() - interval '31 days' where id = $1`, old.ID)
 	for _, l := range []lead.Lead{live, fresh} {
-		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Old: true}); !fault.Is(err, fault.NotFound) {
+		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{OnlyPurgeable: true}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("EraseLead(%s) = %v, want NOT_FOUND", l.Email, err)
 		}
 	}
-	if _, err := b.db.EraseLead(t.Context(), b.ws, old.ID, pg.Erasure{Old: true}); err != nil || b.count(`select count(*) from leads`) != 2 {
+	if _, err := b.db.EraseLead(t.Context(), b.ws, old.ID, pg.Erasure{OnlyPurgeable: true}); err != nil || b.count(`select count(*) from leads`) != 2 {
 		t.Errorf("EraseLead(%s) = %v, want it and no other erased", old.Email, err)
 	}
 }

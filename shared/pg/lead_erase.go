@@ -1,0 +1,297 @@
+package pg
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
+	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
+)
+
+// Erasure is how a lead is erased.
+type Erasure struct {
+	Suppress      bool                   // its email may not come back
+	Note          *tenant.AuditEntry     // its Details become what was erased; nil: it is not audited
+	Check         func(*lead.Lead) error // can refuse; nil: nobody does
+	OnlyPurgeable bool                   // a lead that can still be restored is NOT_FOUND
+}
+
+// Erased is what was erased of a lead, and what is to be done about it.
+type Erased struct {
+	Lead        lead.Lead // as it was
+	At          time.Time
+	ReleasedKey string // see Updated
+	Wake        []EndpointRef
+
+	Events     int // about the lead, of which only its id is left
+	Deliveries int // of those events that were pending or held, and are cancelled
+	Attempts   int // at deliveries of those events, of which the receivers' answers are deleted
+	Answers    int // kept for an Idempotency-Key, and deleted
+	Reports    int // rows of imports' reports about the lead, and emptied
+}
+
+// eraseBatch is how many events of a lead one commit erases, with their deliveries and attempts.
+const eraseBatch = 500
+
+// EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none. What stays is that
+// there was something: ids, times, counts. All of it is one commit, with the audit and the lead.deleted event; only where the lead has more
+// than eraseBatch events, these go first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
+//
+// A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be free stays in releases
+// until it does.
+func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
+	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
+	for more := true; more; {
+		err := conn.Retry(ctx, func() error {
+			step := e // a step that is rolled back counts nothing
+			err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
+				more, err = step.step(ctx, tx)
+				return err
+			})
+			if err == nil {
+				e = step
+			}
+			return err
+		})
+		if err != nil {
+			return Erased{}, err
+		}
+	}
+	return e.Erased, nil
+}
+
+// erasing is an erasure under way.
+type erasing struct {
+	Erasure
+	Erased
+	workspace, lead id.UUID
+	after           id.UUID // the last event of the batches before; zero: this is the first
+}
+
+// step is one commit. It locks whatever can make another event of the lead, the row and then its enrichment, before it looks for events.
+// Where those it finds are all, it ends the erasure.
+func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
+	const lockEnrichment = `select from enrichments where workspace_id = $1 and lead_id = $2 for update`
+	which := anyLead
+	if e.OnlyPurgeable {
+		which = purgeableLead
+	}
+	l, now, err := lockLead(ctx, tx, e.workspace, e.lead, which)
+	if err != nil {
+		return false, err
+	}
+	if e.Check != nil {
+		if err := e.Check(&l); err != nil {
+			return false, err
+		}
+	}
+	e.Lead, e.At = l, now.UTC().Truncate(time.Millisecond)
+	if err := byKey(ctx, tx); err != nil {
+		return false, conn.Fail(ctx, "erase lead", err)
+	}
+	// Without this, stale statistics make Postgres read all deliveries of the workspace for each event.
+	if _, err := conn.Exec(ctx, tx, "erase lead", `set local enable_material = off`); err != nil {
+		return false, err
+	}
+	if _, err := conn.Exec(ctx, tx, "erase lead", lockEnrichment, e.workspace, e.lead); err != nil {
+		return false, err
+	}
+	if more, err = e.events(ctx, tx); err != nil || more {
+		return more, err
+	}
+	return false, e.end(ctx, tx, now)
+}
+
+// events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read once, in the order
+// of their ids, and at the end those are looked for that were late, by a clock that is behind.
+func (e *erasing) events(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
+	const next = `
+select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and data::text <> $4 order by id limit $5`
+	erased := string(e.Lead.AppendErased(nil))
+	find := func(after id.UUID, limit int) ([]id.UUID, error) {
+		return conn.Collect(ctx, tx, "erase events", conn.Value[id.UUID], next, e.workspace, e.lead, after, erased, limit)
+	}
+	first := e.after == id.UUID{}
+	batch, err := find(e.after, eraseBatch)
+	if err != nil {
+		return false, err
+	}
+	if len(batch) == eraseBatch {
+		more, e.after = true, batch[len(batch)-1]
+	} else if !first {
+		if batch, err = find(id.UUID{}, 2*eraseBatch); err != nil {
+			return false, err
+		}
+		more = len(batch) == 2*eraseBatch
+	}
+	if len(batch) == 0 {
+		return false, nil
+	}
+	events := idArray(batch)
+	n, err := conn.Exec(ctx, tx, "erase events", eraseEvents, e.workspace, events, erased)
+	e.Events += n
+	if err == nil {
+		n, err = conn.Exec(ctx, tx, "erase deliveries", eraseDeliveries, e.workspace, events)
+		e.Deliveries += n
+	}
+	if err == nil {
+		n, err = conn.Exec(ctx, tx, "erase attempts", eraseAttempts, e.workspace, events)
+		e.Attempts += n
+	}
+	return more, err
+}
+
+const eraseEvents = `update events set data = $3 where workspace_id = $1 and id = any($2::uuid[])`
+
+// $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and locked in the order in
+// which drains lock them.
+var (
+	eraseDeliveries = `
+with owed as materialized (
+    select o.id
+      from unnest($2::uuid[]) v (id)
+     cross join lateral (
+        select d.id from deliveries d
+         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+           and d.state in ('` + string(webhook.Pending) + `', '` + string(webhook.Held) + `')
+         order by d.id
+           for update
+        offset 0) o
+)
+update deliveries d set state = '` + string(webhook.Cancelled) + `', next_at = null, updated_at = now()
+  from owed
+ where d.workspace_id = $1 and d.id = owed.id`
+
+	eraseAttempts = `
+update attempts a set response_head = null
+  from unnest($2::uuid[]) v (id)
+ cross join lateral (
+    select d.id from deliveries d
+     where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+    offset 0) o
+ where a.workspace_id = $1 and a.delivery_id = o.id and a.response_head is not null`
+)
+
+// end erases the lead itself, and what tells of it beside its events.
+func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
+	const (
+		deleteEnrichment = `delete from enrichments where workspace_id = $1 and lead_id = $2`
+		deleteLead       = `delete from leads where workspace_id = $1 and id = $2`
+	)
+	e.ReleasedKey = reservedKey(&e.Lead)
+	made, err := requestsOf(ctx, tx, e.workspace, e.lead)
+	if err == nil {
+		_, err = conn.Exec(ctx, tx, "erase lead", deleteEnrichment, e.workspace, e.lead)
+	}
+	if err == nil {
+		_, err = conn.Exec(ctx, tx, "erase lead", deleteLead, e.workspace, e.lead)
+	}
+	if err == nil {
+		e.Answers, err = conn.Exec(ctx, tx, "erase answers", eraseAnswers, e.workspace, e.lead, idArray(append(made, e.lead)))
+	}
+	if err == nil {
+		e.Reports, err = conn.Exec(ctx, tx, "erase reports", eraseReports, e.workspace, e.lead)
+	}
+	if err == nil {
+		e.Wake, err = emitErased(ctx, tx, &e.Erased, now)
+	}
+	if err == nil && e.Note != nil {
+		e.Note.Details, e.Note.CreatedAt = e.Details(e.Suppress), e.At
+		err = insertAudit(ctx, tx, e.Note)
+	}
+	if err == nil && e.Suppress {
+		_, err = suppress(ctx, tx, e.workspace, e.Lead.AddressKey())
+	}
+	return err
+}
+
+// Details are what is answered and kept of an erasure.
+func (e *Erased) Details(suppressed bool) map[string]any {
+	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts, "answers": e.Answers,
+		"reports": e.Reports, "suppressed": suppressed}
+}
+
+// emitErased writes the last event of a lead and the release of its email.
+func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased, now time.Time) ([]EndpointRef, error) {
+	// $1 workspace, $2 lead, $3 released key or "", $4 event, $5 chatbot, $6 data, $7 now
+	const q = `
+with freed as (
+    insert into releases (workspace_id, email_key, lead_id, created_at)
+    select $1, $3, $2, now() where $3 <> '' on conflict do nothing
+), ev as (
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
+    values ($1, $4, '` + webhook.LeadDeleted + `', $2, $5, $6, $7)
+    returning workspace_id, id, type, chatbot_id, created_at
+), ` + fanOut + `
+select workspace_id, endpoint_id from endpoints_to_wake`
+	l := &e.Lead
+	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(), optionalID(l.ChatbotID),
+		string(l.AppendDeleted(nil, e.At, true)), now)
+}
+
+// eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was never answered
+// counts as answered: it is not to be made again.
+const eraseAnswers = `
+update idempotency set body = null, headers = null, status = coalesce(status, 201)
+ where workspace_id = $1
+   and (id = any($3::uuid[]) and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
+
+// eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the lead gone.
+const eraseReports = `
+update import_errors set value = null, message = '` + leadfile.ErasedLead + `', lead_id = null where workspace_id = $1 and lead_id = $2`
+
+// maxDerived is how many leads a request with an Idempotency-Key can make.
+const maxDerived = lead.MaxBatch
+
+// requestsOf returns the unanswered requests with an Idempotency-Key that made the lead, if it was one of many: such a lead's id is derived
+// from the request's, and of the same millisecond.
+func requestsOf(ctx context.Context, tx *sqlx.Tx, workspace, made id.UUID) (requests []id.UUID, err error) {
+	const q = `select id from idempotency where workspace_id = $1 and id >= $2 and id < $3 and status is null`
+	at := id.Time(made)
+	all, err := conn.Collect(ctx, tx, "find unanswered requests", conn.Value[id.UUID], q, workspace, uuidFloor(at),
+		uuidFloor(at.Add(time.Millisecond)))
+	for _, request := range all {
+		for n := range maxDerived {
+			if id.Derive(request, n) == made {
+				requests = append(requests, request)
+				break
+			}
+		}
+	}
+	return requests, err
+}
+
+// LeadRef names a lead.
+type LeadRef struct {
+	Workspace id.UUID
+	Lead      id.UUID
+}
+
+// Purge is a lead that has to be erased. Zero: before the first.
+type Purge struct {
+	LeadRef
+	DeletedAt time.Time
+}
+
+// DuePurges returns up to limit leads after one of them that were deleted longer than lead.RestoreWithin ago, and have to be erased: those
+// that were deleted first before the others. It looks across workspaces.
+func (db *DB) DuePurges(ctx context.Context, after Purge, limit int) ([]Purge, error) {
+	// $1 how long a lead can be restored, $2 to $4 the last one, $5 limit
+	const q = `
+select workspace_id, id, deleted_at from leads
+ where deleted_at < now() - cast($1 as interval) and deleted_at >= $2 and (deleted_at, workspace_id, id) > ($2, $3, $4)
+ order by deleted_at, workspace_id, id limit $5`
+	if after.DeletedAt.IsZero() {
+		after.DeletedAt = minTime
+	}
+	return conn.Collect(ctx, db, "due purges", func(row conn.Row) (p Purge, err error) {
+		err = row.Scan(&p.Workspace, &p.Lead, &p.DeletedAt)
+		return p, err
+	}, q, interval(lead.RestoreWithin), after.DeletedAt, after.Workspace, after.Lead, limit)
+}

@@ -1,0 +1,144 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
+	"leadgate/shared/webhook"
+)
+
+// Timeline is what is kept of a lead, each list oldest first.
+type Timeline struct {
+	Lead       lead.Lead
+	Enrichment *EnrichmentState // nil: there never was any
+	Events     []Event
+	Deliveries []webhook.Delivery
+	Attempts   []webhook.Attempt // without ResponseHead
+	Endpoints  map[id.UUID]TimelineEndpoint
+	Truncated  bool // there is more of one of the lists
+}
+
+// EnrichmentState is how far a lead's enrichment is.
+type EnrichmentState struct {
+	Attempts int
+	DueAt    *time.Time // nil: nothing is pending
+	DoneAt   *time.Time // nil: no facts were found
+}
+
+// TimelineEndpoint is an endpoint of a lead's deliveries.
+type TimelineEndpoint struct {
+	webhook.Endpoint
+	Deleted    bool
+	PacedUntil *time.Time // its rate allows nothing before
+	LeaseUntil *time.Time // a worker sends to it until then at most
+	First      id.UUID    // its pending delivery that is due first; zero: none waits
+	FirstAt    *time.Time
+}
+
+// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each. NOT_FOUND when there is no such lead.
+func (db *DB) LeadTimeline(ctx context.Context, workspace, leadID id.UUID, limit int) (t Timeline, err error) {
+	if t.Lead, err = db.GetLead(ctx, workspace, leadID); err != nil {
+		return t, err
+	}
+	if t.Enrichment, err = db.enrichmentState(ctx, workspace, leadID); err != nil {
+		return t, err
+	}
+	if t.Events, err = db.leadEvents(ctx, workspace, leadID, limit+1); err != nil {
+		return t, err
+	}
+	if t.Deliveries, err = db.leadDeliveries(ctx, workspace, leadID, limit+1); err != nil {
+		return t, err
+	}
+	if t.Attempts, err = db.firstAttempts(ctx, workspace, t.Deliveries, limit+1); err != nil {
+		return t, err
+	}
+	t.Truncated = max(len(t.Events), len(t.Deliveries), len(t.Attempts)) > limit
+	t.Endpoints, err = db.timelineEndpoints(ctx, workspace, t.Deliveries)
+	return t, err
+}
+
+func (db *DB) enrichmentState(ctx context.Context, workspace, leadID id.UUID) (*EnrichmentState, error) {
+	const q = `select attempts, due_at, enriched_at from enrichments where workspace_id = $1 and lead_id = $2`
+	e, _, err := conn.Find(ctx, db, "read enrichment", func(row conn.Row) (*EnrichmentState, error) {
+		var e EnrichmentState
+		return &e, row.Scan(&e.Attempts, &e.DueAt, &e.DoneAt)
+	}, q, workspace, leadID)
+	return e, err
+}
+
+func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit int) (all []Event, err error) {
+	const q = `
+select ` + eventColumns + ` from events v where v.workspace_id = $1 and v.lead_id = $2 order by v.id limit $3`
+	scan := func(row conn.Row) (Event, error) { return scanEvent(row) }
+	return conn.Collect(ctx, db, "read lead events", scan, q, workspace, leadID, limit)
+}
+
+func (db *DB) leadDeliveries(ctx context.Context, workspace, leadID id.UUID, limit int) ([]webhook.Delivery, error) {
+	q := `
+select ` + deliveryColumns + `
+  from (select d.*
+          from (select id from events where workspace_id = $1 and lead_id = $2 order by id limit $3) v
+         cross join lateral (
+            select * from deliveries d
+             where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+            offset 0) d
+         order by d.id
+         limit $3) d ` + deliveryJoins + `
+ order by d.id`
+	return db.deliveries(ctx, q, workspace, leadID, limit)
+}
+
+func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery, limit int) ([]webhook.Attempt, error) {
+	const q = `
+select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', latency_ms, created_at
+  from attempts
+ where workspace_id = $1 and delivery_id = any($2::uuid[])
+ order by id
+ limit $3`
+	ids := make([]id.UUID, len(deliveries))
+	for i := range deliveries {
+		ids[i] = deliveries[i].ID
+	}
+	return db.attempts(ctx, q, workspace, idArray(ids), limit)
+}
+
+func (db *DB) timelineEndpoints(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery) (
+	map[id.UUID]TimelineEndpoint, error) {
+	const q = `
+select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.deleted_at is not null,
+       coalesce(e.rate, 0), e.paced_until, e.drain_until, coalesce(f.id, '00000000-0000-0000-0000-000000000000'), f.next_at,
+       ` + healthColumns + `
+  from endpoints e
+  left join lateral (
+    select id, next_at from deliveries
+     where workspace_id = $1 and endpoint_id = e.id and state = 'pending'
+     order by next_at, id
+     limit 1) f on true
+ where e.workspace_id = $1 and e.id = any($2::uuid[])`
+	all := map[id.UUID]TimelineEndpoint{}
+	var ids []id.UUID
+	for _, d := range deliveries {
+		if _, seen := all[d.EndpointID]; !seen {
+			all[d.EndpointID] = TimelineEndpoint{Deleted: true} // unless it is found
+			ids = append(ids, d.EndpointID)
+		}
+	}
+	err := conn.Each(ctx, db, "read timeline endpoints", func(row conn.Row) error {
+		var e TimelineEndpoint
+		var disabled sql.NullTime
+		var reason string
+		targets := []any{&e.ID, &e.URL, &e.MaxInFlight, &e.Enabled, &disabled, &reason, &e.Deleted,
+			&e.Rate, &e.PacedUntil, &e.LeaseUntil, &e.First, &e.FirstAt}
+		err := row.Scan(append(targets, healthTargets(&e.Health)...)...)
+		if disabled.Valid {
+			e.Disabled = &webhook.Disabled{At: disabled.Time, Reason: reason}
+		}
+		all[e.ID] = e
+		return err
+	}, q, workspace, idArray(ids))
+	return all, err
+}
