@@ -62,7 +62,8 @@ func (s *settings) Check() (invalid []error) {
 	for _, n := range []struct {
 		flag          string
 		got, low, top int
-	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"probes", s.Probes, 1, 1000}, {"enrichers", s.Enrichers, 1, 1000}} {
+	}{{"db-conns", s.DBConns, 2, 1000}, {"drains", s.Drains, 1, 10_000}, {"probes", s.Probes, 1, 1000},
+		{"enrichers", s.Enrichers, 1, 1000}} {
 		if n.got < n.low || n.got > n.top {
 			add(n.flag, "must be between %d and %d, not %d", n.low, n.top, n.got)
 		}

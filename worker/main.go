@@ -114,7 +114,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	keeper.Start()
 	group.OnStop("sweeps", func(context.Context) error { keeper.Stop(); return nil })
 	if url := s.OperatorHook.Reveal(); url != "" {
-		operator := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: s.OperatorHookSecret.Reveal(), Log: log})
+		operator := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: s.OperatorHookSecret.Reveal(),
+			Log: log})
 		operator.Start()
 		group.OnStop("operator hook", func(context.Context) error { operator.Stop(); return nil })
 	}

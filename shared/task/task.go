@@ -1,5 +1,5 @@
-// Package task is what gateway and worker say to each other through asynq: names, queues, payloads, and the wake-up.
-// A task is a wake-up and never a record: it holds ids, and what is owed stands in Postgres.
+// Package task is the contract between gateway and worker over asynq: task types, queues, payloads, and the wake-up.
+// A task is a wake-up and never a record: it holds ids, and the work itself is in Postgres.
 package task
 
 import (
@@ -23,7 +23,7 @@ const (
 	TypeSweep  = "upkeep:sweep"
 )
 
-// Queues. None waits behind another; what fails is apart from what works.
+// Queues. None waits behind another, and failing endpoints have one of their own.
 const (
 	QueueWebhook = "webhook"
 	QueueFailing = "failing" // one task for each endpoint that fails: in retry, with the reason as its error
@@ -33,7 +33,7 @@ const (
 	QueueUpkeep  = "upkeep"
 )
 
-// Queues returns all of them.
+// Queues returns the names of all queues.
 func Queues() []string {
 	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueImport, QueueEnrich, QueueUpkeep}
 }
@@ -127,7 +127,8 @@ func (k Key) task(kind string) *asynq.Task {
 		}
 		return prefix.Format(u)
 	}
-	p.Endpoint, p.Delivery, p.Replay, p.Import = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery), show(id.Replay, k.Replay), show(id.Import, k.Import)
+	p.Endpoint, p.Delivery = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery)
+	p.Replay, p.Import = show(id.Replay, k.Replay), show(id.Import, k.Import)
 	text, _ := json.Marshal(p) // a few plain fields: cannot fail
 	return asynq.NewTask(kind, text)
 }
@@ -148,7 +149,8 @@ func ParseKey(text []byte) (k Key, err error) {
 		name, text string
 		prefix     id.Prefix
 		to         *id.UUID
-	}{{"endpoint", p.Endpoint, id.Endpoint, &k.Endpoint}, {"delivery", p.Delivery, id.Delivery, &k.Delivery}, {"replay", p.Replay, id.Replay, &k.Replay}, {"import", p.Import, id.Import, &k.Import}} {
+	}{{"endpoint", p.Endpoint, id.Endpoint, &k.Endpoint}, {"delivery", p.Delivery, id.Delivery, &k.Delivery},
+		{"replay", p.Replay, id.Replay, &k.Replay}, {"import", p.Import, id.Import, &k.Import}} {
 		if f.text == "" {
 			continue
 		}

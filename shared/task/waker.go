@@ -18,25 +18,25 @@ import (
 
 // Options of every wake-up task.
 const (
-	timeout   = 2 * time.Minute // a drain's slice is seconds; this only ends a stuck one
+	timeout   = 2 * time.Minute // a run takes seconds; this only ends a stuck one
 	retention = time.Minute     // how long a finished task, with its result, stays to be read
 	maxRetry  = 1000            // what fails is an endpoint, not a task; Postgres says when to stop
 	enqueuers = 16
 )
 
-// Waker tells workers that there is work.
+// Waker enqueues tasks for workers.
 type Waker struct {
 	redis     redis.UniversalClient
 	asynq     *asynq.Client
 	inspector *asynq.Inspector
 }
 
-// NewWaker makes a Waker on a shared client, which it does not close.
+// NewWaker returns a Waker on a shared client, which it does not close.
 func NewWaker(c redis.UniversalClient) *Waker {
 	return &Waker{redis: c, asynq: asynq.NewClientFromRedisClient(c), inspector: asynq.NewInspectorFromRedisClient(c)}
 }
 
-// Wake sees to it that each key is worked on soon. A key that waits or runs already costs one small script.
+// Wake makes sure that each key is worked on soon. A key that waits or runs already costs one small script.
 // A wake-up that fails is not lost work: the sweep finds what is due.
 func (w *Waker) Wake(ctx context.Context, keys []Key) error { return w.Announce(ctx, nil, keys) }
 
@@ -99,7 +99,8 @@ func queueOf(k Key) string {
 // Enqueue puts a task for k into its queue; only whoever turned k's state to waiting may call it.
 func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 	t, queue := k.wakeTask()
-	_, err := w.asynq.EnqueueContext(ctx, t, asynq.Queue(queue), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(maxRetry))
+	_, err := w.asynq.EnqueueContext(ctx, t, asynq.Queue(queue), asynq.Timeout(timeout), asynq.Retention(retention),
+		asynq.MaxRetry(maxRetry))
 	if err == nil {
 		return nil
 	}
@@ -109,24 +110,23 @@ func (w *Waker) Enqueue(ctx context.Context, k Key) error {
 	return errors.Join(err, rdb.Unwake(ctx, w.redis, k.Wake()))
 }
 
-// Stand puts the one task that stands for a failing endpoint into its queue, unless it is there. It stays, in retry,
-// for as long as the endpoint fails.
+// EnsureProbeTask enqueues the one probe task of a failing endpoint, unless it exists. The task stays, in retry, for as
+// long as the endpoint fails.
 func (w *Waker) EnsureProbeTask(ctx context.Context, k Key) error {
 	_, err := w.ensureProbeTask(ctx, k, false)
 	return err
 }
 
-// Probe is Stand for an endpoint whose time has come: a task that rests runs now.
+// RunProbeTask is EnsureProbeTask for an endpoint that is to be tried now: a task that waits runs at once.
 func (w *Waker) RunProbeTask(ctx context.Context, k Key) error {
 	_, err := w.ensureProbeTask(ctx, k, true)
 	return err
 }
 
-// Dismiss takes away the task that stands for an endpoint which is to get nothing any more. One that runs just now ends
-// by itself.
+// RemoveProbeTask deletes the probe task of an endpoint that gets nothing any more. One that runs ends by itself.
 func (w *Waker) RemoveProbeTask(k Key) { w.inspector.DeleteTask(QueueFailing, k.String()) }
 
-// StandAll is Stand, or where their time has come Probe, for many. stranded is how many of them had no task.
+// EnsureProbeTasks is EnsureProbeTask, or where due is set RunProbeTask, for many. stranded is how many had no task.
 func (w *Waker) EnsureProbeTasks(ctx context.Context, keys []Key, due bool) (stranded int, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(enqueuers)
@@ -145,24 +145,26 @@ func (w *Waker) EnsureProbeTasks(ctx context.Context, keys []Key, due bool) (str
 }
 
 func (w *Waker) ensureProbeTask(ctx context.Context, k Key, due bool) (isNew bool, err error) {
-	_, err = w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()), asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
+	_, err = w.asynq.EnqueueContext(ctx, k.task(TypeProbe), asynq.Queue(QueueFailing), asynq.TaskID(k.String()),
+		asynq.Timeout(timeout), asynq.MaxRetry(math.MaxInt32))
 	if !errors.Is(err, asynq.ErrTaskIDConflict) {
 		return err == nil, err
 	}
 	if due {
-		w.inspector.RunTask(QueueFailing, k.String()) // it fails for a task that is about to run, or runs, or has just ended: all well
+		w.inspector.RunTask(QueueFailing, k.String()) // fails where the task runs already, or has just ended: that is fine
 	}
 	return false, nil
 }
 
-// Test asks for one attempt at one delivery, now.
+// EnqueueTest asks for one attempt at one delivery, now.
 func (w *Waker) EnqueueTest(ctx context.Context, workspace, endpoint, delivery id.UUID) error {
 	k := Key{Workspace: workspace, Endpoint: endpoint, Delivery: delivery}
-	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeTest), asynq.Queue(QueueWebhook), asynq.Timeout(timeout), asynq.Retention(retention), asynq.MaxRetry(0))
+	_, err := w.asynq.EnqueueContext(ctx, k.task(TypeTest), asynq.Queue(QueueWebhook), asynq.Timeout(timeout),
+		asynq.Retention(retention), asynq.MaxRetry(0))
 	return err
 }
 
-// Sweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.
+// EnqueueSweep enqueues the sweep of one tick; of all workers that ask for the same tick, one gets it.
 func (w *Waker) EnqueueSweep(ctx context.Context, tick time.Time, every time.Duration) error {
 	id := "sweep:" + tick.UTC().Format(time.RFC3339Nano)
 	_, err := w.asynq.EnqueueContext(ctx, asynq.NewTask(TypeSweep, nil), asynq.Queue(QueueUpkeep), asynq.TaskID(id),

@@ -1,4 +1,4 @@
-// Package telemetry is how a process tells what it does: slog JSON lines and one Prometheus registry.
+// Package telemetry gives a process its log, slog JSON lines, and its one Prometheus registry.
 package telemetry
 
 import (
@@ -22,6 +22,7 @@ func Logger(w io.Writer, service, level string) (*slog.Logger, error) {
 // metrics, all named leadgate_....
 func Registry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	r.MustRegister(collectors.NewGoCollector(), process, buildInfo())
 	return r
 }

@@ -14,10 +14,10 @@ const (
 	SignatureEd25519 = "v1a" // ed25519
 )
 
-// Signatures returns all of them.
+// SignatureSchemes returns every scheme.
 func SignatureSchemes() []string { return []string{SignatureHMAC, SignatureEd25519} }
 
-// SignatureScheme tells how secret signs.
+// SignatureScheme returns the scheme by which secret signs.
 func SignatureScheme(secret string) string {
 	if PublicKey(secret) != "" {
 		return SignatureEd25519
@@ -25,9 +25,9 @@ func SignatureScheme(secret string) string {
 	return SignatureHMAC
 }
 
-// NewSecretFor makes a secret that signs so.
-func NewSecretFor(signature string) string {
-	if signature == SignatureEd25519 {
+// NewSecretFor returns a new secret that signs by a scheme.
+func NewSecretFor(scheme string) string {
+	if scheme == SignatureEd25519 {
 		return NewSigningKey()
 	}
 	return NewSecret()
@@ -45,7 +45,7 @@ func (e *Endpoint) SetEnabled(enabled bool, now time.Time) {
 	}
 }
 
-// Rotate makes secret the current one. The one before signs too for overlap; lapsed ones are dropped.
+// Rotate makes secret the current one. The one before also signs for overlap; expired ones are dropped.
 // Where more than MaxFormer would sign besides the current one it is a CONFLICT.
 func (e *Endpoint) Rotate(secret string, overlap time.Duration, now time.Time) error {
 	former := e.LiveFormer(now)
@@ -54,7 +54,8 @@ func (e *Endpoint) Rotate(secret string, overlap time.Duration, now time.Time) e
 	}
 	former = slices.DeleteFunc(former, func(f FormerSecret) bool { return f.Secret == secret })
 	if len(former) > MaxFormer {
-		return fault.New(fault.Conflict, fmt.Sprintf("At most %d former secrets can be in use at a time: wait until one expires, or rotate with overlapSeconds 0", MaxFormer))
+		return fault.New(fault.Conflict, fmt.Sprintf("At most %d former secrets can be in use at a time: "+
+			"wait until one expires, or rotate with overlapSeconds 0", MaxFormer))
 	}
 	e.Secret, e.Former = secret, former
 	return nil

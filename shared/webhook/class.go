@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ErrorClass is why an attempt failed, in one of few words: a metric's label, and the start of Attempt.Error.
+// ErrorClass is why an attempt failed: a metric's label, and the start of Attempt.Error.
 type ErrorClass string
 
 // The classes.
@@ -21,26 +21,27 @@ const (
 	FailedInternal   ErrorClass = "internal"   // a fault of ours
 )
 
-// WithDetail is the text kept in Attempt.Error: the class and, in few words, more.
-func (c ErrorClass) WithDetail(words string) string { return string(c) + ": " + words }
+// WithDetail returns the text for Attempt.Error: the class and a detail.
+func (c ErrorClass) WithDetail(detail string) string { return string(c) + ": " + detail }
 
-// StatusError is the text kept for an answer that is not 2xx.
+// StatusError returns the text for Attempt.Error of an answer that is not 2xx.
 func StatusError(status int) string {
 	words := fmt.Sprint(status)
 	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
 		words += ": redirects are not followed"
 	}
 	return FailedStatus.WithDetail(words)
 }
 
-// ClassOf reads the class of a text kept in Attempt.Error; "" for a success.
+// ClassOf returns the class of Attempt.Error; "" for a success.
 func ClassOf(text string) ErrorClass {
 	class, _, _ := strings.Cut(text, ":")
 	return ErrorClass(class)
 }
 
-// Reason tells a person why host fails: "503 from hooks.example.com", "timeout at hooks.example.com".
+// Reason returns, for people, why host fails: "503 from hooks.example.com", "timeout at hooks.example.com".
 func Reason(text, host string) string {
 	class, words, _ := strings.Cut(text, ": ")
 	if ErrorClass(class) == FailedStatus {

@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// MaxHeaderName is how many octets the name of an endpoint's own header can have.
+// MaxHeaderName is how many bytes the name of an endpoint's own header can have.
 const MaxHeaderName = 100
 
 // ownHeaders are written by the sender or its transport; hop-by-hop ones would also let a receiver read another request
 // than was sent (RFC 9110, 7.6.1).
 var ownHeaders = []string{
-	"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer", "upgrade", "keep-alive", "expect", "accept-encoding", "user-agent",
+	"host", "content-length", "content-type", "transfer-encoding", "connection", "te", "trailer",
+	"upgrade", "keep-alive", "expect", "accept-encoding", "user-agent",
 }
 
 // ownPrefixes are of families of headers that are not an endpoint's to set.
 var ownPrefixes = []string{"proxy-", "webhook-"}
 
-// CheckHeaderName says what would be right where name cannot be a header sent along, else "".
+// CheckHeaderName returns what is expected where name cannot be a header sent along, else "".
 func CheckHeaderName(name string) string {
 	if name == "" || len(name) > MaxHeaderName || strings.ContainsFunc(name, func(c rune) bool { return !tokenChar(c) }) {
 		return fmt.Sprintf("Must be a header name: 1 to %d letters, digits and characters of !#$%%&'*+-.^_`|~", MaxHeaderName)
@@ -32,12 +33,12 @@ func CheckHeaderName(name string) string {
 	return ""
 }
 
-// tokenChar tells a character of an RFC 9110 token.
+// tokenChar reports whether c is a character of an RFC 9110 token.
 func tokenChar(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)
 }
 
-// CheckHeaderValue says what would be right where value cannot be a header's, else "". It never repeats the value,
+// CheckHeaderValue returns what is expected where value cannot be a header's, else "". It never repeats the value,
 // which may be a secret.
 func CheckHeaderValue(value string) string {
 	switch {
@@ -51,7 +52,7 @@ func CheckHeaderValue(value string) string {
 	return ""
 }
 
-// MergeHeaders returns what headers are after changes: nil takes a name away. Names are compared without case (RFC
+// MergeHeaders returns what headers are after changes: nil removes a name. Names are compared without case (RFC
 // 9110), and the newest spelling stays.
 func MergeHeaders(headers map[string]string, changes map[string]*string) map[string]string {
 	merged := map[string]string{}

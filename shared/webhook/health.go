@@ -15,35 +15,37 @@ import (
 type Health struct {
 	Failures        int        // failed attempts in a row
 	FailingSince    *time.Time // when the first of them was
-	FailingDelivery id.UUID    // the delivery that failed, when it is the only one; a poisonous one is no reason to keep others waiting
+	FailingDelivery id.UUID    // set while only one has failed: it alone opens no breaker
 	ProbeAt         *time.Time
 	Probes          int    // failed probes in a row
 	LastError       string // of the last attempt; "" when it succeeded
 	LastSuccessAt   *time.Time
-	Notified        bool // the workspace was told that it fails
+	Notified        bool // the workspace was notified that it fails
 
-	Opened time.Time // when its breaker opened, if this round saw it; not kept
+	Opened time.Time // when its breaker opened, if this batch saw it; not stored
 }
 
 // When an endpoint counts as failing.
 const (
-	FailingThreshold = 3              // failures in a row: administrators see it
+	FailingThreshold = 3              // failures in a row: the endpoint gets a probe task, which administrators see
 	BreakerThreshold = 5              // failures in a row, of more than one delivery: the breaker opens
-	NotifyAfter      = 24 * time.Hour // of nothing but failure: the workspace is told
-	MaxPause         = time.Hour      // an endpoint's own Retry-After stops all its deliveries for so long at most
+	NotifyAfter      = 24 * time.Hour // of nothing but failures: the workspace is notified
+	MaxPause         = time.Hour      // the longest that an endpoint's Retry-After stops all its deliveries
 	minOverloadWait  = time.Minute    // after 429, 502, 503, 504 and time-outs: the receiver is overloaded
 )
 
-// probeWaits is how long an open breaker rests before each probe; the last one repeats.
-var probeWaits = []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute}
+// probeWaits is how long an open breaker waits before each probe; the last one repeats.
+var probeWaits = []time.Duration{
+	5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute,
+}
 
-// Open tells whether the breaker is.
+// Open reports whether the breaker is open.
 func (h *Health) Open() bool { return h.ProbeAt != nil }
 
-// Failing tells whether the endpoint is worth an administrator's look.
+// Failing reports whether the endpoint gets a probe task, where an administrator sees it.
 func (h *Health) Failing() bool { return h.Failures >= FailingThreshold || h.Open() }
 
-// Result is what one attempt was to its endpoint.
+// Result is what one attempt says about its endpoint.
 type Result struct {
 	Delivery   id.UUID
 	Error      string        // "" when it succeeded
@@ -53,8 +55,8 @@ type Result struct {
 }
 
 // Record takes an attempt's outcome in. ordered: the endpoint takes one delivery after the other, so a failed one holds
-// up the rest until retryAt. spread is a random number in [0,1).
-func (h *Health) Record(v Result, now time.Time, spread float64, ordered bool, retryAt *time.Time) {
+// up the rest until retryAt. random is a random number in [0,1).
+func (h *Health) Record(v Result, now time.Time, random float64, ordered bool, retryAt *time.Time) {
 	if v.Error == "" {
 		was := *h
 		*h = Health{LastSuccessAt: &v.At}
@@ -82,7 +84,7 @@ func (h *Health) Record(v Result, now time.Time, spread float64, ordered bool, r
 	switch {
 	case wasOpen && h.ProbeAt.After(v.At): // was in flight when the breaker opened
 	case wasOpen, h.Failures >= BreakerThreshold && h.FailingDelivery == id.UUID{}:
-		rest = h.rest(v, spread)
+		rest = h.pause(v, random)
 		h.Probes++
 	}
 	if pause := min(v.RetryAfter, MaxPause); Overloaded(v.Error, v.Status) && pause > rest {
@@ -102,8 +104,8 @@ func (h *Health) probeNotBefore(at, now time.Time) {
 	}
 }
 
-func (h *Health) rest(v Result, spread float64) time.Duration {
-	rest := jitter(probeWaits[min(h.Probes, len(probeWaits)-1)], spread)
+func (h *Health) pause(v Result, random float64) time.Duration {
+	rest := withJitter(probeWaits[min(h.Probes, len(probeWaits)-1)], random)
 	if Overloaded(v.Error, v.Status) {
 		rest = max(rest, minOverloadWait)
 	}

@@ -6,7 +6,7 @@ import (
 	"leadgate/shared/id"
 )
 
-// Filter picks deliveries of a workspace. A zero field picks all.
+// Filter matches deliveries of a workspace. A zero field matches all.
 type Filter struct {
 	EndpointID id.UUID   `json:"endpointId,omitzero"`
 	States     []State   `json:"states,omitempty"`
@@ -31,7 +31,7 @@ type Replay struct {
 	FinishedAt  *time.Time
 }
 
-// ReplayState is where a replay stands.
+// ReplayState is the state of a replay.
 type ReplayState string
 
 // The states.

@@ -16,23 +16,23 @@ func DefaultSchedule() Schedule {
 	}
 }
 
-// Jitter is the part of a wait by which it varies, so that failures do not come back all at once.
+// Jitter is the part of a wait by which it varies, so that retries do not come all at once.
 const Jitter = 0.2
 
-// MaxRetryAfter is how long an answer's Retry-After can put off the next attempt.
+// MaxRetryAfter is the longest that an answer's Retry-After delays the next attempt.
 const MaxRetryAfter = 24 * time.Hour
 
-// Next says when to try again after the schedule's first tries attempts, the last of which came to v; spread is a
+// Next says when to try again after the schedule's first tries attempts, the last of which came to v; random is a
 // random number in [0,1). false: never, the schedule is used up. Retry-After is honoured where it asks for more
 // patience than the schedule has.
-func (s Schedule) Next(tries int, v Result, now time.Time, spread float64) (time.Time, bool) {
-	if ClassOf(v.Error) == FailedInternal { // a fault of ours spends no try
-		return now.Add(jitter(internalWait, spread)), true
+func (s Schedule) Next(tries int, v Result, now time.Time, random float64) (time.Time, bool) {
+	if ClassOf(v.Error) == FailedInternal { // a fault of ours uses up no try
+		return now.Add(withJitter(internalWait, random)), true
 	}
 	if tries >= len(s) {
 		return time.Time{}, false
 	}
-	wait := jitter(s[tries], spread)
+	wait := withJitter(s[tries], random)
 	if Overloaded(v.Error, v.Status) {
 		wait = max(wait, minOverloadWait)
 	}
@@ -42,11 +42,11 @@ func (s Schedule) Next(tries int, v Result, now time.Time, spread float64) (time
 // internalWait is how long a delivery waits after a fault of ours.
 const internalWait = 30 * time.Second
 
-func jitter(d time.Duration, spread float64) time.Duration {
-	return time.Duration(float64(d) * (1 + Jitter*(2*spread-1)))
+func withJitter(d time.Duration, random float64) time.Duration {
+	return time.Duration(float64(d) * (1 + Jitter*(2*random-1)))
 }
 
-// Overloaded tells whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or
+// Overloaded reports whether a failure says that the receiver is overloaded: 429, 502, 503, 504 (Standard Webhooks), or
 // no answer in time.
 func Overloaded(err string, status int) bool {
 	switch status {
@@ -56,5 +56,5 @@ func Overloaded(err string, status int) bool {
 	return ClassOf(err) == FailedTimeout
 }
 
-// Succeeded tells whether an HTTP status ends a delivery: 2xx and nothing else.
+// Succeeded reports whether an HTTP status ends a delivery: 2xx and nothing else.
 func Succeeded(status int) bool { return status >= 200 && status <= 299 }

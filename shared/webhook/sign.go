@@ -57,7 +57,7 @@ func PublicKey(secret string) string {
 	return publicKeyPrefix + base64.StdEncoding.EncodeToString(raw[ed25519.SeedSize:])
 }
 
-// CheckSecret says what would be right where secret is none to sign with, else "". It never repeats any of it.
+// CheckSecret returns what is expected where secret cannot sign, else "". It never repeats any of it.
 func CheckSecret(secret string) string {
 	raw, asymmetric, wrong := readSecret(secret)
 	if asymmetric && wrong == "" && !ed25519.NewKeyFromSeed(raw[:ed25519.SeedSize]).Equal(ed25519.PrivateKey(raw)) {
@@ -105,7 +105,7 @@ func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header strin
 		if !f.Until.After(at) || f.Secret == e.Secret {
 			continue
 		}
-		if more, err := appendSignature(append(signed, ' '), f.Secret, content); err == nil { // one that cannot be read stops no delivery: the current one signs
+		if more, err := appendSignature(append(signed, ' '), f.Secret, content); err == nil { // an unreadable one stops no delivery
 			signed = more
 		}
 	}

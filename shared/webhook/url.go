@@ -30,7 +30,7 @@ func ParseAllow(cidrs []string, http bool) (Allow, error) {
 	return a, nil
 }
 
-// Covers tells whether addr is in one of the allowed networks.
+// Covers reports whether addr is in one of the allowed networks.
 func (a Allow) Covers(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	for _, p := range a.Networks {
@@ -41,8 +41,8 @@ func (a Allow) Covers(addr netip.Addr) bool {
 	return false
 }
 
-// CheckURL says what would be right where raw cannot be an endpoint's URL, else "". It reads only the text. What a name
-// resolves to is judged when it is dialed, and that is the wall; this is an early, clear answer.
+// CheckURL returns what is expected where raw cannot be an endpoint's URL, else "". It reads only the text. What a name
+// resolves to is checked when it is dialed; this check only answers early and clearly.
 func CheckURL(raw string, allow Allow) string {
 	if len(raw) > MaxURL {
 		return fmt.Sprintf("Must be at most %d bytes", MaxURL)
@@ -101,8 +101,8 @@ func checkHost(u *url.URL, allow Allow) string {
 	return ""
 }
 
-// name tells whether host can be in the DNS (RFC 1035, 2.3.4). A last label that is a number is a short form of an IPv4
-// address ("127.1", "0x7f.1", "2130706433"), which some resolvers read as an address and some do not.
+// name reports whether host can be in the DNS (RFC 1035, 2.3.4). A last label that is a number is a short form of an
+// IPv4 address ("127.1", "0x7f.1", "2130706433"), which some resolvers read as an address and some do not.
 func name(host string) bool {
 	labels := strings.Split(host, ".")
 	for _, l := range labels {
@@ -116,13 +116,13 @@ func name(host string) bool {
 	return len(host) <= 253 && !number
 }
 
-// private tells a name that only a private network resolves: one label, or a domain kept for that (RFC 6762, RFC 6761,
-// ICANN's .internal).
+// private reports whether only a private network resolves host: one label, or a domain kept for that (RFC 6762, RFC
+// 6761, ICANN's .internal).
 func private(host string) bool {
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
 }
 
-// public is a first sieve of literal addresses; the guard of the dialer knows every special network.
+// public reports whether a literal address may be public; the guard of the dialer knows every special network.
 func public(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598

@@ -1,4 +1,5 @@
-// Package hook is webhooks as facts and decisions: endpoints, events, deliveries, when to retry, how to sign.
+// Package webhook holds what a webhook is and decides what becomes of it: endpoints, events, deliveries, retries,
+// signatures.
 package webhook
 
 import (
@@ -15,7 +16,7 @@ const (
 	LeadRestored     = "lead.restored"
 	LeadEnriched     = "lead.enriched"
 	EndpointFailing  = "endpoint.failing"  // another endpoint of the workspace has failed for a day
-	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled, because it only failed or said 410
+	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled: it only failed or answered 410
 	WebhookTest      = "webhook.test"      // sent to one endpoint when its owner asks, whatever it subscribes to
 )
 
@@ -24,13 +25,13 @@ func EventTypes() []string {
 	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, EndpointFailing, EndpointDisabled}
 }
 
-// EventGroups returns what subscribes to all types of a group, those to come included.
+// EventGroups returns the patterns that subscribe to all types of a group, including later ones.
 func EventGroups() []string { return []string{"lead.*", "endpoint.*"} }
 
 // Payloads an endpoint can ask for.
 const (
-	PayloadFull = "full" // all that is known of the lead
-	PayloadThin = "thin" // its id: whoever needs more reads it with a key
+	PayloadFull = "full" // the whole lead
+	PayloadThin = "thin" // only its id: whoever needs more reads the lead with a key
 )
 
 // Endpoint is where a workspace wants its events sent.
@@ -40,25 +41,25 @@ type Endpoint struct {
 	URL         string
 	Description string
 	EventTypes  []string
-	ChatbotIDs  []id.UUID         // nil: the events of every chatbot, and of none
+	ChatbotIDs  []id.UUID         // nil: the events of every chatbot, and those without one
 	Headers     map[string]string // sent along
 	Payload     string            // PayloadFull or PayloadThin
 	Rate        int               // deliveries per second; 0: no limit
 	MaxInFlight int               // attempts at once; 1: strictly in the order of events
 	Timeout     time.Duration     // of an attempt
 	Secret      string            // whsec_ or whsk_...; shown once, when it is made
-	Former      []FormerSecret    // secrets that sign too, for a while
+	Former      []FormerSecret    // secrets that also sign, for a while
 	Enabled     bool
 	Disabled    *Disabled // nil: it is enabled
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	Health      Health // how it fared lately
+	Health      Health // of its latest attempts
 }
 
-// Ordered tells whether one delivery waits for the one before it to end.
+// Ordered reports whether each delivery waits until the one before it has ended.
 func (e *Endpoint) Ordered() bool { return e.MaxInFlight == 1 }
 
-// FormerSecret is a secret that was rotated out and signs until its receiver has taken over the new one.
+// FormerSecret is a secret that was replaced and still signs, until its receiver uses the new one.
 type FormerSecret struct {
 	Secret string    `json:"secret"`
 	Until  time.Time `json:"until"`
@@ -79,12 +80,12 @@ const (
 
 // Limits of endpoints.
 const (
-	MaxEndpoints   = 50   // per workspace: each is a row to write for every event, in a commit that other workspaces' leads share
-	MaxURL         = 2048 // octets
+	MaxEndpoints   = 50   // per workspace: each costs a row per event, in a commit that leads of other workspaces share
+	MaxURL         = 2048 // bytes
 	MaxDescription = 500  // characters
 	MaxChatbots    = 50   // of an endpoint's filter
 	MaxHeaders     = 20
-	MaxHeaderValue = 1000 // octets
+	MaxHeaderValue = 1000 // bytes
 	MaxRate        = 10_000
 	MaxInFlight    = 256
 	MaxFormer      = 4 // secrets that sign besides the current one
@@ -95,7 +96,7 @@ const (
 	MaxTimeout      = 30 * time.Second
 )
 
-// State is where a delivery stands.
+// State is the state of a delivery.
 type State string
 
 // The states. A pending delivery has a next attempt; all but delivered can be sent again, and so can delivered.
@@ -107,17 +108,17 @@ const (
 	Cancelled State = "cancelled" // its endpoint was deleted
 )
 
-// States returns all of them.
+// States returns every state.
 func States() []State { return []State{Pending, Delivered, Exhausted, Held, Cancelled} }
 
-// Delivery is one event owed to one endpoint.
+// Delivery is one event for one endpoint.
 type Delivery struct {
 	WorkspaceID id.UUID
 	ID          id.UUID
 	EndpointID  id.UUID
 	EventID     id.UUID
 	EventType   string
-	LeadID      id.UUID // zero: the event is of no lead, or is kept no longer
+	LeadID      id.UUID // zero: the event is of no lead, or was deleted
 	State       State
 	Attempts    int        // made so far
 	NextAt      *time.Time // of a pending delivery
@@ -141,7 +142,7 @@ type Attempt struct {
 	RetryAfter time.Duration // what the answer asked for; not kept
 }
 
-// Job is a due delivery with all that sending it takes.
+// Job is a due delivery with everything that sending it needs.
 type Job struct {
 	DeliveryID id.UUID
 	EventID    id.UUID
@@ -150,12 +151,12 @@ type Job struct {
 	LeadID     id.UUID // zero: the event is of no lead
 	Data       []byte  // JSON
 	Attempts   int     // made before this one
-	Tries      int     // of those, since it was last sent anew: its place in the schedule
+	Tries      int     // of those, since it was last replayed: its place in the schedule
 	NextAt     time.Time
 }
 
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).
-// Thin data of a lead is its id; events of no lead have nothing more to leave out.
+// The thin payload of an event of no lead is the full one.
 func (j *Job) AppendPayload(dst []byte, payload string) []byte {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, j.EventType...)
@@ -172,7 +173,7 @@ func (j *Job) AppendPayload(dst []byte, payload string) []byte {
 	return append(dst, '}')
 }
 
-// Outcome is what is recorded of one attempt: the attempt, and where the delivery stands after it.
+// Outcome is what is recorded of one attempt: the attempt, and the delivery's state after it.
 type Outcome struct {
 	Attempt Attempt
 	State   State

@@ -18,7 +18,7 @@ import (
 // Bounds of one batch of an import.
 const (
 	importRows     = 1000                   // that become leads in one commit
-	importUpdates  = 200                    // the same where they may change existing leads: each is locked until the commit
+	importUpdates  = 200                    // the same where they may change leads: each is locked until the commit
 	importBytes    = 1 << 20                // of the file
 	importDelete   = 16 << 20               // bytes of the file that are imported before they are deleted
 	importAnnounce = 500 * time.Millisecond // for Redis; leads that are not announced are found by the sweep
@@ -27,7 +27,7 @@ const (
 
 // importer makes leads of the rows of a file, in batches. While one is committed the next is read.
 //
-//	file in Postgres --> read, check, build (one batch ahead) --> one commit: leads, report, counts, position --> Redis: wake-ups
+//	file in Postgres --> read, check, build (one batch ahead) --> one commit: leads, report, position --> Redis: wake-ups
 type importer struct {
 	workspace, id id.UUID
 	total         leadfile.Tally

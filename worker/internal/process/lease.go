@@ -11,8 +11,8 @@ import (
 // lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another
 // worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
-	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token,
-		Lease: leaseTime, Limit: d.limit, Mode: mode})
+	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
+		Token: d.token, Lease: leaseTime, Limit: d.limit, Mode: mode})
 	switch {
 	case err != nil:
 		d.leased = true // perhaps: the answer was lost

@@ -24,7 +24,7 @@ import (
 
 // Bounds of one run.
 const (
-	leaseLimit  = 64                     // deliveries per lease; their payloads, up to 40 KiB each, are in memory for every drain
+	leaseLimit  = 64                     // deliveries per lease: every drain holds their payloads, of up to 40 KiB
 	leaseMax    = 256                    // the same while payloads are small:
 	leaseBytes  = 512 << 10              // at most so many bytes in one lease
 	leaseTime   = 12 * time.Second       // of an endpoint: how long it rests when its worker is killed

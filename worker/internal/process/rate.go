@@ -8,7 +8,7 @@ import (
 
 // Bounds of an endpoint's rate limit.
 const (
-	rateSlack   = 100 * time.Millisecond // attempts that are late may catch up by so much: the rate holds over a tenth of a second
+	rateSlack   = 100 * time.Millisecond // by which late attempts catch up: a rate holds over 0.1 s
 	maxInterval = 2 * time.Second        // between two attempts at the lowest rate, and a little more
 )
 

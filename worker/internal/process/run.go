@@ -140,7 +140,7 @@ func (r *run) renew() {
 		return
 	}
 	r.renewed = now
-	ctx, cancel := context.WithTimeout(r.abort, time.Second) // a Redis that hangs must not keep outcomes from being recorded
+	ctx, cancel := context.WithTimeout(r.abort, time.Second) // a Redis that hangs delays no recording
 	defer cancel()
 	r.logWake(r.key, "renew", rdb.Renew(ctx, r.Redis, r.state, r.taskID))
 }

@@ -16,14 +16,14 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// classify says in one word why there was no answer. The error's own text is not kept: it can tell about our network.
+// classify returns why there was no answer. The error's own text is not kept: it may describe our network.
 func classify(err error) webhook.ErrorClass {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
 	case is(err, ssrf.ErrProhibitedIP, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedNetwork, ssrf.ErrInvalidHostPort):
 		return webhook.FailedBlocked
-	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS): // no socket left here, which is no endpoint's fault
+	case is(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS): // no socket left here
 		return webhook.FailedInternal
 	case errors.Is(err, context.DeadlineExceeded):
 		return webhook.FailedTimeout
@@ -53,18 +53,19 @@ func aboutTLS(err error) bool {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var authority x509.UnknownAuthorityError
-	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &authority)
+	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify) || errors.As(err, &record) ||
+		errors.As(err, &alert) || errors.As(err, &authority)
 }
 
-// words say more of a class, to the endpoint's owner.
-func words(c webhook.ErrorClass, timeout time.Duration) string {
+// detail describes a class to the endpoint's owner.
+func detail(c webhook.ErrorClass, timeout time.Duration) string {
 	switch c {
 	case webhook.FailedTimeout:
 		return fmt.Sprintf("no answer within %s", timeout)
 	case webhook.FailedDNS:
 		return "the host name does not resolve"
 	case webhook.FailedRefused:
-		return "nobody listens there"
+		return "the connection was refused"
 	case webhook.FailedTLS:
 		return "the certificate or the TLS handshake is not valid"
 	case webhook.FailedBlocked:
@@ -72,6 +73,6 @@ func words(c webhook.ErrorClass, timeout time.Duration) string {
 	case webhook.FailedInternal:
 		return "no connection could be made on our side"
 	default:
-		return "broken off before an answer"
+		return "the connection was closed before an answer"
 	}
 }

@@ -31,12 +31,12 @@ func newTransport(d Deps) *http.Transport {
 		DisableCompression:     true,           // nobody makes a small answer large
 		MaxIdleConnsPerHost:    4 * d.Parallel, // endpoints often share a host
 		MaxIdleConns:           16 * d.Parallel,
-		IdleConnTimeout:        4 * time.Second, // less than most servers have: one they close first costs the attempt that goes into it
+		IdleConnTimeout:        4 * time.Second, // less than most servers have: a connection closed there costs an attempt
 		MaxResponseHeaderBytes: 64 << 10,
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     bodyLimit, // of an endless answer no more waits in memory than is read
 			MaxReceiveBufferPerConnection: 1 << 20,
-			SendPingTimeout:               15 * time.Second, // or a connection that died would fail every attempt until the kernel finds out
+			SendPingTimeout:               15 * time.Second, // else a dead connection fails attempts until the kernel notices
 			PingTimeout:                   5 * time.Second,
 		},
 	}

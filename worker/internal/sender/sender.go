@@ -1,4 +1,4 @@
-// Package webhook makes one attempt at one delivery: signs it, guards where it goes, bounds what comes back.
+// Package sender makes one attempt at one delivery: signs it, guards where it goes, bounds what comes back.
 package sender
 
 import (
@@ -39,7 +39,7 @@ type Sender struct {
 	transport *http.Transport
 }
 
-// New makes a Sender; Close it at the end.
+// New returns a Sender; Close it at the end.
 func New(d Deps) *Sender {
 	return &Sender{allow: d.Allow, now: d.Now, transport: newTransport(d)}
 }
@@ -66,7 +66,7 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) 
 	if err != nil {
 		a.Latency = s.now().Sub(a.At)
 		class := classify(err)
-		a.Error = class.WithDetail(words(class, timeout))
+		a.Error = class.WithDetail(detail(class, timeout))
 		return a, ctx.Err() == nil
 	}
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.
@@ -106,7 +106,7 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Jo
 		"webhook-signature": {signatures},
 	}
 	for name, value := range e.Headers {
-		if webhook.CheckHeaderName(name) == "" && webhook.CheckHeaderValue(value) == "" { // never one of ours, whoever wrote it into the row
+		if webhook.CheckHeaderName(name) == "" && webhook.CheckHeaderValue(value) == "" { // whoever wrote it into the row
 			req.Header[http.CanonicalHeaderKey(name)] = []string{value}
 		}
 	}

@@ -58,7 +58,7 @@ type Upkeep struct {
 
 	scanAfter pg.EndpointRef // where the next scan goes on; of the chore "endpoints" only
 	scans     int            // how often scans began with the first endpoint; the same
-	purged    pg.Purge       // the last lead that was seen to, zero: begin with the first; of the chore "deleted leads" only
+	purged    pg.Purge       // the last lead that was read, zero: begin with the first; of "deleted leads" only
 }
 
 // New returns an Upkeep.
@@ -136,7 +136,7 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 			u.Log.Warn("chore failed", "chore", c.name, "error", err.Error())
 		}
 	}
-	t.ResultWriter().Write([]byte(strings.Join(report, ", "))) // for people; a sweep without its result is done all the same
+	t.ResultWriter().Write([]byte(strings.Join(report, ", "))) // only people read it
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%w: %w", asynq.RevokeTask, err)
 	}

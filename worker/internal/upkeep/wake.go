@@ -41,7 +41,8 @@ func (u *Upkeep) endpoints(ctx context.Context) (n int, more bool, err error) {
 		}
 		notEnabled = notEnabled || w.NotEnabled
 	}
-	err = errors.Join(u.repair(ctx, kindEndpoint, due), u.ensureProbeTasks(ctx, probeNow, true), u.ensureProbeTasks(ctx, probe, false))
+	err = errors.Join(u.repair(ctx, kindEndpoint, due),
+		u.ensureProbeTasks(ctx, probeNow, true), u.ensureProbeTasks(ctx, probe, false))
 	if notEnabled {
 		ended, failed := u.DB.HoldOrCancelPending(ctx, pendingLimit)
 		u.metrics.settled.Add(float64(ended))
