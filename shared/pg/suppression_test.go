@@ -71,3 +71,40 @@ select $1, '\x00'::bytea || sha256(cast(cast(n as text) as bytea)), now() from g
 		t.Errorf("EraseLead that suppresses = %v, want it done", err)
 	}
 }
+
+// An update to the email of a lead that is being erased and suppressed waits for the erasure, and is refused then.
+func TestUpdateToSuppressedEmail(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l, erased := b.mustLead("a@example.com"), b.mustLead("b@example.com")
+	update := func() error {
+		_, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, func(l *lead.Lead) error { move("b@example.com")(l); return nil })
+		return err
+	}
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), `delete from leads where id = $1`, erased.ID); err != nil {
+		t.Fatal(err)
+	}
+	const suppress = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`
+	if _, err := tx.ExecContext(t.Context(), suppress, b.ws, lead.SuppressionHash(b.ws, "b@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- update() }()
+	await(t, b.db, `
+select count(*) > 0 from pg_stat_activity
+ where datname = current_database() and wait_event_type = 'Lock' and query like '%update leads%'`)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !fault.Is(err, fault.Suppressed) {
+		t.Errorf("UpdateLead() during the erasure = %v, want EMAIL_SUPPRESSED", err)
+	}
+	if err := update(); !fault.Is(err, fault.Suppressed) {
+		t.Errorf("UpdateLead() after it = %v, want EMAIL_SUPPRESSED", err)
+	}
+}
