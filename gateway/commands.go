@@ -106,7 +106,8 @@ func (m *migrate) Run(o *operator) error {
 	if err != nil {
 		return err
 	}
-	return m.show(o.out, map[string]int{"applied": n}, fmt.Sprintf("The schema is up to date; migrations applied: %d\n", n))
+	return m.show(o.out, map[string]int{"applied": n}, fmt.Sprintf("The schema is up to date; migrations applied: %d\n",
+		n))
 }
 
 // output is how a command answers: in text for people, or in JSON as the admin API does.

@@ -29,8 +29,10 @@ func TestKeysOfFormsAndTestsByCommandLine(t *testing.T) {
 	env := map[string]string{"DATABASE_URL": pgtest.URL(t)}
 	ws := field(must(t, env, "workspace", "create", "Acme"), "ws_")
 	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "Front page"), "cb_")
-	form := must(t, env, "key", "create", "--workspace", ws, "--name", "form", "--kind=publishable", "--origin=https://www.example.com", "--chatbot", bot)
-	if text := field(form, "pk-workspace_"); !strings.Contains(must(t, env, "key", "list", "--workspace", ws, "--json"), text) {
+	form := must(t, env, "key", "create", "--workspace", ws, "--name", "form", "--kind=publishable",
+		"--origin=https://www.example.com", "--chatbot", bot)
+	if text := field(form, "pk-workspace_"); !strings.Contains(must(t, env, "key", "list", "--workspace", ws, "--json"),
+		text) {
 		t.Errorf("key list does not show the publishable key %s", text)
 	}
 	test := must(t, env, "key", "create", "--workspace", ws, "--name", "test", "--test")
@@ -41,8 +43,10 @@ func TestKeysOfFormsAndTestsByCommandLine(t *testing.T) {
 	if text := must(t, env, "workspace", "list"); !strings.Contains(text, sandbox+"  Acme (test)  test") {
 		t.Errorf("workspace list = %s, want %s as test data", text, sandbox)
 	}
-	for _, wrong := range [][]string{{"--origin=https://www.example.com"}, {"--kind=publishable", "--origin=www.example.com"}, {"--kind=publishable", "--scopes=leads:read"}, {"--kind=public"}} {
-		if _, err := command(env, append([]string{"key", "create", "--workspace", ws, "--name", "x"}, wrong...)...); err == nil {
+	for _, wrong := range [][]string{{"--origin=https://www.example.com"}, {"--kind=publishable",
+		"--origin=www.example.com"}, {"--kind=publishable", "--scopes=leads:read"}, {"--kind=public"}} {
+		if _, err := command(env, append([]string{"key", "create", "--workspace", ws, "--name", "x"},
+			wrong...)...); err == nil {
 			t.Errorf("key create %v = nil, want an error", wrong)
 		} else {
 			t.Log(err)
@@ -74,7 +78,8 @@ func TestTenantsByCommandLine(t *testing.T) {
 	if text := must(t, env, "chatbot", "list", "--workspace", ws); !strings.Contains(text, bot) {
 		t.Errorf("chatbot list = %s, want %s", text, bot)
 	}
-	made := must(t, env, "key", "create", "--workspace", ws, "--name", "site", "--scopes", "leads:write,leads:read", "--expires", "720h")
+	made := must(t, env, "key", "create", "--workspace", ws, "--name", "site", "--scopes", "leads:write,leads:read",
+		"--expires", "720h")
 	key, secret := field(made, "key_"), field(made, "sk-workspace_")
 	if _, ok := tenant.HashSecret(secret); !ok || strings.Count(made, secret) != 1 {
 		t.Errorf("key create = %s, want a secret once", made)
@@ -84,16 +89,19 @@ func TestTenantsByCommandLine(t *testing.T) {
 	if next == key || field(rotated, "sk-workspace_") == secret {
 		t.Errorf("key rotate = %s, want another key", rotated)
 	}
-	for given, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "1d12h": 36 * time.Hour, "1m": time.Minute} {
+	for given, want := range map[string]time.Duration{"90d": 90 * 24 * time.Hour, "1d12h": 36 * time.Hour,
+		"1m": time.Minute} {
 		var k struct {
 			ExpiresAt time.Time
 			Scopes    []string
 		}
-		text := must(t, env, "key", "create", "--workspace", field(must(t, env, "workspace", "create", "Other"), "ws_"), "--name=x", "--expires", given, "--json")
+		text := must(t, env, "key", "create", "--workspace", field(must(t, env, "workspace", "create", "Other"), "ws_"),
+			"--name=x", "--expires", given, "--json")
 		if err := json.Unmarshal([]byte(text), &k); err != nil {
 			t.Fatal(err)
 		}
-		if off := time.Until(k.ExpiresAt) - want; off > 0 || off < -time.Minute || len(k.Scopes) != len(tenant.DefaultScopes()) {
+		if off := time.Until(k.ExpiresAt) - want; off > 0 || off < -time.Minute ||
+			len(k.Scopes) != len(tenant.DefaultScopes()) {
 			t.Errorf("key create --expires %s = %s, want it to live for %s with the default scopes", given, text, want)
 		}
 	}
@@ -133,7 +141,8 @@ func TestCommandsWithoutADatabase(t *testing.T) {
 	for _, args := range [][]string{{"workspace", "list"}, {"migrate"}} {
 		begun := time.Now()
 		_, err := command(map[string]string{"DATABASE_URL": "postgres://u:hunter2@127.0.0.1:1/x?sslmode=disable"}, args...)
-		if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1 not reachable for 5s") || strings.Contains(err.Error(), "hunter2") {
+		if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1 not reachable for 5s") || strings.Contains(err.Error(),
+			"hunter2") {
 			t.Errorf("run(%q) = %v, want it to tell what is not reachable", args, err)
 		}
 		if took := time.Since(begun); took > 10*time.Second {
@@ -163,7 +172,8 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Errorf("gateway %s = %v, want %s", line, err, want)
 		}
 	}
-	if _, err := command(nil, "serve", "bogus"); err == nil || !strings.Contains(err.Error(), "unexpected argument bogus") {
+	if _, err := command(nil, "serve", "bogus"); err == nil || !strings.Contains(err.Error(),
+		"unexpected argument bogus") {
 		t.Errorf("gateway serve bogus = %v, want the argument named", err)
 	}
 }
@@ -180,14 +190,23 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"workspace", "create"}, 2, []string{"<name>"}},
 		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
-		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2, []string{"<name>: Must be 1 to 100", "--rate: Must be a whole number between", "--statuses: Must be listed once", "--retry-schedule: Must be 0"}},
-		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be the id of a workspace", "--name: required"}},
-		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2, []string{"--scopes: Must be one of", "--expires: Must be at least one minute in the future"}},
-		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2, []string{"--overlap: must be from 0s to 720h"}},
-		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes", "", "--expires=0s"}, 2, []string{"--scopes: Must name at least one scope", "--expires: Must be at least one minute"}},
-		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=1month"}, 2, []string{"--expires: must be a duration such as 90d"}},
-		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=-90d"}, 2, []string{"--expires: must be a duration such as 90d"}},
-		{[]string{"key", "revoke", "--workspace", ws, "--key=key_00000000000000000000000000"}, 1, []string{"API key not found"}},
+		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2,
+			[]string{"<name>: Must be 1 to 100", "--rate: Must be a whole number between", "--statuses: Must be listed once",
+				"--retry-schedule: Must be 0"}},
+		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be the id of a workspace",
+			"--name: required"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2,
+			[]string{"--scopes: Must be one of", "--expires: Must be at least one minute in the future"}},
+		{[]string{"key", "rotate", "--workspace", ws, "--key=key_00000000000000000000000000", "--overlap=721h"}, 2,
+			[]string{"--overlap: must be from 0s to 720h"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes", "", "--expires=0s"}, 2,
+			[]string{"--scopes: Must name at least one scope", "--expires: Must be at least one minute"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=1month"}, 2,
+			[]string{"--expires: must be a duration such as 90d"}},
+		{[]string{"key", "create", "--workspace", ws, "--name=x", "--expires=-90d"}, 2,
+			[]string{"--expires: must be a duration such as 90d"}},
+		{[]string{"key", "revoke", "--workspace", ws, "--key=key_00000000000000000000000000"}, 1,
+			[]string{"API key not found"}},
 		{[]string{"chatbot", "list", "--workspace", nobody}, 1, []string{"Workspace not found"}},
 		{[]string{"chatbot", "create", "--workspace", nobody, "x"}, 1, []string{"Workspace not found"}},
 	}

@@ -49,14 +49,15 @@ func main() {
 //	                                            +--> tickers: last-used times, usage --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then usage and
-// auth write what they counted, then the stores close.
+// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then usage
+// and auth write what they counted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
 		return runClient(ctx, args, getenv, stdout, version.String())
 	}
 	var c cli
-	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()})
+	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout,
+		Version: version.String()})
 	if !ok || err != nil {
 		return err
 	}
@@ -73,7 +74,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
 
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second, LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
+		LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
 	if err != nil {
 		return err
 	}
@@ -99,7 +101,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	used := usage.New(usage.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
 	used.Start()
 	group.OnStop("usage", used.Stop)
-	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now, Usage: used})
+	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now,
+		Usage: used})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
 	keyed := idempotency.New(db, log)
 	group.OnStop("idempotency", func(context.Context) error { keyed.Stop(); return nil })
@@ -122,7 +125,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Trusted: proxies, CaptchaURL: s.CaptchaURL,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
+		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now,
+		WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }
@@ -151,7 +155,8 @@ func listen(addresses ...string) (all []net.Listener, err error) {
 func serve(group *lifecycle.Group, log *slog.Logger, name string, l net.Listener, grace time.Duration, h http.Handler) {
 	s := &http.Server{
 		Handler: h, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxHeaderBytes: 16 << 10,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute,
 	}
 	group.OnStop(name, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, grace*3/4) // the rest is for writing what was taken in

@@ -157,10 +157,12 @@ func TestRunTakesLeadsInUntilItIsStopped(t *testing.T) {
 	g := start(t, environment(pgtest.URL(t), redistest.Start(t).URL()))
 	_, secret := newTenant(t, g.env)
 	var made struct{ ID string }
-	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`, &made); status != http.StatusCreated {
+	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`,
+		&made); status != http.StatusCreated {
 		t.Fatalf("POST lead = %d %s, want 201", status, text)
 	}
-	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ANN@example.com"}`, nil); status != http.StatusConflict || !strings.Contains(text, made.ID) {
+	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ANN@example.com"}`,
+		nil); status != http.StatusConflict || !strings.Contains(text, made.ID) {
 		t.Errorf("POST the same email = %d %s, want 409 naming %s", status, text, made.ID)
 	}
 	if status, _ := g.send(g.admin+"/admin/api/v1/workspaces", secret, "", nil); status != http.StatusUnauthorized {
@@ -198,7 +200,8 @@ func TestStopFinishesWhatHasBegun(t *testing.T) {
 	}
 	defer c.Close()
 	// The answer to Expect says that the handler is at work and waits for the body.
-	fmt.Fprintf(c, "POST /api/v1/leads HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", secret, len(body))
+	fmt.Fprintf(c,
+		"POST /api/v1/leads HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", secret, len(body))
 	answers := bufio.NewReader(c)
 	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 		t.Fatalf("answer to Expect = %q, %v; want 100 Continue", line, err)
@@ -237,10 +240,12 @@ func TestRunStartsWithoutRedis(t *testing.T) {
 	}
 	g := start(t, environment(pgtest.URL(t), url))
 	_, secret := newTenant(t, g.env)
-	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`, nil); status != http.StatusCreated {
+	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`,
+		nil); status != http.StatusCreated {
 		t.Errorf("POST lead without Redis = %d %s, want 201", status, text)
 	}
-	if status, text := g.send(g.admin+"/readyz", "", "", nil); status != http.StatusOK || !strings.Contains(text, "away, ingest goes on") {
+	if status, text := g.send(g.admin+"/readyz", "", "", nil); status != http.StatusOK || !strings.Contains(text,
+		"away, ingest goes on") {
 		t.Errorf("GET /readyz without Redis = %d %s, want 200 that says so", status, text)
 	}
 	if err := g.stop(); err != nil {
@@ -260,11 +265,13 @@ func TestRunRefusesAnOldSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{nil, {"serve"}, {"workspace", "list"}} {
-		if _, err := command(env, args...); err == nil || !strings.Contains(err.Error(), "gateway migrate") || config.Exit(io.Discard, "", err) != 1 {
+		if _, err := command(env, args...); err == nil || !strings.Contains(err.Error(), "gateway migrate") ||
+			config.Exit(io.Discard, "", err) != 1 {
 			t.Errorf("run(%q) on an empty database = %v, want a refusal that names gateway migrate", args, err)
 		}
 	}
-	if text, err := command(env, "migrate"); err != nil || !strings.Contains(text, "migrations applied: ") || strings.Contains(text, "applied: 0") {
+	if text, err := command(env, "migrate"); err != nil || !strings.Contains(text, "migrations applied: ") ||
+		strings.Contains(text, "applied: 0") {
 		t.Errorf("run(migrate) = %q, %v, want some migrations applied", text, err)
 	}
 	if text, err := command(env, "migrate", "--json"); err != nil || text != "{\n  \"applied\": 0\n}\n" {
@@ -294,8 +301,10 @@ func TestRunRefusesATakenPort(t *testing.T) {
 func TestRunTellsEveryMistakeAndNoSecret(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
-		"DATABASE_URL": "mysql://app:hush@db/leads", "REDIS_URL": "rubbish:hush", "LEADGATE_ADMIN_TOKEN": "hush", "LEADGATE_LISTEN": "8080",
-		"LEADGATE_GRACE": "0s", "LEADGATE_DB_CONNS": "0", "LEADGATE_LOG_LEVEL": "loud", "LEADGATE_WEBHOOK_ALLOW_CIDRS": "10.0.0.0/8,home", "LEADGATE_ADMIN_LISTEN": ":",
+		"DATABASE_URL": "mysql://app:hush@db/leads", "REDIS_URL": "rubbish:hush", "LEADGATE_ADMIN_TOKEN": "hush",
+		"LEADGATE_LISTEN": "8080",
+		"LEADGATE_GRACE":  "0s", "LEADGATE_DB_CONNS": "0", "LEADGATE_LOG_LEVEL": "loud",
+		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "10.0.0.0/8,home", "LEADGATE_ADMIN_LISTEN": ":",
 		"LEADGATE_TRUSTED_PROXIES": "10.0.0.0/8,10.0.0.1.nip",
 	}
 	_, err := command(env)

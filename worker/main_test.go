@@ -45,7 +45,8 @@ func (o *output) String() string { o.mu.Lock(); defer o.mu.Unlock(); return o.te
 func start(t *testing.T, database, redis string, more ...string) *worker {
 	t.Helper()
 	env := map[string]string{"DATABASE_URL": database, "REDIS_URL": redis, "LEADGATE_WORKER_LISTEN": "127.0.0.1:0",
-		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP": "true", "LEADGATE_SWEEP": "200ms"}
+		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP": "true",
+		"LEADGATE_SWEEP": "200ms"}
 	for _, v := range more {
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
@@ -117,10 +118,12 @@ func mustLead(t *testing.T, database, url string) {
 	}
 	defer db.Close()
 	now, ws := time.Now(), id.New()
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", UniqueKey: "ada@example.com", Source: "api", Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", UniqueKey: "ada@example.com", Source: "api",
+		Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
 	for _, err := range []error{
 		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
-		db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url, EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}),
+		db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url,
+			EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -160,7 +163,8 @@ func TestRun(t *testing.T) {
 	if !strings.Contains(got[webhook.LeadEnriched], `"enrichment":{"email":{`) || got[webhook.LeadCreated] == "" {
 		t.Errorf("events = %v, want lead.created and a lead.enriched with facts", got)
 	}
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`, "/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "goroutine"} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`,
+		"/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "goroutine"} {
 		if status, body := get(t, w.ops+path); status != 200 || !strings.Contains(body, want) {
 			t.Errorf("GET %s = %d %.200s, want 200 and %q", path, status, body, want)
 		}
@@ -227,15 +231,20 @@ func TestOldSchemaIsRefused(t *testing.T) {
 
 func TestMistakesAreToldAtOnce(t *testing.T) {
 	t.Parallel()
-	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs", "10.0.0.0/8,localhost,home", "--db-conns", "1",
-		"--probes", "0", "--retention", "1h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2", "--operator-hook-secret", "hunter2"}
+	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs",
+		"10.0.0.0/8,localhost,home", "--db-conns", "1",
+		"--probes", "0", "--retention", "1h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2",
+		"--operator-hook-secret", "hunter2"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	if !errors.Is(err, config.ErrInvalid) {
 		t.Fatalf("run() = %v, want ErrBad", err)
 	}
-	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep", "--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns",
-		"--probes (LEADGATE_PROBES): must", "--retention (LEADGATE_RETENTION): must be between 24h", "--disable-after (LEADGATE_DISABLE_AFTER): must be 0, or",
-		"--operator-hook (LEADGATE_OPERATOR_HOOK): must be a host", "--operator-hook-secret (LEADGATE_OPERATOR_HOOK_SECRET): must be whsec_"} {
+	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep",
+		"--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns",
+		"--probes (LEADGATE_PROBES): must", "--retention (LEADGATE_RETENTION): must be between 24h",
+		"--disable-after (LEADGATE_DISABLE_AFTER): must be 0, or",
+		"--operator-hook (LEADGATE_OPERATOR_HOOK): must be a host",
+		"--operator-hook-secret (LEADGATE_OPERATOR_HOOK_SECRET): must be whsec_"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("run() = %v, want it to name %s", err, want)
 		}
@@ -254,8 +263,10 @@ func TestOperatorHookIsSigned(t *testing.T) {
 		{"", webhook.NewSecret(), "is of no use without --operator-hook"},
 	} {
 		var s settings
-		env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0", "LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}
-		_, _, err := config.Parse(&s, "worker", "", config.Source{Getenv: func(name string) string { return env[name] }, Stdout: io.Discard})
+		env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0",
+			"LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}
+		_, _, err := config.Parse(&s, "worker", "", config.Source{Getenv: func(name string) string { return env[name] },
+			Stdout: io.Discard})
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("Parse() with a hook %q and a secret of %d characters = %v, want %q", c.hook, len(c.secret), err, c.want)
 		}
@@ -270,12 +281,14 @@ func TestBadURLsAndVersion(t *testing.T) {
 	args := []string{"--database-url", "host=db password=hunter2", "--redis-url", "redis://:hunter2@", "--ops-listen", ":"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	for _, want := range []string{"--database-url", "--redis-url", "--ops-listen"} {
-		if !errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		if !errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(),
+			"hunter2") {
 			t.Errorf("run(%q) = %v, want it to name %s and no password", args, err, want)
 		}
 	}
 	var out strings.Builder
-	if err := run(t.Context(), []string{"--version"}, func(string) string { return "" }, &out); err != nil || out.String() != version.String()+"\n" {
+	if err := run(t.Context(), []string{"--version"}, func(string) string { return "" }, &out); err != nil ||
+		out.String() != version.String()+"\n" {
 		t.Errorf("run(--version) = %q, %v, want %q", out.String(), err, version.String())
 	}
 }

@@ -37,9 +37,11 @@ func TestOperatorHook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	now, e := time.Now(), webhook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true}
+	now, e := time.Now(), webhook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in",
+		EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true}
 	e.CreatedAt = now
-	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: e.WorkspaceID, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: e.WorkspaceID, Name: "w", CreatedAt: now,
+		UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.CreateEndpoint(t.Context(), e); err != nil {
@@ -48,14 +50,16 @@ func TestOperatorHook(t *testing.T) {
 	if _, _, err := db.DisableGone(t.Context(), e.WorkspaceID, e.ID, e.URL); err != nil {
 		t.Fatal(err)
 	}
-	w := start(t, database, redistest.Start(t).URL(), "LEADGATE_OPERATOR_HOOK="+operator.URL+"/hunter2", "LEADGATE_OPERATOR_HOOK_SECRET="+secret)
+	w := start(t, database, redistest.Start(t).URL(), "LEADGATE_OPERATOR_HOOK="+operator.URL+"/hunter2",
+		"LEADGATE_OPERATOR_HOOK_SECRET="+secret)
 	select {
 	case r := <-got:
 		library, err := standardwebhooks.NewWebhook(secret)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := library.Verify(r.body, r.head); err != nil || !strings.Contains(string(r.body), `"endpointId":"`+id.Endpoint.Format(e.ID)+`"`) {
+		if err := library.Verify(r.body, r.head); err != nil || !strings.Contains(string(r.body), `"endpointId":"`+
+			id.Endpoint.Format(e.ID)+`"`) {
 			t.Errorf("Verify(%s) = %v, want a signed notice of the endpoint", r.body, err)
 		}
 	case <-time.After(20 * time.Second):
@@ -69,7 +73,8 @@ func TestOperatorHook(t *testing.T) {
 		}
 	}
 	w.mustStop(t)
-	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log, `"msg":"notice sent to the operator hook"`) {
+	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log,
+		`"msg":"notice sent to the operator hook"`) {
 		t.Errorf("log = %s, want that the operator was told, without URL and secret", log)
 	}
 }

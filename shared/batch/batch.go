@@ -1,4 +1,5 @@
-// Package batch turns many concurrent callers into few calls: whoever waits while one call runs goes together into the next.
+// Package batch turns many concurrent callers into few calls: whoever waits while one call runs goes together into the
+// next.
 package batch
 
 import (

@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// Recover returns do for a Batcher, whose workers have no request that would recover a panic: instead of the process, the
-// batch ends, and each of its callers gets failed's result. name is what the log calls the batch.
+// Recover returns do for a Batcher, whose workers have no request that would recover a panic: instead of the process,
+// the batch ends, and each of its callers gets failed's result. name is what the log calls the batch.
 func Recover[I, O any](log *slog.Logger, name string, do func([]I) []O, failed func(error) O) func([]I) []O {
 	return func(items []I) (out []O) {
 		defer func() {

@@ -67,7 +67,8 @@ func TestDelays(t *testing.T) {
 	a := newArrivals("r7", 4)
 	begin := a.epoch.Add(time.Second)
 	record := func(event, run string, n, ms int) {
-		body := fmt.Sprintf(`{"type":"%s","timestamp":"2030-01-01T00:00:00.000Z","data":{"id":"lead_1","name":"John Doe","email":"%s%d@example.com"}}`, event, emailOf(run), n)
+		body := fmt.Sprintf(
+			`{"type":"%s","timestamp":"2030-01-01T00:00:00.000Z","data":{"id":"lead_1","name":"John Doe","email":"%s%d@example.com"}}`, event, emailOf(run), n)
 		a.record(begin.Add(time.Duration(ms)*time.Millisecond), []byte(body))
 	}
 	record(webhook.LeadCreated, "r7", 1, 5)

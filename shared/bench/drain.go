@@ -100,7 +100,8 @@ func (s *fixture) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to st
 	}
 	c := sink.Count()
 	took := c.Last.Sub(c.First)
-	s.printf("%d deliveries to %s: %.0f/s   %v from the first arrival to the last; the first came %v after the worker was started",
+	s.printf(
+		"%d deliveries to %s: %.0f/s   %v from the first arrival to the last; the first came %v after the worker was started",
 		n, to, float64(n-1)/took.Seconds(), took.Round(time.Millisecond), c.First.Sub(begin).Round(time.Millisecond))
 	s.printf("  %d came again; %d signatures were verified, %d refused", c.Again(), c.Verified, len(sink.Refused()))
 	if err := s.printUsage(ctx, before, n, "delivery"); err != nil {

@@ -107,11 +107,15 @@ func (s *fixture) wake(ctx context.Context, refs []pg.EndpointRef) error {
 
 // holdLease takes an endpoint's drain lease, so that nothing of its backlog is sent until releaseLease.
 func (s *fixture) holdLease(ctx context.Context, e pg.EndpointRef) error {
-	return s.exec(ctx, `update endpoints set drain_token = $3, drain_until = now() + interval '1 day' where workspace_id = $1 and id = $2`, e.Workspace, e.Endpoint, id.New())
+	return s.exec(ctx,
+		`update endpoints set drain_token = $3, drain_until = now() + interval '1 day' where workspace_id = $1 and id = $2`,
+		e.Workspace, e.Endpoint, id.New())
 }
 
 func (s *fixture) releaseLease(ctx context.Context, e pg.EndpointRef) error {
-	if err := s.exec(ctx, `update endpoints set drain_token = null, drain_until = null where workspace_id = $1 and id = $2`, e.Workspace, e.Endpoint); err != nil {
+	if err := s.exec(ctx,
+		`update endpoints set drain_token = null, drain_until = null where workspace_id = $1 and id = $2`, e.Workspace,
+		e.Endpoint); err != nil {
 		return err
 	}
 	return s.wake(ctx, []pg.EndpointRef{e})

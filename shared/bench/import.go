@@ -68,7 +68,8 @@ func (s *fixture) importFile(ctx context.Context, t loadgen.Tenant, events bool)
 	if !events {
 		with = "without events"
 	}
-	s.printf("%d rows %-14s %6.0f rows/s   the file, %.1f MB, was sent in %v; the worker grew from %.0f to at most %.0f MB",
+	s.printf(
+		"%d rows %-14s %6.0f rows/s   the file, %.1f MB, was sent in %v; the worker grew from %.0f to at most %.0f MB",
 		s.rows, with, float64(s.rows)/took.Seconds(), float64(size)/1e6, sent.Round(time.Millisecond), float64(idle)/1e6,
 		float64(most)/1e6)
 	if text := s.cpu().per(before, s.rows, "row"); text != "" {

@@ -81,7 +81,8 @@ func (s *fixture) measureMemory(ctx context.Context, workspace, endpoint id.UUID
 		return err
 	}
 	look := time.Since(begin)
-	s.printf("%7d wait, %d attempts made: Redis uses %.2f MB for %d keys; %d asynq keys have %.1f kB, %d of them tasks that ended in the last minute; the sweep looks for due endpoints in %v",
+	s.printf(
+		"%7d wait, %d attempts made: Redis uses %.2f MB for %d keys; %d asynq keys have %.1f kB, %d of them tasks that ended in the last minute; the sweep looks for due endpoints in %v",
 		n, made, float64(w.used)/1e6, w.keys, w.asynq, float64(w.asynqBytes)/1e3, w.ended, tenths(look))
 	return nil
 }

@@ -13,10 +13,13 @@ func (b *bench) countStatements(ctx context.Context) error {
 	}
 	b.counting = "not counted: this Postgres has no pg_stat_statements"
 	var there bool
-	if err := b.base.db.QueryRowContext(ctx, `select exists (select from pg_available_extensions where name = 'pg_stat_statements')`).Scan(&there); err != nil || !there {
+	if err := b.base.db.QueryRowContext(ctx,
+		`select exists (select from pg_available_extensions where name = 'pg_stat_statements')`).Scan(&there); err != nil ||
+		!there {
 		return err
 	}
-	if _, err := b.base.db.ExecContext(ctx, `alter system set shared_preload_libraries = 'pg_stat_statements'`); err != nil {
+	if _, err := b.base.db.ExecContext(ctx,
+		`alter system set shared_preload_libraries = 'pg_stat_statements'`); err != nil {
 		return fmt.Errorf("count statements: %w", err)
 	}
 	if err := b.Gateway().Stop(); err != nil {
@@ -35,7 +38,8 @@ func (b *bench) countStatements(ctx context.Context) error {
 // statements is how many there were so far, of gateway, worker and bench together; 0 where they are not counted.
 func (b *bench) statements(ctx context.Context) (n int64, err error) {
 	var there bool
-	if err := b.base.db.QueryRowContext(ctx, `select to_regclass('pg_stat_statements') is not null`).Scan(&there); err != nil || !there {
+	if err := b.base.db.QueryRowContext(ctx, `select to_regclass('pg_stat_statements') is not null`).Scan(
+		&there); err != nil || !there {
 		return 0, err
 	}
 	const q = `select coalesce(sum(calls), 0)::bigint from pg_stat_statements`

@@ -21,7 +21,9 @@ func drains() []scenario {
 		{name: "drain-flush", what: "Redis is flushed while a backlog is drained", drain: flushDraining},
 		{name: "drain-postgres", what: "Postgres dies while a backlog is drained, and is started again",
 			drain: stopPostgresDraining},
-		{name: "drain-worker-flush", what: "the worker is killed while it drains a backlog, Redis is flushed, and the worker is started again", drain: killAndFlushDraining},
+		{name: "drain-worker-flush",
+			what:  "the worker is killed while it drains a backlog, Redis is flushed, and the worker is started again",
+			drain: killAndFlushDraining},
 	}
 }
 
@@ -44,7 +46,9 @@ func (d *drained) String() string {
 		return ""
 	}
 	b := &strings.Builder{}
-	fmt.Fprintf(b, "  %d deliveries waited; the fault was injected when %d had arrived and %d were recorded: %d in flight\n", d.backlog, d.sent, d.recorded, d.inFlight())
+	fmt.Fprintf(b,
+		"  %d deliveries waited; the fault was injected when %d had arrived and %d were recorded: %d in flight\n", d.backlog,
+		d.sent, d.recorded, d.inFlight())
 	fmt.Fprintf(b, "  broken for %v; the last arrived %v after the first, silence up to %v; %d came again\n",
 		ms(d.until.Sub(d.from)), ms(d.ended.Sub(d.began)), ms(d.stall), d.again)
 	return b.String()

@@ -43,7 +43,8 @@ func (r *report) String() string {
 	if d, ok := r.firstCreated(); ok {
 		created = ms(d).String()
 	}
-	fmt.Fprintf(b, "  first 201 after it: %s; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
+	fmt.Fprintf(b,
+		"  first 201 after it: %s; webhooks of all leads from before its end: %v; silence of a subscriber up to %v\n",
 		created, ms(r.backlog()), ms(r.stall))
 	events, again := 0, 0
 	for _, seen := range r.ledger.arrived {

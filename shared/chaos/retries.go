@@ -20,7 +20,8 @@ import (
 // retriesOf are the scenarios in which every lead is posted under one Idempotency-Key until there is an answer.
 func retriesOf() []scenario {
 	return []scenario{
-		{name: "retries", what: "connections break off at any point, the gateway is killed twice and Redis is flushed, while each lead is posted under one Idempotency-Key until there is an answer",
+		{name: "retries",
+			what:  "connections break off at any point, the gateway is killed twice and Redis is flushed, while each lead is posted under one Idempotency-Key until there is an answer",
 			retry: breakAll},
 	}
 }

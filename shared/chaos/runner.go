@@ -22,7 +22,8 @@ import (
 const takeover = 60 * time.Second
 
 // errStandIn is why a scenario cannot run without redis-server.
-var errStandIn = errors.New("no redis-server here, and the stand-in is a part of this process, which cannot be frozen without freezing the load")
+var errStandIn = errors.New(
+	"no redis-server here, and the stand-in is a part of this process, which cannot be frozen without freezing the load")
 
 // runner runs one scenario.
 type runner struct {
@@ -59,7 +60,8 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		}
 		defer devstack.Remove(dir)
 	}
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Workers: s.workers, Durable: !s.volatile,
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Workers: s.workers,
+		Durable:   !s.volatile,
 		InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
 	if err != nil {
 		return "", err

@@ -149,7 +149,8 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 func (c *Client) redirected(asked, to *url.URL) error {
 	_, path, _ := strings.Cut(asked.Path, "/api/v1/")
 	if base, ok := strings.CutSuffix(to.Path, "/api/v1/"+path); ok {
-		return fmt.Errorf("%s is not where the API is, and your key goes nowhere else by itself: if you know this address, use --url %s://%s%s",
+		return fmt.Errorf(
+			"%s is not where the API is, and your key goes nowhere else by itself: if you know this address, use --url %s://%s%s",
 			c.URL, to.Scheme, to.Host, base)
 	}
 	return fmt.Errorf("%s leads to %s://%s%s, which is not the API: --url must be where the API is", c.URL, to.Scheme,

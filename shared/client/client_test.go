@@ -251,7 +251,8 @@ func TestRequests(t *testing.T) {
 			lead := NewLead{Email: "a@example.com", Metadata: json.RawMessage(`{"k":1}`)}
 			_, err := c.CreateLead(ctx, lead, CreateOptions{ChatbotID: "cb_1", OnDuplicate: "update"})
 			return err
-		}, `POST /api/v1/chatbots/cb_1/leads?onDuplicate=update application/json {"email":"a@example.com","metadata":{"k":1}}`},
+		},
+			`POST /api/v1/chatbots/cb_1/leads?onDuplicate=update application/json {"email":"a@example.com","metadata":{"k":1}}`},
 		"a list": {func(ctx context.Context, c *Client) error {
 			_, err := c.ListLeads(ctx, LeadFilter{Status: "new", Metadata: map[string]string{"k": "v"}}, 5, "next")
 			return err

@@ -42,10 +42,11 @@ type Checker interface{ Check() []error }
 
 // Source is where a process gets its configuration from.
 type Source struct {
-	Args    []string            // without the program's name
-	Getenv  func(string) string // the environment; NAME_FILE names a file that holds NAME's value; only one of them may be set
-	Stdout  io.Writer           // for --help
-	Version string              // what a Version flag prints
+	Args []string // without the program's name
+	// the environment; NAME_FILE names a file that holds NAME's value; only one of them may be set
+	Getenv  func(string) string
+	Stdout  io.Writer // for --help
+	Version string    // what a Version flag prints
 }
 
 // Version is the type of a flag that prints Source.Version and ends the program.
@@ -75,7 +76,8 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 		}
 		found.add("", err)
 		var stopped *kong.ParseError
-		if errors.As(err, &stopped) && stopped.Context.Error == nil { // it read the whole line, so what it did not see is missing
+		// it read the whole line, so what it did not see is missing
+		if errors.As(err, &stopped) && stopped.Context.Error == nil {
 			found.missing(stopped.Context)
 		}
 		return nil, false, Errors(found.list)

@@ -49,12 +49,15 @@ func parse(t *testing.T, env map[string]string, args ...string) (tool, string, e
 
 func TestParseTellsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"LEVEL": "loud", "CONNS": "many", "GRACE": "soon", "LOUD": "maybe", "TOKEN_FILE": "/nowhere/token"}
+	env := map[string]string{"LEVEL": "loud", "CONNS": "many", "GRACE": "soon", "LOUD": "maybe",
+		"TOKEN_FILE": "/nowhere/token"}
 	_, _, err := parse(t, env)
 	if !errors.Is(err, config.ErrInvalid) {
 		t.Fatalf("Parse() = %v, want ErrInvalid", err)
 	}
-	for _, want := range []string{"--database (DATABASE_URL): required", "--conns (CONNS): ", "--level (LEVEL): must be one of debug, info", "--grace (GRACE): ", "--loud (LOUD): ", "--token (TOKEN): TOKEN_FILE: "} {
+	for _, want := range []string{"--database (DATABASE_URL): required", "--conns (CONNS): ",
+		"--level (LEVEL): must be one of debug, info", "--grace (GRACE): ", "--loud (LOUD): ",
+		"--token (TOKEN): TOKEN_FILE: "} {
 		if got := strings.Count(err.Error(), want); got != 1 {
 			t.Errorf("Parse() tells %q %d times, want once:\n%v", want, got, err)
 		}
@@ -86,7 +89,8 @@ func TestParseTakesFlagThenVariableThenFile(t *testing.T) {
 	}
 	var want tool
 	want.Level = "info"
-	want.Database, want.Conns, want.Run.Token, want.Run.Loud, want.Run.Grace = "from variable", 16, "from file", true, 5*time.Second
+	want.Database, want.Conns, want.Run.Token, want.Run.Loud, want.Run.Grace = "from variable", 16, "from file", true,
+		5*time.Second
 	if diff := cmp.Diff(want, got); diff != "" || command != "run" {
 		t.Errorf("Parse() of %q (-want +got):\n%s", command, diff)
 	}
@@ -108,7 +112,8 @@ func TestParseRequiresOnlyWhatTheCommandNeeds(t *testing.T) {
 
 func TestCheckAddress(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]bool{":8080": true, "127.0.0.1:0": true, "[::1]:80": true, ":": false, "": false, "8080": false, "host:http": false, "host:70000": false, "host:-1": false} {
+	for text, want := range map[string]bool{":8080": true, "127.0.0.1:0": true, "[::1]:80": true, ":": false, "": false,
+		"8080": false, "host:http": false, "host:70000": false, "host:-1": false} {
 		if err := config.CheckAddress(text); (err == nil) != want {
 			t.Errorf("CheckAddress(%q) = %v, want it right: %v", text, err, want)
 		}
@@ -120,7 +125,8 @@ func TestHelpNamesVariablesAndNoValues(t *testing.T) {
 	var out bytes.Buffer
 	var into tool
 	env := map[string]string{"TOKEN": "hush-hush"}
-	_, ok, err := config.Parse(&into, "tool", "A tool.", config.Source{Args: []string{"run", "--help"}, Getenv: func(k string) string { return env[k] }, Stdout: &out})
+	_, ok, err := config.Parse(&into, "tool", "A tool.", config.Source{Args: []string{"run", "--help"},
+		Getenv: func(k string) string { return env[k] }, Stdout: &out})
 	if ok || err != nil {
 		t.Fatalf("Parse(--help) = %v, %v, want false, nil", ok, err)
 	}

@@ -27,7 +27,8 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("start", "config", h, "token", h.Token)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("start", "config", h, "token", h.Token)
-	for _, got := range []string{shown, string(marshalled), log.String(), fmt.Sprint(fmt.Errorf("bad token %v", h.Token))} {
+	for _, got := range []string{shown, string(marshalled), log.String(), fmt.Sprint(fmt.Errorf("bad token %v",
+		h.Token))} {
 		if strings.Contains(got, text) || strings.Contains(got, fmt.Sprintf("%x", text)) {
 			t.Errorf("the secret is printed: %s", got)
 		}

@@ -105,7 +105,8 @@ Create a lead (again: 409 with the first one's id):
 // curl is one line of sh. Its address is new at each start, so that it answers 201 also where data was kept.
 func curl(s *devstack.System) string {
 	email := "ada-" + strings.ToLower(rand.Text()[:6]) + "@example.com"
-	return fmt.Sprintf(`curl -i '%s/api/v1/chatbots/%s/leads' -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"email":"%s","name":"Ada Lovelace","metadata":{"page":"/pricing"}}'`,
+	return fmt.Sprintf(
+		`curl -i '%s/api/v1/chatbots/%s/leads' -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"email":"%s","name":"Ada Lovelace","metadata":{"page":"/pricing"}}'`,
 		s.URL, s.ChatbotID, s.Key, email)
 }
 

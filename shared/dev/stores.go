@@ -25,7 +25,8 @@ type givenStores struct{ database, redis string }
 
 // findStores reads DATABASE_URL and REDIS_URL and tries what they name. A shell that has read DIR/env keeps the
 // URLs of private stores, which are gone or elsewhere by the next session: those are left out.
-func (s *settings) findStores(ctx context.Context, getenv func(string) string, con *console) (g givenStores, err error) {
+func (s *settings) findStores(ctx context.Context, getenv func(string) string, con *console) (g givenStores,
+	err error) {
 	old, err := s.remembered()
 	if err != nil {
 		return g, err
@@ -87,7 +88,8 @@ func pingRedis(ctx context.Context, text string) error {
 	return nil
 }
 
-// storeHost shows where a store is that has a valid URL, and nothing that may be secret: passwords can be in the query too.
+// storeHost shows where a store is that has a valid URL, and nothing that may be secret: passwords can be in the query
+// too.
 func storeHost(text string) string {
 	var hosts []string
 	for one := range strings.SplitSeq(text, ",") {

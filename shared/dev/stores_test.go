@@ -131,7 +131,8 @@ func TestQueuesAreWritable(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string][]string{"": {"LEADGATE_QUEUES_WRITABLE=true"}, "false": nil} {
 		set := settings{}
-		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}), givenStores{}).Env; !slices.Equal(got,
+		if got := set.options(lookup(map[string]string{"LEADGATE_QUEUES_WRITABLE": said}),
+			givenStores{}).Env; !slices.Equal(got,
 			want) {
 			t.Errorf("with LEADGATE_QUEUES_WRITABLE=%q gateways get %v more, want %v", said, got, want)
 		}

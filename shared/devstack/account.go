@@ -76,8 +76,8 @@ func (a account) makeReachable(dir string) (string, error) {
 	return at, nil
 }
 
-// reachable returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in /var/tmp
-// that is always the same for dir.
+// reachable returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in
+// /var/tmp that is always the same for dir.
 func (a account) reachable(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil || !a.other || a.reaches(dir) {

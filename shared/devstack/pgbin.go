@@ -48,7 +48,10 @@ func findPostgres(ctx context.Context, getenv func(string) string, major int) (p
 		seen = append(seen, fmt.Sprintf("%d in %s", b.major, dir))
 	}
 	if major != 0 && len(seen) > 0 {
-		return pgBinaries{}, fmt.Errorf("the data was made by Postgres %d, and there is only %s: install version %d, or throw the data away (-reset)", major, strings.Join(seen, ", "), major)
+		return pgBinaries{},
+			fmt.Errorf(
+				"the data was made by Postgres %d, and there is only %s: install version %d, or throw the data away (-reset)",
+				major, strings.Join(seen, ", "), major)
 	}
 	b, err := download(ctx)
 	if err != nil {

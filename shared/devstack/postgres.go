@@ -65,8 +65,9 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	p := &Postgres{dir: dir, password: string(password), port: opt.Port}
-	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, stopSignal: syscall.SIGINT, killSignal: syscall.SIGQUIT,
-		setAttr: who.setCredential}
+	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, stopSignal: syscall.SIGINT,
+		killSignal: syscall.SIGQUIT,
+		setAttr:    who.setCredential}
 	if opt.OnExit != nil {
 		p.onExit = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("postgres %w", how)) }
 	}

@@ -67,8 +67,9 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
 	}
-	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, stopSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL,
-		setAttr: who.setCredential}
+	r.proc = &Process{Name: "redis", out: opt.Log, ready: r.ready, stopSignal: syscall.SIGTERM,
+		killSignal: syscall.SIGKILL,
+		setAttr:    who.setCredential}
 	if opt.OnExit != nil {
 		r.proc.onExit = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("redis %w", how)) }
 	}

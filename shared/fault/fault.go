@@ -105,8 +105,8 @@ type Field struct {
 // MaxFields is how many mistakes are told: a body full of them must not make an answer many times its size.
 const MaxFields = 20
 
-// Invalid makes a VALIDATION_ERROR from fields, which must not be empty: the first is told as the contract has it, the first MaxFields
-// are in "errors", the rest is counted.
+// Invalid makes a VALIDATION_ERROR from fields, which must not be empty: the first is told as the contract has it, the
+// first MaxFields are in "errors", the rest is counted.
 func Invalid(fields []Field) *Error {
 	told := fields[:min(len(fields), MaxFields)]
 	return InvalidFew(told, len(fields)-len(told))
@@ -115,7 +115,8 @@ func Invalid(fields []Field) *Error {
 // InvalidFew is Invalid where fields are all that are told, and there are more that were only counted.
 func InvalidFew(fields []Field, more int) *Error {
 	first := fields[0]
-	return &Error{Kind: Validation, Public: "Validation failed", Details: mistakes{first.Field, first.Value, first.Message, fields, more}}
+	return &Error{Kind: Validation, Public: "Validation failed", Details: mistakes{first.Field, first.Value, first.Message,
+		fields, more}}
 }
 
 type mistakes struct {

@@ -15,8 +15,10 @@ import (
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[fault.Kind]int{
-		fault.Validation: 400, fault.Unauthorized: 401, fault.Forbidden: 403, fault.NotFound: 404, fault.ChatbotNotFound: 404, fault.MethodNotAllow: 405,
-		fault.Timeout: 408, fault.Duplicate: 409, fault.Conflict: 409, fault.TooLarge: 413, fault.MediaType: 415, fault.RateLimited: 429, fault.Internal: 500, fault.Unavailable: 503,
+		fault.Validation: 400, fault.Unauthorized: 401, fault.Forbidden: 403, fault.NotFound: 404, fault.ChatbotNotFound: 404,
+		fault.MethodNotAllow: 405,
+		fault.Timeout:        408, fault.Duplicate: 409, fault.Conflict: 409, fault.TooLarge: 413, fault.MediaType: 415,
+		fault.RateLimited: 429, fault.Internal: 500, fault.Unavailable: 503,
 		"SOMETHING_ELSE": 500,
 	} {
 		if got := kind.Status(); got != want {
@@ -28,7 +30,8 @@ func TestStatus(t *testing.T) {
 func TestFromKeepsTheCausePrivate(t *testing.T) {
 	t.Parallel()
 	away := fmt.Errorf("insert leads: %w", fault.StoreUnavailable(context.DeadlineExceeded, time.Second))
-	if got := fault.From(away); got.Kind != fault.Unavailable || got.RetryAfter != time.Second || !fault.Is(away, fault.Unavailable) || !errors.Is(away, context.DeadlineExceeded) {
+	if got := fault.From(away); got.Kind != fault.Unavailable || got.RetryAfter != time.Second || !fault.Is(away,
+		fault.Unavailable) || !errors.Is(away, context.DeadlineExceeded) {
 		t.Errorf("From(%v) = %+v, want the UNAVAILABLE that is wrapped", away, got)
 	}
 	got := fault.From(errors.New("password=hunter2"))
@@ -58,7 +61,8 @@ func TestInvalidHasTheContractsForm(t *testing.T) {
 func TestTruncate(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"": "", "short": "short", strings.Repeat("é", 200): strings.Repeat("é", 200), strings.Repeat("é", 201): strings.Repeat("é", 200),
+		"": "", "short": "short", strings.Repeat("é", 200): strings.Repeat("é", 200), strings.Repeat("é",
+			201): strings.Repeat("é", 200),
 		strings.Repeat("a", 300): strings.Repeat("a", 200),
 	} {
 		if got := fault.Truncate(in); got != want {

@@ -47,8 +47,10 @@ func TestTypeIDVectors(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	good := id.Chatbot.Format(id.New())
 	for name, bad := range map[string]string{
-		"nothing": "", "only a prefix": "cb_", "too short": good[:len(good)-1], "too long": good + "0", "another prefix": "lead_" + good[3:],
-		"upper case": strings.ToUpper(good), "an overflow": "cb_8" + good[4:], "no digit": "cb_" + strings.Repeat("u", 26),
+		"nothing": "", "only a prefix": "cb_", "too short": good[:len(good)-1], "too long": good + "0",
+		"another prefix": "lead_" + good[3:],
+		"upper case":     strings.ToUpper(good), "an overflow": "cb_8" + good[4:], "no digit": "cb_" + strings.Repeat("u",
+			26),
 		"16 digits": "cb_1234567890abcdef",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,8 @@ type BatchItem struct {
 	Err     error   // a VALIDATION_ERROR that tells the mistakes of this one; Draft is empty then
 }
 
-// ParseBatch reads the body of a request that creates leads, {"leads":[{...}]}, each as in Parse, and maybe with a chatbotId.
-// The error is a VALIDATION_ERROR of a body that cannot be read as that.
+// ParseBatch reads the body of a request that creates leads, {"leads":[{...}]}, each as in Parse, and maybe with a
+// chatbotId. The error is a VALIDATION_ERROR of a body that cannot be read as that.
 func ParseBatch(body []byte, statuses []string) ([]BatchItem, error) {
 	batch := make([]BatchItem, 0, min(MaxBatch, 1+len(body)/minItem))
 	items := strictjson.NewItems(body, "leads", MaxBatch, batchFields)

@@ -21,14 +21,18 @@ func TestParseBatch(t *testing.T) {
 	if err != nil || len(got) != 6 {
 		t.Fatalf("ParseBatch() = %d items, %v, want 6", len(got), err)
 	}
-	if g := got[0]; g.Err != nil || g.AddressKey != "a@example.com" || g.Name != "Zoë" || string(g.Metadata) != `{"a":[1, 2]}` || g.Chatbot != chatbot || g.Status != "new" || g.Source != "api" || !g.NoSource {
+	if g := got[0]; g.Err != nil || g.AddressKey != "a@example.com" || g.Name != "Zoë" ||
+		string(g.Metadata) != `{"a":[1, 2]}` || g.Chatbot != chatbot || g.Status != "new" || g.Source != "api" ||
+		!g.NoSource {
 		t.Errorf("item 0 = %+v", g)
 	}
-	if g := got[5]; g.Err != nil || g.Source != "web" || g.NoSource || g.Chatbot != (id.UUID{}) || string(g.Metadata) != "{}" {
+	if g := got[5]; g.Err != nil || g.Source != "web" || g.NoSource || g.Chatbot != (id.UUID{}) ||
+		string(g.Metadata) != "{}" {
 		t.Errorf("item 5 = %+v", g)
 	}
 	for i, want := range map[int]string{
-		1: `"pointer":"/leads/1/email","value":"nonsense"`, 2: `"field":"leads","pointer":"/leads/2","value":7,"message":"Must be a JSON object"}]}`,
+		1: `"pointer":"/leads/1/email","value":"nonsense"`,
+		2: `"field":"leads","pointer":"/leads/2","value":7,"message":"Must be a JSON object"}]}`,
 		3: `"pointer":"/leads/3/email","value":null`, 4: `"pointer":"/leads/4/chatbotId","value":"cb_x"`,
 	} {
 		if !fault.Is(got[i].Err, fault.Validation) {
@@ -39,7 +43,8 @@ func TestParseBatch(t *testing.T) {
 			t.Errorf("item %d = %s, want %s", i, told, want)
 		}
 	}
-	if told, _ := json.Marshal(fault.From(got[1].Err).Details); !strings.Contains(string(told), `"pointer":"/leads/1/extra"`) {
+	if told, _ := json.Marshal(fault.From(got[1].Err).Details); !strings.Contains(string(told),
+		`"pointer":"/leads/1/extra"`) {
 		t.Errorf("item 1 = %s, want both mistakes", told)
 	}
 }
@@ -49,7 +54,8 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 	many := func(n int) string {
 		return `{"leads":[` + strings.TrimSuffix(strings.Repeat(`{"email":"a@example.com"},`, n), ",") + `]}`
 	}
-	if got, err := lead.ParseBatch([]byte(many(lead.MaxBatch)), tenant.DefaultStatuses()); err != nil || len(got) != lead.MaxBatch {
+	if got, err := lead.ParseBatch([]byte(many(lead.MaxBatch)), tenant.DefaultStatuses()); err != nil ||
+		len(got) != lead.MaxBatch {
 		t.Errorf("a full batch = %d, %v, want all", len(got), err)
 	}
 	for body, want := range map[string]string{
@@ -83,7 +89,9 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 
 // A lead in a batch is read as it is alone, and mistakes in one leave the others alone.
 func FuzzParseBatch(f *testing.F) {
-	for _, seed := range []string{`{"email":"a@example.com"}`, `{"email":"a@example.com","metadata":{"a":[1e5,{"b":"\u0000"}]}}`, `{"email":1,"x":2}`, `7`, `"a"`, `{"a":1,"a":2}`, `]`, `{}]},{"leads":[`, `null`, "{\"name\":\"\xff\"}"} {
+	for _, seed := range []string{`{"email":"a@example.com"}`,
+		`{"email":"a@example.com","metadata":{"a":[1e5,{"b":"\u0000"}]}}`, `{"email":1,"x":2}`, `7`, `"a"`, `{"a":1,"a":2}`,
+		`]`, `{}]},{"leads":[`, `null`, "{\"name\":\"\xff\"}"} {
 		f.Add(seed)
 	}
 	statuses := tenant.DefaultStatuses()
@@ -92,7 +100,8 @@ func FuzzParseBatch(f *testing.F) {
 			return // Parse does not know it
 		}
 		alone, wrong := lead.Parse([]byte(one), statuses)
-		items, err := lead.ParseBatch(fmt.Appendf(nil, `{"leads":[{"email":"first@example.com"},%s,{"email":"last@example.com"}]}`, one), statuses)
+		items, err := lead.ParseBatch(fmt.Appendf(nil,
+			`{"leads":[{"email":"first@example.com"},%s,{"email":"last@example.com"}]}`, one), statuses)
 		if err != nil {
 			if wrong == nil {
 				t.Fatalf("%q is a lead, but not in a batch: %v", one, err)
@@ -120,7 +129,8 @@ func FuzzParseBatch(f *testing.F) {
 func BenchmarkParseBatch(b *testing.B) {
 	var body strings.Builder
 	for i := range lead.MaxBatch {
-		fmt.Fprintf(&body, `,{"name":"John Doe","email":"john.%d@example.com","phone":"+1-555-123-4567","source":"website","status":"new","metadata":{"utm_source":"google","interests":["product_a","product_b"],"company":"Tech Corp"}}`, i)
+		fmt.Fprintf(&body,
+			`,{"name":"John Doe","email":"john.%d@example.com","phone":"+1-555-123-4567","source":"website","status":"new","metadata":{"utm_source":"google","interests":["product_a","product_b"],"company":"Tech Corp"}}`, i)
 	}
 	text := []byte(`{"leads":[` + body.String()[1:] + `]}`)
 	statuses := tenant.DefaultStatuses()

@@ -5,5 +5,6 @@ func UTMs() []string { return []string{"source", "medium", "campaign", "term", "
 
 // ClickIDs are the parameters by which advertising networks recognise a click.
 func ClickIDs() []string {
-	return []string{"gclid", "gclsrc", "gad_source", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid", "li_fat_id", "mc_cid", "igshid", "ttclid", "rdt_cid", "epik", "qclid", "sccid", "irclid", "yclid", "_kx"}
+	return []string{"gclid", "gclsrc", "gad_source", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "twclid",
+		"li_fat_id", "mc_cid", "igshid", "ttclid", "rdt_cid", "epik", "qclid", "sccid", "irclid", "yclid", "_kx"}
 }

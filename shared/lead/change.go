@@ -13,10 +13,12 @@ const RestoreWithin = 30 * 24 * time.Hour
 
 // Differs tells whether a and b differ in what a client can change.
 func Differs(a, b *Lead) bool {
-	return a.Name != b.Name || a.Email != b.Email || a.UniqueKey != b.UniqueKey || a.Phone != b.Phone || a.Source != b.Source || a.Status != b.Status || !bytes.Equal(a.Metadata, b.Metadata)
+	return a.Name != b.Name || a.Email != b.Email || a.UniqueKey != b.UniqueKey || a.Phone != b.Phone ||
+		a.Source != b.Source || a.Status != b.Status || !bytes.Equal(a.Metadata, b.Metadata)
 }
 
-// NextUpdate is when a lead that was changed at last is changed at now: a version of its own, also to whoever sees only milliseconds.
+// NextUpdate is when a lead that was changed at last is changed at now: a version of its own, also to whoever sees only
+// milliseconds.
 func NextUpdate(last, now time.Time) time.Time {
 	now, next := now.UTC().Truncate(time.Millisecond), last.UTC().Truncate(time.Millisecond).Add(time.Millisecond)
 	if now.Before(next) {
@@ -25,7 +27,8 @@ func NextUpdate(last, now time.Time) time.Time {
 	return now
 }
 
-// AppendUpdated appends the data of lead.updated: l as the API shows it, its enrichment where that is known, and what "previous" it had.
+// AppendUpdated appends the data of lead.updated: l as the API shows it, its enrichment where that is known, and what
+// "previous" it had.
 func (l *Lead) AppendUpdated(dst []byte, former *Lead) []byte {
 	dst = l.AppendJSON(dst, l.Enrichment != nil)
 	dst = append(dst[:len(dst)-1], `,"previous":{`...)
@@ -64,7 +67,8 @@ func (l *Lead) AppendUpdated(dst []byte, former *Lead) []byte {
 // Version is what an ETag tells: another one after every change of l, but not of what enrichment found out about it.
 func (l *Lead) Version() string { return strconv.FormatInt(l.UpdatedAt.UnixMilli(), 36) }
 
-// AppendDeleted appends the data of lead.deleted: whose lead it was, since when it is gone, and whether it is gone for good.
+// AppendDeleted appends the data of lead.deleted: whose lead it was, since when it is gone, and whether it is gone for
+// good.
 func (l *Lead) AppendDeleted(dst []byte, at time.Time, erased bool) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = id.Lead.Append(dst, l.ID)

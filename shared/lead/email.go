@@ -18,8 +18,9 @@ const (
 // domains maps and checks a domain name as UTS 46 has it for look-up, and refuses what DNS could not hold.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 
-// ParseEmail reads an address as people type it. email is it without the space around it; key is the same for every spelling
-// of one address: NFC, lower case, and the domain as A-labels (RFC 5890). Plus tags and dots stay: they are other addresses.
+// ParseEmail reads an address as people type it. email is it without the space around it; key is the same for every
+// spelling of one address: NFC, lower case, and the domain as A-labels (RFC 5890). Plus tags and dots stay: they are
+// other addresses.
 //
 // It takes a dot-atom of UTF-8 letters (RFC 5322, RFC 6531) at a domain of two labels or more. It refuses quoted local
 // parts, comments and IP literals, which mail for people does not use, and characters that cannot be seen.
@@ -102,7 +103,8 @@ func plainDomain(domain string) (string, bool) {
 	return key, goodLabels(key)
 }
 
-// goodLabels tells whether a lower-case ASCII domain is two labels or more of letters, digits and inner hyphens, the last not a number.
+// goodLabels tells whether a lower-case ASCII domain is two labels or more of letters, digits and inner hyphens, the
+// last not a number.
 func goodLabels(domain string) bool {
 	if len(domain) > maxDomain {
 		return false
@@ -130,7 +132,8 @@ var atext = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
-// visible tells whether s is UTF-8 without space, control, format (joiners, directions) and other characters that show nothing.
+// visible tells whether s is UTF-8 without space, control, format (joiners, directions) and other characters that show
+// nothing.
 func visible(s string) bool {
 	for i, r := range s {
 		if r == utf8.RuneError {
@@ -138,7 +141,8 @@ func visible(s string) bool {
 				return false
 			}
 		}
-		if !unicode.IsGraphic(r) || unicode.In(r, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+		if !unicode.IsGraphic(r) || unicode.In(r, unicode.Zs, unicode.Other_Default_Ignorable_Code_Point,
+			unicode.Variation_Selector) {
 			return false
 		}
 	}

@@ -14,7 +14,8 @@ import (
 func spellings() []string {
 	var all []string
 	for _, local := range []string{"josé.garcía", "JOSÉ.GARCÍA", "José.García", "jOSÉ.gARCÍA"} {
-		for _, domain := range []string{"bücher.example", "BÜCHER.EXAMPLE", "xn--bcher-kva.example", "XN--BCHER-KVA.Example", "ｂücher。example"} {
+		for _, domain := range []string{"bücher.example", "BÜCHER.EXAMPLE", "xn--bcher-kva.example", "XN--BCHER-KVA.Example",
+			"ｂücher。example"} {
 			all = append(all, " "+local+"@"+domain+"\t", norm.NFD.String(local+"@"+domain)+"\u3000")
 		}
 	}
@@ -39,7 +40,9 @@ func TestParseEmailOneKeyForAllSpellings(t *testing.T) {
 
 func TestParseEmailAccepts(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 61) + strings.Repeat("."+strings.Repeat("b", 61), 2) + ".com" // 254 bytes: 64 + 1 + 189
+	// 254 bytes: 64 + 1 + 189
+	long := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 61) + strings.Repeat("."+strings.Repeat("b", 61), 2) +
+		".com"
 	for typed, key := range map[string]string{
 		"john.doe@example.com":     "john.doe@example.com",
 		"  John.Doe@Example.COM\n": "john.doe@example.com",
@@ -65,13 +68,20 @@ func TestParseEmailRefuses(t *testing.T) {
 	t.Parallel()
 	for _, typed := range []string{
 		"", " ", "@", "invalid-email", "a@", "@example.com", "a@b", "a@@example.com", "a@b@example.com",
-		"Bob <a@example.com>", "<a@example.com>", `"a b"@example.com`, `"a"@example.com`, "a@example.com(comment)", "a@[127.0.0.1]", "a@127.0.0.1", "a@[IPv6:::1]",
-		".a@example.com", "a.@example.com", "a..b@example.com", "a b@example.com", "a,b@example.com", "a;b@example.com", `a\b@example.com`,
-		"a@-b.example", "a@b-.example", "a@b_c.example", "a@.example", "a@example..com", "a@example.com.", "a@example.com。", "a@example.123", "a@exa mple.com",
+		"Bob <a@example.com>", "<a@example.com>", `"a b"@example.com`, `"a"@example.com`, "a@example.com(comment)",
+		"a@[127.0.0.1]", "a@127.0.0.1", "a@[IPv6:::1]",
+		".a@example.com", "a.@example.com", "a..b@example.com", "a b@example.com", "a,b@example.com", "a;b@example.com",
+		`a\b@example.com`,
+		"a@-b.example", "a@b-.example", "a@b_c.example", "a@.example", "a@example..com", "a@example.com.", "a@example.com。",
+		"a@example.123", "a@exa mple.com",
 		"a@xn--.example", "a@xn--zzzzzzzzz.example", "a@ab--cd.example", "a@" + strings.Repeat("b", 64) + ".example",
-		strings.Repeat("a", 65) + "@example.com", strings.Repeat("a", 64) + "@" + strings.Repeat("b", 62) + strings.Repeat("."+strings.Repeat("b", 61), 2) + ".com", strings.Repeat("é", 33) + "@example.com", "a@" + strings.Repeat("b.", 126) + "example", strings.Repeat("a", 300),
-		"a\x00@example.com", "a\n@example.com", "a\u200b@example.com", "a\u202e@example.com", "\ufeffa@example.com", "a\u00a0b@example.com", "a\u3164@example.com", "a\ufe0f@example.com",
-		"a\xff@example.com", "a@\xffexample.com", "a\ue000@example.com", "\u0301a@example.com", "a＠example.com", "a@exa\u200dmple.com", "a@exam\u00adple.com", "a@\u0301b.example", "😀@example.com",
+		strings.Repeat("a", 65) + "@example.com", strings.Repeat("a", 64) + "@" + strings.Repeat("b", 62) +
+			strings.Repeat("."+strings.Repeat("b", 61), 2) + ".com", strings.Repeat("é", 33) + "@example.com",
+		"a@" + strings.Repeat("b.", 126) + "example", strings.Repeat("a", 300),
+		"a\x00@example.com", "a\n@example.com", "a\u200b@example.com", "a\u202e@example.com", "\ufeffa@example.com",
+		"a\u00a0b@example.com", "a\u3164@example.com", "a\ufe0f@example.com",
+		"a\xff@example.com", "a@\xffexample.com", "a\ue000@example.com", "\u0301a@example.com", "a＠example.com",
+		"a@exa\u200dmple.com", "a@exam\u00adple.com", "a@\u0301b.example", "😀@example.com",
 		"אa@example.com\u200f", "a@אa.example",
 	} {
 		if email, key, ok := lead.ParseEmail(typed); ok {
@@ -82,7 +92,8 @@ func TestParseEmailRefuses(t *testing.T) {
 
 // The key of a key is itself: what Postgres' unique index holds can be parsed again and compared.
 func FuzzParseEmail(f *testing.F) {
-	for _, seed := range append(spellings()[:8], "a+b@example.com", "a@b", `"a b"@c.example`, "a@xn--bcher-kva.example", "İ@example.com", "ᾳ@example.com", "a@ǅ.example", "a@\u2488com", "Ⱥ@example.com") {
+	for _, seed := range append(spellings()[:8], "a+b@example.com", "a@b", `"a b"@c.example`, "a@xn--bcher-kva.example",
+		"İ@example.com", "ᾳ@example.com", "a@ǅ.example", "a@\u2488com", "Ⱥ@example.com") {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
@@ -90,13 +101,15 @@ func FuzzParseEmail(f *testing.F) {
 		if !ok {
 			return
 		}
-		if strings.TrimSpace(typed) != email || len(email) > 254 || len(key) > 254 || !utf8.ValidString(key) || !norm.NFC.IsNormalString(key) {
+		if strings.TrimSpace(typed) != email || len(email) > 254 || len(key) > 254 || !utf8.ValidString(key) ||
+			!norm.NFC.IsNormalString(key) {
 			t.Errorf("ParseEmail(%q) = %q, %q, which breaks its own rules", typed, email, key)
 		}
 		if again, twice, ok := lead.ParseEmail(key); !ok || twice != key || again != key {
 			t.Errorf("ParseEmail(%q) = %q, %q, %v, want itself: it is the key of %q", key, again, twice, ok, typed)
 		}
-		for _, other := range []string{norm.NFD.String(typed), norm.NFC.String(typed), strings.ToLower(norm.NFD.String(typed))} {
+		for _, other := range []string{norm.NFD.String(typed), norm.NFC.String(typed),
+			strings.ToLower(norm.NFD.String(typed))} {
 			if _, same, ok := lead.ParseEmail(other); ok && same != key {
 				t.Errorf("ParseEmail(%q) has key %q, want %q as %q has", other, same, key, typed)
 			}

@@ -9,8 +9,8 @@ import (
 // NotFoundError is the answer for a lead that the workspace does not have.
 func NotFoundError() *fault.Error { return fault.New(fault.NotFound, "Lead not found") }
 
-// MaxSuppressions is how many emails of a workspace can be suppressed, give or take a few in a hundred: they are counted by a sample. Those
-// of erased leads may be more.
+// MaxSuppressions is how many emails of a workspace can be suppressed, give or take a few in a hundred: they are
+// counted by a sample. Those of erased leads may be more.
 const MaxSuppressions = 1_000_000
 
 // TooManySuppressionsError is the answer beyond MaxSuppressions.

@@ -18,15 +18,16 @@ type Lead struct {
 	ChatbotID   id.UUID // zero: the lead came without a chatbot
 	Name        string  // "" is shown as null
 	Email       string  // as typed, trimmed
-	UniqueKey   string  // what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
-	Phone       string  // "" is shown as null
-	Source      string
-	Status      string
-	Metadata    []byte // a JSON object, as it came
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Enrichment  []byte // a JSON object; nil until facts were found
-	DeletedAt   *time.Time
+	// what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
+	UniqueKey  string
+	Phone      string // "" is shown as null
+	Source     string
+	Status     string
+	Metadata   []byte // a JSON object, as it came
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	Enrichment []byte // a JSON object; nil until facts were found
+	DeletedAt  *time.Time
 }
 
 // AddressKey returns the key of the email, the same for every spelling of one address.

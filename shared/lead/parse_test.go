@@ -34,15 +34,20 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	metadata := specBody[strings.Index(specBody, `"metadata": `)+len(`"metadata": `) : len(specBody)-2]
 	for body, want := range map[string]lead.Draft{
-		specBody: {Name: "John Doe", Email: "john.doe@example.com", AddressKey: "john.doe@example.com", Phone: "+1-555-123-4567",
+		specBody: {Name: "John Doe", Email: "john.doe@example.com", AddressKey: "john.doe@example.com",
+			Phone:  "+1-555-123-4567",
 			Source: "website", Status: "new", Metadata: []byte(metadata)},
-		`{"email":" A@Example.com "}`: {Email: "A@Example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
+		`{"email":" A@Example.com "}`: {Email: "A@Example.com", AddressKey: "a@example.com", Source: "api", Status: "new",
+			Metadata: []byte("{}"), NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":null,"phone":null,"source":null,"status":null,"metadata":null}`: {
-			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), NoSource: true, NoStatus: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"),
+			NoSource: true, NoStatus: true},
 		`{"email":"a@example.com","name":"","phone":"","source":"","status":"lost","metadata":{}}`: {
-			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"), NoSource: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"),
+			NoSource: true},
 		`{"email":"a@example.com","metadata":{"b":"\u0001\n","a":1.10}}`: {
-			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
+			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new",
+			Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
 	} {
 		got, err := lead.Parse([]byte(body), statuses)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -66,11 +71,13 @@ func TestParseBounds(t *testing.T) {
 		{"status", `null`, `""`, "Must be one of: new, contacted, lost"},
 		{"metadata", nested(8), nested(9), "Must be nested at most 8 levels deep"},
 		{"metadata", padded(32 << 10), padded(32<<10 + 1), "Must be at most 32768 bytes of JSON"},
-		{"metadata", `{"a":1e400}`, `{"a":1e131072}`, "Must be a number of at most 1000 digits with an exponent between -1000 and 1000"},
+		{"metadata", `{"a":1e400}`, `{"a":1e131072}`,
+			"Must be a number of at most 1000 digits with an exponent between -1000 and 1000"},
 		{"name", `"a"`, `1`, "Must be a string"},
 		{"phone", `"a"`, `"\u007f"`, "Must not contain control characters"},
 	} {
-		if _, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.good), statuses); err != nil {
+		if _, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.good),
+			statuses); err != nil {
 			t.Errorf("Parse with %s %.50s = %v, want no error", tc.field, tc.good, err)
 		}
 		_, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.bad), statuses)
@@ -83,7 +90,8 @@ func TestParseBounds(t *testing.T) {
 func TestParseTellsTheEmailAsTheSpecHasIt(t *testing.T) {
 	t.Parallel()
 	for body, value := range map[string]any{
-		`{"email":"invalid-email"}`: "invalid-email", `{}`: nil, `{"email":null}`: nil, `{"email":""}`: "", `{"email":7}`: 7.0,
+		`{"email":"invalid-email"}`: "invalid-email", `{}`: nil, `{"email":null}`: nil, `{"email":""}`: "",
+		`{"email":7}`:                     7.0,
 		`{"email":"a\u0000@example.com"}`: "a\x00@example.com",
 	} {
 		_, err := lead.Parse([]byte(body), statuses)
@@ -101,7 +109,8 @@ func TestParseTellsAllMistakes(t *testing.T) {
 	for _, f := range mistakes(t, err) {
 		got = append(got, f.Pointer)
 	}
-	if diff := cmp.Diff([]string{"/nmae", "/name", "/phone", "/source", "/status", "/metadata", "/email"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"/nmae", "/name", "/phone", "/source", "/status", "/metadata", "/email"},
+		got); diff != "" {
 		t.Errorf("Parse() tells mistakes at other places (-want +got):\n%s", diff)
 	}
 }
@@ -122,7 +131,8 @@ func TestParseKeepsNothingOfTheBody(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{specBody, `{}`, `{"email":"a@example.com","metadata":{"a":{"b":[1e10,"\\u0000"]}}}`, `{"email":"a@example.com","email":""}`, `{"status":"new"`, `{"email":"a@example.com","name":"\ud83d\ude00"}`} {
+	for _, seed := range []string{specBody, `{}`, `{"email":"a@example.com","metadata":{"a":{"b":[1e10,"\\u0000"]}}}`,
+		`{"email":"a@example.com","email":""}`, `{"status":"new"`, `{"email":"a@example.com","name":"\ud83d\ude00"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -146,7 +156,8 @@ func FuzzParse(f *testing.F) {
 		if string(d.Metadata) != string(want.Metadata) || want.Name != nil && *want.Name != d.Name {
 			t.Errorf("Parse(%q) = %q, %s, want %v, %s", body, d.Name, d.Metadata, want.Name, want.Metadata)
 		}
-		shown := (&lead.Lead{Name: d.Name, Email: d.Email, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata}).AppendJSON(nil, true)
+		shown := (&lead.Lead{Name: d.Name, Email: d.Email, Phone: d.Phone, Source: d.Source, Status: d.Status,
+			Metadata: d.Metadata}).AppendJSON(nil, true)
 		if !json.Valid(shown) || strings.ContainsRune(d.Name+d.Email+d.Phone+d.Source, 0) {
 			t.Errorf("Parse(%q) makes a lead that cannot be shown: %s", body, shown)
 		}

@@ -17,7 +17,8 @@ type Patch struct {
 	Status     *string
 	Metadata   []byte // merged into what there is; "null" empties it
 
-	// Held: the patch is for the lead that has AddressKey. One that has moved to another email meanwhile is not it any more.
+	// Held: the patch is for the lead that has AddressKey. One that has moved to another email meanwhile is not it any
+	// more.
 	Held bool
 }
 
@@ -83,8 +84,8 @@ func (p *Patch) email(r *strictjson.Reader) {
 	}
 }
 
-// Patch is d for the lead that has its email already: what the request gives replaces what the lead has, metadata is merged into the lead's,
-// and what it does not give, or gives empty, stays.
+// Patch is d for the lead that has its email already: what the request gives replaces what the lead has, metadata is
+// merged into the lead's, and what it does not give, or gives empty, stays.
 func (d Draft) Patch() Patch {
 	p := Patch{Email: d.Email, AddressKey: d.AddressKey, Metadata: d.Metadata, Held: true}
 	if d.Name != "" {
@@ -102,8 +103,9 @@ func (d Draft) Patch() Patch {
 	return p
 }
 
-// Apply changes l. Its other address is unique with what the former one was unique with; callers that know better set UniqueKey after it.
-// Errors: VALIDATION_ERROR when the metadata are too large once merged, NOT_FOUND for a patch that is Held by an email which l has no longer.
+// Apply changes l. Its other address is unique with what the former one was unique with; callers that know better set
+// UniqueKey after it. Errors: VALIDATION_ERROR when the metadata are too large once merged, NOT_FOUND for a patch that
+// is Held by an email which l has no longer.
 func (p Patch) Apply(l *Lead) error {
 	if p.Held && l.AddressKey() != p.AddressKey {
 		return NotFoundError()
@@ -115,7 +117,8 @@ func (p Patch) Apply(l *Lead) error {
 		}
 		if len(merged) > MaxMetadata {
 			return fault.Invalid([]fault.Field{{Field: "metadata", Pointer: "/metadata",
-				Message: fmt.Sprintf("Must be at most %d bytes of JSON once merged into what the lead has: it would be %d", MaxMetadata, len(merged))}})
+				Message: fmt.Sprintf("Must be at most %d bytes of JSON once merged into what the lead has: it would be %d",
+					MaxMetadata, len(merged))}})
 		}
 		if changed {
 			l.Metadata = merged

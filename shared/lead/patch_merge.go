@@ -6,8 +6,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// merge returns target with patch merged into it (RFC 7396), and whether that is anything else. What is not changed stays as it was typed,
-// in its place; a target that does not change at all comes back as it is. Both are valid JSON; a nil target is none.
+// merge returns target with patch merged into it (RFC 7396), and whether that is anything else. What is not changed
+// stays as it was typed, in its place; a target that does not change at all comes back as it is. Both are valid JSON; a
+// nil target is none.
 func merge(target, patch []byte) (merged []byte, changed bool) {
 	if patch[0] != '{' {
 		return patch, !same(target, patch)
@@ -88,8 +89,8 @@ func appendMembers(dst []byte, all []jsonMember) []byte {
 	return append(dst, '}')
 }
 
-// same tells whether two JSON values differ in nothing but space and the spelling of strings. Numbers are taken as they are written,
-// because not every reader takes 1 and 1.0 for the same.
+// same tells whether two JSON values differ in nothing but space and the spelling of strings. Numbers are taken as they
+// are written, because not every reader takes 1 and 1.0 for the same.
 func same(a, b []byte) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(a) == len(b)

@@ -15,7 +15,8 @@ import (
 )
 
 func sample() lead.Lead {
-	return lead.Lead{WorkspaceID: id.New(), ID: id.New(), Name: "Ann", Email: "Ann@example.com", UniqueKey: "ann@example.com", Phone: "+1-555-123-4567", Source: "web", Status: "new",
+	return lead.Lead{WorkspaceID: id.New(), ID: id.New(), Name: "Ann", Email: "Ann@example.com",
+		UniqueKey: "ann@example.com", Phone: "+1-555-123-4567", Source: "web", Status: "new",
 		Metadata: []byte(`{ "a": 1, "b": {"c": [1, 2], "d": null}, "e": "x" }`)}
 }
 
@@ -31,12 +32,15 @@ func mustPatch(t *testing.T, body string) lead.Patch {
 func TestPatchChangesWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	for body, change := range map[string]func(*lead.Lead){
-		`{}`:                               func(*lead.Lead) {},
-		`{"name":"Bob","status":"lost"}`:   func(l *lead.Lead) { l.Name, l.Status = "Bob", "lost" },
-		`{"name":null,"phone":""}`:         func(l *lead.Lead) { l.Name, l.Phone = "", "" },
-		`{"source":"page"}`:                func(l *lead.Lead) { l.Source = "page" },
-		`{"email":" ANN@example.com"}`:     func(l *lead.Lead) { l.Email = "ANN@example.com" },
-		`{"email":"Bob@example.com"}`:      func(l *lead.Lead) { l.Email, l.UniqueKey = "Bob@example.com", "bob@example.com" },
+		`{}`:                             func(*lead.Lead) {},
+		`{"name":"Bob","status":"lost"}`: func(l *lead.Lead) { l.Name, l.Status = "Bob", "lost" },
+		`{"name":null,"phone":""}`:       func(l *lead.Lead) { l.Name, l.Phone = "", "" },
+		`{"source":"page"}`:              func(l *lead.Lead) { l.Source = "page" },
+		`{"email":" ANN@example.com"}`:   func(l *lead.Lead) { l.Email = "ANN@example.com" },
+		`{"email":"Bob@example.com"}`: func(l *lead.Lead) {
+			l.Email, l.UniqueKey = "Bob@example.com",
+				"bob@example.com"
+		},
 		`{"metadata":{}}`:                  func(*lead.Lead) {},
 		`{"metadata":null}`:                func(l *lead.Lead) { l.Metadata = []byte(`{}`) },
 		`{"metadata":{"a":1,"none":null}}`: func(*lead.Lead) {},
@@ -87,7 +91,8 @@ func TestPatchRefusesMetadataTooLargeOnceMerged(t *testing.T) {
 	l := sample()
 	l.Metadata = []byte(`{"a":"` + strings.Repeat("x", lead.MaxMetadata-8) + `"}`)
 	before := string(l.Metadata)
-	if err := mustPatch(t, `{"name":"Bob","metadata":{"b":1}}`).Apply(&l); !fault.Is(err, fault.Validation) || string(l.Metadata) != before || l.Name != "Ann" {
+	if err := mustPatch(t, `{"name":"Bob","metadata":{"b":1}}`).Apply(&l); !fault.Is(err, fault.Validation) ||
+		string(l.Metadata) != before || l.Name != "Ann" {
 		t.Errorf("Apply = %v, want VALIDATION_ERROR and the lead untouched", err)
 	}
 	if err := mustPatch(t, `{"metadata":{"b":1,"a":null}}`).Apply(&l); err != nil || string(l.Metadata) != `{"b":1}` {
@@ -124,7 +129,9 @@ func TestAppendUpdatedTellsWhatWas(t *testing.T) {
 	t.Parallel()
 	former := sample()
 	l := former
-	if err := mustPatch(t, `{"name":null,"email":"b@example.com","phone":"1","source":"s","status":"lost","metadata":{"a":2}}`).Apply(&l); err != nil {
+	if err := mustPatch(t,
+		`{"name":null,"email":"b@example.com","phone":"1","source":"s","status":"lost","metadata":{"a":2}}`).Apply(
+		&l); err != nil {
 		t.Fatal(err)
 	}
 	var data struct {
@@ -134,7 +141,8 @@ func TestAppendUpdatedTellsWhatWas(t *testing.T) {
 	if err := json.Unmarshal(l.AppendUpdated(nil, &former), &data); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"name":"Ann","email":"Ann@example.com","phone":"+1-555-123-4567","source":"web","status":"new","metadata":` + string(former.Metadata) + `}`
+	want := `{"name":"Ann","email":"Ann@example.com","phone":"+1-555-123-4567","source":"web","status":"new","metadata":` +
+		string(former.Metadata) + `}`
 	if data.Name != nil || string(data.Previous) != want {
 		t.Errorf("previous = %s, want %s", data.Previous, want)
 	}
@@ -158,10 +166,13 @@ func TestNextUpdateGrows(t *testing.T) {
 	}
 }
 
-// Whatever comes in: no panic, a VALIDATION_ERROR or a patch that leaves a lead which is valid, and which it changes no more.
+// Whatever comes in: no panic, a VALIDATION_ERROR or a patch that leaves a lead which is valid, and which it changes no
+// more.
 func FuzzParsePatch(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"name":null,"metadata":{"a":{"b":null}}}`, `{"email":"x@example.com","metadata":null}`, `{"metadata":{"":{"":[]}}}`, `{"metadata":{"a":1,"a":2}}`,
-		`{"status":"lost","source":"x"}`, `[]`, `{"metadata":{"\ud800":1}}`, `{"metadata":{"b":{"c":{"x":[{"y":null}]}}}}`, "{\"name\":\"\x00\"}", `{"metadata":{"b":{"d":null}}}`} {
+	for _, seed := range []string{`{}`, `{"name":null,"metadata":{"a":{"b":null}}}`,
+		`{"email":"x@example.com","metadata":null}`, `{"metadata":{"":{"":[]}}}`, `{"metadata":{"a":1,"a":2}}`,
+		`{"status":"lost","source":"x"}`, `[]`, `{"metadata":{"\ud800":1}}`, `{"metadata":{"b":{"c":{"x":[{"y":null}]}}}}`,
+		"{\"name\":\"\x00\"}", `{"metadata":{"b":{"d":null}}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -181,7 +192,8 @@ func FuzzParsePatch(f *testing.F) {
 			}
 			return
 		}
-		if len(l.Metadata) > lead.MaxMetadata || l.Metadata[0] != '{' || !json.Valid(l.Metadata) || l.Source == "" || l.Status == "" || l.AddressKey() == "" {
+		if len(l.Metadata) > lead.MaxMetadata || l.Metadata[0] != '{' || !json.Valid(l.Metadata) || l.Source == "" ||
+			l.Status == "" || l.AddressKey() == "" {
 			t.Fatalf("%q makes %+v", body, l)
 		}
 		if data := l.AppendUpdated(nil, &former); !json.Valid(data) {

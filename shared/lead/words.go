@@ -39,7 +39,8 @@ type Query struct {
 // Pair is one top-level member of metadata.
 type Pair struct{ Key, Value string }
 
-// Term is a part of what the index is asked: a lead fits when it has any of these lexemes or, when Prefix is set, one that begins with it.
+// Term is a part of what the index is asked: a lead fits when it has any of these lexemes or, when Prefix is set, one
+// that begins with it.
 type Term struct {
 	Any    []string
 	Prefix bool
@@ -62,11 +63,12 @@ func hashed(texts ...string) string {
 
 func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
 
-// Words returns the lexemes by which l is found, apart from those of every other workspace. They promise too much rather than too little:
-// whoever finds a lead by them looks at it again with Fits. None of them has a space.
+// Words returns the lexemes by which l is found, apart from those of every other workspace. They promise too much
+// rather than too little: whoever finds a lead by them looks at it again with Fits. None of them has a space.
 func Words(l *Lead) []string {
 	t := tag(l.WorkspaceID)
-	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress + hashed(l.AddressKey())}
+	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress +
+		hashed(l.AddressKey())}
 	if l.ChatbotID != (id.UUID{}) {
 		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
 	}
@@ -159,15 +161,20 @@ func begins(words []string, with string) bool {
 	return false
 }
 
-// SearchWords divides a text into words as they are searched: lower case, composed (NFC), of letters, digits and their marks.
+// SearchWords divides a text into words as they are searched: lower case, composed (NFC), of letters, digits and their
+// marks.
 func SearchWords(text string) []string {
 	text = norm.NFC.String(strings.ToLower(norm.NFC.String(text)))
-	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+	return strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) &&
+			!unicode.IsMark(r)
+	})
 }
 
 // searched are the words of l that a search looks at.
 func searched(l *Lead, company string) []string {
-	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(fault.TruncateTo(company, maxCompany))...)
+	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(fault.TruncateTo(company,
+		maxCompany))...)
 }
 
 // short is what the index has of a word.
@@ -188,7 +195,8 @@ func pairs(metadata []byte, each func(key, value string, text bool)) {
 	if len(metadata) <= len("{}") {
 		return
 	}
-	dec := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	dec := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true))
 	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
 		return
 	}

@@ -12,8 +12,10 @@ import (
 
 func example() lead.Lead {
 	return lead.Lead{
-		WorkspaceID: id.New(), ChatbotID: id.New(), Name: "Jürgen O'Neil-Smith", Email: "J.Neil@Mail.example.com", UniqueKey: "j.neil@mail.example.com",
-		Source: "web site", Status: "new", Metadata: []byte(`{"company":"Tech & Söhne GmbH","n":1.10,"vip":true,"tags":["a"],"utm":"a b","gone":null,"empty":""}`),
+		WorkspaceID: id.New(), ChatbotID: id.New(), Name: "Jürgen O'Neil-Smith", Email: "J.Neil@Mail.example.com",
+		UniqueKey: "j.neil@mail.example.com",
+		Source:    "web site", Status: "new", Metadata: []byte(
+			`{"company":"Tech & Söhne GmbH","n":1.10,"vip":true,"tags":["a"],"utm":"a b","gone":null,"empty":""}`),
 	}
 }
 
@@ -45,16 +47,23 @@ func TestQuery(t *testing.T) {
 		q    lead.Query
 		want bool
 	}{
-		"all": {lead.Query{}, true}, "word": {text("smith"), true}, "beginning": {text("jürg"), true}, "decomposed": {text("JU\u0308RGEN"), true},
-		"two words": {text("smi jür"), true}, "one is wrong": {text("smi x"), false}, "inside of a word": {text("mith"), false},
-		"whole email": {text("j.neil@mail.example.com"), true}, "domain": {text("mail"), true}, "company": {text("söhne gmbh"), true},
+		"all": {lead.Query{}, true}, "word": {text("smith"), true}, "beginning": {text("jürg"), true},
+		"decomposed": {text("JU\u0308RGEN"), true},
+		"two words":  {text("smi jür"), true}, "one is wrong": {text("smi x"), false}, "inside of a word": {text("mith"),
+			false},
+		"whole email": {text("j.neil@mail.example.com"), true}, "domain": {text("mail"), true},
+		"company":  {text("söhne gmbh"), true},
 		"too long": {text("smithe"), false}, "apostrophe": {text("o'neil"), true},
 		"status": {lead.Query{Status: "new"}, true}, "other status": {lead.Query{Status: "ne"}, false},
 		"source": {lead.Query{Source: "web site"}, true}, "other source": {lead.Query{Source: "web"}, false},
 		"chatbot": {lead.Query{ChatbotID: l.ChatbotID}, true}, "other chatbot": {lead.Query{ChatbotID: id.New()}, false},
-		"address": {lead.Query{AddressKey: "j.neil@mail.example.com"}, true}, "other address": {lead.Query{AddressKey: "j.neil@mail.example.co"}, false},
-		"metadata": {meta("utm=a b", "n=1.10", "vip=true", "empty="), true}, "number as it is not written": {meta("n=1.1"), false},
-		"no scalar": {meta(`tags=["a"]`), false}, "null": {meta("gone=null"), true}, "one of two": {meta("utm=a b", "vip=false"), false}, "unknown": {meta("x="), false},
+		"address":       {lead.Query{AddressKey: "j.neil@mail.example.com"}, true},
+		"other address": {lead.Query{AddressKey: "j.neil@mail.example.co"}, false},
+		"metadata":      {meta("utm=a b", "n=1.10", "vip=true", "empty="), true},
+		"number as it is not written": {meta("n=1.1"),
+			false},
+		"no scalar": {meta(`tags=["a"]`), false}, "null": {meta("gone=null"), true}, "one of two": {meta("utm=a b",
+			"vip=false"), false}, "unknown": {meta("x="), false},
 	} {
 		if got := tc.q.Fits(&l); got != tc.want {
 			t.Errorf("%s: Fits = %v, want %v", what, got, tc.want)
@@ -87,7 +96,8 @@ func TestWordsAreBounded(t *testing.T) {
 		}
 	}
 	for _, q := range []lead.Query{
-		{Metadata: []lead.Pair{{Key: "k149", Value: "v"}}}, {Text: []string{strings.Repeat("ü", 150)}}, {Text: []string{"ab"}},
+		{Metadata: []lead.Pair{{Key: "k149", Value: "v"}}}, {Text: []string{strings.Repeat("ü", 150)}},
+		{Text: []string{"ab"}},
 	} {
 		if !q.Fits(&l) || !found(&l, l.WorkspaceID, q) {
 			t.Errorf("%.80v: fits %v, found %v, want both", q, q.Fits(&l), found(&l, l.WorkspaceID, q))
@@ -100,7 +110,8 @@ func FuzzWords(f *testing.F) {
 	f.Add("Jürgen Smith", "a@example.com", `{"company":"x y","k":"v"}`, "jür", "k", "v")
 	f.Add("İ ǅ ﬁ", "ß@example.com", `{"n":1e3,"n":2}`, "i̇", "n", "1e3")
 	f.Fuzz(func(t *testing.T, name, email, metadata, text, key, value string) {
-		l := lead.Lead{WorkspaceID: id.New(), Name: name, Email: email, UniqueKey: strings.ToLower(email), Status: "new", Source: "api", Metadata: []byte(metadata)}
+		l := lead.Lead{WorkspaceID: id.New(), Name: name, Email: email, UniqueKey: strings.ToLower(email), Status: "new",
+			Source: "api", Metadata: []byte(metadata)}
 		q := lead.Query{Text: lead.SearchWords(text), Metadata: []lead.Pair{{Key: key, Value: value}}}
 		alone := lead.Query{Text: q.Text}
 		for _, q := range []lead.Query{q, alone, {Text: lead.SearchWords(name)}} {

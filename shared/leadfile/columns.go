@@ -80,7 +80,8 @@ func ReadHeader(first []byte, m Mapping) (o Options, start int64, err error) {
 	case wrong != nil:
 		return o, 0, fault.InvalidField("header", nil, "Must be one row of column names: "+wrong.text)
 	case c.long:
-		return o, 0, fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names, of at most %d bytes", MaxRow))
+		return o, 0, fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names, of at most %d bytes",
+			MaxRow))
 	}
 	h := header{mapping: m}
 	h.read(c.cells)
@@ -179,7 +180,8 @@ func (h *header) mapped() (taken map[string]string) {
 		case i < 0 || h.columns[i].Name == "":
 			h.refuse("mapping", name, "Must be the name of a column: the file has "+h.offer())
 		case to == nil:
-		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) || utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
+		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) ||
+			utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
 			h.refuse("mapping", *to, targetRule)
 		case taken[*to] != "":
 			h.refuse("mapping", *to, "Must be assigned to only one column: "+fault.Truncate(taken[*to])+" has it too")
@@ -198,11 +200,13 @@ func (h *header) named(taken map[string]string) {
 			continue
 		}
 		to := byName[plain(c.Name)]
-		if to == "" || taken[to] != "" || taken[toName] != "" && (to == toFirstName || to == toLastName) || to == toName && taken[toFirstName]+taken[toLastName] != "" {
+		if to == "" || taken[to] != "" || taken[toName] != "" && (to == toFirstName || to == toLastName) || to == toName &&
+			taken[toFirstName]+taken[toLastName] != "" {
 			to = memberOf + c.Name
 		}
 		if other := taken[to]; other != "" {
-			h.refuse("header", c.Name, "Must not go to "+fault.Truncate(to)+", where "+fault.Truncate(other)+" goes: assign it with mapping")
+			h.refuse("header", c.Name, "Must not go to "+fault.Truncate(to)+", where "+fault.Truncate(other)+
+				" goes: assign it with mapping")
 			continue
 		}
 		c.To, taken[to] = to, c.Name
@@ -230,7 +234,8 @@ func CheckText(first []byte) error {
 	case bytes.HasPrefix(first, []byte{0xFF, 0xFE}) || bytes.HasPrefix(first, []byte{0xFE, 0xFF}):
 		return fault.InvalidField("body", nil, rule+": this is UTF-16. Spreadsheets can save as \"CSV UTF-8\"")
 	case bytes.HasPrefix(first, []byte("PK\x03\x04")) || bytes.HasPrefix(first, []byte{0xD0, 0xCF, 0x11, 0xE0}):
-		return fault.InvalidField("body", nil, rule+": this is a workbook or an archive. Spreadsheets can save as \"CSV UTF-8\"")
+		return fault.InvalidField("body", nil,
+			rule+": this is a workbook or an archive. Spreadsheets can save as \"CSV UTF-8\"")
 	case bytes.HasPrefix(first, []byte{0x1F, 0x8B}):
 		return fault.InvalidField("body", nil, rule+": this is compressed")
 	}
@@ -247,7 +252,8 @@ func CheckText(first []byte) error {
 			if !utf8.FullRune(first[at:]) {
 				return nil
 			}
-			return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is not. Spreadsheets can save as \"CSV UTF-8\"", rule, at))
+			return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is not. Spreadsheets can save as \"CSV UTF-8\"",
+				rule, at))
 		}
 		at += size
 	}

@@ -31,8 +31,9 @@ type csv struct {
 
 const neverEnds = "a cell begins with a quote that never ends"
 
-// record reads the record that data begins with and returns its length with the end of its line. last tells that the file ends with data,
-// of which there are else more than MaxRow bytes. Where the record is longer than that, n is 0 and long is set, or where a quote is open it is broken.
+// record reads the record that data begins with and returns its length with the end of its line. last tells that the
+// file ends with data, of which there are else more than MaxRow bytes. Where the record is longer than that, n is 0 and
+// long is set, or where a quote is open it is broken.
 func (c *csv) record(data []byte, last bool) (n int, wrong *broken) {
 	c.cells, c.stray, c.long = c.cells[:0], false, false
 	line, n, whole := data, len(data), last

@@ -45,7 +45,8 @@ func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mi
 			continue
 		}
 		if i >= len(r.fields) {
-			return d, chatbot, mistake("row", cell, fmt.Sprintf("Must have at most %d cells, one for each column", len(r.fields)))
+			return d, chatbot, mistake("row", cell, fmt.Sprintf("Must have at most %d cells, one for each column",
+				len(r.fields)))
 		}
 		f := &r.fields[i]
 		if cell[0] == '\'' {

@@ -7,7 +7,8 @@ import (
 
 // Texts of what becomes of imports and their rows after they were read.
 const (
-	ErasedLead     = "The lead that had this email was erased" // replaces what a report says of a lead, once that is erased
+	// replaces what a report says of a lead, once that is erased
+	ErasedLead     = "The lead that had this email was erased"
 	UploadBrokeOff = "The upload broke off"
 )
 

@@ -11,7 +11,8 @@ import (
 	"leadgate/shared/lead"
 )
 
-// line reads one line of NDJSON: a lead as a request has it, and maybe its chatbotId. n is 0 where it is longer than MaxRow.
+// line reads one line of NDJSON: a lead as a request has it, and maybe its chatbotId. n is 0 where it is longer than
+// MaxRow.
 func (r *Reader) line(data []byte, last bool) (n int, row Row, blank bool) {
 	line, n := data, len(data)
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
@@ -55,8 +56,8 @@ func (r *Reader) object(line []byte) (d lead.Draft, chatbot id.UUID, wrong *Mist
 	return d, chatbot, nil
 }
 
-// without takes the chatbotId out of an object. One that cannot be read is returned as it is, and so is one with two chatbotIds: whoever reads it
-// then says so.
+// without takes the chatbotId out of an object. One that cannot be read is returned as it is, and so is one with two
+// chatbotIds: whoever reads it then says so.
 func without(object []byte) (rest []byte, chatbot json.RawMessage) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
 	if dec.PeekKind() != '{' {
@@ -121,7 +122,8 @@ func CheckLines(first []byte) error {
 	case len(text) == 0:
 		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it is empty")
 	case text[0] != '{':
-		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it begins with something else")
+		return fault.InvalidField("body", nil,
+			"Must be a file with a JSON object on each line: it begins with something else")
 	}
 	return nil
 }

@@ -49,9 +49,11 @@ const blankMost = 256 << 10
 // bufSize leaves room for reading ahead of the longest row.
 const bufSize = 4 * MaxRow
 
-// NewReader reads the file of an import on from its Position, where src begins, with row Rows+1. statuses is what a lead's status may be.
+// NewReader reads the file of an import on from its Position, where src begins, with row Rows+1. statuses is what a
+// lead's status may be.
 func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
-	r := &Reader{src: src, buf: make([]byte, bufSize), at: imp.Position, number: imp.Rows, statuses: statuses, source: imp.Options.Source}
+	r := &Reader{src: src, buf: make([]byte, bufSize), at: imp.Position, number: imp.Rows, statuses: statuses,
+		source: imp.Options.Source}
 	if text := imp.Options.ChatbotID; text != "" {
 		var err error
 		if r.chatbot, err = id.Chatbot.Parse(text); err != nil {
@@ -68,7 +70,8 @@ func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
 	return r, nil
 }
 
-// Read returns the next row; io.EOF after the last, ErrBlank where it was not come to yet. Any other error that is not of the source says why the file cannot be read on; see Broken.
+// Read returns the next row; io.EOF after the last, ErrBlank where it was not come to yet. Any other error that is not
+// of the source says why the file cannot be read on; see Broken.
 func (r *Reader) Read() (Row, error) {
 	for from := r.at; ; {
 		if r.at-from >= blankMost {
@@ -169,7 +172,8 @@ func (r *Reader) next() (row Row, blank bool, err error) {
 	case !utf8.Valid(raw):
 		row.Wrong = mistake("row", "", "Must be UTF-8 text")
 	case r.csv.stray:
-		row.Wrong = mistake("row", r.csv.cells[0], "Must end at the quote that closes a cell; write a quote inside a cell as two")
+		row.Wrong = mistake("row", r.csv.cells[0],
+			"Must end at the quote that closes a cell; write a quote inside a cell as two")
 	default:
 		row.Draft, row.Chatbot, row.Wrong = r.draft(r.csv.cells)
 	}

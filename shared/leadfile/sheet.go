@@ -1,4 +1,5 @@
-// Package sheet makes leads of the rows of a file: CSV or NDJSON, read as a stream, so that no file is too large and none too broken to be told about.
+// Package sheet makes leads of the rows of a file: CSV or NDJSON, read as a stream, so that no file is too large and
+// none too broken to be told about.
 package leadfile
 
 import (

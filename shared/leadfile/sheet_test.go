@@ -70,23 +70,30 @@ func TestRowsBecomeLeads(t *testing.T) {
 		mapping    leadfile.Mapping
 		want       []string
 	}{
-		{"names as people write them", "E-Mail,First Name,last_name,Mobile,Company\nAnn@Example.com, Ann ,Lee,+1-555-0100,Acme\n",
+		{"names as people write them",
+			"E-Mail,First Name,last_name,Mobile,Company\nAnn@Example.com, Ann ,Lee,+1-555-0100,Acme\n",
 			nil, []string{`1 Ann Lee <Ann@Example.com> +1-555-0100 api/new {"Company":"Acme"}`}},
-		{"semicolons, a mark, CRLF, blank lines", "\xEF\xBB\xBFname;email\r\n\r\nAnn;ann@example.com\r\n;\r\nBob;bob@example.com", nil,
+		{"semicolons, a mark, CRLF, blank lines",
+			"\xEF\xBB\xBFname;email\r\n\r\nAnn;ann@example.com\r\n;\r\nBob;bob@example.com", nil,
 			[]string{`1 Ann <ann@example.com>  api/new {}`, `2 Bob <bob@example.com>  api/new {}`}},
 		{"tabs and CR", "name\temail\rAnn\tann@example.com\rBob\tbob@example.com\r", nil,
 			[]string{`1 Ann <ann@example.com>  api/new {}`, `2 Bob <bob@example.com>  api/new {}`}},
 		{"quotes", "email,note\n\"ann@example.com\",\"said \"\"hi,\"\"\nand left\"\nbob@example.com,6\" pipe\n", nil,
-			[]string{`1  <ann@example.com>  api/new {"note":"said \"hi,\"\nand left"}`, `2  <bob@example.com>  api/new {"note":"6\" pipe"}`}},
+			[]string{`1  <ann@example.com>  api/new {"note":"said \"hi,\"\nand left"}`,
+				`2  <bob@example.com>  api/new {"note":"6\" pipe"}`}},
 		{"mapped", "Work Email,Email,Who,Junk,Status\na@example.com,b@example.com,Ann,x,Contacted\n",
 			leadfile.Mapping{"Work Email": to("email"), "Who": to("name"), "Junk": nil},
 			[]string{`1 Ann <a@example.com>  api/contacted {"Email":"b@example.com"}`}},
 		{"what an export says of formulas", "email,phone,note\na@example.com,'+1-555-0100,'=1+1\n", nil,
 			[]string{`1  <a@example.com> +1-555-0100 api/new {"note":"=1+1"}`}},
-		{"a whole metadata", "email,metadata,plan,chatbotId\na@example.com,\"{\"\"a\"\":[1]}\",pro," + bot + "\nb@example.com,{},,\nc@example.com,{},pro,\n", nil,
-			[]string{`1  <a@example.com>  api/new {"plan":"pro","a":[1]} ` + bot, `2  <b@example.com>  api/new {}`, `3  <c@example.com>  api/new {"plan":"pro"}`}},
-		{"too few cells are empty ones", "email,name,phone\na@example.com\n", nil, []string{`1  <a@example.com>  api/new {}`}},
-		{"mistakes", "email,name,status,\nx,,,\n,Ann,,\na@example.com,,gone,\na@example.com,,,1\na@example.com,,,,2\n\"a@example.com\"x,,\na@example.com,\"a\nb\",\na@example.com,\xff,\n", nil,
+		{"a whole metadata", "email,metadata,plan,chatbotId\na@example.com,\"{\"\"a\"\":[1]}\",pro," + bot +
+			"\nb@example.com,{},,\nc@example.com,{},pro,\n", nil,
+			[]string{`1  <a@example.com>  api/new {"plan":"pro","a":[1]} ` + bot, `2  <b@example.com>  api/new {}`,
+				`3  <c@example.com>  api/new {"plan":"pro"}`}},
+		{"too few cells are empty ones", "email,name,phone\na@example.com\n", nil,
+			[]string{`1  <a@example.com>  api/new {}`}},
+		{"mistakes",
+			"email,name,status,\nx,,,\n,Ann,,\na@example.com,,gone,\na@example.com,,,1\na@example.com,,,,2\n\"a@example.com\"x,,\na@example.com,\"a\nb\",\na@example.com,\xff,\n", nil,
 			[]string{
 				`1! email="x" Must be a valid email address`,
 				`2! email="" Must be a valid email address`,
@@ -112,13 +119,15 @@ func TestRowsBecomeLeads(t *testing.T) {
 func TestLongTexts(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", lead.MaxMetadata)
-	text := "email,name,note\na@example.com," + strings.Repeat("é", lead.MaxName) + ",\na@example.com," + strings.Repeat("é", lead.MaxName+1) + ",\na@example.com,," + long +
+	text := "email,name,note\na@example.com," + strings.Repeat("é", lead.MaxName) + ",\na@example.com," +
+		strings.Repeat("é", lead.MaxName+1) + ",\na@example.com,," + long +
 		"\nb@example.com,," + long + long + "\nc@example.com,,\n"
 	got, err := readAll(t, mustPlan(t, text, nil), text)
 	if err != nil || len(got) != 5 {
 		t.Fatalf("rows = %d, %v, want 5", len(got), err)
 	}
-	for i, want := range []string{"1 é", "2! name=", `3! metadata="" Must be at most 32768 bytes of JSON`, `4! row="" Must be at most 65536 bytes`, "5  <c@example.com>"} {
+	for i, want := range []string{"1 é", "2! name=", `3! metadata="" Must be at most 32768 bytes of JSON`,
+		`4! row="" Must be at most 65536 bytes`, "5  <c@example.com>"} {
 		if !strings.HasPrefix(got[i], want) {
 			t.Errorf("row %d = %.100q, want it to begin with %q", i+1, got[i], want)
 		}
@@ -129,10 +138,14 @@ func TestLongTexts(t *testing.T) {
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string][2]string{
-		"a quote that never ends":            {"email\na@example.com\n\"b@example.com\nc@example.com\n", "Row 2: a cell begins with a quote that never ends"},
-		"a quote that ends too late":         {"email\na@example.com\n\"b@example.com\n" + strings.Repeat("c@example.com\n", 6000) + "\"\n", "Row 2: a cell begins with a quote that never ends"},
-		"a row over many lines is too long":  {"email,a,b\na@example.com\nx,\"\n\"," + strings.Repeat("y", leadfile.MaxRow) + "\n", "Row 2: it is longer than 65536 bytes and goes over several lines"},
-		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20), "Row 2: it is longer than 1048576 bytes: this is no list of rows"},
+		"a quote that never ends": {"email\na@example.com\n\"b@example.com\nc@example.com\n",
+			"Row 2: a cell begins with a quote that never ends"},
+		"a quote that ends too late": {"email\na@example.com\n\"b@example.com\n" + strings.Repeat("c@example.com\n",
+			6000) + "\"\n", "Row 2: a cell begins with a quote that never ends"},
+		"a row over many lines is too long": {"email,a,b\na@example.com\nx,\"\n\"," + strings.Repeat("y", leadfile.MaxRow) +
+			"\n", "Row 2: it is longer than 65536 bytes and goes over several lines"},
+		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20),
+			"Row 2: it is longer than 1048576 bytes: this is no list of rows"},
 	} {
 		got, err := readAll(t, mustPlan(t, c[0], nil), c[0])
 		reason, ok := leadfile.Broken(err)
@@ -182,7 +195,8 @@ func TestReadingOn(t *testing.T) {
 		t.Errorf("one reader, and one for each row:\n%s", diff)
 	}
 	broken := errors.New("away")
-	r, _ := leadfile.NewReader(io.MultiReader(strings.NewReader("a@example.com,\n"), iotest.ErrReader(broken)), imp, statuses)
+	r, _ := leadfile.NewReader(io.MultiReader(strings.NewReader("a@example.com,\n"), iotest.ErrReader(broken)), imp,
+		statuses)
 	if _, err := r.Read(); !errors.Is(err, broken) {
 		t.Errorf("Read() of a source that fails = %v, want its error", err)
 	}
@@ -195,22 +209,32 @@ func TestHeaders(t *testing.T) {
 		mapping leadfile.Mapping
 		want    []string // field, value, message of each mistake
 	}{
-		"no email":               {"name,phone\n", nil, []string{"email <nil> Must be a column of the file, or be assigned to one with mapping: the file has name, phone"}},
-		"a column twice":         {"email,a,a\n", nil, []string{"header a Must be the name of only one column"}},
-		"unknown column, target": {"email,a\n", leadfile.Mapping{"b": to("name"), "a": to("nickname")}, []string{"mapping nickname Must be null, or one of email", "mapping b Must be the name of a column: the file has email, a"}},
-		"a target twice":         {"email,a,b\n", leadfile.Mapping{"a": to("name"), "b": to("name")}, []string{"mapping name Must be assigned to only one column: a has it too"}},
-		"two to one member":      {"email,a,b\n", leadfile.Mapping{"a": to("metadata.b")}, []string{"header b Must not go to metadata.b, where a goes: assign it with mapping"}},
-		"an empty member":        {"email,a\n", leadfile.Mapping{"a": to("metadata.")}, []string{"mapping metadata. Must be null, or one of"}},
-		"the email dropped":      {"email,a\n", leadfile.Mapping{"email": nil}, []string{"email <nil> Must be a column"}},
-		"nothing":                {"", nil, []string{"body <nil> Must be a file with a header"}},
-		"blank lines":            {"\n\r\n", nil, []string{"body <nil> Must be a file with a header"}},
-		"UTF-16":                 {"\xFF\xFEe\x00", nil, []string{"body <nil> Must be UTF-8 text: this is UTF-16"}},
-		"a workbook":             {"PK\x03\x04....", nil, []string{"body <nil> Must be UTF-8 text: this is a workbook"}},
-		"Latin-1":                {"email,name\na@example.com,J\xf6rg\n", nil, []string{"body <nil> Must be UTF-8 text: byte 26 is not"}},
-		"a control":              {"email,\"a\nb\"\n", nil, []string{"header <nil> The name of column 2 must not contain control characters"}},
-		"too many":               {"email" + strings.Repeat(",a", 600), nil, []string{"header <nil> Must have at most 500 columns"}},
-		"a quote without end":    {"\"email,a\n", nil, []string{"header <nil> Must be one row of column names: a cell begins with a quote that never ends"}},
-		"too long":               {strings.Repeat("email,", 100_000), nil, []string{"header <nil> Must be"}},
+		"no email": {"name,phone\n", nil,
+			[]string{"email <nil> Must be a column of the file, or be assigned to one with mapping: the file has name, phone"}},
+		"a column twice": {"email,a,a\n", nil, []string{"header a Must be the name of only one column"}},
+		"unknown column, target": {"email,a\n", leadfile.Mapping{"b": to("name"), "a": to("nickname")},
+			[]string{"mapping nickname Must be null, or one of email",
+				"mapping b Must be the name of a column: the file has email, a"}},
+		"a target twice": {"email,a,b\n", leadfile.Mapping{"a": to("name"), "b": to("name")},
+			[]string{"mapping name Must be assigned to only one column: a has it too"}},
+		"two to one member": {"email,a,b\n", leadfile.Mapping{"a": to("metadata.b")},
+			[]string{"header b Must not go to metadata.b, where a goes: assign it with mapping"}},
+		"an empty member": {"email,a\n", leadfile.Mapping{"a": to("metadata.")},
+			[]string{"mapping metadata. Must be null, or one of"}},
+		"the email dropped": {"email,a\n", leadfile.Mapping{"email": nil}, []string{"email <nil> Must be a column"}},
+		"nothing":           {"", nil, []string{"body <nil> Must be a file with a header"}},
+		"blank lines":       {"\n\r\n", nil, []string{"body <nil> Must be a file with a header"}},
+		"UTF-16":            {"\xFF\xFEe\x00", nil, []string{"body <nil> Must be UTF-8 text: this is UTF-16"}},
+		"a workbook":        {"PK\x03\x04....", nil, []string{"body <nil> Must be UTF-8 text: this is a workbook"}},
+		"Latin-1": {"email,name\na@example.com,J\xf6rg\n", nil,
+			[]string{"body <nil> Must be UTF-8 text: byte 26 is not"}},
+		"a control": {"email,\"a\nb\"\n", nil,
+			[]string{"header <nil> The name of column 2 must not contain control characters"}},
+		"too many": {"email" + strings.Repeat(",a", 600), nil,
+			[]string{"header <nil> Must have at most 500 columns"}},
+		"a quote without end": {"\"email,a\n", nil,
+			[]string{"header <nil> Must be one row of column names: a cell begins with a quote that never ends"}},
+		"too long": {strings.Repeat("email,", 100_000), nil, []string{"header <nil> Must be"}},
 	} {
 		_, _, err := leadfile.ReadHeader([]byte(c.text), c.mapping)
 		var f *fault.Error
@@ -220,7 +244,8 @@ func TestHeaders(t *testing.T) {
 		}
 		text := fmt.Sprint(f.Details)
 		for _, want := range c.want {
-			if !strings.Contains(text, strings.ReplaceAll(want, " <nil> ", " ")) && !strings.Contains(text, want) && !containsParts(text, want) {
+			if !strings.Contains(text, strings.ReplaceAll(want, " <nil> ", " ")) && !strings.Contains(text, want) &&
+				!containsParts(text, want) {
 				t.Errorf("%s: %s, want %q in it", name, text, want)
 			}
 		}
@@ -274,7 +299,9 @@ func TestNDJSON(t *testing.T) {
 
 // FuzzCSV: whatever the file is, rows go on, stay within it, and nothing that Postgres could not hold is told.
 func FuzzCSV(f *testing.F) {
-	for _, seed := range []string{"email\na@example.com\n", "email;n\n\"a@example.com\";\"x\"\"y\"\n", "name\temail\r\r\n\"", "email,metadata,a\na@example.com,{},1\n", "email,\n\x00,\xff\n", "'=email,email\n'+a@example.com,=b"} {
+	for _, seed := range []string{"email\na@example.com\n", "email;n\n\"a@example.com\";\"x\"\"y\"\n",
+		"name\temail\r\r\n\"", "email,metadata,a\na@example.com,{},1\n", "email,\n\x00,\xff\n",
+		"'=email,email\n'+a@example.com,=b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -291,7 +318,8 @@ func FuzzCSV(f *testing.F) {
 
 // FuzzNDJSON is FuzzCSV of the other format.
 func FuzzNDJSON(f *testing.F) {
-	for _, seed := range []string{`{"email":"a@example.com"}`, "{}\n[]\n\n", `{"chatbotId":"cb_","email":1,"email":2}`, "{\"email\":\"a@example.com\",\"chatbotId\":\"\\ud800\"}\n\x00"} {
+	for _, seed := range []string{`{"email":"a@example.com"}`, "{}\n[]\n\n", `{"chatbotId":"cb_","email":1,"email":2}`,
+		"{\"email\":\"a@example.com\",\"chatbotId\":\"\\ud800\"}\n\x00"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -318,12 +346,14 @@ func check(t *testing.T, imp *leadfile.Import, text string) {
 		}
 		last = row.End
 		if w := row.Wrong; w != nil {
-			if strings.ContainsRune(w.Value+w.Field, 0) || strings.ToValidUTF8(w.Value+w.Field+w.Message, "") != w.Value+w.Field+w.Message || w.Message == "" {
+			if strings.ContainsRune(w.Value+w.Field, 0) || strings.ToValidUTF8(w.Value+w.Field+w.Message, "") != w.Value+w.Field+
+				w.Message || w.Message == "" {
 				t.Fatalf("row %d of %q: %+v", n, text, w)
 			}
 			continue
 		}
-		if d, err := lead.Parse([]byte(`{"email":"a@example.com","metadata":`+string(row.Draft.Metadata)+`}`), statuses); err != nil || d.Metadata == nil || row.Draft.AddressKey == "" {
+		if d, err := lead.Parse([]byte(`{"email":"a@example.com","metadata":`+string(row.Draft.Metadata)+`}`),
+			statuses); err != nil || d.Metadata == nil || row.Draft.AddressKey == "" {
 			t.Fatalf("row %d of %q = %+v: %v", n, text, row.Draft, err)
 		}
 	}

@@ -89,7 +89,8 @@ func TestStopHasOneGraceForAll(t *testing.T) {
 	}
 	before := time.Now()
 	g.Stop(quiet(), time.Minute)
-	if len(deadlines) != 2 || deadlines[0] != deadlines[1] || deadlines[0].Before(before.Add(time.Minute)) || deadlines[0].After(time.Now().Add(time.Minute)) {
+	if len(deadlines) != 2 || deadlines[0] != deadlines[1] || deadlines[0].Before(before.Add(time.Minute)) ||
+		deadlines[0].After(time.Now().Add(time.Minute)) {
 		t.Errorf("parts had deadlines %v, want one, a minute from the start", deadlines)
 	}
 }

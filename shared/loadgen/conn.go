@@ -125,5 +125,6 @@ func (c *Conn) answer() (a Answer, err error) {
 func AppendLead(dst []byte, email string) []byte {
 	dst = append(dst, `{"name":"John Doe","email":"`...)
 	dst = append(dst, email...)
-	return append(dst, `","phone":"+1-555-123-4567","source":"website","status":"new","metadata":{"utm_source":"google","utm_campaign":"spring_2024","interests":["product_a","product_b"],"company":"Tech Corp","job_title":"Marketing Manager"}}`...)
+	return append(dst,
+		`","phone":"+1-555-123-4567","source":"website","status":"new","metadata":{"utm_source":"google","utm_campaign":"spring_2024","interests":["product_a","product_b"],"company":"Tech Corp","job_title":"Marketing Manager"}}`...)
 }

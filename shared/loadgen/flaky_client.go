@@ -86,7 +86,8 @@ func (f *FlakyClient) try(key string, body []byte, breakOff bool) (res Response,
 		f.r = bufio.NewReader(f.conn)
 	}
 	f.conn.SetDeadline(time.Now().Add(Timeout))
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: loadgen\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	request := fmt.Appendf(nil,
+		"POST %s HTTP/1.1\r\nHost: loadgen\r\nAuthorization: Bearer %s\r\nIdempotency-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 		f.Path, f.Key, key, len(body), body)
 	if breakOff {
 		return res, f.breakOff(request)

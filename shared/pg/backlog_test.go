@@ -20,7 +20,8 @@ func TestOwed(t *testing.T) {
 	}
 	d, other := newDesk(t, db), newDesk(t, db) // closed both
 	set := func(e webhook.Endpoint, what string) { d.exec(`update endpoints set `+what+` where id = $1`, e.ID) }
-	failing, open, disabled, deleted := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true)
+	failing, open, disabled, deleted := d.mustEndpoint(true), d.mustEndpoint(true), d.mustEndpoint(true),
+		d.mustEndpoint(true)
 	set(failing, `failures = 3`)
 	set(open, `failures = 7, probe_at = now() - interval '1 s'`)
 	set(disabled, `enabled = false, failures = 7, probe_at = now()`)
@@ -29,10 +30,13 @@ func TestOwed(t *testing.T) {
 	other.mustLeads(1)
 	d.exec(`update deliveries set next_at = now() + interval '1 h' where endpoint_id = $1`, other.endpoint.ID)
 	d.exec(`update deliveries set next_at = now() - interval '1 h' where endpoint_id = $1`, open.ID)
-	d.exec(`update deliveries set next_at = now() - interval '1 min' where id = (select id from deliveries where endpoint_id = $1 limit 1)`, d.endpoint.ID)
-	d.exec(`update deliveries set state = 'exhausted', next_at = null where id = (select id from deliveries where endpoint_id = $1 limit 1)`, failing.ID)
+	d.exec(
+		`update deliveries set next_at = now() - interval '1 min' where id = (select id from deliveries where endpoint_id = $1 limit 1)`, d.endpoint.ID)
+	d.exec(
+		`update deliveries set state = 'exhausted', next_at = null where id = (select id from deliveries where endpoint_id = $1 limit 1)`, failing.ID)
 	for _, state := range []webhook.ReplayState{webhook.ReplayRunning, webhook.ReplayRunning, webhook.ReplayDone} {
-		d.exec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, '{}', 1, $3, now(), now())`, d.ws, id.New(), string(state))
+		d.exec(
+			`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, '{}', 1, $3, now(), now())`, d.ws, id.New(), string(state))
 	}
 	got, err := db.Backlog(t.Context())
 	if err != nil {
@@ -42,7 +46,8 @@ func TestOwed(t *testing.T) {
 		t.Errorf("OldestDue = %s, want the minute of a closed breaker's, not the hour of an open one's", got.OldestDue)
 	}
 	got.OldestDue = 0
-	if diff := cmp.Diff(pg.Backlog{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2}, got); diff != "" {
+	if diff := cmp.Diff(pg.Backlog{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2},
+		got); diff != "" {
 		t.Errorf("Backlog (-want +got):\n%s", diff)
 	}
 }

@@ -34,7 +34,8 @@ func newArchive(t *testing.T, db *pg.DB, leads int) *archive {
 	enrich(a.desk, leads/2)
 	states := []string{"pending", "delivered", "exhausted", "held"}
 	for i, s := range states {
-		a.mustExec(`update deliveries set state = $2, next_at = case when $2 = 'pending' then now() end where workspace_id = $1 and get_byte(uuid_send(id), 15) % $3 = $4`, a.ws, s, len(states), i)
+		a.mustExec(
+			`update deliveries set state = $2, next_at = case when $2 = 'pending' then now() end where workspace_id = $1 and get_byte(uuid_send(id), 15) % $3 = $4`, a.ws, s, len(states), i)
 	}
 	a.mustExec(`update endpoints set enabled = false where id = $1`, a.off.ID)
 	a.mustExec(`update endpoints set enabled = false, deleted_at = now() where id = $1`, a.gone.ID)
@@ -94,7 +95,8 @@ func (a *archive) want(f webhook.Filter) (ids []id.UUID) {
 	for _, d := range a.all {
 		sec, ns := d.ID.Time().UnixTime()
 		at := time.Unix(sec, ns).Truncate(time.Millisecond)
-		if (f.EndpointID == id.UUID{} || f.EndpointID == d.EndpointID) && (f.States == nil || slices.Contains(f.States, d.State)) &&
+		if (f.EndpointID == id.UUID{} || f.EndpointID == d.EndpointID) && (f.States == nil || slices.Contains(f.States,
+			d.State)) &&
 			(f.EventType == "" || f.EventType == d.EventType) && (f.LeadID == id.UUID{} || f.LeadID == d.LeadID) &&
 			!at.Before(f.From) && (f.Until.IsZero() || at.Before(f.Until)) {
 			ids = append(ids, d.ID)
@@ -131,13 +133,15 @@ func (a *archive) find(q pg.DeliveryQuery) (ids []id.UUID, pages, empty int) {
 	}
 }
 
-// Every filter finds the same, in the same order, as a look at every row would, however small the pages and the scans are.
+// Every filter finds the same, in the same order, as a look at every row would, however small the pages and the scans
+// are.
 func TestFindDeliveries(t *testing.T) {
 	t.Parallel()
 	a := newArchive(t, pgtest.New(t), 12)
 	for _, endpoint := range []id.UUID{{}, a.endpoint.ID, a.off.ID, a.gone.ID} {
 		for _, states := range [][]webhook.State{
-			nil, {webhook.Pending}, {webhook.Delivered}, {webhook.Exhausted}, {webhook.Held}, {webhook.Cancelled}, {webhook.Held, webhook.Exhausted}, {webhook.Pending, webhook.Delivered},
+			nil, {webhook.Pending}, {webhook.Delivered}, {webhook.Exhausted}, {webhook.Held}, {webhook.Cancelled}, {webhook.Held,
+				webhook.Exhausted}, {webhook.Pending, webhook.Delivered},
 		} {
 			for name, f := range map[string]webhook.Filter{
 				"all":  {},
@@ -152,7 +156,8 @@ func TestFindDeliveries(t *testing.T) {
 				for _, size := range [][2]int{{1000, 0}, {3, 0}, {1000, 7}, {2, 1}} {
 					got, _, _ := a.find(pg.DeliveryQuery{Filter: f, Limit: size[0], Scan: size[1]})
 					if diff := cmp.Diff(want, got); diff != "" {
-						t.Errorf("%s of %v in %v, pages of %d, scans of %d (-want +got):\n%s", name, endpoint, states, size[0], size[1], diff)
+						t.Errorf("%s of %v in %v, pages of %d, scans of %d (-want +got):\n%s", name, endpoint, states, size[0], size[1],
+							diff)
 					}
 				}
 			}

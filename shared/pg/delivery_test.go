@@ -29,7 +29,8 @@ type desk struct {
 
 func newDesk(t *testing.T, db *pg.DB) *desk {
 	t.Helper()
-	d := &desk{T: t, db: db, ws: mustCreateWorkspace(t, db, "w").ID, now: time.Now().UTC().Add(time.Minute).Truncate(time.Microsecond)}
+	d := &desk{T: t, db: db, ws: mustCreateWorkspace(t, db, "w").ID,
+		now: time.Now().UTC().Add(time.Minute).Truncate(time.Microsecond)}
 	d.endpoint = d.mustEndpoint(true)
 	return d
 }
@@ -39,7 +40,8 @@ func (d *desk) mustEndpoint(enabled bool, types ...string) webhook.Endpoint {
 	if types == nil {
 		types = []string{"lead.*"}
 	}
-	e := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: types, Secret: webhook.NewSecret(), Enabled: enabled, CreatedAt: tenantEpoch}
+	e := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/in", EventTypes: types,
+		Secret: webhook.NewSecret(), Enabled: enabled, CreatedAt: tenantEpoch}
 	if err := d.db.CreateEndpoint(d.Context(), e); err != nil {
 		d.Fatal(err)
 	}
@@ -53,7 +55,8 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 	for i := range leads {
 		at := time.Now().UTC().Truncate(time.Millisecond)
 		key := fmt.Sprintf("%s@example.com", id.New())
-		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: d.ws, ID: id.New(), Email: key, UniqueKey: key, Source: "api", Status: "new", Metadata: []byte(`{"a": "\\\"b"}`), CreatedAt: at}}
+		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: d.ws, ID: id.New(), Email: key, UniqueKey: key,
+			Source: "api", Status: "new", Metadata: []byte(`{"a": "\\\"b"}`), CreatedAt: at}}
 		events = append(events, leads[i].EventID)
 	}
 	if _, err := d.db.InsertLeads(d.Context(), leads); err != nil {
@@ -65,7 +68,8 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 // take is LeaseDue on behalf of token at an offset from now.
 func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
 	d.Helper()
-	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
+	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+		Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -78,7 +82,8 @@ func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
 // record is RecordOutcomes on behalf of token at an offset from now.
 func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...webhook.Outcome) (held bool) {
 	d.Helper()
-	held, err := d.db.RecordOutcomes(d.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
+	held, err := d.db.RecordOutcomes(d.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+		Lease: lease, Now: d.now.Add(at), Outcomes: outcomes})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -87,7 +92,8 @@ func (d *desk) record(token id.UUID, at, lease time.Duration, outcomes ...webhoo
 
 // list returns up to 10 deliveries of an endpoint, newest first.
 func (d *desk) list(workspace id.UUID, e webhook.Endpoint) ([]webhook.Delivery, error) {
-	all, _, err := d.db.FindDeliveries(d.Context(), workspace, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID}, Limit: 10})
+	all, _, err := d.db.FindDeliveries(d.Context(), workspace, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID},
+		Limit: 10})
 	return all, err
 }
 
@@ -103,7 +109,8 @@ func (d *desk) due(at time.Duration) bool {
 
 // outcome is of an attempt at j: status 200 delivers it, else it is tried again at next, or never if that is nil.
 func (d *desk) outcome(j webhook.Job, status int, next *time.Time) webhook.Outcome {
-	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: status, ResponseHead: "héad \"\\ {}", Latency: 12 * time.Millisecond, At: d.now}
+	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: status,
+		ResponseHead: "héad \"\\ {}", Latency: 12 * time.Millisecond, At: d.now}
 	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	if status != 200 {
 		o.Attempt.Error, o.State, o.NextAt = webhook.StatusError(status), webhook.Pending, next
@@ -129,7 +136,8 @@ func TestLeaseDueOldestFirst(t *testing.T) {
 	if !slices.Equal(got, want[:2]) {
 		t.Errorf("LeaseDue(limit 2) = %v, want the two oldest %v", got, want[:2])
 	}
-	if j := jobs[0]; j.EventType != webhook.LeadCreated || j.Attempts != 0 || time.Since(j.EventAt) > time.Minute || !strings.Contains(string(j.Data), `"metadata":{"a": "\\\"b"}`) {
+	if j := jobs[0]; j.EventType != webhook.LeadCreated || j.Attempts != 0 || time.Since(j.EventAt) > time.Minute ||
+		!strings.Contains(string(j.Data), `"metadata":{"a": "\\\"b"}`) {
 		t.Errorf("job = %+v with data %s, want a new lead.created with its lead, metadata as it came", j, j.Data)
 	}
 }
@@ -184,7 +192,8 @@ func TestRecordOutcomes(t *testing.T) {
 	token := id.New()
 	jobs := d.take(token, 0, 10)
 	later := d.now.Add(5 * time.Minute)
-	outcomes := []webhook.Outcome{d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 503, &later), d.outcome(jobs[2], 410, nil)}
+	outcomes := []webhook.Outcome{d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 503, &later), d.outcome(jobs[2], 410,
+		nil)}
 	d.record(token, 0, 30*time.Second, outcomes...)
 	d.record(token, 0, 30*time.Second, outcomes...) // the answer of the first was lost
 
@@ -210,17 +219,20 @@ func TestRecordOutcomes(t *testing.T) {
 		if want.LeadID, err = id.Lead.Parse(about.ID); err != nil {
 			t.Fatal(err)
 		}
-		want.WorkspaceID, want.ID, want.EndpointID, want.EventID, want.EventType = d.ws, jobs[i].DeliveryID, d.endpoint.ID, jobs[i].EventID, webhook.LeadCreated
+		want.WorkspaceID, want.ID, want.EndpointID, want.EventID, want.EventType = d.ws, jobs[i].DeliveryID, d.endpoint.ID,
+			jobs[i].EventID, webhook.LeadCreated
 		want.CreatedAt, want.UpdatedAt = got.CreatedAt, d.now
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("delivery %d (-want +got):\n%s", i, diff)
 		}
 	}
-	attempts, err := d.db.ListAttempts(t.Context(), d.ws, []id.UUID{jobs[0].DeliveryID, jobs[1].DeliveryID, jobs[3].DeliveryID})
+	attempts, err := d.db.ListAttempts(t.Context(), d.ws, []id.UUID{jobs[0].DeliveryID, jobs[1].DeliveryID,
+		jobs[3].DeliveryID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[id.UUID][]webhook.Attempt{jobs[0].DeliveryID: {outcomes[0].Attempt}, jobs[1].DeliveryID: {outcomes[1].Attempt}}
+	want := map[id.UUID][]webhook.Attempt{jobs[0].DeliveryID: {outcomes[0].Attempt},
+		jobs[1].DeliveryID: {outcomes[1].Attempt}}
 	if diff := cmp.Diff(want, attempts); diff != "" {
 		t.Errorf("ListAttempts (-want +got):\n%s", diff)
 	}
@@ -258,7 +270,8 @@ func TestDisabledEndpointRests(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(1)
 	off := func(enabled bool) {
-		if _, err := d.db.ExecContext(t.Context(), `update endpoints set enabled = $1 where id = $2`, enabled, d.endpoint.ID); err != nil {
+		if _, err := d.db.ExecContext(t.Context(), `update endpoints set enabled = $1 where id = $2`, enabled,
+			d.endpoint.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -319,7 +332,8 @@ func TestOneOfManyTakes(t *testing.T) {
 			token := id.New()
 			all.Go(func() {
 				<-start
-				s, err := d.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: 30 * time.Second, Limit: 10, Now: d.now})
+				s, err := d.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+					Lease: 30 * time.Second, Limit: 10, Now: d.now})
 				if err != nil {
 					t.Error(err)
 				}
@@ -347,19 +361,22 @@ func TestOneOfManyTakes(t *testing.T) {
 func TestDeliveriesFollowEventTypes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	created, enriched, off := d.mustEndpoint(true, webhook.LeadCreated), d.mustEndpoint(true, webhook.LeadEnriched), d.mustEndpoint(false, webhook.LeadCreated)
+	created, enriched, off := d.mustEndpoint(true, webhook.LeadCreated), d.mustEndpoint(true, webhook.LeadEnriched),
+		d.mustEndpoint(false, webhook.LeadCreated)
 	d.mustLeads(1)
 	for _, c := range []struct {
 		e    webhook.Endpoint
 		want []webhook.State
-	}{{d.endpoint, []webhook.State{webhook.Pending}}, {created, []webhook.State{webhook.Pending}}, {enriched, nil}, {off, []webhook.State{webhook.Held}}} {
+	}{{d.endpoint, []webhook.State{webhook.Pending}}, {created, []webhook.State{webhook.Pending}}, {enriched, nil},
+		{off, []webhook.State{webhook.Held}}} {
 		got, err := d.list(d.ws, c.e)
 		var states []webhook.State
 		for _, one := range got {
 			states = append(states, one.State)
 		}
 		if err != nil || !slices.Equal(states, c.want) {
-			t.Errorf("deliveries to an endpoint for %v (enabled %v) = %v, %v, want %v", c.e.EventTypes, c.e.Enabled, states, err, c.want)
+			t.Errorf("deliveries to an endpoint for %v (enabled %v) = %v, %v, want %v", c.e.EventTypes, c.e.Enabled, states, err,
+				c.want)
 		}
 	}
 }

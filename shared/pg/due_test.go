@@ -43,7 +43,8 @@ func TestWaitingEndpoints(t *testing.T) {
 	}
 	d.mustLeads(2)
 	// The second is due later than the first; only the first counts.
-	d.exec(`update deliveries set next_at = $1 where id = (select id from deliveries order by id desc limit 1)`, d.now.Add(time.Hour))
+	d.exec(`update deliveries set next_at = $1 where id = (select id from deliveries order by id desc limit 1)`,
+		d.now.Add(time.Hour))
 	d.exec(`update deliveries set next_at = $1 where id = (select id from deliveries order by id limit 1)`, d.now)
 	for _, c := range []struct {
 		what string
@@ -55,10 +56,13 @@ func TestWaitingEndpoints(t *testing.T) {
 		{"before its time", ``, -time.Second, pg.WaitingEndpoint{}},
 		{"leased", `drain_until = $1 + interval '10 s'`, 9 * time.Second, pg.WaitingEndpoint{}},
 		{"lease lapsed", `drain_until = $1 + interval '10 s'`, 10 * time.Second, pg.WaitingEndpoint{DrainDue: true}},
-		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
-		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second, pg.WaitingEndpoint{NeedsProbeTask: true, ProbeDue: true}},
+		{"breaker open", `probe_at = $1 + interval '10 s', failures = 1`, 9 * time.Second,
+			pg.WaitingEndpoint{NeedsProbeTask: true}},
+		{"its pause over", `probe_at = $1 + interval '10 s', failures = 1`, 10 * time.Second,
+			pg.WaitingEndpoint{NeedsProbeTask: true, ProbeDue: true}},
 		{"its pause over, leased", `probe_at = $1, drain_until = $1 + interval '10 s'`, 0, pg.WaitingEndpoint{}},
-		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
+		{"its pause over, due later", `probe_at = $1 - interval '10 s'`, -time.Second,
+			pg.WaitingEndpoint{NeedsProbeTask: true}},
 		{"two failures", `failures = 2`, 0, pg.WaitingEndpoint{DrainDue: true}},
 		{"three failures", `failures = 3`, 0, pg.WaitingEndpoint{DrainDue: true, NeedsProbeTask: true}},
 		{"three failures, due later", `failures = 3`, -time.Second, pg.WaitingEndpoint{NeedsProbeTask: true}},
@@ -82,7 +86,8 @@ func TestWaitingEndpoints(t *testing.T) {
 	}
 }
 
-// However the deliveries are spread over workspaces, endpoints and partitions, page after page tells each endpoint once.
+// However the deliveries are spread over workspaces, endpoints and partitions, page after page tells each endpoint
+// once.
 func TestWaitingEndpointsPages(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -95,7 +100,8 @@ func TestWaitingEndpointsPages(t *testing.T) {
 		}
 		d.mustEndpoint(true, webhook.LeadDeleted) // has nothing
 		d.mustLeads(3)
-		d.exec(`update deliveries set state = 'delivered' where id in (select id from deliveries where workspace_id = $1 and endpoint_id = $2 limit 2)`, d.ws, d.endpoint.ID)
+		d.exec(
+			`update deliveries set state = 'delivered' where id in (select id from deliveries where workspace_id = $1 and endpoint_id = $2 limit 2)`, d.ws, d.endpoint.ID)
 		// A delivery of an older week.
 		d.exec(`select ensure_partitions(now() - interval '20 days', now())`)
 		d.exec(`insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
@@ -120,7 +126,8 @@ select $1, uuid_floor(now() - interval '15 days'), $2, $2, 'pending', now(), now
 	if !slices.Equal(got, want) {
 		t.Errorf("pages of WaitingEndpoints = %v, want %v", got, want)
 	}
-	if page, err := db.WaitingEndpoints(t.Context(), pg.EndpointRef{Workspace: id.UUID{0xFF}}, time.Time{}, 5); err != nil || len(page) != 0 {
+	if page, err := db.WaitingEndpoints(t.Context(), pg.EndpointRef{Workspace: id.UUID{0xFF}}, time.Time{},
+		5); err != nil || len(page) != 0 {
 		t.Errorf("WaitingEndpoints after the last = %v, %v, want nothing", page, err)
 	}
 }

@@ -27,13 +27,15 @@ select $1, e, $2, e, 'pending', now(), now(), now()
 	d.mustExec(owe, d.ws, other.ID, 2000, 20_000)
 	read := func() (n int) {
 		d.mustExec(`select pg_stat_force_next_flush()`)
-		if err := db.GetContext(t.Context(), &n, `select sum(seq_tup_read) + sum(idx_tup_fetch) from pg_stat_user_tables where relname like 'deliveries\_2%'`); err != nil {
+		if err := db.GetContext(t.Context(), &n,
+			`select sum(seq_tup_read) + sum(idx_tup_fetch) from pg_stat_user_tables where relname like 'deliveries\_2%'`); err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
 	before := read()
-	if _, err := db.UpdateEndpoint(t.Context(), d.ws, d.endpoint.ID, d.now, func(e *webhook.Endpoint) error { e.Enabled = false; return nil }, nil); err != nil {
+	if _, err := db.UpdateEndpoint(t.Context(), d.ws, d.endpoint.ID, d.now,
+		func(e *webhook.Endpoint) error { e.Enabled = false; return nil }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := read() - before; got > 10_000 {

@@ -32,7 +32,8 @@ func (d *desk) states(e webhook.Endpoint) map[webhook.State]int {
 	return all
 }
 
-// What still waits for an endpoint that gets nothing any more is held or cancelled, so many at a time; another endpoint's is left alone.
+// What still waits for an endpoint that gets nothing any more is held or cancelled, so many at a time; another
+// endpoint's is left alone.
 func TestHoldOrCancelPending(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -75,7 +76,8 @@ func TestHoldOrCancelPending(t *testing.T) {
 // mustUpdate changes an endpoint.
 func (d *desk) mustUpdate(e webhook.Endpoint, change func(*webhook.Endpoint)) webhook.Endpoint {
 	d.Helper()
-	e, err := d.db.UpdateEndpoint(d.Context(), e.WorkspaceID, e.ID, d.now, func(e *webhook.Endpoint) error { change(e); return nil }, nil)
+	e, err := d.db.UpdateEndpoint(d.Context(), e.WorkspaceID, e.ID, d.now,
+		func(e *webhook.Endpoint) error { change(e); return nil }, nil)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -89,18 +91,21 @@ func TestUpdateEndpointKeepsTheRest(t *testing.T) {
 	d, other := newDesk(t, db), newDesk(t, db)
 	at := d.now.Truncate(time.Millisecond)
 	want := d.endpoint
-	db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true, paced_until = $2 where id = $1`,
+	db.MustExecContext(t.Context(),
+		`update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true, paced_until = $2 where id = $1`,
 		want.ID, at, id.New())
 	got := d.mustUpdate(want, func(e *webhook.Endpoint) {
 		e.Description, e.EventTypes, e.ChatbotIDs = "d", []string{"lead.created"}, []id.UUID{id.New()}
-		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, webhook.PayloadThin, 7, 1, 30*time.Second
+		e.Headers, e.Payload, e.Rate, e.MaxInFlight, e.Timeout = map[string]string{"X-A": `"b"`}, webhook.PayloadThin, 7, 1,
+			30*time.Second
 		e.Secret, e.Former = webhook.NewSigningKey(), []webhook.FormerSecret{{Secret: e.Secret, Until: at}}
 	})
 	read, err := db.GetEndpoint(t.Context(), d.ws, want.ID)
 	if diff := cmp.Diff(got, read); diff != "" || err != nil {
 		t.Errorf("GetEndpoint = %v; what UpdateEndpoint returned differs (-returned +read):\n%s", err, diff)
 	}
-	if h := read.Health; h.Failures != 4 || !h.Open() || h.Probes != 3 || h.LastError != "dns: x" || !h.Notified || h.FailingDelivery == (id.UUID{}) || !read.UpdatedAt.Equal(d.now) || !read.Enabled {
+	if h := read.Health; h.Failures != 4 || !h.Open() || h.Probes != 3 || h.LastError != "dns: x" || !h.Notified ||
+		h.FailingDelivery == (id.UUID{}) || !read.UpdatedAt.Equal(d.now) || !read.Enabled {
 		t.Errorf("after a change: %+v, want the health as it was and updated now", read)
 	}
 	d.now = d.now.Add(time.Hour)
@@ -135,7 +140,8 @@ func TestDisablingStopsADrain(t *testing.T) {
 	if diff := cmp.Diff(map[webhook.State]int{webhook.Held: 3}, d.states(d.endpoint)); diff != "" {
 		t.Errorf("after disabling (-want +got):\n%s", diff)
 	}
-	outcome := webhook.Outcome{Attempt: webhook.Attempt{DeliveryID: jobs[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: d.now}, State: webhook.Delivered}
+	outcome := webhook.Outcome{Attempt: webhook.Attempt{DeliveryID: jobs[0].DeliveryID, ID: id.New(), Number: 1,
+		Status: 200, At: d.now}, State: webhook.Delivered}
 	if d.record(token, 0, time.Minute, outcome) {
 		t.Error("the drain still holds the lease, want it to stop")
 	}
@@ -154,7 +160,8 @@ func TestDeleteEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	e := d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) {
-		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []webhook.FormerSecret{{Secret: "hunter2", Until: d.now}}
+		e.Headers, e.Former = map[string]string{"Authorization": "hunter2"}, []webhook.FormerSecret{{Secret: "hunter2",
+			Until: d.now}}
 	})
 	d.mustLeads(2)
 	if err := d.db.DeleteEndpoint(t.Context(), d.ws, e.ID); err != nil {
@@ -164,7 +171,9 @@ func TestDeleteEndpoint(t *testing.T) {
 		t.Errorf("its deliveries (-want +got):\n%s", diff)
 	}
 	var left string
-	if err := d.db.GetContext(t.Context(), &left, `select url || secret || headers::text || former_secrets::text from endpoints where workspace_id = $1 and id = $2`, d.ws, e.ID); err != nil || left != e.URL+"{}[]" {
+	if err := d.db.GetContext(t.Context(), &left,
+		`select url || secret || headers::text || former_secrets::text from endpoints where workspace_id = $1 and id = $2`,
+		d.ws, e.ID); err != nil || left != e.URL+"{}[]" {
 		t.Errorf("what is left of it = %q, %v, want its URL and no secret", left, err)
 	}
 	d.mustLeads(1)
@@ -182,13 +191,15 @@ func TestUpdateEndpointWithReplay(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	off := d.mustEndpoint(false)
 	replay := func() *webhook.Replay {
-		return &webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 5, CreatedAt: d.now, Filter: webhook.Filter{EndpointID: off.ID, States: []webhook.State{webhook.Held}}}
+		return &webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Rate: 5, CreatedAt: d.now,
+			Filter: webhook.Filter{EndpointID: off.ID, States: []webhook.State{webhook.Held}}}
 	}
 	enable := func(on bool) func(*webhook.Endpoint) error {
 		return func(e *webhook.Endpoint) error { e.SetEnabled(on, d.now); return nil }
 	}
 	refused, begun := replay(), replay()
-	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(false), refused); !fault.Is(err, fault.Conflict) {
+	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(false), refused); !fault.Is(err,
+		fault.Conflict) {
 		t.Errorf("a replay for a disabled endpoint = %v, want CONFLICT", err)
 	}
 	if _, err := d.db.UpdateEndpoint(t.Context(), d.ws, off.ID, d.now, enable(true), begun); err != nil {
@@ -197,7 +208,8 @@ func TestUpdateEndpointWithReplay(t *testing.T) {
 	if _, err := d.db.GetReplay(t.Context(), d.ws, refused.ID); !fault.Is(err, fault.NotFound) {
 		t.Errorf("the refused replay = %v, want NOT_FOUND", err)
 	}
-	if r, err := d.db.GetReplay(t.Context(), d.ws, begun.ID); err != nil || r.State != webhook.ReplayRunning || r.Rate != 5 {
+	if r, err := d.db.GetReplay(t.Context(), d.ws, begun.ID); err != nil || r.State != webhook.ReplayRunning ||
+		r.Rate != 5 {
 		t.Errorf("the replay = %+v, %v, want it running", r, err)
 	}
 }
@@ -213,11 +225,13 @@ func TestCountBacklogs(t *testing.T) {
 update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhausted', 'exhausted', 'held'])[n], created_at = now() - n * interval '1 hour'
   from (select id, row_number() over (order by id) as n from deliveries where endpoint_id = $1) as o where d.id = o.id`, d.endpoint.ID)
 	var oldest time.Time
-	if err := db.GetContext(t.Context(), &oldest, `select min(created_at) from deliveries where endpoint_id = $1 and state = 'pending'`, d.endpoint.ID); err != nil {
+	if err := db.GetContext(t.Context(), &oldest,
+		`select min(created_at) from deliveries where endpoint_id = $1 and state = 'pending'`, d.endpoint.ID); err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID}, 10_000)
-	want := map[id.UUID]pg.UndeliveredCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest}, idle.ID: {}, other.endpoint.ID: {}}
+	want := map[id.UUID]pg.UndeliveredCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest},
+		idle.ID: {}, other.endpoint.ID: {}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("CountBacklogs = %v (-want +got):\n%s", err, diff)
 	}
@@ -226,14 +240,16 @@ update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhau
 	}
 }
 
-// Another URL begins with a clean record, and a drain under way to the old one stops: what it finds out says nothing about the new one.
+// Another URL begins with a clean record, and a drain under way to the old one stops: what it finds out says nothing
+// about the new one.
 func TestAnotherURLBeginsAnew(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(2)
 	token := id.New()
 	jobs := d.take(token, 0, 1)
-	d.db.MustExecContext(t.Context(), `update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true where id = $1`,
+	d.db.MustExecContext(t.Context(),
+		`update endpoints set failures = 4, failing_since = $2, failing_delivery = $3, probe_at = $2, probes = 3, last_error = 'dns: x', last_success_at = $2, told = true where id = $1`,
 		d.endpoint.ID, d.now, id.New())
 	got := d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.URL = "https://hooks.example.com/other" })
 	if diff := cmp.Diff(webhook.Health{LastSuccessAt: &d.now}, got.Health); diff != "" {
@@ -251,10 +267,12 @@ func TestAnotherURLBeginsAnew(t *testing.T) {
 // age lets an endpoint have been deleted long enough ago for every commit of events that has seen it alive to be over.
 func (d *desk) age(endpoint id.UUID) {
 	d.Helper()
-	d.db.MustExecContext(d.Context(), `update endpoints set deleted_at = deleted_at - interval '2 minutes' where id = $1`, endpoint)
+	d.db.MustExecContext(d.Context(), `update endpoints set deleted_at = deleted_at - interval '2 minutes' where id = $1`,
+		endpoint)
 }
 
-// Who makes and deletes endpoints without end leaves no rows behind, except where deliveries need them, and of those there is a limit.
+// Who makes and deletes endpoints without end leaves no rows behind, except where deliveries need them, and of those
+// there is a limit.
 func TestDeletedEndpointsAreBounded(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

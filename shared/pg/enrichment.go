@@ -47,8 +47,8 @@ select ` + leadColumns + `, e.facts
 
 	// A lead that is deleted is not read, and its enrichment ends here; restoring it makes it due again.
 	//
-	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most, $8 chatbots,
-	// $9 words, $10 leads that are deleted
+	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
+	// $8 chatbots, $9 words, $10 leads that are deleted
 	storeFindings = `
 with f as (
     select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[])
@@ -71,18 +71,20 @@ with f as (
 select workspace_id, endpoint_id from endpoints_to_wake`
 )
 
-// Enrich takes up to limit leads of a workspace whose enrichment is due, asks find about them, and stores their facts, the words they are
-// found by and, where the facts are others than before, the lead.enriched events and deliveries in one commit. Rows another worker has are
-// passed over; a crash leaves them due. The rows stay locked while find runs, so it must be a matter of seconds.
-func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context, []lead.Lead) []Finding) (
+// Enrich takes up to limit leads of a workspace whose enrichment is due, asks find about them, and stores their facts,
+// the words they are found by and, where the facts are others than before, the lead.enriched events and deliveries in
+// one commit. Rows another worker has are passed over; a crash leaves them due. The rows stay locked while find runs,
+// so it must be a matter of seconds.
+func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context,
+	[]lead.Lead) []Finding) (
 	out Enriched, err error) {
 	stmts, err := db.Prepare(ctx, lockPending, readPending, storeFindings)
 	if err != nil {
 		return out, err
 	}
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due in the same
-		// commit.
+		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due
+		// in the same commit.
 		on := stmts.In(tx)
 		taken, err := conn.Collect(ctx, on, "lock pending enrichments", conn.Value[id.UUID], lockPending, workspace, limit)
 		if err != nil || len(taken) == 0 {
@@ -152,7 +154,8 @@ func (b *enrichBatch) store(ctx context.Context, on conn.Queryer, out *Enriched)
 	for g := range deleted {
 		none.uuid(g)
 	}
-	out.Wake, err = conn.Collect(ctx, on, "store enrichments", scanRef, storeFindings, b.workspace, ids.done(), facts.done(), retry.done(),
+	out.Wake, err = conn.Collect(ctx, on, "store enrichments", scanRef, storeFindings, b.workspace, ids.done(),
+		facts.done(), retry.done(),
 		events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done())
 	return err
 }
@@ -166,8 +169,8 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(a, b) || x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
-// DueEnrichments returns up to limit workspaces whose enrichment is due. It is a skip scan: it goes from the first that is due in a workspace
-// to the first in the next one, and does not read what is due later.
+// DueEnrichments returns up to limit workspaces whose enrichment is due. It is a skip scan: it goes from the first that
+// is due in a workspace to the first in the next one, and does not read what is due later.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
 	const q = `
 with recursive hop (workspace_id, due_at) as (
@@ -185,7 +188,8 @@ select workspace_id from hop where due_at <= now() limit $1`
 	return conn.Collect(ctx, db, "due enrichments", conn.Value[id.UUID], q, limit)
 }
 
-// ReindexSearch makes up to limit leads due for enrichment that were stored before leads were found by words, and returns how many.
+// ReindexSearch makes up to limit leads due for enrichment that were stored before leads were found by words, and
+// returns how many.
 func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
 	const q = `
 update enrichments set due_at = now() where (workspace_id, lead_id) in (

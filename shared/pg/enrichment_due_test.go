@@ -17,8 +17,10 @@ func TestDueEnrichments(t *testing.T) {
 		now, later, done int
 	}{{0, 3, 0}, {1, 0, 0}, {0, 0, 2}, {2, 3, 1}, {0, 1, 1}, {1, 1, 0}} {
 		ws := id.New()
-		for due, n := range map[string]int{"now() - interval '1 s'": w.now, "now() + interval '1 h'": w.later, "null": w.done} {
-			d.mustExec(`insert into enrichments (workspace_id, lead_id, due_at) select $1, gen_random_uuid(), `+due+` from generate_series(1, $2)`, ws, n)
+		for due, n := range map[string]int{"now() - interval '1 s'": w.now, "now() + interval '1 h'": w.later,
+			"null": w.done} {
+			d.mustExec(`insert into enrichments (workspace_id, lead_id, due_at) select $1, gen_random_uuid(), `+due+
+				` from generate_series(1, $2)`, ws, n)
 		}
 		if w.now > 0 {
 			want = append(want, ws)

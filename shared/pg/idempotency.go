@@ -138,7 +138,8 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
 		var w who
 		var key []byte
 		var f found
-		err := row.Scan(&w.workspace, &key, &f.request, &f.ID, &f.AcquiredAt, &f.Expired, &f.Status, &f.Header, &f.Body, &f.old)
+		err := row.Scan(&w.workspace, &key, &f.request, &f.ID, &f.AcquiredAt, &f.Expired, &f.Status, &f.Header, &f.Body,
+			&f.old)
 		copy(w.key[:], key)
 		all[w] = f
 		return err
@@ -169,7 +170,8 @@ func (db *DB) ReclaimIdempotent(
 update idempotency set taken_at = now()
  where workspace_id = $1 and key_hash = $2 and id = $3 and taken_at = $4 and status is null
 returning taken_at`
-	return conn.Find(ctx, db, "reclaim idempotency key", conn.Value[time.Time], q, r.Workspace, r.Key[:], expired.ID, expired.AcquiredAt)
+	return conn.Find(ctx, db, "reclaim idempotency key", conn.Value[time.Time], q, r.Workspace, r.Key[:], expired.ID,
+		expired.AcquiredAt)
 }
 
 // IdempotentAnswer is the answer to an acquired request.
@@ -260,8 +262,8 @@ func (db *DB) ReadIdempotencyEntry(ctx context.Context, c IdempotentRequest) (Id
 	return out[0], err
 }
 
-// DeleteOldKeys deletes up to limit keys whose answers were kept for KeyLife. It looks across workspaces. What somebody is about to use is
-// left for the next time.
+// DeleteOldKeys deletes up to limit keys whose answers were kept for KeyLife. It looks across workspaces. What somebody
+// is about to use is left for the next time.
 func (db *DB) DeleteOldKeys(ctx context.Context, limit int) (deleted int, err error) {
 	const q = `
 delete from idempotency where (workspace_id, key_hash) in (

@@ -12,7 +12,8 @@ import (
 )
 
 func requestOf(workspace id.UUID, key, request string) pg.IdempotentRequest {
-	return pg.IdempotentRequest{Workspace: workspace, Key: sha256.Sum256([]byte(key)), Request: sha256.Sum256([]byte(request)), ID: id.New()}
+	return pg.IdempotentRequest{Workspace: workspace, Key: sha256.Sum256([]byte(key)),
+		Request: sha256.Sum256([]byte(request)), ID: id.New()}
 }
 
 func mustBegin(t *testing.T, db *pg.DB, requests ...pg.IdempotentRequest) []pg.IdempotencyEntry {
@@ -25,7 +26,8 @@ func mustBegin(t *testing.T, db *pg.DB, requests ...pg.IdempotentRequest) []pg.I
 }
 
 func answerOf(c pg.IdempotentRequest, at time.Time, status int, body string) pg.IdempotentAnswer {
-	return pg.IdempotentAnswer{Workspace: c.Workspace, Key: c.Key, ID: c.ID, AcquiredAt: at, Status: status, Header: []byte(`{"Location":"/x\"\\"}`), Body: []byte(body)}
+	return pg.IdempotentAnswer{Workspace: c.Workspace, Key: c.Key, ID: c.ID, AcquiredAt: at, Status: status,
+		Header: []byte(`{"Location":"/x\"\\"}`), Body: []byte(body)}
 }
 
 func TestAKeyIsOfItsFirstRequest(t *testing.T) {
@@ -34,19 +36,23 @@ func TestAKeyIsOfItsFirstRequest(t *testing.T) {
 	one, two := id.New(), id.New()
 	first := requestOf(one, "k", "r")
 	got := mustBegin(t, db, first, requestOf(one, "k", "r"), requestOf(two, "k", "r"), requestOf(one, "k", "other"))
-	if !got[0].Acquired || got[0].ID != first.ID || got[1].Acquired || got[1].ID != first.ID || got[1].Expired || got[1].Status != 0 || !got[2].Acquired || got[3].Acquired || !got[3].Mismatch {
+	if !got[0].Acquired || got[0].ID != first.ID || got[1].Acquired || got[1].ID != first.ID || got[1].Expired ||
+		got[1].Status != 0 || !got[2].Acquired || got[3].Acquired || !got[3].Mismatch {
 		t.Fatalf("BeginIdempotent() = %+v, want the first, its repetition, another workspace's and another request", got)
 	}
 	body := "{\"a\":\"\\\\ \x00 é\"}\n"
-	kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 201, body), answerOf(first, got[0].AcquiredAt, 201, "second")})
+	kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 201, body),
+		answerOf(first, got[0].AcquiredAt, 201, "second")})
 	if err != nil || !kept[0] || kept[1] {
 		t.Fatalf("CompleteIdempotent() = %v, %v, want the first kept and no other", kept, err)
 	}
-	if kept, err = db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 409, "late")}); err != nil || kept[0] {
+	if kept, err = db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, got[0].AcquiredAt, 409,
+		"late")}); err != nil || kept[0] {
 		t.Errorf("CompleteIdempotent() later = %v, %v, want it not kept", kept, err)
 	}
 	again := mustBegin(t, db, requestOf(one, "k", "r"))[0]
-	if again.Acquired || again.Status != 201 || string(again.Body) != body || string(again.Header) != `{"Location":"/x\"\\"}` {
+	if again.Acquired || again.Status != 201 || string(again.Body) != body ||
+		string(again.Header) != `{"Location":"/x\"\\"}` {
 		t.Errorf("the answer = %+v, want the first, byte for byte", again)
 	}
 }
@@ -57,7 +63,8 @@ func TestOneRequestReclaimsAnExpiredKey(t *testing.T) {
 	workspace := id.New()
 	first := requestOf(workspace, "k", "r")
 	begun := mustBegin(t, db, first)[0]
-	if _, err := db.ExecContext(t.Context(), `update idempotency set taken_at = taken_at - interval '31 seconds'`); err != nil {
+	if _, err := db.ExecContext(t.Context(),
+		`update idempotency set taken_at = taken_at - interval '31 seconds'`); err != nil {
 		t.Fatal(err)
 	}
 	const many = 8
@@ -97,7 +104,8 @@ func TestOneRequestReclaimsAnExpiredKey(t *testing.T) {
 		at   time.Time
 		want bool
 	}{{begun.AcquiredAt, false}, {winner, true}} {
-		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, give.at, 0, "")}); err != nil || kept[0] != give.want {
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, give.at, 0,
+			"")}); err != nil || kept[0] != give.want {
 			t.Errorf("giving back = %v, %v, want %v", kept, err, give.want)
 		}
 	}
@@ -113,14 +121,16 @@ func TestAKeyIsFreeAfterItsDay(t *testing.T) {
 	workspace := id.New()
 	first := requestOf(workspace, "k", "r")
 	begun := mustBegin(t, db, first)[0]
-	if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201, "yesterday's")}); err != nil || !kept[0] {
+	if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201,
+		"yesterday's")}); err != nil || !kept[0] {
 		t.Fatalf("CompleteIdempotent() = %v, %v, want it kept", kept, err)
 	}
 	for _, c := range []struct {
 		age  string
 		free bool
 	}{{"23 hours 59 minutes", false}, {"24 hours 1 minute", true}} {
-		if _, err := db.ExecContext(t.Context(), `update idempotency set created_at = now() - cast($1 as interval)`, c.age); err != nil {
+		if _, err := db.ExecContext(t.Context(), `update idempotency set created_at = now() - cast($1 as interval)`,
+			c.age); err != nil {
 			t.Fatal(err)
 		}
 		next := requestOf(workspace, "k", "another request")
@@ -131,10 +141,12 @@ func TestAKeyIsFreeAfterItsDay(t *testing.T) {
 		if !c.free {
 			continue
 		}
-		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201, "late")}); err != nil || kept[0] {
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(first, begun.AcquiredAt, 201,
+			"late")}); err != nil || kept[0] {
 			t.Errorf("answering the outdated request = %v, %v, want it refused", kept, err)
 		}
-		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(next, got[0].AcquiredAt, 201, "today's")}); err != nil || !kept[0] {
+		if kept, err := db.CompleteIdempotent(t.Context(), []pg.IdempotentAnswer{answerOf(next, got[0].AcquiredAt, 201,
+			"today's")}); err != nil || !kept[0] {
 			t.Errorf("answering the new one = %v, %v, want it kept", kept, err)
 		}
 		if again := mustBegin(t, db, requestOf(workspace, "k", "another request"))[0]; string(again.Body) != "today's" {

@@ -43,17 +43,20 @@ func TestReadPiecesGoInBatches(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	i := d.mustImport("x")
-	d.mustExec(`insert into import_chunks (workspace_id, import_id, start, data) select $1, $2, n, 'x' from generate_series(1, 299) n`, d.ws, i.ID)
+	d.mustExec(
+		`insert into import_chunks (workspace_id, import_id, start, data) select $1, $2, n, 'x' from generate_series(1, 299) n`, d.ws, i.ID)
 	d.mustExec(`
 create function few() returns trigger language plpgsql as $$ begin
     if (select count(*) from gone) > 64 then raise exception 'too many at once'; end if;
     return null;
 end $$`)
-	d.mustExec(`create trigger few after delete on import_chunks referencing old table as gone for each statement execute function few()`)
+	d.mustExec(
+		`create trigger few after delete on import_chunks referencing old table as gone for each statement execute function few()`)
 	if err := d.db.DeleteReadChunks(t.Context(), d.ws, i.ID, 250); err != nil {
 		t.Fatal(err)
 	}
-	if n := d.number(`select count(*) from import_chunks where start >= 250`); n != 50 || d.number(`select count(*) from import_chunks`) != n {
+	if n := d.number(`select count(*) from import_chunks where start >= 250`); n != 50 ||
+		d.number(`select count(*) from import_chunks`) != n {
 		t.Errorf("%d pieces that were not read are left, want 50 and no other", n)
 	}
 }

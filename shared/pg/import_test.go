@@ -44,9 +44,12 @@ func (d *desk) mustImport(file string) leadfile.Import {
 func (d *desk) round(i leadfile.Import, from int64, first int, emails ...string) *pg.ImportBatch {
 	r := &pg.ImportBatch{Workspace: d.ws, Import: i.ID, From: from, To: from + int64(len(emails))}
 	for n, email := range emails {
-		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, AddressKey: email, Source: "api", NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
-		l := lead.Lead{WorkspaceID: d.ws, ID: id.New(), Name: draft.Name, Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: draft.Metadata, CreatedAt: d.now, UpdatedAt: d.now}
-		r.Rows = append(r.Rows, pg.ImportRow{NewLead: pg.NewLead{Lead: l, EventID: id.New()}, Number: first + n, Patch: draft.Patch()})
+		draft := lead.Draft{Name: fmt.Sprintf("row %d", first+n), Email: email, AddressKey: email, Source: "api",
+			NoSource: true, Status: "new", NoStatus: true, Metadata: fmt.Appendf(nil, `{"row":%d}`, first+n)}
+		l := lead.Lead{WorkspaceID: d.ws, ID: id.New(), Name: draft.Name, Email: email, UniqueKey: email, Source: "api",
+			Status: "new", Metadata: draft.Metadata, CreatedAt: d.now, UpdatedAt: d.now}
+		r.Rows = append(r.Rows, pg.ImportRow{NewLead: pg.NewLead{Lead: l, EventID: id.New()}, Number: first + n,
+			Patch: draft.Patch()})
 	}
 	return r
 }
@@ -85,7 +88,8 @@ func TestARoundCountsOnce(t *testing.T) {
 	var done, lost atomic.Int32
 	inParallel(4, func() {
 		r := d.round(i, 0, 1, "a@example.com", "b@example.com")
-		r.To, r.Mistakes = 3, []leadfile.Mistake{{Row: 3, Code: "VALIDATION_ERROR", Field: "email", Message: "Must be a valid email address"}}
+		r.To, r.Mistakes = 3, []leadfile.Mistake{{Row: 3, Code: "VALIDATION_ERROR", Field: "email",
+			Message: "Must be a valid email address"}}
 		out, err := d.db.ImportRows(t.Context(), r)
 		switch {
 		case err != nil:
@@ -100,10 +104,12 @@ func TestARoundCountsOnce(t *testing.T) {
 		t.Errorf("done %d, lost %d, want 1 and 3", done.Load(), lost.Load())
 	}
 	got, now := d.tally(i)
-	if want := (leadfile.Tally{Rows: 3, Created: 2, Rejected: 1}); got != want || now.Position != 3 || now.State != leadfile.Running {
+	if want := (leadfile.Tally{Rows: 3, Created: 2, Rejected: 1}); got != want || now.Position != 3 ||
+		now.State != leadfile.Running {
 		t.Errorf("import = %+v at %d, want %+v at 3", got, now.Position, want)
 	}
-	if leads, events, deliveries := d.number(`select count(*) from leads`), d.number(`select count(*) from events`), d.number(`select count(*) from deliveries`); leads != 2 || events != 2 || deliveries != 2 {
+	if leads, events, deliveries := d.number(`select count(*) from leads`), d.number(`select count(*) from events`),
+		d.number(`select count(*) from deliveries`); leads != 2 || events != 2 || deliveries != 2 {
 		t.Errorf("%d leads, %d events, %d deliveries, want 2 of each", leads, events, deliveries)
 	}
 	if n := d.number(`select accepted + 10 * rejected from usage where workspace_id = $1`, d.ws); n != 12 {
@@ -133,7 +139,8 @@ func TestARoundIsAllOrNothing(t *testing.T) {
 	if out, err := d.db.ImportRows(t.Context(), r); err == nil {
 		t.Errorf("ImportRows = %+v, want an error", out)
 	}
-	if got, now := d.tally(i); got != (leadfile.Tally{}) || now.Position != 0 || d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
+	if got, now := d.tally(i); got != (leadfile.Tally{}) || now.Position != 0 ||
+		d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
 		t.Errorf("import = %+v at %d, want no leads, no events and no counts", got, now.Position)
 	}
 }
@@ -148,10 +155,14 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 		first  string // what the lead of the file's first row has in the end
 		events string
 	}{
-		{lead.RefuseDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"}, `row 1 {"row":1}`, "lead.created 3"},
-		{lead.ReturnDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`, "lead.created 3"},
-		{lead.UpdateDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 3, lead.updated 3"},
-		{lead.UpdateDuplicate, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`, "lead.created 1"},
+		{lead.RefuseDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, []string{"2 old", "3 new", "5 old"},
+			`row 1 {"row":1}`, "lead.created 3"},
+		{lead.ReturnDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Duplicates: 3}, nil, `row 1 {"row":1}`,
+			"lead.created 3"},
+		{lead.UpdateDuplicate, false, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`,
+			"lead.created 3, lead.updated 3"},
+		{lead.UpdateDuplicate, true, leadfile.Tally{Rows: 5, Created: 2, Updated: 3}, nil, `row 3 {"row":3}`,
+			"lead.created 1"},
 	} {
 		t.Run(fmt.Sprintf("%s, quiet %v", c.on, c.quiet), func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +171,8 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 			d.mustRound(old)
 			d.mustExec(`update enrichments set due_at = null`)
 			i := d.mustImport(".....")
-			r := d.round(i, 0, 1, "new@example.com", "old@example.com", "new@example.com", "other@example.com", "old@example.com")
+			r := d.round(i, 0, 1, "new@example.com", "old@example.com", "new@example.com", "other@example.com",
+				"old@example.com")
 			r.OnDuplicate, r.Quiet = c.on, c.quiet
 			for n := range r.Rows {
 				if c.quiet {
@@ -192,10 +204,12 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 				t.Errorf("lead = %q, %v, want %q", got, err, c.first)
 			}
 			var events string
-			if err := d.db.GetContext(t.Context(), &events, `select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
+			if err := d.db.GetContext(t.Context(), &events,
+				`select string_agg(type || ' ' || n, ', ' order by type) from (select type, count(*) as n from events where type like 'lead.%' group by 1) as e`); err != nil || events != c.events {
 				t.Errorf("events = %q, %v, want %q", events, err, c.events)
 			}
-			if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`, ids["old"]); (owed == 1) != (c.on == lead.UpdateDuplicate) {
+			if owed := d.number(`select count(*) from enrichments where due_at is not null and lead_id = $1`,
+				ids["old"]); (owed == 1) != (c.on == lead.UpdateDuplicate) {
 				t.Errorf("the old lead is owed enrichment %d times", owed)
 			}
 		})
@@ -211,7 +225,8 @@ func TestACancelledImport(t *testing.T) {
 		t.Errorf("cancelling another workspace's = %v, want NOT_FOUND", err)
 	}
 	for range 2 {
-		if got, err := d.db.CancelImport(t.Context(), d.ws, i.ID); err != nil || got.State != leadfile.Cancelled || got.FinishedAt == nil {
+		if got, err := d.db.CancelImport(t.Context(), d.ws, i.ID); err != nil || got.State != leadfile.Cancelled ||
+			got.FinishedAt == nil {
 			t.Errorf("CancelImport = %+v, %v, want it cancelled", got, err)
 		}
 	}
@@ -235,7 +250,8 @@ func TestACancelledImport(t *testing.T) {
 	end := d.round(done, 0, 1)
 	end.End, end.Reason = leadfile.Failed, "Row 1: no"
 	d.mustRound(end)
-	if got, err := d.db.CancelImport(t.Context(), d.ws, done.ID); !fault.Is(err, fault.Conflict) || got.Reason != "Row 1: no" {
+	if got, err := d.db.CancelImport(t.Context(), d.ws, done.ID); !fault.Is(err, fault.Conflict) ||
+		got.Reason != "Row 1: no" {
 		t.Errorf("cancelling what failed = %+v, %v, want CONFLICT", got, err)
 	}
 }
@@ -245,7 +261,8 @@ func TestImportsAreBounded(t *testing.T) {
 	db := pgtest.New(t)
 	d, other := newDesk(t, db), newDesk(t, db)
 	create := func(d *desk) error {
-		return db.CreateImport(t.Context(), leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()})
+		return db.CreateImport(t.Context(), leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV,
+			CreatedAt: time.Now()})
 	}
 	var made, refused atomic.Int32
 	inParallel(pg.MaxImports+4, func() {
@@ -313,7 +330,8 @@ func TestTheFileOfAnImport(t *testing.T) {
 	if _, err := io.ReadAll(d.db.OpenImport(t.Context(), &i)); !errors.Is(err, pg.ErrImportFileGone) {
 		t.Errorf("what was read = %v, want ErrImportFileGone", err)
 	}
-	if err := d.db.DeleteImportFile(t.Context(), d.ws, i.ID); err != nil || d.number(`select count(*) from import_chunks`) != 1 {
+	if err := d.db.DeleteImportFile(t.Context(), d.ws, i.ID); err != nil ||
+		d.number(`select count(*) from import_chunks`) != 1 {
 		t.Errorf("the file of an import that waits was deleted (%v)", err)
 	}
 }
@@ -321,7 +339,8 @@ func TestTheFileOfAnImport(t *testing.T) {
 func TestOldImportsAreDeleted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	old, kept, stale := d.mustImport("."), d.mustImport("."), leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
+	old, kept, stale := d.mustImport("."), d.mustImport("."), leadfile.Import{WorkspaceID: d.ws, ID: id.New(),
+		Format: leadfile.CSV, CreatedAt: time.Now()}
 	for _, i := range []leadfile.Import{old, kept} {
 		r := d.round(i, 0, 1)
 		r.Mistakes, r.End = []leadfile.Mistake{{Row: 1, Code: "c", Field: "f", Message: "m"}}, leadfile.Done
@@ -351,7 +370,9 @@ func TestOldImportsAreDeleted(t *testing.T) {
 	if _, now := d.tally(stale); now.State != leadfile.Failed || now.Reason != "The upload broke off" {
 		t.Errorf("the stale upload = %+v, want it failed", now)
 	}
-	if errors, chunks := d.number(`select count(*) from import_errors`), d.number(`select count(*) from import_chunks where import_id = $1`, running.ID); errors != 1 || chunks != 1 || d.number(`select count(*) from import_chunks`) != 1 {
+	if errors, chunks := d.number(`select count(*) from import_errors`),
+		d.number(`select count(*) from import_chunks where import_id = $1`, running.ID); errors != 1 || chunks != 1 ||
+		d.number(`select count(*) from import_chunks`) != 1 {
 		t.Errorf("%d errors and %d pieces are left, want those of the kept import and of the running one", errors, chunks)
 	}
 }

@@ -47,7 +47,8 @@ func TestPrincipalByHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := tenant.Principal{WorkspaceID: w.ID, KeyID: k.ID, Kind: tenant.SecretKey, Scopes: k.Scopes, Settings: tenant.Settings{Rate: 5}.WithDefaults()}
+	want := tenant.Principal{WorkspaceID: w.ID, KeyID: k.ID, Kind: tenant.SecretKey, Scopes: k.Scopes,
+		Settings: tenant.Settings{Rate: 5}.WithDefaults()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("PrincipalByHash (-want +got):\n%s", diff)
 	}
@@ -152,7 +153,8 @@ func TestTouchKeys(t *testing.T) {
 	late := tenantEpoch.Add(time.Minute)
 	for _, uses := range [][]tenant.KeyUse{
 		{{WorkspaceID: w.ID, KeyID: a.ID, At: late}},
-		{{WorkspaceID: w.ID, KeyID: a.ID, At: tenantEpoch}, {WorkspaceID: w.ID, KeyID: b.ID, At: tenantEpoch}, {WorkspaceID: w.ID, KeyID: id.New(), At: late}},
+		{{WorkspaceID: w.ID, KeyID: a.ID, At: tenantEpoch}, {WorkspaceID: w.ID, KeyID: b.ID, At: tenantEpoch},
+			{WorkspaceID: w.ID, KeyID: id.New(), At: late}},
 		nil,
 	} {
 		if err := db.TouchKeys(t.Context(), uses); err != nil {

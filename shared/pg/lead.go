@@ -36,9 +36,9 @@ type LeadResult struct {
 	Holder id.UUID
 }
 
-// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and the
-// chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for
-// its probe.
+// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants
+// the type and the chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain
+// is to be woken: one whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
@@ -53,9 +53,9 @@ const fanOut = `dl as (
      where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
 )`
 
-// InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one commit. A lead whose
-// unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot deadlock. Partitions that are missing,
-// because no process has run for weeks, are made.
+// InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one
+// commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
+// deadlock. Partitions that are missing, because no process has run for weeks, are made.
 func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
 	out, err := runInsertLeads(ctx, db.Prepared(), db, leads, 0)
 	if !errors.Is(err, conn.ErrCheckViolation) {
@@ -94,9 +94,10 @@ select true as taken, i.workspace_id, i.id from input i left join ins using (wor
 union all
 select false, workspace_id, endpoint_id from endpoints_to_wake`
 
-// runInsertLeads runs insertLeads on prepared, and what it has to look up besides on q: both in the same transaction, or in none.
-// Enrichment is due after a wait.
-func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait time.Duration) (Inserted, error) {
+// runInsertLeads runs insertLeads on prepared, and what it has to look up besides on q: both in the same transaction,
+// or in none. Enrichment is due after a wait.
+func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait time.Duration) (Inserted,
+	error) {
 	taken := map[id.UUID]bool{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
@@ -151,7 +152,8 @@ func leadArrays(leads []NewLead) []any {
 }
 
 // findHolders looks up, in a snapshot newer than the insert's, which leads have the unique keys of those taken.
-func findHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool, out []LeadResult) error {
+func findHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool,
+	out []LeadResult) error {
 	const q = `
 select l.workspace_id, l.email_key, l.id
   from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
@@ -204,7 +206,8 @@ func scanLead(row conn.Row) (l lead.Lead, err error) {
 
 // leadTargets has room for two more columns.
 func leadTargets(l *lead.Lead) []any {
-	return append(make([]any, 0, 16), &l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata,
+	return append(make([]any, 0, 16), &l.WorkspaceID, &l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
+		&l.Source, &l.Status, &l.Metadata,
 		&l.CreatedAt, &l.UpdatedAt, &l.DeletedAt, &l.Enrichment)
 }
 

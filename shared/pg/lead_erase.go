@@ -39,12 +39,13 @@ type Erased struct {
 // eraseBatch is how many events of a lead one commit erases, with their deliveries and attempts.
 const eraseBatch = 500
 
-// EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none. What stays is that
-// there was something: ids, times, counts. All of it is one commit, with the audit and the lead.deleted event; only where the lead has more
-// than eraseBatch events, these go first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
+// EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none.
+// What stays is that there was something: ids, times, counts. All of it is one commit, with the audit and the
+// lead.deleted event; only where the lead has more than eraseBatch events, these go first, batch by batch. What an
+// erasure that breaks off has erased stays erased, and the next one goes on.
 //
-// A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be free stays in releases
-// until it does.
+// A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be
+// free stays in releases until it does.
 func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	for more := true; more; {
@@ -74,8 +75,8 @@ type erasing struct {
 	after           id.UUID // the last event of the batches before; zero: this is the first
 }
 
-// step is one commit. It locks whatever can make another event of the lead, the row and then its enrichment, before it looks for events.
-// Where those it finds are all, it ends the erasure.
+// step is one commit. It locks whatever can make another event of the lead, the row and then its enrichment, before it
+// looks for events. Where those it finds are all, it ends the erasure.
 func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const lockEnrichment = `select from enrichments where workspace_id = $1 and lead_id = $2 for update`
 	which := anyLead
@@ -108,8 +109,8 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	return false, e.end(ctx, tx, now)
 }
 
-// events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read once, in the order
-// of their ids, and at the end those are looked for that were late, by a clock that is behind.
+// events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read
+// once, in the order of their ids, and at the end those are looked for that were late, by a clock that is behind.
 func (e *erasing) events(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const next = `
 select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and data::text <> $4 order by id limit $5`
@@ -149,8 +150,8 @@ select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and d
 
 const eraseEvents = `update events set data = $3 where workspace_id = $1 and id = any($2::uuid[])`
 
-// $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and locked in the order in
-// which drains lock them.
+// $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and
+// locked in the order in which drains lock them.
 var (
 	eraseDeliveries = `
 with owed as materialized (
@@ -213,7 +214,8 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 
 // Details are what is answered and kept of an erasure.
 func (e *Erased) Details(suppressed bool) map[string]any {
-	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts, "answers": e.Answers,
+	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts,
+		"answers": e.Answers,
 		"reports": e.Reports, "suppressed": suppressed}
 }
 
@@ -231,26 +233,28 @@ with freed as (
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
-	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(), optionalID(l.ChatbotID),
+	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(),
+		optionalID(l.ChatbotID),
 		string(l.AppendDeleted(nil, e.At, true)), now)
 }
 
-// eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was never answered
-// counts as answered: it is not to be made again.
+// eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was
+// never answered counts as answered: it is not to be made again.
 const eraseAnswers = `
 update idempotency set body = null, headers = null, status = coalesce(status, 201)
  where workspace_id = $1
    and (id = any($3::uuid[]) and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
 
-// eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the lead gone.
+// eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the
+// lead gone.
 const eraseReports = `
 update import_errors set value = null, message = '` + leadfile.ErasedLead + `', lead_id = null where workspace_id = $1 and lead_id = $2`
 
 // maxDerived is how many leads a request with an Idempotency-Key can make.
 const maxDerived = lead.MaxBatch
 
-// requestsOf returns the unanswered requests with an Idempotency-Key that made the lead, if it was one of many: such a lead's id is derived
-// from the request's, and of the same millisecond.
+// requestsOf returns the unanswered requests with an Idempotency-Key that made the lead, if it was one of many: such a
+// lead's id is derived from the request's, and of the same millisecond.
 func requestsOf(ctx context.Context, tx *sqlx.Tx, workspace, made id.UUID) (requests []id.UUID, err error) {
 	const q = `select id from idempotency where workspace_id = $1 and id >= $2 and id < $3 and status is null`
 	at := id.Time(made)
@@ -279,8 +283,8 @@ type Purge struct {
 	DeletedAt time.Time
 }
 
-// DuePurges returns up to limit leads after one of them that were deleted longer than lead.RestoreWithin ago, and have to be erased: those
-// that were deleted first before the others. It looks across workspaces.
+// DuePurges returns up to limit leads after one of them that were deleted longer than lead.RestoreWithin ago, and have
+// to be erased: those that were deleted first before the others. It looks across workspaces.
 func (db *DB) DuePurges(ctx context.Context, after Purge, limit int) ([]Purge, error) {
 	// $1 how long a lead can be restored, $2 to $4 the last one, $5 limit
 	const q = `

@@ -31,7 +31,8 @@ with ev as (
 insert into attempts (workspace_id, delivery_id, id, number, response_head, latency_ms, created_at) select $1, id, id, 1, 'secret', 1, created_at from d where state = 'delivered'`, b.ws, l.ID, n)
 }
 
-// A lead of which very many events tell is erased part by part: no statement has more than a few hundred of them, and all are counted.
+// A lead of which very many events tell is erased part by part: no statement has more than a few hundred of them, and
+// all are counted.
 func TestEraseLeadOfManyEvents(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -43,13 +44,15 @@ create function few() returns trigger language plpgsql as $$ begin
     if (select count(*) from was) > 600 then raise exception 'too many at once'; end if;
     return null;
 end $$`)
-	b.mustExec(`create trigger few after update on events referencing old table as was for each statement execute function few()`)
+	b.mustExec(
+		`create trigger few after update on events referencing old table as was for each statement execute function few()`)
 	note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 	e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
 	if err != nil || e.Events != many+1 || e.Deliveries != many+1 || e.Attempts != many {
 		t.Fatalf("EraseLead = %+v, %v, want all of %d counted", e, err, many)
 	}
-	if n := b.count(`select (select count(*) from events where data::text like '%secret%') + (select count(*) from attempts where response_head is not null) + (select count(*) from leads)`); n != 0 {
+	if n := b.count(
+		`select (select count(*) from events where data::text like '%secret%') + (select count(*) from attempts where response_head is not null) + (select count(*) from leads)`); n != 0 {
 		t.Errorf("%d rows still tell of the lead", n)
 	}
 	if n := b.count(`select count(*) from events where type = 'lead.deleted'`); n != 1 {
@@ -72,14 +75,16 @@ end $$`)
 	if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); err == nil {
 		t.Fatal("EraseLead = nil, want an error")
 	}
-	if leads, told := b.count(`select count(*) from leads`), b.count(`select count(*) from events where data::text not like '%secret%'`); leads != 1 || told == 0 {
+	if leads, told := b.count(`select count(*) from leads`),
+		b.count(`select count(*) from events where data::text not like '%secret%'`); leads != 1 || told == 0 {
 		t.Fatalf("%d leads and %d erased events, want the lead and some", leads, told)
 	}
 	b.mustExec(`drop trigger refuse on events`)
 	if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); err != nil {
 		t.Fatal(err)
 	}
-	if n := b.count(`select (select count(*) from events where data::text like '%secret%') + (select count(*) from deliveries where endpoint_id = $1 and state = 'pending') + (select count(*) from leads)`, l.ID); n != 0 {
+	if n := b.count(
+		`select (select count(*) from events where data::text like '%secret%') + (select count(*) from deliveries where endpoint_id = $1 and state = 'pending') + (select count(*) from leads)`, l.ID); n != 0 {
 		t.Errorf("%d rows still tell of the lead", n)
 	}
 }
@@ -92,11 +97,13 @@ func TestEraseOldLeads(t *testing.T) {
 	b.mustExec(`update leads set deleted_at = now() - interval '29 days' where id = $1`, fresh.ID)
 	b.mustExec(`update leads set deleted_at = now() - interval '31 days' where id = $1`, old.ID)
 	for _, l := range []lead.Lead{live, fresh} {
-		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{OnlyPurgeable: true}); !fault.Is(err, fault.NotFound) {
+		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{OnlyPurgeable: true}); !fault.Is(err,
+			fault.NotFound) {
 			t.Errorf("EraseLead(%s) = %v, want NOT_FOUND", l.Email, err)
 		}
 	}
-	if _, err := b.db.EraseLead(t.Context(), b.ws, old.ID, pg.Erasure{OnlyPurgeable: true}); err != nil || b.count(`select count(*) from leads`) != 2 {
+	if _, err := b.db.EraseLead(t.Context(), b.ws, old.ID, pg.Erasure{OnlyPurgeable: true}); err != nil ||
+		b.count(`select count(*) from leads`) != 2 {
 		t.Errorf("EraseLead(%s) = %v, want it and no other erased", old.Email, err)
 	}
 }
@@ -107,7 +114,8 @@ func TestDuePurgesPage(t *testing.T) {
 	for _, email := range []string{"a@example.com", "b@example.com", "c@example.com", "d@example.com"} {
 		b.mustLead(email)
 	}
-	b.mustExec(`update leads set deleted_at = date_trunc('day', now()) - interval '40 days' - case when email < 'c' then interval '1 day' else interval '0' end`)
+	b.mustExec(
+		`update leads set deleted_at = date_trunc('day', now()) - interval '40 days' - case when email < 'c' then interval '1 day' else interval '0' end`)
 	seen := map[id.UUID]bool{}
 	var after pg.Purge
 	for range 4 {
@@ -129,14 +137,16 @@ func TestEraseLeadOfAnUnansweredBatch(t *testing.T) {
 	b := newBook(t)
 	batch, other := requestOf(b.ws, "batch", "r"), requestOf(b.ws, "other", "r")
 	mustBegin(t, b.db, batch, other)
-	l := lead.Lead{WorkspaceID: b.ws, ID: id.Derive(batch.ID, lead.MaxBatch-1), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+	l := lead.Lead{WorkspaceID: b.ws, ID: id.Derive(batch.ID, lead.MaxBatch-1), Email: "a@example.com",
+		UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
 	if _, err := b.db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); err != nil || e.Answers != 1 {
 		t.Fatalf("EraseLead = %+v, %v, want one answer", e, err)
 	}
-	got := mustBegin(t, b.db, pg.IdempotentRequest{Workspace: b.ws, Key: sha256.Sum256([]byte("batch")), Request: batch.Request, ID: id.New()}, requestOf(b.ws, "other", "r"))
+	got := mustBegin(t, b.db, pg.IdempotentRequest{Workspace: b.ws, Key: sha256.Sum256([]byte("batch")),
+		Request: batch.Request, ID: id.New()}, requestOf(b.ws, "other", "r"))
 	if got[0].Acquired || got[0].Status == 0 || got[0].Body != nil {
 		t.Errorf("the batch = %+v, want it answered, and the answer erased", got[0])
 	}

@@ -32,28 +32,39 @@ func TestEraseLeadLeavesNothing(t *testing.T) {
 		}
 		b.mustExec(`insert into attempts (workspace_id, delivery_id, id, number, response_head, latency_ms, created_at)
 select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
-		b.mustExec(`update deliveries set state = 'delivered' where event_id = (select min(id::text)::uuid from events where lead_id = $1)`, l.ID)
-		b.mustExec(`insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, status, headers, body, created_at) values ($1, cast(cast($2 as uuid) as text)::bytea, '', $2, now(), 201, '{}', 'secret-b', now())`, b.ws, l.ID)
+		b.mustExec(
+			`update deliveries set state = 'delivered' where event_id = (select min(id::text)::uuid from events where lead_id = $1)`, l.ID)
+		b.mustExec(
+			`insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, status, headers, body, created_at) values ($1, cast(cast($2 as uuid) as text)::bytea, '', $2, now(), 201, '{}', 'secret-b', now())`, b.ws, l.ID)
 		events := b.count(`select count(*) from events where lead_id = $1`, l.ID)
 
 		note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 		e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
-		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 || len(e.Wake) != 1 || (e.ReleasedKey == "") != deletedBefore {
-			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err, events)
+		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 ||
+			len(e.Wake) != 1 || (e.ReleasedKey == "") != deletedBefore {
+			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err,
+				events)
 		}
 		for _, table := range []string{"leads", "enrichments", "events", "deliveries", "attempts", "idempotency", "audit"} {
-			if n := b.count(`select count(*) from `+table+` x where x::text like '%secret%' and not x::text like '%other%' and x::text like $1`, "%"+l.ID.String()+"%"); n != 0 {
+			if n := b.count(`select count(*) from `+table+
+				` x where x::text like '%secret%' and not x::text like '%other%' and x::text like $1`, "%"+l.ID.String()+
+				"%"); n != 0 {
 				t.Errorf("%s: %d rows of %s still tell of the lead", name, n, table)
 			}
 		}
 		types, data := b.events(l.ID)
-		if want := fmt.Sprintf("deleted [%s %t]", data["id"], true); !strings.HasSuffix(types, "deleted") || fmt.Sprintf("deleted [%s %v]", id.Lead.Format(l.ID), data["erased"]) != want {
+		if want := fmt.Sprintf("deleted [%s %t]", data["id"], true); !strings.HasSuffix(types, "deleted") ||
+			fmt.Sprintf("deleted [%s %v]", id.Lead.Format(l.ID), data["erased"]) != want {
 			t.Errorf("%s: events %s, the last %v, want deleted with erased", name, types, data)
 		}
-		if n := b.count(`select count(*) from deliveries d join events v on v.id = d.event_id where v.lead_id = $1 and d.state = 'pending'`, l.ID); n != 1 {
+		if n := b.count(
+			`select count(*) from deliveries d join events v on v.id = d.event_id where v.lead_id = $1 and d.state = 'pending'`,
+			l.ID); n != 1 {
 			t.Errorf("%s: %d deliveries are pending, want the one that tells of the erasure", name, n)
 		}
-		if n := b.count(`select count(*) from audit where action = 'lead.erased' and target = $1 and details ->> 'events' = $2`, id.Lead.Format(l.ID), fmt.Sprint(events)); n != 1 {
+		if n := b.count(
+			`select count(*) from audit where action = 'lead.erased' and target = $1 and details ->> 'events' = $2`,
+			id.Lead.Format(l.ID), fmt.Sprint(events)); n != 1 {
 			t.Errorf("%s: %d audited, want 1 with the count of events", name, n)
 		}
 		if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{}); !fault.Is(err, fault.NotFound) {
@@ -62,7 +73,8 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 		if got, err := b.db.GetLead(t.Context(), b.ws, other.ID); err != nil || got.Email != other.Email {
 			t.Errorf("%s: another lead = %+v, %v, want it untouched", name, got, err)
 		}
-		if n := b.count(`select count(*) from events where lead_id = $1 and data ->> 'email' = $2`, other.ID, other.Email); n != 1 {
+		if n := b.count(`select count(*) from events where lead_id = $1 and data ->> 'email' = $2`, other.ID,
+			other.Email); n != 1 {
 			t.Errorf("%s: another lead's events were changed", name)
 		}
 		b.mustExec(`delete from attempts`)
@@ -76,7 +88,8 @@ func TestEraseLeadSuppresses(t *testing.T) {
 	if _, err := b.db.DeleteLead(t.Context(), b.ws, twin.ID, func(*lead.Lead) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	b.mustExec(`update leads set email = 'a@example.com', email_key = $2 where id = $1`, twin.ID, tenant.FreedKey("a@example.com", twin.ID))
+	b.mustExec(`update leads set email = 'a@example.com', email_key = $2 where id = $1`, twin.ID,
+		tenant.FreedKey("a@example.com", twin.ID))
 	if _, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Suppress: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +98,8 @@ func TestEraseLeadSuppresses(t *testing.T) {
 	if err != nil || failed != nil || !got["a@example.com"] || got["b@example.com"] || !w.Settings.Suppressing {
 		t.Errorf("Suppressed = %v, %v, workspace %+v, %v, want a@ and a workspace that looks", got, err, w.Settings, failed)
 	}
-	if _, err := b.db.RestoreLead(t.Context(), b.ws, twin.ID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !fault.Is(err, fault.Suppressed) {
+	if _, err := b.db.RestoreLead(t.Context(), b.ws, twin.ID, tenant.Settings{},
+		func(*lead.Lead) error { return nil }); !fault.Is(err, fault.Suppressed) {
 		t.Errorf("RestoreLead of a lead with that email = %v, want EMAIL_SUPPRESSED", err)
 	}
 	if was, err := b.db.Unsuppress(t.Context(), b.ws, "a@example.com", nil); err != nil || !was {
@@ -105,7 +119,11 @@ func TestEraseLeadAmongChanges(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				_, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, func(l *lead.Lead) error { l.Name = fmt.Sprint("secret", i); return nil })
+				_, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, func(l *lead.Lead) error {
+					l.Name = fmt.Sprint("secret",
+						i)
+					return nil
+				})
 				if err != nil && !fault.Is(err, fault.NotFound) {
 					t.Errorf("UpdateLead = %v", err)
 				}
@@ -126,7 +144,8 @@ func TestEraseLeadAmongChanges(t *testing.T) {
 	}
 }
 
-// The reports of imports tell nothing of an erased lead either, and a round that found it before it was erased does not write it down after.
+// The reports of imports tell nothing of an erased lead either, and a round that found it before it was erased does not
+// write it down after.
 func TestEraseLeadInReports(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -158,7 +177,8 @@ func TestEraseLeadInReports(t *testing.T) {
 	if got, want := report(), "3"+gone+other; got != want {
 		t.Errorf("report of an erased lead = %s, want %s", got, want)
 	}
-	if n := d.number(`select count(*) from import_errors e where e::text like '%secret%' or e::text like $1`, "%"+of.String()+"%"); n != 0 {
+	if n := d.number(`select count(*) from import_errors e where e::text like '%secret%' or e::text like $1`,
+		"%"+of.String()+"%"); n != 0 {
 		t.Errorf("%d rows of reports still tell of the lead", n)
 	}
 
@@ -175,7 +195,8 @@ func TestEraseLeadInReports(t *testing.T) {
 		_, err := d.db.ImportRows(t.Context(), d.round(i, 5, 6, "secret@example.com"))
 		done <- err
 	}()
-	for d.number(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
+	for d.number(
+		`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
 		if len(done) > 0 {
 			t.Fatalf("ImportRows = %v, want it to wait for the lead's lock", <-done)
 		}
@@ -228,7 +249,8 @@ select $1, 'a@example.com', gen_random_uuid(), now() - n * interval '1 hour' fro
 	if n, err := d.db.DeleteOldReleases(t.Context()); err != nil || n != 2000 {
 		t.Errorf("DeleteOldReleases = %d, %v, want 2000", n, err)
 	}
-	if n := d.number(`select count(*) from releases where created_at > now() - interval '7 days'`); n != 168 || d.number(`select count(*) from releases`) != n {
+	if n := d.number(`select count(*) from releases where created_at > now() - interval '7 days'`); n != 168 ||
+		d.number(`select count(*) from releases`) != n {
 		t.Errorf("%d releases of the last week are left, want those and no others", n)
 	}
 }

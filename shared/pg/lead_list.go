@@ -34,11 +34,12 @@ type LeadQuery struct {
 	Last                      id.UUID // nothing newer than this lead; zero: whatever there is
 	DuplicatesAllowed         bool    // the workspace lets an email come any number of times
 	Sort                      LeadSort
-	After                     LeadKey    // the end of the page before
-	Limit                     int        // leads on the page
-	Scan                      int        // scan budget: rows read for it, and found in an index for it, at most; 0: PageScan
-	Facts                     bool       // with what enrichment found out
-	State                     *ListState // what pages of the same list share; nil: this one is read alone
+	After                     LeadKey // the end of the page before
+	Limit                     int     // leads on the page
+	// scan budget: rows read for it, and found in an index for it, at most; 0: PageScan
+	Scan  int
+	Facts bool       // with what enrichment found out
+	State *ListState // what pages of the same list share; nil: this one is read alone
 }
 
 // ListState is what one page of a list finds out and the next ones need not. Its zero value is for the first one.
@@ -54,10 +55,12 @@ const (
 	pageBytes = 16 << 20 // of all; a page that has read so much ends
 )
 
-// FindLeads returns a page of a workspace's leads and, unless it is the last one, the place that ends it. It reads a bounded number of rows
-// in the order of the list and, where they are not enough and an index can narrow the query, those that the index has. Only a query that
-// too many leads nearly fit gets a page that is short, or even empty, and yet not the last.
-func (db *DB) FindLeads(ctx context.Context, workspace id.UUID, q LeadQuery) (found []lead.Lead, next LeadKey, err error) {
+// FindLeads returns a page of a workspace's leads and, unless it is the last one, the place that ends it. It reads a
+// bounded number of rows in the order of the list and, where they are not enough and an index can narrow the query,
+// those that the index has. Only a query that too many leads nearly fit gets a page that is short, or even empty, and
+// yet not the last.
+func (db *DB) FindLeads(ctx context.Context, workspace id.UUID, q LeadQuery) (found []lead.Lead, next LeadKey,
+	err error) {
 	p := &leadSearch{db: db, workspace: workspace, q: q, at: q.After}
 	if err := p.fill(ctx); err != nil {
 		return nil, next, err
@@ -99,7 +102,8 @@ type leadSearch struct {
 func (p *leadSearch) full() bool       { return len(p.found) > p.q.Limit }
 func (p *leadSearch) overBudget() bool { return p.bytes >= pageBytes }
 
-// fill scans in the order of the list first, as long as that promises to fill the page, then uses an index, then goes on to scan.
+// fill scans in the order of the list first, as long as that promises to fill the page, then uses an index, then goes
+// on to scan.
 func (p *leadSearch) fill(ctx context.Context) error {
 	budget := scanBudget(p.q.Scan)
 	state := p.q.State
@@ -162,7 +166,8 @@ func (p *leadSearch) step() int {
 
 // selective reports whether not every lead that is read can be expected to be one for the page.
 func (p *leadSearch) selective() bool {
-	return p.q.Deleted || len(p.q.Terms(p.workspace)) > 0 || p.q.Sort.Updated && p.hasCreated() || !p.q.Sort.Updated && p.hasUpdated()
+	return p.q.Deleted || len(p.q.Terms(p.workspace)) > 0 || p.q.Sort.Updated && p.hasCreated() || !p.q.Sort.Updated &&
+		p.hasUpdated()
 }
 
 func (p *leadSearch) hasCreated() bool {
@@ -172,11 +177,12 @@ func (p *leadSearch) hasUpdated() bool {
 	return !p.q.UpdatedFrom.IsZero() || !p.q.UpdatedUntil.IsZero()
 }
 
-// leadFilter is what can be told of a lead l by its row in SQL; the rest of lead.Query needs lead.Fits. Of a value in metadata and of a
-// search word it only tells where they cannot be: nowhere in the text, and nothing there is written as an escape.
+// leadFilter is what can be told of a lead l by its row in SQL; the rest of lead.Query needs lead.Fits. Of a value in
+// metadata and of a search word it only tells where they cannot be: nowhere in the text, and nothing there is written
+// as an escape.
 //
-// $1 workspace, $2 deleted, $3 chatbot or null, $4 status or "", $5 source or "", $6 address or "", $7 and $8 created from and until,
-// $9 and $10 updated from and until, $11 value in metadata or "", $12 search word or "".
+// $1 workspace, $2 deleted, $3 chatbot or null, $4 status or "", $5 source or "", $6 address or "", $7 and $8 created
+// from and until, $9 and $10 updated from and until, $11 value in metadata or "", $12 search word or "".
 const leadFilter = `(l.deleted_at is not null) = $2
        and (cast($3 as uuid) is null or l.chatbot_id is not distinct from $3)
        and ($4 = '' or l.status = $4)
@@ -205,8 +211,8 @@ func (p *leadSearch) value() string {
 	return p.q.Metadata[0].Value
 }
 
-// word is what must be in the name, the email or the metadata of a lead that fits, unless they have escapes or letters beyond ASCII; "":
-// anything.
+// word is what must be in the name, the email or the metadata of a lead that fits, unless they have escapes or letters
+// beyond ASCII; "": anything.
 func (p *leadSearch) word() string {
 	for _, w := range p.q.Text {
 		if strings.IndexFunc(w, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
@@ -216,9 +222,9 @@ func (p *leadSearch) word() string {
 	return ""
 }
 
-// The statements that scan a list. They return each row that fits and, to show how far the scan went, the last row whether it fits or not.
-// Beyond those of leadFilter: $13 rows, $14 id of the row before, $15 and $16 the first and last id that can fit, and in the lists by
-// change $17 when the row before was updated.
+// The statements that scan a list. They return each row that fits and, to show how far the scan went, the last row
+// whether it fits or not. Beyond those of leadFilter: $13 rows, $14 id of the row before, $15 and $16 the first and
+// last id that can fit, and in the lists by change $17 when the row before was updated.
 var (
 	byNewest = scanOf(`id desc`, `
             select * from leads
@@ -289,7 +295,8 @@ func (p *leadSearch) from() LeadKey {
 }
 
 // read keeps what fits of a statement's rows, as far as the page needs it. It asks where each row is before that.
-func (p *leadSearch) read(ctx context.Context, query string, args []any, where func(place LeadKey, nth int) LeadKey) error {
+func (p *leadSearch) read(ctx context.Context, query string, args []any, where func(place LeadKey,
+	nth int) LeadKey) error {
 	rows, err := p.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return conn.Fail(ctx, "list leads", err)

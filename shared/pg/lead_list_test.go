@@ -28,7 +28,8 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 	t.Helper()
 	d := &drawer{desk: newDesk(t, db), bots: []id.UUID{id.New(), id.New()}}
 	for _, b := range d.bots {
-		if err := db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: d.ws, ID: b, Name: "Bot", CreatedAt: tenantEpoch}); err != nil {
+		if err := db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: d.ws, ID: b, Name: "Bot",
+			CreatedAt: tenantEpoch}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +44,8 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 			u[k] = byte(ms >> (40 - 8*k))
 		}
 		address := fmt.Sprintf("lead%d@mail%d.example.com", i/2, i%3)
-		l := lead.Lead{WorkspaceID: d.ws, ID: u, Name: names[i%5], Email: address, Source: []string{"api", "web"}[i%2], Status: []string{"new", "won", "lost"}[i%3],
+		l := lead.Lead{WorkspaceID: d.ws, ID: u, Name: names[i%5], Email: address, Source: []string{"api", "web"}[i%2],
+			Status:   []string{"new", "won", "lost"}[i%3],
 			Metadata: fmt.Appendf(nil, `{"n":%d,"campaign":"c%d","company":"Firma %d"}`, i%4, i%7, i%3), CreatedAt: at}
 		if i%4 > 0 {
 			l.ChatbotID = d.bots[i%2]
@@ -55,9 +57,12 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 		t.Fatal(err)
 	}
 	enrich(d.desk, n/2)
-	d.mustExec(`update leads set deleted_at = now(), email_key = split_part(email_key, ' ', 1) || ' ' || id where workspace_id = $1 and get_byte(uuid_send(id), 15) % 5 = 0`, d.ws)
-	d.mustExec(`update leads set status = 'won', updated_at = now() + make_interval(secs => get_byte(uuid_send(id), 14)) where workspace_id = $1 and get_byte(uuid_send(id), 15) % 3 = 0`, d.ws)
-	d.mustExec(`update enrichments set due_at = now() where workspace_id = $1 and get_byte(uuid_send(lead_id), 15) % 3 = 0`, d.ws)
+	d.mustExec(
+		`update leads set deleted_at = now(), email_key = split_part(email_key, ' ', 1) || ' ' || id where workspace_id = $1 and get_byte(uuid_send(id), 15) % 5 = 0`, d.ws)
+	d.mustExec(
+		`update leads set status = 'won', updated_at = now() + make_interval(secs => get_byte(uuid_send(id), 14)) where workspace_id = $1 and get_byte(uuid_send(id), 15) % 3 = 0`, d.ws)
+	d.mustExec(
+		`update enrichments set due_at = now() where workspace_id = $1 and get_byte(uuid_send(lead_id), 15) % 3 = 0`, d.ws)
 	d.read()
 	return d
 }
@@ -74,7 +79,8 @@ func (d *drawer) read() {
 	defer rows.Close()
 	for rows.Next() {
 		l := lead.Lead{WorkspaceID: d.ws}
-		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.DeletedAt); err != nil {
+		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Source, &l.Status, &l.Metadata,
+			&l.CreatedAt, &l.UpdatedAt, &l.DeletedAt); err != nil {
 			d.Fatal(err)
 		}
 		d.all = append(d.all, l)
@@ -92,7 +98,8 @@ func within(at, from, until time.Time) bool {
 func (d *drawer) want(q pg.LeadQuery) (ids []id.UUID) {
 	var fit []lead.Lead
 	for _, l := range d.all {
-		if q.Fits(&l) && q.Deleted == (l.DeletedAt != nil) && within(l.CreatedAt, q.CreatedFrom, q.CreatedUntil) && within(l.UpdatedAt, q.UpdatedFrom, q.UpdatedUntil) {
+		if q.Fits(&l) && q.Deleted == (l.DeletedAt != nil) && within(l.CreatedAt, q.CreatedFrom, q.CreatedUntil) &&
+			within(l.UpdatedAt, q.UpdatedFrom, q.UpdatedUntil) {
 			fit = append(fit, l)
 		}
 	}
@@ -141,11 +148,16 @@ func (d *drawer) queries() map[string]pg.LeadQuery {
 	middle := d.all[len(d.all)/2]
 	text := func(s string) pg.LeadQuery { return pg.LeadQuery{Query: lead.Query{Text: lead.SearchWords(s)}} }
 	all := map[string]pg.LeadQuery{
-		"all": {}, "status": {Query: lead.Query{Status: "won"}}, "source": {Query: lead.Query{Source: "web"}}, "unknown source": {Query: lead.Query{Source: "x"}},
-		"chatbot": {Query: lead.Query{ChatbotID: d.bots[1]}}, "email": {Query: lead.Query{AddressKey: middle.AddressKey()}}, "unknown email": {Query: lead.Query{AddressKey: "a@example.com"}},
-		"name": text("jür"), "two words": text("firma ada"), "nothing": text("zzz"), "company": text("2 firma"), "address": text(middle.Email),
-		"metadata":          {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"}}}},
-		"two of metadata":   {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"}, {Key: "n", Value: "1"}}}},
+		"all": {}, "status": {Query: lead.Query{Status: "won"}}, "source": {Query: lead.Query{Source: "web"}},
+		"unknown source": {Query: lead.Query{Source: "x"}},
+		"chatbot":        {Query: lead.Query{ChatbotID: d.bots[1]}},
+		"email":          {Query: lead.Query{AddressKey: middle.AddressKey()}},
+		"unknown email":  {Query: lead.Query{AddressKey: "a@example.com"}},
+		"name":           text("jür"), "two words": text("firma ada"), "nothing": text("zzz"), "company": text("2 firma"),
+		"address":  text(middle.Email),
+		"metadata": {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"}}}},
+		"two of metadata": {Query: lead.Query{Metadata: []lead.Pair{{Key: "campaign", Value: "c3"},
+			{Key: "n", Value: "1"}}}},
 		"created":           {CreatedFrom: middle.CreatedAt, CreatedUntil: middle.CreatedAt.Add(10 * time.Second)},
 		"created until":     {CreatedUntil: middle.CreatedAt.Add(time.Microsecond)},
 		"updated":           {UpdatedFrom: d.all[0].CreatedAt.Add(time.Minute)},
@@ -160,7 +172,8 @@ func (d *drawer) queries() map[string]pg.LeadQuery {
 	return all
 }
 
-// Every query finds the same, in the same order, as a look at every row would, however small the pages and the scans are.
+// Every query finds the same, in the same order, as a look at every row would, however small the pages and the scans
+// are.
 func TestFindLeads(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -190,7 +203,9 @@ func TestRareLeadsAreFoundAtOnce(t *testing.T) {
 	d := newDrawer(t, pgtest.New(t), 90)
 	enrich(d.desk, 90)
 	oldest := d.all[len(d.all)-2]
-	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
+	d.mustExec(
+		`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`,
+		oldest.ID)
 	d.mustExec(`update enrichments set due_at = now() where lead_id = $1`, oldest.ID)
 	byName := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 20}
 	for what := range 2 {
@@ -216,7 +231,9 @@ func TestAWalkAsksOnce(t *testing.T) {
 	d := newDrawer(t, pgtest.New(t), 90)
 	enrich(d.desk, 90)
 	oldest := d.all[len(d.all)-1]
-	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
+	d.mustExec(
+		`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`,
+		oldest.ID)
 	for _, walk := range []*pg.ListState{nil, {}} {
 		d.mustExec(`update enrichments set due_at = now() where workspace_id = $1`, d.ws) // too many to look at each
 		q := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 20, State: walk}
@@ -244,7 +261,8 @@ select workspace_id, overlay(id::text placing lpad(to_hex(n), 12, '0') from 25):
 	q := pg.LeadQuery{Limit: 2000}
 	first, next, err := d.db.FindLeads(t.Context(), d.ws, q)
 	if err != nil || len(first) < 400 || len(first) > 1000 || next == (pg.LeadKey{}) {
-		t.Errorf("a page has %d leads of 32 kB and goes on at %v, %v, want about 16 MB and another page", len(first), next, err)
+		t.Errorf("a page has %d leads of 32 kB and goes on at %v, %v, want about 16 MB and another page", len(first), next,
+			err)
 	}
 	got, _ := (&drawer{desk: d}).find(q)
 	if len(got) != 1501 {

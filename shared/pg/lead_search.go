@@ -13,15 +13,17 @@ import (
 	"leadgate/shared/pg/conn"
 )
 
-// source is a way to find all leads that a query can fit, by an index. Its statement gives at most as many as $2 of each kind.
+// source is a way to find all leads that a query can fit, by an index. Its statement gives at most as many as $2 of
+// each kind.
 type source struct {
 	query string
 	args  []any
 	whole int // kinds that must not be cut off at $2, as bits
 }
 
-// Every hit is one of the workspace: its words have its tag. The query comes from a subquery, so that the planner cannot know how common the
-// words are: it takes the index, and never expects to find them on its way through the whole table.
+// Every hit is one of the workspace: its words have its tag. The query comes from a subquery, so that the planner
+// cannot know how common the words are: it takes the index, and never expects to find them on its way through the whole
+// table.
 const byWords = `
 select 1 as kind, h.lead_id
   from (select cast($3 as tsquery) as words offset 0) s
@@ -96,7 +98,8 @@ func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error
 	return s, nil
 }
 
-// tsquery is what the index is asked, "" for nothing. Lexemes are letters, digits and their marks, "-" and "_", but who relies on it?
+// tsquery is what the index is asked, "" for nothing. Lexemes are letters, digits and their marks, "-" and "_", but who
+// relies on it?
 func tsquery(terms []lead.Term) string {
 	var b strings.Builder
 	for i, t := range terms {
@@ -118,7 +121,8 @@ func tsquery(terms []lead.Term) string {
 	return b.String()
 }
 
-// candidates returns the places after p.at of all leads that can fit, in the order of the list; ok is false when no index can tell.
+// candidates returns the places after p.at of all leads that can fit, in the order of the list; ok is false when no
+// index can tell.
 func (p *leadSearch) candidates(ctx context.Context, limit int) (places []LeadKey, ok bool, err error) {
 	all, err := p.sources(ctx)
 	if err != nil {
@@ -155,7 +159,8 @@ select c.kind, c.lead_id, l.updated_at
 		if counts[kind]++; counts[kind] > limit && s.whole&kind != 0 {
 			ok = false
 		}
-		if ok && p.compare(after, place) < 0 && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:], last[:]) <= 0 {
+		if ok && p.compare(after, place) < 0 && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:],
+			last[:]) <= 0 {
 			places = append(places, place)
 		}
 		return nil
@@ -233,7 +238,8 @@ func timeRange(from, until time.Time) (time.Time, time.Time) {
 	return from.UTC(), until.UTC()
 }
 
-// idTolerance is how far a lead's id can be from when it was created: once both were read from a clock, one after the other.
+// idTolerance is how far a lead's id can be from when it was created: once both were read from a clock, one after the
+// other.
 const idTolerance = 100 * time.Millisecond
 
 // ids are the first and the last id that leads of the query can have.

@@ -43,7 +43,8 @@ func TestEnrichTellsNewFactsOnly(t *testing.T) {
 			t.Errorf("step %d: %d events and %d owed, want %d and %d", i, events, owed, step.events, step.owed)
 		}
 		var without int
-		if err := d.db.GetContext(t.Context(), &without, `select count(*) from enrichments where words is null or facts is null`); err != nil || without > 0 {
+		if err := d.db.GetContext(t.Context(), &without,
+			`select count(*) from enrichments where words is null or facts is null`); err != nil || without > 0 {
 			t.Errorf("step %d: %d leads have no words or no facts, %v, want both for all", i, without, err)
 		}
 	}
@@ -67,14 +68,17 @@ func TestEnrichPassesOverDeletedLeads(t *testing.T) {
 	}
 }
 
-// Leads from before there were words are found before and after upkeep owes them theirs, and nobody is told of them again.
+// Leads from before there were words are found before and after upkeep owes them theirs, and nobody is told of them
+// again.
 func TestLeadsFromBeforeWords(t *testing.T) {
 	t.Parallel()
 	d := newDrawer(t, pgtest.New(t), 90)
 	enrich(d.desk, 90)
 	events := d.number(`select count(*) from events`)
 	oldest := d.all[len(d.all)-1]
-	d.mustExec(`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`, oldest.ID)
+	d.mustExec(
+		`update leads set deleted_at = null, email_key = email, name = 'Rarity Only', updated_at = created_at where id = $1`,
+		oldest.ID)
 	d.mustExec(`update enrichments set due_at = null, words = null where workspace_id = $1`, d.ws)
 	byName := pg.LeadQuery{Query: lead.Query{Text: []string{"rarity"}}, Limit: 10, Scan: 100}
 	want := func(when string) {

@@ -39,7 +39,8 @@ type TimelineEndpoint struct {
 	FirstAt    *time.Time
 }
 
-// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each. NOT_FOUND when there is no such lead.
+// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each. NOT_FOUND when there is no such
+// lead.
 func (db *DB) LeadTimeline(ctx context.Context, workspace, leadID id.UUID, limit int) (t Timeline, err error) {
 	if t.Lead, err = db.GetLead(ctx, workspace, leadID); err != nil {
 		return t, err
@@ -92,7 +93,8 @@ select ` + deliveryColumns + `
 	return db.deliveries(ctx, q, workspace, leadID, limit)
 }
 
-func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery, limit int) ([]webhook.Attempt, error) {
+func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery,
+	limit int) ([]webhook.Attempt, error) {
 	const q = `
 select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', latency_ms, created_at
   from attempts

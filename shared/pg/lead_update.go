@@ -32,16 +32,19 @@ type EmailTaken struct {
 
 func (e *EmailTaken) Error() string { return "the email belongs to " + id.Lead.Format(e.Holder) }
 
-// UpdateLead lets change alter a lead, one caller at a time, and returns what it is now. It is NOT_FOUND when there is none, *EmailTaken when
-// its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row, the enrichment that is pending again,
-// lead.updated with its deliveries, and the release of a former email are one commit. Where change alters nothing, nothing is written.
-func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated, error) {
+// UpdateLead lets change alter a lead, one caller at a time, and returns what it is now. It is NOT_FOUND when there is
+// none, *EmailTaken when its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row,
+// the enrichment that is pending again, lead.updated with its deliveries, and the release of a former email are one
+// commit. Where change alters nothing, nothing is written.
+func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated,
+	error) {
 	return db.alterLead(ctx, workspace, leadID, updating(change))
 }
 
-// updateLeadTx is UpdateLead in a transaction that does more. Whoever changes several leads goes in the order of their ids, and moves none
-// to another email: that would make the whole transaction fail where it is taken.
-func updateLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated, error) {
+// updateLeadTx is UpdateLead in a transaction that does more. Whoever changes several leads goes in the order of their
+// ids, and moves none to another email: that would make the whole transaction fail where it is taken.
+func updateLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated,
+	error) {
 	return alterLeadTx(ctx, tx, workspace, leadID, updating(change))
 }
 
@@ -54,8 +57,10 @@ func updating(change func(*lead.Lead) error) alteration {
 	}
 }
 
-// DeleteLead hides a lead until it is restored or purged, and frees its email; check can refuse. NOT_FOUND when there is none.
-func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check func(*lead.Lead) error) (Updated, error) {
+// DeleteLead hides a lead until it is restored or purged, and frees its email; check can refuse. NOT_FOUND when there
+// is none.
+func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check func(*lead.Lead) error) (Updated,
+	error) {
 	return db.alterLead(ctx, workspace, leadID, alteration{
 		which: liveLead,
 		change: func(l *lead.Lead, now time.Time) error {
@@ -73,9 +78,10 @@ func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check f
 	})
 }
 
-// RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none, *EmailTaken when
-// its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
-func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings, check func(*lead.Lead) error) (
+// RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none,
+// *EmailTaken when its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
+func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings,
+	check func(*lead.Lead) error) (
 	Updated, error) {
 	return db.alterLead(ctx, workspace, leadID, alteration{
 		which: restorableLead,
@@ -107,8 +113,9 @@ var (
 	purgeableLead  = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
 )
 
-// keyWait is how long a lead waits for another transaction that has its new email. While it waits it has both emails, so two can wait for
-// each other. It is well below Postgres' deadlock_timeout: the change gives way and tries again, and never a batch of new leads.
+// keyWait is how long a lead waits for another transaction that has its new email. While it waits it has both emails,
+// so two can wait for each other. It is well below Postgres' deadlock_timeout: the change gives way and tries again,
+// and never a batch of new leads.
 const keyWait = 300 * time.Millisecond
 
 // alterLead is alterLeadTx in a transaction of its own, again where it gave way to another.
@@ -165,7 +172,8 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	return u, err
 }
 
-// reservedKey is the unique key that Redis reserves for l; "" when l is deleted, or its workspace lets an email come any number of times.
+// reservedKey is the unique key that Redis reserves for l; "" when l is deleted, or its workspace lets an email come
+// any number of times.
 func reservedKey(l *lead.Lead) string {
 	if l.DeletedAt != nil || l.UniqueKey == tenant.FreedKey(l.AddressKey(), l.ID) {
 		return ""
@@ -174,7 +182,8 @@ func reservedKey(l *lead.Lead) string {
 }
 
 // lockLead returns a lead that nobody else can change until tx ends, and the database's clock.
-func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which string) (l lead.Lead, now time.Time, err error) {
+func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which string) (l lead.Lead, now time.Time,
+	err error) {
 	q := `
 select ` + leadColumns + `,
        (select facts from enrichments where workspace_id = $1 and lead_id = $2), now()
@@ -188,8 +197,8 @@ select ` + leadColumns + `,
 	return l, now, err
 }
 
-// writeLead stores the row of a lead that is locked. Whether its new email is suppressed is looked up once it has the email: by then it has
-// waited for an erasure of the lead that had the email before.
+// writeLead stores the row of a lead that is locked. Whether its new email is suppressed is looked up once it has the
+// email: by then it has waited for an erasure of the lead that had the email before.
 func writeLead(ctx context.Context, tx *sqlx.Tx, u *Updated) error {
 	const q = `
 update leads
@@ -203,7 +212,8 @@ update leads
 			return err
 		}
 	}
-	_, err := conn.Exec(ctx, tx, "change lead", q, l.WorkspaceID, l.ID, l.Email, l.UniqueKey, l.Name, l.Phone, l.Source, l.Status,
+	_, err := conn.Exec(ctx, tx, "change lead", q, l.WorkspaceID, l.ID, l.Email, l.UniqueKey, l.Name, l.Phone, l.Source,
+		l.Status,
 		string(l.Metadata), l.UpdatedAt, l.DeletedAt)
 	if err == nil && moves {
 		err = setLockTimeout(ctx, tx, 0)
@@ -220,10 +230,12 @@ func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error 
 	return err
 }
 
-// emitLeadEvent writes what goes with a change of a lead: its enrichment, pending unless it was deleted, the release of its former email,
-// the event and its deliveries.
-func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time, event string, data []byte) ([]EndpointRef, error) {
-	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 released key or "", $5 event, $6 its type, $7 chatbot, $8 data, $9 now
+// emitLeadEvent writes what goes with a change of a lead: its enrichment, pending unless it was deleted, the release of
+// its former email, the event and its deliveries.
+func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time, event string,
+	data []byte) ([]EndpointRef, error) {
+	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 released key or "", $5 event, $6 its type, $7 chatbot,
+	// $8 data, $9 now
 	const q = `
 with owed as (
     insert into enrichments (workspace_id, lead_id, due_at) values ($1, $2, case when $3 then now() end)
@@ -237,6 +249,7 @@ with owed as (
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
-	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.ReleasedKey, id.New(), event,
+	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.ReleasedKey,
+		id.New(), event,
 		optionalID(l.ChatbotID), string(data), now)
 }

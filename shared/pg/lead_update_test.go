@@ -28,7 +28,8 @@ func newBook(t *testing.T) *book {
 	t.Helper()
 	b := &book{t, pgtest.New(t), id.UUID{}}
 	b.ws = mustCreateWorkspace(t, b.db, "book").ID
-	e := webhook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	e := webhook.Endpoint{WorkspaceID: b.ws, ID: id.New(), URL: "https://hooks.example.com/",
+		EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 	if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,8 @@ func newBook(t *testing.T) *book {
 func (b *book) mustLead(email string) lead.Lead {
 	b.Helper()
 	at := time.Now().UTC().Truncate(time.Millisecond)
-	l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{"a":1}`), CreatedAt: at, UpdatedAt: at}
+	l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new",
+		Metadata: []byte(`{"a":1}`), CreatedAt: at, UpdatedAt: at}
 	got, err := b.db.InsertLeads(b.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}})
 	if err != nil || got.Leads[0].Taken {
 		b.Fatalf("InsertLeads(%s) = %+v, %v, want it inserted", email, got, err)
@@ -104,18 +106,23 @@ func TestUpdateLeadIsOneCommit(t *testing.T) {
 		t.Errorf("UpdateLead = %+v, want a later lead, the old email freed and the endpoint woken", u)
 	}
 	got, err := b.db.GetLead(t.Context(), b.ws, l.ID)
-	if err != nil || string(got.AppendJSON(nil, true)) != string(u.Lead.AppendJSON(nil, true)) || got.Name != "Ann" || got.Enrichment == nil {
+	if err != nil || string(got.AppendJSON(nil, true)) != string(u.Lead.AppendJSON(nil, true)) || got.Name != "Ann" ||
+		got.Enrichment == nil {
 		t.Errorf("GetLead = %s, %v, want %s", got.AppendJSON(nil, true), err, u.Lead.AppendJSON(nil, true))
 	}
 	types, data := b.events(l.ID)
 	previous, err := json.Marshal(data["previous"])
-	if want := `{"email":"a@example.com","name":null,"status":"new"}`; types != "created updated" || err != nil || string(previous) != want || data["enrichment"] == nil || data["name"] != "Ann" {
+	if want := `{"email":"a@example.com","name":null,"status":"new"}`; types != "created updated" || err != nil ||
+		string(previous) != want || data["enrichment"] == nil || data["name"] != "Ann" {
 		t.Errorf("events = %s, the last %v, want created and updated with previous %s", types, data, want)
 	}
-	if n := b.count(`select count(*) from enrichments where lead_id = $1 and due_at <= now() and attempts = 0`, l.ID); n != 1 {
+	if n := b.count(`select count(*) from enrichments where lead_id = $1 and due_at <= now() and attempts = 0`,
+		l.ID); n != 1 {
 		t.Error("the changed lead is not owed enrichment again")
 	}
-	if n := b.count(`select count(*) from releases where workspace_id = $1 and lead_id = $2 and email_key = 'a@example.com'`, b.ws, l.ID); n != 1 {
+	if n := b.count(
+		`select count(*) from releases where workspace_id = $1 and lead_id = $2 and email_key = 'a@example.com'`, b.ws,
+		l.ID); n != 1 {
 		t.Error("the former email is not to be released")
 	}
 	b.mustLead("a@example.com")
@@ -130,11 +137,13 @@ func TestUpdateLeadWithoutChangeWritesNothing(t *testing.T) {
 		t.Errorf("UpdateLead with what is there = %+v and events %s, want nothing", u, types)
 	}
 	refused := errors.New("no")
-	if _, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, func(l *lead.Lead) error { l.Name = "x"; return refused }); !errors.Is(err, refused) {
+	if _, err := b.db.UpdateLead(t.Context(), b.ws, l.ID,
+		func(l *lead.Lead) error { l.Name = "x"; return refused }); !errors.Is(err, refused) {
 		t.Errorf("UpdateLead whose change fails = %v, want its error", err)
 	}
 	for name, ws := range map[string]id.UUID{"another workspace": id.New()} {
-		if _, err := b.db.UpdateLead(t.Context(), ws, l.ID, func(*lead.Lead) error { return nil }); !fault.Is(err, fault.NotFound) {
+		if _, err := b.db.UpdateLead(t.Context(), ws, l.ID, func(*lead.Lead) error { return nil }); !fault.Is(err,
+			fault.NotFound) {
 			t.Errorf("UpdateLead of %s = %v, want NOT_FOUND", name, err)
 		}
 	}
@@ -170,7 +179,8 @@ func TestUpdateLeadManyAtOnce(t *testing.T) {
 	}
 }
 
-// Two leads that take each other's email, and new leads that want both, wait for each other in circles: all come to an end, and soon.
+// Two leads that take each other's email, and new leads that want both, wait for each other in circles: all come to an
+// end, and soon.
 func TestEmailsChangeHandsWithoutDeadlock(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -182,13 +192,22 @@ func TestEmailsChangeHandsWithoutDeadlock(t *testing.T) {
 			var err error
 			switch i % 3 {
 			case 0:
-				_, err = b.db.UpdateLead(t.Context(), b.ws, a.ID, func(l *lead.Lead) error { move([]string{"a@example.com", "z@example.com"}[i/3%2])(l); return nil })
+				_, err = b.db.UpdateLead(t.Context(), b.ws, a.ID, func(l *lead.Lead) error {
+					move([]string{"a@example.com",
+						"z@example.com"}[i/3%2])(l)
+					return nil
+				})
 			case 1:
-				_, err = b.db.UpdateLead(t.Context(), b.ws, z.ID, func(l *lead.Lead) error { move([]string{"z@example.com", "a@example.com"}[i/3%2])(l); return nil })
+				_, err = b.db.UpdateLead(t.Context(), b.ws, z.ID, func(l *lead.Lead) error {
+					move([]string{"z@example.com",
+						"a@example.com"}[i/3%2])(l)
+					return nil
+				})
 			default:
 				leads := make([]pg.NewLead, 3)
 				for n, email := range []string{"a@example.com", "m@example.com", "z@example.com"} {
-					leads[n].Lead = lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: start}
+					leads[n].Lead = lead.Lead{WorkspaceID: b.ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api",
+						Status: "new", Metadata: []byte(`{}`), CreatedAt: start}
 				}
 				_, err = b.db.InsertLeads(t.Context(), leads)
 			}
@@ -245,14 +264,16 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	}
 	other := b.mustLead("a@example.com")
 	var taken *pg.EmailTaken
-	if _, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !errors.As(err, &taken) || taken.Holder != other.ID {
+	if _, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{},
+		func(*lead.Lead) error { return nil }); !errors.As(err, &taken) || taken.Holder != other.ID {
 		t.Errorf("RestoreLead = %v, want EmailTaken by %v", err, other.ID)
 	}
 	if _, err := b.db.DeleteLead(t.Context(), b.ws, other.ID, pass); err != nil {
 		t.Fatal(err)
 	}
 	u, err = b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil })
-	if err != nil || u.Lead.DeletedAt != nil || u.Lead.UniqueKey != "a@example.com" || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
+	if err != nil || u.Lead.DeletedAt != nil || u.Lead.UniqueKey != "a@example.com" ||
+		!u.Lead.UpdatedAt.After(l.UpdatedAt) {
 		t.Fatalf("RestoreLead = %+v, %v, want it back", u, err)
 	}
 	if types, data := b.events(l.ID); types != "created deleted restored" || data["email"] != "a@example.com" {
@@ -262,8 +283,10 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		t.Error("a restored lead is not owed enrichment")
 	}
 	b.mustExec(`update leads set deleted_at = now() - interval '31 days' where id = $1`, other.ID)
-	for name, leadID := range map[string]id.UUID{"a live lead": l.ID, "one deleted long ago": other.ID, "an unknown one": id.New()} {
-		if _, err := b.db.RestoreLead(t.Context(), b.ws, leadID, tenant.Settings{}, func(*lead.Lead) error { return nil }); !fault.Is(err, fault.NotFound) {
+	for name, leadID := range map[string]id.UUID{"a live lead": l.ID, "one deleted long ago": other.ID,
+		"an unknown one": id.New()} {
+		if _, err := b.db.RestoreLead(t.Context(), b.ws, leadID, tenant.Settings{},
+			func(*lead.Lead) error { return nil }); !fault.Is(err, fault.NotFound) {
 			t.Errorf("RestoreLead of %s = %v, want NOT_FOUND", name, err)
 		}
 	}
@@ -289,7 +312,8 @@ func TestRestoreLeadUniqueWithItsChatbot(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, p.Apply)
-	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.UniqueKey != want || v.Lead.Email != "B@example.com" || v.ReleasedKey != u.Lead.UniqueKey {
+	if want := s.UniqueKey("b@example.com", id.UUID{}, l.ID); err != nil || v.Lead.UniqueKey != want ||
+		v.Lead.Email != "B@example.com" || v.ReleasedKey != u.Lead.UniqueKey {
 		t.Errorf("UpdateLead = %+v, %v, want the key %q", v, err, want)
 	}
 }

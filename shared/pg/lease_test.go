@@ -17,7 +17,8 @@ import (
 func (d *desk) takeAs(mode pg.LeaseMode, at time.Duration) pg.LeasedBatch {
 	d.Helper()
 	token := id.New()
-	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Lease: time.Minute, Limit: 10, Mode: mode, Now: d.now.Add(at)})
+	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+		Lease: time.Minute, Limit: 10, Mode: mode, Now: d.now.Add(at)})
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -25,7 +26,8 @@ func (d *desk) takeAs(mode pg.LeaseMode, at time.Duration) pg.LeasedBatch {
 	return s
 }
 
-// An open breaker keeps drains away, a probe comes when the pause is over, and whoever asks for it gets one at any time.
+// An open breaker keeps drains away, a probe comes when the pause is over, and whoever asks for it gets one at any
+// time.
 func TestLeaseModes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -34,8 +36,10 @@ func TestLeaseModes(t *testing.T) {
 	jobs := d.take(token, 0, 1)
 	first := d.outcome(jobs[0], 503, &later)
 	since := d.now.Add(-time.Second)
-	want := webhook.Health{Failures: 7, FailingSince: &since, FailingDelivery: jobs[0].DeliveryID, ProbeAt: &probeAt, Probes: 3, LastError: "status: 503"}
-	if held, err := d.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
+	want := webhook.Health{Failures: 7, FailingSince: &since, FailingDelivery: jobs[0].DeliveryID, ProbeAt: &probeAt,
+		Probes: 3, LastError: "status: 503"}
+	if held, err := d.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID,
+		Token: token, Now: d.now, Outcomes: []webhook.Outcome{first}, Health: &want}); err != nil || !held {
 		t.Fatalf("RecordOutcomes = %v, %v, want the lease held", held, err)
 	}
 	for _, c := range []struct {
@@ -77,15 +81,19 @@ func TestLeaseModes(t *testing.T) {
 func TestLeaseBringsTheEndpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	if s := func() pg.LeasedBatch { d.mustLeads(1); return d.takeAs(pg.LeaseForDrain, 0) }(); s.Schedule != nil || s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout || s.Endpoint.Payload != webhook.PayloadFull {
+	if s := func() pg.LeasedBatch { d.mustLeads(1); return d.takeAs(pg.LeaseForDrain, 0) }(); s.Schedule != nil ||
+		s.Endpoint.MaxInFlight != webhook.DefaultInFlight || s.Endpoint.Timeout != webhook.DefaultTimeout ||
+		s.Endpoint.Payload != webhook.PayloadFull {
 		t.Errorf("an endpoint as it is made = %+v, schedule %v, want the defaults", s.Endpoint, s.Schedule)
 	}
-	want := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x", EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: webhook.PayloadThin,
+	want := webhook.Endpoint{WorkspaceID: d.ws, ID: id.New(), URL: "https://hooks.example.com/x",
+		EventTypes: []string{"lead.*"}, Headers: map[string]string{"X-A": "b"}, Payload: webhook.PayloadThin,
 		Rate: 7, MaxInFlight: 1, Timeout: 3 * time.Second, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: tenantEpoch}
 	if err := d.db.CreateEndpoint(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.db.UpdateWorkspace(t.Context(), d.ws, func(w *tenant.Workspace) error { w.Settings.RetrySchedule = []int{0, 90}; return nil }); err != nil {
+	if _, err := d.db.UpdateWorkspace(t.Context(), d.ws,
+		func(w *tenant.Workspace) error { w.Settings.RetrySchedule = []int{0, 90}; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	d.endpoint = want
@@ -115,7 +123,8 @@ func TestOutcomeOfWhatIsHeld(t *testing.T) {
 	}
 	d.record(token, 0, 0, d.outcome(jobs[0], 200, nil), d.outcome(jobs[1], 500, &later))
 	all, err := d.list(d.ws, d.endpoint)
-	if err != nil || len(all) != 2 || all[1].State != webhook.Delivered || all[0].State != webhook.Held || all[0].NextAt != nil || all[0].Attempts != 1 {
+	if err != nil || len(all) != 2 || all[1].State != webhook.Delivered || all[0].State != webhook.Held ||
+		all[0].NextAt != nil || all[0].Attempts != 1 {
 		t.Errorf("deliveries = %+v, %v, want the second delivered and the first held after one attempt", all, err)
 	}
 }

@@ -57,13 +57,15 @@ func TestNotifyFailingOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	d.endpoint = d.mustEndpoint(true, "endpoint.*", "lead.created")
-	all, named, neither := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(true, webhook.EndpointFailing), d.mustEndpoint(true, webhook.EndpointDisabled, "lead.*")
+	all, named, neither := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(true, webhook.EndpointFailing),
+		d.mustEndpoint(true, webhook.EndpointDisabled, "lead.*")
 	resting, off := d.mustEndpoint(true, "endpoint.*"), d.mustEndpoint(false, "endpoint.*")
 	foreign := newDesk(t, d.db).mustEndpoint(true, "endpoint.*")
 	d.mustExec(`update endpoints set chatbot_ids = array[$2::uuid] where id = $1`, all.ID, id.New())
 	d.mustExec(`update endpoints set probe_at = now() where id = $1`, resting.ID)
 	since := d.now.Add(-25 * time.Hour).Truncate(time.Millisecond)
-	d.mustExec(`update endpoints set url = 'https://me:hunter2@hooks.example.com:8443/in/hunter2?key=hunter2', failures = 12, probes = 3, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
+	d.mustExec(
+		`update endpoints set url = 'https://me:hunter2@hooks.example.com:8443/in/hunter2?key=hunter2', failures = 12, probes = 3, failing_since = $2, last_error = 'status: 503' where id = $1`, d.endpoint.ID, since)
 	d.mustLeads(2)
 
 	var mu sync.Mutex
@@ -77,19 +79,24 @@ func TestNotifyFailingOnce(t *testing.T) {
 		defer mu.Unlock()
 		wake = append(wake, refs...)
 	})
-	want := []map[string]any{{"endpointId": id.Endpoint.Format(d.endpoint.ID), "url": "https://hooks.example.com:8443", "description": "", "reason": "failing",
-		"failures": 12.0, "failingSince": since.Format(lead.TimeFormat), "lastError": "status: 503", "waiting": 2.0, "disabledAt": nil}}
-	for name, e := range map[string]webhook.Endpoint{"by group": all, "by name": named, "with an open breaker": resting, "disabled": off} {
+	want := []map[string]any{{"endpointId": id.Endpoint.Format(d.endpoint.ID), "url": "https://hooks.example.com:8443",
+		"description": "", "reason": "failing",
+		"failures": 12.0, "failingSince": since.Format(lead.TimeFormat), "lastError": "status: 503", "waiting": 2.0,
+		"disabledAt": nil}}
+	for name, e := range map[string]webhook.Endpoint{"by group": all, "by name": named, "with an open breaker": resting,
+		"disabled": off} {
 		if diff := cmp.Diff(want, d.told(e, webhook.EndpointFailing)); diff != "" {
 			t.Errorf("told to the endpoint subscribed %s (-want +got):\n%s", name, diff)
 		}
 	}
-	for name, e := range map[string]webhook.Endpoint{"itself": d.endpoint, "who does not subscribe": neither, "another workspace": foreign} {
+	for name, e := range map[string]webhook.Endpoint{"itself": d.endpoint, "who does not subscribe": neither,
+		"another workspace": foreign} {
 		if got := d.told(e, webhook.EndpointFailing); len(got) != 0 {
 			t.Errorf("told to %s: %v, want nothing", name, got)
 		}
 	}
-	if len(wake) != 2 || !slices.Contains(wake, pg.EndpointRef{Workspace: d.ws, Endpoint: all.ID}) || !slices.Contains(wake, pg.EndpointRef{Workspace: d.ws, Endpoint: named.ID}) {
+	if len(wake) != 2 || !slices.Contains(wake, pg.EndpointRef{Workspace: d.ws, Endpoint: all.ID}) ||
+		!slices.Contains(wake, pg.EndpointRef{Workspace: d.ws, Endpoint: named.ID}) {
 		t.Errorf("wake = %v, want %v and %v once", wake, all.ID, named.ID)
 	}
 }
@@ -98,7 +105,8 @@ func TestDisableEndpointOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
 	other := d.mustEndpoint(true, "endpoint.*")
-	d.mustExec(`update endpoints set failures = 1, last_error = 'status: 410', probe_at = now() where id = $1`, d.endpoint.ID)
+	d.mustExec(`update endpoints set failures = 1, last_error = 'status: 410', probe_at = now() where id = $1`,
+		d.endpoint.ID)
 
 	var mu sync.Mutex
 	disabled, wake := 0, 0
@@ -125,10 +133,12 @@ func TestDisableEndpointOnce(t *testing.T) {
 	if e.Enabled || e.Disabled == nil || e.Disabled.Reason != webhook.DisabledGone || e.Health.Open() {
 		t.Errorf("GetEndpoint = %+v, want it disabled, gone, with a closed breaker", e)
 	}
-	if got[0]["reason"] != webhook.DisabledGone || got[0]["lastError"] != "status: 410" || got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
+	if got[0]["reason"] != webhook.DisabledGone || got[0]["lastError"] != "status: 410" ||
+		got[0]["disabledAt"] != e.Disabled.At.Format(lead.TimeFormat) {
 		t.Errorf("told %v, want that it is gone, why, and since when", got[0])
 	}
-	if refs, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil || len(refs) != 0 || len(d.told(other, webhook.EndpointFailing)) != 0 {
+	if refs, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil ||
+		len(refs) != 0 || len(d.told(other, webhook.EndpointFailing)) != 0 {
 		t.Errorf("NotifyFailing of a disabled endpoint = %v, %v, want nothing told", refs, err)
 	}
 }
@@ -150,7 +160,8 @@ func TestOnlyWhatFailsIsDisabled(t *testing.T) {
 		"gone, and moved meanwhile": {"failures = 1", "https://hooks.example.com/old", false},
 	} {
 		e := d.mustEndpoint(true)
-		d.mustExec(`update endpoints set drain_token = gen_random_uuid(), drain_until = now() + interval '1 minute', `+c.health+` where id = $1`, e.ID)
+		d.mustExec(`update endpoints set drain_token = gen_random_uuid(), drain_until = now() + interval '1 minute', `+
+			c.health+` where id = $1`, e.ID)
 		var did bool
 		var err error
 		if c.url == "" {
@@ -162,7 +173,8 @@ func TestOnlyWhatFailsIsDisabled(t *testing.T) {
 			t.Errorf("%s: disabled = %v, %v, want %v", name, did, err, c.want)
 		}
 		var leased bool
-		if err := d.db.GetContext(t.Context(), &leased, `select drain_token is not null from endpoints where id = $1`, e.ID); err != nil || leased == c.want {
+		if err := d.db.GetContext(t.Context(), &leased, `select drain_token is not null from endpoints where id = $1`,
+			e.ID); err != nil || leased == c.want {
 			t.Errorf("%s: leased = %v, %v, want the lease only where it goes on", name, leased, err)
 		}
 	}
@@ -185,12 +197,14 @@ func TestNoticesAreOwedUntilSettled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.mustExec(`update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days' where id = $1`, d.endpoint.ID)
+	d.mustExec(`update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days' where id = $1`,
+		d.endpoint.ID)
 	if _, err := d.db.NotifyFailing(t.Context(), d.ws, d.endpoint.ID, webhook.NotifyAfter); err != nil {
 		t.Fatal(err)
 	}
 	failing := due()
-	if len(failing) != 1 || failing[0].Type != webhook.EndpointFailing || failing[0].Workspace != d.ws || failing[0].Endpoint != d.endpoint.ID {
+	if len(failing) != 1 || failing[0].Type != webhook.EndpointFailing || failing[0].Workspace != d.ws ||
+		failing[0].Endpoint != d.endpoint.ID {
 		t.Fatalf("DueNotices = %+v, want that the endpoint fails", failing)
 	}
 	if _, _, err := d.db.DisableFailing(t.Context(), d.ws, d.endpoint.ID, 5*24*time.Hour); err != nil {

@@ -36,8 +36,8 @@ var (
 // SQLState returns err's SQLSTATE, or "", for logs only.
 func SQLState(err error) string { return conn.SQLState(err) }
 
-// Start waits for Postgres, brings the schema up to date if migrate is set and else only checks it, and makes the partitions ahead.
-// Its error is one line fit to be a process' last word.
+// Start waits for Postgres, brings the schema up to date if migrate is set and else only checks it, and makes the
+// partitions ahead. Its error is one line fit to be a process' last word.
 func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
 	if err := db.Await(ctx, log); err != nil {
 		return err
@@ -53,7 +53,8 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
 	if err := db.CheckSchema(ctx); err != nil {
 		return err
 	}
-	// Partitions may be missing after weeks without a process. But this may run as a user who must not make tables, and they may be there.
+	// Partitions may be missing after weeks without a process. But this may run as a user who must not make tables, and
+	// they may be there.
 	if err := db.EnsurePartitions(ctx); err != nil {
 		log.Warn("create partitions failed", "error", err.Error())
 	}

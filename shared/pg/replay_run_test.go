@@ -18,7 +18,8 @@ import (
 func (d *desk) mustReplay(endpoint id.UUID, rate int) id.UUID {
 	d.Helper()
 	f := webhook.Filter{EndpointID: endpoint, States: []webhook.State{webhook.Exhausted}}
-	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)}
+	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning,
+		CreatedAt: time.Now().Add(2 * time.Millisecond)}
 	if err := d.db.CreateReplay(d.Context(), r); err != nil {
 		d.Fatal(err)
 	}
@@ -52,7 +53,8 @@ func (d *desk) play(replay id.UUID) (resent int, wake []pg.EndpointRef) {
 // mustEnd gives the endpoint's pending deliveries a state; tries and attempts are what they would be.
 func (d *desk) mustEnd(e webhook.Endpoint, s webhook.State) {
 	d.Helper()
-	d.mustExec(`update deliveries set state = $3, next_at = null, attempts = 12, tries = 12 where workspace_id = $1 and endpoint_id = $2 and state = 'pending'`, e.WorkspaceID, e.ID, s)
+	d.mustExec(
+		`update deliveries set state = $3, next_at = null, attempts = 12, tries = 12 where workspace_id = $1 and endpoint_id = $2 and state = 'pending'`, e.WorkspaceID, e.ID, s)
 }
 
 func TestReplayPicks(t *testing.T) {
@@ -83,10 +85,12 @@ func TestReplayPicks(t *testing.T) {
 		{"none cancelled", webhook.Filter{States: all}, webhook.Cancelled, 0},
 		{"another state", webhook.Filter{States: []webhook.State{webhook.Held}}, webhook.Exhausted, 0},
 		{"one endpoint", webhook.Filter{EndpointID: d.endpoint.ID}, webhook.Delivered, 5},
-		{"one endpoint, stuck", webhook.Filter{EndpointID: other.ID, States: []webhook.State{webhook.Exhausted, webhook.Held}}, webhook.Exhausted, 5},
+		{"one endpoint, stuck", webhook.Filter{EndpointID: other.ID, States: []webhook.State{webhook.Exhausted,
+			webhook.Held}}, webhook.Exhausted, 5},
 		{"a type", webhook.Filter{EventType: "lead.updated"}, webhook.Exhausted, 2},
 		{"a lead", webhook.Filter{LeadID: leadID}, webhook.Exhausted, 2},
-		{"a lead, a type, an endpoint", webhook.Filter{LeadID: leadID, EventType: webhook.LeadCreated, EndpointID: other.ID}, webhook.Exhausted, 1},
+		{"a lead, a type, an endpoint", webhook.Filter{LeadID: leadID, EventType: webhook.LeadCreated, EndpointID: other.ID},
+			webhook.Exhausted, 1},
 		{"from", webhook.Filter{From: middle}, webhook.Exhausted, 6},
 		{"until", webhook.Filter{Until: middle}, webhook.Exhausted, 4},
 		{"another workspace's endpoint", webhook.Filter{EndpointID: stranger.endpoint.ID}, webhook.Exhausted, 0},
@@ -101,11 +105,13 @@ func TestReplayPicks(t *testing.T) {
 				t.Fatal(err)
 			}
 			replay := id.New()
-			d.mustExec(`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, $3, 1000, 'running', now() + interval '1 hour', now())`, d.ws, replay, string(filter))
+			d.mustExec(
+				`insert into replays (workspace_id, id, filter, rate, state, created_at, updated_at) values ($1, $2, $3, 1000, 'running', now() + interval '1 hour', now())`, d.ws, replay, string(filter))
 			if resent, _ := d.play(replay); resent != c.want {
 				t.Errorf("resent %d, want %d", resent, c.want)
 			}
-			if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want || r.Resent != c.want {
+			if r, err := d.db.GetReplay(t.Context(), d.ws, replay); err != nil || r.Total == nil || *r.Total != c.want ||
+				r.Resent != c.want {
 				t.Errorf("GetReplay = %+v, %v, want total and resent %d", r, err, c.want)
 			}
 			if got := d.states(d.endpoint)[webhook.Pending] + d.states(other)[webhook.Pending]; got != c.want {
@@ -156,7 +162,8 @@ func TestReplayLeavesAlone(t *testing.T) {
 	}
 }
 
-// For an endpoint that takes one after the other, what is sent anew comes before what happened later, in the order of events.
+// For an endpoint that takes one after the other, what is sent anew comes before what happened later, in the order of
+// events.
 func TestReplayKeepsOrder(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -184,8 +191,10 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	d.mustEnd(d.endpoint, webhook.Exhausted)
 	replay := d.mustReplay(d.endpoint.ID, 20)
 	first, second, third := d.run(replay, 1000), d.run(replay, 1000), d.run(replay, 1000)
-	if first.Resent != 0 || second.Resent != 20 || third.Resent != 0 || third.Wait <= 0 || third.Wait > 250*time.Millisecond {
-		t.Fatalf("rounds = %+v, %+v, %+v, want to count, to send a second's worth, and to wait for the next", first, second, third)
+	if first.Resent != 0 || second.Resent != 20 || third.Resent != 0 || third.Wait <= 0 ||
+		third.Wait > 250*time.Millisecond {
+		t.Fatalf("rounds = %+v, %+v, %+v, want to count, to send a second's worth, and to wait for the next", first, second,
+			third)
 	}
 	d.mustExec(`update replays set last_at = last_at - interval '300 milliseconds' where id = $1`, replay)
 	if out := d.run(replay, 1000); out.Resent < 6 || out.Resent > 20 {
@@ -224,7 +233,8 @@ create trigger note after update of state on deliveries for each row when (new.s
 		}
 	})
 	var all, different int
-	if err := d.db.QueryRowContext(t.Context(), `select count(*), count(distinct id) from resent`).Scan(&all, &different); err != nil || all != n || different != n {
+	if err := d.db.QueryRowContext(t.Context(), `select count(*), count(distinct id) from resent`).Scan(&all,
+		&different); err != nil || all != n || different != n {
 		t.Errorf("sent anew %d, %d different, %v, want each of %d once", all, different, err, n)
 	}
 	var total int
@@ -246,7 +256,9 @@ func TestReplayWaitsForHeldToSettle(t *testing.T) {
 	d := newDesk(t, pgtest.New(t))
 	d.mustLeads(2)
 	d.mustEnd(d.endpoint, webhook.Held)
-	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: webhook.Filter{EndpointID: d.endpoint.ID, States: []webhook.State{webhook.Held, webhook.Delivered}}, Rate: 1000, State: webhook.ReplayRunning, CreatedAt: time.Now()}
+	r := webhook.Replay{WorkspaceID: d.ws, ID: id.New(), Filter: webhook.Filter{EndpointID: d.endpoint.ID,
+		States: []webhook.State{webhook.Held, webhook.Delivered}}, Rate: 1000, State: webhook.ReplayRunning,
+		CreatedAt: time.Now()}
 	if err := d.db.CreateReplay(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +310,8 @@ func TestReplayEnds(t *testing.T) {
 	if _, err := d.db.CancelReplay(t.Context(), d.ws, replay, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if out := d.run(replay, 2); !out.Done || out.Resent != 0 || len(due()) != 0 || d.states(d.endpoint)[webhook.Pending] != 2 {
+	if out := d.run(replay, 2); !out.Done || out.Resent != 0 || len(due()) != 0 ||
+		d.states(d.endpoint)[webhook.Pending] != 2 {
 		t.Errorf("RunReplay of a cancelled one = %+v, want that it ended with 2 resent", out)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// However many are created at the same moment, a workspace never has more than webhook.MaxReplays running; another one's do not count.
+// However many are created at the same moment, a workspace never has more than webhook.MaxReplays running; another
+// one's do not count.
 func TestCreateReplayAtOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -55,7 +56,8 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), '{}', 1, 'done', at, 
 		t.Fatal(err)
 	}
 	var kept int
-	if err := db.GetContext(t.Context(), &kept, `select count(*) from replays where workspace_id = $1`, d.ws); err != nil || kept != pg.KeptReplays {
+	if err := db.GetContext(t.Context(), &kept, `select count(*) from replays where workspace_id = $1`,
+		d.ws); err != nil || kept != pg.KeptReplays {
 		t.Errorf("kept = %d, %v, want %d", kept, err, pg.KeptReplays)
 	}
 	ended("10 minutes", pg.HourlyReplays-2)
@@ -63,7 +65,8 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), '{}', 1, 'done', at, 
 		t.Errorf("the last of an hour = %v, want it made", err)
 	}
 	var f *fault.Error
-	if err := create(d); !errors.As(err, &f) || f.Kind != fault.RateLimited || f.RetryAfter < 49*time.Minute || f.RetryAfter > 50*time.Minute {
+	if err := create(d); !errors.As(err, &f) || f.Kind != fault.RateLimited || f.RetryAfter < 49*time.Minute ||
+		f.RetryAfter > 50*time.Minute {
 		t.Errorf("one more = %+v, want RATE_LIMITED until the oldest is an hour old", err)
 	}
 	if err := create(other); err != nil {

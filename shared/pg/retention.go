@@ -20,12 +20,14 @@ const (
 	partitionDate = "20060102" // its Monday, after the table's name
 )
 
-// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago, and returns their names.
-// A week of deliveries of which one is still pending is kept, and so are its events; kept has the names of such weeks of deliveries.
+// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago, and returns
+// their names. A week of deliveries of which one is still pending is kept, and so are its events; kept has the names of
+// such weeks of deliveries.
 //
-// A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go on, and then dropped.
-// What a crash or a lock left half done is finished by the next run, so a table with a partition's name that is not attached is dropped too:
-// whoever wants to keep one renames it. Of several workers one does this, and the others return at once.
+// A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
+// on, and then dropped. What a crash or a lock left half done is finished by the next run, so a table with a
+// partition's name that is not attached is dropped too: whoever wants to keep one renames it. Of several workers one
+// does this, and the others return at once.
 func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (dropped, kept []string, err error) {
 	admin, err := db.OpenAdminPool() // what is set in its sessions ends with them, and so does the lock
 	if err != nil {
@@ -43,7 +45,8 @@ func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (droppe
 	if err != nil || !locked {
 		return nil, nil, err
 	}
-	defer session.ExecContext(context.WithoutCancel(ctx), unlock) // Postgres may see the session's end later than the next worker asks
+	// Postgres may see the session's end later than the next worker asks
+	defer session.ExecContext(context.WithoutCancel(ctx), unlock)
 	// Without the index a large partition would be read whole, whatever stale statistics say.
 	set := fmt.Sprintf(`set lock_timeout = %d; set enable_seqscan = off`, retentionLock.Milliseconds())
 	if _, err := conn.Exec(ctx, session, "retention", set); err != nil {
@@ -74,8 +77,9 @@ type partition struct {
 	monday       time.Time
 }
 
-// old returns the partitions that ended longer than keep ago, and those that were: deliveries first, each table's oldest first.
-// Those whose detachment was interrupted come before the others of their table, which cannot be detached before.
+// old returns the partitions that ended longer than keep ago, and those that were: deliveries first, each table's
+// oldest first. Those whose detachment was interrupted come before the others of their table, which cannot be detached
+// before.
 func (r *retention) old(ctx context.Context, keep time.Duration) (old []partition, err error) {
 	const q = `
 select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, p.relname),
@@ -125,8 +129,8 @@ func (r *retention) dropAll(ctx context.Context, old []partition) error {
 	return errors.Join(errs...)
 }
 
-// drop drops one partition, unless it is of deliveries of which one is pending: that is looked for before it is detached,
-// and again when nobody can reach it any more.
+// drop drops one partition, unless it is of deliveries of which one is pending: that is looked for before it is
+// detached, and again when nobody can reach it any more.
 func (r *retention) drop(ctx context.Context, p *partition) error {
 	if p.detaching {
 		if err := r.exec(ctx, `alter table `+p.of+` detach partition `+p.table+` finalize`); err != nil {
@@ -186,8 +190,8 @@ func (r *retention) exec(ctx context.Context, statement string) error {
 	return err
 }
 
-// DeleteOld deletes, in bounded batches, replays that ended longer than keep ago, and endpoints that were deleted longer ago than any
-// delivery to them is kept.
+// DeleteOld deletes, in bounded batches, replays that ended longer than keep ago, and endpoints that were deleted
+// longer ago than any delivery to them is kept.
 func (db *DB) DeleteOld(ctx context.Context, keep time.Duration) (endpoints, replays int, err error) {
 	const oldEndpoints = `
 delete from endpoints where (workspace_id, id) in (

@@ -88,7 +88,8 @@ func TestOldPartitionsAreDropped(t *testing.T) {
 	d.mustLeads(1)
 
 	dropped, kept := d.mustDrop()
-	same(t, "dropped", dropped, []string{part("deliveries", 8), part("deliveries", 6), part("events", 8), part("events", 6),
+	same(t, "dropped", dropped, []string{part("deliveries", 8), part("deliveries", 6), part("events", 8), part("events",
+		6),
 		part("attempts", 8), part("attempts", 7), part("attempts", 6)})
 	same(t, "kept", kept, []string{part("deliveries", 7)})
 	for query, want := range map[string]int{
@@ -118,7 +119,8 @@ func TestRetentionCountsFromTheEndOfTheWeek(t *testing.T) {
 	for _, c := range []struct {
 		keep time.Duration
 		want []string
-	}{{age + time.Minute, nil}, {age - time.Second, []string{part("attempts", 3), part("deliveries", 3), part("events", 3)}}} {
+	}{{age + time.Minute, nil}, {age - time.Second, []string{part("attempts", 3), part("deliveries", 3), part("events",
+		3)}}} {
 		dropped, _, err := d.db.DropOldPartitions(t.Context(), c.keep)
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +199,8 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	dropped, kept := d.mustDrop()
-	same(t, "dropped the next time", dropped, []string{part("deliveries", 8), part("deliveries", 7), part("events", 8), part("events", 7)})
+	same(t, "dropped the next time", dropped, []string{part("deliveries", 8), part("deliveries", 7), part("events", 8),
+		part("events", 7)})
 	same(t, "kept the next time", kept, nil)
 	if got := d.count(`select from deliveries`); got != writes {
 		t.Errorf("deliveries = %d, want the %d written meanwhile", got, writes)
@@ -221,7 +224,8 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	if dropped, _, err := d.db.DropOldPartitions(t.Context(), month); err == nil {
 		t.Fatalf("DropOldPartitions = %v while somebody reads, want an error", dropped)
 	}
-	if _, err := tx.ExecContext(t.Context(), `update deliveries set state = 'pending', next_at = now() where id < uuid_floor($1)`, monday(7)); err != nil {
+	if _, err := tx.ExecContext(t.Context(),
+		`update deliveries set state = 'pending', next_at = now() where id < uuid_floor($1)`, monday(7)); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -244,7 +248,8 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	same(t, "dropped once it is delivered", dropped, []string{part("deliveries", 8), part("events", 8)})
 }
 
-// What was detached and not dropped is dropped the next time, unless something in it is owed. What only looks like it stays.
+// What was detached and not dropped is dropped the next time, unless something in it is owed. What only looks like it
+// stays.
 func TestDetachedLeftoversAreDropped(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
@@ -258,15 +263,18 @@ func TestDetachedLeftoversAreDropped(t *testing.T) {
 	}
 	archive, tuesday := part("deliveries", 7)+"_archive", "deliveries_"+monday(7).AddDate(0, 0, 1).Format("20060102")
 	d.exec(`alter table ` + part("deliveries", 7) + ` rename to ` + archive)
-	d.exec(`create table ` + tuesday + ` (); create table deliveries_20269999 (); create table "old-deliveries_20200106" ()`)
+	d.exec(`create table ` + tuesday +
+		` (); create table deliveries_20269999 (); create table "old-deliveries_20200106" ()`)
 
 	dropped, kept := d.mustDrop()
-	same(t, "dropped", dropped, []string{part("deliveries", 9), part("events", 9), part("events", 7), part("attempts", 9), part("attempts", 8), part("attempts", 7)})
+	same(t, "dropped", dropped, []string{part("deliveries", 9), part("events", 9), part("events", 7), part("attempts", 9),
+		part("attempts", 8), part("attempts", 7)})
 	same(t, "kept", kept, []string{part("deliveries", 8)})
 	if got := d.count(`select from deliveries`); got != 1 {
 		t.Errorf("deliveries = %d, want the pending one, which was detached by mistake", got)
 	}
-	for _, table := range []string{archive, tuesday, part("deliveries", 3), `deliveries_20269999`, `"old-deliveries_20200106"`} {
+	for _, table := range []string{archive, tuesday, part("deliveries", 3), `deliveries_20269999`,
+		`"old-deliveries_20200106"`} {
 		if d.count(`select where to_regclass($1) is not null`, table) != 1 {
 			t.Errorf("table %s is gone, want it kept", table)
 		}
@@ -319,7 +327,8 @@ func TestDropIsCutShort(t *testing.T) {
 		t.Error("DropOldPartitions succeeded in spite of its deadline")
 	}
 	reader.Rollback()
-	for deadline := time.Now().Add(10 * time.Second); d.count(`select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`) > 0; {
+	for deadline := time.Now().Add(10 * time.Second); d.count(
+		`select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`) > 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the lock of retention is still held")
 		}
@@ -344,7 +353,8 @@ select $1, $2, '{}', 1, $3, now(), now(), case when $3 <> 'running' then now() -
 	deleted(38)
 	young := deleted(36)
 	read := deleted(50)
-	d.exec(`insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at) values ($1, $2, $3, $2, 'cancelled', now(), now())`, d.ws, id.New(), read)
+	d.exec(
+		`insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at) values ($1, $2, $3, $2, 'cancelled', now(), now())`, d.ws, id.New(), read)
 	for _, state := range []webhook.ReplayState{webhook.ReplayDone, webhook.ReplayCancelled, webhook.ReplayRunning} {
 		replay(state, 31)
 		replay(state, 29)

@@ -11,7 +11,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// However many ask for a workspace's sandbox at once, they all get the same, it is made once, and it has the settings of then but nothing suppressed.
+// However many ask for a workspace's sandbox at once, they all get the same, it is made once, and it has the settings
+// of then but nothing suppressed.
 func TestSandboxIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -26,7 +27,8 @@ func TestSandboxIsMadeOnce(t *testing.T) {
 		all.Go(func() {
 			sandbox := tenant.Workspace{ID: id.New(), TestOf: live.ID, CreatedAt: tenantEpoch}
 			var err error
-			if made[i], err = db.EnsureSandbox(t.Context(), sandbox, tenant.NewAuditEntry(live.ID, id.New(), tenant.WorkspaceCreated, "ws", nil, time.Now())); err != nil {
+			if made[i], err = db.EnsureSandbox(t.Context(), sandbox, tenant.NewAuditEntry(live.ID, id.New(),
+				tenant.WorkspaceCreated, "ws", nil, time.Now())); err != nil {
 				t.Errorf("MakeSandbox = %v", err)
 			}
 		})
@@ -45,7 +47,8 @@ func TestSandboxIsMadeOnce(t *testing.T) {
 		t.Errorf("audit = %v, %v, want it made once", notes, err)
 	}
 	for name, of := range map[string]id.UUID{"a sandbox": made[0], "nothing": id.New()} {
-		if _, err := db.EnsureSandbox(t.Context(), tenant.Workspace{ID: id.New(), TestOf: of, CreatedAt: tenantEpoch}); !fault.Is(err, fault.NotFound) {
+		if _, err := db.EnsureSandbox(t.Context(), tenant.Workspace{ID: id.New(), TestOf: of,
+			CreatedAt: tenantEpoch}); !fault.Is(err, fault.NotFound) {
 			t.Errorf("MakeSandbox(of %s) = %v, want NOT_FOUND", name, err)
 		}
 	}
@@ -101,7 +104,8 @@ func TestUsageAddsUp(t *testing.T) {
 					if n%2 == 1 {
 						w = workspaces[len(workspaces)-1-i]
 					}
-					rows = append(rows, tenant.Usage{WorkspaceID: w, Day: today, Accepted: 1, Limited: 2}, tenant.Usage{WorkspaceID: w, Day: today, Rejected: 1})
+					rows = append(rows, tenant.Usage{WorkspaceID: w, Day: today, Accepted: 1, Limited: 2}, tenant.Usage{WorkspaceID: w,
+						Day: today, Rejected: 1})
 				}
 				if err := db.AddUsage(t.Context(), rows); err != nil {
 					t.Errorf("AddUsage = %v", err)
@@ -112,7 +116,8 @@ func TestUsageAddsUp(t *testing.T) {
 	all.Wait()
 	for _, w := range workspaces {
 		got, err := db.ReadUsage(t.Context(), w, today, today.AddDate(0, 0, 1))
-		if want := (tenant.Usage{WorkspaceID: w, Day: today, Accepted: 40, Rejected: 40, Limited: 80}); err != nil || len(got) != 1 || got[0] != want {
+		if want := (tenant.Usage{WorkspaceID: w, Day: today, Accepted: 40, Rejected: 40, Limited: 80}); err != nil ||
+			len(got) != 1 || got[0] != want {
 			t.Errorf("ReadUsage = %+v, %v, want %+v", got, err, want)
 		}
 	}

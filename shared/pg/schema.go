@@ -61,17 +61,19 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 		}
 	}
 	if have < need {
-		return fmt.Errorf("the database schema is at version %d and this build needs %d: run `gateway migrate`, or start with --migrate",
+		return fmt.Errorf(
+			"the database schema is at version %d and this build needs %d: run `gateway migrate`, or start with --migrate",
 			have, need)
 	}
 	return nil
 }
 
-// partitionsAhead is how far ahead of now rows can be written: ensured at every start and by upkeep long before it runs out.
+// partitionsAhead is how far ahead of now rows can be written: ensured at every start and by upkeep long before it runs
+// out.
 const partitionsAhead = 28 * 24 * time.Hour
 
-// EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are behind.
-// One process makes them, and the others wait for it however long it takes.
+// EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are
+// behind. One process makes them, and the others wait for it however long it takes.
 func (db *DB) EnsurePartitions(ctx context.Context) error {
 	const q = `
 select ensure_partitions(now() - interval '1 day', now() + make_interval(secs => $1)) from set_config('lock_timeout', '0', true)`

@@ -26,7 +26,8 @@ func TestMigrateHasTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(t.Context(), "create table workspaces (n int)"); err != nil { // the name is taken until this is undone
+	// the name is taken until this is undone
+	if _, err := tx.ExecContext(t.Context(), "create table workspaces (n int)"); err != nil {
 		t.Fatal(err)
 	}
 	db := mustOpen(t, url+"&statement_timeout=1000", pg.Options{Application: "migrating"})
@@ -35,7 +36,8 @@ func TestMigrateHasTime(t *testing.T) {
 		_, err := db.Migrate(t.Context())
 		done <- err
 	}()
-	await(t, other, "select count(*) > 0 from pg_stat_activity where application_name = 'migrating' and state = 'active' and now() - query_start > interval '3.5 s'")
+	await(t, other,
+		"select count(*) > 0 from pg_stat_activity where application_name = 'migrating' and state = 'active' and now() - query_start > interval '3.5 s'")
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}

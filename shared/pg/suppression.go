@@ -18,7 +18,8 @@ func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []str
 	return suppressedOf(ctx, db, workspace, addresses)
 }
 
-func suppressedOf(ctx context.Context, on conn.Queryer, workspace id.UUID, addresses []string) (map[string]bool, error) {
+func suppressedOf(ctx context.Context, on conn.Queryer, workspace id.UUID, addresses []string) (map[string]bool,
+	error) {
 	const q = `select email_hash from suppressions where workspace_id = $1 and email_hash = any($2)`
 	byHash := make(map[string]string, len(addresses))
 	hashes := make(pq.ByteaArray, len(addresses))
@@ -43,8 +44,8 @@ func checkSuppression(ctx context.Context, on conn.Queryer, l *lead.Lead) error 
 	return err
 }
 
-// Suppress keeps an address from coming back to a workspace; gateways follow within a second. entry, if not nil, is audited in the same
-// commit, unless the address was suppressed already. Beyond lead.MaxSuppressions it is a CONFLICT.
+// Suppress keeps an address from coming back to a workspace; gateways follow within a second. entry, if not nil, is
+// audited in the same commit, unless the address was suppressed already. Beyond lead.MaxSuppressions it is a CONFLICT.
 func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) error {
 	// Hashes are spread evenly: those that begin with a zero byte are one in 256.
 	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'`
@@ -64,8 +65,8 @@ func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, e
 	})
 }
 
-// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The workspace's row is
-// locked last, and only by those who set it.
+// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The
+// workspace's row is locked last, and only by those who set it.
 func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) (added bool, err error) {
 	const insert = `
 insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`
@@ -80,7 +81,8 @@ update workspaces set settings = settings || '{"suppressing":true}', updated_at 
 }
 
 // Unsuppress lets an address come back; false: it was not suppressed.
-func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) (was bool, err error) {
+func (db *DB) Unsuppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) (was bool,
+	err error) {
 	const q = `delete from suppressions where workspace_id = $1 and email_hash = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		n, err := conn.Exec(ctx, tx, "delete suppression", q, workspace, lead.SuppressionHash(workspace, address))

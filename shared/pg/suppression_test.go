@@ -34,7 +34,8 @@ func TestSuppressionsAreNotedOnce(t *testing.T) {
 	}
 	b.mustExec(`update audit set created_at = now() - interval '401 days' where action = 'suppression.created'`)
 	b.mustExec(`update audit set created_at = now() - interval '399 days' where action = 'suppression.deleted'`)
-	if n, err := b.db.DeleteOldAudit(t.Context()); err != nil || n != 1 || b.count(`select count(*) from audit where action = 'suppression.deleted'`) != 1 {
+	if n, err := b.db.DeleteOldAudit(t.Context()); err != nil || n != 1 ||
+		b.count(`select count(*) from audit where action = 'suppression.deleted'`) != 1 {
 		t.Errorf("DeleteOldAudit = %d, %v, want the older one deleted", n, err)
 	}
 }
@@ -46,7 +47,8 @@ func TestSuppressionsAreBounded(t *testing.T) {
 	tries := 0
 	try := func() error {
 		tries++
-		return b.db.Suppress(t.Context(), b.ws, fmt.Sprintf("p%d@example.com", tries), tenant.NewAuditEntry(b.ws, id.New(), tenant.SuppressionCreated, "t", nil, time.Now()))
+		return b.db.Suppress(t.Context(), b.ws, fmt.Sprintf("p%d@example.com", tries), tenant.NewAuditEntry(b.ws, id.New(),
+			tenant.SuppressionCreated, "t", nil, time.Now()))
 	}
 	b.mustExec(`insert into audit (workspace_id, id, key_id, action, target, details, created_at)
 select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $1, 'suppression.created', 't', '{}', at from (select now() - interval '20 minutes' + n * interval '1 ms' from generate_series(1, $2) n) x (at)`, b.ws, pg.HourlySuppressions-1)
@@ -57,7 +59,8 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $1, 'suppression.crea
 		t.Errorf("one more = %v, want RATE_LIMITED and nothing done", err)
 	}
 	changed := tenant.NewAuditEntry(b.ws, id.New(), tenant.ChatbotCreated, "t", nil, time.Now())
-	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "c", CreatedAt: time.Now()}, changed); err != nil {
+	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "c",
+		CreatedAt: time.Now()}, changed); err != nil {
 		t.Errorf("another change = %v, want it done", err)
 	}
 	b.mustExec(`delete from audit`)

@@ -48,7 +48,8 @@ func mustBackend(t *testing.T, db *pg.DB) (pid int) {
 }
 
 func insert(ctx context.Context, db *pg.DB) error {
-	l := lead.Lead{WorkspaceID: id.New(), ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte("{}"), CreatedAt: time.Now()}
+	l := lead.Lead{WorkspaceID: id.New(), ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api",
+		Status: "new", Metadata: []byte("{}"), CreatedAt: time.Now()}
 	_, err := db.InsertLeads(ctx, []pg.NewLead{{Lead: l, EventID: id.New()}})
 	return err
 }
@@ -133,7 +134,8 @@ func TestSilentInTheMiddle(t *testing.T) {
 	mustBackend(t, db)
 }
 
-// A whole server that hangs takes connections, because the kernel does, and says nothing; neither to who asks it to cancel.
+// A whole server that hangs takes connections, because the kernel does, and says nothing; neither to who asks it to
+// cancel.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	p, url := pgtest.Start(t)
@@ -143,7 +145,8 @@ func TestSilentServer(t *testing.T) {
 	}
 	thawBackend := mustFreeze(t, mustBackend(t, known))
 	thaw := mustFreeze(t, p.PID())
-	fresh := mustOpen(t, strings.Replace(url, "sslmode=disable", "sslmode=prefer", 1), pg.Options{MaxConns: 1}) // lib/pq tries twice
+	// lib/pq tries twice
+	fresh := mustOpen(t, strings.Replace(url, "sslmode=disable", "sslmode=prefer", 1), pg.Options{MaxConns: 1})
 	for _, db := range []*pg.DB{known, fresh} {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()

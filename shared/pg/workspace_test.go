@@ -44,7 +44,8 @@ func TestWorkspaceSettings(t *testing.T) {
 
 func mustUpdate(t *testing.T, db *pg.DB, workspace id.UUID, change func(*tenant.Workspace)) {
 	t.Helper()
-	if _, err := db.UpdateWorkspace(t.Context(), workspace, func(w *tenant.Workspace) error { change(w); return nil }); err != nil {
+	if _, err := db.UpdateWorkspace(t.Context(), workspace,
+		func(w *tenant.Workspace) error { change(w); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,8 +58,10 @@ func TestUnknownWorkspace(t *testing.T) {
 	for name, err := range map[string]error{
 		"GetWorkspace":    get,
 		"UpdateWorkspace": update,
-		"CreateChatbot":   db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}),
-		"CreateKey":       db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x", CreatedAt: tenantEpoch}, [32]byte{1}),
+		"CreateChatbot": db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: unknown, ID: id.New(), Name: "x",
+			CreatedAt: tenantEpoch}),
+		"CreateKey": db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x",
+			CreatedAt: tenantEpoch}, [32]byte{1}),
 	} {
 		if !fault.Is(err, fault.NotFound) {
 			t.Errorf("%s of an unknown workspace = %v, want NOT_FOUND", name, err)
@@ -129,7 +132,8 @@ func TestChatbotLimit(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), fill, w.ID); err != nil {
 		t.Fatal(err)
 	}
-	err := db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: w.ID, ID: id.New(), Name: "one more", CreatedAt: tenantEpoch})
+	err := db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: w.ID, ID: id.New(), Name: "one more",
+		CreatedAt: tenantEpoch})
 	if !fault.Is(err, fault.Conflict) {
 		t.Errorf("CreateChatbot(10,001st) = %v, want CONFLICT", err)
 	}

@@ -54,7 +54,8 @@ func TestMistakesAreCounted(t *testing.T) {
 			t.Errorf("of %d mistakes %d are told and %d counted, want %d and %d", n+1, kept, omitted, want[0], want[1])
 		}
 	}
-	items := strictjson.NewItems([]byte(`{"leads":[`+mistakes(4)+`,`+mistakes(100)+`,`+mistakes(0)+`]}`), "leads", 5, []string{"name"})
+	items := strictjson.NewItems([]byte(`{"leads":[`+mistakes(4)+`,`+mistakes(100)+`,`+mistakes(0)+`]}`), "leads", 5,
+		[]string{"name"})
 	for _, want := range [][2]int{{5, 0}, {5, 96}, {1, 0}} {
 		if !items.Next() {
 			t.Fatal("there are fewer than 3 items")
@@ -90,7 +91,8 @@ func TestMistakesCostLittle(t *testing.T) {
 		c.read(c.body)
 		runtime.ReadMemStats(&after)
 		if got := after.TotalAlloc - before.TotalAlloc; got > 20*uint64(len(c.body)) {
-			t.Errorf("%s of %d bytes full of mistakes takes %d bytes to read, want fewer than 20 times its size", name, len(c.body), got)
+			t.Errorf("%s of %d bytes full of mistakes takes %d bytes to read, want fewer than 20 times its size", name,
+				len(c.body), got)
 		} else {
 			t.Logf("%s: %d bytes, %d allocated", name, len(c.body), got)
 		}

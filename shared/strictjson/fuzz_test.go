@@ -13,10 +13,13 @@ import (
 	"leadgate/shared/strictjson"
 )
 
-// Whatever comes, it is read or refused with a VALIDATION_ERROR that can be told; what is read, encoding/json reads too, without U+0000.
+// Whatever comes, it is read or refused with a VALIDATION_ERROR that can be told; what is read, encoding/json reads
+// too, without U+0000.
 func FuzzReader(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"free":{"a":[1,{"b":"\u0000"}]}}`, `{"name":"\ud800"}`, `{"free":{"a":1e999}}`, `{"tags":["a",1]}`,
-		`{"free":{"a":{"b":{"c":{}}}}}`, `{"name":"a","name":"b"}`, `{"a~/b":1}`, `{}x`, "{\"\xff\":1}", `{"free":{"\\u0000":"\\\u0000"}}`, `{"count":-0}`,
+	for _, seed := range []string{`{}`, `{"free":{"a":[1,{"b":"\u0000"}]}}`, `{"name":"\ud800"}`, `{"free":{"a":1e999}}`,
+		`{"tags":["a",1]}`,
+		`{"free":{"a":{"b":{"c":{}}}}}`, `{"name":"a","name":"b"}`, `{"a~/b":1}`, `{}x`, "{\"\xff\":1}",
+		`{"free":{"\\u0000":"\\\u0000"}}`, `{"count":-0}`,
 		`{"members":{"a":"b","c":null,"d":1}}`, `{"waits":[0,-0,1e1]}`, `{"on":true}`} {
 		f.Add(seed)
 	}
@@ -64,7 +67,8 @@ func FuzzReader(f *testing.F) {
 		if err := json.Unmarshal([]byte(body), &want); err != nil {
 			t.Fatalf("read(%q) is accepted, but encoding/json says %v", body, err)
 		}
-		if name != want.Name || strings.Join(tags, "\n") != strings.Join(want.Tags, "\n") || free != string(want.Free) && string(want.Free) != "null" {
+		if name != want.Name || strings.Join(tags, "\n") != strings.Join(want.Tags, "\n") || free != string(want.Free) &&
+			string(want.Free) != "null" {
 			t.Errorf("read(%q) = %q %q %q, want %q %q %q", body, name, tags, free, want.Name, want.Tags, want.Free)
 		}
 		if diff := cmp.Diff(want.Members, members) + cmp.Diff(want.Waits, waits); diff != "" || on != want.On {

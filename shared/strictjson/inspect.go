@@ -9,10 +9,12 @@ import (
 )
 
 // MaxDigits bounds a number: that many digits, and an exponent between -MaxDigits and MaxDigits.
-// Postgres' numeric stops at 131,072 digits before and 16,383 after the point, and writes every one of them out, so that "1e131071" would be 128 KiB.
+// Postgres' numeric stops at 131,072 digits before and 16,383 after the point, and writes every one of them out, so
+// that "1e131071" would be 128 KiB.
 const MaxDigits = 1000
 
-// inspect looks through raw, which is valid JSON, for what is valid JSON and still refused. It returns where and what, or "".
+// inspect looks through raw, which is valid JSON, for what is valid JSON and still refused. It returns where and what,
+// or "".
 func inspect(raw []byte, maxDepth int) (offset int, wrong string) {
 	depth := 0
 	for i := 0; i < len(raw); i++ {
@@ -32,7 +34,8 @@ func inspect(raw []byte, maxDepth int) (offset int, wrong string) {
 		case c == '-' || c >= '0' && c <= '9':
 			end, ok := skipNumber(raw, i)
 			if !ok {
-				return i, fmt.Sprintf("Must be a number of at most %d digits with an exponent between -%d and %d", MaxDigits, MaxDigits, MaxDigits)
+				return i, fmt.Sprintf("Must be a number of at most %d digits with an exponent between -%d and %d", MaxDigits,
+					MaxDigits, MaxDigits)
 			}
 			i = end
 		}
@@ -70,7 +73,8 @@ func skipNumber(raw []byte, i int) (end int, ok bool) {
 	return i - 1, digits <= MaxDigits && exponent <= MaxDigits
 }
 
-// locate returns the pointer to the value, or the member, at offset in raw, and that value or name. It is slow, and only for telling mistakes.
+// locate returns the pointer to the value, or the member, at offset in raw, and that value or name. It is slow, and
+// only for telling mistakes.
 func locate(raw []byte, offset int) (pointer string, value []byte) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
 	for {

@@ -16,7 +16,8 @@ import (
 //	}
 //	return items.Err()
 //
-// What is wrong with an item is the item's own matter; JSON that cannot be read on, and whatever else is in the body, is Err's.
+// What is wrong with an item is the item's own matter; JSON that cannot be read on, and whatever else is in the body,
+// is Err's.
 type Items struct {
 	all    Reader
 	one    Reader
@@ -81,7 +82,8 @@ func (t *Items) begin() bool {
 	}
 	t.one.done, t.one.scalar = true, true
 	pointer := t.one.pointer("", "")
-	t.one.Add(fault.Field{Field: t.member, Pointer: pointer[:len(pointer)-1], Value: echo(raw), Message: "Must be a JSON object"})
+	t.one.Add(fault.Field{Field: t.member, Pointer: pointer[:len(pointer)-1], Value: echo(raw),
+		Message: "Must be a JSON object"})
 	return true
 }
 

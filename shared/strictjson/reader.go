@@ -1,4 +1,5 @@
-// Package strictjson reads a request's JSON object field by field: strict in form, exact about the place of every mistake, never a panic.
+// Package strictjson reads a request's JSON object field by field: strict in form, exact about the place of every
+// mistake, never a panic.
 package strictjson
 
 import (
@@ -55,7 +56,8 @@ type Reader struct {
 
 // NewReader reads body, an object whose members may be those known, and no others.
 func NewReader(body []byte, known []string) *Reader {
-	r := &Reader{body: body, source: *bytes.NewBuffer(body), known: known, given: make([]bool, len(known)), dec: new(jsontext.Decoder)}
+	r := &Reader{body: body, source: *bytes.NewBuffer(body), known: known, given: make([]bool, len(known)),
+		dec: new(jsontext.Decoder)}
 	r.dec.Reset(&r.source)
 	return r
 }
@@ -115,7 +117,8 @@ func (r *Reader) full() bool {
 	return len(r.wrong) >= fault.MaxFields
 }
 
-// Hide leaves names that are known out of what the mistake about an unknown one offers. To be called before the first Next.
+// Hide leaves names that are known out of what the mistake about an unknown one offers. To be called before the first
+// Next.
 func (r *Reader) Hide(names ...string) { r.hidden = names }
 
 // Name returns the current member's name.

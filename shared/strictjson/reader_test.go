@@ -97,20 +97,25 @@ func TestRefusesWithThePlace(t *testing.T) {
 		{"{\"free\":{\"\xc0\x80\":1}}", []string{`free /free: Must be valid UTF-8`}},
 		{`{"a~/b":1,"Name":"x"}`, []string{`a~/b /a~0~1b: Unknown field: must be one of name, count, colour, tags, free`,
 			`Name /Name: Unknown field: must be one of name, count, colour, tags, free`}},
-		{`{"name":"abcdef","count":0,"colour":"green","tags":"a","free":[]}`, []string{`name /name: Must be at most 5 characters`,
-			`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`,
-			`tags /tags: Must be an array of strings`, `free /free: Must be a JSON object`}},
+		{`{"name":"abcdef","count":0,"colour":"green","tags":"a","free":[]}`,
+			[]string{`name /name: Must be at most 5 characters`,
+				`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`,
+				`tags /tags: Must be an array of strings`, `free /free: Must be a JSON object`}},
 		{`{"name":["a"],"count":1.0,"colour":1,"tags":[1,"abcde","\t"]}`, []string{`name /name: Must be a string`,
-			`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`, `tags /tags/0: Must be a string`,
+			`count /count: Must be a whole number between 1 and 10`, `colour /colour: Must be one of: red, blue`,
+			`tags /tags/0: Must be a string`,
 			`tags /tags/1: Must be at most 4 characters`, `tags /tags/2: Must not contain control characters`}},
-		{`{"count":99999999999999999999,"tags":["a","b","c","d"]}`, []string{`count /count: Must be a whole number between 1 and 10`, `tags /tags: Must be at most 3 strings`}},
+		{`{"count":99999999999999999999,"tags":["a","b","c","d"]}`,
+			[]string{`count /count: Must be a whole number between 1 and 10`, `tags /tags: Must be at most 3 strings`}},
 		{`{"name":"a\u0000"}`, []string{`name /name: Must not contain control characters`}},
 		{`{"name":"a\u0085"}`, []string{`name /name: Must not contain control characters`}},
 		{`{"free":{"a":["x","b\u0000c"]}}`, []string{`free /free/a/1: Must not contain the character \u0000`}},
 		{`{"free":{"a":{"b\u0000":1}}}`, []string{"free /free/a/b\x00: Must not contain the character \\u0000"}},
 		{`{"free":{"a":[[[1]]]}}`, []string{`free /free/a/0/0: Must be nested at most 3 levels deep`}},
-		{`{"free":{"a":1e1001}}`, []string{`free /free/a: Must be a number of at most 1000 digits with an exponent between -1000 and 1000`}},
-		{`{"free":{"a":1E-99999999999999999999}}`, []string{`free /free/a: Must be a number of at most 1000 digits with an exponent between -1000 and 1000`}},
+		{`{"free":{"a":1e1001}}`,
+			[]string{`free /free/a: Must be a number of at most 1000 digits with an exponent between -1000 and 1000`}},
+		{`{"free":{"a":1E-99999999999999999999}}`,
+			[]string{`free /free/a: Must be a number of at most 1000 digits with an exponent between -1000 and 1000`}},
 		{`{"free":{"a":"` + strings.Repeat("x", 100) + `"}}`, []string{`free /free: Must be at most 100 bytes of JSON`}},
 		{`{"count":` + long + `}`, []string{`count /count: Must be a whole number between 1 and 10`}},
 	} {
@@ -175,7 +180,8 @@ func TestEchoIsCut(t *testing.T) {
 			t.Errorf("read(%.100s) echoes another value (-want +got):\n%s", body, diff)
 		}
 		if len(wrong[0].Field) > 200 || len(wrong[0].Pointer) > 201 {
-			t.Errorf("read(%.100s) tells a field of %d and a pointer of %d bytes, want at most 200", body, len(wrong[0].Field), len(wrong[0].Pointer))
+			t.Errorf("read(%.100s) tells a field of %d and a pointer of %d bytes, want at most 200", body, len(wrong[0].Field),
+				len(wrong[0].Pointer))
 		}
 	}
 }
@@ -200,12 +206,16 @@ func TestReadsMore(t *testing.T) {
 			want: more{[]int{0, 9}, map[string]string{"a": "x", "bA": "", "c": "-"}, true, "s3"}},
 		{body: `{"waits":[1.0,"2",10,3],"members":{"a":1,"bad":"s3cret","bad2":null,"c/d":["s3cret"],"e":"ok"},"on":"true","secret":"wrong s3cret"}`,
 			want: more{Waits: []int{0, 0, 0, 3}, Members: map[string]string{"e": "ok"}},
-			told: []string{"/waits/0 1: Must be a whole number between 0 and 9", "/waits/1 2: Must be a whole number between 0 and 9", "/waits/2 10: Must be a whole number between 0 and 9",
-				"/members/a <nil>: Must be a string, or null", "/members/bad <nil>: Must be good", "/members/bad2 <nil>: Must be good", "/members/c~1d <nil>: Must be a string, or null",
+			told: []string{"/waits/0 1: Must be a whole number between 0 and 9",
+				"/waits/1 2: Must be a whole number between 0 and 9", "/waits/2 10: Must be a whole number between 0 and 9",
+				"/members/a <nil>: Must be a string, or null", "/members/bad <nil>: Must be good",
+				"/members/bad2 <nil>: Must be good", "/members/c~1d <nil>: Must be a string, or null",
 				"/on true: Must be true or false", "/secret <nil>: Must be right"}},
 		{body: `{"waits":{},"members":[],"on":1,"secret":["s3cret"]}`,
-			told: []string{"/waits {}: Must be an array of whole numbers", "/members <nil>: Must be a JSON object of strings", "/on 1: Must be true or false", "/secret <nil>: Must be a string"}},
-		{body: `{"waits":[1,2,3,4,5],"members":{"a":"","b":"","c":"","d":"","e":"","f":""}}`, want: more{Waits: []int{1, 2, 3, 4}},
+			told: []string{"/waits {}: Must be an array of whole numbers", "/members <nil>: Must be a JSON object of strings",
+				"/on 1: Must be true or false", "/secret <nil>: Must be a string"}},
+		{body: `{"waits":[1,2,3,4,5],"members":{"a":"","b":"","c":"","d":"","e":"","f":""}}`, want: more{Waits: []int{1, 2, 3,
+			4}},
 			told: []string{"/waits [1,2,3,4,5]: Must be at most 4 numbers", `/members <nil>: Must have at most 5 members`}},
 	} {
 		var got more
@@ -273,7 +283,8 @@ func TestRequire(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]bool{`[]`: true, "[ \n]": true, `{}`: true, `{ }`: true, `[null]`: false, `{"a":1}`: false, `""`: false, `null`: false, `0`: false} {
+	for value, want := range map[string]bool{`[]`: true, "[ \n]": true, `{}`: true, `{ }`: true, `[null]`: false,
+		`{"a":1}`: false, `""`: false, `null`: false, `0`: false} {
 		r := strictjson.NewReader([]byte(`{"a":`+value+`}`), []string{"a"})
 		if !r.Next() || r.Empty() != want {
 			t.Errorf("Empty() of %s = %v, want %v", value, !want, want)

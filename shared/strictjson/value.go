@@ -56,12 +56,14 @@ func (r *Reader) Text(limit int) string {
 	return text
 }
 
-// Texts reads an array of at most items strings, each as Text has it; nil when absent, so that an empty array can be told from none.
+// Texts reads an array of at most items strings, each as Text has it; nil when absent, so that an empty array can be
+// told from none.
 func (r *Reader) Texts(items, limit int) []string {
 	return r.List(items, func(_ int, text string) string { return CheckText(text, limit) })
 }
 
-// List reads an array of at most items strings; check says what is wrong with one of them, or "". Wrong ones are left out; nil when absent.
+// List reads an array of at most items strings; check says what is wrong with one of them, or "". Wrong ones are left
+// out; nil when absent.
 func (r *Reader) List(items int, check func(at int, text string) string) []string {
 	if r.null() {
 		return nil
@@ -86,7 +88,8 @@ func (r *Reader) List(items int, check func(at int, text string) string) []strin
 	return texts
 }
 
-// Integers reads an array of at most items whole numbers, each as Integer has it: wrong ones are 0, so that the others keep their places. Nil when absent.
+// Integers reads an array of at most items whole numbers, each as Integer has it: wrong ones are 0, so that the others
+// keep their places. Nil when absent.
 func (r *Reader) Integers(items, low, high int) []int {
 	if r.null() {
 		return nil
@@ -120,8 +123,9 @@ func (r *Reader) elements(items int, noun string, each func(at int, place string
 	}
 }
 
-// Members reads an object of strings, in which null says that a name has none. check says what is wrong with a name and its value, or "";
-// whatever is wrong is told without the value, which may be a secret. Wrong members are left out; nil when absent.
+// Members reads an object of strings, in which null says that a name has none. check says what is wrong with a name and
+// its value, or ""; whatever is wrong is told without the value, which may be a secret. Wrong members are left out; nil
+// when absent.
 func (r *Reader) Members(items int, check func(name, text string) string) map[string]*string {
 	if r.null() {
 		return nil
@@ -204,8 +208,8 @@ func integer(raw []byte, low, high int) (n int, wrong string) {
 	return n, ""
 }
 
-// Object reads any JSON object of at most size bytes and depth levels (itself is the first) and returns it as it came; nil when absent.
-// It refuses what Postgres could not hold: U+0000, and numbers beyond MaxDigits.
+// Object reads any JSON object of at most size bytes and depth levels (itself is the first) and returns it as it came;
+// nil when absent. It refuses what Postgres could not hold: U+0000, and numbers beyond MaxDigits.
 func (r *Reader) Object(size, depth int) []byte {
 	switch {
 	case r.null():

@@ -39,5 +39,6 @@ func NewAuditEntry(workspace, key id.UUID, action, target string, details map[st
 	if details == nil {
 		details = map[string]any{}
 	}
-	return &AuditEntry{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details, CreatedAt: now}
+	return &AuditEntry{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details,
+		CreatedAt: now}
 }

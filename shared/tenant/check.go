@@ -23,7 +23,8 @@ const (
 func (s Settings) Check() []fault.Field {
 	var wrong []fault.Field
 	refuse := func(field, pointer string, value any, format string, args ...any) {
-		wrong = append(wrong, fault.Field{Field: field, Pointer: pointer, Value: value, Message: fmt.Sprintf(format, args...)})
+		wrong = append(wrong, fault.Field{Field: field, Pointer: pointer, Value: value, Message: fmt.Sprintf(format,
+			args...)})
 	}
 	if s.Rate < 0 || s.Rate > MaxRate {
 		refuse("rate", "/rate", s.Rate, "Must be between 1 and %d requests per second", MaxRate)
@@ -40,7 +41,8 @@ func (s Settings) Check() []fault.Field {
 		pointer := fmt.Sprintf("/statuses/%d", i)
 		switch n := utf8.RuneCountInString(status); {
 		case n == 0 || n > MaxStatus || !utf8.ValidString(status) || strings.ContainsFunc(status, unicode.IsControl):
-			refuse("statuses", pointer, fault.Truncate(status), "Must be 1 to %d characters without control characters", MaxStatus)
+			refuse("statuses", pointer, fault.Truncate(status), "Must be 1 to %d characters without control characters",
+				MaxStatus)
 		case slices.Contains(s.Statuses[:i], status):
 			refuse("statuses", pointer, status, "Must be listed once")
 		}
@@ -51,7 +53,8 @@ func (s Settings) Check() []fault.Field {
 // checkSchedule checks what the sender relies on: the first attempt is made at once.
 func (s Settings) checkSchedule() (wrong []fault.Field) {
 	refuse := func(pointer string, value int, format string, args ...any) {
-		wrong = append(wrong, fault.Field{Field: "retrySchedule", Pointer: "/retrySchedule" + pointer, Value: value, Message: fmt.Sprintf(format, args...)})
+		wrong = append(wrong, fault.Field{Field: "retrySchedule", Pointer: "/retrySchedule" + pointer, Value: value,
+			Message: fmt.Sprintf(format, args...)})
 	}
 	if n := len(s.RetrySchedule); n > MaxAttempts {
 		refuse("", n, "Must be at most %d attempts", MaxAttempts)
@@ -74,14 +77,16 @@ func ParseScopes(names []string) ([]Scope, []fault.Field) {
 		return DefaultScopes(), nil
 	}
 	if len(names) == 0 {
-		return nil, []fault.Field{{Field: "scopes", Pointer: "/scopes", Value: names, Message: "Must name at least one scope; leave it out for the default ones"}}
+		return nil, []fault.Field{{Field: "scopes", Pointer: "/scopes", Value: names,
+			Message: "Must name at least one scope; leave it out for the default ones"}}
 	}
 	var scopes []Scope
 	var wrong []fault.Field
 	for i, name := range names {
 		switch scope := Scope(name); {
 		case !slices.Contains(Scopes(), scope):
-			wrong = append(wrong, fault.Field{Field: "scopes", Pointer: fmt.Sprintf("/scopes/%d", i), Value: fault.Truncate(name), Message: "Must be one of: " + scopeNames()})
+			wrong = append(wrong, fault.Field{Field: "scopes", Pointer: fmt.Sprintf("/scopes/%d", i),
+				Value: fault.Truncate(name), Message: "Must be one of: " + scopeNames()})
 		case !slices.Contains(scopes, scope):
 			scopes = append(scopes, scope)
 		}

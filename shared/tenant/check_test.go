@@ -21,15 +21,20 @@ func TestSettingsCheck(t *testing.T) {
 	}{
 		{"zero means defaults", tenant.Settings{}, nil},
 		{"defaults written out", tenant.Settings{}.WithDefaults(), nil},
-		{"upper bounds", tenant.Settings{Rate: tenant.MaxRate, Burst: 10 * tenant.MaxRate, Statuses: []string{strings.Repeat("ü", 50)}}, nil},
+		{"upper bounds", tenant.Settings{Rate: tenant.MaxRate, Burst: 10 * tenant.MaxRate,
+			Statuses: []string{strings.Repeat("ü", 50)}}, nil},
 		{"negative", tenant.Settings{Rate: -1, Burst: -1}, []string{"/rate", "/burst"}},
-		{"too much", tenant.Settings{Rate: tenant.MaxRate + 1, Burst: 10*tenant.MaxRate + 1, Statuses: many}, []string{"/rate", "/burst", "/statuses"}},
+		{"too much", tenant.Settings{Rate: tenant.MaxRate + 1, Burst: 10*tenant.MaxRate + 1, Statuses: many},
+			[]string{"/rate", "/burst", "/statuses"}},
 		{"statuses", tenant.Settings{Statuses: []string{"new", "", "new", strings.Repeat("x", 51), "a\tb", "\xff"}},
 			[]string{"/statuses/1", "/statuses/2", "/statuses/3", "/statuses/4", "/statuses/5"}},
 		{"one attempt", tenant.Settings{RetrySchedule: []int{0}}, nil},
-		{"longest schedule", tenant.Settings{RetrySchedule: append([]int{0}, slices.Repeat([]int{tenant.MaxWait}, tenant.MaxAttempts-1)...)}, nil},
-		{"too long a schedule", tenant.Settings{RetrySchedule: make([]int, tenant.MaxAttempts+1)}, []string{"/retrySchedule"}},
-		{"waits", tenant.Settings{RetrySchedule: []int{5, -1, 0, tenant.MaxWait + 1}}, []string{"/retrySchedule/0", "/retrySchedule/1", "/retrySchedule/3"}},
+		{"longest schedule", tenant.Settings{RetrySchedule: append([]int{0}, slices.Repeat([]int{tenant.MaxWait},
+			tenant.MaxAttempts-1)...)}, nil},
+		{"too long a schedule", tenant.Settings{RetrySchedule: make([]int, tenant.MaxAttempts+1)},
+			[]string{"/retrySchedule"}},
+		{"waits", tenant.Settings{RetrySchedule: []int{5, -1, 0, tenant.MaxWait + 1}}, []string{"/retrySchedule/0",
+			"/retrySchedule/1", "/retrySchedule/3"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,8 @@ func TestReadForm(t *testing.T) {
 	if diff := cmp.Diff(want, changed); diff != "" || len(wrong) > 0 {
 		t.Errorf("ReadForm() over another, mistakes %+v (-want +got):\n%s", wrong, diff)
 	}
-	if _, wrong := readForm(whole, `{"captcha":"hcaptcha"}`); len(wrong) != 1 || wrong[0].Pointer != "/form/captchaSecret" {
+	if _, wrong := readForm(whole, `{"captcha":"hcaptcha"}`); len(wrong) != 1 ||
+		wrong[0].Pointer != "/form/captchaSecret" {
 		t.Errorf("another verifier without a secret: mistakes %+v, want one at /form/captchaSecret", wrong)
 	}
 	if f, wrong := readForm(whole, `null`); len(wrong) > 0 || !cmp.Equal(f, whole) {
@@ -104,10 +105,15 @@ func TestReadFormRefuses(t *testing.T) {
 func TestParseOrigin(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
-		"https://Example.COM/a?b#c": "https://example.com", "http://example.com:80": "http://example.com", "https://example.com:8443/": "https://example.com:8443",
-		"https://bücher.example/": "https://xn--bcher-kva.example", "http://[::1]:8080/x": "http://[::1]:8080", "http://127.0.0.1": "http://127.0.0.1",
-		"null": "", "": "", "ftp://example.com": "", "https://": "", "https://a:b@example.com": "", "//example.com": "", "https://exa mple.com": "",
-		"https://example.com:": "", "https://example.com:0": "", "https://example.com:99999": "", "https://[fe80::1%25eth0]/": "", "https:example.com": "",
+		"https://Example.COM/a?b#c": "https://example.com", "http://example.com:80": "http://example.com",
+		"https://example.com:8443/": "https://example.com:8443",
+		"https://bücher.example/":   "https://xn--bcher-kva.example", "http://[::1]:8080/x": "http://[::1]:8080",
+		"http://127.0.0.1": "http://127.0.0.1",
+		"null":             "", "": "", "ftp://example.com": "", "https://": "", "https://a:b@example.com": "",
+		"//example.com":        "",
+		"https://exa mple.com": "",
+		"https://example.com:": "", "https://example.com:0": "", "https://example.com:99999": "",
+		"https://[fe80::1%25eth0]/": "", "https:example.com": "",
 	} {
 		if got, ok := tenant.ParseOrigin(raw); got != want || ok != (want != "") {
 			t.Errorf("ParseOrigin(%q) = %q, %v, want %q", raw, got, ok, want)
@@ -118,8 +124,10 @@ func TestParseOrigin(t *testing.T) {
 func TestFormField(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"email": "email", "E-Mail": "email", "Email Address": "email", "first_name": "firstName", "LastName": "lastName", "last-name": "lastName",
-		"NAME": "name", "full name": "name", "tel": "phone", "Phone.Number": "phone", "company": "", "": "", "email2": "",
+		"email": "email", "E-Mail": "email", "Email Address": "email", "first_name": "firstName", "LastName": "lastName",
+		"last-name": "lastName",
+		"NAME":      "name", "full name": "name", "tel": "phone", "Phone.Number": "phone", "company": "", "": "",
+		"email2": "",
 	} {
 		if got := tenant.FormField(name); got != want {
 			t.Errorf("FormField(%q) = %q, want %q", name, got, want)

@@ -21,7 +21,8 @@ const (
 // CheckName returns what is wrong with the name of a workspace, chatbot or key, or "". Spaces around it do not count.
 func CheckName(name string) string {
 	trimmed := strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(trimmed); n > 0 && n <= MaxName && utf8.ValidString(trimmed) && !strings.ContainsFunc(trimmed, unicode.IsControl) {
+	if n := utf8.RuneCountInString(trimmed); n > 0 && n <= MaxName && utf8.ValidString(trimmed) &&
+		!strings.ContainsFunc(trimmed, unicode.IsControl) {
 		return ""
 	}
 	return fmt.Sprintf("Must be 1 to %d characters without control characters", MaxName)
@@ -51,7 +52,8 @@ func (k *Key) Issue() (text string, hash [32]byte) {
 // Successor is a key that may do what k may and lives as long as k was made to live; its id and text are still to be
 // given.
 func (k Key) Successor(now time.Time) Key {
-	next := Key{WorkspaceID: k.WorkspaceID, Name: k.Name, Kind: k.Kind, Test: k.Test, Form: k.Form, Scopes: k.Scopes, CreatedAt: now}
+	next := Key{WorkspaceID: k.WorkspaceID, Name: k.Name, Kind: k.Kind, Test: k.Test, Form: k.Form, Scopes: k.Scopes,
+		CreatedAt: now}
 	if k.ExpiresAt != nil {
 		until := now.Add(k.ExpiresAt.Sub(k.CreatedAt))
 		next.ExpiresAt = &until
@@ -87,10 +89,12 @@ func ModeOf(test bool) Mode {
 // CheckForm returns what a key of this kind cannot have of what it was given.
 func CheckForm(kind KeyKind, form, scopes bool) (wrong []fault.Field) {
 	if form && kind != PublishableKey {
-		wrong = append(wrong, fault.Field{Field: "form", Pointer: "/form", Message: "Must be left out: only a publishable key has a form"})
+		wrong = append(wrong, fault.Field{Field: "form", Pointer: "/form",
+			Message: "Must be left out: only a publishable key has a form"})
 	}
 	if scopes && kind == PublishableKey {
-		wrong = append(wrong, fault.Field{Field: "scopes", Pointer: "/scopes", Message: "Must be left out: a publishable key opens its form and nothing else"})
+		wrong = append(wrong, fault.Field{Field: "scopes", Pointer: "/scopes",
+			Message: "Must be left out: a publishable key opens its form and nothing else"})
 	}
 	return wrong
 }

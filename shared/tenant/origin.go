@@ -31,7 +31,8 @@ func CheckOrigins(origins []string) (wrong []fault.Field) {
 			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: "Must be listed once"})
 		case text == AnyOrigin || ok && origin == text:
 		case ok:
-			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: "Must be an origin only: " + fault.Truncate(origin)})
+			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text),
+				Message: "Must be an origin only: " + fault.Truncate(origin)})
 		default:
 			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: originRule})
 		}

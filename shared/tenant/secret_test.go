@@ -71,7 +71,8 @@ func TestHashSecretRefusesEveryMistypedCharacter(t *testing.T) {
 			t.Errorf("HashSecret(%q) = ok, want it refused: it was %q", typed, secret)
 		}
 	}
-	for _, typed := range []string{"", "sk-workspace_", secret[1:], secret[:len(secret)-1], secret + "a", " " + secret, strings.ToUpper(secret)} {
+	for _, typed := range []string{"", "sk-workspace_", secret[1:], secret[:len(secret)-1], secret + "a", " " + secret,
+		strings.ToUpper(secret)} {
 		if _, ok := tenant.HashSecret(typed); ok {
 			t.Errorf("HashSecret(%q) = ok, want it refused", typed)
 		}

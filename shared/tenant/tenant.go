@@ -29,12 +29,13 @@ type Settings struct {
 	// RetrySchedule is the seconds before each attempt of a webhook; empty means webhook.DefaultSchedule.
 	RetrySchedule []int `json:"retrySchedule,omitempty"`
 
-	OwnRate         int      `json:"ownRate,omitempty"`        // at most Rate
-	OwnBurst        int      `json:"ownBurst,omitempty"`       // at most Burst
-	AllowedOrigins  []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own
-	Dedupe          Dedupe   `json:"dedupe,omitempty"`         // empty means DedupeWorkspace
-	Suppressing     bool     `json:"suppressing,omitempty"`    // there are suppressed emails to check new leads against
-	ChatbotsVersion int64    `json:"chatbotsGone,omitempty"`   // bumped by each deletion, which invalidates cached chatbots
+	OwnRate        int      `json:"ownRate,omitempty"`        // at most Rate
+	OwnBurst       int      `json:"ownBurst,omitempty"`       // at most Burst
+	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own
+	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // empty means DedupeWorkspace
+	Suppressing    bool     `json:"suppressing,omitempty"`    // there are suppressed emails to check new leads against
+	// bumped by each deletion, which invalidates cached chatbots
+	ChatbotsVersion int64 `json:"chatbotsGone,omitempty"`
 }
 
 // Dedupe says among which leads an email is unique.
@@ -152,19 +153,25 @@ const (
 
 // Form is how a publishable key takes leads in. It is stored as JSON.
 type Form struct {
-	ChatbotID       string   `json:"chatbotId,omitempty"`       // cb_...; "": the leads are of no chatbot
-	Origins         []string `json:"origins,omitempty"`         // whose pages may use it: "https://example.com", or "*" for all; empty: the workspace's
-	RedirectURL     string   `json:"redirectUrl,omitempty"`     // where a plain form goes that names no _next; "": a thank-you page
-	Source          string   `json:"source,omitempty"`          // of its leads; "": DefaultFormSource
-	Honeypot        string   `json:"honeypot,omitempty"`        // the field that people do not see; "": DefaultHoneypot
-	MinFillMS       int      `json:"minFillMs,omitempty"`       // whoever fills it in faster is no person; 0: not looked at
-	OnDuplicate     string   `json:"onDuplicate,omitempty"`     // "ignore" or "update" the lead that has the email; "": ignore
-	Captcha         string   `json:"captcha,omitempty"`         // "turnstile", "hcaptcha", "recaptcha"; "": none
-	CaptchaSecret   string   `json:"captchaSecret,omitempty"`   // for the verifier; never shown
-	CaptchaOutage   string   `json:"captchaOutage,omitempty"`   // what to do while the verifier does not answer: "accept" or "refuse"; "": accept
-	CaptchaMinScore *float64 `json:"captchaMinScore,omitempty"` // of a reCAPTCHA that scores, 0 to 1; lower is no person; nil: DefaultCaptchaScore
-	PerMinute       int      `json:"perMinute,omitempty"`       // submissions; 0: DefaultFormPerMinute
-	PerMinuteIP     int      `json:"perMinuteIp,omitempty"`     // of one address; 0: DefaultFormPerMinuteIP
+	ChatbotID string `json:"chatbotId,omitempty"` // cb_...; "": the leads are of no chatbot
+	// whose pages may use it: "https://example.com", or "*" for all; empty: the workspace's
+	Origins []string `json:"origins,omitempty"`
+	// where a plain form goes that names no _next; "": a thank-you page
+	RedirectURL string `json:"redirectUrl,omitempty"`
+	Source      string `json:"source,omitempty"`   // of its leads; "": DefaultFormSource
+	Honeypot    string `json:"honeypot,omitempty"` // the field that people do not see; "": DefaultHoneypot
+	// whoever fills it in faster is no person; 0: not looked at
+	MinFillMS int `json:"minFillMs,omitempty"`
+	// "ignore" or "update" the lead that has the email; "": ignore
+	OnDuplicate   string `json:"onDuplicate,omitempty"`
+	Captcha       string `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha"; "": none
+	CaptchaSecret string `json:"captchaSecret,omitempty"` // for the verifier; never shown
+	// what to do while the verifier does not answer: "accept" or "refuse"; "": accept
+	CaptchaOutage string `json:"captchaOutage,omitempty"`
+	// of a reCAPTCHA that scores, 0 to 1; lower is no person; nil: DefaultCaptchaScore
+	CaptchaMinScore *float64 `json:"captchaMinScore,omitempty"`
+	PerMinute       int      `json:"perMinute,omitempty"`   // submissions; 0: DefaultFormPerMinute
+	PerMinuteIP     int      `json:"perMinuteIp,omitempty"` // of one address; 0: DefaultFormPerMinuteIP
 }
 
 // Defaults of a Form.

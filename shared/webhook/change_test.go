@@ -14,7 +14,8 @@ func TestSetEnabled(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
 	then := now.Add(-time.Hour)
-	failing := webhook.Health{Failures: 7, FailingSince: &then, ProbeAt: &now, Probes: 2, LastError: "status: 503", LastSuccessAt: &then, Notified: true}
+	failing := webhook.Health{Failures: 7, FailingSince: &then, ProbeAt: &now, Probes: 2, LastError: "status: 503",
+		LastSuccessAt: &then, Notified: true}
 	e := webhook.Endpoint{Enabled: true, Health: failing}
 
 	e.SetEnabled(true, now)
@@ -22,7 +23,8 @@ func TestSetEnabled(t *testing.T) {
 		t.Errorf("enabling an enabled one changes it (-want +got):\n%s", diff)
 	}
 	e.SetEnabled(false, now)
-	if e.Enabled || e.Disabled == nil || *e.Disabled != (webhook.Disabled{At: now, Reason: webhook.DisabledByOwner}) || e.Health.Failures != 7 || e.Health.Open() {
+	if e.Enabled || e.Disabled == nil || *e.Disabled != (webhook.Disabled{At: now, Reason: webhook.DisabledByOwner}) ||
+		e.Health.Failures != 7 || e.Health.Open() {
 		t.Errorf("disabled = %+v, want it disabled by its owner, with its record but no probe", e)
 	}
 	e.Disabled.Reason = webhook.DisabledFailing

@@ -28,14 +28,16 @@ func CheckHeaderName(name string) string {
 	lower := strings.ToLower(name)
 	own := func(prefix string) bool { return strings.HasPrefix(lower, prefix) }
 	if slices.Contains(ownHeaders, lower) || slices.ContainsFunc(ownPrefixes, own) {
-		return "Must not be a header that is set with every delivery: " + strings.Join(ownHeaders, ", ") + ", proxy-*, webhook-*"
+		return "Must not be a header that is set with every delivery: " + strings.Join(ownHeaders, ", ") +
+			", proxy-*, webhook-*"
 	}
 	return ""
 }
 
 // tokenChar reports whether c is a character of an RFC 9110 token.
 func tokenChar(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~",
+		c)
 }
 
 // CheckHeaderValue returns what is expected where value cannot be a header's, else "". It never repeats the value,

@@ -11,17 +11,22 @@ import (
 
 func TestCheckHeaderName(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"Authorization", "X-Api-Key", "x", "a!#$%&'*+-.^_`|~9", "hosts", "webhooks", strings.Repeat("x", webhook.MaxHeaderName)} {
+	for _, good := range []string{"Authorization", "X-Api-Key", "x", "a!#$%&'*+-.^_`|~9", "hosts", "webhooks",
+		strings.Repeat("x", webhook.MaxHeaderName)} {
 		if wrong := webhook.CheckHeaderName(good); wrong != "" {
 			t.Errorf("CheckHeaderName(%q) = %q, want it right", good, wrong)
 		}
 	}
 	for name, want := range map[string]string{
-		"": "Must be a header name", "a b": "Must be a header name", "a:": "Must be a header name", "a\r\nHost": "Must be a header name", "é": "Must be a header name",
+		"": "Must be a header name", "a b": "Must be a header name", "a:": "Must be a header name",
+		"a\r\nHost": "Must be a header name", "é": "Must be a header name",
 		"a/b": "Must be a header name", strings.Repeat("x", webhook.MaxHeaderName+1): "Must be a header name",
-		"Host": "Must not be", "CONTENT-length": "Must not be", "content-type": "Must not be", "Transfer-Encoding": "Must not be", "connection": "Must not be", "TE": "Must not be",
-		"trailer": "Must not be", "Upgrade": "Must not be", "Keep-Alive": "Must not be", "expect": "Must not be", "Accept-Encoding": "Must not be", "user-agent": "Must not be",
-		"Proxy-Authorization": "Must not be", "proxy-x": "Must not be", "Webhook-Id": "Must not be", "webhook-anything": "Must not be",
+		"Host": "Must not be", "CONTENT-length": "Must not be", "content-type": "Must not be",
+		"Transfer-Encoding": "Must not be", "connection": "Must not be", "TE": "Must not be",
+		"trailer": "Must not be", "Upgrade": "Must not be", "Keep-Alive": "Must not be", "expect": "Must not be",
+		"Accept-Encoding": "Must not be", "user-agent": "Must not be",
+		"Proxy-Authorization": "Must not be", "proxy-x": "Must not be", "Webhook-Id": "Must not be",
+		"webhook-anything": "Must not be",
 	} {
 		if got := webhook.CheckHeaderName(name); !strings.HasPrefix(got, want) {
 			t.Errorf("CheckHeaderName(%q) = %q, want %q", name, got, want)
@@ -36,7 +41,8 @@ func TestCheckHeaderValue(t *testing.T) {
 			t.Errorf("CheckHeaderValue(%q) = %q, want it right", good, wrong)
 		}
 	}
-	for _, bad := range []string{"a\r\nHost: b", "a\nb", "a\tb", "a\x00", "a\x7f", "é", " a", "a ", " ", strings.Repeat("x", webhook.MaxHeaderValue+1)} {
+	for _, bad := range []string{"a\r\nHost: b", "a\nb", "a\tb", "a\x00", "a\x7f", "é", " a", "a ", " ",
+		strings.Repeat("x", webhook.MaxHeaderValue+1)} {
 		if got := webhook.CheckHeaderValue(bad); got == "" || strings.Contains(got, "Host") {
 			t.Errorf("CheckHeaderValue(%q) = %q, want what would be right without the value", bad, got)
 		}

@@ -36,7 +36,8 @@ const (
 
 // probeWaits is how long an open breaker waits before each probe; the last one repeats.
 var probeWaits = []time.Duration{
-	5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute,
+	5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+	15 * time.Minute,
 }
 
 // Open reports whether the breaker is open.

@@ -32,12 +32,18 @@ func TestBreakerOpensWhenTheEndpointFailsAsAWhole(t *testing.T) {
 		open     bool
 		failing  bool
 	}{
-		"one delivery fails again and again": {[]webhook.Result{bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused)}, false, true},
-		"four of several":                    {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused)}, false, true},
-		"five of two":                        {[]webhook.Result{bad(1, refused), bad(1, refused), bad(1, refused), bad(1, refused), bad(2, refused)}, true, true},
-		"a success between":                  {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused), {At: noon}, bad(5, refused)}, false, false},
-		"a late success":                     {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused), bad(4, refused), bad(5, refused), {At: noon}}, false, false},
-		"faults of ours":                     {[]webhook.Result{bad(1, "internal: a"), bad(2, "internal: a"), bad(3, "internal: a"), bad(4, "internal: a"), bad(5, "internal: a")}, false, false},
+		"one delivery fails again and again": {[]webhook.Result{bad(1, refused), bad(1, refused), bad(1, refused),
+			bad(1, refused), bad(1, refused), bad(1, refused)}, false, true},
+		"four of several": {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused),
+			bad(4, refused)}, false, true},
+		"five of two": {[]webhook.Result{bad(1, refused), bad(1, refused), bad(1, refused),
+			bad(1, refused), bad(2, refused)}, true, true},
+		"a success between": {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused),
+			bad(4, refused), {At: noon}, bad(5, refused)}, false, false},
+		"a late success": {[]webhook.Result{bad(1, refused), bad(2, refused), bad(3, refused),
+			bad(4, refused), bad(5, refused), {At: noon}}, false, false},
+		"faults of ours": {[]webhook.Result{bad(1, "internal: a"), bad(2, "internal: a"),
+			bad(3, "internal: a"), bad(4, "internal: a"), bad(5, "internal: a")}, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,7 +52,8 @@ func TestBreakerOpensWhenTheEndpointFailsAsAWhole(t *testing.T) {
 			if h.Open() != c.open || h.Failing() != c.failing {
 				t.Errorf("open %v, failing %v, want %v, %v: %+v", h.Open(), h.Failing(), c.open, c.failing, h)
 			}
-			if last := c.attempts[len(c.attempts)-1]; last.Error == "" && (h.FailingSince != nil || h.LastError != "" || h.LastSuccessAt == nil) {
+			if last := c.attempts[len(c.attempts)-1]; last.Error == "" && (h.FailingSince != nil || h.LastError != "" ||
+				h.LastSuccessAt == nil) {
 				t.Errorf("after a success: %+v, want nothing of the failures", h)
 			}
 		})
@@ -68,7 +75,8 @@ func TestProbesComeAtGrowingIntervals(t *testing.T) {
 		waits = append(waits, h.ProbeAt.Sub(at))
 		at = *h.ProbeAt
 	}
-	want := []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute}
+	want := []time.Duration{5 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute,
+		5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 15 * time.Minute, 15 * time.Minute}
 	for i := range want {
 		if waits[i].Round(time.Millisecond) != want[i] {
 			t.Fatalf("waits before probes = %v, want %v", waits, want)
@@ -89,14 +97,18 @@ func TestBusyReceiverIsLeftAlone(t *testing.T) {
 		wait time.Duration // of this delivery
 		rest time.Duration // of the endpoint; 0: none
 	}{
-		"500":                         {webhook.Result{Error: "status: 500", Status: 500}, 5 * time.Second, 0},
-		"503":                         {webhook.Result{Error: "status: 503", Status: 503}, time.Minute, 0},
-		"429":                         {webhook.Result{Error: "status: 429", Status: 429}, time.Minute, 0},
-		"time-out":                    {webhook.Result{Error: "timeout: no answer within 15s"}, time.Minute, 0},
-		"429, Retry-After":            {webhook.Result{Error: "status: 429", Status: 429, RetryAfter: 5 * time.Minute}, 5 * time.Minute, 5 * time.Minute},
-		"503, short Retry-After":      {webhook.Result{Error: "status: 503", Status: 503, RetryAfter: 2 * time.Second}, time.Minute, 2 * time.Second},
-		"429, absurd Retry-After":     {webhook.Result{Error: "status: 429", Status: 429, RetryAfter: 1000 * time.Hour}, webhook.MaxRetryAfter, webhook.MaxPause},
-		"500, Retry-After of its own": {webhook.Result{Error: "status: 500", Status: 500, RetryAfter: time.Minute}, time.Minute, 0},
+		"500":      {webhook.Result{Error: "status: 500", Status: 500}, 5 * time.Second, 0},
+		"503":      {webhook.Result{Error: "status: 503", Status: 503}, time.Minute, 0},
+		"429":      {webhook.Result{Error: "status: 429", Status: 429}, time.Minute, 0},
+		"time-out": {webhook.Result{Error: "timeout: no answer within 15s"}, time.Minute, 0},
+		"429, Retry-After": {webhook.Result{Error: "status: 429", Status: 429, RetryAfter: 5 * time.Minute},
+			5 * time.Minute, 5 * time.Minute},
+		"503, short Retry-After": {webhook.Result{Error: "status: 503", Status: 503, RetryAfter: 2 * time.Second},
+			time.Minute, 2 * time.Second},
+		"429, absurd Retry-After": {webhook.Result{Error: "status: 429", Status: 429, RetryAfter: 1000 * time.Hour},
+			webhook.MaxRetryAfter, webhook.MaxPause},
+		"500, Retry-After of its own": {webhook.Result{Error: "status: 500", Status: 500, RetryAfter: time.Minute},
+			time.Minute, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

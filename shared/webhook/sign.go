@@ -105,7 +105,8 @@ func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header strin
 		if !f.Until.After(at) || f.Secret == e.Secret {
 			continue
 		}
-		if more, err := appendSignature(append(signed, ' '), f.Secret, content); err == nil { // an unreadable one stops no delivery
+		// an unreadable one stops no delivery
+		if more, err := appendSignature(append(signed, ' '), f.Secret, content); err == nil {
 			signed = more
 		}
 	}

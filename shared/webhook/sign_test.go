@@ -58,9 +58,11 @@ func TestSignAllOfAKnownMessage(t *testing.T) {
 	mac.Write(content)
 	e := webhook.Endpoint{
 		Secret: "whsec_" + base64.StdEncoding.EncodeToString(raw),
-		Former: []webhook.FormerSecret{{Secret: "whsk_" + base64.StdEncoding.EncodeToString(pair), Until: at.Add(time.Nanosecond)}},
+		Former: []webhook.FormerSecret{{Secret: "whsk_" + base64.StdEncoding.EncodeToString(pair),
+			Until: at.Add(time.Nanosecond)}},
 	}
-	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + " v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(pair, content))
+	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + " v1a," +
+		base64.StdEncoding.EncodeToString(ed25519.Sign(pair, content))
 	if got, err := webhook.SignAll(&e, "evt_1", at, body); got != want || err != nil {
 		t.Errorf("SignAll() = %q, %v, want %q", got, err, want)
 	}
@@ -91,7 +93,8 @@ func TestSignAllWhileRotating(t *testing.T) {
 	if versions != "v1 v1 v1a " {
 		t.Errorf("SignAll() = %q, want signatures v1 v1 v1a", signed)
 	}
-	header := http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signed}}
+	header := http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)},
+		"Webhook-Signature": {signed}}
 	for secret, want := range map[string]bool{current: true, former: true, ended: false, other: false} {
 		receiver, err := standardwebhooks.NewWebhook(secret)
 		if err != nil {
@@ -102,7 +105,8 @@ func TestSignAllWhileRotating(t *testing.T) {
 		}
 	}
 	e.Secret = "whsec_spoilt"
-	if got, err := webhook.SignAll(&e, "evt_1", at, body); err == nil || got != "" || strings.Contains(err.Error(), "spoilt") {
+	if got, err := webhook.SignAll(&e, "evt_1", at, body); err == nil || got != "" || strings.Contains(err.Error(),
+		"spoilt") {
 		t.Errorf("SignAll() without a current secret = %q, %v, want an error that does not tell it", got, err)
 	}
 }
@@ -112,7 +116,8 @@ func TestNewSigningKey(t *testing.T) {
 	secret := webhook.NewSigningKey()
 	public, ok := strings.CutPrefix(webhook.PublicKey(secret), "whpk_")
 	raw, err := base64.StdEncoding.DecodeString(public)
-	if !ok || err != nil || len(raw) != ed25519.PublicKeySize || !strings.HasPrefix(secret, "whsk_") || secret == webhook.NewSigningKey() {
+	if !ok || err != nil || len(raw) != ed25519.PublicKeySize || !strings.HasPrefix(secret, "whsk_") ||
+		secret == webhook.NewSigningKey() {
 		t.Fatalf("PublicKey(NewSigningKey()) = whpk_%s, %v, want 32 bytes of base64, new each time", public, err)
 	}
 	at, body := time.Now(), []byte(`{"data":1}`)
@@ -120,7 +125,8 @@ func TestNewSigningKey(t *testing.T) {
 	text, ok := strings.CutPrefix(signed, "v1a,")
 	signature, _ := base64.StdEncoding.DecodeString(text)
 	content := "evt_1." + strconv.FormatInt(at.Unix(), 10) + "." + string(body)
-	if err != nil || !ok || !ed25519.Verify(raw, []byte(content), signature) || ed25519.Verify(raw, []byte(content+" "), signature) {
+	if err != nil || !ok || !ed25519.Verify(raw, []byte(content), signature) || ed25519.Verify(raw, []byte(content+" "),
+		signature) {
 		t.Errorf("SignAll() = %q, %v, want it verified with the public key", signed, err)
 	}
 	for _, none := range []string{"", webhook.NewSecret(), "whsk_AAAA"} {
@@ -135,18 +141,21 @@ func TestCheckSecret(t *testing.T) {
 	b64 := func(prefix string, n int) string {
 		return prefix + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xF7}, n))
 	}
-	for _, good := range []string{webhook.NewSecret(), webhook.NewSigningKey(), b64("whsec_", 24), b64("whsec_", 25), b64("whsec_", 64)} {
+	for _, good := range []string{webhook.NewSecret(), webhook.NewSigningKey(), b64("whsec_", 24), b64("whsec_", 25),
+		b64("whsec_", 64)} {
 		if wrong := webhook.CheckSecret(good); wrong != "" {
 			t.Errorf("CheckSecret(%q) = %q, want it right", good, wrong)
 		}
-		if header, err := webhook.SignAll(&webhook.Endpoint{Secret: good}, "evt_1", time.Now(), nil); err != nil || header == "" {
+		if header, err := webhook.SignAll(&webhook.Endpoint{Secret: good}, "evt_1", time.Now(), nil); err != nil ||
+			header == "" {
 			t.Errorf("SignAll() with %q = %q, %v, want a signature", good, header, err)
 		}
 	}
 	mine, other := webhook.NewSigningKey(), webhook.NewSigningKey()
 	swapped, _ := base64.StdEncoding.DecodeString(mine[5:])
 	foreign, _ := base64.StdEncoding.DecodeString(other[5:])
-	const hmacSecret, key, any, half = "Must be whsec_ and 24", "Must be whsk_ and the 64", "Must be whsec_ and 24 to 64 random bytes in base64, or whsk_", "Must be a whsk_ key whose"
+	const hmacSecret, key, any, half = "Must be whsec_ and 24", "Must be whsk_ and the 64",
+		"Must be whsec_ and 24 to 64 random bytes in base64, or whsk_", "Must be a whsk_ key whose"
 	for bad, want := range map[string]string{
 		"":                                 any,
 		"secret":                           any,

@@ -13,7 +13,8 @@ func TestCheckURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const number, whole = "Must have a port between 1 and 65535, or none", "Must have a whole host name or IP address, such as hooks.example.com"
+	const number, whole = "Must have a port between 1 and 65535, or none",
+		"Must have a whole host name or IP address, such as hooks.example.com"
 	const private, port, https = "Must be a host on the public Internet", "Must use port 443 or 80", "Must be an https URL"
 	for _, c := range []struct {
 		raw   string
@@ -82,7 +83,8 @@ func TestCheckURL(t *testing.T) {
 
 func TestParseAllowNamesTheMistake(t *testing.T) {
 	t.Parallel()
-	if _, err := webhook.ParseAllow([]string{"10.0.0.0/8", "10.0.0.1"}, false); err == nil || !strings.Contains(err.Error(), `"10.0.0.1"`) {
+	if _, err := webhook.ParseAllow([]string{"10.0.0.0/8", "10.0.0.1"}, false); err == nil ||
+		!strings.Contains(err.Error(), `"10.0.0.1"`) {
 		t.Errorf("ParseAllow = %v, want an error that names 10.0.0.1", err)
 	}
 }

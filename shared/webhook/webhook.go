@@ -10,14 +10,15 @@ import (
 
 // Event types.
 const (
-	LeadCreated      = "lead.created"
-	LeadUpdated      = "lead.updated"
-	LeadDeleted      = "lead.deleted"
-	LeadRestored     = "lead.restored"
-	LeadEnriched     = "lead.enriched"
-	EndpointFailing  = "endpoint.failing"  // another endpoint of the workspace has failed for a day
-	EndpointDisabled = "endpoint.disabled" // another endpoint of the workspace was disabled: it only failed or answered 410
-	WebhookTest      = "webhook.test"      // sent to one endpoint when its owner asks, whatever it subscribes to
+	LeadCreated     = "lead.created"
+	LeadUpdated     = "lead.updated"
+	LeadDeleted     = "lead.deleted"
+	LeadRestored    = "lead.restored"
+	LeadEnriched    = "lead.enriched"
+	EndpointFailing = "endpoint.failing" // another endpoint of the workspace has failed for a day
+	// another endpoint of the workspace was disabled: it only failed or answered 410
+	EndpointDisabled = "endpoint.disabled"
+	WebhookTest      = "webhook.test" // sent to one endpoint when its owner asks, whatever it subscribes to
 )
 
 // EventTypes returns every type an endpoint can subscribe to by name.

@@ -49,7 +49,8 @@ func TestDefaultScheduleWithJitter(t *testing.T) {
 
 func TestSucceeded(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]bool{0: false, 199: false, 200: true, 204: true, 299: true, 301: false, 400: false, 410: false, 500: false} {
+	for status, want := range map[int]bool{0: false, 199: false, 200: true, 204: true, 299: true, 301: false, 400: false,
+		410: false, 500: false} {
 		if got := webhook.Succeeded(status); got != want {
 			t.Errorf("Succeeded(%d) = %v, want %v", status, got, want)
 		}

@@ -80,7 +80,8 @@ func New(d Deps) http.Handler {
 		d.Log = slog.Default()
 	}
 	s := &server{
-		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token, d.Now),
+		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token,
+			d.Now),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Backlog, now: d.Now}))
@@ -123,9 +124,11 @@ func (s *server) table() []route {
 		{"PATCH", api + "/workspaces/{ws}", private, s.updateWorkspace, "name, rate, burst, statuses"},
 		{"POST", api + "/workspaces/{ws}/chatbots", private, s.createChatbot, "name"},
 		{"GET", api + "/workspaces/{ws}/chatbots", private, s.listChatbots, "limit, cursor"},
-		{"POST", api + "/workspaces/{ws}/keys", private, s.createKey, "name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
+		{"POST", api + "/workspaces/{ws}/keys", private, s.createKey,
+			"name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
 		{"GET", api + "/workspaces/{ws}/keys", private, s.listKeys, "limit, cursor"},
-		{"POST", api + "/workspaces/{ws}/keys/{key}/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
+		{"POST", api + "/workspaces/{ws}/keys/{key}/rotate", private, s.rotateKey,
+			"overlapSeconds; answers the new secret, once"},
 		{"DELETE", api + "/workspaces/{ws}/keys/{key}", private, s.revokeKey, "revokes the key within a second"},
 		{"GET", "/debug/pprof/profile", page, plain(pprof.Profile), ""},
 		{"GET", "/debug/pprof/symbol", page, plain(pprof.Symbol), ""},

@@ -35,15 +35,18 @@ func TestWorkspaces(t *testing.T) {
 	const path = "/admin/api/v1/workspaces"
 	var made, read, changed workspace
 	b.call("POST", path, `{"name":" Acme ","burst":7,"statuses":["hot","cold"]}`, http.StatusCreated, &made)
-	want := workspace{ID: made.ID, Name: "Acme", CreatedAt: made.CreatedAt, Rate: tenant.DefaultRate, Burst: 7, Statuses: []string{"hot", "cold"}, RetrySchedule: usual}
-	if diff := cmp.Diff(want, made); diff != "" || !strings.HasPrefix(made.ID, "ws_") || !strings.HasSuffix(made.CreatedAt, "Z") {
+	want := workspace{ID: made.ID, Name: "Acme", CreatedAt: made.CreatedAt, Rate: tenant.DefaultRate, Burst: 7,
+		Statuses: []string{"hot", "cold"}, RetrySchedule: usual}
+	if diff := cmp.Diff(want, made); diff != "" || !strings.HasPrefix(made.ID, "ws_") || !strings.HasSuffix(made.CreatedAt,
+		"Z") {
 		t.Errorf("POST %s (-want +got):\n%s", path, diff)
 	}
 	b.call("GET", path+"/"+made.ID, "", http.StatusOK, &read)
 	if diff := cmp.Diff(made, read); diff != "" {
 		t.Errorf("GET after POST (-made +read):\n%s", diff)
 	}
-	b.call("PATCH", path+"/"+made.ID, `{"rate":5,"burst":null,"statuses":[],"retrySchedule":[0,60,86400]}`, http.StatusOK, &changed)
+	b.call("PATCH", path+"/"+made.ID, `{"rate":5,"burst":null,"statuses":[],"retrySchedule":[0,60,86400]}`, http.StatusOK,
+		&changed)
 	want.Rate, want.Statuses, want.RetrySchedule = 5, tenant.DefaultStatuses(), []int{0, 60, 86400}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("PATCH (-want +got):\n%s", diff)
@@ -100,7 +103,8 @@ func TestListsArePaged(t *testing.T) {
 			t.Errorf("GET ?limit=0&cursor=x = %s, want %s in it", a.body, field)
 		}
 	}
-	if a := b.call("GET", ws+"/keys", "", http.StatusOK, nil); a.body != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
+	if a := b.call("GET", ws+"/keys", "", http.StatusOK, nil); a.body != `{"success":true,"data":[],"nextCursor":null}`+
+		"\n" {
 		t.Errorf("GET an empty list = %s", a.body)
 	}
 }
@@ -114,16 +118,20 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		path, body string
 		want       []string // pointers
 	}{
-		{"", `{"rate":1.5,"burst":10000001,"statuses":["a","a",""],"nmae":"x"}`, []string{"/rate", "/burst", "/statuses/1", "/statuses/2", "/nmae", "/name"}},
+		{"", `{"rate":1.5,"burst":10000001,"statuses":["a","a",""],"nmae":"x"}`, []string{"/rate", "/burst", "/statuses/1",
+			"/statuses/2", "/nmae", "/name"}},
 		{"", `{"name":"` + long + `","rate":-1}`, []string{"/name", "/rate"}},
 		{"", `{"name":"  "}`, []string{"/name"}},
-		{"", `{"name":"x","retrySchedule":[5,-1,86401,"1",0]}`, []string{"/retrySchedule/0", "/retrySchedule/1", "/retrySchedule/2", "/retrySchedule/3"}},
+		{"", `{"name":"x","retrySchedule":[5,-1,86401,"1",0]}`, []string{"/retrySchedule/0", "/retrySchedule/1",
+			"/retrySchedule/2", "/retrySchedule/3"}},
 		{"", `{"name":"x","retrySchedule":["0",5]}`, []string{"/retrySchedule/0"}},
 		{"", `{"name":"x","retrySchedule":"daily"}`, []string{"/retrySchedule"}},
 		{"/chatbots", `{"name":"a\u0000b"}`, []string{"/name"}},
-		{"/keys", `{"scopes":["leads:read","root"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"/scopes/1", "/expiresAt", "/name"}},
+		{"/keys", `{"scopes":["leads:read","root"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"/scopes/1", "/expiresAt",
+			"/name"}},
 		{"/keys", `{"name":"x","scopes":[]}`, []string{"/scopes"}},
-		{"/keys", `{"name":"x","expiresAt":"` + b.clock.now().Add(58*time.Second).UTC().Format(time.RFC3339) + `"}`, []string{"/expiresAt"}},
+		{"/keys", `{"name":"x","expiresAt":"` + b.clock.now().Add(58*time.Second).UTC().Format(time.RFC3339) + `"}`,
+			[]string{"/expiresAt"}},
 		{"/keys", `{"name":7,"expiresAt":"tomorrow"}`, []string{"/name", "/expiresAt"}},
 	}
 	for _, tt := range tests {
@@ -172,7 +180,8 @@ func TestKeysAreMadeRotatedAndRevoked(t *testing.T) {
 	}
 	var first, second key
 	until := b.clock.now().Add(90 * 24 * time.Hour).UTC().Format(time.RFC3339)
-	b.call("POST", ws+"/keys", `{"name":"site","scopes":["leads:write"],"expiresAt":"`+until+`"}`, http.StatusCreated, &first)
+	b.call("POST", ws+"/keys", `{"name":"site","scopes":["leads:write"],"expiresAt":"`+until+`"}`, http.StatusCreated,
+		&first)
 	if err := principal(first.Secret); err != nil {
 		t.Errorf("the new key opens nothing: %v", err)
 	}
@@ -245,7 +254,8 @@ func TestRouterErrorsAreInTheEnvelope(t *testing.T) {
 	if got := a.header.Get("Allow"); got != "GET, POST" {
 		t.Errorf("PUT workspaces: Allow = %q, want GET, POST", got)
 	}
-	r := b.request("POST", "/admin/api/v1/workspaces", `{"name":"x"}`, "Authorization", "Bearer "+token, "Content-Type", "text/plain")
+	r := b.request("POST", "/admin/api/v1/workspaces", `{"name":"x"}`, "Authorization", "Bearer "+token, "Content-Type",
+		"text/plain")
 	if a := b.do(r); a.status != http.StatusUnsupportedMediaType {
 		t.Errorf("POST text/plain = %d, want 415", a.status)
 	}

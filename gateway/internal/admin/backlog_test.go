@@ -18,16 +18,20 @@ func (b *bundle) mustOwe(n int) (endpoint id.UUID) {
 	b.t.Helper()
 	now, ws := time.Now(), id.New()
 	endpoint = id.New()
-	if err := b.db.CreateWorkspace(b.t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := b.db.CreateWorkspace(b.t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now,
+		UpdatedAt: now}); err != nil {
 		b.t.Fatal(err)
 	}
-	if err := b.db.CreateEndpoint(b.t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
+	if err := b.db.CreateEndpoint(b.t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint,
+		URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true,
+		CreatedAt: now}); err != nil {
 		b.t.Fatal(err)
 	}
 	leads := make([]pg.NewLead, n)
 	for i := range leads {
 		email := id.New().String() + "@example.com"
-		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}}
+		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email,
+			UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}}
 	}
 	if _, err := b.db.InsertLeads(b.t.Context(), leads); err != nil {
 		b.t.Fatal(err)
@@ -50,11 +54,14 @@ func TestMetricsShowTheBacklog(t *testing.T) {
 	b := setup(t, nil)
 	b.mustOwe(2)
 	open := b.mustOwe(3)
-	if _, err := b.db.ExecContext(t.Context(), `update endpoints set failures = 9, probe_at = now() where id = $1`, open); err != nil {
+	if _, err := b.db.ExecContext(t.Context(), `update endpoints set failures = 9, probe_at = now() where id = $1`,
+		open); err != nil {
 		t.Fatal(err)
 	}
-	at := []string{`leadgate_deliveries_waiting{state="due"} 2`, `leadgate_deliveries_waiting{state="later"} 3`, `leadgate_replays_running 0`,
-		`leadgate_endpoints{breaker="closed"} 1`, `leadgate_endpoints{breaker="open"} 1`, `leadgate_endpoints{breaker="failing"} 0`, `leadgate_endpoints{breaker="disabled"} 0`}
+	at := []string{`leadgate_deliveries_waiting{state="due"} 2`, `leadgate_deliveries_waiting{state="later"} 3`,
+		`leadgate_replays_running 0`,
+		`leadgate_endpoints{breaker="closed"} 1`, `leadgate_endpoints{breaker="open"} 1`,
+		`leadgate_endpoints{breaker="failing"} 0`, `leadgate_endpoints{breaker="disabled"} 0`}
 	b.wantMetrics("at first", at...)
 	b.mustOwe(1)
 	b.clock.move(9 * time.Second)
@@ -82,7 +89,8 @@ func TestMetricsDoNotWaitForTheBacklog(t *testing.T) {
 		if took := time.Since(began); a.status != http.StatusOK || took > 6*time.Second {
 			t.Errorf("GET /metrics while it cannot be counted = %d after %s, want 200 soon", a.status, took)
 		}
-		if strings.Contains(a.body, "leadgate_deliveries_waiting{") || !strings.Contains(a.body, `leadgate_store_up{store="postgres"} 1`) {
+		if strings.Contains(a.body, "leadgate_deliveries_waiting{") || !strings.Contains(a.body,
+			`leadgate_store_up{store="postgres"} 1`) {
 			t.Errorf("GET /metrics while it cannot be counted, want the rest and no leadgate_deliveries_waiting:\n%s", a.body)
 		}
 	}

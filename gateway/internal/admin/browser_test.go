@@ -19,7 +19,8 @@ func browse(t *testing.T, address string) string {
 			t.Skip("neither chromium nor google-chrome is installed")
 		}
 	}
-	profile, err := os.MkdirTemp("", "leadgate-browser-") // not t.TempDir: the browser's helpers may write to it a moment longer
+	// not t.TempDir: the browser's helpers may write to it a moment longer
+	profile, err := os.MkdirTemp("", "leadgate-browser-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,8 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 		failed:    desc("queue_failed_total", "Tasks of a queue that failed.", "queue"),
 		up:        desc("store_up", "Whether a store answers this gateway.", "store"),
 
-		waiting:   desc("deliveries_waiting", "Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
+		waiting: desc("deliveries_waiting",
+			"Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
 		oldest:    desc("oldest_due_seconds", "How long the first of the due deliveries could have been sent."),
 		endpoints: desc("endpoints", "Endpoints by breaker; failing ones are sent to all the same.", "breaker"),
 		replays:   desc("replays_running", "Replays that run."),
@@ -43,7 +44,8 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 }
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up, c.waiting, c.oldest, c.endpoints, c.replays} {
+	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up, c.waiting, c.oldest,
+		c.endpoints, c.replays} {
 		ch <- d
 	}
 }

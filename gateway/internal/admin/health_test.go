@@ -15,12 +15,19 @@ func TestReadinessIsPostgres(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	a := b.do(b.request("GET", "/readyz", ""))
-	if want := `{"success":true,"data":{"postgres":"ok","redis":"ok"}}` + "\n"; a.status != http.StatusOK || a.body != want {
+	if want := `{"success":true,"data":{"postgres":"ok","redis":"ok"}}` + "\n"; a.status != http.StatusOK ||
+		a.body != want {
 		t.Errorf("GET /readyz = %d %s, want 200 %s", a.status, a.body, want)
 	}
-	away := setup(t, func(d *admin.Deps) { d.Ready = func(context.Context) error { return errors.New("dial tcp: refused") } })
+	away := setup(t, func(d *admin.Deps) {
+		d.Ready = func(context.Context) error {
+			return errors.New(
+				"dial tcp: refused")
+		}
+	})
 	a = away.do(away.request("GET", "/readyz", ""))
-	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || strings.Contains(a.body, "refused") || !strings.Contains(a.body, `"postgres":"away"`) {
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || strings.Contains(a.body,
+		"refused") || !strings.Contains(a.body, `"postgres":"away"`) {
 		t.Errorf("GET /readyz without Postgres = %d %s, want 503, Retry-After and no cause", a.status, a.body)
 	}
 	if a := away.do(away.request("GET", "/healthz", "")); a.status != http.StatusOK {

@@ -29,23 +29,30 @@ func TestKeysOfEveryKind(t *testing.T) {
 		b.call("POST", keys, body, http.StatusCreated, &made)
 		return made
 	}
-	form := make(`{"name":"form","kind":"publishable","form":{"origins":["https://www.example.com"],"captcha":"turnstile","captchaSecret":"not-to-be-shown"}}`)
-	if !strings.HasPrefix(form.Key, "pk-workspace_") || form.Secret != "" || form.Form == nil || !slices.Equal(form.Form.Origins, []string{"https://www.example.com"}) {
+	form := make(
+		`{"name":"form","kind":"publishable","form":{"origins":["https://www.example.com"],"captcha":"turnstile","captchaSecret":"not-to-be-shown"}}`)
+	if !strings.HasPrefix(form.Key, "pk-workspace_") || form.Secret != "" || form.Form == nil ||
+		!slices.Equal(form.Form.Origins, []string{"https://www.example.com"}) {
 		t.Errorf("a publishable key = %+v, want its text as key, and its form", form)
 	}
-	if list := b.call("GET", keys, "", http.StatusOK, nil); !strings.Contains(list.body, form.Key) || strings.Contains(list.body, "not-to-be-shown") {
+	if list := b.call("GET", keys, "", http.StatusOK, nil); !strings.Contains(list.body, form.Key) ||
+		strings.Contains(list.body, "not-to-be-shown") {
 		t.Errorf("GET keys = %s, want %s and no secret of its form", list.body, form.Key)
 	}
 	first, second := make(`{"name":"test","mode":"test"}`), make(`{"name":"again","mode":"test","kind":"publishable"}`)
-	if !strings.HasPrefix(first.Secret, "sk-test_") || !strings.HasPrefix(second.Key, "pk-test_") || first.WorkspaceID == live.ID || first.WorkspaceID != second.WorkspaceID {
+	if !strings.HasPrefix(first.Secret, "sk-test_") || !strings.HasPrefix(second.Key, "pk-test_") ||
+		first.WorkspaceID == live.ID || first.WorkspaceID != second.WorkspaceID {
 		t.Errorf("keys of test data = %+v and %+v, want both in one other workspace", first, second)
 	}
-	if list := b.call("GET", "/admin/api/v1/workspaces", "", http.StatusOK, nil); !strings.Contains(list.body, `"name":"Acme (test)","mode":"test","testOf":"`+live.ID+`"`) || live.Mode != "live" {
+	if list := b.call("GET", "/admin/api/v1/workspaces", "", http.StatusOK, nil); !strings.Contains(list.body,
+		`"name":"Acme (test)","mode":"test","testOf":"`+live.ID+`"`) || live.Mode != "live" {
 		t.Errorf("GET workspaces = %s, want the sandbox as one", list.body)
 	}
 	for _, body := range []string{
-		`{"name":"x","form":{}}`, `{"name":"x","kind":"publishable","scopes":["leads:read"]}`, `{"name":"x","kind":"other"}`, `{"name":"x","mode":"other"}`,
-		`{"name":"x","kind":"publishable","form":{"chatbotId":"` + id.Chatbot.Format(id.New()) + `"}}`, `{"name":"x","kind":"publishable","form":{"origins":["https://www.example.com/path"]}}`,
+		`{"name":"x","form":{}}`, `{"name":"x","kind":"publishable","scopes":["leads:read"]}`, `{"name":"x","kind":"other"}`,
+		`{"name":"x","mode":"other"}`,
+		`{"name":"x","kind":"publishable","form":{"chatbotId":"` + id.Chatbot.Format(id.New()) + `"}}`,
+		`{"name":"x","kind":"publishable","form":{"origins":["https://www.example.com/path"]}}`,
 	} {
 		b.call("POST", keys, body, http.StatusBadRequest, nil)
 	}
@@ -82,11 +89,13 @@ func TestOperatorIsAudited(t *testing.T) {
 		}
 	}
 	slices.Reverse(got)
-	want := []string{tenant.WorkspaceCreated, tenant.WorkspaceUpdated, tenant.ChatbotCreated, tenant.KeyCreated, tenant.KeyRotated, tenant.KeyRevoked}
+	want := []string{tenant.WorkspaceCreated, tenant.WorkspaceUpdated, tenant.ChatbotCreated, tenant.KeyCreated,
+		tenant.KeyRotated, tenant.KeyRevoked}
 	if !slices.Equal(got, want) {
 		t.Fatalf("audit = %v, want %v", got, want)
 	}
 	if all[4].Details["rateCeiling"] != 7.0 || all[1].Details["next"] != next.ID || all[1].Target != key.ID {
-		t.Errorf("details = %v and %v of %s, want the new rate, and the successor of the key", all[4].Details, all[1].Details, all[1].Target)
+		t.Errorf("details = %v and %v of %s, want the new rate, and the successor of the key", all[4].Details, all[1].Details,
+			all[1].Target)
 	}
 }

@@ -31,7 +31,8 @@ func (c sharedConn) MakeRedisClient() any { return c.UniversalClient }
 func queues(c redis.UniversalClient, writable bool) http.Handler {
 	mon := asynqmon.New(asynqmon.Options{
 		RootPath: queuesPath, RedisConnOpt: sharedConn{c}, ReadOnly: !writable,
-		PayloadFormatter: asynqmon.PayloadFormatterFunc(showPayload), ResultFormatter: asynqmon.ResultFormatterFunc(showResult),
+		PayloadFormatter: asynqmon.PayloadFormatterFunc(showPayload),
+		ResultFormatter:  asynqmon.ResultFormatterFunc(showResult),
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -31,7 +31,8 @@ func TestDashboardIsServed(t *testing.T) {
 	b := setup(t, nil)
 	for _, path := range []string{"", "/", "/queues/webhook?status=retry"} {
 		a := b.dashboard("GET", path)
-		if a.status != http.StatusOK || !strings.Contains(a.body, "Asynq - Monitoring") || !strings.Contains(a.body, `src="/admin/queues/static/js/`) {
+		if a.status != http.StatusOK || !strings.Contains(a.body, "Asynq - Monitoring") || !strings.Contains(a.body,
+			`src="/admin/queues/static/js/`) {
 			t.Errorf("GET %s = %d %.200s, want the dashboard", path, a.status, a.body)
 		}
 		if got := a.header.Get("Content-Security-Policy"); !strings.Contains(got, "default-src 'self'") {
@@ -56,7 +57,8 @@ func TestDashboardOnlyShowsUnlessWritable(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	b.wake()
-	for _, r := range [][2]string{{"POST", "/api/queues/webhook:pause"}, {"DELETE", "/api/queues/webhook/pending_tasks:delete_all"}, {"DELETE", "/api/queues/webhook"}} {
+	for _, r := range [][2]string{{"POST", "/api/queues/webhook:pause"},
+		{"DELETE", "/api/queues/webhook/pending_tasks:delete_all"}, {"DELETE", "/api/queues/webhook"}} {
 		if a := b.dashboard(r[0], r[1]); a.status != http.StatusMethodNotAllowed {
 			t.Errorf("%s %s = %d, want 405", r[0], r[1], a.status)
 		}
@@ -83,7 +85,8 @@ func TestMetricsTellQueuesAndStores(t *testing.T) {
 	a := b.metrics()
 	for _, want := range []string{
 		`leadgate_queue_tasks{queue="webhook",state="pending"} 1`, `leadgate_queue_tasks{queue="enrich",state="retry"} 0`,
-		`leadgate_queue_latency_seconds{queue="webhook"}`, `leadgate_store_up{store="postgres"} 1`, `leadgate_store_up{store="redis"} 1`,
+		`leadgate_queue_latency_seconds{queue="webhook"}`, `leadgate_store_up{store="postgres"} 1`,
+		`leadgate_store_up{store="redis"} 1`,
 	} {
 		if !strings.Contains(a.body, want) {
 			t.Errorf("GET /metrics: no %q in it:\n%s", want, a.body)

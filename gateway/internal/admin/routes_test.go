@@ -26,9 +26,11 @@ func TestEveryOtherMethodIsNotAllowed(t *testing.T) {
 				continue
 			}
 			got := b.do(b.request(method, path, ""))
-			if want := strings.Join(methods, ", "); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != want ||
+			if want := strings.Join(methods, ", "); got.status != http.StatusMethodNotAllowed ||
+				got.header.Get("Allow") != want ||
 				method != "HEAD" && !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) {
-				t.Errorf("%s %s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and %q", method, path, got.status, got.body, got.header.Get("Allow"), want)
+				t.Errorf("%s %s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and %q", method, path, got.status, got.body,
+					got.header.Get("Allow"), want)
 			}
 		}
 	}

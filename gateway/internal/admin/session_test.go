@@ -11,7 +11,8 @@ import (
 
 // guardedPaths are paths behind the token, one of each guard.
 func guardedPaths() []string {
-	return []string{"/admin/", "/admin/queues", "/admin/queues/api/queues", "/admin/api/v1/workspaces", "/debug/pprof/", "/debug/pprof/heap"}
+	return []string{"/admin/", "/admin/queues", "/admin/queues/api/queues", "/admin/api/v1/workspaces", "/debug/pprof/",
+		"/debug/pprof/heap"}
 }
 
 func TestStrangersAreRefused(t *testing.T) {
@@ -141,7 +142,8 @@ func TestLogoutEndsTheBrowsersSession(t *testing.T) {
 func TestLoginLeadsNowhereElse(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, next := range []string{"", "https://example.com/", "//example.com/admin/", `/\example.com/admin/`, "/admin/login", "/admin/logout", "javascript:alert(1)", "/elsewhere", "/adminx"} {
+	for _, next := range []string{"", "https://example.com/", "//example.com/admin/", `/\example.com/admin/`,
+		"/admin/login", "/admin/logout", "javascript:alert(1)", "/elsewhere", "/adminx"} {
 		if a := b.login(token, next); a.header.Get("Location") != "/admin/" {
 			t.Errorf("login with next=%q leads to %q, want /admin/", next, a.header.Get("Location"))
 		}
@@ -181,13 +183,15 @@ func TestOtherSitesAreRefused(t *testing.T) {
 		"origin":         {"Origin", "https://example.com"},
 	} {
 		for _, path := range []string{"/admin/api/v1/workspaces", "/admin/login", "/admin/queues/api/queues/webhook:pause"} {
-			a := b.do(b.request("POST", path, `{"name":"x"}`, append(header, "Cookie", value, "Content-Type", "application/json")...))
+			a := b.do(b.request("POST", path, `{"name":"x"}`, append(header, "Cookie", value, "Content-Type",
+				"application/json")...))
 			if a.status != http.StatusForbidden || !strings.Contains(a.body, `"code":"FORBIDDEN"`) {
 				t.Errorf("POST %s by %s = %d %s, want 403", path, name, a.status, a.body)
 			}
 		}
 	}
-	a := b.do(b.request("POST", "/admin/api/v1/workspaces", `{"name":"x"}`, "Sec-Fetch-Site", "same-origin", "Cookie", value, "Content-Type", "application/json"))
+	a := b.do(b.request("POST", "/admin/api/v1/workspaces", `{"name":"x"}`, "Sec-Fetch-Site", "same-origin", "Cookie",
+		value, "Content-Type", "application/json"))
 	if a.status != http.StatusCreated {
 		t.Errorf("POST from our own page = %d %s, want 201", a.status, a.body)
 	}

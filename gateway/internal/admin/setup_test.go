@@ -58,7 +58,8 @@ func setup(t *testing.T, change func(*admin.Deps)) *bundle {
 	registry := prometheus.NewRegistry()
 	log := slog.New(slog.DiscardHandler)
 	d := admin.Deps{
-		DB: b.db, Redis: b.redis, Token: config.Secret(token), Log: log, Registry: registry, Ready: b.db.PingContext, Now: b.clock.now,
+		DB: b.db, Redis: b.redis, Token: config.Secret(token), Log: log, Registry: registry, Ready: b.db.PingContext,
+		Now:  b.clock.now,
 		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin"}), APIAddr: "127.0.0.1:8080",
 	}
 	if change != nil {

@@ -12,7 +12,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// everyRoute is each route that takes a key, with the scope it needs, as the document has it; TestDocumentIsTheRouteTable holds the table to that.
+// everyRoute is each route that takes a key, with the scope it needs, as the document has it;
+// TestDocumentIsTheRouteTable holds the table to that.
 func everyRoute(t *testing.T) map[string]tenant.Scope {
 	all := map[string]tenant.Scope{}
 	for _, o := range mustDocument(t).Operations() {
@@ -122,7 +123,8 @@ func TestOtherTenantsAreUnknown(t *testing.T) {
 		}
 		b.send(t, b.secret, method, path, body).wantError(t, path, 404, code)
 	}
-	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); got.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
+	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks",
+		""); got.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
 		t.Errorf("webhooks = %s, want none of the other workspace's", got.text)
 	}
 }

@@ -188,8 +188,8 @@ func New(d Deps) http.Handler {
 	return d.Edge.Wrap(r)
 }
 
-// handler authenticates the request, checks its scope and its query, and takes it from the rate limit before the route's
-// operation. Requests that are refused count against the rate limit too.
+// handler authenticates the request, checks its scope and its query, and takes it from the rate limit before the
+// route's operation. Requests that are refused count against the rate limit too.
 func (a *api) handler(rt route) httpx.Handler {
 	if rt.scope == public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }

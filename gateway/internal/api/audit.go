@@ -21,8 +21,8 @@ func showAudit(a tenant.AuditEntry) audit {
 	return audit{id.Audit.Format(a.ID), a.Action, a.Target, optionalID(id.Key, a.KeyID), a.Details, stamp(a.CreatedAt)}
 }
 
-// listAudit answers the changes that were made with the workspace's keys and by the operator, newest first. They include
-// what live keys do to keys of the sandbox; what the sandbox's keys do is in the sandbox's own audit.
+// listAudit answers the changes that were made with the workspace's keys and by the operator, newest first. They
+// include what live keys do to keys of the sandbox; what the sandbox's keys do is in the sandbox's own audit.
 func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	idOf := func(a tenant.AuditEntry) id.UUID { return a.ID }
 	return list(id.Audit, a.DB.ListAudit, showAudit, idOf)(w, r, p)

@@ -49,7 +49,8 @@ func (b *bundle) raw(t *testing.T, request string, closeWrite bool) answer {
 }
 
 func (b *bundle) head(method, path string, length int) string {
-	return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+	return fmt.Sprintf(
+		"%s %s HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
 		method, path, b.secret, length)
 }
 
@@ -60,7 +61,8 @@ func TestABodyThatDoesNotArrive(t *testing.T) {
 		stalled := b.raw(t, b.head("POST", path, 50)+`{"em`, false)
 		stalled.wantError(t, "a stalled body at "+path, 408, "REQUEST_TIMEOUT")
 		if stalled.header.Get("Connection") != "close" || stalled.body.Error != "The request body did not arrive within 2 s" {
-			t.Errorf("a stalled body at %s = %s, Connection %q, want the time it had, and close", path, stalled.text, stalled.header.Get("Connection"))
+			t.Errorf("a stalled body at %s = %s, Connection %q, want the time it had, and close", path, stalled.text,
+				stalled.header.Get("Connection"))
 		}
 		b.raw(t, b.head("POST", path, 50)+`{"em`, true).wantError(t, "a body cut short at "+path, 400, "VALIDATION_ERROR")
 	}
@@ -73,11 +75,13 @@ func TestAHalfClosedClientIsAnswered(t *testing.T) {
 	for i := range 20 { // the close races with the commit
 		body := fmt.Sprintf(`{"email":"half%d@example.com"}`, i)
 		made := mustID(t, b.raw(t, b.head("POST", "/api/v1/leads", len(body))+body, true))
-		if got := b.raw(t, b.head("GET", "/api/v1/leads/"+made, 0), true); got.status != 200 || !strings.Contains(got.text, made) {
+		if got := b.raw(t, b.head("GET", "/api/v1/leads/"+made, 0), true); got.status != 200 || !strings.Contains(got.text,
+			made) {
 			t.Fatalf("GET of a half-closed client = %d %s, want the lead", got.status, got.text)
 		}
 	}
-	b.raw(t, b.head("GET", "/api/v1/leads/"+id.Lead.Format(id.New()), 0), true).wantError(t, "an unknown lead", 404, "NOT_FOUND")
+	b.raw(t, b.head("GET", "/api/v1/leads/"+id.Lead.Format(id.New()), 0), true).wantError(t, "an unknown lead", 404,
+		"NOT_FOUND")
 }
 
 func TestManyMistakesMakeASmallAnswer(t *testing.T) {
@@ -90,7 +94,9 @@ func TestManyMistakesMakeASmallAnswer(t *testing.T) {
 	got := b.send(t, b.secret, "POST", "/api/v1/leads", "{"+body.String()[1:]+"}")
 	got.wantError(t, "6,000 unknown fields", 400, "VALIDATION_ERROR")
 	// The email that is missing too is the last of 6,001.
-	if n := len(got.body.Details.Errors); n != 20 || len(got.text) > 8<<10 || !strings.Contains(got.text, `"errorsOmitted":5981}`) {
-		t.Errorf("6,000 unknown fields = %d bytes with %d errors, want 20 errors and 5981 omitted: ...%s", len(got.text), n, got.text[max(0, len(got.text)-100):])
+	if n := len(got.body.Details.Errors); n != 20 || len(got.text) > 8<<10 || !strings.Contains(got.text,
+		`"errorsOmitted":5981}`) {
+		t.Errorf("6,000 unknown fields = %d bytes with %d errors, want 20 errors and 5981 omitted: ...%s", len(got.text), n,
+			got.text[max(0, len(got.text)-100):])
 	}
 }

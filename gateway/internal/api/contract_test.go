@@ -25,7 +25,8 @@ var before = map[string]func(t *testing.T, b *bundle, c owner, path string) stri
 	},
 }
 
-// Every operation answers its own example with a documented success; that the answer is as documented is seen wherever one comes back.
+// Every operation answers its own example with a documented success; that the answer is as documented is seen wherever
+// one comes back.
 func TestEveryExampleSucceeds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

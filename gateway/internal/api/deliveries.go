@@ -75,8 +75,10 @@ func (a *api) showWhole(r *http.Request, p *tenant.Principal, d webhook.Delivery
 func showDelivery(d webhook.Delivery, attempts []webhook.Attempt) delivery {
 	shown := delivery{
 		ID: id.Delivery.Format(d.ID), EndpointID: id.Endpoint.Format(d.EndpointID), EventID: id.Event.Format(d.EventID),
-		EventType: d.EventType, LeadID: optionalID(id.Lead, d.LeadID), State: string(d.State), Attempts: make([]attempt, len(attempts)), AttemptCount: d.Attempts,
-		NextAttemptAt: optionalStamp(d.NextAt), LastStatus: optional(d.LastStatus), LastError: optional(d.LastError), CreatedAt: stamp(d.CreatedAt), UpdatedAt: stamp(d.UpdatedAt),
+		EventType: d.EventType, LeadID: optionalID(id.Lead, d.LeadID), State: string(d.State), Attempts: make([]attempt,
+			len(attempts)), AttemptCount: d.Attempts,
+		NextAttemptAt: optionalStamp(d.NextAt), LastStatus: optional(d.LastStatus), LastError: optional(d.LastError),
+		CreatedAt: stamp(d.CreatedAt), UpdatedAt: stamp(d.UpdatedAt),
 	}
 	for i, t := range attempts {
 		shown.Attempts[i] = attempt{
@@ -110,7 +112,8 @@ func (q *params) states() (states []webhook.State) {
 	return slices.Compact(states)
 }
 
-// listDeliveries answers the workspace's deliveries that the parameters pick, newest first, with the newest attempts of each.
+// listDeliveries answers the workspace's deliveries that the parameters pick, newest first, with the newest attempts of
+// each.
 func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
 	return a.answerDeliveries(w, r, p, params, params.id("endpointId", id.Endpoint))
@@ -125,7 +128,8 @@ func (a *api) listWebhookDeliveries(w http.ResponseWriter, r *http.Request, p *t
 	return a.answerDeliveries(w, r, p, readParams(r), e.ID)
 }
 
-func (a *api) answerDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal, params *params, endpoint id.UUID) error {
+func (a *api) answerDeliveries(w http.ResponseWriter, r *http.Request, p *tenant.Principal, params *params,
+	endpoint id.UUID) error {
 	q := pg.DeliveryQuery{Scan: a.PageScan}
 	q.EndpointID, q.States, q.EventType = endpoint, params.states(), params.eventType()
 	q.LeadID = params.id("leadId", id.Lead)
@@ -192,7 +196,8 @@ func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	return httpx.Data(w, http.StatusOK, answer)
 }
 
-// resendDelivery makes a delivery due now, and one that is not pending begins its schedule anew. Its endpoint's breaker, rate and order still hold.
+// resendDelivery makes a delivery due now, and one that is not pending begins its schedule anew. Its endpoint's
+// breaker, rate and order still hold.
 func (a *api) resendDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := pathID(r, id.Delivery)
 	if err != nil {

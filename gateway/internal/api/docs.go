@@ -25,7 +25,8 @@ import (
 //go:embed docs.html
 var docsPage string
 
-// docsHost is what docs.html, the samples of openapi.json and the API's specification write where an installation's own address belongs.
+// docsHost is what docs.html, the samples of openapi.json and the API's specification write where an installation's own
+// address belongs.
 const docsHost = "https://your-domain.com"
 
 // docs answers the guide, one page without scripts or outside assets, its examples with the address it was asked at.
@@ -34,9 +35,11 @@ func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) 
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, max-age=300")
 	h.Set("Vary", "X-Forwarded-Proto") // with the host that is what its address is made of
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
-	_, _ = w.Write([]byte(strings.ReplaceAll(docsPage, docsHost, html.EscapeString(origin(r))))) // a failed write means the client has left
+	// a failed write means the client has left
+	_, _ = w.Write([]byte(strings.ReplaceAll(docsPage, docsHost, html.EscapeString(origin(r)))))
 	return nil
 }
 
@@ -65,7 +68,8 @@ type asset struct {
 	plain, packed []byte
 }
 
-var assetTypes = map[string]string{".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".LICENSE": "text/plain; charset=utf-8"}
+var assetTypes = map[string]string{".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+	".css": "text/css; charset=utf-8", ".LICENSE": "text/plain; charset=utf-8"}
 
 // docsAsset answers a file of the explorer; its page runs scripts of this origin only, and asks only this origin.
 func (a *api) docsAsset(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
@@ -81,7 +85,8 @@ func (a *api) docsAsset(w http.ResponseWriter, r *http.Request, _ *tenant.Princi
 	h.Set("Content-Type", found.media)
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("ETag", found.tag)
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	serve(w, r, found.plain, found.packed)
 	return nil
@@ -111,7 +116,8 @@ func readAssets() (map[string]asset, error) {
 			return nil, fmt.Errorf("read docs/%s: %w", name, err)
 		}
 		sum := sha256.Sum256(plain)
-		all[strings.TrimSuffix(name, ".html")] = asset{assetTypes[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`, plain, packed}
+		all[strings.TrimSuffix(name, ".html")] = asset{assetTypes[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`,
+			plain, packed}
 	}
 	return all, nil
 }
@@ -124,8 +130,8 @@ func unpack(packed []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// openAPIText is the description of every route (OpenAPI 3.1). It is kept by hand, and tests hold it and the code together:
-// the route table, every answer that the tests get, and every example.
+// openAPIText is the description of every route (OpenAPI 3.1). It is kept by hand, and tests hold it and the code
+// together: the route table, every answer that the tests get, and every example.
 //
 //go:embed openapi.json
 var openAPIText string

@@ -23,7 +23,8 @@ func TestPostgresAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	cb := id.Chatbot.Format(b.chatbot)
-	if got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads", `{"email":"a@example.com"}`); got.status != 201 {
+	if got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads",
+		`{"email":"a@example.com"}`); got.status != 201 {
 		t.Fatalf("POST = %d %s, want 201", got.status, got.text)
 	}
 	b.db.Close()
@@ -39,7 +40,8 @@ func TestPostgresAway(t *testing.T) {
 		}
 	}
 	// Redis knows the answer, so it does not wait for Postgres.
-	b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads", `{"email":"a@example.com"}`).wantError(t, "a known duplicate", 409, "DUPLICATE_EMAIL")
+	b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads", `{"email":"a@example.com"}`).wantError(t,
+		"a known duplicate", 409, "DUPLICATE_EMAIL")
 }
 
 func TestRouterErrors(t *testing.T) {
@@ -49,7 +51,8 @@ func TestRouterErrors(t *testing.T) {
 		b.send(t, "", "GET", path, "").wantError(t, path, 404, "NOT_FOUND")
 	}
 	for route, allow := range map[string]string{
-		"PUT /api/v1/leads": "GET, HEAD, POST", "DELETE /api/v1/webhooks": "GET, HEAD, POST", "POST /api/v1/leads/lead_x": "GET, HEAD, PATCH, DELETE", "OPTIONS /docs": "GET, HEAD",
+		"PUT /api/v1/leads": "GET, HEAD, POST", "DELETE /api/v1/webhooks": "GET, HEAD, POST",
+		"POST /api/v1/leads/lead_x": "GET, HEAD, PATCH, DELETE", "OPTIONS /docs": "GET, HEAD",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		got := b.send(t, "", method, path, "")
@@ -90,21 +93,25 @@ func TestDocs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	got := b.send(t, "", "GET", "/docs", "")
-	if got.status != 200 || got.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(got.header.Get("Content-Security-Policy"), "default-src 'none'") {
+	if got.status != 200 || got.header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.Contains(got.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("/docs = %d, headers %v", got.status, got.header)
 	}
-	if loads := regexp.MustCompile(`(?i)<(script|link|img|iframe)\b|@import|(?-i:url\()`).FindString(got.text); loads != "" {
+	if loads := regexp.MustCompile(`(?i)<(script|link|img|iframe)\b|@import|(?-i:url\()`).FindString(
+		got.text); loads != "" {
 		t.Errorf("/docs has %q, want a page that loads nothing", loads)
 	}
 	if !strings.Contains(got.text, "-X POST "+b.url+"/api/v1/chatbots/") {
 		t.Errorf("/docs does not show a curl line with this server's address")
 	}
-	for code := range strings.FieldsSeq("VALIDATION_ERROR DUPLICATE_EMAIL EMAIL_SUPPRESSED PRECONDITION_FAILED IDEMPOTENCY_MISMATCH IDEMPOTENCY_IN_PROGRESS UNAUTHORIZED FORBIDDEN CHATBOT_NOT_FOUND NOT_FOUND METHOD_NOT_ALLOWED REQUEST_TIMEOUT CONFLICT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE RATE_LIMITED INTERNAL UNAVAILABLE") {
+	for code := range strings.FieldsSeq(
+		"VALIDATION_ERROR DUPLICATE_EMAIL EMAIL_SUPPRESSED PRECONDITION_FAILED IDEMPOTENCY_MISMATCH IDEMPOTENCY_IN_PROGRESS UNAUTHORIZED FORBIDDEN CHATBOT_NOT_FOUND NOT_FOUND METHOD_NOT_ALLOWED REQUEST_TIMEOUT CONFLICT PAYLOAD_TOO_LARGE UNSUPPORTED_MEDIA_TYPE RATE_LIMITED INTERNAL UNAVAILABLE") {
 		if !strings.Contains(got.text, "<code>"+code+"</code>") {
 			t.Errorf("/docs does not explain %s", code)
 		}
 	}
-	for field := range strings.FieldsSeq("onDuplicate mapping allowedOrigins _next email.companyDomain phone.e164 attribution.clickIds leadId nextAttemptAt responseHead errorsOmitted captchaMinScore LEADGATE_TRUSTED_PROXIES") {
+	for field := range strings.FieldsSeq(
+		"onDuplicate mapping allowedOrigins _next email.companyDomain phone.e164 attribution.clickIds leadId nextAttemptAt responseHead errorsOmitted captchaMinScore LEADGATE_TRUSTED_PROXIES") {
 		if !strings.Contains(got.text, "<code>"+field+"</code>") {
 			t.Errorf("/docs does not explain %s", field)
 		}
@@ -115,7 +122,8 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Host = "example.com;evil"
-	if got := b.do(t, req); got.status != 200 || strings.Contains(got.text, "evil") || !strings.Contains(got.text, "curl -X POST https://your-domain.com/") {
+	if got := b.do(t, req); got.status != 200 || strings.Contains(got.text, "evil") || !strings.Contains(got.text,
+		"curl -X POST https://your-domain.com/") {
 		t.Errorf("/docs for an odd host = %d, want 200 and the placeholder", got.status)
 	}
 }

@@ -35,7 +35,8 @@ type fullEvent struct {
 
 func showEvent(e pg.Event) event {
 	return event{
-		ID: id.Event.Format(e.ID), Type: e.Type, LeadID: optionalID(id.Lead, e.LeadID), ChatbotID: optionalID(id.Chatbot, e.ChatbotID), CreatedAt: stamp(e.CreatedAt),
+		ID: id.Event.Format(e.ID), Type: e.Type, LeadID: optionalID(id.Lead, e.LeadID), ChatbotID: optionalID(id.Chatbot,
+			e.ChatbotID), CreatedAt: stamp(e.CreatedAt),
 	}
 }
 

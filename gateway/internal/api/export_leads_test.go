@@ -25,7 +25,8 @@ func (b *bundle) mustFill(t *testing.T, n, size int) {
 insert into leads (workspace_id, id, email, email_key, source, status, metadata, created_at, updated_at)
 select $1, overlay(uuid_floor(now())::text placing lpad(to_hex(n), 12, '0') from 25)::uuid, 'fill' || n || '@example.com', 'fill' || n || '@example.com', 'api', 'new', json_build_object('a', repeat('x', $3)), now(), now()
   from generate_series(1, $2) n`, b.workspace, n, size)
-	b.db.MustExecContext(t.Context(), `insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from leads where workspace_id = $1 on conflict do nothing`, b.workspace)
+	b.db.MustExecContext(t.Context(),
+		`insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from leads where workspace_id = $1 on conflict do nothing`, b.workspace)
 }
 
 // stream begins an export and leaves it to the caller to read it.
@@ -49,11 +50,13 @@ func TestExportCSV(t *testing.T) {
 	b := setup(t)
 	bot := id.Chatbot.Format(b.chatbot)
 	meta := `{"a": "x, \"y\"", "n":1}`
-	mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+bot+"/leads", `{"name":"=1+1","email":"a@example.com","phone":"+1-555-0100","source":"@web","metadata":`+meta+`}`))
+	mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+bot+"/leads",
+		`{"name":"=1+1","email":"a@example.com","phone":"+1-555-0100","source":"@web","metadata":`+meta+`}`))
 	mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"b@example.com","name":"Plain, \"quoted\""}`))
 	b.mustCreate(t, b.mustWorkspace(t, tenant.Settings{}), "other@example.com")
 	got := b.send(t, b.secret, "GET", "/api/v1/leads/export", "")
-	if got.status != 200 || got.header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(got.header.Get("Content-Disposition"), `attachment; filename="leads-`) {
+	if got.status != 200 || got.header.Get("Content-Type") != "text/csv; charset=utf-8" ||
+		!strings.HasPrefix(got.header.Get("Content-Disposition"), `attachment; filename="leads-`) {
 		t.Fatalf("export = %d, %v", got.status, got.header)
 	}
 	rows, err := csv.NewReader(strings.NewReader(got.text)).ReadAll()
@@ -86,7 +89,8 @@ func TestExportNDJSON(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.mustFill(t, 4500, 10)
-	mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads", "{\"email\":\"last@example.com\",\"status\":\"lost\",\"metadata\":{\n\"a\": 1\r\n}}"))
+	mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads",
+		"{\"email\":\"last@example.com\",\"status\":\"lost\",\"metadata\":{\n\"a\": 1\r\n}}"))
 	b.enriched(t)
 	list, _ := page[json.RawMessage](t, b, "/api/v1/leads?limit=1")
 	got := b.send(t, b.secret, "GET", "/api/v1/leads/export?format=ndjson", "")
@@ -104,10 +108,12 @@ func TestExportNDJSON(t *testing.T) {
 		seen[l.ID], before = true, l.ID
 	}
 	var last, listed any
-	if json.Unmarshal([]byte(lines[4500]), &last) != nil || json.Unmarshal(list[0], &listed) != nil || cmp.Diff(listed, last) != "" {
+	if json.Unmarshal([]byte(lines[4500]), &last) != nil || json.Unmarshal(list[0], &listed) != nil || cmp.Diff(listed,
+		last) != "" {
 		t.Errorf("the last line is %s, the list shows %s", lines[4500], list[0])
 	}
-	for query, want := range map[string]int{"status=lost": 1, "q=fill12": 1 + 10 + 100 + 1000, "email=fill7@example.com": 1, "status=won": 0, "deleted=true": 0} {
+	for query, want := range map[string]int{"status=lost": 1, "q=fill12": 1 + 10 + 100 + 1000,
+		"email=fill7@example.com": 1, "status=won": 0, "deleted=true": 0} {
 		got := b.send(t, b.secret, "GET", "/api/v1/leads/export?format=ndjson&"+query, "")
 		if n := strings.Count(got.text, "\n"); n != want && !(query == "q=fill12" && n == 111) {
 			t.Errorf("export by %s = %d leads, want %d", query, n, want)

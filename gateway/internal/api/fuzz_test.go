@@ -14,8 +14,9 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// FuzzAPI asks for anything in any way: no answer is a 5xx, and every one is documented. The seeds are the document's operations and examples.
-// who picks the key: none, one without scopes, or one with all; and from 128 on it has an Idempotency-Key.
+// FuzzAPI asks for anything in any way: no answer is a 5xx, and every one is documented. The seeds are the document's
+// operations and examples. who picks the key: none, one without scopes, or one with all; and from 128 on it has an
+// Idempotency-Key.
 func FuzzAPI(f *testing.F) {
 	d := mustDocument(f)
 	for _, o := range d.Operations() {
@@ -45,10 +46,13 @@ func FuzzAPI(f *testing.F) {
 			f.Add(byte(2), o.Method, path, query.Encode(), media, text)
 		}
 	}
-	for _, odd := range []string{"/api/v1/leads/\x00", "/api/v1/leads/%00", "/api/v1/leads/lead_" + strings.Repeat("z", 26), "//", "/docs/../x", "/api/v1/webhooks/we_7zzzzzzzzzzzzzzzzzzzzzzzzz/deliveries", "/f/" + strings.Repeat("x", 300)} {
+	for _, odd := range []string{"/api/v1/leads/\x00", "/api/v1/leads/%00", "/api/v1/leads/lead_" + strings.Repeat("z",
+		26), "//", "/docs/../x", "/api/v1/webhooks/we_7zzzzzzzzzzzzzzzzzzzzzzzzz/deliveries", "/f/" + strings.Repeat("x",
+		300)} {
 		f.Add(byte(2), "GET", odd, "cursor=%00&limit=-1&q=%ff&createdFrom=0000-00-00T00:00:00Z", "", "")
 	}
-	f.Add(byte(0), "POST", "/api/v1/leads", "onDuplicate=update", "application/json", `{"email":"a@example.com","metadata":{"a":1e999,"b":"\u0000"}}`)
+	f.Add(byte(0), "POST", "/api/v1/leads", "onDuplicate=update", "application/json",
+		`{"email":"a@example.com","metadata":{"a":1e999,"b":"\u0000"}}`)
 	f.Add(byte(2), "POST", "/api/v1/imports", "mapping={}", "text/csv", "email\n\"")
 
 	b := setup(f)
@@ -70,7 +74,8 @@ func FuzzAPI(f *testing.F) {
 			u.Path = path
 		}
 		u.RawQuery = url.PathEscape(query)
-		if _, err := url.ParseQuery(query); err == nil && !strings.ContainsAny(query, " #\x00\r\n\t\x7f") && strings.IndexFunc(query, func(r rune) bool { return r < 0x21 || r > 0x7e }) < 0 {
+		if _, err := url.ParseQuery(query); err == nil && !strings.ContainsAny(query, " #\x00\r\n\t\x7f") &&
+			strings.IndexFunc(query, func(r rune) bool { return r < 0x21 || r > 0x7e }) < 0 {
 			u.RawQuery = query
 		}
 		if strings.HasSuffix(u.Path, "/test") { // it waits for a worker that is not here

@@ -27,7 +27,8 @@ func (b *bundle) keyed(t *testing.T, secret, path, key, body string) answer {
 // leads counts a workspace's leads.
 func (b *bundle) leads(t *testing.T, c owner) (n int) {
 	t.Helper()
-	if err := b.db.GetContext(t.Context(), &n, `select count(*) from leads where workspace_id = $1`, c.workspace); err != nil {
+	if err := b.db.GetContext(t.Context(), &n, `select count(*) from leads where workspace_id = $1`,
+		c.workspace); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -37,7 +38,8 @@ func (b *bundle) leads(t *testing.T, c owner) (n int) {
 func (a answer) wantReplay(t *testing.T, what string, first answer) {
 	t.Helper()
 	if a.status != first.status || a.text != first.text || a.header.Get("Idempotency-Replayed") != "true" {
-		t.Errorf("%s = %d %s, replayed %q, want %d %s again", what, a.status, a.text, a.header.Get("Idempotency-Replayed"), first.status, first.text)
+		t.Errorf("%s = %d %s, replayed %q, want %d %s again", what, a.status, a.text, a.header.Get("Idempotency-Replayed"),
+			first.status, first.text)
 	}
 	for _, name := range []string{"Location", "Content-Type", "ETag"} {
 		if got, want := a.header.Get(name), first.header.Get(name); got != want {
@@ -98,7 +100,8 @@ func TestWhichAnswersAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/plain"}, "Idempotency-Key": {"mended"}}
+	req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/plain"},
+		"Idempotency-Key": {"mended"}}
 	b.do(t, req).wantError(t, "a wrong type", 415, "UNSUPPORTED_MEDIA_TYPE")
 	mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "mended", mended))
 
@@ -114,7 +117,8 @@ func TestWhichAnswersAreKept(t *testing.T) {
 	const body = `{"email":"limited@example.com"}`
 	mustID(t, b.keyed(t, slow.secret, "/api/v1/leads", "a", `{"email":"first@example.com"}`))
 	b.keyed(t, slow.secret, "/api/v1/leads", "b", body).wantError(t, "over the limit", 429, "RATE_LIMITED")
-	b.keyed(t, slow.secret, "/api/v1/leads", "a", `{"email":"first@example.com"}`).wantError(t, "a replay over the limit", 429, "RATE_LIMITED")
+	b.keyed(t, slow.secret, "/api/v1/leads", "a", `{"email":"first@example.com"}`).wantError(t, "a replay over the limit",
+		429, "RATE_LIMITED")
 	if err := b.redis.FlushAll(t.Context()).Err(); err != nil { // the limit begins anew
 		t.Fatal(err)
 	}
@@ -157,7 +161,8 @@ func (b *bundle) crash(t *testing.T, ago time.Duration) {
 func TestWhoTakesOverMakesTheSameLead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	const one, many = `{"email":"crash@example.com","name":"Zoë"}`, `{"leads":[{"email":"crash1@example.com"},{"email":"crash@example.com"},{"email":"crash2@example.com"}]}`
+	const one, many = `{"email":"crash@example.com","name":"Zoë"}`,
+		`{"leads":[{"email":"crash1@example.com"},{"email":"crash@example.com"},{"email":"crash2@example.com"}]}`
 	first := b.keyed(t, b.secret, "/api/v1/leads", "one", one)
 	made := mustID(t, first)
 	batch := b.keyed(t, b.secret, "/api/v1/leads/batch", "many", many)
@@ -187,7 +192,8 @@ func TestWhoTakesOverMakesTheSameLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const gone = `update leads set deleted_at = now(), email_key = $3 where workspace_id = $1 and id = $2`
-	if _, err := b.db.ExecContext(t.Context(), gone, b.workspace, leadID, tenant.FreedKey("crash@example.com", leadID)); err != nil {
+	if _, err := b.db.ExecContext(t.Context(), gone, b.workspace, leadID, tenant.FreedKey("crash@example.com",
+		leadID)); err != nil {
 		t.Fatal(err)
 	}
 	b.crash(t, time.Minute)
@@ -209,22 +215,26 @@ func TestErasedAnswer(t *testing.T) {
 	}
 	b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", many)
 	other := b.keyed(t, b.secret, "/api/v1/leads", "other", `{"email":"other@example.com"}`)
-	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+made+"?erase=true", ""); got.status != 200 || !strings.Contains(got.text, `"answers":5`) {
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+made+"?erase=true", ""); got.status != 200 ||
+		!strings.Contains(got.text, `"answers":5`) {
 		t.Fatalf("erase = %d %s, want a receipt of 5 answers", got.status, got.text)
 	}
 	for _, key := range []string{"error", "return", "update"} {
-		b.keyed(t, b.secret, "/api/v1/leads?onDuplicate="+key, key, body).wantError(t, key+" after the erasure", 409, "CONFLICT")
+		b.keyed(t, b.secret, "/api/v1/leads?onDuplicate="+key, key, body).wantError(t, key+" after the erasure", 409,
+			"CONFLICT")
 	}
 	b.keyed(t, b.secret, "/api/v1/leads", "made", body).wantError(t, "the answer of an erased lead", 409, "CONFLICT")
 	b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", many).wantError(t, "a batch that named it", 409, "CONFLICT")
-	b.keyed(t, b.secret, "/api/v1/leads", "other", `{"email":"other@example.com"}`).wantReplay(t, "another lead's answer", other)
+	b.keyed(t, b.secret, "/api/v1/leads", "other", `{"email":"other@example.com"}`).wantReplay(t, "another lead's answer",
+		other)
 
 	crashed := mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "crashed", `{"email":"crashed@example.com"}`))
 	b.crash(t, time.Minute)
 	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+crashed+"?erase=true", ""); got.status != 200 {
 		t.Fatalf("erase = %d %s, want 200", got.status, got.text)
 	}
-	b.keyed(t, b.secret, "/api/v1/leads", "crashed", `{"email":"crashed@example.com"}`).wantError(t, "a lead that was made, not answered and erased", 409, "CONFLICT")
+	b.keyed(t, b.secret, "/api/v1/leads", "crashed", `{"email":"crashed@example.com"}`).wantError(t,
+		"a lead that was made, not answered and erased", 409, "CONFLICT")
 	if n := b.leads(t, b.owner); n != 1 {
 		t.Errorf("there are %d leads, want the other one", n)
 	}
@@ -246,22 +256,27 @@ func TestMalformedKeys(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for what, key := range map[string]string{
-		"empty": "", "empty in quotes": `""`, "too long": strings.Repeat("k", 256), "a space": "a b", "an open quote": `"abc`, "more after the quote": `"abc";a=1`,
-		"a bad escape": `"a\b"`, "not ASCII": "schlüssel", "a backslash at the end": `"abc\`,
+		"empty": "", "empty in quotes": `""`, "too long": strings.Repeat("k", 256), "a space": "a b", "an open quote": `"abc`,
+		"more after the quote": `"abc";a=1`,
+		"a bad escape":         `"a\b"`, "not ASCII": "schlüssel", "a backslash at the end": `"abc\`,
 	} {
-		b.keyed(t, b.secret, "/api/v1/leads", key, `{"email":"malformed@example.com"}`).wantError(t, what, 400, "VALIDATION_ERROR")
+		b.keyed(t, b.secret, "/api/v1/leads", key, `{"email":"malformed@example.com"}`).wantError(t, what, 400,
+			"VALIDATION_ERROR")
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads", strings.NewReader(`{"email":"malformed@example.com"}`))
+	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads",
+		strings.NewReader(`{"email":"malformed@example.com"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"application/json"}, "Idempotency-Key": {"a", "b"}}
+	req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"application/json"},
+		"Idempotency-Key": {"a", "b"}}
 	b.do(t, req).wantError(t, "two keys", 400, "VALIDATION_ERROR")
 	if n := b.leads(t, b.owner); n != 0 {
 		t.Errorf("there are %d leads, want none", n)
 	}
 	mustID(t, b.keyed(t, b.secret, "/api/v1/leads", strings.Repeat("k", 255), `{"email":"malformed@example.com"}`))
-	b.keyed(t, b.secret, "/api/v1/leads", "large", `{"email":"`+strings.Repeat("a", 64<<10)+`"}`).wantError(t, "too large a body", 413, "PAYLOAD_TOO_LARGE")
+	b.keyed(t, b.secret, "/api/v1/leads", "large", `{"email":"`+strings.Repeat("a", 64<<10)+`"}`).wantError(t,
+		"too large a body", 413, "PAYLOAD_TOO_LARGE")
 }
 
 // A bug leaves no claim behind: whoever tries again is not told to wait.

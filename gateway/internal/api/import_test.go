@@ -68,10 +68,12 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	file := "E-Mail;Who\n" + strings.Repeat("ann@example.com;Ann Lee of Example\n", 80_000) // more than two pieces
-	got := b.upload(t, b.secret, "?source=fair&onDuplicate=update&events=false&chatbotId="+id.Chatbot.Format(b.chatbot)+"&mapping="+url.QueryEscape(`{"Who":"name"}`), "text/csv; charset=utf-8", strings.NewReader(file))
+	got := b.upload(t, b.secret, "?source=fair&onDuplicate=update&events=false&chatbotId="+id.Chatbot.Format(b.chatbot)+
+		"&mapping="+url.QueryEscape(`{"Who":"name"}`), "text/csv; charset=utf-8", strings.NewReader(file))
 	made, u := mustImport(t, got, 202)
 	path := "/api/v1/imports/" + made.ID
-	if l := got.header.Get("Location"); l != path || made.State != "waiting" || made.Bytes != int64(len(file)) || made.Progress != 0 || made.Format != "csv" || made.FinishedAt != nil || made.Reason != nil {
+	if l := got.header.Get("Location"); l != path || made.State != "waiting" || made.Bytes != int64(len(file)) ||
+		made.Progress != 0 || made.Format != "csv" || made.FinishedAt != nil || made.Reason != nil {
 		t.Errorf("POST = %s at %q, want all of the file waiting", got.text, l)
 	}
 	if n := b.queued(t, "import"); n != 1 {
@@ -81,7 +83,8 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := leadfile.Options{Columns: []leadfile.Column{{Name: "E-Mail", To: "email"}, {Name: "Who", To: "name"}}, Delimiter: ";", ChatbotID: id.Chatbot.Format(b.chatbot), Source: "fair", OnDuplicate: "update", Quiet: true}
+	want := leadfile.Options{Columns: []leadfile.Column{{Name: "E-Mail", To: "email"}, {Name: "Who", To: "name"}},
+		Delimiter: ";", ChatbotID: id.Chatbot.Format(b.chatbot), Source: "fair", OnDuplicate: "update", Quiet: true}
 	if diff := cmp.Diff(want, i.Options); diff != "" || i.Position != 11 {
 		t.Errorf("stored options at %d (-want +got):\n%s", i.Position, diff)
 	}
@@ -95,29 +98,37 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	if _, err := b.db.ImportRows(t.Context(), half); err != nil {
 		t.Fatal(err)
 	}
-	if r, _ := mustImport(t, b.send(t, b.secret, "GET", path, ""), 200); r.State != "running" || r.Progress != 0.5 && r.Progress != 0.499 || r.Rows != 2 || r.Rejected != 2 {
+	if r, _ := mustImport(t, b.send(t, b.secret, "GET", path, ""), 200); r.State != "running" || r.Progress != 0.5 &&
+		r.Progress != 0.499 || r.Rows != 2 || r.Rejected != 2 {
 		t.Errorf("GET = %+v, want half of it done", r)
 	}
 	report := b.send(t, b.secret, "GET", path+"/errors", "")
 	rows, err := csv.NewReader(strings.NewReader(report.text)).ReadAll()
-	wantRows := [][]string{{"row", "code", "field", "value", "message"}, {"1", "VALIDATION_ERROR", "E-Mail", "'=cmd()", "Must be a valid email address"}, {"2", "VALIDATION_ERROR", "a,b", "'+1\n\"x\"", "No"}}
-	if diff := cmp.Diff(wantRows, rows); err != nil || diff != "" || report.header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.Contains(report.header.Get("Content-Disposition"), made.ID) {
+	wantRows := [][]string{{"row", "code", "field", "value", "message"}, {"1", "VALIDATION_ERROR", "E-Mail", "'=cmd()",
+		"Must be a valid email address"}, {"2", "VALIDATION_ERROR", "a,b", "'+1\n\"x\"", "No"}}
+	if diff := cmp.Diff(wantRows, rows); err != nil || diff != "" ||
+		report.header.Get("Content-Type") != "text/csv; charset=utf-8" ||
+		!strings.Contains(report.header.Get("Content-Disposition"), made.ID) {
 		t.Errorf("report = %v %v (-want +got):\n%s", report.header, err, diff)
 	}
 	cancelled, _ := mustImport(t, b.send(t, b.secret, "POST", path+"/cancel", ""), 200)
 	if cancelled.State != "cancelled" || cancelled.FinishedAt == nil {
 		t.Errorf("cancel = %+v, want it cancelled", cancelled)
 	}
-	second, v := mustImport(t, b.upload(t, b.secret, "", "application/x-ndjson", strings.NewReader(`{"email":"a@example.com"}`)), 202)
-	if _, err := b.db.ExecContext(t.Context(), `update imports set state = 'failed', reason = 'no', finished_at = now() where id = $1`, v); err != nil {
+	second, v := mustImport(t, b.upload(t, b.secret, "", "application/x-ndjson",
+		strings.NewReader(`{"email":"a@example.com"}`)), 202)
+	if _, err := b.db.ExecContext(t.Context(),
+		`update imports set state = 'failed', reason = 'no', finished_at = now() where id = $1`, v); err != nil {
 		t.Fatal(err)
 	}
-	b.send(t, b.secret, "POST", "/api/v1/imports/"+second.ID+"/cancel", "").wantError(t, "cancelling what failed", 409, "CONFLICT")
+	b.send(t, b.secret, "POST", "/api/v1/imports/"+second.ID+"/cancel", "").wantError(t, "cancelling what failed", 409,
+		"CONFLICT")
 	page := b.send(t, b.secret, "GET", "/api/v1/imports?limit=1", "")
 	if !strings.Contains(page.text, second.ID) || page.body.NextCursor == nil || *page.body.NextCursor != second.ID {
 		t.Errorf("list = %s, want the newest and a cursor", page.text)
 	}
-	if rest := b.send(t, b.secret, "GET", "/api/v1/imports?limit=1&cursor="+second.ID, ""); !strings.Contains(rest.text, made.ID) || rest.body.NextCursor != nil {
+	if rest := b.send(t, b.secret, "GET", "/api/v1/imports?limit=1&cursor="+second.ID, ""); !strings.Contains(rest.text,
+		made.ID) || rest.body.NextCursor != nil {
 		t.Errorf("next page = %s, want the older one and no more", rest.text)
 	}
 	other := b.mustWorkspace(t, tenant.Settings{})
@@ -143,14 +154,18 @@ func TestImportMistakes(t *testing.T) {
 		{"no type", "", "", "email\n", 415, "UNSUPPORTED_MEDIA_TYPE", "text/csv or application/x-ndjson"},
 		{"JSON", "", "application/json", "[]", 415, "UNSUPPORTED_MEDIA_TYPE", ""},
 		{"Latin-1", "", "text/csv; charset=iso-8859-1", "email\n", 415, "UNSUPPORTED_MEDIA_TYPE", "UTF-8"},
-		{"every parameter", "?format=xls&mapping=[]&chatbotId=x&source=&onDuplicate=merge&events=no", csvType, "email\n", 400, "VALIDATION_ERROR", `"format"|"chatbotId"|"source"|"onDuplicate"|"events"|"mapping"`},
-		{"a mapping of lines", "?mapping={}", lines, `{"email":"a@example.com"}`, 400, "VALIDATION_ERROR", "only a CSV file has columns"},
-		{"a mapping twice", "?mapping=" + url.QueryEscape(`{"a":null,"a":"name"}`), csvType, "email,a\n", 400, "VALIDATION_ERROR", "Must be a JSON object of column names"},
+		{"every parameter", "?format=xls&mapping=[]&chatbotId=x&source=&onDuplicate=merge&events=no", csvType, "email\n", 400,
+			"VALIDATION_ERROR", `"format"|"chatbotId"|"source"|"onDuplicate"|"events"|"mapping"`},
+		{"a mapping of lines", "?mapping={}", lines, `{"email":"a@example.com"}`, 400, "VALIDATION_ERROR",
+			"only a CSV file has columns"},
+		{"a mapping twice", "?mapping=" + url.QueryEscape(`{"a":null,"a":"name"}`), csvType, "email,a\n", 400,
+			"VALIDATION_ERROR", "Must be a JSON object of column names"},
 		{"another type", "?format=csv", lines, "email\n", 400, "VALIDATION_ERROR", "which says ndjson"},
 		{"unknown parameter", "?delimiter=x", csvType, "email\n", 400, "VALIDATION_ERROR", "Unknown parameter"},
 		{"unknown chatbot", "?chatbotId=" + id.Chatbot.Format(id.New()), csvType, "email\n", 404, "CHATBOT_NOT_FOUND", ""},
 		{"no email", "", csvType, "name,phone\nAnn,1\n", 400, "VALIDATION_ERROR", "the file has name, phone"},
-		{"unknown column", "?mapping=" + url.QueryEscape(`{"Work":"email"}`), csvType, "email\n", 400, "VALIDATION_ERROR", "the file has email"},
+		{"unknown column", "?mapping=" + url.QueryEscape(`{"Work":"email"}`), csvType, "email\n", 400, "VALIDATION_ERROR",
+			"the file has email"},
 		{"nothing", "", csvType, "", 400, "VALIDATION_ERROR", "it is empty"},
 		{"no lines", "", lines, "\n\n", 400, "VALIDATION_ERROR", "it is empty"},
 		{"an array", "", lines, `[{"email":"a@example.com"}]`, 400, "VALIDATION_ERROR", "begins with something else"},
@@ -168,7 +183,8 @@ func TestImportMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gzip.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {csvType}, "Content-Encoding": {"gzip"}}
+	gzip.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {csvType},
+		"Content-Encoding": {"gzip"}}
 	b.do(t, gzip).wantError(t, "a compressed file", 415, "UNSUPPORTED_MEDIA_TYPE")
 	large := b.raw(t, strings.Replace(b.head("POST", "/api/v1/imports", 1<<30+1), "application/json", csvType, 1), false)
 	large.wantError(t, "a file of more than 1 GiB", 413, "PAYLOAD_TOO_LARGE")
@@ -182,11 +198,13 @@ func TestImportTakesNoIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, key := range []string{"abc", ""} {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/imports", strings.NewReader("email\na@example.com\n"))
+		req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/imports",
+			strings.NewReader("email\na@example.com\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/csv"}, "Idempotency-Key": {key}}
+		req.Header = http.Header{"Authorization": {"Bearer " + b.secret}, "Content-Type": {"text/csv"},
+			"Idempotency-Key": {key}}
 		got := b.do(t, req)
 		got.wantError(t, "with a key", 400, "VALIDATION_ERROR")
 		if !strings.Contains(got.text, "Idempotency-Key") || !strings.Contains(got.text, "GET /api/v1/imports") {
@@ -214,7 +232,8 @@ func TestASlowUpload(t *testing.T) {
 	}
 }
 
-// An upload that breaks off leaves a failed import and nothing of its file; one before the header is complete leaves nothing.
+// An upload that breaks off leaves a failed import and nothing of its file; one before the header is complete leaves
+// nothing.
 func TestABrokenUpload(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -223,7 +242,8 @@ func TestABrokenUpload(t *testing.T) {
 	if n := b.imports(t); n != 0 {
 		t.Errorf("%d imports were stored, want none", n)
 	}
-	b.raw(t, head+"email\n"+strings.Repeat("a@example.com\n", 100_000), true).wantError(t, "a file cut short", 400, "VALIDATION_ERROR")
+	b.raw(t, head+"email\n"+strings.Repeat("a@example.com\n", 100_000), true).wantError(t, "a file cut short", 400,
+		"VALIDATION_ERROR")
 	got := b.send(t, b.secret, "GET", "/api/v1/imports", "")
 	if !strings.Contains(got.text, `"state":"failed"`) || !strings.Contains(got.text, `"reason":"The upload broke off"`) {
 		t.Errorf("imports = %s, want one that failed", got.text)
@@ -240,7 +260,8 @@ func TestUploadsAreBounded(t *testing.T) {
 	for range pg.MaxImports {
 		mustImport(t, b.upload(t, b.secret, "", "text/csv", strings.NewReader("email\n")), 202)
 	}
-	b.upload(t, b.secret, "", "text/csv", strings.NewReader("email\n")).wantError(t, "one more unfinished import", 409, "CONFLICT")
+	b.upload(t, b.secret, "", "text/csv", strings.NewReader("email\n")).wantError(t, "one more unfinished import", 409,
+		"CONFLICT")
 	other := b.mustWorkspace(t, tenant.Settings{})
 	hold := func() {
 		c, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
@@ -248,8 +269,10 @@ func TestUploadsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
-		fmt.Fprintf(c, "POST /api/v1/imports HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\nemail", other.secret)
-		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // its file is waited for
+		fmt.Fprintf(c,
+			"POST /api/v1/imports HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer %s\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\nemail", other.secret)
+		// its file is waited for
+		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 			t.Fatalf("an upload = %q, %v", line, err)
 		}
 	}

@@ -40,8 +40,10 @@ func showImport(i leadfile.Import) importView {
 		position = 0
 	}
 	return importView{
-		ID: id.Import.Format(i.ID), State: string(i.State), Format: string(i.Format), Bytes: i.Bytes, Position: position, Progress: importProgress(i),
-		Rows: i.Rows, Created: i.Created, Updated: i.Updated, Duplicates: i.Duplicates, Rejected: i.Rejected, Reason: optional(i.Reason),
+		ID: id.Import.Format(i.ID), State: string(i.State), Format: string(i.Format), Bytes: i.Bytes, Position: position,
+		Progress: importProgress(i),
+		Rows:     i.Rows, Created: i.Created, Updated: i.Updated, Duplicates: i.Duplicates, Rejected: i.Rejected,
+		Reason:    optional(i.Reason),
 		CreatedAt: stamp(i.CreatedAt), UpdatedAt: stamp(i.UpdatedAt), FinishedAt: optionalStamp(i.FinishedAt),
 	}
 }
@@ -68,14 +70,15 @@ func (a *api) listImports(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	return list(id.Import, a.DB.ListImports, showImport, idOf)(w, r, p)
 }
 
-// cancelImport ends an import; the leads it made stay. Cancelling again changes nothing; an import that has ended is a CONFLICT.
-// The worker deletes the file with its next batch, or upkeep does.
+// cancelImport ends an import; the leads it made stay. Cancelling again changes nothing; an import that has ended is a
+// CONFLICT. The worker deletes the file with its next batch, or upkeep does.
 func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	return change(id.Import, a.DB.CancelImport, showImport)(w, r, p)
 }
 
-// getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import that runs has the rows so far.
-// When it cannot go on, the answer breaks off: a report that ends early must not look like a whole one.
+// getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import
+// that runs has the rows so far. When it cannot go on, the answer breaks off: a report that ends early must not look
+// like a whole one.
 func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	if err := requireHTTP11(r); err != nil {
 		return err
@@ -111,7 +114,8 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
 	for {
 		for _, m := range mistakes {
-			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field), lead.SafeCell(m.Value), lead.SafeCell(m.Message)})
+			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field), lead.SafeCell(m.Value),
+				lead.SafeCell(m.Message)})
 		}
 		out.Flush()
 		if err := transfer.send(w, text.Bytes()); err != nil {

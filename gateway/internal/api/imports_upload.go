@@ -114,12 +114,14 @@ func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err e
 // format is the file's, by the parameter or by the Content-Type.
 func (q *params) format(contentType string) (leadfile.Format, error) {
 	media, extra, err := mime.ParseMediaType(contentType)
-	if charset := extra["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+	if charset := extra["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") &&
+		!strings.EqualFold(charset, "us-ascii") {
 		return "", fault.New(fault.MediaType, "The file must be in UTF-8")
 	}
 	said := map[string]leadfile.Format{
 		"text/csv": leadfile.CSV, "text/tab-separated-values": leadfile.CSV, "application/csv": leadfile.CSV,
-		"application/x-ndjson": leadfile.NDJSON, "application/ndjson": leadfile.NDJSON, "application/jsonl": leadfile.NDJSON, "application/x-jsonlines": leadfile.NDJSON,
+		"application/x-ndjson": leadfile.NDJSON, "application/ndjson": leadfile.NDJSON, "application/jsonl": leadfile.NDJSON,
+		"application/x-jsonlines": leadfile.NDJSON,
 	}[media]
 	if !q.Has("format") {
 		if said == "" {
@@ -144,7 +146,8 @@ func (q *params) mapping(format leadfile.Format) (m leadfile.Mapping) {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(q.Get("mapping")), &m); err != nil || m == nil {
-		q.addError("mapping", `Must be a JSON object of column names and the fields they go to, such as {"Work email":"email","Notes":"metadata.notes","Internal":null}`)
+		q.addError("mapping",
+			`Must be a JSON object of column names and the fields they go to, such as {"Work email":"email","Notes":"metadata.notes","Internal":null}`)
 	}
 	return m
 }
@@ -186,14 +189,16 @@ func (a *api) newUpload(w http.ResponseWriter, r *http.Request) (*upload, error)
 	if r.ContentLength > leadfile.MaxBytes {
 		return nil, fileTooLarge()
 	}
-	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece), transfer: a.newTransfer()}, nil
+	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece),
+		transfer: a.newTransfer()}, nil
 }
 
 func fileTooLarge() error {
 	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", leadfile.MaxBytes>>20))
 }
 
-// piece reads the next piece, which is valid until the one after it, from a client that keeps the minimum rate. The answer has time of its own after it.
+// piece reads the next piece, which is valid until the one after it, from a client that keeps the minimum rate. The
+// answer has time of its own after it.
 func (u *upload) piece() ([]byte, error) {
 	until := func(end time.Time) error {
 		return errors.Join(u.control.SetReadDeadline(end), u.control.SetWriteDeadline(end.Add(answerTime)))
@@ -215,11 +220,14 @@ func (u *upload) piece() ([]byte, error) {
 	return u.buf[:n], nil
 }
 
-// brokenUpload tells a file that came too slowly from one that ended too early. The connection's own error also tells the client's address.
+// brokenUpload tells a file that came too slowly from one that ended too early. The connection's own error also tells
+// the client's address.
 func brokenUpload(err error) error {
 	f := fault.InvalidField("body", nil, "The file broke off before its end")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		f = fault.New(fault.Timeout, fmt.Sprintf("The file arrived too slowly: send at least %d KiB per second, and all of it within an hour", minTransferRate>>10))
+		f = fault.New(fault.Timeout,
+			fmt.Sprintf("The file arrived too slowly: send at least %d KiB per second, and all of it within an hour",
+				minTransferRate>>10))
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -14,8 +14,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Whatever of another workspace a path names is 404, whatever else is sent along; nothing of it is told, and nothing changes there.
-// The operations are the document's, so a new one is tried too.
+// Whatever of another workspace a path names is 404, whatever else is sent along; nothing of it is told, and nothing
+// changes there. The operations are the document's, so a new one is tried too.
 func TestNoOperationReachesAnotherWorkspace(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -97,7 +97,8 @@ func TestNoParameterReachesAnotherWorkspace(t *testing.T) {
 			}
 			got := b.sendBody(t, thief.secret, o.Method, own, theirs)
 			if got.status < 300 && got.status != 207 {
-				t.Errorf("%s %s %v of another workspace = %d %s, want it refused", o.Method, own, theirs.Value, got.status, got.text)
+				t.Errorf("%s %s %v of another workspace = %d %s, want it refused", o.Method, own, theirs.Value, got.status,
+					got.text)
 			}
 			b.wantNothingOf(t, victim, o.ID, got)
 		}

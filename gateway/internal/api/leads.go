@@ -18,9 +18,9 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// createLead answers 201 when the lead is durable, or what onDuplicate asks for when another lead has its email. It takes
-// the rate limit in one round trip with the reservation of the email. A request with an Idempotency-Key takes it before
-// the key is looked up; nothing is reserved then, and Postgres decides about duplicates.
+// createLead answers 201 when the lead is durable, or what onDuplicate asks for when another lead has its email. It
+// takes the rate limit in one round trip with the reservation of the email. A request with an Idempotency-Key takes it
+// before the key is looked up; nothing is reserved then, and Postgres decides about duplicates.
 func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	if !idempotency.Given(r) {
 		_, err := a.putLead(w, r, p, nil)
@@ -156,8 +156,9 @@ func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principa
 	return a.answerLead(w, http.StatusOK, &l, true)
 }
 
-// updateLead changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the lead as it is then. With If-Match it
-// changes only the version that the client knows. What changes nothing is no change: no event, and updatedAt stays.
+// updateLead changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the lead as it is then.
+// With If-Match it changes only the version that the client knows. What changes nothing is no change: no event, and
+// updatedAt stays.
 func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := a.leadOf(r, p)
 	if err != nil {
@@ -226,7 +227,8 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	}
 	u, err := a.DB.RestoreLead(r.Context(), p.WorkspaceID, wanted, p.Settings, m.check)
 	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "No lead with this id was deleted in the last "+restorable+": it does not exist, is not deleted, or was erased")
+		return fault.New(fault.NotFound, "No lead with this id was deleted in the last "+restorable+
+			": it does not exist, is not deleted, or was erased")
 	}
 	if err != nil {
 		return intake.AsDuplicate(err)
@@ -237,10 +239,12 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 // restorable is lead.RestoreWithin in words.
 var restorable = strconv.Itoa(int(lead.RestoreWithin.Hours()/24)) + " days"
 
-// eraseTimeout is for leads of which hundreds of thousands of events tell. What was erased by then stays so, and a repetition goes on from there.
+// eraseTimeout is for leads of which hundreds of thousands of events tell. What was erased by then stays so, and a
+// repetition goes on from there.
 const eraseTimeout = time.Minute
 
-// deleteLead deletes a lead so that it can be restored for lead.RestoreWithin, or erases it for good, deleted or not, and answers what that came to.
+// deleteLead deletes a lead so that it can be restored for lead.RestoreWithin, or erases it for good, deleted or not,
+// and answers what that came to.
 func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := pathID(r, id.Lead)
 	if err != nil {
@@ -289,7 +293,8 @@ type receipt struct {
 	Suppressed bool `json:"suppressed"`
 }
 
-func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool, m match) error {
+func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool,
+	m match) error {
 	note := tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
 	ctx, cancel := context.WithTimeout(r.Context(), eraseTimeout)
 	defer cancel()
@@ -298,8 +303,10 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		return err
 	}
 	a.Intake.Publish(ctx, intake.Change{Workspace: p.WorkspaceID, Lead: wanted, Released: e.ReleasedKey, Wake: e.Wake})
-	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At), Suppressed: suppress}
+	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At),
+		Suppressed: suppress}
 	n := &shown.Erased
-	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports
+	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers,
+		e.Reports
 	return httpx.Data(w, http.StatusOK, shown)
 }

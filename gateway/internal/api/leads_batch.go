@@ -113,8 +113,8 @@ func readOnDuplicate(r *http.Request) (lead.OnDuplicate, error) {
 	return on, q.err()
 }
 
-// checkBatchChatbots sets the Err of items whose chatbot is not one of the workspace. An error means that it could not be
-// found out.
+// checkBatchChatbots sets the Err of items whose chatbot is not one of the workspace. An error means that it could not
+// be found out.
 func (a *api) checkBatchChatbots(ctx context.Context, p *tenant.Principal, items []lead.BatchItem) error {
 	var known map[id.UUID]error
 	for i := range items {
@@ -154,7 +154,8 @@ func validItems(items []lead.BatchItem, batchID id.UUID) (valid []intake.Item, p
 	return valid, places
 }
 
-// batchAnswer is the answer to a batch. It is appended by hand, because a hundred thousand leads a second have one each.
+// batchAnswer is the answer to a batch. It is appended by hand, because a hundred thousand leads a second have one
+// each.
 type batchAnswer struct {
 	body []byte
 	on   lead.OnDuplicate

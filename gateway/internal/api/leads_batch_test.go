@@ -55,7 +55,8 @@ func (s *batchSaid) String() string {
 	for _, r := range s.Results {
 		fmt.Fprintf(&b, "%d ", r.Status)
 	}
-	fmt.Fprintf(&b, "created %d updated %d returned %d duplicates %d rejected %d", s.Created, s.Updated, s.Returned, s.Duplicates, s.Rejected)
+	fmt.Fprintf(&b, "created %d updated %d returned %d duplicates %d rejected %d", s.Created, s.Updated, s.Returned,
+		s.Duplicates, s.Rejected)
 	return b.String()
 }
 
@@ -77,10 +78,12 @@ func TestBatchTellsWhatBecameOfEach(t *testing.T) {
 		t.Fatalf("batch = %s, want %s: %s", &said, want, got.text)
 	}
 	r := said.Results
-	if d := r[1].Details; r[1].Code != "DUPLICATE_EMAIL" || d.ExistingLeadID != there || d.Email != "There@Example.com" || d.DuplicateOf != nil || d.Message == "" {
+	if d := r[1].Details; r[1].Code != "DUPLICATE_EMAIL" || d.ExistingLeadID != there || d.Email != "There@Example.com" ||
+		d.DuplicateOf != nil || d.Message == "" {
 		t.Errorf("a duplicate = %+v, want %s named", r[1], there)
 	}
-	if d := r[2].Details; r[2].Code != "VALIDATION_ERROR" || len(d.Errors) != 2 || d.Errors[0].Pointer != "/leads/2/email" || d.Errors[1].Pointer != "/leads/2/status" {
+	if d := r[2].Details; r[2].Code != "VALIDATION_ERROR" || len(d.Errors) != 2 ||
+		d.Errors[0].Pointer != "/leads/2/email" || d.Errors[1].Pointer != "/leads/2/status" {
 		t.Errorf("a mistake = %+v, want both places", r[2])
 	}
 	if r[3].Code != "CHATBOT_NOT_FOUND" {
@@ -90,7 +93,8 @@ func TestBatchTellsWhatBecameOfEach(t *testing.T) {
 		t.Errorf("the same email again = %+v, want duplicateOf 0 and %s", r[4], r[0].ID)
 	}
 	read := b.send(t, b.secret, "GET", "/api/v1/leads/"+r[0].ID, "")
-	if !regexp.MustCompile(`"name":"One","email":"one@example.com",.*"metadata":\{"a":1.50\},.*"chatbotId":"` + cb).MatchString(read.text) {
+	if !regexp.MustCompile(`"name":"One","email":"one@example.com",.*"metadata":\{"a":1.50\},.*"chatbotId":"` +
+		cb).MatchString(read.text) {
 		t.Errorf("the first lead reads %s", read.text)
 	}
 	if n := b.leads(t, b.owner); n != 3 {
@@ -98,18 +102,22 @@ func TestBatchTellsWhatBecameOfEach(t *testing.T) {
 	}
 	// Redis knows the batch's leads: a single POST is told without Postgres.
 	b.db.Close()
-	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"one@example.com"}`).wantError(t, "a lead of the batch again", 409, "DUPLICATE_EMAIL")
-	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"three@example.com"}]}`).wantError(t, "a batch without Postgres", 503, "UNAVAILABLE")
+	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"one@example.com"}`).wantError(t, "a lead of the batch again",
+		409, "DUPLICATE_EMAIL")
+	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"three@example.com"}]}`).wantError(t,
+		"a batch without Postgres", 503, "UNAVAILABLE")
 }
 
 func TestBatchReturnsOrUpdatesDuplicates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	there := mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"there@example.com","name":"Old","phone":"+1-555-123-4567","metadata":{"a":1,"b":2}}`))
+	there := mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads",
+		`{"email":"there@example.com","name":"Old","phone":"+1-555-123-4567","metadata":{"a":1,"b":2}}`))
 	const body = `{"leads":[{"email":"new@example.com"},{"email":"there@example.com","name":"New","metadata":{"b":null,"c":3}},{"email":"there@example.com","status":"contacted"},{"email":"new@example.com","name":"Later"}]}`
 
 	returned := b.batch(t, b.owner, "?onDuplicate=return", body)
-	if want := "201 200 200 200 created 1 updated 0 returned 3 duplicates 0 rejected 0"; returned.String() != want || returned.Results[1].ID != there || returned.Results[3].ID != returned.Results[0].ID {
+	if want := "201 200 200 200 created 1 updated 0 returned 3 duplicates 0 rejected 0"; returned.String() != want ||
+		returned.Results[1].ID != there || returned.Results[3].ID != returned.Results[0].ID {
 		t.Errorf("return = %s %+v, want %s", &returned, returned.Results, want)
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/leads/"+there, ""); !strings.Contains(got.text, `"name":"Old"`) {
@@ -128,10 +136,12 @@ func TestBatchReturnsOrUpdatesDuplicates(t *testing.T) {
 	if strings.Contains(got.text, `"b":2`) {
 		t.Errorf("updated lead = %s, want no b", got.text)
 	}
-	if got := b.send(t, b.secret, "GET", "/api/v1/leads/"+updated.Results[0].ID, ""); !strings.Contains(got.text, `"name":"Later"`) {
+	if got := b.send(t, b.secret, "GET", "/api/v1/leads/"+updated.Results[0].ID, ""); !strings.Contains(got.text,
+		`"name":"Later"`) {
 		t.Errorf("a lead twice in a batch = %s, want what came later", got.text)
 	}
-	b.send(t, b.secret, "POST", "/api/v1/leads/batch?onDuplicate=maybe", body).wantError(t, "an unknown onDuplicate", 400, "VALIDATION_ERROR")
+	b.send(t, b.secret, "POST", "/api/v1/leads/batch?onDuplicate=maybe", body).wantError(t, "an unknown onDuplicate", 400,
+		"VALIDATION_ERROR")
 }
 
 func TestBatchAmongChatbotsAndWithoutDedupe(t *testing.T) {
@@ -142,7 +152,8 @@ func TestBatchAmongChatbotsAndWithoutDedupe(t *testing.T) {
 		tenant.DedupeNone:    "201 201 201 created 3 updated 0 returned 0 duplicates 0 rejected 0",
 	} {
 		c := b.mustWorkspace(t, tenant.Settings{Dedupe: dedupe})
-		said := b.batch(t, c, "", `{"leads":[{"email":"a@example.com"},{"email":"a@example.com","chatbotId":"`+id.Chatbot.Format(c.chatbot)+`"},{"email":"a@example.com"}]}`)
+		said := b.batch(t, c, "", `{"leads":[{"email":"a@example.com"},{"email":"a@example.com","chatbotId":"`+
+			id.Chatbot.Format(c.chatbot)+`"},{"email":"a@example.com"}]}`)
 		if said.String() != want {
 			t.Errorf("%s: batch = %s, want %s", dedupe, &said, want)
 		}
@@ -154,11 +165,14 @@ func TestBatchSuppressed(t *testing.T) {
 	b := setup(t)
 	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
 	const q = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`
-	if _, err := b.db.ExecContext(t.Context(), q, c.workspace, lead.SuppressionHash(c.workspace, "gone@example.com")); err != nil {
+	if _, err := b.db.ExecContext(t.Context(), q, c.workspace, lead.SuppressionHash(c.workspace,
+		"gone@example.com")); err != nil {
 		t.Fatal(err)
 	}
-	said := b.batch(t, c, "?onDuplicate=update", `{"leads":[{"email":"Gone@example.com"},{"email":"a@example.com"},{"email":"gone@example.com"}]}`)
-	if want := "409 201 409 created 1 updated 0 returned 0 duplicates 0 rejected 2"; said.String() != want || said.Results[0].Code != "EMAIL_SUPPRESSED" || said.Results[2].Code != "EMAIL_SUPPRESSED" {
+	said := b.batch(t, c, "?onDuplicate=update",
+		`{"leads":[{"email":"Gone@example.com"},{"email":"a@example.com"},{"email":"gone@example.com"}]}`)
+	if want := "409 201 409 created 1 updated 0 returned 0 duplicates 0 rejected 2"; said.String() != want ||
+		said.Results[0].Code != "EMAIL_SUPPRESSED" || said.Results[2].Code != "EMAIL_SUPPRESSED" {
 		t.Errorf("batch = %s %+v, want %s", &said, said.Results, want)
 	}
 }
@@ -167,13 +181,16 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for what, body := range map[string]string{
-		"no JSON": `nonsense`, "no leads": `{}`, "an empty list": `{"leads":[]}`, "an unknown field": `{"leads":[{"email":"a@example.com"}],"more":1}`,
-		"501 leads": `{"leads":[` + strings.Repeat(`{"email":"a@example.com"},`, 500) + `{"email":"a@example.com"}]}`,
+		"no JSON": `nonsense`, "no leads": `{}`, "an empty list": `{"leads":[]}`,
+		"an unknown field": `{"leads":[{"email":"a@example.com"}],"more":1}`,
+		"501 leads":        `{"leads":[` + strings.Repeat(`{"email":"a@example.com"},`, 500) + `{"email":"a@example.com"}]}`,
 	} {
 		b.send(t, b.secret, "POST", "/api/v1/leads/batch", body).wantError(t, what, 400, "VALIDATION_ERROR")
 	}
-	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"`+strings.Repeat("a", 5<<20)+`"}]}`).wantError(t, "more than 5 MiB", 413, "PAYLOAD_TOO_LARGE")
-	b.send(t, b.secret, "POST", "/api/v1/leads/batch?other=1", `{"leads":[{"email":"a@example.com"}]}`).wantError(t, "an unknown parameter", 400, "VALIDATION_ERROR")
+	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"`+strings.Repeat("a", 5<<20)+
+		`"}]}`).wantError(t, "more than 5 MiB", 413, "PAYLOAD_TOO_LARGE")
+	b.send(t, b.secret, "POST", "/api/v1/leads/batch?other=1", `{"leads":[{"email":"a@example.com"}]}`).wantError(t,
+		"an unknown parameter", 400, "VALIDATION_ERROR")
 	if n := b.leads(t, b.owner); n != 0 {
 		t.Errorf("there are %d leads, want none", n)
 	}
@@ -184,7 +201,8 @@ func TestBatchIsOneRequestAndCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.mustWorkspace(t, tenant.Settings{Rate: 1, Burst: 3})
-	if _, err := b.db.ExecContext(t.Context(), `alter table leads add constraint poison check (email not like 'poison%')`); err != nil {
+	if _, err := b.db.ExecContext(t.Context(),
+		`alter table leads add constraint poison check (email not like 'poison%')`); err != nil {
 		t.Fatal(err)
 	}
 	var body strings.Builder
@@ -193,7 +211,8 @@ func TestBatchIsOneRequestAndCanBeRepeated(t *testing.T) {
 	}
 	text := `{"leads":[{"email":"poison@example.com"}` + body.String() + `]}`
 	first := readBatch(t, b.keyed(t, c.secret, "/api/v1/leads/batch", "k", text))
-	if first.Created != 40 || first.Rejected != 1 || first.Results[0].Status != 503 || first.Results[0].Code != "UNAVAILABLE" {
+	if first.Created != 40 || first.Rejected != 1 || first.Results[0].Status != 503 ||
+		first.Results[0].Code != "UNAVAILABLE" {
 		t.Fatalf("batch = %s, want 40 leads and one refused", &first)
 	}
 	if _, err := b.db.ExecContext(t.Context(), `alter table leads drop constraint poison`); err != nil {
@@ -230,7 +249,8 @@ func TestFewBatchesAtATime(t *testing.T) {
 	for i := range 4 {
 		under.Go(func() {
 			body := fmt.Sprintf(`{"leads":[{"email":"few%d@example.com"}]}`, i)
-			if got := b.send(t, b.secret, "POST", "/api/v1/leads/batch", body); got.status != 207 || !strings.Contains(got.text, `"created":1`) {
+			if got := b.send(t, b.secret, "POST", "/api/v1/leads/batch", body); got.status != 207 || !strings.Contains(got.text,
+				`"created":1`) {
 				t.Errorf("batch %d = %d %s, want a lead", i, got.status, got.text)
 			}
 		})
@@ -245,7 +265,8 @@ func TestFewBatchesAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	under.Wait()
-	if said := readBatch(t, b.keyed(t, b.secret, "/api/v1/leads/batch", "k", `{"leads":[{"email":"few@example.com"}]}`)); said.Created != 1 {
+	if said := readBatch(t, b.keyed(t, b.secret, "/api/v1/leads/batch", "k",
+		`{"leads":[{"email":"few@example.com"}]}`)); said.Created != 1 {
 		t.Errorf("the fifth batch again = %s, want a lead", &said)
 	}
 }

@@ -37,7 +37,8 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		t.Fatalf("DELETE = %d %s, want 204", got.status, got.text)
 	}
 	back := b.send(t, b.secret, "POST", path+"/restore", "")
-	if back.status != 200 || back.lead(t).ID != lead || strings.Contains(back.text, "deletedAt") || back.header.Get("ETag") == "" {
+	if back.status != 200 || back.lead(t).ID != lead || strings.Contains(back.text, "deletedAt") ||
+		back.header.Get("ETag") == "" {
 		t.Fatalf("restore = %d %s, want the lead", back.status, back.text)
 	}
 	b.send(t, b.secret, "POST", path+"/restore", "").wantError(t, "restore of a live lead", 404, "NOT_FOUND")
@@ -54,7 +55,8 @@ func TestOtherTenantsLeadsStay(t *testing.T) {
 	other := b.mustWorkspace(t, tenant.Settings{})
 	lead := b.mustCreate(t, other, "a@example.com")
 	path := "/api/v1/leads/" + lead
-	for _, route := range []string{"DELETE " + path, "DELETE " + path + "?erase=true&suppress=true", "POST " + path + "/restore", "DELETE /api/v1/leads/x", "POST /api/v1/leads/x/restore"} {
+	for _, route := range []string{"DELETE " + path, "DELETE " + path + "?erase=true&suppress=true", "POST " + path +
+		"/restore", "DELETE /api/v1/leads/x", "POST /api/v1/leads/x/restore"} {
 		method, at, _ := strings.Cut(route, " ")
 		b.send(t, b.secret, method, at, "").wantError(t, route, 404, "NOT_FOUND")
 	}
@@ -78,21 +80,26 @@ func TestEraseLead(t *testing.T) {
 			Erased               map[string]int
 			Suppressed           *bool
 		}
-		if err := json.Unmarshal(got.body.Data, &receipt); err != nil || got.status != 200 || !strings.HasPrefix(receipt.ID, "aud_") || receipt.LeadID != lead ||
-			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 6 || receipt.Suppressed == nil || *receipt.Suppressed {
+		if err := json.Unmarshal(got.body.Data, &receipt); err != nil || got.status != 200 || !strings.HasPrefix(receipt.ID,
+			"aud_") || receipt.LeadID != lead ||
+			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 6 ||
+			receipt.Suppressed == nil || *receipt.Suppressed {
 			t.Errorf("erase = %d %s, want a receipt with %d events", got.status, got.text, events)
 		}
 		b.send(t, b.secret, "DELETE", "/api/v1/leads/"+lead+"?erase=true", "").wantError(t, "erase again", 404, "NOT_FOUND")
-		b.send(t, b.secret, "POST", "/api/v1/leads/"+lead+"/restore", "").wantError(t, "restore of an erased lead", 404, "NOT_FOUND")
+		b.send(t, b.secret, "POST", "/api/v1/leads/"+lead+"/restore", "").wantError(t, "restore of an erased lead", 404,
+			"NOT_FOUND")
 		shown := b.send(t, b.secret, "GET", "/api/v1/events?leadId="+lead, "")
-		if shown.status != 200 || !strings.Contains(shown.text, "lead.created") || !strings.Contains(shown.text, "lead.deleted") || strings.Contains(shown.text, "@example.com") {
+		if shown.status != 200 || !strings.Contains(shown.text, "lead.created") || !strings.Contains(shown.text,
+			"lead.deleted") || strings.Contains(shown.text, "@example.com") {
 			t.Errorf("its events = %d %s, want them without the email", shown.status, shown.text)
 		}
 	}
 	b.mustCreate(t, b.owner, "a@example.com")
 	b.mustCreate(t, b.owner, "b@example.com")
 	for _, query := range []string{"?erase=yes", "?erase=", "?suppress=true", "?erase=false&suppress=true", "?gone=true"} {
-		b.send(t, b.secret, "DELETE", "/api/v1/leads/"+id.Lead.Format(id.New())+query, "").wantError(t, query, 400, "VALIDATION_ERROR")
+		b.send(t, b.secret, "DELETE", "/api/v1/leads/"+id.Lead.Format(id.New())+query, "").wantError(t, query, 400,
+			"VALIDATION_ERROR")
 	}
 }
 
@@ -101,7 +108,8 @@ func TestSuppressedEmailsDoNotComeBack(t *testing.T) {
 	b := setup(t)
 	lead := b.mustCreate(t, b.owner, "john+x@example.com")
 	free := b.mustCreate(t, b.owner, "free@example.com")
-	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+lead+"?erase=true&suppress=true", ""); got.status != 200 || !strings.Contains(got.text, `"suppressed":true`) {
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/leads/"+lead+"?erase=true&suppress=true", ""); got.status != 200 ||
+		!strings.Contains(got.text, `"suppressed":true`) {
 		t.Fatalf("erase = %d %s, want it suppressed", got.status, got.text)
 	}
 	b.forward(time.Second) // gateways follow within a second
@@ -120,7 +128,8 @@ func TestSuppressedEmailsDoNotComeBack(t *testing.T) {
 	b.mustCreate(t, b.owner, "john+x@example.com")
 
 	for range 2 { // again is as well
-		if got := b.send(t, b.secret, "POST", "/api/v1/suppressions", `{"email":" Free@example.com"}`); got.status != 201 || got.text != `{"success":true,"data":{"email":"Free@example.com"}}`+"\n" {
+		if got := b.send(t, b.secret, "POST", "/api/v1/suppressions", `{"email":" Free@example.com"}`); got.status != 201 ||
+			got.text != `{"success":true,"data":{"email":"Free@example.com"}}`+"\n" {
 			t.Errorf("POST = %d %s, want 201 with the email", got.status, got.text)
 		}
 	}
@@ -133,7 +142,8 @@ func TestSuppressedEmailsDoNotComeBack(t *testing.T) {
 	refused("restore", "POST", "/api/v1/leads/"+free+"/restore", "")
 	other := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
 	b.mustCreate(t, other, "free@example.com")
-	for body, why := range map[string]string{`{}`: "nothing", `{"email":"x"}`: "no email", `{"email":1}`: "a number", `[]`: "no object", `{"email":"a@example.com","x":1}`: "an unknown field"} {
+	for body, why := range map[string]string{`{}`: "nothing", `{"email":"x"}`: "no email", `{"email":1}`: "a number",
+		`[]`: "no object", `{"email":"a@example.com","x":1}`: "an unknown field"} {
 		b.send(t, b.secret, "POST", "/api/v1/suppressions", body).wantError(t, why, 400, "VALIDATION_ERROR")
 	}
 	b.send(t, b.secret, "DELETE", "/api/v1/suppressions", "").wantError(t, "DELETE of nothing", 400, "VALIDATION_ERROR")

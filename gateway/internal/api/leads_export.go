@@ -37,8 +37,8 @@ type exportWriter interface {
 	facts() bool // it shows what enrichment found out
 }
 
-// exportLeads streams the leads that the parameters pick and that exist now, the oldest first. When it cannot go on it breaks the connection
-// off, so that nobody takes a part for the whole.
+// exportLeads streams the leads that the parameters pick and that exist now, the oldest first. When it cannot go on it
+// breaks the connection off, so that nobody takes a part for the whole.
 func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	if err := requireHTTP11(r); err != nil {
 		return err
@@ -90,7 +90,8 @@ type export struct {
 	written  int
 }
 
-// begin sets where the export ends and reads its first page, while there still can be an answer that tells what is wrong.
+// begin sets where the export ends and reads its first page, while there still can be an answer that tells what is
+// wrong.
 func (e *export) begin() (leads []lead.Lead, err error) {
 	ctx, cancel := context.WithTimeout(e.r.Context(), readTimeout)
 	defer cancel()
@@ -107,7 +108,8 @@ func (e *export) begin() (leads []lead.Lead, err error) {
 	return leads, err
 }
 
-// page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly keeps nobody else waiting.
+// page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly
+// keeps nobody else waiting.
 func (e *export) page() ([]lead.Lead, error) {
 	done, err := e.api.reads.acquire(e.r.Context(), e.p.WorkspaceID)
 	if err != nil {
@@ -171,7 +173,8 @@ func (x *csvExport) rows(leads []lead.Lead) ([]byte, error) {
 			chatbot = id.Chatbot.Format(l.ChatbotID)
 		}
 		err := x.csv.Write([]string{
-			id.Lead.Format(l.ID), lead.SafeCell(l.Name), lead.SafeCell(l.Email), lead.SafeCell(l.Phone), lead.SafeCell(l.Source), lead.SafeCell(l.Status),
+			id.Lead.Format(l.ID), lead.SafeCell(l.Name), lead.SafeCell(l.Email), lead.SafeCell(l.Phone), lead.SafeCell(l.Source),
+			lead.SafeCell(l.Status),
 			chatbot, stamp(l.CreatedAt), stamp(l.UpdatedAt), lead.SafeCell(string(l.Metadata)),
 		})
 		if err != nil {

@@ -20,7 +20,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// listLeads answers the leads that the parameters pick, the newest first unless they say otherwise, each with its enrichment.
+// listLeads answers the leads that the parameters pick, the newest first unless they say otherwise, each with its
+// enrichment.
 func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
 	q := params.leadFilter(p)
@@ -64,8 +65,8 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 // maxListBuffer is how large a buffer is kept for the next answer.
 const maxListBuffer = 256 << 10
 
-// knowsChatbot refuses a chatbot that the workspace never had: an empty answer would look like one about it. One that was deleted
-// can still be asked about as long as it has leads.
+// knowsChatbot refuses a chatbot that the workspace never had: an empty answer would look like one about it. One that
+// was deleted can still be asked about as long as it has leads.
 func (a *api) knowsChatbot(r *http.Request, p *tenant.Principal, chatbot id.UUID) error {
 	if chatbot == (id.UUID{}) {
 		return nil
@@ -75,7 +76,8 @@ func (a *api) knowsChatbot(r *http.Request, p *tenant.Principal, chatbot id.UUID
 
 // Parameters of lists of leads. That of metadata is any number of names.
 var (
-	leadFilters  = []string{"chatbotId", "status", "source", "email", "createdFrom", "createdUntil", "updatedFrom", "updatedUntil", "q", "deleted", metadataParam}
+	leadFilters = []string{"chatbotId", "status", "source", "email", "createdFrom", "createdUntil", "updatedFrom",
+		"updatedUntil", "q", "deleted", metadataParam}
 	leadParams   = append([]string{"limit", "cursor", "sort"}, leadFilters...)
 	exportParams = append([]string{"format"}, leadFilters...)
 )
@@ -89,7 +91,8 @@ const (
 
 // sorts are the orders of a list of leads by name.
 var sorts = map[string]pg.LeadSort{
-	"-createdAt": {}, "createdAt": {Ascending: true}, "-updatedAt": {Updated: true}, "updatedAt": {Updated: true, Ascending: true},
+	"-createdAt": {}, "createdAt": {Ascending: true}, "-updatedAt": {Updated: true}, "updatedAt": {Updated: true,
+		Ascending: true},
 }
 
 // leadFilter reads what a list or an export of leads picks.
@@ -138,7 +141,8 @@ func (q *params) metadata() (pairs []lead.Pair) {
 	}
 	slices.SortFunc(pairs, func(x, y lead.Pair) int { return strings.Compare(x.Key, y.Key) })
 	if len(pairs) > lead.MaxMetaFilters {
-		q.addError(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("Must be one of at most %d filters on metadata", lead.MaxMetaFilters))
+		q.addError(metadataPrefix+pairs[lead.MaxMetaFilters].Key, fmt.Sprintf("Must be one of at most %d filters on metadata",
+			lead.MaxMetaFilters))
 		return nil
 	}
 	return pairs

@@ -40,7 +40,8 @@ func TestCreateLeadAnswersTheContract(t *testing.T) {
 	ws, cb := id.Workspace.Format(b.workspace), id.Chatbot.Format(b.chatbot)
 	got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads", specBody)
 	want := `^\{"success":true,"data":(\{"id":"(lead_[0-9a-z]{26})","name":"John Doe","email":"john\.doe@example\.com","phone":"\+1-555-123-4567","source":"website","status":"new","metadata":` +
-		regexp.QuoteMeta(metadataBack) + `,"createdAt":"(` + timestamp + `)","updatedAt":"(` + timestamp + `)","workspaceId":"` + ws + `","chatbotId":"` + cb + `"\})\}\n$`
+		regexp.QuoteMeta(metadataBack) + `,"createdAt":"(` + timestamp + `)","updatedAt":"(` + timestamp +
+		`)","workspaceId":"` + ws + `","chatbotId":"` + cb + `"\})\}\n$`
 	m := regexp.MustCompile(want).FindStringSubmatch(got.text)
 	if got.status != http.StatusCreated || m == nil {
 		t.Fatalf("POST = %d %s, want 201 %s", got.status, got.text, want)
@@ -52,7 +53,8 @@ func TestCreateLeadAnswersTheContract(t *testing.T) {
 		t.Errorf("Location = %q, want /api/v1/leads/%s", l, m[2])
 	}
 	read := b.send(t, b.secret, "GET", got.header.Get("Location"), "")
-	if wantRead := `{"success":true,"data":` + strings.TrimSuffix(m[1], "}") + `,"enrichment":null}}` + "\n"; read.text != wantRead {
+	if wantRead := `{"success":true,"data":` + strings.TrimSuffix(m[1], "}") + `,"enrichment":null}}` +
+		"\n"; read.text != wantRead {
 		t.Errorf("GET = %s, want %s", read.text, wantRead)
 	}
 }
@@ -68,19 +70,23 @@ func TestCreateLeadDefaults(t *testing.T) {
 		t.Errorf("answer = %s, want no chatbotId", got.text)
 	}
 	own := b.mustWorkspace(t, tenant.Settings{Statuses: []string{"neu", "alt"}})
-	if got := b.send(t, own.secret, "POST", "/api/v1/leads", `{"email":"jane@example.com"}`); !strings.Contains(got.text, `"status":"neu"`) {
+	if got := b.send(t, own.secret, "POST", "/api/v1/leads", `{"email":"jane@example.com"}`); !strings.Contains(got.text,
+		`"status":"neu"`) {
 		t.Errorf("answer = %s, want the workspace's own default status", got.text)
 	}
-	b.send(t, own.secret, "POST", "/api/v1/leads", `{"email":"joe@example.com","status":"new"}`).wantError(t, "a status of other workspaces", 400, "VALIDATION_ERROR")
+	b.send(t, own.secret, "POST", "/api/v1/leads", `{"email":"joe@example.com","status":"new"}`).wantError(t,
+		"a status of other workspaces", 400, "VALIDATION_ERROR")
 }
 
 func TestDuplicateEmail(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	first := b.mustCreate(t, b.owner, "john.doe@example.com")
-	got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+id.Chatbot.Format(b.chatbot)+"/leads", `{"email":"John.Doe@EXAMPLE.com"}`)
+	got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+id.Chatbot.Format(b.chatbot)+"/leads",
+		`{"email":"John.Doe@EXAMPLE.com"}`)
 	want := `{"success":false,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":"John.Doe@EXAMPLE.com","existingLeadId":"` + first +
-		`","message":"A lead with this email already exists in your workspace"},"requestId":"` + got.header.Get("X-Request-Id") + "\"}\n"
+		`","message":"A lead with this email already exists in your workspace"},"requestId":"` +
+		got.header.Get("X-Request-Id") + "\"}\n"
 	if got.status != 409 || got.text != want {
 		t.Errorf("answer = %d %s, want 409 %s", got.status, got.text, want)
 	}

@@ -81,7 +81,8 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		}
 		return showEntry(e)
 	}
-	shown := timelineView{LeadID: id.Lead.Format(wanted), Status: t.Status, Truncated: t.Truncated, Entries: showAll(t.Entries, show)}
+	shown := timelineView{LeadID: id.Lead.Format(wanted), Status: t.Status, Truncated: t.Truncated,
+		Entries: showAll(t.Entries, show)}
 	return httpx.Data(w, http.StatusOK, shown)
 }
 

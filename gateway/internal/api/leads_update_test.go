@@ -47,20 +47,26 @@ func TestUpdateLead(t *testing.T) {
 	b := setup(t)
 	made := b.send(t, b.secret, "POST", "/api/v1/leads", specBody)
 	path := "/api/v1/leads/" + mustID(t, made)
-	got := b.ask(t, b.secret, "PATCH", path, `{"name":"Jane","phone":null,"status":"qualified","metadata":{"score":null,"utm_source":"bing","new":{"a":1,"b":null}}}`, "Content-Type: application/merge-patch+json")
+	got := b.ask(t, b.secret, "PATCH", path,
+		`{"name":"Jane","phone":null,"status":"qualified","metadata":{"score":null,"utm_source":"bing","new":{"a":1,"b":null}}}`, "Content-Type: application/merge-patch+json")
 	l := got.lead(t)
-	if got.status != 200 || l.Name != "Jane" || l.Status != "qualified" || l.Source != "website" || l.UpdatedAt <= l.CreatedAt || !strings.Contains(got.text, `"phone":null`) {
+	if got.status != 200 || l.Name != "Jane" || l.Status != "qualified" || l.Source != "website" ||
+		l.UpdatedAt <= l.CreatedAt || !strings.Contains(got.text, `"phone":null`) {
 		t.Fatalf("PATCH = %d %s, want what was given changed and the rest as it was", got.status, got.text)
 	}
 	if want := `{"utm_source":"bing","interests":["product_a", "product_b"],"new":{"a":1}}`; string(l.Metadata) != want {
 		t.Errorf("metadata = %s, want %s", l.Metadata, want)
 	}
 	tag := got.header.Get("ETag")
-	if read := b.send(t, b.secret, "GET", path, ""); read.text != got.text || read.header.Get("ETag") != tag || tag == "" || tag == made.header.Get("ETag") {
-		t.Errorf("GET = %s with ETag %s, want what PATCH answered: %s with %s", read.text, read.header.Get("ETag"), got.text, tag)
+	if read := b.send(t, b.secret, "GET", path, ""); read.text != got.text || read.header.Get("ETag") != tag ||
+		tag == "" || tag == made.header.Get("ETag") {
+		t.Errorf("GET = %s with ETag %s, want what PATCH answered: %s with %s", read.text, read.header.Get("ETag"), got.text,
+			tag)
 	}
-	for what, body := range map[string]string{"nothing": `{}`, "what is there": `{"name":"Jane","metadata":{"new":{"a":1},"utm_source":"b\u0069ng","none":null}}`} {
-		if same := b.send(t, b.secret, "PATCH", path, body); same.status != 200 || same.text != got.text || same.header.Get("ETag") != tag {
+	for what, body := range map[string]string{"nothing": `{}`,
+		"what is there": `{"name":"Jane","metadata":{"new":{"a":1},"utm_source":"b\u0069ng","none":null}}`} {
+		if same := b.send(t, b.secret, "PATCH", path, body); same.status != 200 || same.text != got.text ||
+			same.header.Get("ETag") != tag {
 			t.Errorf("PATCH with %s = %d %s, want the lead unchanged", what, same.status, same.text)
 		}
 	}
@@ -97,7 +103,8 @@ func TestUpdateLeadRefuses(t *testing.T) {
 	}
 	b.send(t, b.secret, "PATCH", path, big("b")).wantError(t, "metadata too large once merged", 400, "VALIDATION_ERROR")
 	other := b.mustWorkspace(t, tenant.Settings{})
-	for _, c := range [][2]string{{other.secret, path}, {b.secret, "/api/v1/leads/" + id.Lead.Format(id.New())}, {b.secret, "/api/v1/leads/john"}} {
+	for _, c := range [][2]string{{other.secret, path}, {b.secret, "/api/v1/leads/" + id.Lead.Format(id.New())},
+		{b.secret, "/api/v1/leads/john"}} {
 		b.send(t, c[0], "PATCH", c[1], `{"email":"not even valid"}`).wantError(t, c[1], 404, "NOT_FOUND")
 	}
 }
@@ -108,7 +115,8 @@ func TestUpdateLeadMovesItsEmail(t *testing.T) {
 	b := setup(t)
 	first := b.mustCreate(t, b.owner, "a@example.com")
 	other := b.mustCreate(t, b.owner, "z@example.com")
-	if got := b.send(t, b.secret, "PATCH", "/api/v1/leads/"+first, `{"email":"B@example.com"}`); got.status != 200 || got.lead(t).Email != "B@example.com" {
+	if got := b.send(t, b.secret, "PATCH", "/api/v1/leads/"+first, `{"email":"B@example.com"}`); got.status != 200 ||
+		got.lead(t).Email != "B@example.com" {
 		t.Fatalf("PATCH = %d %s, want the new email", got.status, got.text)
 	}
 	dup := b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"b@example.com"}`)
@@ -151,7 +159,8 @@ func TestIfMatch(t *testing.T) {
 		if !strings.Contains(got.body.Error, tag) {
 			t.Errorf("412 says %q, want the ETag %s in it", got.body.Error, tag)
 		}
-		b.ask(t, b.secret, "DELETE", path, "", "If-Match: "+match).wantError(t, "DELETE with "+match, 412, "PRECONDITION_FAILED")
+		b.ask(t, b.secret, "DELETE", path, "", "If-Match: "+match).wantError(t, "DELETE with "+match, 412,
+			"PRECONDITION_FAILED")
 	}
 	for _, match := range []string{``, `x`, `"x`, `"x" "y"`, `*, "x"`, `"a b"`, `W/x`, `,`} {
 		patch(match).wantError(t, match, 400, "VALIDATION_ERROR")
@@ -197,26 +206,30 @@ func TestIfMatchOneWins(t *testing.T) {
 func TestOnDuplicate(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	first := mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"a@example.com","name":"Ann","phone":"+1-555-1","source":"page","status":"lost","metadata":{"x":1,"y":{"z":2}}}`))
+	first := mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads",
+		`{"email":"a@example.com","name":"Ann","phone":"+1-555-1","source":"page","status":"lost","metadata":{"x":1,"y":{"z":2}}}`))
 	again := func(on, body string) answer {
 		return b.send(t, b.secret, "POST", "/api/v1/leads?onDuplicate="+on, body)
 	}
 	again("error", `{"email":"a@example.com"}`).wantError(t, "error", 409, "DUPLICATE_EMAIL")
 	again("maybe", `{"email":"a@example.com"}`).wantError(t, "maybe", 400, "VALIDATION_ERROR")
 	got := again("return", `{"email":"A@example.com","name":"Bob"}`)
-	if l := got.lead(t); got.status != 200 || l.ID != first || l.Name != "Ann" || l.Email != "a@example.com" || got.header.Get("ETag") == "" {
+	if l := got.lead(t); got.status != 200 || l.ID != first || l.Name != "Ann" || l.Email != "a@example.com" ||
+		got.header.Get("ETag") == "" {
 		t.Errorf("return = %d %s, want 200 with the lead as it was", got.status, got.text)
 	}
 	got = again("update", `{"email":"A@example.com","name":"Bob","metadata":{"x":null,"y":{"w":3}}}`)
 	l := got.lead(t)
-	if got.status != 200 || l.ID != first || l.Name != "Bob" || l.Email != "A@example.com" || l.Phone != "+1-555-1" || l.Source != "page" || l.Status != "lost" || string(l.Metadata) != `{"y":{"z":2,"w":3}}` {
+	if got.status != 200 || l.ID != first || l.Name != "Bob" || l.Email != "A@example.com" || l.Phone != "+1-555-1" ||
+		l.Source != "page" || l.Status != "lost" || string(l.Metadata) != `{"y":{"z":2,"w":3}}` {
 		t.Errorf("update = %d %s, want what was given replaced, metadata merged and the rest as it was", got.status, got.text)
 	}
 	if got := again("update", `{"email":"new@example.com"}`); got.status != 201 {
 		t.Errorf("update of nobody = %d %s, want 201", got.status, got.text)
 	}
 	cb := id.Chatbot.Format(b.chatbot)
-	if got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads?onDuplicate=return", `{"email":"a@example.com"}`); got.status != 200 || got.lead(t).ID != first {
+	if got := b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads?onDuplicate=return",
+		`{"email":"a@example.com"}`); got.status != 200 || got.lead(t).ID != first {
 		t.Errorf("return for a chatbot = %d %s, want 200 with the lead", got.status, got.text)
 	}
 	// Redis may go on naming a lead that is gone.

@@ -12,13 +12,15 @@ import (
 func TestABrokenQueryIsNotTheFirstPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	path := "/api/v1/webhooks/" + mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`)) + "/deliveries"
+	path := "/api/v1/webhooks/" + mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks",
+		`{"url":"https://hooks.example.com/"}`)) + "/deliveries"
 	for _, query := range []string{"?cursor=%zz", "?limit=1;cursor=x"} {
 		b.send(t, b.secret, "GET", path+query, "").wantError(t, query, 400, "VALIDATION_ERROR")
 	}
 }
 
-// Every endpoint is a row to write for every lead, in a commit shared with other workspaces, so the limit holds for the hasty too.
+// Every endpoint is a row to write for every lead, in a commit shared with other workspaces, so the limit holds for the
+// hasty too.
 func TestAWorkspaceHasFiftyWebhooksAtMost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

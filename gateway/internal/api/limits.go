@@ -12,8 +12,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// admit takes one request from the rate limit of its workspace and, unless l is nil, reserves the email of l. It tells the
-// client how much of the limit is left, and is RATE_LIMITED when nothing is.
+// admit takes one request from the rate limit of its workspace and, unless l is nil, reserves the email of l. It tells
+// the client how much of the limit is left, and is RATE_LIMITED when nothing is.
 func (a *api) admit(
 	w http.ResponseWriter, r *http.Request, p *tenant.Principal, l *lead.Lead,
 ) (intake.Admission, error) {
@@ -27,16 +27,18 @@ func (a *api) admit(
 func (a *api) secretRouteWithPublishableKey(r *http.Request) error {
 	const text = "A publishable key opens only its form, POST /f/{key}"
 	if wait := a.Forms.LimitMisusedKeys(r); wait > 0 {
-		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests with a publishable key. " + text, RetryAfter: wait}
+		return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests with a publishable key. " + text,
+			RetryAfter: wait}
 	}
 	return fault.New(fault.Forbidden, text)
 }
 
-// writeRateLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older X-RateLimit
-// fields. The map is written directly: Set would change their spelling and costs more.
+// writeRateLimit sets RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10) and the older
+// X-RateLimit fields. The map is written directly: Set would change their spelling and costs more.
 func writeRateLimit(w http.ResponseWriter, p *tenant.Principal, v limit.Decision) {
 	perSecond, most := p.Settings.RequestLimit()
-	window := max(time.Second, time.Duration(most)*time.Second/time.Duration(perSecond)).Round(time.Second) // refills the burst
+	// refills the burst
+	window := max(time.Second, time.Duration(most)*time.Second/time.Duration(perSecond)).Round(time.Second)
 	burst, left, reset := strconv.Itoa(most), strconv.Itoa(v.Remaining), strconv.Itoa(wholeSeconds(v.Reset))
 	h := w.Header()
 	h["RateLimit-Policy"] = []string{`"workspace";q=` + burst + `;w=` + strconv.Itoa(wholeSeconds(window))}

@@ -56,7 +56,8 @@ func (b *bundle) mustPeople(t *testing.T, n int) (ids []string) {
 		if i%2 == 1 {
 			path = "/api/v1/chatbots/" + id.Chatbot.Format(b.chatbot) + "/leads"
 		}
-		body := fmt.Sprintf(`{"name":"Person %d","email":"lead%d@example.com","source":%q,"status":%q,"metadata":{"campaign":"c%d", "company":"Firm %d"}}`,
+		body := fmt.Sprintf(
+			`{"name":"Person %d","email":"lead%d@example.com","source":%q,"status":%q,"metadata":{"campaign":"c%d", "company":"Firm %d"}}`,
 			i, i, []string{"api", "web site"}[i%2], []string{"new", "lost", "converted"}[i%3], i%4, i%5)
 		ids = append(ids, mustID(t, b.send(t, b.secret, "POST", path, body)))
 	}
@@ -69,9 +70,13 @@ func TestLeadsByFilter(t *testing.T) {
 	for name, b := range map[string]*bundle{"": setup(t), ", looking at 3 rows a page": setup(t, small(3))} {
 		ids := b.mustPeople(t, 24)
 		b.db.MustExecContext(t.Context(), `update leads set deleted_at = now() where id = $1`, b.leadID(t, ids[23]))
-		b.db.MustExecContext(t.Context(), `update leads set updated_at = '2030-01-01T00:00:00Z' where id = $1`, b.leadID(t, ids[2]))
-		b.db.MustExecContext(t.Context(), `update leads set created_at = '2020-01-01T00:00:00Z', id = overlay(id::text placing '016f5e66-e800' from 1)::uuid where id = $1`, b.leadID(t, ids[0]))
-		b.db.MustExecContext(t.Context(), `update enrichments set lead_id = (select id from leads where email = 'lead0@example.com') where lead_id = $1`, b.leadID(t, ids[0]))
+		b.db.MustExecContext(t.Context(), `update leads set updated_at = '2030-01-01T00:00:00Z' where id = $1`,
+			b.leadID(t, ids[2]))
+		b.db.MustExecContext(t.Context(),
+			`update leads set created_at = '2020-01-01T00:00:00Z', id = overlay(id::text placing '016f5e66-e800' from 1)::uuid where id = $1`, b.leadID(t, ids[0]))
+		b.db.MustExecContext(t.Context(),
+			`update enrichments set lead_id = (select id from leads where email = 'lead0@example.com') where lead_id = $1`,
+			b.leadID(t, ids[0]))
 		all := func(pick func(i int) bool) (emails []string) {
 			for i := 22; i >= 0; i-- {
 				if pick(i) {
@@ -103,7 +108,8 @@ func TestLeadsByFilter(t *testing.T) {
 				"updatedFrom=2029-01-01T00:00:00Z":                     {"lead2@example.com"},
 				"createdUntil=2021-01-01T00:00:00Z":                    {"lead0@example.com"},
 				"createdFrom=2021-01-01T00:00:00Z&status=new&q=person": all(func(i int) bool { return i%3 == 0 && i > 0 }),
-				"sort=-updatedAt&status=converted":                     append([]string{"lead2@example.com"}, all(func(i int) bool { return i%3 == 2 && i != 2 })...),
+				"sort=-updatedAt&status=converted": append([]string{"lead2@example.com"},
+					all(func(i int) bool { return i%3 == 2 && i != 2 })...),
 			} {
 				q, err := url.ParseQuery(query)
 				if err != nil {
@@ -157,8 +163,10 @@ func TestLeadsAreFoundAtOnce(t *testing.T) {
 			}()
 		}
 		email := fmt.Sprintf("n%d@example.com", i)
-		made := mustID(t, b.send(t, mine.secret, "POST", "/api/v1/leads", fmt.Sprintf(`{"name":"Name%d","email":%q,"metadata":{"k":"v%d"}}`, i, email, i)))
-		queries := []string{"limit=1", "email=" + email, fmt.Sprintf("q=name%d", i), fmt.Sprintf("metadata.k=v%d", i), "limit=1&sort=-updatedAt"}
+		made := mustID(t, b.send(t, mine.secret, "POST", "/api/v1/leads",
+			fmt.Sprintf(`{"name":"Name%d","email":%q,"metadata":{"k":"v%d"}}`, i, email, i)))
+		queries := []string{"limit=1", "email=" + email, fmt.Sprintf("q=name%d", i), fmt.Sprintf("metadata.k=v%d", i),
+			"limit=1&sort=-updatedAt"}
 		for _, query := range []string{queries[0], queries[1+i%4]} {
 			b.owner = mine
 			got, _ := page[shownLead](t, b, "/api/v1/leads?"+query)
@@ -184,12 +192,19 @@ func TestLeadListInput(t *testing.T) {
 	b.mustPeople(t, 2)
 	_, next := page[shownLead](t, b, "/api/v1/leads?limit=1&sort=updatedAt")
 	for query, field := range map[string]string{
-		"limit=0": "limit", "limit=201": "limit", "cursor=": "cursor", "cursor=abc": "cursor", "cursor=" + *next: "cursor", "sort=-updatedAt&cursor=" + *next: "cursor",
-		"sort=updatedAt&cursor=" + (*next)[1:]: "cursor", "sort=name": "sort", "status=": "status", "source=" + strings.Repeat("x", 101): "source", "email=x": "email",
-		"chatbotId=x": "chatbotId", "q=": "q", "q=%20-": "q", "q=" + strings.Repeat("x", 101): "q", "q=a%20b%20c%20d%20e%20f%20g%20h%20i": "q", "q=%ff": "q",
-		"deleted=1": "deleted", "deleted=": "deleted", "createdFrom=yesterday": "createdFrom", "metadata.=x": "metadata.", "metadata=x": "metadata", "metadata.%3Ckey%3E=x&metadata.a=1&metadata.b=1&metadata.c=1&metadata.d=1&metadata.e=1": "metadata.e",
-		"createdFrom=2026-01-01T00:00:00Z&createdUntil=2026-01-01T00:00:00Z": "createdUntil", "updatedFrom=2026-01-02T00:00:00Z&updatedUntil=2026-01-01T00:00:00Z": "updatedUntil",
-		"metadata.a=x&metadata.a=y": "metadata.a", "metadata.a=" + strings.Repeat("x", 1001): "metadata.a", "format=csv": "format",
+		"limit=0": "limit", "limit=201": "limit", "cursor=": "cursor", "cursor=abc": "cursor", "cursor=" + *next: "cursor",
+		"sort=-updatedAt&cursor=" + *next:      "cursor",
+		"sort=updatedAt&cursor=" + (*next)[1:]: "cursor", "sort=name": "sort", "status=": "status",
+		"source=" + strings.Repeat("x", 101): "source", "email=x": "email",
+		"chatbotId=x": "chatbotId", "q=": "q", "q=%20-": "q", "q=" + strings.Repeat("x", 101): "q",
+		"q=a%20b%20c%20d%20e%20f%20g%20h%20i": "q", "q=%ff": "q",
+		"deleted=1": "deleted", "deleted=": "deleted", "createdFrom=yesterday": "createdFrom", "metadata.=x": "metadata.",
+		"metadata=x": "metadata",
+		"metadata.%3Ckey%3E=x&metadata.a=1&metadata.b=1&metadata.c=1&metadata.d=1&metadata.e=1": "metadata.e",
+		"createdFrom=2026-01-01T00:00:00Z&createdUntil=2026-01-01T00:00:00Z":                    "createdUntil",
+		"updatedFrom=2026-01-02T00:00:00Z&updatedUntil=2026-01-01T00:00:00Z":                    "updatedUntil",
+		"metadata.a=x&metadata.a=y": "metadata.a", "metadata.a=" + strings.Repeat("x", 1001): "metadata.a",
+		"format=csv": "format",
 	} {
 		got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, "")
 		got.wantError(t, query, 400, "VALIDATION_ERROR")
@@ -197,13 +212,15 @@ func TestLeadListInput(t *testing.T) {
 			t.Errorf("%s: field %q, want %q (%s)", query, got.body.Details.Field, field, got.text)
 		}
 	}
-	for _, query := range []string{"sort=updatedAt&cursor=" + *next, "q=%27%5C%3A%2A%26", "metadata.%27=%5C", "q=%00a%00", "source=%27"} {
+	for _, query := range []string{"sort=updatedAt&cursor=" + *next, "q=%27%5C%3A%2A%26", "metadata.%27=%5C", "q=%00a%00",
+		"source=%27"} {
 		if got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, ""); got.status >= 500 {
 			t.Errorf("%s = %d %s, want no error of ours", query, got.status, got.text)
 		}
 	}
 	for query, code := range map[string]string{
-		"chatbotId=" + id.Chatbot.Format(id.New()): "CHATBOT_NOT_FOUND", "chatbotId=" + id.Chatbot.Format(b.mustWorkspace(t, tenant.Settings{}).chatbot): "CHATBOT_NOT_FOUND",
+		"chatbotId=" + id.Chatbot.Format(id.New()): "CHATBOT_NOT_FOUND", "chatbotId=" + id.Chatbot.Format(b.mustWorkspace(t,
+			tenant.Settings{}).chatbot): "CHATBOT_NOT_FOUND",
 	} {
 		b.send(t, b.secret, "GET", "/api/v1/leads?"+query, "").wantError(t, query, 404, code)
 		b.send(t, b.secret, "GET", "/api/v1/leads/export?"+query, "").wantError(t, "export "+query, 404, code)
@@ -230,7 +247,8 @@ func TestPagesWhileLeadsCome(t *testing.T) {
 		}
 		path = "/api/v1/leads?limit=3&cursor=" + *next
 		b.mustCreate(t, b.owner, fmt.Sprintf("late%d@example.com", at))
-		b.db.MustExecContext(t.Context(), `update leads set deleted_at = now() where id = $1`, b.leadID(t, leads[len(leads)-1].ID))
+		b.db.MustExecContext(t.Context(), `update leads set deleted_at = now() where id = $1`,
+			b.leadID(t, leads[len(leads)-1].ID))
 	}
 	for _, made := range ids {
 		if seen[made] != 1 {

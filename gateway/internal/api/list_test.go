@@ -56,14 +56,16 @@ func (b *bundle) mustSet(t *testing.T, delivery, state string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.db.MustExecContext(t.Context(), `update deliveries set state = $2, next_at = case when $2 = 'pending' then now() end where id = $1`, u, state)
+	b.db.MustExecContext(t.Context(),
+		`update deliveries set state = $2, next_at = case when $2 = 'pending' then now() end where id = $1`, u, state)
 }
 
 // mustWebhooks makes endpoints and returns their ids.
 func (b *bundle) mustWebhooks(t *testing.T, more ...string) (ids []string) {
 	t.Helper()
 	for _, m := range more {
-		ids = append(ids, mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"`+m+`}`)))
+		ids = append(ids, mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"`+m+
+			`}`)))
 	}
 	return ids
 }
@@ -118,7 +120,8 @@ func TestDeliveriesByFilter(t *testing.T) {
 	}
 }
 
-// mustHistory makes 20 deliveries in every state, of four endpoints, the third deleted and the fourth disabled; the last lead came after middle.
+// mustHistory makes 20 deliveries in every state, of four endpoints, the third deleted and the fourth disabled; the
+// last lead came after middle.
 func (b *bundle) mustHistory(t *testing.T) (hooks, leads []string, middle time.Time) {
 	t.Helper()
 	hooks = b.mustWebhooks(t, "", `,"eventTypes":["lead.created"]`, "", "")
@@ -157,12 +160,19 @@ func filters(hooks, leads []string, middle time.Time) map[string]func(shownDeliv
 	elsewhere := strings.Replace(middle.In(time.FixedZone("", 5400)).Format(time.RFC3339Nano), "+", "%2B", 1)
 	return map[string]func(shownDelivery) bool{
 		"endpointId=" + hooks[0]: of(hooks[0]), "endpointId=" + hooks[2]: of(hooks[2]),
-		"state=pending": state("pending"), "state=delivered": state("delivered"), "state=exhausted": state("exhausted"), "state=held": state("held"), "state=cancelled": state("cancelled"),
+		"state=pending": state("pending"), "state=delivered": state("delivered"), "state=exhausted": state("exhausted"),
+		"state=held": state("held"), "state=cancelled": state("cancelled"),
 		"state=held,exhausted": state("held", "exhausted"), "state=pending,delivered,pending": state("pending", "delivered"),
-		"eventType=lead.created": func(shownDelivery) bool { return true }, "eventType=webhook.test": func(shownDelivery) bool { return false },
-		"leadId=" + leads[4]: late, "from=" + at: late, "from=" + elsewhere: late, "until=" + at: func(d shownDelivery) bool { return !late(d) },
-		"state=cancelled&eventType=lead.created&endpointId=" + hooks[2]: func(d shownDelivery) bool { return d.EndpointID == hooks[2] && d.State == "cancelled" },
-		"leadId=" + leads[0] + "&endpointId=" + hooks[0]:                func(d shownDelivery) bool { return d.EndpointID == hooks[0] && d.LeadID == leads[0] },
+		"eventType=lead.created": func(shownDelivery) bool { return true },
+		"eventType=webhook.test": func(shownDelivery) bool { return false },
+		"leadId=" + leads[4]:     late, "from=" + at: late, "from=" + elsewhere: late,
+		"until=" + at: func(d shownDelivery) bool { return !late(d) },
+		"state=cancelled&eventType=lead.created&endpointId=" +
+			hooks[2]: func(d shownDelivery) bool { return d.EndpointID == hooks[2] && d.State == "cancelled" },
+		"leadId=" + leads[0] + "&endpointId=" + hooks[0]: func(
+			d shownDelivery) bool {
+			return d.EndpointID == hooks[0] && d.LeadID == leads[0]
+		},
 	}
 }
 
@@ -219,7 +229,8 @@ func TestEventsByFilter(t *testing.T) {
 		leads = append(leads, b.mustCreate(t, b.owner, fmt.Sprintf("a%d@example.com", i)))
 	}
 	middle := pause().UTC().Format(time.RFC3339Nano)
-	leads = append(leads, mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+bot+"/leads", `{"email":"b@example.com","metadata":{"a":"<b>"}}`)))
+	leads = append(leads, mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+bot+"/leads",
+		`{"email":"b@example.com","metadata":{"a":"<b>"}}`)))
 	all, _ := pages[shownEvent](t, b, "/api/v1/events", url.Values{"limit": {"200"}})
 	var about []string
 	for _, e := range all {
@@ -236,12 +247,14 @@ func TestEventsByFilter(t *testing.T) {
 		t.Errorf("chatbots of events = %v and %v, want %s and none", e.ChatbotID, all[1].ChatbotID, bot)
 	}
 	for query, want := range map[string][]shownEvent{
-		"eventType=lead.created": all, "eventType=lead.enriched": nil, "leadId=" + leads[2]: all[2:3], "chatbotId=" + bot: all[:1], "from=" + middle: all[:1], "until=" + middle: all[1:],
+		"eventType=lead.created": all, "eventType=lead.enriched": nil, "leadId=" + leads[2]: all[2:3], "chatbotId=" +
+			bot: all[:1], "from=" + middle: all[:1], "until=" + middle: all[1:],
 	} {
 		q, _ := url.ParseQuery(query)
 		for _, limit := range []string{"1", "2", "200"} {
 			q.Set("limit", limit)
-			if got, _ := pages[shownEvent](t, b, "/api/v1/events", q); !slices.EqualFunc(got, want, func(x, y shownEvent) bool { return x.ID == y.ID }) {
+			if got, _ := pages[shownEvent](t, b, "/api/v1/events", q); !slices.EqualFunc(got, want,
+				func(x, y shownEvent) bool { return x.ID == y.ID }) {
 				t.Errorf("events by %s = %v, want %v", q.Encode(), got, want)
 			}
 		}
@@ -276,7 +289,8 @@ func TestEventsByFilter(t *testing.T) {
 		t.Errorf("the delivery with its event (-want +got):\n%s", diff)
 	}
 	b.db.MustExecContext(t.Context(), `delete from events`)
-	if got := b.mustSend(t, "GET", "/api/v1/deliveries/"+want[0].ID, "", 200); !strings.Contains(got.text, `"event":null`) || !strings.Contains(got.text, `"leadId":null`) {
+	if got := b.mustSend(t, "GET", "/api/v1/deliveries/"+want[0].ID, "", 200); !strings.Contains(got.text,
+		`"event":null`) || !strings.Contains(got.text, `"leadId":null`) {
 		t.Errorf("delivery of an event kept no longer = %s, want event null", got.text)
 	}
 }
@@ -287,23 +301,29 @@ func TestListInput(t *testing.T) {
 	hook := b.mustWebhooks(t, "")[0]
 	const stamps = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z (in a URL, write + as %2B)"
 	for query, fields := range map[string][]string{
-		"deliveries?limit=0": {"limit"}, "deliveries?limit=201": {"limit"}, "deliveries?limit=": {"limit"}, "deliveries?limit=1e2": {"limit"},
-		"deliveries?cursor=x": {"cursor"}, "deliveries?cursor=": {"cursor"}, "deliveries?cursor=" + hook: {"cursor"},
-		"deliveries?state=dead": {"state"}, "deliveries?state=": {"state"}, "deliveries?state=held,": {"state"}, "deliveries?state=held,%20pending": {"state"},
-		"deliveries?eventType=lead.*": {"eventType"}, "deliveries?eventType=": {"eventType"}, "deliveries?endpointId=": {"endpointId"},
-		"deliveries?endpointId=x&leadId=x&from=x&until=x&state=x&eventType=x&limit=x&cursor=x": {"endpointId", "state", "eventType", "leadId", "from", "until", "limit", "cursor"},
+		"deliveries?limit=0": {"limit"}, "deliveries?limit=201": {"limit"}, "deliveries?limit=": {"limit"},
+		"deliveries?limit=1e2": {"limit"},
+		"deliveries?cursor=x":  {"cursor"}, "deliveries?cursor=": {"cursor"}, "deliveries?cursor=" + hook: {"cursor"},
+		"deliveries?state=dead": {"state"}, "deliveries?state=": {"state"}, "deliveries?state=held,": {"state"},
+		"deliveries?state=held,%20pending": {"state"},
+		"deliveries?eventType=lead.*":      {"eventType"}, "deliveries?eventType=": {"eventType"},
+		"deliveries?endpointId=": {"endpointId"},
+		"deliveries?endpointId=x&leadId=x&from=x&until=x&state=x&eventType=x&limit=x&cursor=x": {"endpointId", "state",
+			"eventType", "leadId", "from", "until", "limit", "cursor"},
 		"deliveries?leadId=" + hook:                                                   {"leadId"},
 		"deliveries?from=2026-01-15":                                                  {"from"},
 		"deliveries?until=2026-01-15T10:30:00+01:00":                                  {"until"},
 		"deliveries?from=2026-01-15T10:30:00Z&until=2026-01-15T10:30:00Z":             {"until"},
-		"deliveries?from=0000-01-01T00:00:00%2B23:59&until=9999-12-31T23:59:59-23:59": {"from", "until"}, "events?from=0001-01-01T00:00:00Z&until=1969-12-31T23:59:59Z": {"from", "until"},
-		"webhooks/" + hook + "/deliveries?state=x&endpointId=" + hook:                {"endpointId"},
-		"webhooks/" + hook + "/deliveries?state=x&limit=-1":                          {"state", "limit"},
-		"events?eventType=lead&leadId=x&chatbotId=x&from=x&until=x&limit=x&cursor=x": {"eventType", "leadId", "chatbotId", "from", "until", "limit", "cursor"},
-		"events?cursor=" + strings.Replace(hook, "we_", "dlv_", 1):                   {"cursor"},
-		"events?type=lead.created":                                                   {"type"},
-		"replays?limit=x&cursor=x":                                                   {"limit", "cursor"},
-		"replays?state=running":                                                      {"state"},
+		"deliveries?from=0000-01-01T00:00:00%2B23:59&until=9999-12-31T23:59:59-23:59": {"from", "until"},
+		"events?from=0001-01-01T00:00:00Z&until=1969-12-31T23:59:59Z":                 {"from", "until"},
+		"webhooks/" + hook + "/deliveries?state=x&endpointId=" + hook:                 {"endpointId"},
+		"webhooks/" + hook + "/deliveries?state=x&limit=-1":                           {"state", "limit"},
+		"events?eventType=lead&leadId=x&chatbotId=x&from=x&until=x&limit=x&cursor=x": {"eventType", "leadId", "chatbotId",
+			"from", "until", "limit", "cursor"},
+		"events?cursor=" + strings.Replace(hook, "we_", "dlv_", 1): {"cursor"},
+		"events?type=lead.created":                                 {"type"},
+		"replays?limit=x&cursor=x":                                 {"limit", "cursor"},
+		"replays?state=running":                                    {"state"},
 	} {
 		got := b.send(t, b.secret, "GET", "/api/v1/"+query, "")
 		got.wantError(t, query, 400, "VALIDATION_ERROR")
@@ -318,7 +338,8 @@ func TestListInput(t *testing.T) {
 			t.Errorf("%s says %q, want %q", query, got.body.Details.Message, stamps)
 		}
 	}
-	for _, query := range []string{"deliveries?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z", "events?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.9999999Z", "deliveries?limit=200&state=held"} {
+	for _, query := range []string{"deliveries?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z",
+		"events?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.9999999Z", "deliveries?limit=200&state=held"} {
 		b.mustSend(t, "GET", "/api/v1/"+query, "", 200)
 	}
 }
@@ -337,17 +358,22 @@ func TestOthersDeliveriesAreUnknown(t *testing.T) {
 	bot := id.Chatbot.Format(b.chatbot)
 	b.owner = mine
 	for _, prefix := range []string{"deliveries", "events", "replays"} {
-		if got := b.send(t, b.secret, "GET", "/api/v1/"+prefix, ""); got.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
+		if got := b.send(t, b.secret, "GET", "/api/v1/"+prefix,
+			""); got.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
 			t.Errorf("%s = %s, want none of the other workspace's", prefix, got.text)
 		}
 	}
 	for route, code := range map[string]string{
-		"GET /deliveries?endpointId=" + hook: "NOT_FOUND", "GET /deliveries?leadId=" + lead: "NOT_FOUND", "GET /webhooks/" + hook + "/deliveries?state=held": "NOT_FOUND",
+		"GET /deliveries?endpointId=" + hook: "NOT_FOUND", "GET /deliveries?leadId=" + lead: "NOT_FOUND", "GET /webhooks/" +
+			hook + "/deliveries?state=held": "NOT_FOUND",
 		"GET /deliveries/" + delivery: "NOT_FOUND", "POST /deliveries/" + delivery + "/resend": "NOT_FOUND",
-		"GET /events/" + event: "NOT_FOUND", "GET /events?leadId=" + lead: "NOT_FOUND", "GET /events?chatbotId=" + bot: "CHATBOT_NOT_FOUND",
-		"GET /leads/" + lead + "/timeline": "NOT_FOUND", "GET /replays/" + replay: "NOT_FOUND", "POST /replays/" + replay + "/cancel": "NOT_FOUND",
+		"GET /events/" + event: "NOT_FOUND", "GET /events?leadId=" + lead: "NOT_FOUND", "GET /events?chatbotId=" +
+			bot: "CHATBOT_NOT_FOUND",
+		"GET /leads/" + lead + "/timeline": "NOT_FOUND", "GET /replays/" + replay: "NOT_FOUND", "POST /replays/" + replay +
+			"/cancel": "NOT_FOUND",
 		`POST /replays {"endpointId":"` + hook + `"}`: "NOT_FOUND", `POST /replays {"leadId":"` + lead + `"}`: "NOT_FOUND",
-		"GET /deliveries/dlv_x": "NOT_FOUND", "GET /events/" + delivery: "NOT_FOUND", "GET /leads/lead_x/timeline": "NOT_FOUND", "GET /replays/rp_x": "NOT_FOUND",
+		"GET /deliveries/dlv_x": "NOT_FOUND", "GET /events/" + delivery: "NOT_FOUND",
+		"GET /leads/lead_x/timeline": "NOT_FOUND", "GET /replays/rp_x": "NOT_FOUND",
 		"POST /deliveries/x/resend": "NOT_FOUND", "POST /replays/x/cancel": "NOT_FOUND",
 		"GET /deliveries?endpointId=" + id.Endpoint.Format(id.New()): "NOT_FOUND",
 	} {
@@ -364,7 +390,8 @@ func TestOthersDeliveriesAreUnknown(t *testing.T) {
 	}
 }
 
-// However often a delivery was tried, it shows its newest attempts only; and in the list of endpoints a backlog is counted less far than alone.
+// However often a delivery was tried, it shows its newest attempts only; and in the list of endpoints a backlog is
+// counted less far than alone.
 func TestListsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

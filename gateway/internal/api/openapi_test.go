@@ -58,7 +58,8 @@ func TestDocumentIsWhole(t *testing.T) {
 	}
 }
 
-// The meta-schema is OpenAPI's own (testdata/openapi-3.1.json); it leaves schemas to JSON Schema, which compiling them checks.
+// The meta-schema is OpenAPI's own (testdata/openapi-3.1.json); it leaves schemas to JSON Schema, which compiling them
+// checks.
 func TestDocumentIsOpenAPI(t *testing.T) {
 	t.Parallel()
 	compiler := jsonschema.NewCompiler()
@@ -73,7 +74,8 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 		}
 		return v
 	}
-	if err := compiler.AddResource("https://spec.openapis.org/oas/3.1/schema", read("testdata/openapi-3.1.json")); err != nil {
+	if err := compiler.AddResource("https://spec.openapis.org/oas/3.1/schema",
+		read("testdata/openapi-3.1.json")); err != nil {
 		t.Fatal(err)
 	}
 	s, err := compiler.Compile("https://spec.openapis.org/oas/3.1/schema")
@@ -122,7 +124,8 @@ func TestOpenAPIIsServed(t *testing.T) {
 		t.Error("the document is not about the address it was asked at")
 	}
 	tag := got.header.Get("ETag")
-	if got.header.Get("Access-Control-Allow-Origin") != "*" || tag == "" || got.header.Get("Vary") != "Accept-Encoding" || !strings.Contains(got.header.Get("Cache-Control"), "max-age") {
+	if got.header.Get("Access-Control-Allow-Origin") != "*" || tag == "" || got.header.Get("Vary") != "Accept-Encoding" ||
+		!strings.Contains(got.header.Get("Cache-Control"), "max-age") {
 		t.Errorf("headers = %v, want it public, tagged and kept", got.header)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.url+"/openapi.json", nil)
@@ -149,10 +152,12 @@ func TestExplorer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := b.send(t, "", "GET", "/docs/explorer", "")
-	if page.status != 200 || page.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'self';") {
+	if page.status != 200 || page.header.Get("Content-Type") != "text/html; charset=utf-8" ||
+		!strings.Contains(page.header.Get("Content-Security-Policy"), "script-src 'self';") {
 		t.Fatalf("GET /docs/explorer = %d, headers %v", page.status, page.header)
 	}
-	if strings.Contains(page.text, "://") || strings.Contains(page.text, "<script>") || strings.Contains(page.text, ` style="`) {
+	if strings.Contains(page.text, "://") || strings.Contains(page.text, "<script>") || strings.Contains(page.text,
+		` style="`) {
 		t.Errorf("the explorer's page has what another origin serves, or an inline script: %s", page.text)
 	}
 	for part := range strings.SplitSeq(page.text, `"`) {
@@ -174,7 +179,8 @@ func TestExplorer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if text, err := io.ReadAll(res.Body); err != nil || res.Header.Get("Content-Encoding") != "" || !bytes.Contains(text, []byte("rapi-doc")) {
+	if text, err := io.ReadAll(res.Body); err != nil || res.Header.Get("Content-Encoding") != "" || !bytes.Contains(text,
+		[]byte("rapi-doc")) {
 		t.Errorf("the script asked for unpacked: %d bytes, %v, headers %v", len(text), err, res.Header)
 	}
 }

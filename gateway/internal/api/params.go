@@ -154,7 +154,8 @@ const (
 	maxDays     = 400
 )
 
-// days reads the two ends of a range of days (UTC), of which until is not part. Without them the range is the last 30 days up to today.
+// days reads the two ends of a range of days (UTC), of which until is not part. Without them the range is the last 30
+// days up to today.
 func (q *params) days(now time.Time) (from, until time.Time) {
 	from, fromGiven := q.day("from")
 	until, untilGiven := q.day("until")
@@ -189,7 +190,8 @@ func (q *params) day(name string) (at time.Time, given bool) {
 	return at, true
 }
 
-// checkQuery refuses parameters that a route does not know: an answer that ignores a filter looks like one that obeys it.
+// checkQuery refuses parameters that a route does not know: an answer that ignores a filter looks like one that obeys
+// it.
 func checkQuery(raw string, known []string) error {
 	if raw == "" {
 		return nil

@@ -27,7 +27,8 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		if known := api.Params(r[0], r[1]); known != nil {
 			want = "Unknown parameter: must be one of " + strings.Join(known, ", ")
 		}
-		if d := got.body.Details; d.Field != "page" || d.Value != "2" || d.Message != want || got.header.Get("RateLimit") == "" {
+		if d := got.body.Details; d.Field != "page" || d.Value != "2" || d.Message != want ||
+			got.header.Get("RateLimit") == "" {
 			t.Errorf("%s %s?page=2 = %s, want %q at page, and the rate limit", r[0], path, got.text, want)
 		}
 	}
@@ -37,7 +38,8 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 			t.Errorf("GET webhooks?%s = %d %s, want 400 at %s", query, got.status, got.text, field)
 		}
 	}
-	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 || got.body.Details.Message != "Must be given only once" {
+	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 ||
+		got.body.Details.Message != "Must be given only once" {
 		t.Errorf("a limit given twice = %d %s, want 400", got.status, got.text)
 	}
 	if got := b.send(t, "", "GET", "/docs?utm_source=mail", ""); got.status != 200 {

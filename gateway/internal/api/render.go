@@ -56,8 +56,8 @@ func nextCursor(prefix id.Prefix, last id.UUID) string {
 	return prefix.Format(last)
 }
 
-// list makes the operation that answers a page of a workspace's records. find is asked for one record more than the page holds: when it
-// comes, another page follows.
+// list makes the operation that answers a page of a workspace's records. find is asked for one record more than the
+// page holds: when it comes, another page follows.
 func list[T, V any](prefix id.Prefix, find func(ctx context.Context, workspace, cursor id.UUID, limit int) ([]T, error),
 	show func(T) V, idOf func(T) id.UUID) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
@@ -88,8 +88,10 @@ func showAll[T, V any](found []T, show func(T) V) []V {
 	return shown
 }
 
-// get makes the operation that answers the record whose id the path holds. find returns NOT_FOUND for another workspace's.
-func get[T, V any](prefix id.Prefix, find func(ctx context.Context, workspace, id id.UUID) (T, error), show func(T) V) operation {
+// get makes the operation that answers the record whose id the path holds. find returns NOT_FOUND for another
+// workspace's.
+func get[T, V any](prefix id.Prefix, find func(ctx context.Context, workspace, id id.UUID) (T, error),
+	show func(T) V) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		wanted, err := pathID(r, prefix)
 		if err != nil {
@@ -103,8 +105,10 @@ func get[T, V any](prefix id.Prefix, find func(ctx context.Context, workspace, i
 	}
 }
 
-// change makes the operation that changes, without a body, the record whose id the path holds, and answers it as it is then.
-func change[T, V any](prefix id.Prefix, do func(ctx context.Context, workspace, id id.UUID) (T, error), show func(T) V) operation {
+// change makes the operation that changes, without a body, the record whose id the path holds, and answers it as it is
+// then.
+func change[T, V any](prefix id.Prefix, do func(ctx context.Context, workspace, id id.UUID) (T, error),
+	show func(T) V) operation {
 	answer := get(prefix, do, show)
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		if _, err := pathID(r, prefix); err != nil {

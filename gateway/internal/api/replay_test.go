@@ -49,7 +49,8 @@ func TestReplayFromBeginningToEnd(t *testing.T) {
 	if l := got.header.Get("Location"); l != path {
 		t.Errorf("Location = %q, want %q", l, path)
 	}
-	for _, want := range []string{`"state":"running"`, `"states":["exhausted","held"]`, `"endpointId":null`, `"from":null`, `"rate":100`, `"total":null`, `"resent":0`, `"progress":null`, `"finishedAt":null`} {
+	for _, want := range []string{`"state":"running"`, `"states":["exhausted","held"]`, `"endpointId":null`, `"from":null`,
+		`"rate":100`, `"total":null`, `"resent":0`, `"progress":null`, `"finishedAt":null`} {
 		if !strings.Contains(got.text, want) {
 			t.Errorf("POST = %s, want %s in it", got.text, want)
 		}
@@ -82,7 +83,8 @@ func TestReplayFromBeginningToEnd(t *testing.T) {
 			time.Sleep(round.Wait)
 		}
 	}
-	if r := b.replay(t, "GET", path, "", 200); r.State != "done" || r.Resent != 3 || *r.Total != 3 || *r.Progress != 1 || r.FinishedAt == nil {
+	if r := b.replay(t, "GET", path, "", 200); r.State != "done" || r.Resent != 3 || *r.Total != 3 || *r.Progress != 1 ||
+		r.FinishedAt == nil {
 		t.Errorf("replay at its end = %+v, want 3 of 3 resent", r)
 	}
 	b.send(t, b.secret, "POST", path+"/cancel", "").wantError(t, "cancel of what is done", 409, "CONFLICT")
@@ -97,7 +99,8 @@ func TestReplayShowsItsFilter(t *testing.T) {
 	endpoint, lead := b.mustWebhooks(t, "")[0], b.mustCreate(t, b.owner, "a@example.com")
 	got := b.mustSend(t, "POST", "/api/v1/replays", `{"endpointId":"`+endpoint+`","states":["held","delivered","held"],"eventType":"lead.created","leadId":"`+lead+`",
 		"from":"2026-01-15T10:30:00+01:00","until":"2026-01-16T00:00:00Z","rate":1000}`, 201)
-	want := `"endpointId":"` + endpoint + `","states":["delivered","held"],"eventType":"lead.created","leadId":"` + lead + `","from":"2026-01-15T09:30:00.000Z","until":"2026-01-16T00:00:00.000Z","rate":1000,`
+	want := `"endpointId":"` + endpoint + `","states":["delivered","held"],"eventType":"lead.created","leadId":"` + lead +
+		`","from":"2026-01-15T09:30:00.000Z","until":"2026-01-16T00:00:00.000Z","rate":1000,`
 	if !strings.Contains(got.text, want) {
 		t.Errorf("POST = %s, want %s in it", got.text, want)
 	}
@@ -134,11 +137,17 @@ func TestReplayInput(t *testing.T) {
 	b := setup(t)
 	for body, pointers := range map[string][]string{
 		`[]`: {""}, `{"state":["held"]}`: {"/state"},
-		`{"states":[]}`: {"/states"}, `{"states":"held"}`: {"/states"}, `{"states":["held","pending","cancelled","dead",1]}`: {"/states/1", "/states/2", "/states"},
-		`{"states":["held","pending"]}`: {"/states/1"}, `{"states":["cancelled","dead",1]}`: {"/states/0", "/states/1", "/states/2"},
-		`{"eventType":"lead.*"}`: {"/eventType"}, `{"eventType":"webhook.test"}`: {"/eventType"}, `{"endpointId":"x","leadId":5}`: {"/endpointId", "/leadId"},
-		`{"from":"0000-01-01T00:00:00+23:59","until":"9999-12-31T23:59:59-23:59"}`: {"/from", "/until"}, `{"from":"0001-01-01T00:00:00Z"}`: {"/from"},
-		`{"from":"yesterday","until":5}`: {"/from", "/until"}, `{"from":"2026-01-15T10:30:00Z","until":"2026-01-15T10:30:00Z"}`: {"/until"},
+		`{"states":[]}`: {"/states"}, `{"states":"held"}`: {"/states"},
+		`{"states":["held","pending","cancelled","dead",1]}`: {"/states/1", "/states/2", "/states"},
+		`{"states":["held","pending"]}`:                      {"/states/1"},
+		`{"states":["cancelled","dead",1]}`: {"/states/0", "/states/1",
+			"/states/2"},
+		`{"eventType":"lead.*"}`: {"/eventType"}, `{"eventType":"webhook.test"}`: {"/eventType"},
+		`{"endpointId":"x","leadId":5}`:                                            {"/endpointId", "/leadId"},
+		`{"from":"0000-01-01T00:00:00+23:59","until":"9999-12-31T23:59:59-23:59"}`: {"/from", "/until"},
+		`{"from":"0001-01-01T00:00:00Z"}`:                                          {"/from"},
+		`{"from":"yesterday","until":5}`:                                           {"/from", "/until"},
+		`{"from":"2026-01-15T10:30:00Z","until":"2026-01-15T10:30:00Z"}`:           {"/until"},
 		`{"rate":0}`: {"/rate"}, `{"rate":1001}`: {"/rate"}, `{"rate":"100"}`: {"/rate"}, `{"rate":1.5}`: {"/rate"},
 	} {
 		got := b.send(t, b.secret, "POST", "/api/v1/replays", body)

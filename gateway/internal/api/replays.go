@@ -37,7 +37,8 @@ type replay struct {
 func showReplay(r webhook.Replay) replay {
 	f := &r.Filter
 	shown := replay{
-		ID: id.Replay.Format(r.ID), State: string(r.State), EndpointID: optionalID(id.Endpoint, f.EndpointID), States: f.States, EventType: optional(f.EventType),
+		ID: id.Replay.Format(r.ID), State: string(r.State), EndpointID: optionalID(id.Endpoint, f.EndpointID),
+		States: f.States, EventType: optional(f.EventType),
 		LeadID: optionalID(id.Lead, f.LeadID), Rate: r.Rate, Total: r.Total, Resent: r.Resent, Progress: progress(r),
 		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), FinishedAt: optionalStamp(r.FinishedAt),
 	}
@@ -50,8 +51,8 @@ func showReplay(r webhook.Replay) replay {
 	return shown
 }
 
-// progress is how much of a replay is done, from 0 to 1; nil: nobody knows. What was sent or changed otherwise meanwhile is passed over,
-// so one that is done need not have resent all.
+// progress is how much of a replay is done, from 0 to 1; nil: nobody knows. What was sent or changed otherwise
+// meanwhile is passed over, so one that is done need not have resent all.
 func progress(r webhook.Replay) *float64 {
 	switch {
 	case r.State == webhook.ReplayDone:
@@ -76,7 +77,8 @@ func (a *api) createReplay(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		return err
 	}
 	now := a.now()
-	made.WorkspaceID, made.ID, made.State, made.CreatedAt, made.UpdatedAt = p.WorkspaceID, id.New(), webhook.ReplayRunning, now, now
+	made.WorkspaceID, made.ID, made.State, made.CreatedAt, made.UpdatedAt = p.WorkspaceID, id.New(), webhook.ReplayRunning,
+		now, now
 	if err := a.DB.CreateReplay(r.Context(), made); err != nil {
 		return err
 	}
@@ -156,7 +158,8 @@ func (a *api) listReplays(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	return list(id.Replay, a.DB.ListReplays, showReplay, idOf)(w, r, p)
 }
 
-// cancelReplay ends a running replay; what was resent stays resent. Cancelling again changes nothing; a finished replay is a CONFLICT.
+// cancelReplay ends a running replay; what was resent stays resent. Cancelling again changes nothing; a finished replay
+// is a CONFLICT.
 func (a *api) cancelReplay(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	cancel := func(ctx context.Context, workspace, replay id.UUID) (webhook.Replay, error) {
 		return a.DB.CancelReplay(ctx, workspace, replay, a.now())

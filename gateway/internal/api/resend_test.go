@@ -45,7 +45,8 @@ func TestResend(t *testing.T) {
 		before := time.Now()
 		got := b.mustSend(t, "POST", "/api/v1/deliveries/"+delivery+"/resend", "", 202)
 		var d shownDelivery
-		if err := json.Unmarshal(got.body.Data, &d); err != nil || d.State != "pending" || d.AttemptCount != 1 || len(d.Attempts) != 1 || d.NextAttemptAt == nil {
+		if err := json.Unmarshal(got.body.Data, &d); err != nil || d.State != "pending" || d.AttemptCount != 1 ||
+			len(d.Attempts) != 1 || d.NextAttemptAt == nil {
 			t.Fatalf("resend of a %s one = %s, want it pending with its attempt", state, got.text)
 		}
 		if at, err := time.Parse(time.RFC3339, *d.NextAttemptAt); err != nil || at.Sub(before) > time.Second {
@@ -64,7 +65,8 @@ func TestResend(t *testing.T) {
 	}
 }
 
-// A pending delivery is tried now but keeps its place in the schedule; what is due already keeps its place in the order.
+// A pending delivery is tried now but keeps its place in the schedule; what is due already keeps its place in the
+// order.
 func TestResendOfPending(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -72,12 +74,15 @@ func TestResendOfPending(t *testing.T) {
 	b.mustCreate(t, b.owner, "a@example.com")
 	all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
 	for _, c := range []struct{ offset, want time.Duration }{{10 * time.Hour, 0}, {-time.Hour, -time.Hour}} {
-		b.db.MustExecContext(t.Context(), `update deliveries set attempts = 8, tries = 7, next_at = now() + cast($1 as interval)`, fmt.Sprint(c.offset))
+		b.db.MustExecContext(t.Context(),
+			`update deliveries set attempts = 8, tries = 7, next_at = now() + cast($1 as interval)`, fmt.Sprint(c.offset))
 		b.mustSend(t, "POST", "/api/v1/deliveries/"+all[0].ID+"/resend", "", 202)
 		d := b.mustDelivery(t, all[0].ID)
 		at, err := time.Parse(time.RFC3339, *d.NextAttemptAt)
-		if off := at.Sub(time.Now().Add(c.want)); err != nil || off > time.Second || off < -time.Minute || b.tries(t, d.ID) != 7 {
-			t.Errorf("resend of one due in %v is due at %v with %d tries, want in %v and 7", c.offset, at, b.tries(t, d.ID), c.want)
+		if off := at.Sub(time.Now().Add(c.want)); err != nil || off > time.Second || off < -time.Minute ||
+			b.tries(t, d.ID) != 7 {
+			t.Errorf("resend of one due in %v is due at %v with %d tries, want in %v and 7", c.offset, at, b.tries(t, d.ID),
+				c.want)
 		}
 	}
 }
@@ -89,8 +94,10 @@ func TestResendConflicts(t *testing.T) {
 		change func(endpoint, delivery string)
 		want   string
 	}{
-		"disabled": {func(e, _ string) { b.mustSend(t, "PATCH", "/api/v1/webhooks/"+e, `{"enabled":false}`, 200) }, "The webhook endpoint is disabled: enable it first"},
-		"deleted":  {func(e, _ string) { b.mustSend(t, "DELETE", "/api/v1/webhooks/"+e, "", 204) }, "The webhook endpoint was deleted: nothing can be sent to it again"},
+		"disabled": {func(e, _ string) { b.mustSend(t, "PATCH", "/api/v1/webhooks/"+e, `{"enabled":false}`, 200) },
+			"The webhook endpoint is disabled: enable it first"},
+		"deleted": {func(e, _ string) { b.mustSend(t, "DELETE", "/api/v1/webhooks/"+e, "", 204) },
+			"The webhook endpoint was deleted: nothing can be sent to it again"},
 		"event gone": {func(_, d string) {
 			b.db.MustExecContext(t.Context(), `delete from events where workspace_id = $1`, b.workspace)
 		}, "The delivery's event is kept no longer: it cannot be sent again"},
@@ -142,10 +149,13 @@ func TestResendAndCancelTakeNoBody(t *testing.T) {
 	delivery := firstDelivery(t, b)
 	b.mustSet(t, delivery, "exhausted")
 	replay := b.replay(t, "POST", "/api/v1/replays", `{}`, 201)
-	for path, status := range map[string]int{"/api/v1/deliveries/" + delivery + "/resend": 202, "/api/v1/replays/" + replay.ID + "/cancel": 200} {
+	for path, status := range map[string]int{"/api/v1/deliveries/" + delivery + "/resend": 202, "/api/v1/replays/" +
+		replay.ID + "/cancel": 200} {
 		b.send(t, b.secret, "POST", path, `{"force":true}`).wantError(t, path, 400, "VALIDATION_ERROR")
-		b.send(t, b.secret, "POST", path, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`).wantError(t, path, 413, "PAYLOAD_TOO_LARGE")
-		if got := b.raw(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+b.secret+"\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx", false); got.status != 415 {
+		b.send(t, b.secret, "POST", path, `{"x":"`+strings.Repeat("x", 64<<10)+`"}`).wantError(t, path, 413,
+			"PAYLOAD_TOO_LARGE")
+		if got := b.raw(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+b.secret+
+			"\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\nx", false); got.status != 415 {
 			t.Errorf("%s with a text = %d %s, want 415", path, got.status, got.text)
 		}
 		if d := b.mustDelivery(t, delivery); d.State != "exhausted" && status == 202 {

@@ -16,7 +16,8 @@ func TestRotateSecret(t *testing.T) {
 	path := "/" + first.ID
 	asked := time.Now()
 	second := b.webhook(t, "POST", path+"/rotate-secret", "", 200) // without a body: the defaults
-	if second.Secret == first.Secret || webhook.CheckSecret(second.Secret) != "" || second.Signature != "v1" || len(second.FormerSecrets) != 1 {
+	if second.Secret == first.Secret || webhook.CheckSecret(second.Secret) != "" || second.Signature != "v1" ||
+		len(second.FormerSecrets) != 1 {
 		t.Fatalf("rotated = %+v, want a new secret and one former", second)
 	}
 	until, err := time.Parse(lead.TimeFormat, second.FormerSecrets[0].ExpiresAt)
@@ -26,7 +27,8 @@ func TestRotateSecret(t *testing.T) {
 	read := b.send(t, b.secret, "GET", "/api/v1/webhooks"+path, "")
 	list := b.send(t, b.secret, "GET", "/api/v1/webhooks", "")
 	for _, secret := range []string{first.Secret, second.Secret} {
-		if strings.Contains(read.text+list.text, secret) || !strings.Contains(read.text, `"formerSecrets":[{"signature":"v1","publicKey":null,"expiresAt":"`) {
+		if strings.Contains(read.text+list.text, secret) || !strings.Contains(read.text,
+			`"formerSecrets":[{"signature":"v1","publicKey":null,"expiresAt":"`) {
 			t.Errorf("GET = %s, want when the former secret ends, and no secret", read.text)
 		}
 	}
@@ -36,12 +38,14 @@ func TestRotateSecret(t *testing.T) {
 	}
 
 	third := b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":604800,"signature":"v1a"}`, 200)
-	if third.Signature != "v1a" || third.PublicKey == nil || *third.PublicKey != webhook.PublicKey(third.Secret) || len(third.FormerSecrets) != 2 {
+	if third.Signature != "v1a" || third.PublicKey == nil || *third.PublicKey != webhook.PublicKey(third.Secret) ||
+		len(third.FormerSecrets) != 2 {
 		t.Errorf("rotated to ed25519 = %+v, want its public key and two former secrets", third)
 	}
 	own := webhook.NewSigningKey()
 	fourth := b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":60,"secret":"`+own+`"}`, 200)
-	if fourth.Secret != own || len(fourth.FormerSecrets) != 3 || fourth.FormerSecrets[2].Signature != "v1a" || fourth.FormerSecrets[2].PublicKey == nil || *fourth.FormerSecrets[2].PublicKey != *third.PublicKey {
+	if fourth.Secret != own || len(fourth.FormerSecrets) != 3 || fourth.FormerSecrets[2].Signature != "v1a" ||
+		fourth.FormerSecrets[2].PublicKey == nil || *fourth.FormerSecrets[2].PublicKey != *third.PublicKey {
 		t.Errorf("rotated to an own key = %+v, want that key, and the public key of the one before", fourth)
 	}
 	at := b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":0}`, 200) // signs as before, and that at once
@@ -58,8 +62,10 @@ func TestRotateSecretIsLimited(t *testing.T) {
 		b.webhook(t, "POST", path+"/rotate-secret", `{"overlapSeconds":60}`, 200)
 	}
 	before := b.webhook(t, "GET", path, "", 200)
-	b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"overlapSeconds":60}`).wantError(t, "one former secret too many", 409, "CONFLICT")
-	if after := b.webhook(t, "GET", path, "", 200); len(after.FormerSecrets) != webhook.MaxFormer || after.UpdatedAt != before.UpdatedAt {
+	b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"overlapSeconds":60}`).wantError(t,
+		"one former secret too many", 409, "CONFLICT")
+	if after := b.webhook(t, "GET", path, "", 200); len(after.FormerSecrets) != webhook.MaxFormer ||
+		after.UpdatedAt != before.UpdatedAt {
 		t.Errorf("after the refusal: %+v, want all as it was", after)
 	}
 	b.forward(time.Minute)
@@ -83,7 +89,8 @@ func TestRotateSecretInput(t *testing.T) {
 	} {
 		b.wantRefused(t, "POST", path+"/rotate-secret", body, pointers)
 	}
-	if got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"secret":"`+own+`"}`); strings.Contains(got.text, own) {
+	if got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"secret":"`+own+
+		`"}`); strings.Contains(got.text, own) {
 		t.Errorf("the refusal = %s, want no secret in it", got.text)
 	}
 }

@@ -21,7 +21,8 @@ func TestEveryOtherMethodIsNotAllowed(t *testing.T) {
 			taken[path] = append(taken[path], "HEAD")
 		}
 	}
-	for _, literal := range []string{"/api/v1/leads/batch", "/api/v1/leads/export"} { // these are also {id}s that no lead has
+	// these are also {id}s that no lead has
+	for _, literal := range []string{"/api/v1/leads/batch", "/api/v1/leads/export"} {
 		taken[literal] = slices.Compact(slices.Sorted(slices.Values(append(taken[literal], taken["/api/v1/leads/x"]...))))
 	}
 	all := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} // in the order of Allow
@@ -32,8 +33,10 @@ func TestEveryOtherMethodIsNotAllowed(t *testing.T) {
 				continue
 			}
 			got := b.send(t, b.secret, method, path, "")
-			if want := strings.Join(methods, ", "); got.status != 405 || got.header.Get("Allow") != want || method != "HEAD" && got.body.Code != "METHOD_NOT_ALLOWED" {
-				t.Errorf("%s %s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and %q", method, path, got.status, got.text, got.header.Get("Allow"), want)
+			if want := strings.Join(methods, ", "); got.status != 405 || got.header.Get("Allow") != want || method != "HEAD" &&
+				got.body.Code != "METHOD_NOT_ALLOWED" {
+				t.Errorf("%s %s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and %q", method, path, got.status, got.text,
+					got.header.Get("Allow"), want)
 			}
 		}
 	}

@@ -59,12 +59,14 @@ func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
 	waker := task.NewWaker(b.redis)
-	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(),
+		Now: time.Now})
 	t.Cleanup(in.Stop)
 	keyed := idempotency.New(b.db, log)
 	t.Cleanup(keyed.Stop)
 	forms := form.New(form.Deps{
-		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now, Wait: func(time.Time) {},
+		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now,
+		Wait: func(time.Time) {},
 	})
 	deps := api.Deps{
 		DB: b.db, Auth: au, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
@@ -107,10 +109,12 @@ func (b *bundle) mustWorkspace(t testing.TB, s tenant.Settings) owner {
 	t.Helper()
 	now := time.Now()
 	c := owner{workspace: id.New(), chatbot: id.New()}
-	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: c.workspace, Name: "Test", Settings: s, CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: c.workspace, Name: "Test", Settings: s,
+		CreatedAt: now, UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: c.workspace, ID: c.chatbot, Name: "Bot", CreatedAt: now}); err != nil {
+	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: c.workspace, ID: c.chatbot, Name: "Bot",
+		CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	c.key, c.secret = b.mustKey(t, c.workspace, tenant.Scopes())
@@ -121,7 +125,8 @@ func (b *bundle) mustKey(t testing.TB, workspace id.UUID, scopes []tenant.Scope)
 	t.Helper()
 	secret := tenant.NewSecret()
 	hash, _ := tenant.HashSecret(secret)
-	k := tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: tenant.Hint(secret), Scopes: scopes, CreatedAt: b.now()}
+	k := tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: tenant.Hint(secret), Scopes: scopes,
+		CreatedAt: b.now()}
 	if err := b.db.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +198,8 @@ func (b *bundle) do(t *testing.T, req *http.Request) answer {
 // wantError checks status and code, and that the envelope is whole.
 func (a answer) wantError(t *testing.T, what string, status int, code string) {
 	t.Helper()
-	if a.status != status || a.body.Code != code || a.body.Success || a.body.Error == "" || a.body.RequestID != a.header.Get("X-Request-Id") {
+	if a.status != status || a.body.Code != code || a.body.Success || a.body.Error == "" ||
+		a.body.RequestID != a.header.Get("X-Request-Id") {
 		t.Errorf("%s = %d %s, want %d %s in the envelope", what, a.status, a.text, status, code)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Expensive reads of a workspace cannot take all connections: while three are under way a fourth is told to come back, and nobody else is.
+// Expensive reads of a workspace cannot take all connections: while three are under way a fourth is told to come back,
+// and nobody else is.
 func TestExpensiveReadsAreFew(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -55,7 +56,8 @@ func (b *bundle) awaitBlocked(t *testing.T, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(4 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		var blocked int
-		if err := b.db.GetContext(t.Context(), &blocked, `select count(distinct pid) from pg_locks where not granted and relation is not null and database = (select oid from pg_database where datname = current_database())`); err != nil {
+		if err := b.db.GetContext(t.Context(), &blocked,
+			`select count(distinct pid) from pg_locks where not granted and relation is not null and database = (select oid from pg_database where datname = current_database())`); err != nil {
 			t.Fatal(err)
 		}
 		if blocked == n {

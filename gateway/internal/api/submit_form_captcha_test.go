@@ -67,7 +67,9 @@ func TestCaptcha(t *testing.T) {
 	b := setupForms(t, forms(prometheus.NewRegistry(), func(d *form.Deps) { d.CaptchaURL = v.URL }))
 	f := tenant.Form{Origins: []string{site}, Captcha: tenant.Turnstile, CaptchaSecret: "s"}
 	path := b.mustForm(t, b.owner, f)
-	for what, body := range map[string]string{"no token": `{"email":"a@example.com"}`, "a bad token": `{"email":"a@example.com","cf-turnstile-response":"bad"}`, "another's token": `{"email":"a@example.com","h-captcha-response":"good"}`} {
+	for what, body := range map[string]string{"no token": `{"email":"a@example.com"}`,
+		"a bad token":     `{"email":"a@example.com","cf-turnstile-response":"bad"}`,
+		"another's token": `{"email":"a@example.com","h-captcha-response":"good"}`} {
 		got := b.fetch(t, path, body)
 		got.wantError(t, what, 400, "VALIDATION_ERROR")
 		if got.body.Details.Field != "cf-turnstile-response" {
@@ -75,7 +77,8 @@ func TestCaptcha(t *testing.T) {
 		}
 	}
 	f.CaptchaSecret = "unknown"
-	b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"a@example.com","cf-turnstile-response":"good"}`).wantError(t, "a wrong secret", 503, "UNAVAILABLE")
+	b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"a@example.com","cf-turnstile-response":"good"}`).wantError(t,
+		"a wrong secret", 503, "UNAVAILABLE")
 	asked := len(v.asked)
 	b.fetch(t, path, `{"email":"x","cf-turnstile-response":"good"}`).wantError(t, "a mistake", 400, "VALIDATION_ERROR")
 	if len(v.asked) != asked {
@@ -111,7 +114,8 @@ func TestCaptcha(t *testing.T) {
 	}
 }
 
-// Only a verifier that is away opens a form that accepts an outage: not a wrong setting, and not what visitors bring about.
+// Only a verifier that is away opens a form that accepts an outage: not a wrong setting, and not what visitors bring
+// about.
 func TestCaptchaFailsClosed(t *testing.T) {
 	t.Parallel()
 	v := newVerifier(t)
@@ -123,23 +127,30 @@ func TestCaptchaFailsClosed(t *testing.T) {
 	strict := tenant.Form{Origins: []string{site, "http://localhost:3000"}, Captcha: tenant.ReCaptcha, CaptchaSecret: "s"}
 	lenient, anywhere, turnstile := strict, strict, strict
 	lenient.CaptchaMinScore, anywhere.Origins, turnstile.Captcha = &low, []string{"*"}, tenant.Turnstile
-	paths := map[string]string{"strict": b.mustForm(t, b.owner, strict), "lenient": b.mustForm(t, b.owner, lenient), "anywhere": b.mustForm(t, b.owner, anywhere), "turnstile": b.mustForm(t, b.owner, turnstile)}
+	paths := map[string]string{"strict": b.mustForm(t, b.owner, strict), "lenient": b.mustForm(t, b.owner, lenient),
+		"anywhere": b.mustForm(t, b.owner, anywhere), "turnstile": b.mustForm(t, b.owner, turnstile)}
 	for i, c := range []struct {
 		path, says string
 		want       int
 	}{
 		{"strict", "400 <html>", 503}, {"strict", "429 slow down", 503}, {"strict", `403 {"success":false}`, 503},
-		{"strict", `400 {"success":false,"error-codes":["invalid-input-secret"]}`, 503}, {"strict", `200 {"success":false,"error-codes":["missing-input-secret"]}`, 503},
-		{"strict", `400 {"success":false,"error-codes":["invalid-input-response"]}`, 400}, {"strict", `200 {"success":false,"error-codes":["timeout-or-duplicate"]}`, 400},
+		{"strict", `400 {"success":false,"error-codes":["invalid-input-secret"]}`, 503},
+		{"strict", `200 {"success":false,"error-codes":["missing-input-secret"]}`, 503},
+		{"strict", `400 {"success":false,"error-codes":["invalid-input-response"]}`, 400},
+		{"strict", `200 {"success":false,"error-codes":["timeout-or-duplicate"]}`, 400},
 		{"strict", `200 {"success":false,"error-codes":["internal-error"]}`, 200}, {"strict", "502 <html>", 200},
-		{"strict", `200 {"success":true,"score":0.5,"hostname":"www.example.com"}`, 200}, {"strict", `200 {"success":true,"score":0.4,"hostname":"www.example.com"}`, 400},
+		{"strict", `200 {"success":true,"score":0.5,"hostname":"www.example.com"}`, 200},
+		{"strict", `200 {"success":true,"score":0.4,"hostname":"www.example.com"}`, 400},
 		{"lenient", `200 {"success":true,"score":0.2}`, 200}, {"lenient", `200 {"success":true,"score":0.1}`, 400},
 		{"turnstile", `200 {"success":true,"score":0.1}`, 200}, // with others a score means something else
-		{"strict", `200 {"success":true,"hostname":"localhost"}`, 200}, {"strict", `200 {"success":true,"hostname":"WWW.example.com"}`, 200},
-		{"strict", `200 {"success":true,"hostname":"evil.example.com"}`, 400}, {"anywhere", `200 {"success":true,"hostname":"evil.example.com"}`, 200},
+		{"strict", `200 {"success":true,"hostname":"localhost"}`, 200},
+		{"strict", `200 {"success":true,"hostname":"WWW.example.com"}`, 200},
+		{"strict", `200 {"success":true,"hostname":"evil.example.com"}`, 400},
+		{"anywhere", `200 {"success":true,"hostname":"evil.example.com"}`, 200},
 	} {
 		v.text.Store(c.says)
-		got := b.fetch(t, paths[c.path], fmt.Sprintf(`{"email":"a%d@example.com","g-recaptcha-response":"t","cf-turnstile-response":"t"}`, i))
+		got := b.fetch(t, paths[c.path],
+			fmt.Sprintf(`{"email":"a%d@example.com","g-recaptcha-response":"t","cf-turnstile-response":"t"}`, i))
 		if got.status != c.want || (got.status == 503) != (got.header.Get("Retry-After") != "") {
 			t.Errorf("%s form, the verifier says %s: %d %s, want %d", c.path, c.says, got.status, got.text, c.want)
 		}
@@ -149,7 +160,8 @@ func TestCaptchaFailsClosed(t *testing.T) {
 	}
 }
 
-// Who comes while many are verified waits. A crowd at one workspace's form neither gets in unverified nor keeps others out.
+// Who comes while many are verified waits. A crowd at one workspace's form neither gets in unverified nor keeps others
+// out.
 func TestCaptchaUnderACrowd(t *testing.T) {
 	t.Parallel()
 	asked, release := make(chan struct{}, 100), make(chan struct{})
@@ -168,7 +180,8 @@ func TestCaptchaUnderACrowd(t *testing.T) {
 	var failed atomic.Int64
 	for i := range 16 + 4 {
 		crowd.Go(func() {
-			if got := b.fetch(t, path, fmt.Sprintf(`{"email":"held%d@example.com","h-captcha-response":"held"}`, i)); got.status != 200 {
+			if got := b.fetch(t, path, fmt.Sprintf(`{"email":"held%d@example.com","h-captcha-response":"held"}`,
+				i)); got.status != 200 {
 				failed.Add(1)
 			}
 		})
@@ -194,7 +207,8 @@ func TestCaptchaUnderACrowd(t *testing.T) {
 	}
 }
 
-// What cannot be told apart by its words cannot be by its time: all are answered at the same time after they were there.
+// What cannot be told apart by its words cannot be by its time: all are answered at the same time after they were
+// there.
 func TestFormAnswersAllAtOneTime(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -211,7 +225,8 @@ func TestFormAnswersAllAtOneTime(t *testing.T) {
 	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
 	b.mustCreate(t, c, "there@example.com")
 	b.mustSuppress(t, c, "gone@example.com")
-	path, updating := b.mustForm(t, c, tenant.Form{Origins: []string{site}}), b.mustForm(t, c, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
+	path, updating := b.mustForm(t, c, tenant.Form{Origins: []string{site}}), b.mustForm(t, c,
+		tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
 	n := 0
 	for _, email := range []string{"new@example.com", "there@example.com", "gone@example.com"} {
 		for _, p := range []string{path, updating} {
@@ -227,7 +242,8 @@ func TestFormAnswersAllAtOneTime(t *testing.T) {
 	}
 	for _, until := range waits {
 		if !until.Equal(now.Add(form.DefaultMinResponseTime)) {
-			t.Errorf("a submission waited until %v after it was there, want %v for all", until.Sub(now), form.DefaultMinResponseTime)
+			t.Errorf("a submission waited until %v after it was there, want %v for all", until.Sub(now),
+				form.DefaultMinResponseTime)
 		}
 	}
 }
@@ -236,7 +252,10 @@ func TestFormAnswersAllAtOneTime(t *testing.T) {
 func TestFormsBehindAnUnnamedProxy(t *testing.T) {
 	t.Parallel()
 	var logged lockedBuffer
-	b := setupForms(t, forms(prometheus.NewRegistry(), func(d *form.Deps) { d.Log = slog.New(slog.NewTextHandler(&logged, nil)) }))
+	b := setupForms(t, forms(prometheus.NewRegistry(), func(d *form.Deps) {
+		d.Log = slog.New(slog.NewTextHandler(&logged,
+			nil))
+	}))
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, PerMinuteIP: 1, PerMinute: 4})
 	send := func(p string) answer {
 		return b.fetch(t, p, `{"email":"a@example.com"}`, "X-Forwarded-For", "192.0.2.1")

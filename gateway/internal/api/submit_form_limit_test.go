@@ -27,12 +27,16 @@ func forms(registry *prometheus.Registry, change func(*form.Deps)) func(*api.Dep
 func TestFormLimits(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	b := setupForms(t, forms(registry, func(d *form.Deps) { d.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }))
+	b := setupForms(t, forms(registry, func(d *form.Deps) {
+		d.Trusted = []netip.Prefix{netip.MustParsePrefix(
+			"127.0.0.0/8")}
+	}))
 	limits := func(what string) {
 		t.Helper()
 		path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, PerMinute: 3, PerMinuteIP: 2})
 		send := func(client string, header ...string) answer {
-			return b.submit(t, path, "email="+url.QueryEscape(id.New().String()+"@example.com"), append(header, "X-Forwarded-For", client)...)
+			return b.submit(t, path, "email="+url.QueryEscape(id.New().String()+"@example.com"), append(header,
+				"X-Forwarded-For", client)...)
 		}
 		for i := range 2 {
 			if got := send("192.0.2.1"); got.status != 200 {
@@ -40,14 +44,16 @@ func TestFormLimits(t *testing.T) {
 			}
 		}
 		got := send("192.0.2.1, 127.0.0.9")
-		if got.status != 429 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "<h1>") || got.header.Get("Access-Control-Allow-Origin") != site {
+		if got.status != 429 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "<h1>") ||
+			got.header.Get("Access-Control-Allow-Origin") != site {
 			t.Errorf("%s: the third of an address = %d %v %s, want 429 and a page", what, got.status, got.header, got.text)
 		}
 		if got := send("192.0.2.2"); got.status != 200 {
 			t.Errorf("%s: another address = %d, want 200", what, got.status)
 		}
 		send("192.0.2.3", "Accept", "application/json").wantError(t, what+": the fourth of the form", 429, "RATE_LIMITED")
-		if other := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}); b.fetch(t, other, `{"email":"a@example.com"}`).status != 200 {
+		if other := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}); b.fetch(t, other,
+			`{"email":"a@example.com"}`).status != 200 {
 			t.Errorf("%s: another form is limited too", what)
 		}
 	}
@@ -91,7 +97,8 @@ func TestRobotsLeaveNothing(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	b := setupForms(t, forms(registry, func(*form.Deps) {}))
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, MinFillMS: 2000})
-	for _, body := range []string{`{"email":"a@example.com","_gotcha":"x"}`, `{"email":"a@example.com","_elapsed":1999}`, `{"email":"not one","_elapsed":"5"}`} {
+	for _, body := range []string{`{"email":"a@example.com","_gotcha":"x"}`, `{"email":"a@example.com","_elapsed":1999}`,
+		`{"email":"not one","_elapsed":"5"}`} {
 		if got := b.fetch(t, path, body); got.text != received || got.status != 200 {
 			t.Errorf("%s = %d %s, want %s", body, got.status, got.text, received)
 		}

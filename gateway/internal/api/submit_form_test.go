@@ -29,7 +29,8 @@ func (b *bundle) mustForm(t *testing.T, c owner, f tenant.Form) string {
 	t.Helper()
 	text := tenant.NewText(tenant.PublishableKey, false)
 	hash, _ := tenant.HashSecret(text)
-	k := tenant.Key{WorkspaceID: c.workspace, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text, Form: &f, CreatedAt: b.now()}
+	k := tenant.Key{WorkspaceID: c.workspace, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text,
+		Form: &f, CreatedAt: b.now()}
 	if wrong := f.Check(); wrong != nil {
 		t.Fatalf("form is wrong: %+v", wrong)
 	}
@@ -83,7 +84,8 @@ func setupForms(t *testing.T, change ...func(*api.Deps)) *bundle {
 func (b *bundle) mustLeads(t *testing.T, c owner) (all []lead.Lead) {
 	t.Helper()
 	var ids []id.UUID
-	if err := b.db.SelectContext(t.Context(), &ids, "select id from leads where workspace_id = $1 order by created_at, id", c.workspace); err != nil {
+	if err := b.db.SelectContext(t.Context(), &ids, "select id from leads where workspace_id = $1 order by created_at, id",
+		c.workspace); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range ids {
@@ -101,12 +103,16 @@ const received = `{"success":true,"data":{"received":true}}` + "\n"
 func TestFormMakesALead(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
-	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, ChatbotID: id.Chatbot.Format(b.chatbot), Source: "landing"})
-	got := b.submit(t, path, "first_name=Ada&last_name=Lovelace&email=ada%40example.com&tel=%2B1-555-0100&company=Engines", "Referer", site+"/contact?utm_source=ads&token=secret")
-	if got.status != 200 || !strings.Contains(got.text, `<html lang="en">`) || !strings.Contains(got.text, `href="`+site+`/contact"`) || strings.Contains(got.text, "secret") {
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, ChatbotID: id.Chatbot.Format(b.chatbot),
+		Source: "landing"})
+	got := b.submit(t, path, "first_name=Ada&last_name=Lovelace&email=ada%40example.com&tel=%2B1-555-0100&company=Engines",
+		"Referer", site+"/contact?utm_source=ads&token=secret")
+	if got.status != 200 || !strings.Contains(got.text, `<html lang="en">`) || !strings.Contains(got.text, `href="`+site+
+		`/contact"`) || strings.Contains(got.text, "secret") {
 		t.Errorf("answer = %d %s, want a page that thanks and leads back", got.status, got.text)
 	}
-	if csp := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || got.header.Get("Access-Control-Allow-Origin") != site || got.header.Get("Vary") != "Origin" {
+	if csp := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") ||
+		got.header.Get("Access-Control-Allow-Origin") != site || got.header.Get("Vary") != "Origin" {
 		t.Errorf("headers = %v, want a policy and CORS", got.header)
 	}
 	all := b.mustLeads(t, b.owner)
@@ -114,8 +120,10 @@ func TestFormMakesALead(t *testing.T) {
 		t.Fatalf("%d leads, want 1", len(all))
 	}
 	l := all[0]
-	want := `Ada Lovelace ada@example.com +1-555-0100 landing new {"company":"Engines","utm_source":"ads","page_url":"` + site + `/contact"}`
-	if s := fmt.Sprint(l.Name, " ", l.Email, " ", l.Phone, " ", l.Source, " ", l.Status, " ", string(l.Metadata)); s != want || l.ChatbotID != b.chatbot {
+	want := `Ada Lovelace ada@example.com +1-555-0100 landing new {"company":"Engines","utm_source":"ads","page_url":"` +
+		site + `/contact"}`
+	if s := fmt.Sprint(l.Name, " ", l.Email, " ", l.Phone, " ", l.Source, " ", l.Status, " ",
+		string(l.Metadata)); s != want || l.ChatbotID != b.chatbot {
 		t.Errorf("lead = %s of %v, want %s of the form's chatbot", s, l.ChatbotID, want)
 	}
 	if got := b.fetch(t, path, `{"email":"bob@example.com"}`); got.status != 200 || got.text != received {
@@ -127,7 +135,8 @@ func TestFormGoesOn(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, RedirectURL: "https://elsewhere.example.com/done"})
-	for next, want := range map[string]string{"": "https://elsewhere.example.com/done", "/thanks": site + "/thanks", site + "/x?y": site + "/x?y"} {
+	for next, want := range map[string]string{"": "https://elsewhere.example.com/done", "/thanks": site + "/thanks",
+		site + "/x?y": site + "/x?y"} {
 		got := b.submit(t, path, "email=a@example.com&_next="+url.QueryEscape(next))
 		if got.status != 303 || got.header.Get("Location") != want || got.text != "" {
 			t.Errorf("_next %q: %d to %q, want 303 to %q", next, got.status, got.header.Get("Location"), want)
@@ -141,7 +150,9 @@ func TestFormGoesOn(t *testing.T) {
 
 func (b *bundle) mustSuppress(t *testing.T, c owner, email string) {
 	t.Helper()
-	b.db.MustExecContext(t.Context(), "insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())", c.workspace, lead.SuppressionHash(c.workspace, email))
+	b.db.MustExecContext(t.Context(),
+		"insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())", c.workspace,
+		lead.SuppressionHash(c.workspace, email))
 }
 
 // What a visitor can see says nothing about whose emails a workspace has.
@@ -150,12 +161,15 @@ func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
 	b := setupForms(t)
 	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
 	b.mustSuppress(t, c, "gone@example.com")
-	for _, f := range []tenant.Form{{Origins: []string{site}}, {Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate}, {Origins: []string{site}, RedirectURL: site}} {
+	for _, f := range []tenant.Form{{Origins: []string{site}}, {Origins: []string{site},
+		OnDuplicate: tenant.UpdateDuplicate}, {Origins: []string{site}, RedirectURL: site}} {
 		path, n := b.mustForm(t, c, f), len(b.mustLeads(t, c))
 		email := fmt.Sprintf("new%d@example.com", n)
 		bodies := [][2]string{
-			{"new", "email=" + email}, {"again", "name=Again&email=" + strings.ToUpper(email)}, {"large", "email=" + email + "&big=" + strings.Repeat("x", 30<<10)},
-			{"too large once merged", "email=" + email + "&bigger=" + strings.Repeat("x", 30<<10)}, {"suppressed", "email=gone@example.com"}, {"robot", "email=robot@example.com&_gotcha=x"},
+			{"new", "email=" + email}, {"again", "name=Again&email=" + strings.ToUpper(email)}, {"large", "email=" + email +
+				"&big=" + strings.Repeat("x", 30<<10)},
+			{"too large once merged", "email=" + email + "&bigger=" + strings.Repeat("x", 30<<10)}, {"suppressed",
+				"email=gone@example.com"}, {"robot", "email=robot@example.com&_gotcha=x"},
 		}
 		var want string
 		for _, body := range bodies {
@@ -180,7 +194,8 @@ func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
 func TestFormUpdates(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
-	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"ada@example.com","name":"Ada","phone":"+1-555-0100","source":"fair","status":"qualified","metadata":{"a":1,"b":2}}`)
+	b.send(t, b.secret, "POST", "/api/v1/leads",
+		`{"email":"ada@example.com","name":"Ada","phone":"+1-555-0100","source":"fair","status":"qualified","metadata":{"a":1,"b":2}}`)
 	ignoring := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
 	updating := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
 	const body = `{"email":"ada@example.com","name":"Ada Lovelace","phone":"","b":3,"c":4}`
@@ -199,7 +214,8 @@ func TestFormUpdates(t *testing.T) {
 	if err := json.Unmarshal(l.Metadata, &metadata); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(l.Name, " ", l.Phone, " ", l.Source, " ", l.Status, " ", metadata); got != "Ada Lovelace +1-555-0100 fair qualified map[a:1 b:3 c:4]" {
+	if got := fmt.Sprint(l.Name, " ", l.Phone, " ", l.Source, " ", l.Status, " ",
+		metadata); got != "Ada Lovelace +1-555-0100 fair qualified map[a:1 b:3 c:4]" {
 		t.Errorf("updated: lead = %s, want name and metadata as sent and the rest as it was", got)
 	}
 }
@@ -209,7 +225,8 @@ func TestFormRefusesOtherPages(t *testing.T) {
 	b := setupForms(t)
 	path, nobody := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}), b.mustForm(t, b.owner, tenant.Form{})
 	for what, tc := range map[string]struct{ path, origin string }{
-		"another site": {path, "https://evil.example.com"}, "a file": {path, "null"}, "no page": {path, ""}, "a form without sites": {nobody, site},
+		"another site": {path, "https://evil.example.com"}, "a file": {path, "null"}, "no page": {path, ""},
+		"a form without sites": {nobody, site},
 	} {
 		got := b.fetch(t, tc.path, `{"email":"a@example.com"}`, "Origin", tc.origin)
 		got.wantError(t, what, 403, "FORBIDDEN")
@@ -217,7 +234,8 @@ func TestFormRefusesOtherPages(t *testing.T) {
 			t.Errorf("%s: headers %v, %s, want no CORS and the place to allow it", what, got.header, got.text)
 		}
 		page := b.submit(t, tc.path, "email=a@example.com", "Origin", tc.origin)
-		if page.status != 403 || !strings.Contains(page.text, "allowedOrigins") || !strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
+		if page.status != 403 || !strings.Contains(page.text, "allowedOrigins") ||
+			!strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s, plain: %d %s, want a page", what, page.status, page.text)
 		}
 	}
@@ -236,10 +254,13 @@ func TestPreflight(t *testing.T) {
 	b := setupForms(t)
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
 	ask := func(path, origin string) answer {
-		return b.do(t, b.submission(t, "OPTIONS", path, "", "", "Origin", origin, "Content-Type", "", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type"))
+		return b.do(t, b.submission(t, "OPTIONS", path, "", "", "Origin", origin, "Content-Type", "",
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "content-type"))
 	}
 	got := ask(path, site)
-	want := map[string]string{"Access-Control-Allow-Origin": site, "Vary": "Origin", "Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "600", "Access-Control-Allow-Credentials": ""}
+	want := map[string]string{"Access-Control-Allow-Origin": site, "Vary": "Origin",
+		"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Headers": "Content-Type",
+		"Access-Control-Max-Age": "600", "Access-Control-Allow-Credentials": ""}
 	for name, value := range want {
 		if got.status != 204 || got.header.Get(name) != value {
 			t.Errorf("preflight = %d, %s: %q, want 204 and %q", got.status, name, got.header.Get(name), value)
@@ -249,7 +270,8 @@ func TestPreflight(t *testing.T) {
 	ask("/f/"+tenant.NewText(tenant.PublishableKey, false), site).wantError(t, "preflight of no form", 404, "NOT_FOUND")
 }
 
-// A key that is not a form's is nobody's: also a secret key, which somebody put into a page by mistake, and which no log may then hold.
+// A key that is not a form's is nobody's: also a secret key, which somebody put into a page by mistake, and which no
+// log may then hold.
 func TestNoForm(t *testing.T) {
 	t.Parallel()
 	var logged lockedBuffer
@@ -257,14 +279,16 @@ func TestNoForm(t *testing.T) {
 		d.Edge = httpx.New(httpx.Deps{Log: slog.New(slog.NewTextHandler(&logged, nil)), AccessLog: true, Listener: "api"})
 	})
 	good := b.mustForm(t, b.owner, tenant.Form{Origins: []string{"*"}})
-	for what, path := range map[string]string{"a secret key": "/f/" + b.secret, "an unknown key": "/f/" + tenant.NewText(tenant.PublishableKey, false), "a mistyped key": good[:len(good)-1] + "_", "nothing": "/f/%00"} {
+	for what, path := range map[string]string{"a secret key": "/f/" + b.secret, "an unknown key": "/f/" +
+		tenant.NewText(tenant.PublishableKey, false), "a mistyped key": good[:len(good)-1] + "_", "nothing": "/f/%00"} {
 		got := b.fetch(t, path, `{"email":"a@example.com"}`)
 		got.wantError(t, what, 404, "NOT_FOUND")
 		if got.header.Get("Access-Control-Allow-Origin") != "*" || strings.Contains(got.text, "sk-") {
 			t.Errorf("%s: %v %s, want what every page can read, and no key told back", what, got.header, got.text)
 		}
 	}
-	if text := logged.String(); strings.Contains(text, b.secret) || strings.Contains(text, "sk-") || !strings.Contains(text, "route=/f/{formKey}") {
+	if text := logged.String(); strings.Contains(text, b.secret) || strings.Contains(text, "sk-") ||
+		!strings.Contains(text, "route=/f/{formKey}") {
 		t.Errorf("the log is %s, want the route and no key", text)
 	}
 	b.send(t, good[len("/f/"):], "GET", "/api/v1/leads", "").wantError(t, "a publishable key at the API", 403, "FORBIDDEN")
@@ -304,7 +328,8 @@ func TestProbingIsLimited(t *testing.T) {
 		got = b.fetch(t, "/f/pk-workspace_x", "{}")
 	}
 	got.wantError(t, "one guess too many", 429, "RATE_LIMITED")
-	if got.header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "Retry-After") {
+	if got.header.Get("Access-Control-Allow-Origin") != "*" ||
+		!strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "Retry-After") {
 		t.Errorf("headers = %v, want what every page can read", got.header)
 	}
 }
@@ -314,7 +339,8 @@ func TestFormMistakes(t *testing.T) {
 	b := setupForms(t)
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, PerMinuteIP: 1000})
 	got := b.submit(t, path, "email=<script>&name="+strings.Repeat("x", 201)+"&_next=/ok")
-	if got.status != 400 || !strings.Contains(got.text, "<b>email</b>: Must be a valid email address") || !strings.Contains(got.text, "<b>name</b>") || strings.Contains(got.text, "script") {
+	if got.status != 400 || !strings.Contains(got.text, "<b>email</b>: Must be a valid email address") ||
+		!strings.Contains(got.text, "<b>name</b>") || strings.Contains(got.text, "script") {
 		t.Errorf("plain = %d %s, want a page with both mistakes and nothing of what was typed", got.status, got.text)
 	}
 	got = b.fetch(t, path, `{"email":"x"}`)
@@ -322,7 +348,8 @@ func TestFormMistakes(t *testing.T) {
 	if got.body.Details.Field != "email" || got.header.Get("Access-Control-Allow-Origin") != site {
 		t.Errorf("fetch = %s, headers %v, want the field, readable to the page", got.text, got.header)
 	}
-	b.fetch(t, path, "email=x", "Content-Type", "text/plain", "Accept", "application/json").wantError(t, "text/plain", 415, "UNSUPPORTED_MEDIA_TYPE")
+	b.fetch(t, path, "email=x", "Content-Type", "text/plain", "Accept", "application/json").wantError(t, "text/plain", 415,
+		"UNSUPPORTED_MEDIA_TYPE")
 	b.fetch(t, path, "{}", "Content-Encoding", "gzip").wantError(t, "gzip", 415, "UNSUPPORTED_MEDIA_TYPE")
 	b.fetch(t, path, strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413, "PAYLOAD_TOO_LARGE")
 	if n := len(b.mustLeads(t, b.owner)); n > 0 {
@@ -340,7 +367,8 @@ func TestSlowForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\nemail=", path, site, plainForm)
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\nemail=",
+		path, site, plainForm)
 	conn.SetReadDeadline(time.Now().Add(time.Minute))
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || res.StatusCode != 408 {
@@ -358,7 +386,8 @@ func TestFormWithoutPostgres(t *testing.T) {
 	}
 	b.db.Close()
 	got := b.submit(t, path, "email=b@example.com")
-	if got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text, "Not available at the moment") || !strings.Contains(got.text, got.header.Get("X-Request-Id")) {
+	if got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.text,
+		"Not available at the moment") || !strings.Contains(got.text, got.header.Get("X-Request-Id")) {
 		t.Errorf("without Postgres: %d %s, want 503 and a page", got.status, got.text)
 	}
 }
@@ -373,14 +402,16 @@ func TestFormUpdateOfADeletedLead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.DeleteLead(t.Context(), b.workspace, u, func(*lead.Lead) error { return nil }); err != nil { // Redis is not told
+	// Redis is not told
+	if _, err := b.db.DeleteLead(t.Context(), b.workspace, u, func(*lead.Lead) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.fetch(t, path, `{"email":"a@example.com"}`); got.text != received {
 		t.Fatalf("answer = %d %s", got.status, got.text)
 	}
 	var live int
-	if err := b.db.GetContext(t.Context(), &live, "select count(*) from leads where workspace_id = $1 and deleted_at is null", b.workspace); err != nil || live != 1 {
+	if err := b.db.GetContext(t.Context(), &live,
+		"select count(*) from leads where workspace_id = $1 and deleted_at is null", b.workspace); err != nil || live != 1 {
 		t.Errorf("%d live leads, %v, want 1", live, err)
 	}
 }

@@ -32,7 +32,8 @@ func (a *api) createSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 		return err
 	}
 	// The entry names the workspace, not the email.
-	if err := a.DB.Suppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionCreated, id.Workspace.Format(p.WorkspaceID), nil)); err != nil {
+	if err := a.DB.Suppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionCreated,
+		id.Workspace.Format(p.WorkspaceID), nil)); err != nil {
 		return err
 	}
 	return httpx.Data(w, http.StatusCreated, struct {
@@ -48,7 +49,8 @@ func (a *api) deleteSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 		q.addError("email", lead.EmailRule+plusHint)
 		return q.err()
 	}
-	was, err := a.DB.Unsuppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionDeleted, id.Workspace.Format(p.WorkspaceID), nil))
+	was, err := a.DB.Unsuppress(r.Context(), p.WorkspaceID, key, a.auditEntry(p, tenant.SuppressionDeleted,
+		id.Workspace.Format(p.WorkspaceID), nil))
 	if err != nil {
 		return err
 	}

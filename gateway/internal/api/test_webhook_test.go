@@ -19,7 +19,8 @@ import (
 // work starts a worker that makes the one attempt of each test as outcome has it, and no other attempts.
 func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attempt) {
 	t.Helper()
-	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{Concurrency: 1, Queues: map[string]int{task.QueueWebhook: 1}, TaskCheckInterval: 20 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{Concurrency: 1,
+		Queues: map[string]int{task.QueueWebhook: 1}, TaskCheckInterval: 20 * time.Millisecond, LogLevel: asynq.FatalLevel})
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeTest, func(ctx context.Context, asked *asynq.Task) error {
 		key, err := task.ParseKey(asked.Payload())
@@ -70,11 +71,14 @@ func TestTestWebhookAnswersTheAttempt(t *testing.T) {
 		if err := json.Unmarshal(got.body.Data, &d); err != nil || got.status != 200 {
 			t.Fatalf("test of %s = %d %s, want 200 and a delivery", c.endpoint, got.status, got.text)
 		}
-		if d.State != c.state || d.EventType != "webhook.test" || d.EndpointID != path[1:] || d.AttemptCount != 1 || len(d.Attempts) != 1 || d.NextAttemptAt != nil ||
-			*d.LastStatus != c.status || *d.Attempts[0].Status != c.status || !cmp.Equal(d.LastError, c.err) || got.header.Get("Location") != "/api/v1/deliveries/"+d.ID {
+		if d.State != c.state || d.EventType != "webhook.test" || d.EndpointID != path[1:] || d.AttemptCount != 1 ||
+			len(d.Attempts) != 1 || d.NextAttemptAt != nil ||
+			*d.LastStatus != c.status || *d.Attempts[0].Status != c.status || !cmp.Equal(d.LastError, c.err) ||
+			got.header.Get("Location") != "/api/v1/deliveries/"+d.ID {
 			t.Errorf("test of %s = %s, want %s after one attempt with %d", c.endpoint, got.text, c.state, c.status)
 		}
-		if listed, _ := b.deliveries(t, "/api/v1/webhooks"+path+"/deliveries"); len(listed) != 1 || listed[0].ID != d.ID || listed[0].State != c.state {
+		if listed, _ := b.deliveries(t, "/api/v1/webhooks"+path+"/deliveries"); len(listed) != 1 || listed[0].ID != d.ID ||
+			listed[0].State != c.state {
 			t.Errorf("deliveries = %+v, want just the one answered", listed)
 		}
 		event, err := id.Event.Parse(d.EventID)
@@ -82,7 +86,8 @@ func TestTestWebhookAnswersTheAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var data struct{ Message, EndpointID string }
-		if e, err := b.db.GetEvent(t.Context(), b.workspace, event); err != nil || json.Unmarshal(e.Data, &data) != nil || data.EndpointID != path[1:] || data.Message == "" {
+		if e, err := b.db.GetEvent(t.Context(), b.workspace, event); err != nil || json.Unmarshal(e.Data, &data) != nil ||
+			data.EndpointID != path[1:] || data.Message == "" {
 			t.Errorf("its event = %+v, %v, want a message and the endpoint's id", data, err)
 		}
 	}
@@ -93,7 +98,8 @@ func TestTestWebhookAnswersTheAttempt(t *testing.T) {
 
 func text(s string) *string { return &s }
 
-// Where no worker comes the owner is told so, a workspace cannot keep more than a few requests waiting, and what waited is tried by the next worker.
+// Where no worker comes the owner is told so, a workspace cannot keep more than a few requests waiting, and what waited
+// is tried by the next worker.
 func TestTestWebhookWithoutAWorker(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -105,7 +111,8 @@ func TestTestWebhookWithoutAWorker(t *testing.T) {
 	for i := range answers {
 		waiting.Go(func() { answers[i] = test() })
 	}
-	for deadline := time.Now().Add(5 * time.Second); b.queued(t, task.QueueWebhook) < most; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); b.queued(t,
+		task.QueueWebhook) < most; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("tests asked for = %d, want %d", b.queued(t, task.QueueWebhook), most)
 		}
@@ -118,7 +125,9 @@ func TestTestWebhookWithoutAWorker(t *testing.T) {
 	waiting.Wait()
 	for _, got := range answers {
 		var d shownDelivery
-		if err := json.Unmarshal(got.body.Data, &d); err != nil || got.status != 202 || d.State != "held" || d.AttemptCount != 0 || d.Attempts == nil || d.NextAttemptAt != nil || !strings.HasSuffix(got.header.Get("Location"), d.ID) {
+		if err := json.Unmarshal(got.body.Data, &d); err != nil || got.status != 202 || d.State != "held" ||
+			d.AttemptCount != 0 || d.Attempts == nil || d.NextAttemptAt != nil || !strings.HasSuffix(got.header.Get("Location"),
+			d.ID) {
 			t.Errorf("a test without a worker = %d %s, want 202 and a delivery that no drain takes", got.status, got.text)
 		}
 	}
@@ -139,7 +148,8 @@ func TestTestWebhookWithoutRedis(t *testing.T) {
 	got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/test", "")
 	got.wantError(t, "a test without Redis", 503, "UNAVAILABLE")
 	if got.header.Get("Retry-After") == "" || strings.Contains(strings.ToLower(got.text), "redis") {
-		t.Errorf("a test without Redis = %s, Retry-After %q, want one, and no word of the cause", got.text, got.header.Get("Retry-After"))
+		t.Errorf("a test without Redis = %s, Retry-After %q, want one, and no word of the cause", got.text,
+			got.header.Get("Retry-After"))
 	}
 	if all, _ := b.deliveries(t, "/api/v1/webhooks"+path+"/deliveries"); len(all) != 1 || all[0].State != "cancelled" {
 		t.Errorf("deliveries = %+v, want the test cancelled, not to be sent later", all)

@@ -29,7 +29,8 @@ func makers() map[string]func(*testing.T, *bundle, owner) string {
 			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/chatbots", `{"name":"`+marker+`"}`))
 		},
 		"WebhookId": func(t *testing.T, b *bundle, c owner) string {
-			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/`+marker+`","timeoutSeconds":1}`))
+			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/`+marker+
+				`","timeoutSeconds":1}`))
 		},
 		"EventId":    func(t *testing.T, b *bundle, c owner) string { return mustFirst(t, b, c, "/api/v1/events") },
 		"DeliveryId": func(t *testing.T, b *bundle, c owner) string { return mustFirst(t, b, c, "/api/v1/deliveries") },
@@ -46,7 +47,8 @@ func makers() map[string]func(*testing.T, *bundle, owner) string {
 			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/keys", `{"name":"`+marker+`"}`))
 		},
 		"formKey": func(t *testing.T, b *bundle, c owner) string {
-			made := b.send(t, c.secret, "POST", "/api/v1/keys", `{"name":"`+marker+`","kind":"publishable","form":{"origins":["*"]}}`)
+			made := b.send(t, c.secret, "POST", "/api/v1/keys", `{"name":"`+marker+
+				`","kind":"publishable","form":{"origins":["*"]}}`)
 			mustID(t, made)
 			var k struct{ Key string }
 			if err := json.Unmarshal(made.body.Data, &k); err != nil || k.Key == "" {
@@ -72,8 +74,8 @@ func mustFirst(t *testing.T, b *bundle, c owner, list string) string {
 	return all[0].ID
 }
 
-// mustPath fills a path with things that made has, or makes them. A parameter that nobody knows how to make fails the test:
-// a new route is to be tried like all others.
+// mustPath fills a path with things that made has, or makes them. A parameter that nobody knows how to make fails the
+// test: a new route is to be tried like all others.
 func (b *bundle) mustPath(t *testing.T, o spectest.Operation, c owner, made map[string]string) string {
 	t.Helper()
 	path := o.Path
@@ -106,7 +108,8 @@ func (b *bundle) mustThing(t *testing.T, name, kind string, c owner, made map[st
 }
 
 // Ids that stand in the document's examples, by the kind of thing they stand for.
-var exampleIDs = map[string]string{"LeadId": "lead_01jhn3q8g2e5xv7k9m4t6w8y0z", "ChatbotId": "cb_01jhn3n5a7b9c1d3e5g7j9m1p3", "WebhookId": "we_01jhn3r6b1d3f5h7k9n1q3s5v7"}
+var exampleIDs = map[string]string{"LeadId": "lead_01jhn3q8g2e5xv7k9m4t6w8y0z",
+	"ChatbotId": "cb_01jhn3n5a7b9c1d3e5g7j9m1p3", "WebhookId": "we_01jhn3r6b1d3f5h7k9n1q3s5v7"}
 
 // withThings is an example with the ids of real things.
 func (b *bundle) withThings(t *testing.T, body spectest.Body, c owner, made map[string]string) spectest.Body {

@@ -7,8 +7,8 @@ import (
 	"leadgate/shared/fault"
 )
 
-// The minimum rate at which a client must send an upload or take a stream. It holds for each window of time as a whole, so that a pause
-// does no harm, and a trickle does not hold a slot for hours.
+// The minimum rate at which a client must send an upload or take a stream. It holds for each window of time as a whole,
+// so that a pause does no harm, and a trickle does not hold a slot for hours.
 const (
 	minTransferRate = 16 << 10 // bytes a second
 	transferWindow  = 30 * time.Second
@@ -62,11 +62,13 @@ func (t *transfer) send(w http.ResponseWriter, text []byte) error {
 	return err
 }
 
-// requireHTTP11 refuses HTTP/1.0, in which a stream that breaks off looks complete: it marks neither the chunks nor the end of a body.
+// requireHTTP11 refuses HTTP/1.0, in which a stream that breaks off looks complete: it marks neither the chunks nor the
+// end of a body.
 func requireHTTP11(r *http.Request) error {
 	if r.ProtoAtLeast(1, 1) {
 		return nil
 	}
-	return fault.InvalidField("protocol", r.Proto, "Must be HTTP/1.1 or later: over HTTP/1.0 a response that breaks off looks complete. "+
-		"Behind a proxy such as nginx, set proxy_http_version 1.1")
+	return fault.InvalidField("protocol", r.Proto,
+		"Must be HTTP/1.1 or later: over HTTP/1.0 a response that breaks off looks complete. "+
+			"Behind a proxy such as nginx, set proxy_http_version 1.1")
 }

@@ -31,7 +31,8 @@ func (b *bundle) dial(t *testing.T, text string) net.Conn {
 
 // get is a request as text; extra is more of its head.
 func (b *bundle) get(path, protocol, extra string) string {
-	return "GET " + path + " " + protocol + "\r\nHost: api.example.com\r\nAuthorization: Bearer " + b.secret + "\r\n" + extra + "\r\n"
+	return "GET " + path + " " + protocol + "\r\nHost: api.example.com\r\nAuthorization: Bearer " + b.secret + "\r\n" +
+		extra + "\r\n"
 }
 
 func briskly(d *api.Deps) { d.TransferWindow = 300 * time.Millisecond }
@@ -105,12 +106,15 @@ func TestSlowClientsHoldNoSlots(t *testing.T) {
 	b.send(t, b.secret, "GET", "/api/v1/leads?limit=1", "").wantOK(t, "a list while three are not read")
 	b.send(t, b.secret, "GET", "/api/v1/events", "").wantOK(t, "another expensive read meanwhile")
 	for range 4 {
-		c := b.dial(t, strings.Replace(b.head("POST", "/api/v1/leads/batch", 1000), "\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n", 1))
-		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // its body is waited for
+		c := b.dial(t, strings.Replace(b.head("POST", "/api/v1/leads/batch", 1000), "\r\n\r\n",
+			"\r\nExpect: 100-continue\r\n\r\n", 1))
+		// its body is waited for
+		if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 			t.Fatalf("batch = %q, %v", line, err)
 		}
 	}
-	if got := b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"a@example.com"}]}`); got.status != 207 {
+	if got := b.send(t, b.secret, "POST", "/api/v1/leads/batch",
+		`{"leads":[{"email":"a@example.com"}]}`); got.status != 207 {
 		t.Errorf("a batch while four come slowly = %d %s, want 207", got.status, got.text)
 	}
 }
@@ -125,7 +129,8 @@ func TestStreamsNeedHTTP11(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		if text, _ := io.ReadAll(res.Body); res.StatusCode != 400 || !strings.Contains(string(text), "VALIDATION_ERROR") || !strings.Contains(string(text), "HTTP/1.1") {
+		if text, _ := io.ReadAll(res.Body); res.StatusCode != 400 || !strings.Contains(string(text), "VALIDATION_ERROR") ||
+			!strings.Contains(string(text), "HTTP/1.1") {
 			t.Errorf("%s by HTTP/1.0 = %d %s, want 400 that names HTTP/1.1", path, res.StatusCode, text)
 		}
 	}

@@ -22,7 +22,8 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	bot := id.Chatbot.Format(b.chatbot)
-	path := b.mustWebhook(t, `,"description":"d","eventTypes":["lead.created"],"chatbotIds":["`+bot+`"],"headers":{"X-A":"1","X-B":"2"},"payload":"thin","rate":5,"maxInFlight":1,"timeoutSeconds":2`)
+	path := b.mustWebhook(t, `,"description":"d","eventTypes":["lead.created"],"chatbotIds":["`+bot+
+		`"],"headers":{"X-A":"1","X-B":"2"},"payload":"thin","rate":5,"maxInFlight":1,"timeoutSeconds":2`)
 	want := b.webhook(t, "GET", path, "", 200)
 	want.Backlog = nil
 	rate := 10
@@ -33,7 +34,10 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 		{`{}`, func(*shownWebhook) {}},
 		{`{"enabled":true}`, func(*shownWebhook) {}},
 		{`{"url":"https://hooks.example.com/b"}`, func(e *shownWebhook) { e.URL = "https://hooks.example.com/b" }},
-		{`{"headers":{"x-a":"3","X-B":null,"X-C":"4"}}`, func(e *shownWebhook) { e.Headers = map[string]string{"x-a": "3", "X-C": "4"} }},
+		{`{"headers":{"x-a":"3","X-B":null,"X-C":"4"}}`, func(e *shownWebhook) {
+			e.Headers = map[string]string{"x-a": "3",
+				"X-C": "4"}
+		}},
 		{`{"headers":{}}`, func(*shownWebhook) {}},
 		{`{"rate":10,"maxInFlight":256}`, func(e *shownWebhook) { e.Rate, e.MaxInFlight = &rate, 256 }},
 		{`{"description":null,"eventTypes":null,"chatbotIds":null,"headers":null,"payload":null,"rate":null,"maxInFlight":null,"timeoutSeconds":null}`, func(e *shownWebhook) {
@@ -98,7 +102,8 @@ func TestSimultaneousPatches(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := b.mustWebhook(t, "")
-	bodies := []string{`{"description":"d"}`, `{"payload":"thin"}`, `{"rate":7}`, `{"maxInFlight":3}`, `{"timeoutSeconds":4}`, `{"eventTypes":["lead.created"]}`, `{"url":"https://hooks.example.com/b"}`}
+	bodies := []string{`{"description":"d"}`, `{"payload":"thin"}`, `{"rate":7}`, `{"maxInFlight":3}`,
+		`{"timeoutSeconds":4}`, `{"eventTypes":["lead.created"]}`, `{"url":"https://hooks.example.com/b"}`}
 	for i := range 10 {
 		bodies = append(bodies, fmt.Sprintf(`{"headers":{"X-%d":"v"}}`, i))
 	}
@@ -112,7 +117,8 @@ func TestSimultaneousPatches(t *testing.T) {
 	}
 	all.Wait()
 	got := b.webhook(t, "GET", path, "", 200)
-	if got.Description != "d" || got.Payload != "thin" || got.Rate == nil || *got.Rate != 7 || got.MaxInFlight != 3 || got.TimeoutSeconds != 4 || len(got.EventTypes) != 1 ||
+	if got.Description != "d" || got.Payload != "thin" || got.Rate == nil || *got.Rate != 7 || got.MaxInFlight != 3 ||
+		got.TimeoutSeconds != 4 || len(got.EventTypes) != 1 ||
 		got.URL != "https://hooks.example.com/b" || len(got.Headers) != 10 {
 		t.Errorf("after %d patches at once: %+v, want each of them", len(bodies), got)
 	}
@@ -126,13 +132,15 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 	backlog := func(pending, held int) {
 		t.Helper()
 		got := b.webhook(t, "GET", path, "", 200).Backlog
-		if got == nil || got.Pending != pending || got.Held != held || got.Exhausted != 0 || (got.OldestPendingAt == nil) != (pending == 0) {
+		if got == nil || got.Pending != pending || got.Held != held || got.Exhausted != 0 ||
+			(got.OldestPendingAt == nil) != (pending == 0) {
 			t.Errorf("backlog = %+v, want %d pending, %d held", got, pending, held)
 		}
 	}
 	backlog(1, 0)
 	off := b.webhook(t, "PATCH", path, `{"enabled":false,"description":"off"}`, 200)
-	if off.Enabled || off.Health.State != "disabled" || off.DisabledAt == nil || off.DisabledReason == nil || *off.DisabledReason != "owner" || off.Description != "off" {
+	if off.Enabled || off.Health.State != "disabled" || off.DisabledAt == nil || off.DisabledReason == nil ||
+		*off.DisabledReason != "owner" || off.Description != "off" {
 		t.Errorf("disabled = %+v, want it by its owner", off)
 	}
 	b.mustCreate(t, b.owner, "b@example.com")
@@ -153,13 +161,15 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 	}
 	r, err := b.db.GetReplay(t.Context(), b.workspace, replay)
 	want := webhook.Filter{EndpointID: mustEndpointID(t, path), States: []webhook.State{webhook.Held}}
-	if diff := cmp.Diff(want, r.Filter); diff != "" || err != nil || r.State != webhook.ReplayRunning || r.Rate != webhook.MaxReplayRate {
+	if diff := cmp.Diff(want, r.Filter); diff != "" || err != nil || r.State != webhook.ReplayRunning ||
+		r.Rate != webhook.MaxReplayRate {
 		t.Errorf("the replay = %+v, %v, want it running at the highest rate (-want +got):\n%s", r, err, diff)
 	}
 	if n := b.queued(t, task.QueueReplay); n != 1 {
 		t.Errorf("tasks for the replay = %d, want 1", n)
 	}
-	if more := b.webhook(t, "PATCH", path, `{"deliverHeld":true}`, 200); more.ReplayID == "" || more.ReplayID == on.ReplayID {
+	if more := b.webhook(t, "PATCH", path, `{"deliverHeld":true}`, 200); more.ReplayID == "" ||
+		more.ReplayID == on.ReplayID {
 		t.Errorf("deliverHeld on an enabled endpoint = replay %q, want another", more.ReplayID)
 	}
 	if none := b.webhook(t, "PATCH", path, `{"deliverHeld":false,"description":null}`, 200); none.ReplayID != "" {
@@ -168,7 +178,8 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 	for range webhook.MaxReplays - 2 {
 		b.webhook(t, "PATCH", path, `{"deliverHeld":true}`, 200)
 	}
-	b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"deliverHeld":true,"description":"lost"}`).wantError(t, "one replay too many", 409, "CONFLICT")
+	b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"deliverHeld":true,"description":"lost"}`).wantError(t,
+		"one replay too many", 409, "CONFLICT")
 	if got := b.webhook(t, "GET", path, "", 200); got.Description != "" {
 		t.Errorf("a refused patch left %q, want nothing of it", got.Description)
 	}
@@ -203,14 +214,16 @@ func TestHealthIsShown(t *testing.T) {
 	since := time.Now().UTC().Truncate(time.Millisecond)
 	health := func(failures int, probe *time.Time) {
 		t.Helper()
-		if _, err := b.db.ExecContext(t.Context(), `update endpoints set failures = $2, failing_since = $3, last_error = 'status: 503', probe_at = $4, last_success_at = $3 where id = $1`, e, failures, since, probe); err != nil {
+		if _, err := b.db.ExecContext(t.Context(),
+			`update endpoints set failures = $2, failing_since = $3, last_error = 'status: 503', probe_at = $4, last_success_at = $3 where id = $1`, e, failures, since, probe); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := func(what, state string, failures int, failing, probing bool) {
 		t.Helper()
 		h := b.webhook(t, "GET", path, "", 200).Health
-		if h.State != state || h.Failures != failures || (h.FailingSince != nil) != failing || (h.LastError != nil) != failing || (h.NextProbeAt != nil) != probing || h.LastSuccessAt == nil {
+		if h.State != state || h.Failures != failures || (h.FailingSince != nil) != failing ||
+			(h.LastError != nil) != failing || (h.NextProbeAt != nil) != probing || h.LastSuccessAt == nil {
 			t.Errorf("%s: health = %+v, want %s after %d failures", what, h, state, failures)
 		}
 	}
@@ -232,12 +245,14 @@ func TestDeleteWebhook(t *testing.T) {
 	b := setup(t)
 	path := b.mustWebhook(t, `,"headers":{"Authorization":"x"}`)
 	b.mustCreate(t, b.owner, "a@example.com")
-	if got := b.send(t, b.secret, "DELETE", "/api/v1/webhooks"+path, ""); got.status != 204 || got.text != "" || got.header.Get("Content-Type") != "" {
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/webhooks"+path, ""); got.status != 204 || got.text != "" ||
+		got.header.Get("Content-Type") != "" {
 		t.Fatalf("DELETE = %d %q %v, want 204 and nothing", got.status, got.text, got.header)
 	}
 	for _, route := range []string{"GET ", "PATCH ", "DELETE ", "POST /rotate-secret", "POST /test", "GET /deliveries"} {
 		method, below, _ := strings.Cut(route, " ")
-		b.send(t, b.secret, method, "/api/v1/webhooks"+path+below, "").wantError(t, route+" of a deleted endpoint", 404, "NOT_FOUND")
+		b.send(t, b.secret, method, "/api/v1/webhooks"+path+below, "").wantError(t, route+" of a deleted endpoint", 404,
+			"NOT_FOUND")
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); !strings.Contains(got.text, `"data":[]`) {
 		t.Errorf("list = %s, want none", got.text)
@@ -263,7 +278,8 @@ func TestWebhooksOfOtherWorkspacesAreUnknown(t *testing.T) {
 		}
 	}
 	// A chatbot of the other workspace is as unknown as one that never was.
-	b.wantRefused(t, "POST", "", `{"url":"https://hooks.example.com/","chatbotIds":["`+id.Chatbot.Format(b.chatbot)+`","`+id.Chatbot.Format(mine.chatbot)+`"]}`, []string{"/chatbotIds/1"})
+	b.wantRefused(t, "POST", "", `{"url":"https://hooks.example.com/","chatbotIds":["`+id.Chatbot.Format(b.chatbot)+`","`+
+		id.Chatbot.Format(mine.chatbot)+`"]}`, []string{"/chatbotIds/1"})
 	b.owner = mine
 	if diff := cmp.Diff(before, b.webhook(t, "GET", path, "", 200)); diff != "" {
 		t.Errorf("after the other workspace tried (-before +after):\n%s", diff)
@@ -283,7 +299,8 @@ func TestChatbotFilter(t *testing.T) {
 	}
 	b.mustCreate(t, b.owner, "of.none@example.com")
 	pending(0)
-	mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+id.Chatbot.Format(b.chatbot)+"/leads", `{"email":"of.the.bot@example.com"}`))
+	mustID(t, b.send(t, b.secret, "POST", "/api/v1/chatbots/"+id.Chatbot.Format(b.chatbot)+"/leads",
+		`{"email":"of.the.bot@example.com"}`))
 	pending(1)
 	b.webhook(t, "PATCH", path, `{"chatbotIds":null}`, 200)
 	b.mustCreate(t, b.owner, "of.none2@example.com")
@@ -295,13 +312,15 @@ func TestPatchOfTheURLWakesADrain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := b.mustWebhook(t, "")
-	b.db.MustExecContext(t.Context(), `update endpoints set failures = 6, failing_since = now(), probe_at = now() + interval '1 hour', last_error = 'dns: x', drain_token = id, drain_until = now() + interval '1 hour'`)
+	b.db.MustExecContext(t.Context(),
+		`update endpoints set failures = 6, failing_since = now(), probe_at = now() + interval '1 hour', last_error = 'dns: x', drain_token = id, drain_until = now() + interval '1 hour'`)
 	if b.webhook(t, "PATCH", path, `{"description":"d"}`, 200); b.queued(t, task.QueueWebhook) != 0 {
 		t.Error("a change of the description wakes a drain")
 	}
 	got := b.webhook(t, "PATCH", path, `{"url":"https://hooks.example.com/other"}`, 200)
 	if got.Health.State != "ok" || got.Health.LastError != nil || b.queued(t, task.QueueWebhook) != 1 {
-		t.Errorf("after another URL: %+v and %d tasks, want a clean record and a drain", got.Health, b.queued(t, task.QueueWebhook))
+		t.Errorf("after another URL: %+v and %d tasks, want a clean record and a drain", got.Health,
+			b.queued(t, task.QueueWebhook))
 	}
 	if free := `select drain_until is null from endpoints`; !b.holds(t, free) {
 		t.Error("the drain to the former URL keeps its lease")
@@ -321,8 +340,10 @@ func TestPatchTakesAMergePatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := b.mustWebhook(t, "")
-	for contentType, want := range map[string]int{"application/merge-patch+json": 200, "application/merge-patch+json; charset=utf-8": 200, "application/json-patch+json": 415} {
-		req, err := http.NewRequestWithContext(t.Context(), "PATCH", b.url+"/api/v1/webhooks"+path, strings.NewReader(`{"description":"d"}`))
+	for contentType, want := range map[string]int{"application/merge-patch+json": 200,
+		"application/merge-patch+json; charset=utf-8": 200, "application/json-patch+json": 415} {
+		req, err := http.NewRequestWithContext(t.Context(), "PATCH", b.url+"/api/v1/webhooks"+path,
+			strings.NewReader(`{"description":"d"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -345,7 +366,8 @@ func TestMistakesTellNoSecret(t *testing.T) {
 	}
 	for _, body := range []string{
 		`{"url":"https://hooks.example.com/","Secret":"hunter2"}`, `{"url":"https://hooks.example.com/","headers":"hunter2"}`,
-		`{"url":"https://hooks.example.com/","headers":["hunter2"]}`, `{"url":"https://hooks.example.com/","headers":{` + many.String()[1:] + `}}`,
+		`{"url":"https://hooks.example.com/","headers":["hunter2"]}`, `{"url":"https://hooks.example.com/","headers":{` +
+			many.String()[1:] + `}}`,
 		`{"url":"https://hooks.example.com/","Headers":{"authorization":"hunter2"}}`,
 	} {
 		for method, to := range map[string]string{"POST": "", "PATCH": path} {
@@ -357,7 +379,8 @@ func TestMistakesTellNoSecret(t *testing.T) {
 		}
 	}
 	got := b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"x":1}`)
-	if rule := got.body.Details.Message; !strings.Contains(rule, "deliverHeld") || strings.Contains(rule, "secret") || strings.Contains(rule, "signature") {
+	if rule := got.body.Details.Message; !strings.Contains(rule, "deliverHeld") || strings.Contains(rule, "secret") ||
+		strings.Contains(rule, "signature") {
 		t.Errorf("PATCH of an unknown field says %q, want the fields that can be changed", rule)
 	}
 }

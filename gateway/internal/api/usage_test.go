@@ -22,7 +22,8 @@ func setupUsage(t *testing.T) (*bundle, *usage.Counter) {
 	var counter *usage.Counter
 	b := setup(t, func(d *api.Deps) {
 		counter = usage.New(usage.Deps{DB: d.DB, Now: d.Now})
-		in := intake.New(intake.Deps{DB: d.DB, Redis: d.Intake.Redis, Waker: task.NewWaker(d.Intake.Redis), Log: d.Intake.Log, Registry: prometheus.NewRegistry(), Now: time.Now, Usage: counter})
+		in := intake.New(intake.Deps{DB: d.DB, Redis: d.Intake.Redis, Waker: task.NewWaker(d.Intake.Redis), Log: d.Intake.Log,
+			Registry: prometheus.NewRegistry(), Now: time.Now, Usage: counter})
 		t.Cleanup(in.Stop)
 		d.Intake, d.Usage = in, counter
 	})
@@ -66,7 +67,8 @@ func TestUsage(t *testing.T) {
 		Accepted, Duplicates, Rejected, Limited int
 	}
 	got.data(t, &days)
-	if len(days) != 30 || days[0].Day != today.Format(time.DateOnly) || days[29].Day != today.AddDate(0, 0, -29).Format(time.DateOnly) {
+	if len(days) != 30 || days[0].Day != today.Format(time.DateOnly) || days[29].Day != today.AddDate(0, 0,
+		-29).Format(time.DateOnly) {
 		t.Fatalf("GET usage = %s, want the last 30 days", got.text)
 	}
 	if d := days[0]; d.Accepted != 4 || d.Duplicates != 2 || d.Rejected != 3 || d.Limited != 0 || days[1].Accepted != 0 {
@@ -91,24 +93,32 @@ func TestUsageSpans(t *testing.T) {
 	day := func(n int) string { return b.now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
 	for n, u := range map[int]tenant.Usage{-1: {Accepted: 1}, -3: {Rejected: 2}, -500: {Limited: 3}} {
 		u.WorkspaceID, u.Day = b.workspace, tenant.Day(b.now().AddDate(0, 0, n))
-		if err := b.db.AddUsage(t.Context(), []tenant.Usage{u, {WorkspaceID: id.New(), Day: u.Day, Accepted: 9}}); err != nil {
+		if err := b.db.AddUsage(t.Context(), []tenant.Usage{u, {WorkspaceID: id.New(), Day: u.Day,
+			Accepted: 9}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for query, want := range map[string]string{
-		"?from=" + day(-3) + "&until=" + day(0):      fmt.Sprintf(`[{"day":"%s","accepted":1,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":2,"limited":0}]`, day(-1), day(-2), day(-3)),
-		"?from=" + day(-500) + "&until=" + day(-499): fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":3}]`, day(-500)),
-		"?from=" + day(0):                            fmt.Sprintf(`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0}]`, day(0)),
-		"?from=" + day(1):                            `[]`,
-		"?from=9999-12-30&until=9999-12-31":          `[]`,
+		"?from=" + day(-3) + "&until=" + day(0): fmt.Sprintf(
+			`[{"day":"%s","accepted":1,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0},{"day":"%s","accepted":0,"duplicates":0,"rejected":2,"limited":0}]`, day(-1), day(-2), day(-3)),
+		"?from=" + day(-500) + "&until=" + day(-499): fmt.Sprintf(
+			`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":3}]`, day(-500)),
+		"?from=" + day(0): fmt.Sprintf(
+			`[{"day":"%s","accepted":0,"duplicates":0,"rejected":0,"limited":0}]`, day(0)),
+		"?from=" + day(1):                   `[]`,
+		"?from=9999-12-30&until=9999-12-31": `[]`,
 	} {
-		if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+`,"nextCursor":null}`+"\n" {
+		if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+
+			`,"nextCursor":null}`+"\n" {
 			t.Errorf("GET usage%s = %d %s, want %s", query, got.status, got.text, want)
 		}
 	}
 	for query, field := range map[string]string{
-		"?from=x": "from", "?until=2026-13-01": "until", "?from=2026-01-15T00:00:00Z": "from", "?from=" + day(-400): "from", "?from=2026-02-02&until=2026-02-02": "until",
-		"?from=0001-01-01": "from", "?from=" + day(2): "from", "?from=9999-12-31": "from", "?until=1969-12-31": "until", "?day=2026-01-01": "day",
+		"?from=x": "from", "?until=2026-13-01": "until", "?from=2026-01-15T00:00:00Z": "from", "?from=" + day(-400): "from",
+		"?from=2026-02-02&until=2026-02-02": "until",
+		"?from=0001-01-01":                  "from", "?from=" + day(2): "from", "?from=9999-12-31": "from",
+		"?until=1969-12-31": "until",
+		"?day=2026-01-01":   "day",
 	} {
 		got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, "")
 		if got.wantError(t, query, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {

@@ -64,11 +64,13 @@ func (b *bundle) mustWebhook(t *testing.T, more string) string {
 func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
+	got := b.send(t, b.secret, "POST", "/api/v1/webhooks",
+		`{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
 	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],` +
 		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":32,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
 		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null\}),` +
-		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` + id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
+		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` +
+		id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
 	m := regexp.MustCompile(want).FindStringSubmatch(got.text)
 	if got.status != 201 || m == nil {
 		t.Fatalf("POST = %d %s, want 201 %s", got.status, got.text, want)
@@ -80,10 +82,12 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 		t.Errorf("Location = %q, want /api/v1/webhooks/%s", l, m[2])
 	}
 	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null},` + m[3]
-	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+shown+"}}\n" {
+	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+shown+
+		"}}\n" {
 		t.Errorf("GET = %s, want the same with a backlog and without the secret", read.text)
 	}
-	if list := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); list.text != `{"success":true,"data":[{`+shown+`}],"nextCursor":null}`+"\n" {
+	if list := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); list.text != `{"success":true,"data":[{`+shown+
+		`}],"nextCursor":null}`+"\n" {
 		t.Errorf("list = %s, want the same with a backlog and without the secret", list.text)
 	}
 }
@@ -97,8 +101,10 @@ func TestCreateWebhookDefaults(t *testing.T) {
 		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":32,"timeoutSeconds":15,"signature":"v1","enabled":true}`,
 	} {
 		got := b.webhook(t, "POST", "", body, 201)
-		want := shownWebhook{ID: got.ID, Secret: got.Secret, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt, WorkspaceID: got.WorkspaceID, Health: got.Health, FormerSecrets: got.FormerSecrets,
-			URL: "https://hooks.example.com/", EventTypes: []string{"endpoint.*", "lead.*"}, Headers: map[string]string{}, Payload: "full", MaxInFlight: 32, TimeoutSeconds: 15, Signature: "v1", Enabled: true}
+		want := shownWebhook{ID: got.ID, Secret: got.Secret, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt,
+			WorkspaceID: got.WorkspaceID, Health: got.Health, FormerSecrets: got.FormerSecrets,
+			URL: "https://hooks.example.com/", EventTypes: []string{"endpoint.*", "lead.*"}, Headers: map[string]string{},
+			Payload: "full", MaxInFlight: 32, TimeoutSeconds: 15, Signature: "v1", Enabled: true}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}
@@ -113,8 +119,10 @@ func TestCreateWebhookTakesEverything(t *testing.T) {
 	made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/","description":"d","eventTypes":["endpoint.failing"],"chatbotIds":["`+bot+`","`+bot+`"],"headers":{"Authorization":"Bearer t~k3n","x-team":"","X-Null":null},
 		"payload":"thin","rate":10000,"maxInFlight":1,"timeoutSeconds":30,"enabled":false,"secret":"`+own+`"}`, 201)
 	rate, reason := 10000, "owner"
-	want := shownWebhook{ID: made.ID, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt, WorkspaceID: made.WorkspaceID, DisabledAt: &made.CreatedAt, DisabledReason: &reason, FormerSecrets: made.FormerSecrets,
-		URL: "https://hooks.example.com/", Description: "d", EventTypes: []string{"endpoint.failing"}, ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "Bearer t~k3n", "x-team": ""},
+	want := shownWebhook{ID: made.ID, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt, WorkspaceID: made.WorkspaceID,
+		DisabledAt: &made.CreatedAt, DisabledReason: &reason, FormerSecrets: made.FormerSecrets,
+		URL: "https://hooks.example.com/", Description: "d", EventTypes: []string{"endpoint.failing"},
+		ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "Bearer t~k3n", "x-team": ""},
 		Payload: "thin", Rate: &rate, MaxInFlight: 1, TimeoutSeconds: 30, Signature: "v1", Secret: own}
 	want.Health.State = "disabled"
 	if diff := cmp.Diff(want, made); diff != "" {
@@ -131,14 +139,18 @@ func TestCreateWebhookByEd25519(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	own := webhook.NewSigningKey()
-	for body, secret := range map[string]string{`"signature":"v1a"`: "", `"secret":"` + own + `"`: own, `"signature":"v1a","secret":"` + own + `"`: own} {
+	for body, secret := range map[string]string{`"signature":"v1a"`: "", `"secret":"` + own + `"`: own,
+		`"signature":"v1a","secret":"` + own + `"`: own} {
 		made := b.webhook(t, "POST", "", `{"url":"https://hooks.example.com/",`+body+`}`, 201)
-		if made.Signature != "v1a" || !strings.HasPrefix(made.Secret, "whsk_") || secret != "" && made.Secret != secret || made.PublicKey == nil || *made.PublicKey != webhook.PublicKey(made.Secret) {
-			t.Errorf("%.20s: signature %q, publicKey %v, want v1a and the public half of the key", body, made.Signature, made.PublicKey)
+		if made.Signature != "v1a" || !strings.HasPrefix(made.Secret, "whsk_") || secret != "" && made.Secret != secret ||
+			made.PublicKey == nil || *made.PublicKey != webhook.PublicKey(made.Secret) {
+			t.Errorf("%.20s: signature %q, publicKey %v, want v1a and the public half of the key", body, made.Signature,
+				made.PublicKey)
 		}
 		read := b.webhook(t, "GET", "/"+made.ID, "", 200)
 		if read.Signature != "v1a" || read.PublicKey == nil || *read.PublicKey != *made.PublicKey || read.Secret != "" {
-			t.Errorf("%.20s: GET shows signature %q, publicKey %v, secret %q, want the same without secret", body, read.Signature, read.PublicKey, read.Secret)
+			t.Errorf("%.20s: GET shows signature %q, publicKey %v, secret %q, want the same without secret", body,
+				read.Signature, read.PublicKey, read.Secret)
 		}
 	}
 }
@@ -169,8 +181,10 @@ func badFields(b *bundle) map[string][]string {
 		`"description":"a\u0000"`:                          {"/description"},
 		`"chatbotIds":[]`:                                  {"/chatbotIds"},
 		`"chatbotIds":"cb_x"`:                              {"/chatbotIds"},
-		`"chatbotIds":[5,"cb_x","` + id.Chatbot.Format(b.chatbot) + `","` + id.Chatbot.Format(id.New()) + `"]`: {"/chatbotIds/0", "/chatbotIds/1", "/chatbotIds/3"},
-		`"chatbotIds":["cb_x"` + strings.Repeat(`,"cb_x"`, webhook.MaxChatbots) + `]`:                          places("/chatbotIds/%d", 20),
+		`"chatbotIds":[5,"cb_x","` + id.Chatbot.Format(b.chatbot) + `","` + id.Chatbot.Format(id.New()) +
+			`"]`: {"/chatbotIds/0", "/chatbotIds/1", "/chatbotIds/3"},
+		`"chatbotIds":["cb_x"` + strings.Repeat(`,"cb_x"`, webhook.MaxChatbots) +
+			`]`: places("/chatbotIds/%d", 20),
 		`"headers":[]`:                                   {"/headers"},
 		`"headers":{"X-A":5}`:                            {"/headers/X-A"},
 		`"headers":{"a b":"","a/b":"","":""}`:            {"/headers/a b", "/headers/a~1b", "/headers/"},
@@ -236,18 +250,21 @@ func TestWebhookInput(t *testing.T) {
 		`{}`:           {"/url"},
 		`[]`:           {""},
 		`{"url":null}`: {"/url"},
-		`{"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"],"url":"https://hooks.example.com/"`:      {""}, // broken JSON, and only that
-		`{"url":1,"eventTypes":2,"description":3,"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"]}`: {"/url", "/eventTypes", "/description", "/chatbotIds/0"},
-		ok + `"headers":{` + many.String()[1:] + `}}`:                                                   {"/headers"},
-		ok + `"signature":"v2"}`:   {"/signature"},
-		ok + `"deliverHeld":true}`: {"/deliverHeld"},
+		// broken JSON, and only that
+		`{"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"],"url":"https://hooks.example.com/"`: {""},
+		`{"url":1,"eventTypes":2,"description":3,"chatbotIds":["` + id.Chatbot.Format(id.New()) + `"]}`: {"/url",
+			"/eventTypes", "/description", "/chatbotIds/0"},
+		ok + `"headers":{` + many.String()[1:] + `}}`:                       {"/headers"},
+		ok + `"signature":"v2"}`:                                            {"/signature"},
+		ok + `"deliverHeld":true}`:                                          {"/deliverHeld"},
 		ok + `"signature":"v1a","secret":"` + webhook.NewSecret() + `"}`:    {"/signature"},
 		ok + `"signature":"v1","secret":"` + webhook.NewSigningKey() + `"}`: {"/signature"},
 		ok + `"secret":7,"signature":7}`:                                    {"/secret", "/signature"},
 	} {
 		b.wantRefused(t, "POST", "", body, pointers)
 	}
-	b.send(t, b.secret, "POST", "/api/v1/webhooks", strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413, "PAYLOAD_TOO_LARGE")
+	b.send(t, b.secret, "POST", "/api/v1/webhooks", strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413,
+		"PAYLOAD_TOO_LARGE")
 	if all := b.send(t, b.secret, "GET", "/api/v1/webhooks", ""); !strings.Contains(all.text, `"data":[]`) {
 		t.Errorf("after all that was refused there are %s, want none", all.text)
 	}
@@ -258,7 +275,8 @@ func TestWebhookMistakesKeepSecrets(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, body := range []string{
-		`"secret":"whsec_hunter2"`, `"secret":["whsec_hunter2"]`, `"secret":"hunter2"`, `"secret":"whsk_hunter2"`, `"headers":{"Authorization":"hunter2\n"}`, `"headers":{"Authorization":["hunter2"]}`,
+		`"secret":"whsec_hunter2"`, `"secret":["whsec_hunter2"]`, `"secret":"hunter2"`, `"secret":"whsk_hunter2"`,
+		`"headers":{"Authorization":"hunter2\n"}`, `"headers":{"Authorization":["hunter2"]}`,
 	} {
 		got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/",`+body+`}`)
 		if got.status != 400 || strings.Contains(got.text, "hunter2") || len(got.body.Details.Errors) != 1 {
@@ -274,7 +292,8 @@ func TestWebhooksAreLimited(t *testing.T) {
 	for range webhook.MaxEndpoints {
 		last = b.mustWebhook(t, "")
 	}
-	b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`).wantError(t, "one too many", 409, "CONFLICT")
+	b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`).wantError(t, "one too many",
+		409, "CONFLICT")
 	if got := b.send(t, b.secret, "DELETE", "/api/v1/webhooks"+last, ""); got.status != 204 {
 		t.Fatalf("DELETE = %d %s, want 204", got.status, got.text)
 	}
@@ -313,30 +332,39 @@ func (b *bundle) deliveries(t *testing.T, path string) ([]shownDelivery, *string
 func TestDeliveriesShowEveryAttempt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	endpoint := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/","eventTypes":["lead.created"]}`))
+	endpoint := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks",
+		`{"url":"https://hooks.example.com/","eventTypes":["lead.created"]}`))
 	made := b.mustCreate(t, b.owner, "a@example.com")
 	path := "/api/v1/webhooks/" + endpoint + "/deliveries"
 	got, next := b.deliveries(t, path)
-	if len(got) != 1 || next != nil || got[0].State != "pending" || got[0].NextAttemptAt == nil || got[0].LastStatus != nil || got[0].LastError != nil ||
-		got[0].EndpointID != endpoint || got[0].LeadID != made || got[0].EventType != "lead.created" || got[0].Attempts == nil || len(got[0].Attempts) != 0 {
+	if len(got) != 1 || next != nil || got[0].State != "pending" || got[0].NextAttemptAt == nil ||
+		got[0].LastStatus != nil || got[0].LastError != nil ||
+		got[0].EndpointID != endpoint || got[0].LeadID != made || got[0].EventType != "lead.created" ||
+		got[0].Attempts == nil || len(got[0].Attempts) != 0 {
 		t.Fatalf("deliveries = %+v, want one pending without attempts", got)
 	}
 
-	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 1, Error: "timeout: no answer within 15s", Latency: 15 * time.Second}, webhook.Pending)
-	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 2, Status: 200, ResponseHead: "thanks", Latency: 31 * time.Millisecond}, webhook.Delivered)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 1, Error: "timeout: no answer within 15s",
+		Latency: 15 * time.Second}, webhook.Pending)
+	b.mustAttempt(t, endpoint, webhook.Attempt{Number: 2, Status: 200, ResponseHead: "thanks",
+		Latency: 31 * time.Millisecond}, webhook.Delivered)
 	got, _ = b.deliveries(t, path)
 	d := got[0]
-	if d.State != "delivered" || d.NextAttemptAt != nil || d.AttemptCount != 2 || len(d.Attempts) != 2 || d.LastStatus == nil || *d.LastStatus != 200 || d.LastError != nil {
+	if d.State != "delivered" || d.NextAttemptAt != nil || d.AttemptCount != 2 || len(d.Attempts) != 2 ||
+		d.LastStatus == nil || *d.LastStatus != 200 || d.LastError != nil {
 		t.Fatalf("delivery = %+v, want delivered at the second attempt", d)
 	}
-	if a := d.Attempts[0]; a.Number != 1 || a.Status != nil || a.Error == nil || *a.Error != "timeout: no answer within 15s" || a.LatencyMs != 15000 {
+	if a := d.Attempts[0]; a.Number != 1 || a.Status != nil || a.Error == nil ||
+		*a.Error != "timeout: no answer within 15s" || a.LatencyMs != 15000 {
 		t.Errorf("first attempt = %+v, want the time-out", a)
 	}
-	if a := d.Attempts[1]; a.Number != 2 || a.Status == nil || *a.Status != 200 || a.Error != nil || a.ResponseHead != nil || a.LatencyMs != 31 {
+	if a := d.Attempts[1]; a.Number != 2 || a.Status == nil || *a.Status != 200 || a.Error != nil ||
+		a.ResponseHead != nil || a.LatencyMs != 31 {
 		t.Errorf("second attempt = %+v, want the 200, and no answer in a list", a)
 	}
 	whole := b.mustDelivery(t, d.ID).Attempts
-	if len(whole) != 2 || whole[0].ResponseHead == nil || *whole[0].ResponseHead != "" || whole[1].ResponseHead == nil || *whole[1].ResponseHead != "thanks" {
+	if len(whole) != 2 || whole[0].ResponseHead == nil || *whole[0].ResponseHead != "" || whole[1].ResponseHead == nil ||
+		*whole[1].ResponseHead != "thanks" {
 		t.Errorf("attempts of the delivery alone = %+v, want what was answered", whole)
 	}
 }
@@ -349,7 +377,8 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a webhook.Attempt, s
 		t.Fatal(err)
 	}
 	now, token := time.Now().Add(time.Second), id.New()
-	s, err := b.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: b.workspace, Endpoint: e, Token: token, Lease: time.Minute, Limit: 10, Now: now})
+	s, err := b.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: b.workspace, Endpoint: e, Token: token,
+		Lease: time.Minute, Limit: 10, Now: now})
 	if err != nil || len(s.Jobs) != 1 {
 		t.Fatalf("LeaseDue = %d jobs, %v, want 1", len(s.Jobs), err)
 	}
@@ -358,7 +387,8 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a webhook.Attempt, s
 	if state == webhook.Pending {
 		o.NextAt = &now
 	}
-	if _, err := b.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: b.workspace, Endpoint: e, Token: token, Now: now, Outcomes: []webhook.Outcome{o}}); err != nil {
+	if _, err := b.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: b.workspace, Endpoint: e, Token: token,
+		Now: now, Outcomes: []webhook.Outcome{o}}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -396,8 +426,10 @@ func TestDeliveriesPage(t *testing.T) {
 		t.Errorf("a page that holds all = %d, next %v, want 5 and no next", len(some), next)
 	}
 	for query, field := range map[string]string{
-		"?limit=0": "limit", "?limit=201": "limit", "?limit=ten": "limit", "?limit=": "limit", "?limit=99999999999999999999": "limit",
-		"?cursor=x": "cursor", "?cursor=": "cursor", "?cursor=%00": "cursor", "?cursor=" + endpoint: "cursor",
+		"?limit=0": "limit", "?limit=201": "limit", "?limit=ten": "limit", "?limit=": "limit",
+		"?limit=99999999999999999999": "limit",
+		"?cursor=x":                   "cursor", "?cursor=": "cursor", "?cursor=%00": "cursor", "?cursor=" +
+			endpoint: "cursor",
 	} {
 		got := b.send(t, b.secret, "GET", path+query, "")
 		got.wantError(t, query, 400, "VALIDATION_ERROR")

@@ -39,7 +39,8 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 func (a *api) readWebhook(r *http.Request, p *tenant.Principal, body []byte) (e webhook.Endpoint, err error) {
 	now := a.now()
 	e = webhook.Endpoint{
-		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{}, Payload: webhook.PayloadFull,
+		WorkspaceID: p.WorkspaceID, ID: id.New(), EventTypes: defaultEventTypes(), Headers: map[string]string{},
+		Payload:     webhook.PayloadFull,
 		MaxInFlight: webhook.DefaultInFlight, Timeout: webhook.DefaultTimeout, Enabled: true, CreatedAt: now, UpdatedAt: now,
 	}
 	d := edit{now: now}
@@ -85,7 +86,8 @@ func (s *secretDraft) read(r *strictjson.Reader) bool {
 // check adds a mistake where the two do not go together.
 func (s *secretDraft) check(r *strictjson.Reader) {
 	if s.secret != "" && s.signature != "" && webhook.SignatureScheme(s.secret) != s.signature {
-		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature, Message: `Must match the given secret: "v1" for whsec_, "v1a" for whsk_`})
+		r.Add(fault.Field{Field: "signature", Pointer: "/signature", Value: s.signature,
+			Message: `Must match the given secret: "v1" for whsec_, "v1a" for whsk_`})
 	}
 }
 
@@ -110,7 +112,8 @@ func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	return httpx.Data(w, http.StatusOK, shown[0])
 }
 
-// listWebhooks answers all of a workspace's endpoints with their backlogs, newest first: there are webhook.MaxEndpoints at most, so there is one page.
+// listWebhooks answers all of a workspace's endpoints with their backlogs, newest first: there are webhook.MaxEndpoints
+// at most, so there is one page.
 func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	all, err := a.DB.ListEndpoints(r.Context(), p.WorkspaceID)
 	if err != nil {
@@ -123,7 +126,8 @@ func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	return httpx.Page(w, shown, "")
 }
 
-// deleteWebhook takes an endpoint away. Its deliveries can be read for as long as they are kept; those that wait are cancelled.
+// deleteWebhook takes an endpoint away. Its deliveries can be read for as long as they are kept; those that wait are
+// cancelled.
 func (a *api) deleteWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	wanted, err := pathID(r, id.Endpoint)
 	if err != nil {
@@ -163,7 +167,8 @@ func (a *api) rotateSecret(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	now := a.now()
 	e, err = a.DB.UpdateEndpoint(r.Context(), p.WorkspaceID, e.ID, now, func(e *webhook.Endpoint) error {
 		if rot.secret == e.Secret {
-			return fault.Invalid([]fault.Field{{Field: "secret", Pointer: "/secret", Message: "Must differ from the current secret"}})
+			return fault.Invalid([]fault.Field{{Field: "secret", Pointer: "/secret",
+				Message: "Must differ from the current secret"}})
 		}
 		return e.Rotate(rot.make(webhook.SignatureScheme(e.Secret)), rot.overlap, now)
 	}, nil)

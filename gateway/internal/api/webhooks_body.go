@@ -16,11 +16,13 @@ import (
 )
 
 // webhookFields are the fields of an endpoint that can be given when it is made and changed later.
-var webhookFields = []string{"url", "description", "eventTypes", "chatbotIds", "headers", "payload", "rate", "maxInFlight", "timeoutSeconds", "enabled"}
+var webhookFields = []string{"url", "description", "eventTypes", "chatbotIds", "headers", "payload", "rate",
+	"maxInFlight", "timeoutSeconds", "enabled"}
 
 const urlRule = "Must be the URL that events are sent to"
 
-// edit is what a body asks of an endpoint. A field that is null goes back to its default (RFC 7396), so one reading serves creating and changing.
+// edit is what a body asks of an endpoint. A field that is null goes back to its default (RFC 7396), so one reading
+// serves creating and changing.
 type edit struct {
 	now      time.Time
 	changes  []func(*webhook.Endpoint)
@@ -41,7 +43,8 @@ func (d *edit) apply(e *webhook.Endpoint) []fault.Field {
 		change(e)
 	}
 	if n := len(e.Headers); n > webhook.MaxHeaders {
-		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n, Message: fmt.Sprintf("Must be at most %d headers, including those that are kept", webhook.MaxHeaders)}}
+		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n,
+			Message: fmt.Sprintf("Must be at most %d headers, including those that are kept", webhook.MaxHeaders)}}
 	}
 	return nil
 }
@@ -165,7 +168,8 @@ func (a *api) checkChatbots(ctx context.Context, p *tenant.Principal, r *strictj
 	}
 	for _, l := range d.chatbots {
 		if slices.Contains(missing, l.chatbot) {
-			r.Add(fault.Field{Field: "chatbotIds", Pointer: fmt.Sprintf("/chatbotIds/%d", l.at), Value: id.Chatbot.Format(l.chatbot), Message: "Must be the id of a chatbot in your workspace"})
+			r.Add(fault.Field{Field: "chatbotIds", Pointer: fmt.Sprintf("/chatbotIds/%d", l.at),
+				Value: id.Chatbot.Format(l.chatbot), Message: "Must be the id of a chatbot in your workspace"})
 		}
 	}
 	return nil

@@ -22,8 +22,8 @@ const (
 	testPoll  = 50 * time.Millisecond // between looks
 )
 
-// testWebhook sends a webhook.test event to an endpoint, whatever state it is in, and answers the delivery with its one attempt:
-// 200 when it was made, 202 when no worker came to it in time.
+// testWebhook sends a webhook.test event to an endpoint, whatever state it is in, and answers the delivery with its one
+// attempt: 200 when it was made, 202 when no worker came to it in time.
 func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	e, err := a.endpoint(r, p)
 	if err != nil {
@@ -59,7 +59,8 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	return httpx.Data(w, status, shown)
 }
 
-// makeTest stores a test and asks a worker for it. When that cannot be heard the test is cancelled: it must not be sent when nobody expects it.
+// makeTest stores a test and asks a worker for it. When that cannot be heard the test is cancelled: it must not be sent
+// when nobody expects it.
 func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery, err error) {
 	data, err := json.Marshal(struct {
 		Message  string `json:"message"`
@@ -76,13 +77,15 @@ func (a *api) makeTest(r *http.Request, e webhook.Endpoint) (d webhook.Delivery,
 	httpx.AddLogField(r, "delivery", id.Delivery.Format(delivery))
 	if err := a.Waker.EnqueueTest(r.Context(), e.WorkspaceID, e.ID, delivery); err != nil {
 		err = errors.Join(err, a.cancelTest(r.Context(), e.WorkspaceID, delivery))
-		return d, &fault.Error{Kind: fault.Unavailable, Public: "Webhook tests are not available right now, please retry", RetryAfter: 5 * time.Second, Cause: err}
+		return d, &fault.Error{Kind: fault.Unavailable, Public: "Webhook tests are not available right now, please retry",
+			RetryAfter: 5 * time.Second, Cause: err}
 	}
 	return webhook.Delivery{WorkspaceID: e.WorkspaceID, ID: delivery}, nil
 }
 
 func (a *api) cancelTest(ctx context.Context, workspace, delivery id.UUID) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout) // its end may be why the worker was not asked
+	// its end may be why the worker was not asked
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
 	defer cancel()
 	return a.DB.CancelTestDelivery(ctx, workspace, delivery)
 }

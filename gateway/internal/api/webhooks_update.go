@@ -14,7 +14,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// updateWebhook changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the endpoint as it is then.
+// updateWebhook changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the endpoint as it is
+// then.
 func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	e, err := a.endpoint(r, p) // a wrong address is told before a wrong body
 	if err != nil {
@@ -37,7 +38,8 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		before = *e
 		wrong := d.apply(e)
 		if deliverHeld && !e.Enabled {
-			wrong = append(wrong, fault.Field{Field: "deliverHeld", Pointer: "/deliverHeld", Value: true, Message: "Must be given together with \"enabled\": true, because the endpoint is disabled"})
+			wrong = append(wrong, fault.Field{Field: "deliverHeld", Pointer: "/deliverHeld", Value: true,
+				Message: "Must be given together with \"enabled\": true, because the endpoint is disabled"})
 		}
 		if len(wrong) > 0 {
 			return fault.Invalid(wrong)
@@ -63,7 +65,8 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 }
 
 // readWebhookPatch reads what is to change.
-func (a *api) readWebhookPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool, err error) {
+func (a *api) readWebhookPatch(r *http.Request, p *tenant.Principal, body []byte) (d edit, deliverHeld bool,
+	err error) {
 	d.now = a.now()
 	in := strictjson.NewReader(body, slices.Concat(webhookFields, []string{"deliverHeld"}, secretFields))
 	in.Hide(secretFields...)
@@ -72,7 +75,8 @@ func (a *api) readWebhookPatch(r *http.Request, p *tenant.Principal, body []byte
 		case "deliverHeld":
 			deliverHeld = in.Bool()
 		case "secret", "signature":
-			in.Add(fault.Field{Field: in.Name(), Pointer: "/" + in.Name(), Message: "Must be changed by POST /api/v1/webhooks/{id}/rotate-secret"})
+			in.Add(fault.Field{Field: in.Name(), Pointer: "/" + in.Name(),
+				Message: "Must be changed by POST /api/v1/webhooks/{id}/rotate-secret"})
 		case "url":
 			if !in.Given() {
 				in.Refuse(urlRule)
@@ -91,7 +95,8 @@ func (a *api) readWebhookPatch(r *http.Request, p *tenant.Principal, body []byte
 // heldReplay sends again what an endpoint missed while it was disabled.
 func heldReplay(e webhook.Endpoint, now time.Time) *webhook.Replay {
 	return &webhook.Replay{
-		WorkspaceID: e.WorkspaceID, ID: id.New(), Filter: webhook.Filter{EndpointID: e.ID, States: []webhook.State{webhook.Held}},
+		WorkspaceID: e.WorkspaceID, ID: id.New(), Filter: webhook.Filter{EndpointID: e.ID,
+			States: []webhook.State{webhook.Held}},
 		Rate: webhook.MaxReplayRate, State: webhook.ReplayRunning, CreatedAt: now, UpdatedAt: now,
 	}
 }

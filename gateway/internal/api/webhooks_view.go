@@ -37,7 +37,8 @@ type webhookView struct {
 	ReplayID       string            `json:"replayId,omitempty"` // only in the answer that begins it
 }
 
-// formerSecret is a rotated-out secret that still signs: when it ends, and what it can be verified with, but not the secret.
+// formerSecret is a rotated-out secret that still signs: when it ends, and what it can be verified with, but not the
+// secret.
 type formerSecret struct {
 	Signature string  `json:"signature"`
 	PublicKey *string `json:"publicKey"`
@@ -64,16 +65,20 @@ type backlog struct {
 
 func (a *api) showWebhook(e webhook.Endpoint) webhookView {
 	shown := webhookView{
-		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers, Payload: e.Payload,
-		Rate: optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
-		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)), FormerSecrets: []formerSecret{},
-		Enabled: e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt), WorkspaceID: id.Workspace.Format(e.WorkspaceID),
+		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers,
+		Payload: e.Payload,
+		Rate:    optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
+		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)),
+		FormerSecrets: []formerSecret{},
+		Enabled:       e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),
+		WorkspaceID: id.Workspace.Format(e.WorkspaceID),
 	}
 	for _, c := range e.ChatbotIDs {
 		shown.ChatbotIDs = append(shown.ChatbotIDs, id.Chatbot.Format(c))
 	}
 	for _, f := range e.LiveFormer(a.Now()) {
-		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{webhook.SignatureScheme(f.Secret), optional(webhook.PublicKey(f.Secret)), stamp(f.Until)})
+		shown.FormerSecrets = append(shown.FormerSecrets, formerSecret{webhook.SignatureScheme(f.Secret),
+			optional(webhook.PublicKey(f.Secret)), stamp(f.Until)})
 	}
 	if e.Disabled != nil {
 		shown.DisabledAt, shown.DisabledReason = optionalStamp(&e.Disabled.At), &e.Disabled.Reason
@@ -93,8 +98,9 @@ func showHealth(e webhook.Endpoint) webhookHealth {
 		state = "failing"
 	}
 	return webhookHealth{
-		State: state, Failures: h.Failures, FailingSince: optionalStamp(h.FailingSince), NextProbeAt: optionalStamp(h.ProbeAt),
-		LastError: optional(h.LastError), LastSuccessAt: optionalStamp(h.LastSuccessAt),
+		State: state, Failures: h.Failures, FailingSince: optionalStamp(h.FailingSince),
+		NextProbeAt: optionalStamp(h.ProbeAt),
+		LastError:   optional(h.LastError), LastSuccessAt: optionalStamp(h.LastSuccessAt),
 	}
 }
 
@@ -105,7 +111,8 @@ const (
 )
 
 // showBacklogs shows endpoints with what they did not get, counted to limit.
-func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.Endpoint, limit int) ([]webhookView, error) {
+func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.Endpoint, limit int) ([]webhookView,
+	error) {
 	ids := make([]id.UUID, len(all))
 	for i := range all {
 		ids[i] = all[i].ID

@@ -35,23 +35,32 @@ func TestWorkspaceSettings(t *testing.T) {
 	b := setup(t)
 	_, weak := b.mustKey(t, b.workspace, nil)
 	var first shownWorkspace
-	if b.send(t, weak, "GET", "/api/v1/workspace", "").data(t, &first); first.ID != id.Workspace.Format(b.workspace) || first.Mode != "live" || first.Dedupe != "workspace" || first.Rate != tenant.DefaultRate || len(first.RetrySchedule) != 12 || first.AllowedOrigins == nil {
+	if b.send(t, weak, "GET", "/api/v1/workspace", "").data(t, &first); first.ID != id.Workspace.Format(b.workspace) ||
+		first.Mode != "live" || first.Dedupe != "workspace" || first.Rate != tenant.DefaultRate ||
+		len(first.RetrySchedule) != 12 || first.AllowedOrigins == nil {
 		t.Errorf("GET workspace = %+v, want it with its defaults, for a key without scopes too", first)
 	}
-	changed := b.patchWorkspace(t, b.secret, `{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60]}`)
-	if changed.Name != "Acme" || changed.Rate != 5 || changed.Burst != 7 || changed.RateCeiling != tenant.DefaultRate || !slices.Equal(changed.Statuses, []string{"hot", "cold"}) || changed.Dedupe != "chatbot" || len(changed.AllowedOrigins) != 2 || !slices.Equal(changed.RetrySchedule, []int{0, 60}) {
+	changed := b.patchWorkspace(t, b.secret,
+		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60]}`)
+	if changed.Name != "Acme" || changed.Rate != 5 || changed.Burst != 7 || changed.RateCeiling != tenant.DefaultRate ||
+		!slices.Equal(changed.Statuses, []string{"hot", "cold"}) || changed.Dedupe != "chatbot" ||
+		len(changed.AllowedOrigins) != 2 || !slices.Equal(changed.RetrySchedule, []int{0, 60}) {
 		t.Errorf("PATCH workspace = %+v, want what was given", changed)
 	}
 	b.forward(time.Second)
 	made := b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"a@example.com"}`)
 	if made.header.Get("X-RateLimit-Limit") != "7" || !strings.Contains(made.text, `"status":"hot"`) {
-		t.Errorf("a lead a second later = %s with the limit %s, want the new settings", made.text, made.header.Get("X-RateLimit-Limit"))
+		t.Errorf("a lead a second later = %s with the limit %s, want the new settings", made.text,
+			made.header.Get("X-RateLimit-Limit"))
 	}
 	if again := b.patchWorkspace(t, b.secret, `{"rate":5}`); again.UpdatedAt != changed.UpdatedAt {
 		t.Errorf("PATCH that changes nothing moves updatedAt from %s to %s", changed.UpdatedAt, again.UpdatedAt)
 	}
-	reset := b.patchWorkspace(t, b.secret, `{"rate":null,"burst":null,"statuses":null,"dedupe":null,"allowedOrigins":null,"retrySchedule":null}`)
-	if reset.Rate != first.Rate || reset.Burst != first.Burst || !slices.Equal(reset.Statuses, first.Statuses) || reset.Dedupe != "workspace" || len(reset.AllowedOrigins) != 0 || len(reset.RetrySchedule) != 12 || reset.Name != "Acme" {
+	reset := b.patchWorkspace(t, b.secret,
+		`{"rate":null,"burst":null,"statuses":null,"dedupe":null,"allowedOrigins":null,"retrySchedule":null}`)
+	if reset.Rate != first.Rate || reset.Burst != first.Burst || !slices.Equal(reset.Statuses, first.Statuses) ||
+		reset.Dedupe != "workspace" || len(reset.AllowedOrigins) != 0 || len(reset.RetrySchedule) != 12 ||
+		reset.Name != "Acme" {
 		t.Errorf("PATCH with nulls = %+v, want the defaults", reset)
 	}
 }
@@ -61,7 +70,8 @@ func TestWorkspaceStaysBelowItsCeiling(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	slow := b.mustWorkspace(t, tenant.Settings{Rate: 50, Burst: 100})
-	for body, field := range map[string]string{`{"rate":51}`: "rate", `{"burst":101}`: "burst", `{"rate":0}`: "rate", `{"rate":-1}`: "rate", `{"rateCeiling":1000}`: "rateCeiling", `{"suppressing":false}`: "suppressing"} {
+	for body, field := range map[string]string{`{"rate":51}`: "rate", `{"burst":101}`: "burst", `{"rate":0}`: "rate",
+		`{"rate":-1}`: "rate", `{"rateCeiling":1000}`: "rateCeiling", `{"suppressing":false}`: "suppressing"} {
 		got := b.send(t, slow.secret, "PATCH", "/api/v1/workspace", body)
 		if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
 			t.Errorf("%s: field %q, want %q", body, got.body.Details.Field, field)
@@ -70,31 +80,42 @@ func TestWorkspaceStaysBelowItsCeiling(t *testing.T) {
 	if w := b.patchWorkspace(t, slow.secret, `{"rate":50,"burst":100}`); w.Rate != 50 || w.Burst != 100 {
 		t.Errorf("PATCH to the ceiling = %+v, want that", w)
 	}
-	if _, err := b.db.UpdateWorkspace(t.Context(), slow.workspace, func(w *tenant.Workspace) error { w.Settings.Rate, w.Settings.Burst = 10, 20; return nil }); err != nil {
+	if _, err := b.db.UpdateWorkspace(t.Context(), slow.workspace, func(w *tenant.Workspace) error {
+		w.Settings.Rate,
+			w.Settings.Burst = 10, 20
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	b.forward(time.Second)
 	got := b.send(t, slow.secret, "GET", "/api/v1/workspace", "")
-	if !strings.Contains(got.text, `"rate":10,"burst":20,"rateCeiling":10,"burstCeiling":20`) || got.header.Get("X-RateLimit-Limit") != "20" {
-		t.Errorf("under a lower ceiling = %s with the limit %s, want 10/s and 20", got.text, got.header.Get("X-RateLimit-Limit"))
+	if !strings.Contains(got.text, `"rate":10,"burst":20,"rateCeiling":10,"burstCeiling":20`) ||
+		got.header.Get("X-RateLimit-Limit") != "20" {
+		t.Errorf("under a lower ceiling = %s with the limit %s, want 10/s and 20", got.text,
+			got.header.Get("X-RateLimit-Limit"))
 	}
 }
 
 func TestWorkspaceMistakes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	got := b.send(t, b.secret, "PATCH", "/api/v1/workspace", `{"name":"","rate":1000000000,"dedupe":"x","allowedOrigins":["https://www.example.com/","www.example.com","https://WWW.example.com"],"retrySchedule":[1],"statuses":["a","a"]}`)
+	got := b.send(t, b.secret, "PATCH", "/api/v1/workspace",
+		`{"name":"","rate":1000000000,"dedupe":"x","allowedOrigins":["https://www.example.com/","www.example.com","https://WWW.example.com"],"retrySchedule":[1],"statuses":["a","a"]}`)
 	got.wantError(t, "many mistakes", 400, "VALIDATION_ERROR")
 	var pointers []string
 	for _, e := range got.body.Details.Errors {
 		pointers = append(pointers, e.Pointer)
 	}
-	want := []string{"/name", "/rate", "/dedupe", "/allowedOrigins/0", "/allowedOrigins/1", "/allowedOrigins/2", "/retrySchedule/0", "/statuses/1"}
+	want := []string{"/name", "/rate", "/dedupe", "/allowedOrigins/0", "/allowedOrigins/1", "/allowedOrigins/2",
+		"/retrySchedule/0", "/statuses/1"}
 	if !slices.Equal(pointers, want) {
 		t.Errorf("mistakes at %v, want all of %v", pointers, want)
 	}
-	for _, body := range []string{`{"name":null}`, `{"statuses":[]}`, `{"retrySchedule":[]}`, `{"allowedOrigins":["https://user@example.com"]}`, `{"allowedOrigins":["javascript:alert(1)"]}`, `[]`, `{"allowedOrigins":[` + strings.Repeat(`"https://a.example.com",`, 50) + `"*"]}`} {
-		b.send(t, b.secret, "PATCH", "/api/v1/workspace", body).wantError(t, body[:min(len(body), 60)], 400, "VALIDATION_ERROR")
+	for _, body := range []string{`{"name":null}`, `{"statuses":[]}`, `{"retrySchedule":[]}`,
+		`{"allowedOrigins":["https://user@example.com"]}`, `{"allowedOrigins":["javascript:alert(1)"]}`, `[]`,
+		`{"allowedOrigins":[` + strings.Repeat(`"https://a.example.com",`, 50) + `"*"]}`} {
+		b.send(t, b.secret, "PATCH", "/api/v1/workspace", body).wantError(t, body[:min(len(body), 60)], 400,
+			"VALIDATION_ERROR")
 	}
 }
 
@@ -134,13 +155,16 @@ func TestChatbots(t *testing.T) {
 	if !strings.Contains(list.text, id.Chatbot.Format(b.chatbot)) || list.body.NextCursor == nil {
 		t.Fatalf("GET chatbots = %s, want the oldest and another page", list.text)
 	}
-	if next := b.send(t, b.secret, "GET", "/api/v1/chatbots?limit=1&cursor="+*list.body.NextCursor, ""); !strings.Contains(next.text, made) || next.body.NextCursor != nil {
+	if next := b.send(t, b.secret, "GET", "/api/v1/chatbots?limit=1&cursor="+*list.body.NextCursor,
+		""); !strings.Contains(next.text, made) || next.body.NextCursor != nil {
 		t.Errorf("the next page = %s, want the new one and no further page", next.text)
 	}
-	if got := b.send(t, b.secret, "PATCH", path, `{"name":"Store"}`); got.status != 200 || !strings.Contains(got.text, `"name":"Store"`) {
+	if got := b.send(t, b.secret, "PATCH", path, `{"name":"Store"}`); got.status != 200 || !strings.Contains(got.text,
+		`"name":"Store"`) {
 		t.Errorf("PATCH chatbot = %d %s, want it renamed", got.status, got.text)
 	}
-	for _, body := range []string{`{}`, `{"name":null}`, `{"name":"\u0007"}`, `{"name":"` + strings.Repeat("x", 101) + `"}`, `{"name":"x","id":"cb_1"}`} {
+	for _, body := range []string{`{}`, `{"name":null}`, `{"name":"\u0007"}`, `{"name":"` + strings.Repeat("x", 101) +
+		`"}`, `{"name":"x","id":"cb_1"}`} {
 		b.send(t, b.secret, "POST", "/api/v1/chatbots", body).wantError(t, body[:min(len(body), 40)], 400, "VALIDATION_ERROR")
 	}
 	lead := mustID(t, b.send(t, b.secret, "POST", path+"/leads", `{"email":"a@example.com"}`))
@@ -152,14 +176,17 @@ func TestChatbots(t *testing.T) {
 		t.Errorf("DELETE chatbot = %d %s, want 204", got.status, got.text)
 	}
 	b.forward(time.Second)
-	b.send(t, b.secret, "POST", path+"/leads", `{"email":"b@example.com"}`).wantError(t, "a lead of a deleted chatbot", 404, "CHATBOT_NOT_FOUND")
+	b.send(t, b.secret, "POST", path+"/leads", `{"email":"b@example.com"}`).wantError(t, "a lead of a deleted chatbot",
+		404, "CHATBOT_NOT_FOUND")
 	b.send(t, b.secret, "DELETE", path, "").wantError(t, "DELETE again", 404, "NOT_FOUND")
-	if got := b.send(t, b.secret, "GET", "/api/v1/leads/"+lead, ""); !strings.Contains(got.text, `"chatbotId":"`+made+`"`) {
+	if got := b.send(t, b.secret, "GET", "/api/v1/leads/"+lead, ""); !strings.Contains(got.text, `"chatbotId":"`+made+
+		`"`) {
 		t.Errorf("its lead = %d %s, want it to keep its chatbotId", got.status, got.text)
 	}
 }
 
-// Every change is in the audit once, with the key that made it and without anything secret; what changes nothing is not.
+// Every change is in the audit once, with the key that made it and without anything secret; what changes nothing is
+// not.
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -188,7 +215,8 @@ func TestAudit(t *testing.T) {
 	for path != "" {
 		var some []row
 		got := b.send(t, b.secret, "GET", path, "")
-		if got.data(t, &some); len(some) > 3 || strings.Contains(got.text, key.Secret) || strings.Contains(got.text, next.Secret) || strings.Contains(got.text, "Jane") {
+		if got.data(t, &some); len(some) > 3 || strings.Contains(got.text, key.Secret) || strings.Contains(got.text,
+			next.Secret) || strings.Contains(got.text, "Jane") {
 			t.Errorf("GET audit = %s, want 3 at most, no secrets and no names of keys", got.text)
 		}
 		all, path = append(all, some...), ""
@@ -205,8 +233,10 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	want := []string{
-		"workspace.updated " + id.Workspace.Format(b.workspace), "chatbot.created " + bot, "chatbot.updated " + bot, "chatbot.deleted " + bot,
-		"workspace.created " + key.WorkspaceID, "key.created " + key.ID, "key.updated " + key.ID, "key.rotated " + key.ID, "key.revoked " + key.ID,
+		"workspace.updated " + id.Workspace.Format(b.workspace), "chatbot.created " + bot, "chatbot.updated " + bot,
+		"chatbot.deleted " + bot,
+		"workspace.created " + key.WorkspaceID, "key.created " + key.ID, "key.updated " + key.ID, "key.rotated " + key.ID,
+		"key.revoked " + key.ID,
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("audit = %v, want %v", got, want)
@@ -217,7 +247,8 @@ func TestAudit(t *testing.T) {
 	if all[7].Details["next"] != next.ID {
 		t.Errorf("details of the rotation = %v, want the successor %s", all[7].Details, next.ID)
 	}
-	if theirs := b.send(t, other.secret, "GET", "/api/v1/audit", ""); theirs.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
+	if theirs := b.send(t, other.secret, "GET", "/api/v1/audit",
+		""); theirs.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {
 		t.Errorf("audit of another workspace = %s, want nothing", theirs.text)
 	}
 }

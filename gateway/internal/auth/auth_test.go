@@ -50,7 +50,8 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	url := pgtest.URL(t)
-	b := &bundle{clock: &clock{at: time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)}, pool: mustOpen(t, url), direct: mustOpen(t, url), ws: id.New()}
+	b := &bundle{clock: &clock{at: time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)}, pool: mustOpen(t, url),
+		direct: mustOpen(t, url), ws: id.New()}
 	b.Auth = auth.New(auth.Deps{DB: b.pool, Now: b.clock.now, Log: slog.New(slog.DiscardHandler)})
 	w := tenant.Workspace{ID: b.ws, Name: "Test", CreatedAt: b.clock.now(), UpdatedAt: b.clock.now()}
 	if err := b.direct.CreateWorkspace(t.Context(), w); err != nil {
@@ -74,7 +75,8 @@ func (b *bundle) mustKey(t *testing.T, expires *time.Time) (tenant.Key, string) 
 	t.Helper()
 	secret := tenant.NewSecret()
 	hash, _ := tenant.HashSecret(secret)
-	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "key", Scopes: tenant.DefaultScopes(), CreatedAt: b.clock.now(), ExpiresAt: expires}
+	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "key", Scopes: tenant.DefaultScopes(), CreatedAt: b.clock.now(),
+		ExpiresAt: expires}
 	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func TestFormKey(t *testing.T) {
 	text := tenant.NewText(tenant.PublishableKey, false)
 	hash, _ := tenant.HashSecret(text)
 	ends := b.clock.now().Add(time.Hour)
-	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text, Form: &tenant.Form{Source: "landing"}, CreatedAt: b.clock.now(), ExpiresAt: &ends}
+	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text,
+		Form: &tenant.Form{Source: "landing"}, CreatedAt: b.clock.now(), ExpiresAt: &ends}
 	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +25,8 @@ func TestFormKey(t *testing.T) {
 		t.Fatalf("FormKey() = %+v, %v, want the form", p, err)
 	}
 	for what, text := range map[string]string{
-		"a secret key": b.secret, "an unknown key": tenant.NewText(tenant.PublishableKey, false), "a mistyped key": text[:len(text)-1] + "_", "nothing": "", "a test key": tenant.NewText(tenant.PublishableKey, true),
+		"a secret key": b.secret, "an unknown key": tenant.NewText(tenant.PublishableKey, false),
+		"a mistyped key": text[:len(text)-1] + "_", "nothing": "", "a test key": tenant.NewText(tenant.PublishableKey, true),
 	} {
 		if p, err := b.FormKey(t.Context(), text); !fault.Is(err, fault.NotFound) {
 			t.Errorf("FormKey(%s) = %+v, %v, want NOT_FOUND", what, p, err)

@@ -49,7 +49,8 @@ func quality(accept, media string) (best float64) {
 	return best
 }
 
-// WriteThanks sends the page that thanks the visitor of a plain form without a redirect. back is the URL of the form; "": unknown.
+// WriteThanks sends the page that thanks the visitor of a plain form without a redirect. back is the URL of the form;
+// "": unknown.
 func WriteThanks(w http.ResponseWriter, back string) {
 	show(w, http.StatusOK, "thanks.html", struct{ Back string }{back})
 }

@@ -19,10 +19,14 @@ import (
 func FuzzForm(f *testing.F) {
 	multi, body := parts("email", "a@example.com", "name", "Ada", "topic", "x")
 	for _, seed := range [][2]string{
-		{urlencoded, "email=a%40example.com&first_name=Ada&_page=https://www.example.com/?utm_source=x&_next=/y&_elapsed=5&_gotcha="},
-		{jsonBody, `{"email":"a@example.com","a":[1,{"b":"\ud83d\ude00"}],"_page":"https://www.example.com/?gclid=1","first_name":{},"__proto__":1}`},
-		{multi, string(body)}, {"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\nc\r\n--x--"},
-		{"multipart/form-data; boundary=x", "--x\r\nContent-Transfer-Encoding: quoted-printable\r\nContent-Disposition: form-data; name=a\r\n\r\n=FF=00\r\n--x--"},
+		{urlencoded,
+			"email=a%40example.com&first_name=Ada&_page=https://www.example.com/?utm_source=x&_next=/y&_elapsed=5&_gotcha="},
+		{jsonBody,
+			`{"email":"a@example.com","a":[1,{"b":"\ud83d\ude00"}],"_page":"https://www.example.com/?gclid=1","first_name":{},"__proto__":1}`},
+		{multi, string(body)}, {"multipart/form-data; boundary=x",
+			"--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\nc\r\n--x--"},
+		{"multipart/form-data; boundary=x",
+			"--x\r\nContent-Transfer-Encoding: quoted-printable\r\nContent-Disposition: form-data; name=a\r\n\r\n=FF=00\r\n--x--"},
 		{urlencoded, "a=%FF&%00=%00&email=\xff"}, {"text/plain;;", "x"},
 	} {
 		f.Add(seed[0], []byte(seed[1]), "https://www.example.com/page")
@@ -65,14 +69,17 @@ func FuzzForm(f *testing.F) {
 
 func checkDraft(t *testing.T, d lead.Draft) {
 	t.Helper()
-	if !json.Valid(d.Metadata) || !utf8.Valid(d.Metadata) || len(d.Metadata) > lead.MaxMetadata || d.Email == "" || !utf8.ValidString(d.Name) {
+	if !json.Valid(d.Metadata) || !utf8.Valid(d.Metadata) || len(d.Metadata) > lead.MaxMetadata || d.Email == "" ||
+		!utf8.ValidString(d.Name) {
 		t.Fatalf("lead = %+v", d)
 	}
-	again, err := json.Marshal(map[string]any{"email": d.Email, "name": d.Name, "phone": d.Phone, "source": d.Source, "metadata": json.RawMessage(d.Metadata)})
+	again, err := json.Marshal(map[string]any{"email": d.Email, "name": d.Name, "phone": d.Phone, "source": d.Source,
+		"metadata": json.RawMessage(d.Metadata)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if posted, err := lead.Parse(again, tenant.DefaultStatuses()); err != nil || posted.Email != d.Email || posted.Name != d.Name {
+	if posted, err := lead.Parse(again, tenant.DefaultStatuses()); err != nil || posted.Email != d.Email ||
+		posted.Name != d.Name {
 		t.Fatalf("POST of %s = %+v, %v, want the form's lead %+v", again, posted, err, d)
 	}
 }

@@ -45,7 +45,8 @@ func TestAdmit(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		err := tc.origins.Admit(w, tc.header)
-		if (err == nil) != tc.ok || err != nil && !fault.Is(err, fault.Forbidden) || w.Header().Get("Access-Control-Allow-Origin") != tc.cors || w.Header().Get("Vary") != "Origin" {
+		if (err == nil) != tc.ok || err != nil && !fault.Is(err, fault.Forbidden) ||
+			w.Header().Get("Access-Control-Allow-Origin") != tc.cors || w.Header().Get("Vary") != "Origin" {
 			t.Errorf("%v.Admit(%v) = %v, headers %v, want %v and %q", tc.origins, tc.header, err, w.Header(), tc.ok, tc.cors)
 		}
 		if err != nil && !strings.Contains(err.Error(), "allowedOrigins") {
@@ -65,13 +66,19 @@ func TestAdmit(t *testing.T) {
 func TestNext(t *testing.T) {
 	t.Parallel()
 	const site = "https://www.example.com"
-	origins, f := form.Origins{site, "http://localhost:3000"}, tenant.Form{RedirectURL: "https://elsewhere.example.com/done"}
+	origins, f := form.Origins{site, "http://localhost:3000"},
+		tenant.Form{RedirectURL: "https://elsewhere.example.com/done"}
 	from := header("Origin", site)
 	for next, want := range map[string]string{
-		"": f.RedirectURL, site + "/thanks?a=b#c": site + "/thanks?a=b#c", "/thanks": site + "/thanks", "thanks.html": site + "/thanks.html", "?ok": site + "/?ok",
-		"http://localhost:3000/x": "http://localhost:3000/x", "//www.example.com/x": site + "/x", "HTTPS://WWW.example.com/x": "https://WWW.example.com/x",
-		"https://evil.example.com/": "-", "//evil.example.com/": "-", "///evil.example.com/": site + "///evil.example.com/", "javascript:alert(1)": "-", "data:text/html,x": "-", "https:evil.example.com": "-", `/\evil.example.com`: site + "/%5Cevil.example.com",
-		`\\evil.example.com`: site + "/%5C%5Cevil.example.com", "https://www.example.com@evil.example.com/": "-", "https://u:p@www.example.com/": "-", "ftp://www.example.com/": "-", "http://[": "-", "/a\nb": "-",
+		"": f.RedirectURL, site + "/thanks?a=b#c": site + "/thanks?a=b#c", "/thanks": site + "/thanks", "thanks.html": site +
+			"/thanks.html", "?ok": site + "/?ok",
+		"http://localhost:3000/x": "http://localhost:3000/x", "//www.example.com/x": site + "/x",
+		"HTTPS://WWW.example.com/x": "https://WWW.example.com/x",
+		"https://evil.example.com/": "-", "//evil.example.com/": "-", "///evil.example.com/": site + "///evil.example.com/",
+		"javascript:alert(1)": "-", "data:text/html,x": "-", "https:evil.example.com": "-", `/\evil.example.com`: site +
+			"/%5Cevil.example.com",
+		`\\evil.example.com`: site + "/%5C%5Cevil.example.com", "https://www.example.com@evil.example.com/": "-",
+		"https://u:p@www.example.com/": "-", "ftp://www.example.com/": "-", "http://[": "-", "/a\nb": "-",
 	} {
 		got, err := origins.Next(&form.Submission{Next: next}, f, from)
 		if err != nil {
@@ -92,7 +99,9 @@ func TestNext(t *testing.T) {
 	}
 	// Where every site may use a form, it leads back to the one it was sent from, and where its key leads.
 	anyone := form.Origins{"*"}
-	for next, want := range map[string]string{"/x": site + "/x", site + "/y": site + "/y", "https://elsewhere.example.com/z": "https://elsewhere.example.com/z", "https://any.example.org/": "-", "//any.example.org/": "-"} {
+	for next, want := range map[string]string{"/x": site + "/x", site + "/y": site + "/y",
+		"https://elsewhere.example.com/z": "https://elsewhere.example.com/z", "https://any.example.org/": "-",
+		"//any.example.org/": "-"} {
 		for _, h := range []http.Header{from, header("Referer", site+"/form")} {
 			got, err := anyone.Next(&form.Submission{Next: next}, f, h)
 			if err != nil {
@@ -103,7 +112,8 @@ func TestNext(t *testing.T) {
 			}
 		}
 	}
-	if got, err := anyone.Next(&form.Submission{Next: "/x", Page: "https://any.example.org/"}, f, header("Origin", "null")); err == nil || fault.From(err).Fields()[0].Field != "_next" {
+	if got, err := anyone.Next(&form.Submission{Next: "/x", Page: "https://any.example.org/"}, f, header("Origin",
+		"null")); err == nil || fault.From(err).Fields()[0].Field != "_next" {
 		t.Errorf("Next() of a page nobody knows = %q, %v, want a mistake about _next", got, err)
 	}
 }

@@ -54,17 +54,22 @@ func mustLead(t *testing.T, contentType, body string, f tenant.Form, referer str
 // However a form is sent, it makes the same lead.
 func TestLead(t *testing.T) {
 	t.Parallel()
-	fields := []string{"First_Name", "Ada", "last-name", "Lovelace", "E-Mail", " Ada@Example.com ", "tel", "+1-555-0100", "mobile", "+1-555-0101", "company", "Engines & Co",
-		"topic", "a", "topic", "b", "empty", " ", "_subject", "hidden", "_next", "/thanks", "_kx", "click", "message", "two\r\nlines"}
-	want := lead.Draft{Name: "Ada Lovelace", Email: "Ada@Example.com", AddressKey: "ada@example.com", Phone: "+1-555-0100", Source: "form", Status: "new",
-		Metadata: []byte(`{"mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],"_kx":"click","message":"two\r\nlines"}`)}
+	fields := []string{"First_Name", "Ada", "last-name", "Lovelace", "E-Mail", " Ada@Example.com ", "tel", "+1-555-0100",
+		"mobile", "+1-555-0101", "company", "Engines & Co",
+		"topic", "a", "topic", "b", "empty", " ", "_subject", "hidden", "_next", "/thanks", "_kx", "click", "message",
+		"two\r\nlines"}
+	want := lead.Draft{Name: "Ada Lovelace", Email: "Ada@Example.com", AddressKey: "ada@example.com", Phone: "+1-555-0100",
+		Source: "form", Status: "new",
+		Metadata: []byte(
+			`{"mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],"_kx":"click","message":"two\r\nlines"}`)}
 	var pairs []string
 	for i := 0; i < len(fields); i += 2 {
 		pairs = append(pairs, url.QueryEscape(fields[i])+"="+url.QueryEscape(fields[i+1]))
 	}
 	multi, parted := parts(fields...)
 	for contentType, body := range map[string]string{
-		urlencoded: strings.Join(pairs, "&"), urlencoded + "; charset=UTF-8": "&" + strings.Join(pairs, "&&"), multi: string(parted),
+		urlencoded: strings.Join(pairs, "&"), urlencoded + "; charset=UTF-8": "&" + strings.Join(pairs, "&&"),
+		multi: string(parted),
 		jsonBody: `{"First_Name":"Ada","last-name":"Lovelace","E-Mail":" Ada@Example.com ","tel":"+1-555-0100","mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],` +
 			`"empty":"","nothing":null,"_subject":1,"_next":"/thanks","_kx":"click","message":"two\r\nlines"}`,
 	} {
@@ -89,7 +94,8 @@ func TestLeadFromOddFields(t *testing.T) {
 		`{"email":"a@example.com","status":"won","source":"x","metadata":1}`: ` {"status":"won","source":"x","metadata":1}`,
 		`{"email":"a@example.com","age":41,"news":true,"deep":{"a":[null]}}`: ` {"age":41,"news":true,"deep":{"a":[null]}}`,
 	} {
-		if d := mustLead(t, jsonBody, body, tenant.Form{Source: "own"}, ""); d.Name+" "+string(d.Metadata) != want || d.Source != "own" || d.Status != "new" {
+		if d := mustLead(t, jsonBody, body, tenant.Form{Source: "own"}, ""); d.Name+" "+string(d.Metadata) != want ||
+			d.Source != "own" || d.Status != "new" {
 			t.Errorf("%s: %q %s from %s, %s, want %s", body, d.Name, d.Metadata, d.Source, d.Status, want)
 		}
 	}
@@ -98,7 +104,8 @@ func TestLeadFromOddFields(t *testing.T) {
 func TestCampaign(t *testing.T) {
 	t.Parallel()
 	const page = "https://www.example.com/land%20ing?utm_source=ads&UTM_Medium=cpc&gclid=abc&session=secret&fbclid=&utm_campaign=" + "x\x00"
-	in := url.Values{"email": {"a@example.com"}, "_page": {page}, "_referrer": {"https://search.example.com/find?q=secret#top"}, "utm-source": {"mail"}}.Encode()
+	in := url.Values{"email": {"a@example.com"}, "_page": {page},
+		"_referrer": {"https://search.example.com/find?q=secret#top"}, "utm-source": {"mail"}}.Encode()
 	want := `{"utm-source":"mail","utm_medium":"cpc","gclid":"abc","page_url":"https://www.example.com/land%20ing","referrer":"https://search.example.com/find"}`
 	in = strings.ReplaceAll(in, "%00", "") // a URL with a control character is none
 	got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://elsewhere.example.com/").Metadata)
@@ -107,10 +114,12 @@ func TestCampaign(t *testing.T) {
 			t.Errorf("metadata = %s, want %s in it", got, part)
 		}
 	}
-	if strings.Contains(got, "secret") || strings.Contains(got, "fbclid") || strings.Contains(got, "elsewhere") || strings.Contains(got, "ads") {
+	if strings.Contains(got, "secret") || strings.Contains(got, "fbclid") || strings.Contains(got, "elsewhere") ||
+		strings.Contains(got, "ads") {
 		t.Errorf("metadata = %s, want %s", got, want)
 	}
-	for _, page := range []string{"javascript:alert(1)", "/relative", "", "https://user:secret@www.example.com/x?ttclid=1#secret"} {
+	for _, page := range []string{"javascript:alert(1)", "/relative", "",
+		"https://user:secret@www.example.com/x?ttclid=1#secret"} {
 		in := url.Values{"email": {"a@example.com"}, "_page": {page}}.Encode()
 		got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://www.example.com/x?ttclid=1").Metadata)
 		if got != `{"ttclid":"1","page_url":"https://www.example.com/x"}` {
@@ -123,17 +132,20 @@ func TestRobots(t *testing.T) {
 	t.Parallel()
 	f := tenant.Form{MinFillMS: 1500}
 	for body, want := range map[string]bool{
-		"_gotcha=": false, "_gotcha=x": true, "_elapsed=1499": true, "_elapsed=1500": false, "_elapsed=": false, "_elapsed=soon": false, "_elapsed=-1": false, "_elapsed=NaN": false, "a=b": false,
+		"_gotcha=": false, "_gotcha=x": true, "_elapsed=1499": true, "_elapsed=1500": false, "_elapsed=": false,
+		"_elapsed=soon": false, "_elapsed=-1": false, "_elapsed=NaN": false, "a=b": false,
 	} {
 		if got := mustRead(t, urlencoded, body, f).Robot(); got != want {
 			t.Errorf("%s: Robot() = %v, want %v", body, got, want)
 		}
 	}
 	f.Honeypot = "website"
-	if !mustRead(t, urlencoded, "website=x&email=a&email=b", f).Robot() || mustRead(t, urlencoded, "_gotcha=x", f).Robot() {
+	if !mustRead(t, urlencoded, "website=x&email=a&email=b", f).Robot() || mustRead(t, urlencoded, "_gotcha=x",
+		f).Robot() {
 		t.Error("Robot() does not go by the form's own honeypot")
 	}
-	if !mustRead(t, jsonBody, `{"website":true}`, f).Robot() || mustRead(t, jsonBody, `{"website":false}`, f).Robot() || mustRead(t, jsonBody, `{"website":null}`, f).Robot() {
+	if !mustRead(t, jsonBody, `{"website":true}`, f).Robot() || mustRead(t, jsonBody, `{"website":false}`, f).Robot() ||
+		mustRead(t, jsonBody, `{"website":null}`, f).Robot() {
 		t.Error("Robot() misreads a honeypot in JSON")
 	}
 }
@@ -158,7 +170,8 @@ func TestMistakes(t *testing.T) {
 		{urlencoded, "email=a@example.com&note=%FF", "note"},
 		{urlencoded, "email=%zz", "body"},
 		{urlencoded, many, "body"},
-		{jsonBody, `[]`, "body"}, {jsonBody, `{"email":"a@example.com"`, "body"}, {jsonBody, `{"email":"a@example.com"} 1`, "body"}, {jsonBody, `{"a":1,"a":2}`, "body"}, {jsonBody, "", "body"},
+		{jsonBody, `[]`, "body"}, {jsonBody, `{"email":"a@example.com"`, "body"}, {jsonBody, `{"email":"a@example.com"} 1`,
+			"body"}, {jsonBody, `{"a":1,"a":2}`, "body"}, {jsonBody, "", "body"},
 		{jsonBody, `{"email":5}`, "email"}, {jsonBody, `{"email":"a@example.com","first_name":[1]}`, "name"},
 		{jsonBody, `{"email":"a@example.com","deep":` + strings.Repeat("[", 9) + strings.Repeat("]", 9) + `}`, "metadata"},
 		{jsonBody, `{"email":"a@example.com","n":1e99999}`, "metadata"},
@@ -189,7 +202,8 @@ func TestMistakes(t *testing.T) {
 func TestCaptchaToken(t *testing.T) {
 	t.Parallel()
 	f := tenant.Form{Captcha: tenant.HCaptcha, CaptchaSecret: "s"}
-	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", false)
+	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f.WithDefaults(),
+		tenant.DefaultStatuses(), "", false)
 	if got := fault.From(err).Fields(); len(got) != 2 || got[0].Field != "email" || got[1].Field != "h-captcha-response" {
 		t.Errorf("mistakes = %+v, want email and h-captcha-response", got)
 	}

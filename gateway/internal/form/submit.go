@@ -224,8 +224,8 @@ func (q *request) warnMisconfigured(reason error) {
 	}
 }
 
-// store makes the lead durable, or updates the one that has its email where the form says so. That one keeps its source,
-// which is where it came from first.
+// store makes the lead durable, or updates the one that has its email where the form says so. That one keeps its
+// source, which is where it came from first.
 func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
 	ctx := q.r.Context()
 	d.NoSource = true

@@ -56,7 +56,8 @@ func AddLogField(r *http.Request, key string, value any) {
 	}
 }
 
-// FailAs makes an error of this request go out as page writes it, instead of in the envelope; Retry-After is set already.
+// FailAs makes an error of this request go out as page writes it, instead of in the envelope; Retry-After is set
+// already.
 func FailAs(r *http.Request, page func(w http.ResponseWriter, f *fault.Error, requestID string)) {
 	if x := of(r); x != nil {
 		x.page = page

@@ -1,4 +1,5 @@
-// Package httpx is the HTTP edge of both listeners: one envelope, one error table, one log line and one set of metrics per request.
+// Package httpx is the HTTP edge of both listeners: one envelope, one error table, one log line and one set of metrics
+// per request.
 package httpx
 
 import (
@@ -110,8 +111,9 @@ func (e *Edge) recovered(x *exchange, reason any) {
 	writeFault(x, x, x.fault)
 }
 
-// Fail renders err once; after the head is out it can only be logged. It writes also when the request's context is canceled:
-// that is how net/http tells of a client that closed only its sending side, and for a handler that writes nothing it sends a 200.
+// Fail renders err once; after the head is out it can only be logged. It writes also when the request's context is
+// canceled: that is how net/http tells of a client that closed only its sending side, and for a handler that writes
+// nothing it sends a 200.
 func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	x := of(r)
 	f := fault.From(err)

@@ -39,7 +39,8 @@ func (w lineWriter) Write(b []byte) (int, error) { w <- bytes.Clone(b); return l
 func setup(t *testing.T, h httpx.Handler) *bundle {
 	t.Helper()
 	b := &bundle{lines: make(chan []byte, 16), registry: prometheus.NewRegistry()}
-	e := httpx.New(httpx.Deps{Log: slog.New(slog.NewJSONHandler(lineWriter(b.lines), nil)), Registry: b.registry, AccessLog: true, Listener: "api"})
+	e := httpx.New(httpx.Deps{Log: slog.New(slog.NewJSONHandler(lineWriter(b.lines), nil)), Registry: b.registry,
+		AccessLog: true, Listener: "api"})
 	r := mux.NewRouter()
 	httpx.RouterErrors(r, e)
 	r.Handle("/things/{id}", e.Handle(h)).Methods("POST")
@@ -109,10 +110,13 @@ func TestErrorsInTheEnvelope(t *testing.T) {
 			map[string]string{"WWW-Authenticate": "Bearer", "Retry-After": ""}},
 		"limited rounds up": {&fault.Error{Kind: fault.RateLimited, Public: "Slow", RetryAfter: 1001 * time.Millisecond}, 429,
 			`{"success":false,"error":"Slow","code":"RATE_LIMITED"`, map[string]string{"Retry-After": "2"}},
-		"unavailable says when": {fault.New(fault.Unavailable, "Away"), 503, `{"success":false,"error":"Away","code":"UNAVAILABLE"`,
+		"unavailable says when": {fault.New(fault.Unavailable, "Away"), 503,
+			`{"success":false,"error":"Away","code":"UNAVAILABLE"`,
 			map[string]string{"Retry-After": "1"}},
-		"cause is private":               {errors.New("pq: password of user bob"), 500, `{"success":false,"error":"Internal error","code":"INTERNAL"`, nil},
-		"details that cannot be encoded": {&fault.Error{Kind: fault.Conflict, Public: "No", Details: func() {}}, 409, `{"success":false,"error":"No","code":"CONFLICT"`, nil},
+		"cause is private": {errors.New("pq: password of user bob"), 500,
+			`{"success":false,"error":"Internal error","code":"INTERNAL"`, nil},
+		"details that cannot be encoded": {&fault.Error{Kind: fault.Conflict, Public: "No", Details: func() {}}, 409,
+			`{"success":false,"error":"No","code":"CONFLICT"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +131,8 @@ func TestErrorsInTheEnvelope(t *testing.T) {
 					t.Errorf("%s = %q, want %q", k, got.header.Get(k), v)
 				}
 			}
-			for k, v := range map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+			for k, v := range map[string]string{"Content-Type": "application/json; charset=utf-8",
+				"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 				if got.header.Get(k) != v {
 					t.Errorf("%s = %q, want %q", k, got.header.Get(k), v)
 				}
@@ -140,11 +145,13 @@ func TestPanicIsInternal(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(http.ResponseWriter, *http.Request) error { panic("secret state") })
 	got := b.do(t, "POST", "/things/1", nil)
-	if got.status != 500 || !strings.Contains(got.body, `"code":"INTERNAL"`) || strings.Contains(got.body, "secret state") {
+	if got.status != 500 || !strings.Contains(got.body, `"code":"INTERNAL"`) || strings.Contains(got.body,
+		"secret state") {
 		t.Errorf("answer = %d %s, want the INTERNAL envelope without the reason", got.status, got.body)
 	}
 	line := b.line(t)
-	if line["level"] != "ERROR" || !strings.Contains(line["error"].(string), "secret state") || !strings.Contains(line["stack"].(string), "httpx_test") {
+	if line["level"] != "ERROR" || !strings.Contains(line["error"].(string), "secret state") ||
+		!strings.Contains(line["stack"].(string), "httpx_test") {
 		t.Errorf("log line = %v, want the reason and the stack", line)
 	}
 }
@@ -177,8 +184,10 @@ func TestRouterErrors(t *testing.T) {
 	}
 	for _, method := range []string{"GET", "DELETE", "OPTIONS", "BREW"} {
 		got := b.do(t, method, "/things/1", nil)
-		if got.status != 405 || !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) || got.header.Get("Allow") != "POST, PUT" {
-			t.Errorf("%s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and POST, PUT", method, got.status, got.body, got.header.Get("Allow"))
+		if got.status != 405 || !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) ||
+			got.header.Get("Allow") != "POST, PUT" {
+			t.Errorf("%s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and POST, PUT", method, got.status, got.body,
+				got.header.Get("Allow"))
 		}
 	}
 }
@@ -194,8 +203,9 @@ func TestLogLineAndMetrics(t *testing.T) {
 	delete(line, "time")
 	delete(line, "ms")
 	want := map[string]any{
-		"level": "INFO", "msg": "request", "listener": "api", "request_id": got.header.Get("X-Request-Id"), "client_request_id": "client-7",
-		"method": "POST", "route": "/things/{id}", "status": 201.0, "bytes": 29.0, "lead": "lead_1",
+		"level": "INFO", "msg": "request", "listener": "api", "request_id": got.header.Get("X-Request-Id"),
+		"client_request_id": "client-7",
+		"method":            "POST", "route": "/things/{id}", "status": 201.0, "bytes": 29.0, "lead": "lead_1",
 	}
 	if diff := cmp.Diff(want, line); diff != "" {
 		t.Errorf("log line (-want +got):\n%s", diff)
@@ -251,8 +261,10 @@ func TestABrokenBodyIsLoggedWithoutTheClientsAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	fmt.Fprint(c, "POST /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
-	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // the handler waits for the body
+	fmt.Fprint(c,
+		"POST /things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n")
+	// the handler waits for the body
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 		t.Fatalf("answer to Expect = %q, %v; want 100 Continue", line, err)
 	}
 	if err := c.(*net.TCPConn).SetLinger(0); err != nil { // close by a reset
@@ -264,12 +276,14 @@ func TestABrokenBodyIsLoggedWithoutTheClientsAddress(t *testing.T) {
 	if !strings.Contains(why, "connection reset") || line["code"] != "VALIDATION_ERROR" {
 		t.Errorf("log line = %v, want the kind of failure", line)
 	}
-	if host, port, _ := net.SplitHostPort(c.LocalAddr().String()); strings.Contains(why, host) || strings.Contains(why, port) {
+	if host, port, _ := net.SplitHostPort(c.LocalAddr().String()); strings.Contains(why, host) || strings.Contains(why,
+		port) {
 		t.Errorf("logged error = %q, want no address in it", why)
 	}
 }
 
-// net/http cancels the context of a client that closed its sending side, and sends 200 for a handler that writes nothing.
+// net/http cancels the context of a client that closed its sending side, and sends 200 for a handler that writes
+// nothing.
 func TestAHalfClosedClientHearsOfTheFailure(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ http.ResponseWriter, r *http.Request) error {
@@ -286,7 +300,8 @@ func TestAHalfClosedClientHearsOfTheFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(c)
-	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503 ") || !strings.Contains(string(text), `"code":"UNAVAILABLE"`) {
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 503 ") || !strings.Contains(string(text),
+		`"code":"UNAVAILABLE"`) {
 		t.Errorf("answer = %q, %v, want the fault", text, err)
 	}
 	if line := b.line(t); line["status"] != 503.0 || line["client_closed"] != true {

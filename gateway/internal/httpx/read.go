@@ -15,11 +15,13 @@ import (
 	"leadgate/shared/fault"
 )
 
-// ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON, and is at most maxBytes bytes.
-// Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
+// ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON,
+// and is at most maxBytes bytes. Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR
+// when the body breaks off.
 func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...string) ([]byte, error) {
 	if !isJSON(r.Header.Get("Content-Type"), others) {
-		return nil, fault.New(fault.MediaType, "Content-Type must be "+strings.Join(append([]string{"application/json"}, others...), " or "))
+		return nil, fault.New(fault.MediaType, "Content-Type must be "+strings.Join(append([]string{"application/json"},
+			others...), " or "))
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the body uncompressed")
@@ -27,8 +29,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 	return ReadBody(w, r, maxBytes)
 }
 
-// ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the body was read by then.
-// Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
+// ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the
+// body was read by then. Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
 func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
 	if read, again := r.Body.(*readBody); again && int64(len(read.data)) <= maxBytes {
 		return read.data, nil
@@ -42,7 +44,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	}
 	var b bytes.Buffer
 	if r.ContentLength > 0 {
-		b.Grow(int(min(r.ContentLength, firstRoom)) + bytes.MinRead) // room to see the end without growing; of a large body, once it comes
+		// room to see the end without growing; of a large body, once it comes
+		b.Grow(int(min(r.ContentLength, firstRoom)) + bytes.MinRead)
 	}
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxBytes)); err != nil {
 		var large *http.MaxBytesError
@@ -71,14 +74,16 @@ func brokenOff(r *http.Request, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		f = fault.New(fault.Timeout, "The request body did not arrive in time")
 		if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ReadTimeout > 0 {
-			f.Public = "The request body did not arrive within " + strconv.FormatFloat(s.ReadTimeout.Seconds(), 'f', -1, 64) + " s"
+			f.Public = "The request body did not arrive within " + strconv.FormatFloat(s.ReadTimeout.Seconds(), 'f', -1, 64) +
+				" s"
 		}
 	}
 	f.Cause = withoutAddress(err)
 	return f
 }
 
-// withoutAddress is what kind of failure err is: a connection's error also tells the client's address, which no log should have.
+// withoutAddress is what kind of failure err is: a connection's error also tells the client's address, which no log
+// should have.
 func withoutAddress(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -27,9 +27,9 @@ func (a *Admission) Err() error {
 	return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: wait}
 }
 
-// Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email of
-// l unless that is nil. Without Redis this process alone decides the rate limit, and nothing is reserved: Postgres decides
-// about duplicates.
+// Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email
+// of l unless that is nil. Without Redis this process alone decides the rate limit, and nothing is reserved: Postgres
+// decides about duplicates.
 func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) Admission {
 	r := rdb.AdmissionRequest{Workspace: p.WorkspaceID, Rate: p.Settings.RateLimit()}
 	if l != nil && p.Settings.Dedupe != tenant.DedupeNone {

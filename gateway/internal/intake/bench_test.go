@@ -19,7 +19,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// BenchmarkCreate is the whole way of a lead without HTTP: gate, group commit, mark, wake. -cpu and SetParallelism make callers.
+// BenchmarkCreate is the whole way of a lead without HTTP: gate, group commit, mark, wake. -cpu and SetParallelism make
+// callers.
 func BenchmarkCreate(b *testing.B) {
 	for _, callers := range []int{1, 64, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
@@ -30,19 +31,22 @@ func BenchmarkCreate(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer client.Close()
-			s := intake.New(intake.Deps{DB: db, Redis: client, Waker: task.NewWaker(client), Log: slog.New(slog.DiscardHandler), Registry: prometheus.NewRegistry(), Now: time.Now})
+			s := intake.New(intake.Deps{DB: db, Redis: client, Waker: task.NewWaker(client), Log: slog.New(slog.DiscardHandler),
+				Registry: prometheus.NewRegistry(), Now: time.Now})
 			defer s.Stop()
 			w := tenant.Workspace{ID: id.New(), Name: "Bench", CreatedAt: time.Now(), UpdatedAt: time.Now()}
 			if err := db.CreateWorkspace(b.Context(), w); err != nil {
 				b.Fatal(err)
 			}
-			p := &tenant.Principal{WorkspaceID: w.ID, Settings: tenant.Settings{Rate: 1_000_000, Burst: 1_000_000}.WithDefaults()}
+			p := &tenant.Principal{WorkspaceID: w.ID, Settings: tenant.Settings{Rate: 1_000_000,
+				Burst: 1_000_000}.WithDefaults()}
 			var n atomic.Int64
 			b.SetParallelism(max(1, callers/2))
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, _, err := create(context.Background(), s, p, intake.Item{Draft: draft(fmt.Sprintf("b%d@example.com", n.Add(1)))}); err != nil {
+					if _, _, err := create(context.Background(), s, p, intake.Item{Draft: draft(fmt.Sprintf("b%d@example.com",
+						n.Add(1)))}); err != nil {
 						b.Error(err)
 						return
 					}

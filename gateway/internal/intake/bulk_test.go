@@ -32,7 +32,8 @@ func (b *bundle) mustCreateMany(t *testing.T, on lead.OnDuplicate, all []intake.
 func TestCreateManyWritesEverything(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+	e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/",
+		EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 	if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func TestCreateManyWritesEverything(t *testing.T) {
 		}
 	}
 	b.wantDuplicate(t, "b@example.com", out[1].ID)
-	updated := b.mustCreateMany(t, lead.UpdateDuplicate, []intake.Item{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
+	updated := b.mustCreateMany(t, lead.UpdateDuplicate,
+		[]intake.Item{{Draft: func() lead.Draft { d := draft("a@example.com"); d.Name = "Ann"; return d }()}})
 	if updated[0].Err != nil || updated[0].ID != out[0].ID {
 		t.Fatalf("update = %+v, want lead a", updated)
 	}
@@ -84,7 +86,8 @@ func TestBatchesAtOnce(t *testing.T) {
 			outs[n] = out
 		})
 		wg.Go(func() {
-			if _, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(fmt.Sprintf("e%d@example.com", n))}); err != nil && !fault.Is(err, fault.Duplicate) {
+			if _, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(fmt.Sprintf("e%d@example.com",
+				n))}); err != nil && !fault.Is(err, fault.Duplicate) {
 				t.Errorf("Create beside batches = %v", err)
 			}
 		})
@@ -130,7 +133,8 @@ func TestBatchWithoutStores(t *testing.T) {
 		t.Errorf("a duplicate without Redis = %+v, want lead b", again)
 	}
 	b.db.Close()
-	if _, err := b.CreateMany(t.Context(), b.principal, requests("c@example.com"), lead.RefuseDuplicate); !fault.Is(err, fault.Unavailable) {
+	if _, err := b.CreateMany(t.Context(), b.principal, requests("c@example.com"), lead.RefuseDuplicate); !fault.Is(err,
+		fault.Unavailable) {
 		t.Errorf("CreateMany without Postgres = %v, want UNAVAILABLE", err)
 	}
 }

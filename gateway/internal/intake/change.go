@@ -30,8 +30,8 @@ func ChangeOf(u *pg.Updated) Change {
 	return c
 }
 
-// Publish tells Redis and the workers about a change before the client gets its answer. Without Redis nothing is lost: the
-// release is retried by this process and by the worker's sweep, which also does the rest.
+// Publish tells Redis and the workers about a change before the client gets its answer. Without Redis nothing is lost:
+// the release is retried by this process and by the worker's sweep, which also does the rest.
 func (s *Service) Publish(ctx context.Context, c Change) {
 	release := pg.Release{Workspace: c.Workspace, UniqueKey: c.Released, LeadID: c.Lead}
 	if !s.breaker.Allow(s.Now()) {
@@ -64,7 +64,8 @@ func (s *Service) Publish(ctx context.Context, c Change) {
 	}
 }
 
-// InvalidateReservation deletes a reservation of a lead that has the email no longer, so that Postgres decides about it.
+// InvalidateReservation deletes a reservation of a lead that has the email no longer, so that Postgres decides about
+// it.
 func (s *Service) InvalidateReservation(ctx context.Context, workspace id.UUID, uniqueKey string, holder id.UUID) {
 	s.Publish(ctx, Change{Workspace: workspace, Lead: holder, Released: uniqueKey})
 }

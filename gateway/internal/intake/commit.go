@@ -40,8 +40,8 @@ func (s *Service) commitAll(all []queuedLead) []commitResult {
 	return append(out, done...)
 }
 
-// maxWait is how long a lead may wait for its commit before it fails untried: otherwise, while Postgres hangs, a full queue
-// keeps clients for many times a commit's own limit.
+// maxWait is how long a lead may wait for its commit before it fails untried: otherwise, while Postgres hangs, a full
+// queue keeps clients for many times a commit's own limit.
 const maxWait = 4 * time.Second
 
 var errStale = errors.New("the lead waited too long for its commit")
@@ -78,7 +78,8 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 	return out
 }
 
-// insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is refused.
+// insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
+// refused.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	start := time.Now()
 	done, err := s.DB.InsertLeads(ctx, leads)
@@ -93,7 +94,8 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		return out, nil
 	}
 	another := func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }
-	if errors.Is(err, pg.ErrLockTimeout) && slices.ContainsFunc(leads, another) { // for a lead that an import has just made
+	// for a lead that an import has just made
+	if errors.Is(err, pg.ErrLockTimeout) && slices.ContainsFunc(leads, another) {
 		return s.insertByWorkspace(ctx, leads), nil
 	}
 	if fault.Is(err, fault.Unavailable) {
@@ -130,8 +132,8 @@ func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
 	}
 }
 
-// announce marks the reservations of leads as committed and wakes the workers. When it fails nothing is lost: reservations
-// lapse and Postgres decides, and the worker's sweep wakes.
+// announce marks the reservations of leads as committed and wakes the workers. When it fails nothing is lost:
+// reservations lapse and Postgres decides, and the worker's sweep wakes.
 func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inserted) {
 	if !s.breaker.Allow(s.Now()) {
 		return

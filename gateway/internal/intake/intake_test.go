@@ -66,7 +66,8 @@ func mustWorkspace(t *testing.T, db *pg.DB) *tenant.Principal {
 }
 
 func draft(email string) lead.Draft {
-	return lead.Draft{Email: email, AddressKey: strings.ToLower(email), Source: "api", Status: "new", Metadata: []byte(`{}`)}
+	return lead.Draft{Email: email, AddressKey: strings.ToLower(email), Source: "api", Status: "new",
+		Metadata: []byte(`{}`)}
 }
 
 // create admits and puts a lead as the API does.
@@ -105,7 +106,8 @@ func (b *bundle) wantDuplicate(t *testing.T, email string, holder id.UUID) {
 
 func (b *bundle) rows(t *testing.T, table string) (n int) {
 	t.Helper()
-	if err := b.db.GetContext(t.Context(), &n, "select count(*) from "+table+" where workspace_id = $1", b.principal.WorkspaceID); err != nil {
+	if err := b.db.GetContext(t.Context(), &n, "select count(*) from "+table+" where workspace_id = $1",
+		b.principal.WorkspaceID); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -115,7 +117,8 @@ func TestCreateWritesEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, types := range [][]string{{"lead.created"}, {"lead.*"}, {"lead.enriched"}} {
-		e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/", EventTypes: types, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+		e := webhook.Endpoint{WorkspaceID: b.principal.WorkspaceID, ID: id.New(), URL: "https://example.com/",
+			EventTypes: types, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
 		if err := b.db.CreateEndpoint(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +169,8 @@ func TestOneEmailManyAtOnce(t *testing.T) {
 		t.Fatalf("created = %d, rows = %d, want 1 and 1", created, b.rows(t, "leads"))
 	}
 	for _, err := range errs {
-		if err != nil && !(fault.Is(err, fault.Duplicate) && strings.Contains(fmt.Sprint(fault.From(err).Details), id.Lead.Format(winner))) {
+		if err != nil && !(fault.Is(err, fault.Duplicate) && strings.Contains(fmt.Sprint(fault.From(err).Details),
+			id.Lead.Format(winner))) {
 			t.Fatalf("loser got %v, want DUPLICATE_EMAIL naming %s", err, id.Lead.Format(winner))
 		}
 	}
@@ -279,7 +283,8 @@ func TestPoisonRowCostsOnlyItself(t *testing.T) {
 	}
 }
 
-// While Postgres hangs the queue must not keep clients for many commits: who waited too long is refused untried, and nothing is written.
+// While Postgres hangs the queue must not keep clients for many commits: who waited too long is refused untried, and
+// nothing is written.
 func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 	t.Parallel()
 	var readings atomic.Int32
@@ -294,7 +299,8 @@ func TestLeadThatWaitedTooLongIsRefused(t *testing.T) {
 	l := intake.NewLead(b.principal, &late, id.UUID{}, id.UUID{})
 	_, err := b.Put(t.Context(), b.principal, intake.Request{Lead: l, Draft: late})
 	if !fault.Is(err, fault.Unavailable) || fault.From(err).RetryAfter <= 0 || b.rows(t, "leads") != 0 {
-		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err, b.rows(t, "leads"))
+		t.Errorf("Create after a long wait = %v and %d rows, want UNAVAILABLE with Retry-After and none", err,
+			b.rows(t, "leads"))
 	}
 	b.mustCreate(t, "late@example.com")
 }
@@ -313,7 +319,8 @@ func TestOneWorkspaceWaitsAlone(t *testing.T) {
 		values ($1, $2, 'held@example.com', 'held@example.com', 'api', 'new', '{}', now(), now())`, b.principal.WorkspaceID, id.New()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.db.ExecContext(t.Context(), `do $$ begin execute format('alter database %I set lock_timeout = 200', current_database()); end $$`); err != nil {
+	if _, err := b.db.ExecContext(t.Context(),
+		`do $$ begin execute format('alter database %I set lock_timeout = 200', current_database()); end $$`); err != nil {
 		t.Fatal(err)
 	}
 	b.db.SetMaxIdleConns(0) // connections from now on are made anew, and keep to it
@@ -322,7 +329,8 @@ func TestOneWorkspaceWaitsAlone(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
-			if _, _, err := create(context.Background(), b.Service, other, intake.Item{Draft: draft(fmt.Sprintf("free%d@example.com", i))}); err != nil {
+			if _, _, err := create(context.Background(), b.Service, other,
+				intake.Item{Draft: draft(fmt.Sprintf("free%d@example.com", i))}); err != nil {
 				free = err
 			}
 		})

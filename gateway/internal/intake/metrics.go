@@ -25,7 +25,8 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "leadgate_intake_commit_seconds", Help: "Time Postgres took for one batch.", Buckets: stepTimes,
 		}),
 		announce: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "leadgate_intake_announce_seconds", Help: "Time Redis took to mark one batch's reservations and wake the workers.", Buckets: stepTimes,
+			Name: "leadgate_intake_announce_seconds",
+			Help: "Time Redis took to mark one batch's reservations and wake the workers.", Buckets: stepTimes,
 		}),
 		withoutRedis: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadgate_intake_without_redis_total", Help: "Requests decided without Redis.",

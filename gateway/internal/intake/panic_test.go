@@ -14,10 +14,12 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Batches run outside of any request, where a panic ends the process unless somebody recovers it. Stores that are not there make one.
+// Batches run outside of any request, where a panic ends the process unless somebody recovers it. Stores that are not
+// there make one.
 func TestAPanicInABatchIsAnError(t *testing.T) {
 	t.Parallel()
-	s := intake.New(intake.Deps{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry(), Now: time.Now})
+	s := intake.New(intake.Deps{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry(),
+		Now: time.Now})
 	p := &tenant.Principal{WorkspaceID: id.New(), Settings: tenant.Settings{}.WithDefaults()}
 	var posts sync.WaitGroup
 	for range 20 {

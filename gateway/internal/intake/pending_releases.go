@@ -9,7 +9,8 @@ import (
 	"leadgate/shared/rdb"
 )
 
-// Bounds of pendingReleases. Postgres has every release until Redis knows it: the worker's sweep does those beyond them.
+// Bounds of pendingReleases. Postgres has every release until Redis knows it: the worker's sweep does those beyond
+// them.
 const (
 	maxPendingReleases = 10_000
 	releaseBatch       = 1000 // in one pipeline
@@ -92,8 +93,8 @@ func (s *Service) retryReleases(ctx context.Context) {
 	}
 }
 
-// release deletes reservations from Redis, and then the releases from Postgres. It does not ask the circuit breaker: while
-// Redis names leads that have their emails no longer, it must not be asked about duplicates.
+// release deletes reservations from Redis, and then the releases from Postgres. It does not ask the circuit breaker:
+// while Redis names leads that have their emails no longer, it must not be asked about duplicates.
 func (s *Service) release(ctx context.Context, releases []pg.Release) error {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()

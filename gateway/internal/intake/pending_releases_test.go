@@ -39,7 +39,8 @@ func TestReleasesAreToldLater(t *testing.T) {
 	thaw := b.freeze(t)
 	for i := range many {
 		holder := lead.Lead{}
-		if err := b.db.GetContext(t.Context(), &holder.ID, `select id from leads where email = $1`, fmt.Sprintf("p%d@example.com", i)); err != nil {
+		if err := b.db.GetContext(t.Context(), &holder.ID, `select id from leads where email = $1`,
+			fmt.Sprintf("p%d@example.com", i)); err != nil {
 			t.Fatal(err)
 		}
 		u, err := b.db.DeleteLead(t.Context(), b.principal.WorkspaceID, holder.ID, func(*lead.Lead) error { return nil })

@@ -24,7 +24,8 @@ func (s Service) CreateWorkspace(ctx context.Context, body []byte) (tenant.Works
 // UpdateLimits changes what the operator decides about a workspace, among it the ceilings of its own rate and burst.
 // Gateways follow within a second.
 func (s Service) UpdateLimits(ctx context.Context, workspace id.UUID, body []byte) (tenant.Workspace, error) {
-	given, err := readLimits(body, &tenant.Workspace{}, false) // a body that is not valid comes before an unknown workspace
+	// a body that is not valid comes before an unknown workspace
+	given, err := readLimits(body, &tenant.Workspace{}, false)
 	if err != nil {
 		return tenant.Workspace{}, err
 	}

@@ -1,4 +1,5 @@
-// Package timeline explains what became of a lead, in the order of time and in a sentence: pure functions over what pg has kept of it.
+// Package timeline explains what became of a lead, in the order of time and in a sentence: pure functions over what pg
+// has kept of it.
 package timeline
 
 import (
@@ -71,7 +72,8 @@ func Explain(s *pg.Timeline, now time.Time) Timeline {
 	for i := range s.Deliveries {
 		d := &s.Deliveries[i]
 		e := s.Endpoints[d.EndpointID]
-		all = append(all, Entry{At: &d.CreatedAt, Kind: Delivery, Delivery: d, Host: webhook.Host(e.URL), Note: explainDelivery(d, e, now)})
+		all = append(all, Entry{At: &d.CreatedAt, Kind: Delivery, Delivery: d, Host: webhook.Host(e.URL),
+			Note: explainDelivery(d, e, now)})
 	}
 	for i := range s.Attempts {
 		t := &s.Attempts[i]
@@ -199,9 +201,11 @@ func howToResend(d *webhook.Delivery, e pg.TimelineEndpoint) string {
 func explainPending(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
 	switch h := &e.Health; {
 	case h.Open() && e.Ordered():
-		return fmt.Sprintf("waiting in order, the endpoint is failing (%s), next attempt at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+		return fmt.Sprintf("waiting in order, the endpoint is failing (%s), next attempt at %s", failure(h.LastError, e),
+			stamp(*h.ProbeAt))
 	case h.Open():
-		return fmt.Sprintf("waiting, the endpoint is failing (%s), next probe with one delivery at %s", failure(h.LastError, e), stamp(*h.ProbeAt))
+		return fmt.Sprintf("waiting, the endpoint is failing (%s), next probe with one delivery at %s", failure(h.LastError,
+			e), stamp(*h.ProbeAt))
 	case d.LastError != "":
 		attempts, last := count(d.Attempts, "attempt"), failure(d.LastError, e)
 		return fmt.Sprintf("%s failed, the last with %s, next attempt %s", attempts, last, whenSent(d, e, now))

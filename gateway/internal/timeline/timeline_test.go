@@ -24,13 +24,17 @@ func TestExplain(t *testing.T) {
 		endpoint pg.TimelineEndpoint
 		note     string
 	}{
-		"delivered":   {webhook.Delivery{State: webhook.Delivered}, open, ""},
-		"due soon":    {webhook.Delivery{State: webhook.Pending}, open, "due soon"},
-		"due later":   {webhook.Delivery{State: webhook.Pending, NextAt: &later}, open, "due at 2026-01-15T11:30:00.000Z"},
-		"rate":        {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, rated, "waiting for the rate of the endpoint, at most 7/s"},
-		"deleted":     {webhook.Delivery{State: webhook.Cancelled}, pg.TimelineEndpoint{Deleted: true}, "cancelled because the endpoint was deleted"},
-		"not sent":    {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, open, "due since 2026-01-15T09:30:00.000Z, no worker has picked it up yet"},
-		"enabled now": {webhook.Delivery{State: webhook.Held}, open, "held while the endpoint was disabled, and not sent since; resend it or make a replay"},
+		"delivered": {webhook.Delivery{State: webhook.Delivered}, open, ""},
+		"due soon":  {webhook.Delivery{State: webhook.Pending}, open, "due soon"},
+		"due later": {webhook.Delivery{State: webhook.Pending, NextAt: &later}, open, "due at 2026-01-15T11:30:00.000Z"},
+		"rate": {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, rated,
+			"waiting for the rate of the endpoint, at most 7/s"},
+		"deleted": {webhook.Delivery{State: webhook.Cancelled}, pg.TimelineEndpoint{Deleted: true},
+			"cancelled because the endpoint was deleted"},
+		"not sent": {webhook.Delivery{State: webhook.Pending, NextAt: &earlier}, open,
+			"due since 2026-01-15T09:30:00.000Z, no worker has picked it up yet"},
+		"enabled now": {webhook.Delivery{State: webhook.Held}, open,
+			"held while the endpoint was disabled, and not sent since; resend it or make a replay"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -100,7 +100,8 @@ func TestDaysEndAtMidnight(t *testing.T) {
 		t.Fatal(err)
 	}
 	today := tenant.Day(noon)
-	want(t, db, "around midnight", ws, tenant.Usage{Day: today.AddDate(0, 0, 1), Accepted: 2}, tenant.Usage{Day: today, Accepted: 1})
+	want(t, db, "around midnight", ws, tenant.Usage{Day: today.AddDate(0, 0, 1), Accepted: 2}, tenant.Usage{Day: today,
+		Accepted: 1})
 }
 
 // What is counted while Postgres is away is written when it is back, each count once.

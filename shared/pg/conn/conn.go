@@ -1,8 +1,8 @@
-// Package conn is how package pg reaches Postgres: a pool whose calls end in time, statements prepared once for the pool, transactions,
-// readers of rows, and errors that callers can tell apart.
+// Package conn is how package pg reaches Postgres: a pool whose calls end in time, statements prepared once for the
+// pool, transactions, readers of rows, and errors that callers can tell apart.
 //
-// The driver is lib/pq. deadline.go and prepared.go here and array.go in package pg exist only for what lib/pq leaves out: a deadline on
-// reads when the server hangs, a cache of prepared statements, and arrays that are cheap to build.
+// The driver is lib/pq. deadline.go and prepared.go here and array.go in package pg exist only for what lib/pq leaves
+// out: a deadline on reads when the server hangs, a cache of prepared statements, and arrays that are cheap to build.
 package conn
 
 import (
@@ -52,9 +52,9 @@ func (o Options) withDefaults() Options {
 }
 
 // Open makes a pool for the connection URL dsn; it connects at the first use.
-// sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which saves a round trip
-// per statement. When Postgres does not answer, a call returns UNAVAILABLE half a second after its context's deadline, or two seconds
-// after the statement timeout.
+// sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which
+// saves a round trip per statement. When Postgres does not answer, a call returns UNAVAILABLE half a second after its
+// context's deadline, or two seconds after the statement timeout.
 func Open(dsn string, opt Options) (*Pool, error) {
 	opt = opt.withDefaults()
 	u, statementTimeout, err := connectionURL(dsn, opt)
@@ -80,8 +80,8 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	return &Pool{DB: db, host: u.Host, startTimeout: opt.StartTimeout, openAdminPool: admin}, nil
 }
 
-// OpenAdminPool opens a second, small pool to the same database, whose statements take as long as they need. What is set in its sessions
-// ends with them.
+// OpenAdminPool opens a second, small pool to the same database, whose statements take as long as they need. What is
+// set in its sessions ends with them.
 func (p *Pool) OpenAdminPool() (*Pool, error) { return p.openAdminPool() }
 
 // connectionURL adds opt and the defaults to dsn, and returns the statement timeout that holds in the end.
@@ -115,7 +115,8 @@ func connectionURL(dsn string, opt Options) (u *url.URL, statementTimeout time.D
 	return u, time.Duration(ms) * time.Millisecond, nil
 }
 
-// parseURL refuses what looks like a password that is not percent-encoded: its end would be read as another part, and shown in errors.
+// parseURL refuses what looks like a password that is not percent-encoded: its end would be read as another part, and
+// shown in errors.
 func parseURL(dsn string) (*url.URL, error) {
 	u, err := url.Parse(dsn)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Fragment != "" ||

@@ -9,15 +9,17 @@ import (
 	"github.com/lib/pq"
 )
 
-// When a context ends and Postgres does not answer, lib/pq asks it to cancel and goes on reading. From a server that hangs, or a host that
-// is lost, it reads until TCP gives up a quarter of an hour later. So the connections below have deadlines of their own.
+// When a context ends and Postgres does not answer, lib/pq asks it to cancel and goes on reading. From a server that
+// hangs, or a host that is lost, it reads until TCP gives up a quarter of an hour later. So the connections below have
+// deadlines of their own.
 const (
-	cancelGrace   = 500 * time.Millisecond // after a context's end, in which the server may still answer that it has cancelled
-	timeoutMargin = 2 * time.Second        // added to the statement timeout, which the server keeps
+	// after a context's end, in which the server may still answer that it has cancelled
+	cancelGrace   = 500 * time.Millisecond
+	timeoutMargin = 2 * time.Second // added to the statement timeout, which the server keeps
 )
 
-// connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out with, and never
-// longer than readTimeout, if that is set, for more to come.
+// connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out
+// with, and never longer than readTimeout, if that is set, for more to come.
 type connector struct {
 	*pq.Connector
 	readTimeout time.Duration
@@ -70,7 +72,8 @@ func (c *driverConn) ResetSession(ctx context.Context) error {
 	return c.pqConn.ResetSession(ctx)
 }
 
-// Close ends the session in order. It has a limit of its own, because that of the connection's last user may be long over.
+// Close ends the session in order. It has a limit of its own, because that of the connection's last user may be long
+// over.
 func (c *driverConn) Close() error {
 	c.net.limit = time.Now().Add(cancelGrace)
 	return c.pqConn.Close()
@@ -79,8 +82,8 @@ func (c *driverConn) Close() error {
 // IsValid keeps a connection that broke off in the middle of an answer out of the pool.
 func (c *driverConn) IsValid() bool { return !c.net.broken && c.pqConn.IsValid() }
 
-// deadlineConn is the network under a connection, with a deadline before each read and write. Like that, it is used by one goroutine at
-// a time.
+// deadlineConn is the network under a connection, with a deadline before each read and write. Like that, it is used by
+// one goroutine at a time.
 type deadlineConn struct {
 	net.Conn
 	readTimeout time.Duration // 0: none
@@ -144,7 +147,8 @@ func newDialer() dialer {
 	return dialer{&net.Dialer{KeepAliveConfig: keepAlive}}
 }
 
-// DialContext connects the deadlineConn in ctx. There is none when lib/pq, after the end of a context, asks the server to cancel.
+// DialContext connects the deadlineConn in ctx. There is none when lib/pq, after the end of a context, asks the server
+// to cancel.
 func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	w, ok := ctx.Value(deadlineKey{}).(*deadlineConn)
 	if !ok {

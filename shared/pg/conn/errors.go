@@ -15,10 +15,11 @@ import (
 	"leadgate/shared/fault"
 )
 
-// What Postgres answers instead of rows, for errors.Is on what this package and package pg return. No other package knows SQLSTATEs.
+// What Postgres answers instead of rows, for errors.Is on what this package and package pg return. No other package
+// knows SQLSTATEs.
 var (
-	// ErrRejected is any answer that says that the statement, or a value in it, cannot be accepted: the same would be rejected again.
-	// The violations below are among them, the time-outs and the deadlock are not.
+	// ErrRejected is any answer that says that the statement, or a value in it, cannot be accepted: the same would be
+	// rejected again. The violations below are among them, the time-outs and the deadlock are not.
 	ErrRejected            = errors.New("rejected by Postgres")
 	ErrUniqueViolation     = errors.New("unique violation")
 	ErrForeignKeyViolation = errors.New("foreign key violation")
@@ -59,7 +60,8 @@ func (a *answered) Is(target error) bool {
 	return a.is != nil && target == a.is || a.rejected && target == ErrRejected
 }
 
-// Fail wraps err with what was being done. It is UNAVAILABLE when Postgres cannot be reached or is too busy, or ctx has ended.
+// Fail wraps err with what was being done. It is UNAVAILABLE when Postgres cannot be reached or is too busy, or ctx has
+// ended.
 func Fail(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
@@ -80,8 +82,8 @@ func Fail(ctx context.Context, doing string, err error) error {
 	return wrapped
 }
 
-// unavailable reports whether the server is unreachable or exhausted, by SQLSTATE class or by the absence of one, rather than the
-// statement wrong.
+// unavailable reports whether the server is unreachable or exhausted, by SQLSTATE class or by the absence of one,
+// rather than the statement wrong.
 func unavailable(err error) bool {
 	var pe *pq.Error
 	if errors.As(err, &pe) {
@@ -103,8 +105,8 @@ func unavailable(err error) bool {
 	return false
 }
 
-// SQLState returns err's SQLSTATE, or "". It is for logs, which must not hold the message: that can quote a value. Code that branches
-// uses errors.Is.
+// SQLState returns err's SQLSTATE, or "". It is for logs, which must not hold the message: that can quote a value. Code
+// that branches uses errors.Is.
 func SQLState(err error) string {
 	var pe *pq.Error
 	if errors.As(err, &pe) {

@@ -9,13 +9,15 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// How long a plan is kept. Postgres plans for the tables as they are, and on a fresh installation they grow a thousandfold in a minute.
+// How long a plan is kept. Postgres plans for the tables as they are, and on a fresh installation they grow a
+// thousandfold in a minute.
 const (
 	minPlanAge = time.Second // of a statement's first plan; each next one lives twice as long
 	maxPlanAge = time.Minute // after so long without use it begins anew
 )
 
-// cache holds the hot statements, prepared once for the pool: they are long, and planning them each time costs more than running them.
+// cache holds the hot statements, prepared once for the pool: they are long, and planning them each time costs more
+// than running them.
 type cache struct {
 	mu  sync.Mutex
 	all map[string]*plan
@@ -110,7 +112,8 @@ func (p *Pool) Prepare(ctx context.Context, queries ...string) (Statements, erro
 	return all, nil
 }
 
-// In returns the transaction as a Queryer that runs the prepared statements as such, and any other statement as tx does.
+// In returns the transaction as a Queryer that runs the prepared statements as such, and any other statement as tx
+// does.
 func (s Statements) In(tx *sqlx.Tx) Queryer { return preparedTx{tx, s} }
 
 type preparedTx struct {

@@ -18,7 +18,8 @@ type Execer interface {
 // Row is a row to scan.
 type Row = interface{ Scan(...any) error }
 
-// Each runs query and scans each of its rows, until scan fails. Errors are wrapped with what was being done, as Fail does it.
+// Each runs query and scans each of its rows, until scan fails. Errors are wrapped with what was being done, as Fail
+// does it.
 func Each(ctx context.Context, on Queryer, doing string, scan func(Row) error, query string, args ...any) error {
 	rows, err := on.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -34,7 +35,8 @@ func Each(ctx context.Context, on Queryer, doing string, scan func(Row) error, q
 }
 
 // Collect returns the rows of query, each as scan reads it; nil when there are none.
-func Collect[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (T, error), query string, args ...any) (
+func Collect[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (T, error), query string,
+	args ...any) (
 	all []T, err error) {
 	err = Each(ctx, on, doing, func(row Row) error {
 		v, err := scan(row)
@@ -64,7 +66,8 @@ func Find[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (
 }
 
 // One is Find where a missing row is the error notFound.
-func One[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (T, error), notFound error, query string, args ...any) (
+func One[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (T, error), notFound error, query string,
+	args ...any) (
 	v T, err error) {
 	v, ok, err := Find(ctx, on, doing, scan, query, args...)
 	if err == nil && !ok {
@@ -95,8 +98,9 @@ const (
 	maxDeletes  = 100  // statements of one call; the rest is for the next call
 )
 
-// DeleteInBatches repeats a statement that deletes rows, as many as its last parameter says at most, until it finds fewer. No statement
-// holds locks for long, and no call goes on for ever: what is left after 100 statements is for the next call.
+// DeleteInBatches repeats a statement that deletes rows, as many as its last parameter says at most, until it finds
+// fewer. No statement holds locks for long, and no call goes on for ever: what is left after 100 statements is for the
+// next call.
 func DeleteInBatches(ctx context.Context, on Execer, doing, query string, args ...any) (deleted int, err error) {
 	args = append(args, deleteBatch)
 	for range maxDeletes {

@@ -61,7 +61,8 @@ insert into parent values (1)`
 	if _, err := tx.ExecContext(t.Context(), `lock table locked`); err != nil {
 		t.Fatal(err)
 	}
-	known := []error{conn.ErrRejected, conn.ErrUniqueViolation, conn.ErrForeignKeyViolation, conn.ErrCheckViolation, conn.ErrDeadlock,
+	known := []error{conn.ErrRejected, conn.ErrUniqueViolation, conn.ErrForeignKeyViolation, conn.ErrCheckViolation,
+		conn.ErrDeadlock,
 		conn.ErrLockTimeout, conn.ErrStatementTimeout}
 	for name, tc := range map[string]struct {
 		query       string

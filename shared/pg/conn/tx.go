@@ -11,7 +11,8 @@ import (
 	"leadgate/shared/fault"
 )
 
-// InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or commits.
+// InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or
+// commits.
 func (p *Pool) InTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
 	tx, err := p.BeginTxx(ctx, nil)
 	if err != nil {
@@ -30,8 +31,9 @@ var ErrRetry = errors.New("changed meanwhile")
 // maxTries is how often Retry runs its function.
 const maxTries = 8
 
-// Retry runs fn, which is a transaction that can collide with others. Where it ended by a deadlock, by the lock timeout or with ErrRetry,
-// fn is run again after a short random pause, so that two that collided do not meet again. After eight times the error is UNAVAILABLE.
+// Retry runs fn, which is a transaction that can collide with others. Where it ended by a deadlock, by the lock timeout
+// or with ErrRetry, fn is run again after a short random pause, so that two that collided do not meet again. After
+// eight times the error is UNAVAILABLE.
 func Retry(ctx context.Context, fn func() error) error {
 	for try := 1; ; try++ {
 		err := fn()

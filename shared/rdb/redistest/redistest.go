@@ -17,7 +17,8 @@ func New(t testing.TB) redis.UniversalClient {
 	return Open(t, Start(t))
 }
 
-// Start starts a Redis that t may stop and start; it ends with t. It is redis-server, or the in-process stand-in where that is missing.
+// Start starts a Redis that t may stop and start; it ends with t. It is redis-server, or the in-process stand-in where
+// that is missing.
 func Start(t testing.TB) *devstack.Redis {
 	t.Helper()
 	return start(t, devstack.RedisOptions{})
@@ -39,7 +40,8 @@ func start(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 	return r
 }
 
-// Open returns a client of r, closed when t ends. It waits longer than a gateway does: a busy test machine is not an outage.
+// Open returns a client of r, closed when t ends. It waits longer than a gateway does: a busy test machine is not an
+// outage.
 func Open(t testing.TB, r *devstack.Redis) redis.UniversalClient {
 	t.Helper()
 	client, err := rdb.Open(r.URL(), rdb.Options{Timeout: 5 * time.Second})

@@ -25,7 +25,8 @@ type Provider interface {
 
 // Finding is what was found out about one lead; pg.Finding has the same form.
 type Finding struct {
-	Facts []byte        // a JSON object: a section for each provider that had something to say, and "providers"; nil: every provider failed
+	// a JSON object: a section for each provider that had something to say, and "providers"; nil: every provider failed
+	Facts []byte
 	Retry time.Duration // when every provider failed: how long to wait
 }
 

@@ -36,9 +36,10 @@ func TestFindOfTheBuiltInProviders(t *testing.T) {
 	l := enrichtest.Leads(t)["whole"]
 	got := enrich.New(time.Minute).Find(t.Context(), []lead.Lead{l, {UniqueKey: "a@gmail.com", Metadata: []byte("{}")}})
 	want := []enrich.Finding{
-		{Facts: []byte(`{"email":{"domain":"example.com","freeMail":false,"disposable":false,"roleAccount":false,"companyDomain":"example.com"},` +
-			`"phone":{"valid":false,"e164":"+15551234567"},"attribution":{"utm":{"source":"google"}},` +
-			`"providers":{"email":"found","phone":"found","attribution":"found"}}`)},
+		{Facts: []byte(
+			`{"email":{"domain":"example.com","freeMail":false,"disposable":false,"roleAccount":false,"companyDomain":"example.com"},` +
+				`"phone":{"valid":false,"e164":"+15551234567"},"attribution":{"utm":{"source":"google"}},` +
+				`"providers":{"email":"found","phone":"found","attribution":"found"}}`)},
 		{Facts: []byte(`{"email":{"domain":"gmail.com","freeMail":true,"disposable":false,"roleAccount":false},` +
 			`"providers":{"email":"found","phone":"nothing","attribution":"nothing"}}`)},
 	}
@@ -70,7 +71,8 @@ func TestAFailingProviderCostsOnlyItsOwnFacts(t *testing.T) {
 	if len(got) != 1 || string(got[0].Facts) != want || !json.Valid(got[0].Facts) {
 		t.Errorf("Find() = %s, want %s", got[0].Facts, want)
 	}
-	if diff := cmp.Diff(map[string]bool{"down": true, "panics": false, "hangs": false, "waits": false, "odd": false, "worse": false}, told); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"down": true, "panics": false, "hangs": false, "waits": false, "odd": false,
+		"worse": false}, told); diff != "" {
 		t.Errorf("told failures differ (-want +got):\n%s", diff)
 	}
 }
@@ -128,7 +130,8 @@ func TestFindAgainLaterWhenNobodyAnswered(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	leads := []lead.Lead{{UniqueKey: "a@example.com", Metadata: []byte("{}")}, {UniqueKey: "b@example.com", Metadata: []byte("{}")}}
+	leads := []lead.Lead{{UniqueKey: "a@example.com", Metadata: []byte("{}")}, {UniqueKey: "b@example.com",
+		Metadata: []byte("{}")}}
 	for i, got := range enrich.New(time.Minute).Find(ctx, leads) {
 		if got.Facts != nil || got.Retry <= 0 {
 			t.Errorf("Find() after its context ended: finding %d = %+v, want no facts and a retry", i, got)

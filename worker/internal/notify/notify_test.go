@@ -66,7 +66,8 @@ func next(t *testing.T, got <-chan request) request {
 func mustEndpoint(t *testing.T, db *pg.DB) webhook.Endpoint {
 	t.Helper()
 	now, ws := time.Now(), id.New()
-	e := webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in?key=hunter2", Description: "CRM", EventTypes: []string{"lead.*", "endpoint.*"},
+	e := webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in?key=hunter2",
+		Description: "CRM", EventTypes: []string{"lead.*", "endpoint.*"},
 		Secret: webhook.NewSecret(), Headers: map[string]string{"X-Key": "hunter2"}, Enabled: true, CreatedAt: now}
 	for _, err := range []error{
 		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
@@ -109,7 +110,8 @@ func start(t *testing.T, db *pg.DB, url, secret string) *notify.Notifier {
 	t.Helper()
 	loopback := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true}
 	sender := sender.New(sender.Deps{Allow: loopback, Parallel: 4, Now: time.Now})
-	n := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: secret, Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler)})
+	n := notify.New(notify.Deps{DB: db, Send: sender.Send, URL: url, Secret: secret, Every: 20 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler)})
 	n.Start()
 	t.Cleanup(func() { n.Stop(); sender.Close() })
 	return n
@@ -152,7 +154,8 @@ func TestOperatorIsTold(t *testing.T) {
 		}
 		types = append(types, told.Type)
 		e := map[string]webhook.Endpoint{webhook.EndpointDisabled: disabled, webhook.EndpointFailing: failing}[told.Type]
-		if d := told.Data; d.WorkspaceID != id.Workspace.Format(e.WorkspaceID) || d.EndpointID != id.Endpoint.Format(e.ID) || d.URL != "https://hooks.example.com" || d.Description != "CRM" || told.Timestamp == "" {
+		if d := told.Data; d.WorkspaceID != id.Workspace.Format(e.WorkspaceID) || d.EndpointID != id.Endpoint.Format(e.ID) ||
+			d.URL != "https://hooks.example.com" || d.Description != "CRM" || told.Timestamp == "" {
 			t.Errorf("told %s, want of endpoint %s", r.body, id.Endpoint.Format(e.ID))
 		}
 		if strings.Contains(string(r.body), "hunter2") || strings.Contains(string(r.body), "whsec_") {
@@ -219,7 +222,8 @@ func TestHookIsGuarded(t *testing.T) {
 	url, got := operator(t, taken)
 	sender := sender.New(sender.Deps{Allow: webhook.Allow{HTTP: true}, Now: time.Now})
 	attempts := make(chan webhook.Attempt, 1000)
-	n := notify.New(notify.Deps{DB: db, URL: url, Secret: webhook.NewSecret(), Every: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	n := notify.New(notify.Deps{DB: db, URL: url, Secret: webhook.NewSecret(), Every: 20 * time.Millisecond,
+		Log: slog.New(slog.DiscardHandler),
 		Send: func(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
 			a, made := sender.Send(ctx, e, j)
 			attempts <- a

@@ -31,7 +31,8 @@ func TestDeliversSigned(t *testing.T) {
 		Type string
 		Data struct{ ID, WorkspaceID string }
 	}
-	if err := json.Unmarshal(got.body, &payload); err != nil || payload.Type != webhook.LeadCreated || payload.Data.WorkspaceID != id.Workspace.Format(b.ws) {
+	if err := json.Unmarshal(got.body, &payload); err != nil || payload.Type != webhook.LeadCreated ||
+		payload.Data.WorkspaceID != id.Workspace.Format(b.ws) {
 		t.Errorf("payload = %s, %v, want lead.created of the workspace", got.body, err)
 	}
 	b.awaitStates(e, 1, webhook.Delivered)
@@ -82,7 +83,8 @@ func TestRetriesUntilDelivered(t *testing.T) {
 	for _, a := range attempts[all[0].ID] {
 		got = append(got, short{a.Number, a.Status, webhook.ClassOf(a.Error)})
 	}
-	want := []short{{1, 500, webhook.FailedStatus}, {2, 302, webhook.FailedStatus}, {3, 0, webhook.FailedConnection}, {4, 200, ""}}
+	want := []short{{1, 500, webhook.FailedStatus}, {2, 302, webhook.FailedStatus}, {3, 0, webhook.FailedConnection},
+		{4, 200, ""}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("attempts (-want +got):\n%s", diff)
 	}

@@ -35,7 +35,8 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 	for range 3 {
 		got := rec.mustNext(t)
 		verify(t, e, got)
-		if !strings.Contains(string(got.body), `"type":"lead.enriched"`) || !strings.Contains(string(got.body), `"domain":"example.com"`) {
+		if !strings.Contains(string(got.body), `"type":"lead.enriched"`) || !strings.Contains(string(got.body),
+			`"domain":"example.com"`) {
 			t.Errorf("payload = %s, want lead.enriched with the facts", got.body)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 
 // handle returns the handler of one type of task. The payload is read here and nowhere else; one that cannot be read is
 // never retried. The report becomes the task's result.
-func (p *Processor) handle(name string, do func(context.Context, task.Key, string) (report string, err error)) asynq.HandlerFunc {
+func (p *Processor) handle(name string, do func(context.Context, task.Key, string) (report string,
+	err error)) asynq.HandlerFunc {
 	return func(ctx context.Context, t *asynq.Task) error {
 		key, err := task.ParseKey(t.Payload())
 		if err != nil {

@@ -25,7 +25,8 @@ func (h *endpointHealth) begin(e *webhook.Endpoint) {
 }
 
 // record takes an attempt's result in, and reports whether nothing more may be sent.
-func (h *endpointHealth) record(r webhook.Result, now time.Time, random float64, ordered bool, retryAt *time.Time) (halt bool) {
+func (h *endpointHealth) record(r webhook.Result, now time.Time, random float64, ordered bool,
+	retryAt *time.Time) (halt bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.health.Record(r, now, random, ordered, retryAt)

@@ -110,7 +110,8 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 		switch {
 		case row.Chatbot != id.UUID{} && !in.chatbots[row.Chatbot]:
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound),
-				Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot), Message: "Must be the id of a chatbot in your workspace"})
+				Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
+				Message: "Must be the id of a chatbot in your workspace"})
 			continue
 		case suppressed[d.AddressKey]:
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed),

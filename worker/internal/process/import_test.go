@@ -29,7 +29,8 @@ func (b *bundle) mustUpload(file string, piece int, o leadfile.Options) leadfile
 		b.Fatal(err)
 	}
 	for at := 0; at < len(file); at += piece {
-		if err := b.db.AddImportChunk(b.Context(), b.ws, i.ID, int64(at), []byte(file[at:min(at+piece, len(file))])); err != nil {
+		if err := b.db.AddImportChunk(b.Context(), b.ws, i.ID, int64(at),
+			[]byte(file[at:min(at+piece, len(file))])); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -115,11 +116,13 @@ func TestImportArrives(t *testing.T) {
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	got := b.awaitImport(i, leadfile.Done)
-	if want := (leadfile.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want || got.Position != got.Bytes || got.FinishedAt == nil {
+	if want := (leadfile.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want ||
+		got.Position != got.Bytes || got.FinishedAt == nil {
 		t.Errorf("import = %+v, want %+v and all of the file", got, want)
 	}
 	want := []string{
-		`2 VALIDATION_ERROR E-Mail "nobody"`, `3 DUPLICATE_EMAIL email "OLD@example.com"`, `4 DUPLICATE_EMAIL email "Ann@Example.com"`,
+		`2 VALIDATION_ERROR E-Mail "nobody"`, `3 DUPLICATE_EMAIL email "OLD@example.com"`,
+		`4 DUPLICATE_EMAIL email "Ann@Example.com"`,
 		`5 EMAIL_SUPPRESSED email "erased@example.com"`, `6 CHATBOT_NOT_FOUND chatbotId "` + elsewhere + `"`,
 	}
 	if diff := cmp.Diff(want, b.report(i)); diff != "" {
@@ -129,10 +132,12 @@ func TestImportArrives(t *testing.T) {
 		ID                                           id.UUID
 		Email, Name, Phone, Source, Status, Metadata string
 	}
-	if err := b.db.GetContext(t.Context(), &ann, `select id, email, name, phone, source, status, metadata::text from leads where email_key = 'ann@example.com'`); err != nil {
+	if err := b.db.GetContext(t.Context(), &ann,
+		`select id, email, name, phone, source, status, metadata::text from leads where email_key = 'ann@example.com'`); err != nil {
 		t.Fatal(err)
 	}
-	if ann.Name != "Ann Lee" || ann.Phone != "+1-555-0100" || ann.Source != "fair" || ann.Status != "won" || ann.Metadata != `{"Plan":"pro"}` {
+	if ann.Name != "Ann Lee" || ann.Phone != "+1-555-0100" || ann.Source != "fair" || ann.Status != "won" ||
+		ann.Metadata != `{"Plan":"pro"}` {
 		t.Errorf("lead = %+v, want what the row says", ann)
 	}
 	for range 3 {
@@ -155,7 +160,8 @@ func TestImportWithoutEventsAndUnique(t *testing.T) {
 	i := b.mustUpload("email\na@example.com\na@example.com\n", 100, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	if got := b.awaitImport(i, leadfile.Done); got.Created != 2 || b.number(`select count(*) from leads`) != 2 || b.number(`select count(*) from events`) != 0 {
+	if got := b.awaitImport(i, leadfile.Done); got.Created != 2 || b.number(`select count(*) from leads`) != 2 ||
+		b.number(`select count(*) from events`) != 0 {
 		t.Errorf("import = %+v, want two leads with one email and no events", got)
 	}
 }
@@ -200,10 +206,12 @@ func TestImportSurvives(t *testing.T) {
 	if want := (leadfile.Tally{Rows: n + 2, Created: n, Duplicates: 1, Rejected: 1}); got.Tally != want {
 		t.Errorf("import = %+v, want %+v", got.Tally, want)
 	}
-	if all, rows := b.number(`select count(*) from leads`), b.number(`select count(distinct metadata ->> 'Row') from leads`); all != n || rows != n {
+	if all, rows := b.number(`select count(*) from leads`),
+		b.number(`select count(distinct metadata ->> 'Row') from leads`); all != n || rows != n {
 		t.Errorf("%d leads of %d rows, want %d of each", all, rows, n)
 	}
-	want := []string{fmt.Sprintf(`%d DUPLICATE_EMAIL email "p1@example.com"`, n+1), fmt.Sprintf(`%d VALIDATION_ERROR Email "bad"`, n+2)}
+	want := []string{fmt.Sprintf(`%d DUPLICATE_EMAIL email "p1@example.com"`, n+1),
+		fmt.Sprintf(`%d VALIDATION_ERROR Email "bad"`, n+2)}
 	if diff := cmp.Diff(want, b.report(i)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
@@ -236,10 +244,13 @@ end $$`)
 func TestImportOfBlankRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	i := b.mustUpload("Email\na@example.com\n"+strings.Repeat(" \n", 3<<20/2)+"b@example.com\n", 1<<20, leadfile.Options{Quiet: true})
+	i := b.mustUpload("Email\na@example.com\n"+strings.Repeat(" \n", 3<<20/2)+"b@example.com\n", 1<<20,
+		leadfile.Options{Quiet: true})
 	b.mustExec(`create table moves (position bigint)`)
-	b.mustExec(`create function note() returns trigger language plpgsql as $$ begin insert into moves values (new.position); return new; end $$`)
-	b.mustExec(`create trigger note after update of position on imports for each row when (new.position > old.position) execute function note()`)
+	b.mustExec(
+		`create function note() returns trigger language plpgsql as $$ begin insert into moves values (new.position); return new; end $$`)
+	b.mustExec(
+		`create trigger note after update of position on imports for each row when (new.position > old.position) execute function note()`)
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	got := b.awaitImport(i, leadfile.Done)
@@ -260,7 +271,8 @@ create function slow() returns trigger language plpgsql as $$ begin
     if (select count(*) from made) > 300 then raise exception 'canceling statement due to statement timeout' using errcode = '57014'; end if;
     return null;
 end $$`)
-	b.mustExec(`create trigger slow after insert on leads referencing new table as made for each statement execute function slow()`)
+	b.mustExec(
+		`create trigger slow after insert on leads referencing new table as made for each statement execute function slow()`)
 	i := b.mustUpload(people(1500), 10_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
@@ -274,12 +286,14 @@ end $$`)
 func TestImportThatIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.mustExec(`create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '22000'; end $$`)
+	b.mustExec(
+		`create function refuse() returns trigger language plpgsql as $$ begin raise exception using errcode = '22000'; end $$`)
 	b.mustExec(`create trigger refuse before insert on import_errors for each row execute function refuse()`)
 	i := b.mustUpload("Email\nbad\nworse\n", 10_000, leadfile.Options{})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	if got := b.awaitImport(i, leadfile.Failed); !strings.Contains(got.Reason, "could not be stored") || got.FinishedAt == nil {
+	if got := b.awaitImport(i, leadfile.Failed); !strings.Contains(got.Reason, "could not be stored") ||
+		got.FinishedAt == nil {
 		t.Errorf("import = %+v, want it failed with the reason", got)
 	}
 	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
@@ -289,7 +303,8 @@ func TestImportIsCancelled(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	// A round takes a while, so that the import is under way when it is cancelled.
-	b.mustExec(`create function wait() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return null; end $$`)
+	b.mustExec(
+		`create function wait() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return null; end $$`)
 	b.mustExec(`create trigger wait before insert on leads for each statement execute function wait()`)
 	i := b.mustUpload(people(30_000), 100_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
@@ -300,7 +315,8 @@ func TestImportIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
-	if got := b.imported(i); got.State != leadfile.Cancelled || got.Tally != cancelled.Tally || b.number(`select count(*) from leads`) != got.Created {
+	if got := b.imported(i); got.State != leadfile.Cancelled || got.Tally != cancelled.Tally ||
+		b.number(`select count(*) from leads`) != got.Created {
 		t.Errorf("import = %+v, want it as it was when it was cancelled", got)
 	}
 }

@@ -16,11 +16,15 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) metrics {
 	m := metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_deliveries_total", Help: "Attempts by what they came to."}, []string{"outcome"}),
-		errors:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_attempt_errors_total", Help: "Failed attempts by class of error."}, []string{"class"}),
-		attempt: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "leadgate_attempt_seconds", Help: "Duration of one attempt.",
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_deliveries_total",
+			Help: "Attempts by what they came to."}, []string{"outcome"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_attempt_errors_total",
+			Help: "Failed attempts by class of error."}, []string{"class"}),
+		attempt: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "leadgate_attempt_seconds",
+			Help:    "Duration of one attempt.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}}),
-		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "leadgate_delivery_delay_seconds", Help: "From an event to the first attempt at its delivery.",
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "leadgate_delivery_delay_seconds",
+			Help:    "From an event to the first attempt at its delivery.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800}}),
 		enriched: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_enriched_total", Help: "Leads enriched."}),
 	}

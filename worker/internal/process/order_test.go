@@ -22,7 +22,8 @@ func TestOneInFlightKeepsTheOrder(t *testing.T) {
 		}
 	})
 	e := b.mustEndpointWith(webhook.Endpoint{URL: rec.URL, MaxInFlight: 1})
-	b.worker(options{schedule: webhook.Schedule{0, 100 * time.Millisecond, 100 * time.Millisecond}, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, 100 * time.Millisecond, 100 * time.Millisecond},
+		sweep: 100 * time.Millisecond})
 	const n = 12
 	for range n {
 		b.mustWake(b.mustLeads(1)...)

@@ -55,7 +55,9 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	b.mustWake(b.mustLeads(n)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	first := b.standing()[0]
-	reason := regexp.MustCompile(fmt.Sprintf(`^503 from 127\.0\.0\.1: failed \d+ times since [-0-9]{10} [:0-9]{8}Z, %d wait, next try in (1m|[45]\ds|1m\ds|1m1\ds)`, n))
+	reason := regexp.MustCompile(
+		fmt.Sprintf(
+			`^503 from 127\.0\.0\.1: failed \d+ times since [-0-9]{10} [:0-9]{8}Z, %d wait, next try in (1m|[45]\ds|1m\ds|1m1\ds)`, n))
 	if !reason.MatchString(first.LastErr) {
 		t.Errorf("LastErr = %q, want %s", first.LastErr, reason)
 	}
@@ -106,7 +108,8 @@ func TestEndpointRecoversByItself(t *testing.T) {
 	b := setup(t)
 	rec, works := mustFail(t, 500)
 	e := b.mustEndpoint(rec.URL)
-	b.worker(options{schedule: webhook.Schedule{0, time.Second, time.Second, time.Second, time.Second}, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, time.Second, time.Second, time.Second, time.Second},
+		sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(50)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	works.Store(true)
@@ -165,7 +168,8 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	other := mustReceive(t, nil)
 	b.mustEndpoint(other.URL, "endpoint.*")
-	b.worker(options{schedule: webhook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour, sweep: 100 * time.Millisecond})
+	b.worker(options{schedule: webhook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour,
+		sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(60)...)
 	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor := func(d time.Duration) {

@@ -16,13 +16,16 @@ import (
 func (b *bundle) mustStuck(e webhook.Endpoint, n int) {
 	b.Helper()
 	b.mustLeads(n)
-	b.mustExec(`update deliveries set state = 'exhausted', next_at = null, attempts = 12, tries = 12, last_status = 500 where workspace_id = $1 and endpoint_id = $2`, b.ws, e.ID)
+	b.mustExec(
+		`update deliveries set state = 'exhausted', next_at = null, attempts = 12, tries = 12, last_status = 500 where workspace_id = $1 and endpoint_id = $2`, b.ws, e.ID)
 }
 
 // mustReplay makes a replay of all that happened so far and wakes it.
 func (b *bundle) mustReplay(f webhook.Filter, rate int) webhook.Replay {
 	b.Helper()
-	r := webhook.Replay{WorkspaceID: b.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning, CreatedAt: time.Now().Add(2 * time.Millisecond)} // ids have milliseconds
+	// ids have milliseconds
+	r := webhook.Replay{WorkspaceID: b.ws, ID: id.New(), Filter: f, Rate: rate, State: webhook.ReplayRunning,
+		CreatedAt: time.Now().Add(2 * time.Millisecond)}
 	if err := b.db.CreateReplay(b.Context(), r); err != nil {
 		b.Fatal(err)
 	}
@@ -46,7 +49,8 @@ func (b *bundle) elsewhere() *bundle {
 	other := *b
 	other.ws = id.New()
 	now := time.Now()
-	if err := b.db.CreateWorkspace(b.Context(), tenant.Workspace{ID: other.ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := b.db.CreateWorkspace(b.Context(), tenant.Workspace{ID: other.ws, Name: "w", CreatedAt: now,
+		UpdatedAt: now}); err != nil {
 		b.Fatal(err)
 	}
 	return &other
@@ -201,7 +205,8 @@ func TestReplayIsCancelled(t *testing.T) {
 		return len(tasks) == 1
 	})
 	got := b.replay(r)
-	if states, _ := b.states(e); got.State != webhook.ReplayCancelled || got.Resent >= n || states[webhook.Exhausted] != n-got.Resent {
+	if states, _ := b.states(e); got.State != webhook.ReplayCancelled || got.Resent >= n ||
+		states[webhook.Exhausted] != n-got.Resent {
 		t.Errorf("replay = %+v, states %v, want it cancelled and the rest exhausted", got, states)
 	}
 }

@@ -48,7 +48,8 @@ func setup(t testing.TB) *bundle {
 	b := &bundle{TB: t, db: pgtest.New(t), ws: id.New()}
 	b.useRedis(redistest.New(t))
 	now := time.Now()
-	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: b.ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: b.ws, Name: "w", CreatedAt: now,
+		UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -79,7 +80,8 @@ func (b *bundle) mustLeads(n int) []task.Key {
 	b.Helper()
 	var leads []pg.NewLead
 	for range n {
-		l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
+		l := lead.Lead{WorkspaceID: b.ws, ID: id.New(), Source: "api", Status: "new", Metadata: []byte(`{}`),
+			CreatedAt: time.Now()}
 		l.Email = fmt.Sprintf("%s@example.com", l.ID)
 		l.UniqueKey = l.Email
 		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
@@ -116,13 +118,16 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 		o.schedule = webhook.Schedule{0, 50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}
 	}
 	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
-	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, HTTP: true},
+	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		HTTP: true},
 		Parallel: webhook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
 		Schedule: o.schedule, MaxRun: o.maxRun, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
-	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log, Metrics: metrics})
+	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log,
+		Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
-		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1, task.QueueReplay: 1, task.QueueImport: 1},
+		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1,
+			task.QueueFailing: 1, task.QueueReplay: 1, task.QueueImport: 1},
 		TaskCheckInterval: 5 * time.Millisecond, DelayedTaskCheckInterval: 100 * time.Millisecond,
 		RetryDelayFunc: process.RetryDelay, LogLevel: asynq.FatalLevel,
 	})
@@ -233,7 +238,8 @@ func await(t testing.TB, what string, cond func() bool) {
 // deliveries returns an endpoint's deliveries and their attempts.
 func (b *bundle) deliveries(e webhook.Endpoint) (all []webhook.Delivery, attempts map[id.UUID][]webhook.Attempt) {
 	b.Helper()
-	all, _, err := b.db.FindDeliveries(b.Context(), b.ws, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID}, Limit: 50_000, Scan: 50_001})
+	all, _, err := b.db.FindDeliveries(b.Context(), b.ws, pg.DeliveryQuery{Filter: webhook.Filter{EndpointID: e.ID},
+		Limit: 50_000, Scan: 50_001})
 	if err != nil {
 		b.Fatal(err)
 	}

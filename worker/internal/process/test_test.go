@@ -64,8 +64,11 @@ func TestTestIsOneAttempt(t *testing.T) {
 		{"fails", `failures = 0`, 500, webhook.Exhausted},
 		{"redirects", `failures = 0`, 302, webhook.Exhausted},
 		{"disabled", `enabled = false, disabled_at = now(), disabled_reason = 'owner'`, 200, webhook.Delivered},
-		{"breaker open", `failures = 7, failing_since = now(), last_error = 'status: 503', probe_at = now() + interval '1 hour'`, 500, webhook.Exhausted},
-		{"a drain has the lease", `drain_token = gen_random_uuid(), drain_until = now() + interval '1 hour'`, 200, webhook.Delivered},
+		{"breaker open",
+			`failures = 7, failing_since = now(), last_error = 'status: 503', probe_at = now() + interval '1 hour'`, 500,
+			webhook.Exhausted},
+		{"a drain has the lease", `drain_token = gen_random_uuid(), drain_until = now() + interval '1 hour'`, 200,
+			webhook.Delivered},
 	} {
 		rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
 		e := b.mustEndpoint(rec.URL)
@@ -78,11 +81,13 @@ func TestTestIsOneAttempt(t *testing.T) {
 		b.mustAsk(e, delivery, string(c.want))
 		got := rec.mustNext(t)
 		verify(t, e, got)
-		if !strings.Contains(string(got.body), `"type":"webhook.test"`) || !strings.Contains(string(got.body), `"data":{"message":"hello"}`) {
+		if !strings.Contains(string(got.body), `"type":"webhook.test"`) || !strings.Contains(string(got.body),
+			`"data":{"message":"hello"}`) {
 			t.Errorf("%s: payload = %s, want the test event", c.name, got.body)
 		}
 		all, attempts := b.deliveries(e)
-		if len(all) != 1 || all[0].State != c.want || all[0].Attempts != 1 || all[0].NextAt != nil || all[0].LastStatus != c.status {
+		if len(all) != 1 || all[0].State != c.want || all[0].Attempts != 1 || all[0].NextAt != nil ||
+			all[0].LastStatus != c.status {
 			t.Errorf("%s: deliveries = %+v, want one %s at its first attempt with status %d", c.name, all, c.want, c.status)
 		}
 		if a := attempts[delivery]; len(a) != 1 || a[0].Number != 1 || a[0].Status != c.status {
@@ -92,7 +97,8 @@ func TestTestIsOneAttempt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if before.Health.Failures != after.Health.Failures || before.Health.Open() != after.Health.Open() || before.Enabled != after.Enabled {
+		if before.Health.Failures != after.Health.Failures || before.Health.Open() != after.Health.Open() ||
+			before.Enabled != after.Enabled {
 			t.Errorf("%s: endpoint = %+v, want it as before: %+v", c.name, after, before)
 		}
 		b.mustAsk(e, delivery, "nothing to attempt")

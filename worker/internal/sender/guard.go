@@ -45,7 +45,8 @@ func newTransport(d Deps) *http.Transport {
 // newDialer makes a dialer whose guard sees the address of every connection after the name was resolved:
 // neither a redirect nor a name that changes its address gets around it.
 func newDialer(allow webhook.Allow, resolver *net.Resolver) *net.Dialer {
-	return &net.Dialer{Timeout: webhook.MaxTimeout, KeepAlive: 30 * time.Second, Resolver: resolver, Control: newGuard(allow)}
+	return &net.Dialer{Timeout: webhook.MaxTimeout, KeepAlive: 30 * time.Second, Resolver: resolver,
+		Control: newGuard(allow)}
 }
 
 // wireServer answers every machine in Azure with what only it may know, at an address that looks public.

@@ -96,16 +96,20 @@ func TestGuard(t *testing.T) {
 			if err := ask(webhook.Allow{HTTP: true}, network(addr), to); !errors.Is(err, ssrf.ErrProhibitedIP) {
 				t.Errorf("guard(%s, %s) = %v, want it refused", to, what, err)
 			}
-			elsewhere := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd99::/16")}}
+			elsewhere := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"),
+				netip.MustParsePrefix("fd99::/16")}}
 			if err := ask(elsewhere, network(addr), to); err == nil {
 				t.Errorf("guard(%s, %s) = nil because another network is allowed", to, what)
 			}
 		}
 	}
 	for address, want := range map[string]error{
-		"93.184.215.14:443": nil, "93.184.215.14:80": nil, "168.63.129.17:443": nil, "[2606:4700::1111]:443": nil, "[2a00:1450:4001::200e]:80": nil,
-		"93.184.215.14:22": ssrf.ErrProhibitedPort, "93.184.215.14:8080": ssrf.ErrProhibitedPort, "93.184.215.14:0": ssrf.ErrProhibitedPort,
-		"[2606:4700::1111]:6379": ssrf.ErrProhibitedPort, "93.184.215.14": ssrf.ErrInvalidHostPort, "hooks.example.com:443": ssrf.ErrInvalidHostPort,
+		"93.184.215.14:443": nil, "93.184.215.14:80": nil, "168.63.129.17:443": nil, "[2606:4700::1111]:443": nil,
+		"[2a00:1450:4001::200e]:80": nil,
+		"93.184.215.14:22":          ssrf.ErrProhibitedPort, "93.184.215.14:8080": ssrf.ErrProhibitedPort,
+		"93.184.215.14:0":        ssrf.ErrProhibitedPort,
+		"[2606:4700::1111]:6379": ssrf.ErrProhibitedPort, "93.184.215.14": ssrf.ErrInvalidHostPort,
+		"hooks.example.com:443": ssrf.ErrInvalidHostPort,
 	} {
 		net := "tcp4"
 		if address[0] == '[' {
@@ -160,10 +164,13 @@ func TestForbiddenURLIsBlocked(t *testing.T) {
 	t.Parallel()
 	urls := []string{
 		"https://localhost/", "https://LOCALHOST./", "https://a.localhost/", "https://[fe80::1%25lo]/", "https://127.0.0.1./",
-		"https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/", "https://0177.0.0.1/", "https://1.2.3/",
+		"https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/", "https://0177.0.0.1/",
+		"https://1.2.3/",
 		"https://１２７.０.０.１/", "https://①②⑦.⓪.⓪.①/", "https://127。0。0。1/", // IDNA makes 127.0.0.1 of them
 		"http://93.184.215.14/", "https://93.184.215.14:22/", "https://93.184.215.14:0/", "https://hooks.example.com:6379/",
-		"https://u:p@hooks.example.com/", "https://u@hooks.example.com/", "https:hooks.example.com", "ftp://hooks.example.com/", "gopher://hooks.example.com/", "file:///etc/passwd", "unix:///run/docker.sock", "//hooks.example.com/", "",
+		"https://u:p@hooks.example.com/", "https://u@hooks.example.com/", "https:hooks.example.com",
+		"ftp://hooks.example.com/", "gopher://hooks.example.com/", "file:///etc/passwd", "unix:///run/docker.sock",
+		"//hooks.example.com/", "",
 	}
 	for addr := range forbidden {
 		host := addr
@@ -196,7 +203,8 @@ func TestNameOfForbiddenAddressIsBlocked(t *testing.T) {
 			continue
 		}
 		resolver := mustResolve(t, func(string, int) netip.Addr { return to })
-		a, _ := mustSender(t, sender.Deps{Resolver: resolver}).Send(t.Context(), endpoint("https://hooks.example.com/"), job())
+		a, _ := mustSender(t, sender.Deps{Resolver: resolver}).Send(t.Context(), endpoint("https://hooks.example.com/"),
+			job())
 		if webhook.ClassOf(a.Error) != webhook.FailedBlocked {
 			t.Errorf("Send to a name of %s (%s) = %q, want it blocked", addr, what, a.Error)
 		}
@@ -211,7 +219,8 @@ func TestPortOfPublicAddressIsBlocked(t *testing.T) {
 	t.Parallel()
 	inside := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	resolver := mustResolve(t, func(string, int) netip.Addr { return netip.MustParseAddr("93.184.215.14") })
-	a, _ := mustSender(t, sender.Deps{Allow: inside, Resolver: resolver}).Send(t.Context(), endpoint("https://hooks.example.com:6379/"), job())
+	a, _ := mustSender(t, sender.Deps{Allow: inside, Resolver: resolver}).Send(t.Context(),
+		endpoint("https://hooks.example.com:6379/"), job())
 	if webhook.ClassOf(a.Error) != webhook.FailedBlocked {
 		t.Errorf("Send = %d %q, want it blocked", a.Status, a.Error)
 	}
@@ -254,7 +263,8 @@ func TestProxyIsIgnored(t *testing.T) {
 	}
 	resolver := mustResolve(t, func(string, int) netip.Addr { return netip.MustParseAddr("127.0.0.1") })
 	allow := webhook.Allow{HTTP: true}
-	if a, _ := mustSender(t, sender.Deps{Allow: allow, Resolver: resolver}).Send(t.Context(), endpoint("http://hooks.example.com/"), job()); webhook.ClassOf(a.Error) != webhook.FailedBlocked {
+	if a, _ := mustSender(t, sender.Deps{Allow: allow, Resolver: resolver}).Send(t.Context(),
+		endpoint("http://hooks.example.com/"), job()); webhook.ClassOf(a.Error) != webhook.FailedBlocked {
 		t.Errorf("Send = %d %q, want it blocked", a.Status, a.Error)
 	}
 }

@@ -70,8 +70,10 @@ func TestBodyIsBounded(t *testing.T) {
 	if !made || a.Status != 200 || a.Error != "" {
 		t.Fatalf("Send = %d %q, %v, want 200", a.Status, a.Error, made)
 	}
-	if !strings.HasPrefix(a.ResponseHead, "abcé") || len(a.ResponseHead) < 4000 || len(a.ResponseHead) > 4096 || !utf8.ValidString(a.ResponseHead) {
-		t.Errorf("ResponseHead = %d octets starting %.10q, want 4 KiB of valid text starting abcé", len(a.ResponseHead), a.ResponseHead)
+	if !strings.HasPrefix(a.ResponseHead, "abcé") || len(a.ResponseHead) < 4000 || len(a.ResponseHead) > 4096 ||
+		!utf8.ValidString(a.ResponseHead) {
+		t.Errorf("ResponseHead = %d octets starting %.10q, want 4 KiB of valid text starting abcé", len(a.ResponseHead),
+			a.ResponseHead)
 	}
 }
 
@@ -90,8 +92,10 @@ func TestCompressedBodyStaysSmall(t *testing.T) {
 		w.Write(packed.Bytes())
 	})
 	a, _ := mustSender(t, sender.Deps{Allow: loopback()}).Send(t.Context(), endpoint(srv.URL), job())
-	if a.Status != 200 || len(a.ResponseHead) > 4096 || strings.Contains(a.ResponseHead, "large") || strings.ContainsRune(a.ResponseHead, 0) || !utf8.ValidString(a.ResponseHead) {
-		t.Errorf("Send = %d, head %.20q of %d octets, want 200 and nothing unpacked", a.Status, a.ResponseHead, len(a.ResponseHead))
+	if a.Status != 200 || len(a.ResponseHead) > 4096 || strings.Contains(a.ResponseHead, "large") ||
+		strings.ContainsRune(a.ResponseHead, 0) || !utf8.ValidString(a.ResponseHead) {
+		t.Errorf("Send = %d, head %.20q of %d octets, want 200 and nothing unpacked", a.Status, a.ResponseHead,
+			len(a.ResponseHead))
 	}
 }
 
@@ -121,9 +125,12 @@ func TestAnswerThatNeverComesEnds(t *testing.T) {
 		{"status line, slowly", drip("HTTP/1.1 2", "0"), webhook.FailedTimeout, 0, false},
 		{"headers, slowly", drip("HTTP/1.1 200 OK\r\n", "X-Drip: 1\r\n"), webhook.FailedTimeout, 0, false},
 		{"one header, slowly", drip("HTTP/1.1 200 OK\r\nX-Drip: ", "1"), webhook.FailedTimeout, 0, false},
-		{"early hints, for ever", drip("", strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-Drip: 1\r\n\r\n", 100)), webhook.FailedConnection, 0, true},
-		{"headers without end", drip("HTTP/1.1 200 OK\r\n", strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 100)), webhook.FailedConnection, 0, true},
-		{"another protocol", drip("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n", ""), webhook.FailedStatus, 101, true},
+		{"early hints, for ever", drip("", strings.Repeat("HTTP/1.1 103 Early Hints\r\nX-Drip: 1\r\n\r\n", 100)),
+			webhook.FailedConnection, 0, true},
+		{"headers without end", drip("HTTP/1.1 200 OK\r\n", strings.Repeat("X-Long: "+strings.Repeat("x", 1000)+"\r\n", 100)),
+			webhook.FailedConnection, 0, true},
+		{"another protocol", drip("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n", ""),
+			webhook.FailedStatus, 101, true},
 		{"no HTTP", drip("220 mail.example.com ESMTP\r\n", "."), webhook.FailedConnection, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -210,7 +217,8 @@ func TestHTTP2WindowIsBounded(t *testing.T) {
 		}
 	})
 	s := mustSender(t, deps)
-	if a, _ := s.Send(t.Context(), endpoint(strings.Replace(url, "http", "https", 1)), job()); webhook.ClassOf(a.Error) != webhook.FailedConnection {
+	if a, _ := s.Send(t.Context(), endpoint(strings.Replace(url, "http", "https", 1)),
+		job()); webhook.ClassOf(a.Error) != webhook.FailedConnection {
 		t.Errorf("Send = %d %q, want the connection lost", a.Status, a.Error)
 	}
 	if w := <-said; w.stream == 0 || w.stream > 64<<10 || w.connection > 1<<20 {
@@ -238,7 +246,8 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 	})
 	s, e := mustSender(t, sender.Deps{Allow: loopback()}), endpoint(url)
 	for n, want := range []int{204, 0, 204, 0} { // each second one in a connection is read and not answered
-		if a, _ := s.Send(t.Context(), e, job()); a.Status != want || want == 0 && webhook.ClassOf(a.Error) != webhook.FailedConnection {
+		if a, _ := s.Send(t.Context(), e, job()); a.Status != want || want == 0 &&
+			webhook.ClassOf(a.Error) != webhook.FailedConnection {
 			t.Errorf("Send %d = %d %q, want %d", n+1, a.Status, a.Error, want)
 		}
 	}

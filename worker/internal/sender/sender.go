@@ -84,7 +84,8 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) 
 }
 
 // request signs j for e; problem says why it must not be sent.
-func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Job, at time.Time) (req *http.Request, problem string) {
+func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Job, at time.Time) (req *http.Request,
+	problem string) {
 	if wrong := webhook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
 		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
 	}

@@ -36,7 +36,8 @@ func TestSendIsStandard(t *testing.T) {
 	s, e, j := mustSender(t, sender.Deps{Allow: loopback()}), endpoint(srv.URL+"/in?x=1"), job()
 	j.Attempts = 3
 	a, made := s.Send(t.Context(), e, j)
-	if !made || a.Status != 202 || a.Error != "" || a.Number != 4 || a.ResponseHead != "thanks" || a.DeliveryID != j.DeliveryID {
+	if !made || a.Status != 202 || a.Error != "" || a.Number != 4 || a.ResponseHead != "thanks" ||
+		a.DeliveryID != j.DeliveryID {
 		t.Errorf("Send = %+v, %v, want attempt 4 with status 202", a, made)
 	}
 	wh, err := standardwebhooks.NewWebhook(e.Secret)
@@ -46,7 +47,8 @@ func TestSendIsStandard(t *testing.T) {
 	if err := wh.Verify(body, r.Header); err != nil {
 		t.Errorf("Verify = %v, want nil", err)
 	}
-	for name, want := range map[string]string{"webhook-id": id.Event.Format(j.EventID), "content-type": "application/json", "user-agent": "leadgate/1"} {
+	for name, want := range map[string]string{"webhook-id": id.Event.Format(j.EventID), "content-type": "application/json",
+		"user-agent": "leadgate/1"} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
@@ -65,7 +67,11 @@ func TestFailuresHaveAClass(t *testing.T) {
 			w.WriteHeader(code)
 		})
 	}
-	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() })
+	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard,
+			r.Body)
+		<-r.Context().Done()
+	})
 	broken := mustServe(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	secure, _ := secureServer(t, http.NotFound)
 	closed := status(200)
@@ -148,13 +154,18 @@ func TestGivenUpIsNotMade(t *testing.T) {
 // Each endpoint has its own timeout, and the error names it.
 func TestTimeoutIsTheEndpoints(t *testing.T) {
 	t.Parallel()
-	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() })
+	silent := mustServe(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard,
+			r.Body)
+		<-r.Context().Done()
+	})
 	s := mustSender(t, sender.Deps{Allow: loopback()})
 	for _, timeout := range []time.Duration{150 * time.Millisecond, 600 * time.Millisecond} {
 		e := endpoint(silent.URL)
 		e.Timeout = timeout
 		a, _ := s.Send(t.Context(), e, job())
-		if want := "timeout: no answer within " + timeout.String(); a.Error != want || a.Latency < timeout || a.Latency > 10*timeout {
+		if want := "timeout: no answer within " + timeout.String(); a.Error != want || a.Latency < timeout ||
+			a.Latency > 10*timeout {
 			t.Errorf("Send = %q after %v, want %q", a.Error, a.Latency, want)
 		}
 	}
@@ -198,7 +209,8 @@ func TestRetryAfter(t *testing.T) {
 		{429, "5, 6", 0},
 		{200, "120", 0}, // is done
 	} {
-		a, _ := s.Send(t.Context(), endpoint(srv.URL+"/?"+url.Values{"status": {strconv.Itoa(c.status)}, "after": {c.text}}.Encode()), job())
+		a, _ := s.Send(t.Context(), endpoint(srv.URL+"/?"+url.Values{"status": {strconv.Itoa(c.status)},
+			"after": {c.text}}.Encode()), job())
 		if a.Status != c.status || a.RetryAfter != c.want {
 			t.Errorf("Send to %d with Retry-After %q = %d, %v, want %v", c.status, c.text, a.Status, a.RetryAfter, c.want)
 		}
@@ -223,9 +235,11 @@ func TestHeadersOfTheEndpoint(t *testing.T) {
 	e, j := endpoint(endpointURL), job()
 	e.Headers = map[string]string{
 		"authorization": "Bearer token", "X-Team": "sales", "x-empty": "",
-		"Webhook-Id": "evt_1", "webhook-signature": "v1,AAAA", "WEBHOOK-TIMESTAMP": "1", "Content-Type": "text/plain", "User-Agent": "curl", "Host": "internal.example.com",
-		"Content-Length": "1", "Transfer-Encoding": "chunked", "Connection": "close", "Expect": "100-continue", "Accept-Encoding": "gzip",
-		"X-Bad": "a\r\nX-Smuggled: 1", "X Bad": "a", "": "a",
+		"Webhook-Id": "evt_1", "webhook-signature": "v1,AAAA", "WEBHOOK-TIMESTAMP": "1", "Content-Type": "text/plain",
+		"User-Agent": "curl", "Host": "internal.example.com",
+		"Content-Length": "1", "Transfer-Encoding": "chunked", "Connection": "close", "Expect": "100-continue",
+		"Accept-Encoding": "gzip",
+		"X-Bad":           "a\r\nX-Smuggled: 1", "X Bad": "a", "": "a",
 	}
 	s := mustSender(t, sender.Deps{Allow: loopback()})
 	for range 2 { // the second in the same connection: "Connection: close" was not sent
@@ -238,7 +252,8 @@ func TestHeadersOfTheEndpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"Authorization": "Bearer token", "X-Team": "sales", "Webhook-Id": id.Event.Format(j.EventID), "Content-Type": "application/json", "User-Agent": "leadgate/1",
+		"Authorization": "Bearer token", "X-Team": "sales", "Webhook-Id": id.Event.Format(j.EventID),
+		"Content-Type": "application/json", "User-Agent": "leadgate/1",
 	} {
 		if got := r.Header[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s = %q, want %q alone", name, got, want)
@@ -249,10 +264,13 @@ func TestHeadersOfTheEndpoint(t *testing.T) {
 			t.Errorf("%s = %q, want none", name, got)
 		}
 	}
-	if _, there := r.Header["X-Empty"]; !there || strings.TrimPrefix(endpointURL, "http://") != r.Host+"/" || len(r.TransferEncoding) > 0 || r.ContentLength < 50 {
-		t.Errorf("request = host %s, length %d, %v, want the endpoint's host and a plain body", r.Host, r.ContentLength, r.Header)
+	if _, there := r.Header["X-Empty"]; !there || strings.TrimPrefix(endpointURL, "http://") != r.Host+"/" ||
+		len(r.TransferEncoding) > 0 || r.ContentLength < 50 {
+		t.Errorf("request = host %s, length %d, %v, want the endpoint's host and a plain body", r.Host, r.ContentLength,
+			r.Header)
 	}
-	if len(r.Header["Webhook-Signature"]) != 1 || len(r.Header["Webhook-Timestamp"]) != 1 || r.Header.Get("Webhook-Timestamp") == "1" {
+	if len(r.Header["Webhook-Signature"]) != 1 || len(r.Header["Webhook-Timestamp"]) != 1 ||
+		r.Header.Get("Webhook-Timestamp") == "1" {
 		t.Errorf("signed headers = %v, want ours alone", r.Header)
 	}
 }
@@ -261,8 +279,10 @@ func TestHeadersOfTheEndpoint(t *testing.T) {
 func TestOwnShortageIsInternal(t *testing.T) {
 	t.Parallel()
 	for errno, want := range map[syscall.Errno]webhook.ErrorClass{
-		syscall.EMFILE: webhook.FailedInternal, syscall.ENFILE: webhook.FailedInternal, syscall.ENOBUFS: webhook.FailedInternal,
-		syscall.ECONNREFUSED: webhook.FailedRefused, syscall.ECONNRESET: webhook.FailedConnection, syscall.ENETUNREACH: webhook.FailedConnection, syscall.ETIMEDOUT: webhook.FailedTimeout,
+		syscall.EMFILE: webhook.FailedInternal, syscall.ENFILE: webhook.FailedInternal,
+		syscall.ENOBUFS:      webhook.FailedInternal,
+		syscall.ECONNREFUSED: webhook.FailedRefused, syscall.ECONNRESET: webhook.FailedConnection,
+		syscall.ENETUNREACH: webhook.FailedConnection, syscall.ETIMEDOUT: webhook.FailedTimeout,
 	} {
 		err := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
 		if got := sender.Classify(err); got != want {

@@ -22,7 +22,8 @@ import (
 
 // loopback lets webhooks go to this machine, as a developer would.
 func loopback() webhook.Allow {
-	return webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, HTTP: true}
+	return webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		HTTP: true}
 }
 
 func mustSender(t *testing.T, d sender.Deps) *sender.Sender {
@@ -45,7 +46,8 @@ func endpoint(url string) *webhook.Endpoint {
 }
 
 func job() *webhook.Job {
-	return &webhook.Job{DeliveryID: id.New(), EventID: id.New(), EventType: webhook.LeadCreated, EventAt: time.Now(), Data: []byte(`{"id":"lead_1"}`)}
+	return &webhook.Job{DeliveryID: id.New(), EventID: id.New(), EventType: webhook.LeadCreated, EventAt: time.Now(),
+		Data: []byte(`{"id":"lead_1"}`)}
 }
 
 // mustListen makes a receiver that speaks for itself in each connection, which ends when speak does.
@@ -107,7 +109,8 @@ func mustResolve(t *testing.T, answer func(name string, n int) netip.Addr) *net.
 			if q.Unpack(buf[:n]) != nil || len(q.Questions) != 1 {
 				continue
 			}
-			reply := dnsmessage.Message{Header: dnsmessage.Header{ID: q.ID, Response: true, RecursionAvailable: true}, Questions: q.Questions}
+			reply := dnsmessage.Message{Header: dnsmessage.Header{ID: q.ID, Response: true, RecursionAvailable: true},
+				Questions: q.Questions}
 			if name := q.Questions[0]; name.Type == dnsmessage.TypeA || name.Type == dnsmessage.TypeAAAA {
 				if name.Type == dnsmessage.TypeA {
 					asked++

@@ -39,7 +39,8 @@ func notFollowed(t *testing.T) {
 	})
 	s := mustSender(t, sender.Deps{Allow: loopback()})
 	for _, code = range []int{300, 301, 302, 303, 305, 307, 308} {
-		if a, _ := s.Send(t.Context(), endpoint(srv.URL), job()); a.Status != code || webhook.ClassOf(a.Error) != webhook.FailedStatus {
+		if a, _ := s.Send(t.Context(), endpoint(srv.URL), job()); a.Status != code ||
+			webhook.ClassOf(a.Error) != webhook.FailedStatus {
 			t.Errorf("Send to %d = %d %q, want it to be a failure", code, a.Status, a.Error)
 		}
 	}
@@ -68,7 +69,8 @@ func throttled(t *testing.T) {
 		w.WriteHeader(code)
 	})
 	s := mustSender(t, sender.Deps{Allow: loopback()})
-	for path, want := range map[string]time.Duration{"429": time.Minute, "502": time.Minute, "503": time.Minute, "504": time.Minute, "silence": time.Minute, "500": 5 * time.Second, "404": 5 * time.Second} {
+	for path, want := range map[string]time.Duration{"429": time.Minute, "502": time.Minute, "503": time.Minute,
+		"504": time.Minute, "silence": time.Minute, "500": 5 * time.Second, "404": 5 * time.Second} {
 		e := endpoint(srv.URL + "/" + path)
 		if path == "silence" {
 			e = brief(e.URL)
@@ -93,7 +95,9 @@ func retryAfterCounts(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	s := mustSender(t, sender.Deps{Allow: loopback()})
-	for text, want := range map[string]time.Duration{"1800": 30 * time.Minute, "10": time.Minute, "999999999": 24 * time.Hour} { // never sooner than without it, never beyond a day
+	// never sooner than without it, never beyond a day
+	for text, want := range map[string]time.Duration{"1800": 30 * time.Minute, "10": time.Minute,
+		"999999999": 24 * time.Hour} {
 		a, _ := s.Send(t.Context(), endpoint(srv.URL+"/"+text), job())
 		if got := nextAfter(a).Round(time.Millisecond); got != want {
 			t.Errorf("the wait after Retry-After: %s = %v, want %v", text, got, want)
@@ -102,7 +106,8 @@ func retryAfterCounts(t *testing.T) {
 }
 
 func timeoutRange(t *testing.T) {
-	if webhook.DefaultTimeout < 15*time.Second || webhook.DefaultTimeout > 30*time.Second || webhook.MaxTimeout != 30*time.Second {
+	if webhook.DefaultTimeout < 15*time.Second || webhook.DefaultTimeout > 30*time.Second ||
+		webhook.MaxTimeout != 30*time.Second {
 		t.Errorf("timeouts = %v usually and %v at most, want 15 to 30 s", webhook.DefaultTimeout, webhook.MaxTimeout)
 	}
 	srv := mustServe(t, func(w http.ResponseWriter, r *http.Request) { // as long as brief endpoints wait, and longer
@@ -154,14 +159,18 @@ func onlyHTTPS(t *testing.T) {
 	if a, _ := mustSender(t, trusts).Send(t.Context(), endpoint(srv.URL), job()); a.Status != 200 {
 		t.Errorf("Send = %d %q, want 200", a.Status, a.Error)
 	}
-	for what, deps := range map[string]sender.Deps{"an authority nobody knows": {Allow: loopback()}, "another name": {Allow: loopback(), TLS: &tls.Config{RootCAs: trusts.TLS.RootCAs, ServerName: "hooks.example.com.invalid"}}} {
-		if a, _ := mustSender(t, deps).Send(t.Context(), endpoint(srv.URL), job()); webhook.ClassOf(a.Error) != webhook.FailedTLS {
+	for what, deps := range map[string]sender.Deps{"an authority nobody knows": {Allow: loopback()},
+		"another name": {Allow: loopback(), TLS: &tls.Config{RootCAs: trusts.TLS.RootCAs,
+			ServerName: "hooks.example.com.invalid"}}} {
+		if a, _ := mustSender(t, deps).Send(t.Context(), endpoint(srv.URL),
+			job()); webhook.ClassOf(a.Error) != webhook.FailedTLS {
 			t.Errorf("Send to a certificate of %s = %d %q, want tls", what, a.Status, a.Error)
 		}
 	}
 	plain := loopback()
 	plain.HTTP = false
-	if a, _ := mustSender(t, sender.Deps{Allow: plain}).Send(t.Context(), endpoint(mustServe(t, nil).URL), job()); webhook.ClassOf(a.Error) != webhook.FailedBlocked {
+	if a, _ := mustSender(t, sender.Deps{Allow: plain}).Send(t.Context(), endpoint(mustServe(t, nil).URL),
+		job()); webhook.ClassOf(a.Error) != webhook.FailedBlocked {
 		t.Errorf("Send by http = %d %q, want it blocked", a.Status, a.Error)
 	}
 }

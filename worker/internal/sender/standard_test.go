@@ -140,7 +140,8 @@ func typeTimestampData(t *testing.T) {
 	if err := json.Unmarshal(s.send(t, j).body, &p); err != nil {
 		t.Fatal(err)
 	}
-	if string(p["type"]) != `"lead.created"` || len(p["timestamp"]) == 0 || string(p["data"]) != string(j.Data) || len(p) != 3 {
+	if string(p["type"]) != `"lead.created"` || len(p["timestamp"]) == 0 || string(p["data"]) != string(j.Data) ||
+		len(p) != 3 {
 		t.Errorf("payload = %s, want type, timestamp and data", p)
 	}
 }
@@ -160,7 +161,8 @@ func timeOfTheEvent(t *testing.T) {
 	first := s.send(t, j)
 	j.Attempts, s.now = 1, s.now.Add(time.Minute)
 	second := s.send(t, j)
-	if want := `"timestamp":"2026-01-02T12:04:05.678Z"`; !strings.Contains(string(first.body), want) || !bytes.Equal(first.body, second.body) {
+	if want := `"timestamp":"2026-01-02T12:04:05.678Z"`; !strings.Contains(string(first.body), want) ||
+		!bytes.Equal(first.body, second.body) {
 		t.Errorf("payloads = %s and %s, want both with %s", first.body, second.body, want)
 	}
 }
@@ -176,7 +178,8 @@ func thinOrFull(t *testing.T) {
 		}
 		return string(p.Data)
 	}
-	for payload, want := range map[string]string{webhook.PayloadFull: string(j.Data), webhook.PayloadThin: `{"id":"` + id.Lead.Format(j.LeadID) + `"}`} {
+	for payload, want := range map[string]string{webhook.PayloadFull: string(j.Data), webhook.PayloadThin: `{"id":"` +
+		id.Lead.Format(j.LeadID) + `"}`} {
 		if got := data(payload); got != want {
 			t.Errorf("%s data = %s, want %s", payload, got, want)
 		}
@@ -210,7 +213,8 @@ func idOfTheEvent(t *testing.T) {
 	again := s.send(t, j).Header.Get("webhook-id")
 	other := s.send(t, job()).Header.Get("webhook-id")
 	if first == "" || again != first || other == first {
-		t.Errorf("webhook-id of an event, its retry and another event = %q, %q, %q, want the first two alike", first, again, other)
+		t.Errorf("webhook-id of an event, its retry and another event = %q, %q, %q, want the first two alike", first, again,
+			other)
 	}
 }
 
@@ -233,7 +237,8 @@ func timeOfTheAttempt(t *testing.T) {
 		if at := got.stamp(t); at.Unix() != s.now.Unix() {
 			t.Errorf("webhook-timestamp = %v, want %v", at, s.now)
 		}
-		if fresh := time.Since(s.now).Abs() < time.Minute; got.verifies(t, s.e.Secret) != fresh { // the signature holds the time, so a receiver can refuse what is old
+		// the signature holds the time, so a receiver can refuse what is old
+		if fresh := time.Since(s.now).Abs() < time.Minute; got.verifies(t, s.e.Secret) != fresh {
 			t.Errorf("an attempt of %v verifies: %v, want %v", s.now, !fresh, fresh)
 		}
 		s.now = s.now.Add(-time.Hour)
@@ -290,7 +295,8 @@ func symmetric(t *testing.T) {
 	s := newSheet(t)
 	got := s.send(t, job())
 	version, text, _ := strings.Cut(got.Header.Get("webhook-signature"), ",")
-	if raw, err := base64.StdEncoding.DecodeString(text); version != "v1" || err != nil || len(raw) != sha256.Size || !got.verifies(t, s.e.Secret) {
+	if raw, err := base64.StdEncoding.DecodeString(text); version != "v1" || err != nil || len(raw) != sha256.Size ||
+		!got.verifies(t, s.e.Secret) {
 		t.Errorf("webhook-signature = %s,%s, want v1 and 32 octets that verify", version, text)
 	}
 }
@@ -305,7 +311,8 @@ func asymmetric(t *testing.T) {
 		t.Fatalf("webhook-signature = %s,%s, want v1a and 64 octets", version, text)
 	}
 	content := []byte(got.Header.Get("webhook-id") + "." + got.Header.Get("webhook-timestamp") + "." + string(got.body))
-	for public, want := range map[string]bool{webhook.PublicKey(s.e.Secret): true, webhook.PublicKey(webhook.NewSigningKey()): false} {
+	for public, want := range map[string]bool{webhook.PublicKey(s.e.Secret): true,
+		webhook.PublicKey(webhook.NewSigningKey()): false} {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(public, "whpk_"))
 		if err != nil || ed25519.Verify(key, content, signature) != want {
 			t.Errorf("verifies with %s: %v (%v), want %v", public, !want, err, want)
@@ -316,7 +323,8 @@ func asymmetric(t *testing.T) {
 func spaceDelimited(t *testing.T) {
 	s := newSheet(t)
 	for range 3 {
-		s.e.Former = append(s.e.Former, webhook.FormerSecret{Secret: webhook.NewSecret(), Until: s.now.Add(time.Hour)}, webhook.FormerSecret{Secret: webhook.NewSigningKey(), Until: s.now.Add(time.Hour)})
+		s.e.Former = append(s.e.Former, webhook.FormerSecret{Secret: webhook.NewSecret(), Until: s.now.Add(time.Hour)},
+			webhook.FormerSecret{Secret: webhook.NewSigningKey(), Until: s.now.Add(time.Hour)})
 	}
 	form := regexp.MustCompile(`^v1,[A-Za-z0-9+/]{43}=( v1,[A-Za-z0-9+/]{43}= v1a,[A-Za-z0-9+/]{86}==){3}$`)
 	if got := s.send(t, job()).Header["Webhook-Signature"]; len(got) != 1 || !form.MatchString(got[0]) {
@@ -361,7 +369,8 @@ func asymmetricKey(t *testing.T) {
 		t.Fatalf("NewSigningKey() = %d bytes, %v, want whsk_ and 64", len(private), err)
 	}
 	pair := ed25519.NewKeyFromSeed(private[:ed25519.SeedSize])
-	if want := "whpk_" + base64.StdEncoding.EncodeToString(pair.Public().(ed25519.PublicKey)); !pair.Equal(ed25519.PrivateKey(private)) || webhook.PublicKey(secret) != want {
+	if want := "whpk_" + base64.StdEncoding.EncodeToString(pair.Public().(ed25519.PublicKey)); !pair.Equal(
+		ed25519.PrivateKey(private)) || webhook.PublicKey(secret) != want {
 		t.Errorf("PublicKey() = %s, want %s", webhook.PublicKey(secret), want)
 	}
 }

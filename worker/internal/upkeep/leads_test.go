@@ -17,8 +17,10 @@ import (
 // mustInsert stores a lead with this email.
 func mustInsert(t *testing.T, db *pg.DB, ws id.UUID, email string) id.UUID {
 	t.Helper()
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: time.Now()}
-	if got, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil || got.Leads[0].Taken {
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email, UniqueKey: email, Source: "api", Status: "new",
+		Metadata: []byte(`{}`), CreatedAt: time.Now()}
+	if got, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil ||
+		got.Leads[0].Taken {
 		t.Fatalf("InsertLeads = %+v, %v, want it inserted", got, err)
 	}
 	return l.ID
@@ -39,7 +41,8 @@ func TestSweepFreesEmails(t *testing.T) {
 	c := redistest.Open(t, store)
 	ws, _ := mustOwe(t, db)
 	first, other := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com")
-	held := []rdb.Reservation{{Workspace: ws, UniqueKey: "x@example.com", LeadID: first}, {Workspace: ws, UniqueKey: "y@example.com", LeadID: other}}
+	held := []rdb.Reservation{{Workspace: ws, UniqueKey: "x@example.com", LeadID: first}, {Workspace: ws,
+		UniqueKey: "y@example.com", LeadID: other}}
 	if _, err := rdb.Announce(t.Context(), c, held, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,8 @@ func TestSweepFreesEmails(t *testing.T) {
 		t.Fatal(err)
 	}
 	committed := func(email string) bool {
-		got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second, 1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
+		got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second,
+			1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
 		if got.Err != nil {
 			t.Fatal(got.Err)
 		}
@@ -70,7 +74,8 @@ func TestSweepClears(t *testing.T) {
 	t.Parallel()
 	db, c := pgtest.New(t), redistest.New(t)
 	ws, _ := mustOwe(t, db)
-	old, fresh, live := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com"), mustInsert(t, db, ws, "z@example.com")
+	old, fresh, live := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com"), mustInsert(t, db,
+		ws, "z@example.com")
 	for _, l := range []id.UUID{old, fresh} {
 		if _, err := db.DeleteLead(t.Context(), ws, l, func(*lead.Lead) error { return nil }); err != nil {
 			t.Fatal(err)
@@ -82,15 +87,21 @@ func TestSweepClears(t *testing.T) {
 select $1, cast(n as text)::bytea, '', $1, now(), now() - n * interval '1 hour' from generate_series(1, 48) n`, ws)
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	await(t, "the lead to be purged", func() bool { return counted(t, metrics, "leadgate_leads_purged_total", "") == 1 })
-	await(t, "the keys to be deleted", func() bool { return counted(t, metrics, "leadgate_idempotency_keys_deleted_total", "") == 25 })
+	await(t, "the keys to be deleted", func() bool {
+		return counted(t, metrics, "leadgate_idempotency_keys_deleted_total",
+			"") == 25
+	})
 	for name, c := range map[string]struct {
 		got, want int
 	}{
-		"rows of the purged lead":                {mustCount(t, db, `select count(*) from leads where id = $1`, old), 0},
-		"of its events that tell the email":      {mustCount(t, db, `select count(*) from events where lead_id = $1 and data::text like '%example.com%'`, old), 0},
-		"of its events that tell of the erasure": {mustCount(t, db, `select count(*) from events where lead_id = $1 and data ->> 'erased' = 'true' and type = 'lead.deleted' and data ->> 'deletedAt' is not null`, old), 1},
-		"rows of other leads":                    {mustCount(t, db, `select count(*) from leads where id in ($1, $2)`, fresh, live), 2},
-		"keys":                                   {mustCount(t, db, `select count(*) from idempotency`), 23},
+		"rows of the purged lead": {mustCount(t, db, `select count(*) from leads where id = $1`, old), 0},
+		"of its events that tell the email": {mustCount(t, db,
+			`select count(*) from events where lead_id = $1 and data::text like '%example.com%'`, old), 0},
+		"of its events that tell of the erasure": {mustCount(t, db,
+			`select count(*) from events where lead_id = $1 and data ->> 'erased' = 'true' and type = 'lead.deleted' and data ->> 'deletedAt' is not null`, old), 1},
+		"rows of other leads": {mustCount(t, db, `select count(*) from leads where id in ($1, $2)`, fresh,
+			live), 2},
+		"keys": {mustCount(t, db, `select count(*) from idempotency`), 23},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s = %d, want %d", name, c.got, c.want)
@@ -133,7 +144,10 @@ create function refuse() returns trigger language plpgsql as $$ begin
 end $$`)
 	mustExec(t, db, `create trigger refuse before delete on leads for each row execute function refuse()`)
 	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).PurgeOne)
-	await(t, "the other lead to go", func() bool { return mustCount(t, db, `select count(*) from leads where id = $1`, good) == 0 })
+	await(t, "the other lead to go", func() bool {
+		return mustCount(t, db, `select count(*) from leads where id = $1`,
+			good) == 0
+	})
 	if n := mustCount(t, db, `select count(*) from leads`); n != 4 {
 		t.Errorf("%d leads are left, want 4", n)
 	}

@@ -23,13 +23,20 @@ type metrics struct {
 
 func newMetrics(r prometheus.Registerer) metrics {
 	m := metrics{
-		woken:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total", Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"}),
-		settled: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_deliveries_settled_total", Help: "Pending deliveries of disabled or deleted endpoints that the sweep held or cancelled."}),
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_partitions_dropped_total", Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
-		kept:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept", Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
-		freed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_emails_freed_total", Help: "Emails that leads gave up while Redis was away, and that the sweep freed in it."}),
-		purged:  prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total", Help: "Deleted leads that were erased because they can be restored no longer."}),
-		keys:    prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total", Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
+		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total",
+			Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"}),
+		settled: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_deliveries_settled_total",
+			Help: "Pending deliveries of disabled or deleted endpoints that the sweep held or cancelled."}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_partitions_dropped_total",
+			Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
+		kept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept",
+			Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
+		freed: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_emails_freed_total",
+			Help: "Emails that leads gave up while Redis was away, and that the sweep freed in it."}),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total",
+			Help: "Deleted leads that were erased because they can be restored no longer."}),
+		keys: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total",
+			Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
 	}
 	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.freed, m.purged, m.keys)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {

@@ -24,17 +24,20 @@ import (
 )
 
 // sweeper starts an Upkeep that asks at every tick, and the server of its queue.
-func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration, change ...func(*upkeep.Upkeep)) *prometheus.Registry {
+func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration,
+	change ...func(*upkeep.Upkeep)) *prometheus.Registry {
 	t.Helper()
 	metrics := prometheus.NewRegistry()
-	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour, Now: time.Now,
+	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour,
+		Now: time.Now,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics})
 	for _, c := range change {
 		c(u)
 	}
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(task.TypeSweep, u.Sweep)
-	server := asynq.NewServerFromRedisClient(c, asynq.Config{Concurrency: 1, Queues: map[string]int{task.QueueUpkeep: 1}, TaskCheckInterval: 5 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	server := asynq.NewServerFromRedisClient(c, asynq.Config{Concurrency: 1, Queues: map[string]int{task.QueueUpkeep: 1},
+		TaskCheckInterval: 5 * time.Millisecond, LogLevel: asynq.FatalLevel})
 	if err := server.Start(mux); err != nil {
 		t.Fatal(err)
 	}
@@ -60,13 +63,17 @@ func mustOwe(t *testing.T, db *pg.DB) (ws, endpoint id.UUID) {
 	t.Helper()
 	now := time.Now()
 	ws, endpoint = id.New(), id.New()
-	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}); err != nil {
+	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now,
+		UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint, URL: "https://hooks.example.com/", EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}); err != nil {
+	if err := db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint,
+		URL: "https://hooks.example.com/", EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(),
+		Enabled: true, CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
+	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api",
+		Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
 	if _, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
 		t.Fatal(err)
 	}
@@ -137,15 +144,18 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 			queue, kind string
 			keys        []task.Key
 		}{
-			{task.QueueWebhook, "endpoint", []task.Key{task.Drain(ws, endpoint)}}, {task.QueueFailing, "failing", []task.Key{task.Drain(bad, failing), task.Drain(quiet, resting)}},
-			{task.QueueEnrich, "enrichment", []task.Key{task.Enrich(ws)}}, {task.QueueReplay, "replay", []task.Key{task.Replay(ws, replay.ID)}},
+			{task.QueueWebhook, "endpoint", []task.Key{task.Drain(ws, endpoint)}}, {task.QueueFailing, "failing",
+				[]task.Key{task.Drain(bad, failing), task.Drain(quiet, resting)}},
+			{task.QueueEnrich, "enrichment", []task.Key{task.Enrich(ws)}}, {task.QueueReplay, "replay",
+				[]task.Key{task.Replay(ws, replay.ID)}},
 		} {
 			slices.SortFunc(w.keys, func(a, b task.Key) int { return strings.Compare(a.String(), b.String()) })
 			if got := pending(w.queue); !slices.Equal(got, w.keys) {
 				t.Errorf("%s: queue %s = %v, want %v", when, w.queue, got, w.keys)
 			}
 			if got, want := counted(t, metrics, "leadgate_sweep_woken_total", w.kind), times*float64(len(w.keys)); got != want {
-				t.Errorf("%s: leadgate_sweep_woken_total{kind=%s} = %v, want %v: once for each time nobody was at it", when, w.kind, got, want)
+				t.Errorf("%s: leadgate_sweep_woken_total{kind=%s} = %v, want %v: once for each time nobody was at it", when, w.kind,
+					got, want)
 			}
 		}
 	}
@@ -215,7 +225,8 @@ func TestSweepRunsWhatRests(t *testing.T) {
 		mustExec(t, db, `update endpoints set failures = 5, `+set+` where id = $1`, endpoint)
 		mustExec(t, db, `update deliveries set next_at = `+next+` where endpoint_id = $1`, endpoint)
 		taskID = task.Drain(ws, endpoint).String()
-		if _, err := client.Enqueue(asynq.NewTask(task.TypeProbe, nil), asynq.Queue(task.QueueFailing), asynq.TaskID(taskID), asynq.ProcessIn(time.Hour)); err != nil {
+		if _, err := client.Enqueue(asynq.NewTask(task.TypeProbe, nil), asynq.Queue(task.QueueFailing), asynq.TaskID(taskID),
+			asynq.ProcessIn(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		return taskID
@@ -228,7 +239,8 @@ func TestSweepRunsWhatRests(t *testing.T) {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
 		return len(tasks) >= 3
 	})
-	for taskID, want := range map[string]asynq.TaskState{ready: asynq.TaskStatePending, early: asynq.TaskStateScheduled, closed: asynq.TaskStateScheduled, later: asynq.TaskStateScheduled} {
+	for taskID, want := range map[string]asynq.TaskState{ready: asynq.TaskStatePending, early: asynq.TaskStateScheduled,
+		closed: asynq.TaskStateScheduled, later: asynq.TaskStateScheduled} {
 		if i, err := inspect.GetTaskInfo(task.QueueFailing, taskID); err != nil || i.State != want {
 			t.Errorf("task = %+v, %v, want it %s", i, err, want)
 		}
@@ -246,12 +258,16 @@ func TestSweepSettles(t *testing.T) {
 	mustExec(t, db, `update endpoints set deleted_at = now() where id = $1`, deleted)
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	state := func(endpoint id.UUID) (s webhook.State) {
-		if err := db.GetContext(t.Context(), &s, `select state from deliveries where endpoint_id = $1`, endpoint); err != nil {
+		if err := db.GetContext(t.Context(), &s, `select state from deliveries where endpoint_id = $1`,
+			endpoint); err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	await(t, "deliveries to be settled", func() bool { return state(disabled) == webhook.Held && state(deleted) == webhook.Cancelled })
+	await(t, "deliveries to be settled", func() bool {
+		return state(disabled) == webhook.Held &&
+			state(deleted) == webhook.Cancelled
+	})
 	if got := state(fine); got != webhook.Pending {
 		t.Errorf("delivery of an enabled endpoint = %s, want pending", got)
 	}
@@ -278,9 +294,11 @@ select $1, uuid_floor(now() - interval '50 days'), $2, $2, 'pending', now(), now
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	await(t, "the count of what is kept", func() bool { return counted(t, metrics, "leadgate_partitions_kept", "") == 1 })
 	if got, want := counted(t, metrics, "leadgate_partitions_dropped_total", ""), 3*old-2; got != want {
-		t.Errorf("leadgate_partitions_dropped_total = %v, want %v: all but the week of a pending delivery and its event", got, want)
+		t.Errorf("leadgate_partitions_dropped_total = %v, want %v: all but the week of a pending delivery and its event", got,
+			want)
 	}
-	if got := [3]float64{count("attempts"), count("deliveries"), count("events")}; got != [3]float64{now, now + 1, now + 1} {
+	if got := [3]float64{count("attempts"), count("deliveries"), count("events")}; got != [3]float64{now, now + 1,
+		now + 1} {
 		t.Errorf("weeks of attempts, deliveries and events = %v, want %v, and one more of the other two", got, now)
 	}
 }

@@ -112,12 +112,16 @@ func (u *Upkeep) imports(ctx context.Context) (n int, more bool, err error) {
 		u.Log.Warn("uploads stopped", "imports", failed)
 	}
 	due, err := u.DB.DueImports(ctx, wakeLimit)
-	n, more, err = wake(ctx, u, kindImport, due, err, func(i pg.ImportRef) task.Key { return task.Import(i.Workspace, i.Import) })
+	n, more, err = wake(ctx, u, kindImport, due, err, func(i pg.ImportRef) task.Key {
+		return task.Import(i.Workspace,
+			i.Import)
+	})
 	return n, more, errors.Join(errUploads, err)
 }
 
 // wake repairs the wake-ups of what was found due; err is that of finding it.
-func wake[T any](ctx context.Context, u *Upkeep, kind string, due []T, err error, key func(T) task.Key) (n int, more bool, _ error) {
+func wake[T any](ctx context.Context, u *Upkeep, kind string, due []T, err error, key func(T) task.Key) (n int,
+	more bool, _ error) {
 	if err != nil {
 		return 0, false, err
 	}

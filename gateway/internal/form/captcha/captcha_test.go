@@ -38,27 +38,36 @@ func conform(t *testing.T, open func(url string) captcha.Verifier) {
 		answer string // status and body
 		want   captcha.Answer
 	}{
-		"solved":               {`200 {"success":true,"hostname":"www.example.com"}`, captcha.Answer{Verdict: captcha.Human, Hostname: "www.example.com"}},
-		"solved, no host":      {`200 {"success":true}`, captcha.Answer{Verdict: captcha.Human}},
-		"wrong token":          {`200 {"success":false,"error-codes":["invalid-input-response"]}`, captcha.Answer{Verdict: captcha.NotHuman}},
-		"wrong token, 400":     {`400 {"success":false,"error-codes":["invalid-input-response"]}`, captcha.Answer{Verdict: captcha.NotHuman}},
-		"token used before":    {`200 {"success":false,"error-codes":["timeout-or-duplicate"]}`, captcha.Answer{Verdict: captcha.NotHuman}},
-		"no reason":            {`200 {"success":false}`, captcha.Answer{Verdict: captcha.NotHuman}},
-		"wrong secret":         {`200 {"success":false,"error-codes":["invalid-input-secret"]}`, captcha.Answer{Verdict: captcha.Misconfigured}},
-		"no secret, 400":       {`400 {"success":false,"error-codes":["missing-input-secret"]}`, captcha.Answer{Verdict: captcha.Misconfigured}},
-		"forbidden":            {`403 {"success":false}`, captcha.Answer{Verdict: captcha.Misconfigured}},
-		"too many requests":    {"429 slow down", captcha.Answer{Verdict: captcha.Misconfigured}},
-		"internal error":       {`200 {"success":false,"error-codes":["internal-error"]}`, captcha.Answer{Verdict: captcha.Unavailable}},
+		"solved": {`200 {"success":true,"hostname":"www.example.com"}`, captcha.Answer{Verdict: captcha.Human,
+			Hostname: "www.example.com"}},
+		"solved, no host": {`200 {"success":true}`, captcha.Answer{Verdict: captcha.Human}},
+		"wrong token": {`200 {"success":false,"error-codes":["invalid-input-response"]}`,
+			captcha.Answer{Verdict: captcha.NotHuman}},
+		"wrong token, 400": {`400 {"success":false,"error-codes":["invalid-input-response"]}`,
+			captcha.Answer{Verdict: captcha.NotHuman}},
+		"token used before": {`200 {"success":false,"error-codes":["timeout-or-duplicate"]}`,
+			captcha.Answer{Verdict: captcha.NotHuman}},
+		"no reason": {`200 {"success":false}`, captcha.Answer{Verdict: captcha.NotHuman}},
+		"wrong secret": {`200 {"success":false,"error-codes":["invalid-input-secret"]}`,
+			captcha.Answer{Verdict: captcha.Misconfigured}},
+		"no secret, 400": {`400 {"success":false,"error-codes":["missing-input-secret"]}`,
+			captcha.Answer{Verdict: captcha.Misconfigured}},
+		"forbidden":         {`403 {"success":false}`, captcha.Answer{Verdict: captcha.Misconfigured}},
+		"too many requests": {"429 slow down", captcha.Answer{Verdict: captcha.Misconfigured}},
+		"internal error": {`200 {"success":false,"error-codes":["internal-error"]}`,
+			captcha.Answer{Verdict: captcha.Unavailable}},
 		"bad gateway":          {"502 <html>", captcha.Answer{Verdict: captcha.Unavailable}},
 		"success of a failure": {`503 {"success":true}`, captcha.Answer{Verdict: captcha.Unavailable}},
 		"no JSON":              {"200 ok", captcha.Answer{Verdict: captcha.Unavailable}},
 		"no success":           {"200 {}", captcha.Answer{Verdict: captcha.Unavailable}},
-		"endless":              {`200 {"success":true,"hostname":"` + strings.Repeat("x", 1<<20), captcha.Answer{Verdict: captcha.Unavailable}},
+		"endless": {`200 {"success":true,"hostname":"` + strings.Repeat("x", 1<<20),
+			captcha.Answer{Verdict: captcha.Unavailable}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t, test.answer)
-			got, err := open(s.URL).Verify(t.Context(), captcha.Question{Secret: secret, Token: token, Client: netip.MustParseAddr("192.0.2.1")})
+			got, err := open(s.URL).Verify(t.Context(), captcha.Question{Secret: secret, Token: token,
+				Client: netip.MustParseAddr("192.0.2.1")})
 			if got != test.want || (err == nil) != (got.Verdict == captcha.Human) {
 				t.Errorf("Verify() = %+v, %v, want %+v and a reason for all but Human", got, err, test.want)
 			}
@@ -73,7 +82,8 @@ func conform(t *testing.T, open func(url string) captcha.Verifier) {
 	t.Run("unknown client", func(t *testing.T) {
 		t.Parallel()
 		s := newService(t, `200 {"success":true}`)
-		if got, err := open(s.URL).Verify(t.Context(), captcha.Question{Secret: secret, Token: token}); err != nil || got.Verdict != captcha.Human {
+		if got, err := open(s.URL).Verify(t.Context(), captcha.Question{Secret: secret, Token: token}); err != nil ||
+			got.Verdict != captcha.Human {
 			t.Errorf("Verify() = %+v, %v, want Human", got, err)
 		}
 		if asked := s.asked.Load(); asked != "secret="+secret+" response="+token+" remoteip=" {
@@ -89,7 +99,8 @@ func conform(t *testing.T, open func(url string) captcha.Verifier) {
 		t.Cleanup(hangs.Close)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if got, err := open(hangs.URL).Verify(ctx, captcha.Question{Token: token}); got.Verdict != captcha.Unavailable || err == nil {
+		if got, err := open(hangs.URL).Verify(ctx, captcha.Question{Token: token}); got.Verdict != captcha.Unavailable ||
+			err == nil {
 			t.Errorf("Verify() = %+v, %v, want Unavailable", got, err)
 		}
 	})
@@ -114,7 +125,8 @@ func newService(t *testing.T, answer string) *service {
 	t.Helper()
 	s := &service{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asked.Store(fmt.Sprintf("secret=%s response=%s remoteip=%s", r.PostFormValue("secret"), r.PostFormValue("response"), r.PostFormValue("remoteip")))
+		s.asked.Store(fmt.Sprintf("secret=%s response=%s remoteip=%s", r.PostFormValue("secret"), r.PostFormValue("response"),
+			r.PostFormValue("remoteip")))
 		var status int
 		fmt.Sscan(answer, &status)
 		w.WriteHeader(status)

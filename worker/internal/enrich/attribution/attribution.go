@@ -155,5 +155,6 @@ func set(to *map[string]string, name, text string) {
 }
 
 func truncate(text string) string {
-	return fault.TruncateTo(strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(text), "\x00", ""), "\uFFFD"), maxText)
+	return fault.TruncateTo(strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(text), "\x00", ""), "\uFFFD"),
+		maxText)
 }

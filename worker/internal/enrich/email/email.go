@@ -34,7 +34,8 @@ type Facts struct {
 	Disposable    bool   `json:"disposable"`              // a throw-away address
 	RoleAccount   bool   `json:"roleAccount"`             // a job's address, such as info@
 	CompanyDomain string `json:"companyDomain,omitempty"` // the registrable domain, where it is an organisation's own
-	Suggestion    string `json:"suggestion,omitempty"`    // the domain that was probably meant: "gmail.com" for "gmial.com"
+	// the domain that was probably meant: "gmail.com" for "gmial.com"
+	Suggestion string `json:"suggestion,omitempty"`
 }
 
 // Provider has the lists.
@@ -44,7 +45,8 @@ type Provider struct {
 
 // New reads the embedded lists.
 func New() *Provider {
-	return &Provider{disposable: lines(disposableList), freemail: lines(freemailList), roles: slices.Sorted(strings.FieldsSeq(roles))}
+	return &Provider{disposable: lines(disposableList), freemail: lines(freemailList),
+		roles: slices.Sorted(strings.FieldsSeq(roles))}
 }
 
 // lines returns the sorted lines of a list after its heading.

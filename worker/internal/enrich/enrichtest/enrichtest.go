@@ -52,8 +52,10 @@ func conform(t *testing.T, p enrich.Provider, l lead.Lead) {
 	before := l
 	before.Metadata = []byte(string(l.Metadata))
 	first := section(t, p, &l)
-	if len(first) > maxSection || !json.Valid(first) || first[0] != '{' && string(first) != "null" || strings.Contains(string(first), `\u0000`) {
-		t.Errorf("Lookup() = %.200s (%d bytes), want a JSON object of at most %d bytes, or nil", first, len(first), maxSection)
+	if len(first) > maxSection || !json.Valid(first) || first[0] != '{' && string(first) != "null" ||
+		strings.Contains(string(first), `\u0000`) {
+		t.Errorf("Lookup() = %.200s (%d bytes), want a JSON object of at most %d bytes, or nil", first, len(first),
+			maxSection)
 	}
 	if diff := cmp.Diff(before, l); diff != "" {
 		t.Errorf("Lookup() changed the lead (-before +after):\n%s", diff)
@@ -87,17 +89,18 @@ func Leads(t *testing.T) map[string]lead.Lead {
 	long := strings.Repeat("é", 3000)
 	leads := map[string]lead.Lead{}
 	for name, body := range map[string]string{
-		"whole":              `{"name":"John Doe","email":"john.doe@example.com","phone":"+1-555-123-4567","metadata":{"utm_source":"google","interests":["a","b"]}}`,
-		"email only":         `{"email":"a@example.com"}`,
-		"IDN":                `{"email":"用户@例子.广告"}`,
-		"long domain":        `{"email":"a@` + strings.Repeat("a.", 100) + `example"}`,
-		"suffix domain":      `{"email":"a@co.uk"}`,
-		"odd phone":          `{"email":"a@example.com","phone":"+;ext=1 (٣٤٥) ++ \ud83d\ude00"}`,
-		"only plus":          `{"email":"a@example.com","phone":"+"}`,
-		"long phone":         `{"email":"a@example.com","phone":"+` + strings.Repeat("9", 39) + `"}`,
-		"wrong types":        `{"email":"a@example.com","metadata":{"utm_source":["a"],"utm":[1],"gclid":null,"url":true,"referrer":{"a":1},"utm_id":1e400}}`,
-		"nested":             `{"email":"a@example.com","metadata":{"utm":{"utm":{"utm":{"utm":{"utm":{"utm":{"source":"deep"}}}}}}}}`,
-		"long texts":         `{"email":"a@example.com","metadata":{"utm_source":"` + long + `","gclid":"` + long + `","url":"https://example.com/` + long + `"}}`,
+		"whole":         `{"name":"John Doe","email":"john.doe@example.com","phone":"+1-555-123-4567","metadata":{"utm_source":"google","interests":["a","b"]}}`,
+		"email only":    `{"email":"a@example.com"}`,
+		"IDN":           `{"email":"用户@例子.广告"}`,
+		"long domain":   `{"email":"a@` + strings.Repeat("a.", 100) + `example"}`,
+		"suffix domain": `{"email":"a@co.uk"}`,
+		"odd phone":     `{"email":"a@example.com","phone":"+;ext=1 (٣٤٥) ++ \ud83d\ude00"}`,
+		"only plus":     `{"email":"a@example.com","phone":"+"}`,
+		"long phone":    `{"email":"a@example.com","phone":"+` + strings.Repeat("9", 39) + `"}`,
+		"wrong types":   `{"email":"a@example.com","metadata":{"utm_source":["a"],"utm":[1],"gclid":null,"url":true,"referrer":{"a":1},"utm_id":1e400}}`,
+		"nested":        `{"email":"a@example.com","metadata":{"utm":{"utm":{"utm":{"utm":{"utm":{"utm":{"source":"deep"}}}}}}}}`,
+		"long texts": `{"email":"a@example.com","metadata":{"utm_source":"` + long + `","gclid":"` + long +
+			`","url":"https://example.com/` + long + `"}}`,
 		"odd urls":           `{"email":"a@example.com","metadata":{"url":"https://[::1/?utm_source=%zz","page":"//x?%00=%ff&gclid=%00","referrer":"\u0001http://"}}`,
 		"two spellings":      `{"email":"a@example.com","metadata":{"utm_source":"a","utmSource":"b","UTM-Source":"c","url":"https://example.com/?utm_medium=d&utmMedium=e"}}`,
 		"control characters": `{"email":"a@example.com","metadata":{"utm_source":"a\u0001\n\u2028b","\u0007":"x"}}`,
@@ -106,7 +109,8 @@ func Leads(t *testing.T) map[string]lead.Lead {
 		if err != nil {
 			t.Fatalf("lead %q is not accepted: %v", name, err)
 		}
-		leads[name] = lead.Lead{Name: d.Name, Email: d.Email, UniqueKey: d.AddressKey, Phone: d.Phone, Source: d.Source, Status: d.Status, Metadata: d.Metadata}
+		leads[name] = lead.Lead{Name: d.Name, Email: d.Email, UniqueKey: d.AddressKey, Phone: d.Phone, Source: d.Source,
+			Status: d.Status, Metadata: d.Metadata}
 	}
 	return leads
 }

@@ -16,7 +16,9 @@ var (
 // Whatever stands where a number should be, facts are about a number or say that it is none; and a number in
 // international form reads as itself.
 func FuzzLookup(f *testing.F) {
-	for _, seed := range []string{"+1-555-123-4567", "+44 20 7946 0958", "0664 1234567", "+", "+800 1234 5678", "tel:+15551234567;ext=7", "+1 (555) 123-4567 x89", "٣٤٥", "+١٥٥٥١٢٣٤٥٦٧", "+999999999999999999999", "\x00", "+39 06 1234567"} {
+	for _, seed := range []string{"+1-555-123-4567", "+44 20 7946 0958", "0664 1234567", "+", "+800 1234 5678",
+		"tel:+15551234567;ext=7", "+1 (555) 123-4567 x89", "٣٤٥", "+١٥٥٥١٢٣٤٥٦٧", "+999999999999999999999", "\x00",
+		"+39 06 1234567"} {
 		f.Add(seed)
 	}
 	p := phone.New()
@@ -29,7 +31,8 @@ func FuzzLookup(f *testing.F) {
 			return
 		}
 		facts := found.(phone.Facts)
-		if facts.E164 != "" && !e164.MatchString(facts.E164) || facts.Country != "" && (!facts.Valid || !country.MatchString(facts.Country)) || facts.Valid && facts.E164 == "" {
+		if facts.E164 != "" && !e164.MatchString(facts.E164) || facts.Country != "" && (!facts.Valid ||
+			!country.MatchString(facts.Country)) || facts.Valid && facts.E164 == "" {
 			t.Errorf("Lookup(%q) = %+v, which contradicts itself", typed, facts)
 		}
 		if !facts.Valid {
