@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// ErrFull is returned at once when the queue holds as many items as it may.
+// ErrFull is returned at once when the queue holds as many items as it may: backpressure goes to the caller instead of
+// growing a queue.
 var ErrFull = errors.New("batch queue is full")
 
 // ErrStopped is returned to callers that come after Stop.

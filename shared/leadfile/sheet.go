@@ -1,4 +1,4 @@
-// Package sheet makes leads of the rows of a file: CSV or NDJSON, read as a stream, so that no file is too large and
+// Package leadfile makes leads of the rows of a file: CSV or NDJSON, read as a stream, so that no file is too large and
 // none too broken to be told about.
 package leadfile
 

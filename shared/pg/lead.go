@@ -36,9 +36,10 @@ type LeadResult struct {
 	Holder id.UUID
 }
 
-// fanOut makes the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants
-// the type and the chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain
-// is to be woken: one whose breaker is open waits for its probe.
+// fanOut is the fan-out of events. The deliveries, written in the commit of the change itself, are the outbox. It makes
+// the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and
+// the chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be
+// woken: one whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,

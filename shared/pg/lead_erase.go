@@ -39,10 +39,10 @@ type Erased struct {
 // eraseBatch is how many events of a lead one commit erases, with their deliveries and attempts.
 const eraseBatch = 500
 
-// EraseLead removes a lead, deleted before or not, and everything that tells who it was; NOT_FOUND when there is none.
-// What stays is that there was something: ids, times, counts. All of it is one commit, with the audit and the
-// lead.deleted event; only where the lead has more than eraseBatch events, these go first, batch by batch. What an
-// erasure that breaks off has erased stays erased, and the next one goes on.
+// EraseLead is the erasure of GDPR, article 17: it removes a lead, deleted before or not, and everything that tells who
+// it was; NOT_FOUND when there is none. What stays is that there was something: ids, times, counts. All of it is one
+// commit, with the audit and the lead.deleted event; only where the lead has more than eraseBatch events, these go
+// first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
 //
 // A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be
 // free stays in releases until it does.

@@ -25,7 +25,7 @@ type LeadKey struct {
 	ID        id.UUID
 }
 
-// LeadQuery asks for one page of a workspace's leads.
+// LeadQuery asks, by keyset pagination, for one page of a workspace's leads.
 type LeadQuery struct {
 	lead.Query
 	Deleted                   bool      // only deleted ones, or else only others

@@ -57,8 +57,8 @@ func updating(change func(*lead.Lead) error) alteration {
 	}
 }
 
-// DeleteLead hides a lead until it is restored or purged, and frees its email; check can refuse. NOT_FOUND when there
-// is none.
+// DeleteLead is a soft delete: the row stays as a tombstone. It hides a lead until it is restored or purged, and frees
+// its email; check can refuse. NOT_FOUND when there is none.
 func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check func(*lead.Lead) error) (Updated,
 	error) {
 	return db.alterLead(ctx, workspace, leadID, alteration{

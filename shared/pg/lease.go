@@ -82,7 +82,8 @@ var leaseQueries = map[LeaseMode]string{
 	LeaseNow: leaseQuery(``, ``),
 }
 
-// LeaseDue leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no
+// LeaseDue decides the order of deliveries to an endpoint. A lease is what queues call a visibility timeout. LeaseDue
+// leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no
 // lease, when nothing is due, another token has the lease, or the breaker is open.
 func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
 	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}

@@ -62,7 +62,8 @@ type AdmissionResult struct {
 	Err error
 }
 
-// Admit answers requests, in order: one script call for each workspace, all in one pipeline.
+// Admit takes requests from the rate limit and reserves emails, as SET NX does, in one script. It answers requests, in
+// order: one script call for each workspace, all in one pipeline.
 func Admit(ctx context.Context, c redis.UniversalClient, requests []AdmissionRequest) []AdmissionResult {
 	out := make([]AdmissionResult, len(requests))
 	groups := byWorkspace(len(requests), func(i int) id.UUID { return requests[i].Workspace })

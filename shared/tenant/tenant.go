@@ -1,4 +1,5 @@
-// Package tenant defines who uses leadgate: workspaces, their chatbots and API keys, and what each may do.
+// Package tenant defines who uses leadgate, which is multi-tenant: workspaces, their chatbots and API keys, and what
+// each may do.
 package tenant
 
 import (

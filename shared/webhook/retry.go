@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// Schedule is how long to wait before each attempt; its length is how many attempts there are.
+// Schedule is the retry schedule of a delivery. After its last attempt the delivery is exhausted: that is the dead
+// letter queue, from which a replay sends again. Schedule is how long to wait before each attempt; its length is how
+// many attempts there are.
 type Schedule []time.Duration
 
 // DefaultSchedule gives twelve attempts over about 76 hours.

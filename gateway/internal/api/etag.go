@@ -11,7 +11,7 @@ import (
 // etag is the entity tag of a lead: of its own fields, whatever is found out about it besides.
 func etag(l *lead.Lead) string { return `"` + l.Version() + `"` }
 
-// match is what If-Match (RFC 9110, 13.1.1) asks of a lead that is to be changed.
+// match is optimistic concurrency: what If-Match (RFC 9110, 13.1.1) asks of a lead that is to be changed.
 type match struct {
 	given bool
 	any   bool

@@ -1,4 +1,5 @@
-// Package auth finds out whom a request acts for, by its key, and whether a chatbot belongs to that workspace.
+// Package auth is authentication: it finds out whom a request acts for, by its key, and whether a chatbot belongs to
+// that workspace.
 package auth
 
 import (

@@ -29,8 +29,9 @@ type Outcome struct {
 // putTries is how often Put creates a lead anew whose email another had, which had given it up by the time it was read.
 const putTries = 3
 
-// Put makes a lead durable or, where another lead has its email, does with that what OnDuplicate says. Errors:
-// RATE_LIMITED, DUPLICATE_EMAIL, EMAIL_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply.
+// Put is the upsert of a lead: it makes a lead durable or, where another lead has its email, does with that what
+// OnDuplicate says. Errors: RATE_LIMITED, DUPLICATE_EMAIL, EMAIL_SUPPRESSED, UNAVAILABLE, and those of
+// lead.Patch.Apply.
 func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outcome, error) {
 	if err := r.Admission.Err(); err != nil {
 		return Outcome{}, err

@@ -14,7 +14,7 @@ import (
 	"leadgate/worker/internal/enrich/phone"
 )
 
-// Provider finds one kind of facts. Package enrichtest says what all of them must do.
+// Provider is an enrichment provider: it finds one kind of facts. Package enrichtest says what all of them must do.
 type Provider interface {
 	// Name is the section of the facts and the provider's name to administrators: "email".
 	Name() string

@@ -12,8 +12,8 @@ const (
 	maxInterval = 2 * time.Second        // between two attempts at the lowest rate, and a little more
 )
 
-// rateLimiter keeps attempts to an endpoint's rate. When the next one is due is recorded with the outcomes, so that the
-// rate holds across runs and workers.
+// rateLimiter throttles: it keeps attempts to an endpoint's rate. When the next one is due is recorded with the
+// outcomes, so that the rate holds across runs and workers.
 type rateLimiter struct {
 	interval time.Duration // 0: no limit
 
