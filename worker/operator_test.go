@@ -18,7 +18,7 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// A worker tells the operator's hook what another one left untold, and neither its URL nor its secret is in the log.
+// A worker tells the operator's hook what another one left not told, and neither its URL nor its secret is in the log.
 func TestOperatorHook(t *testing.T) {
 	t.Parallel()
 	type request struct {

@@ -47,3 +47,25 @@ func TestTermsLeadToTheirFile(t *testing.T) {
 		t.Errorf("the table has %d terms, want at least 40", rows)
 	}
 }
+
+// retiredWords had a second meaning, or none to a newcomer; the glossary of ARCHITECTURE.md has the words that took their place.
+var retiredWords = regexp.MustCompile(`(?i)tells whether|\boctets?\b|\buntold\b|letGo|giveBack`)
+
+// TestRetiredWords keeps them out of comments and code; the media type octet-stream keeps its name.
+func TestRetiredWords(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.pkg == "shared/archtest" {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join("..", "..", s.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(b), "octet-stream", "")
+		for n, line := range strings.Split(text, "\n") {
+			if w := retiredWords.FindString(line); w != "" {
+				t.Errorf("%s:%d: %q: use the word of the glossary", s.path, n+1, w)
+			}
+		}
+	}
+}

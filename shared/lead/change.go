@@ -11,7 +11,7 @@ import (
 // RestoreWithin is how long a deleted lead can be restored; then it is erased.
 const RestoreWithin = 30 * 24 * time.Hour
 
-// Differs tells whether a and b differ in what a client can change.
+// Differs reports whether a and b differ in what a client can change.
 func Differs(a, b *Lead) bool {
 	return a.Name != b.Name || a.Email != b.Email || a.UniqueKey != b.UniqueKey || a.Phone != b.Phone ||
 		a.Source != b.Source || a.Status != b.Status || !bytes.Equal(a.Metadata, b.Metadata)

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	maxLocal  = 64  // octets (RFC 5321 4.5.3.1.1)
-	maxLabel  = 63  // octets (RFC 1035 2.3.4)
-	maxDomain = 253 // octets, without the root's dot
+	maxLocal  = 64  // bytes (RFC 5321 4.5.3.1.1)
+	maxLabel  = 63  // bytes (RFC 1035 2.3.4)
+	maxDomain = 253 // bytes, without the root's dot
 )
 
 // domains maps and checks a domain name as UTS 46 has it for look-up, and refuses what DNS could not hold.
@@ -103,7 +103,7 @@ func plainDomain(domain string) (string, bool) {
 	return key, goodLabels(key)
 }
 
-// goodLabels tells whether a lower-case ASCII domain is two labels or more of letters, digits and inner hyphens, the
+// goodLabels reports whether a lower-case ASCII domain is two labels or more of letters, digits and inner hyphens, the
 // last not a number.
 func goodLabels(domain string) bool {
 	if len(domain) > maxDomain {
@@ -132,7 +132,7 @@ var atext = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
-// visible tells whether s is UTF-8 without space, control, format (joiners, directions) and other characters that show
+// visible reports whether s is UTF-8 without space, control, format (joiners, directions) and other characters that show
 // nothing.
 func visible(s string) bool {
 	for i, r := range s {

@@ -7,7 +7,7 @@ import (
 // Limits of a lead's fields.
 const (
 	MaxName     = 200      // characters
-	MaxEmail    = 254      // octets (RFC 5321 4.5.3.1.3)
+	MaxEmail    = 254      // bytes (RFC 5321 4.5.3.1.3)
 	MaxPhone    = 40       // characters
 	MaxSource   = 100      // characters
 	MaxMetadata = 32 << 10 // bytes of JSON

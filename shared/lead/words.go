@@ -22,7 +22,7 @@ const (
 	MaxMetaFilters = 5   // metadata members a query names
 
 	maxPairs   = 100 // metadata members that are indexed; of a lead with more, every query looks at the row
-	maxWord    = 60  // octets of a word in the index; the row has all of it
+	maxWord    = 60  // bytes of a word in the index; the row has all of it
 	maxCompany = 200 // characters of a company that are searched
 )
 
@@ -116,7 +116,7 @@ func (q *Query) Terms(workspace id.UUID) (all []Term) {
 	return all
 }
 
-// Fits tells whether l is what q looks for.
+// Fits reports whether l is what q looks for.
 func (q *Query) Fits(l *Lead) bool {
 	if q.Status != "" && q.Status != l.Status || q.Source != "" && q.Source != l.Source ||
 		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.AddressKey != "" && q.AddressKey != l.AddressKey() {

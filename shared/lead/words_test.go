@@ -19,7 +19,7 @@ func example() lead.Lead {
 	}
 }
 
-// found tells whether the index gives l for q: this is what array_to_tsvector and a tsquery do.
+// found reports whether the index gives l for q: this is what array_to_tsvector and a tsquery do.
 func found(l *lead.Lead, workspace id.UUID, q lead.Query) bool {
 	words := lead.Words(l)
 	for _, term := range q.Terms(workspace) {

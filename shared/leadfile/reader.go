@@ -108,7 +108,7 @@ func (r *Reader) Read() (Row, error) {
 // Offset is where the next row begins in the file.
 func (r *Reader) Offset() int64 { return r.at }
 
-// Broken tells whether err is why a file cannot be read on, as a sentence for its owner.
+// Broken reports whether err is why a file cannot be read on, as a sentence for its owner.
 func Broken(err error) (reason string, ok bool) {
 	var b *broken
 	if errors.As(err, &b) {

@@ -97,7 +97,7 @@ func (d *desk) list(workspace id.UUID, e webhook.Endpoint) ([]webhook.Delivery, 
 	return all, err
 }
 
-// due tells whether a sweep would find the endpoint at an offset from now.
+// due reports whether a sweep would find the endpoint at an offset from now.
 func (d *desk) due(at time.Duration) bool {
 	d.Helper()
 	refs, err := d.db.DueEndpoints(d.Context(), d.now.Add(at), 1000)

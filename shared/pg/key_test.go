@@ -27,7 +27,7 @@ func mustCreateKey(t *testing.T, db *pg.DB, workspace id.UUID, number byte) (ten
 	return k, hash
 }
 
-// opens tells whether the key of hash is live at now.
+// opens reports whether the key of hash is live at now.
 func opens(t *testing.T, db *pg.DB, hash [32]byte, now time.Time) bool {
 	t.Helper()
 	_, err := db.PrincipalByHash(t.Context(), hash, now)

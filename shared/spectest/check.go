@@ -69,7 +69,7 @@ func (d *Document) find(method, path string) (found *Operation, known bool) {
 	return found, known
 }
 
-// match tells whether path is of the template, and how many of its parts stand there literally.
+// match reports whether path is of the template, and how many of its parts stand there literally.
 func match(template, path string) (literal int, ok bool) {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {

@@ -87,7 +87,7 @@ func (t *Items) begin() bool {
 	return true
 }
 
-// IsObject tells whether the current item is one; else that is its only mistake.
+// IsObject reports whether the current item is one; else that is its only mistake.
 func (r *Reader) IsObject() bool { return !r.scalar }
 
 // enter goes to the start of the array; false: it was there already, or it is none.

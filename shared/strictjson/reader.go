@@ -109,7 +109,7 @@ func (r *Reader) unknownRule() string {
 	return "Unknown field: must be one of " + strings.Join(offered, ", ")
 }
 
-// full tells whether as many mistakes are kept as are told.
+// full reports whether as many mistakes are kept as are told.
 func (r *Reader) full() bool {
 	if r.list != "" {
 		return len(r.wrong) >= itemFields
@@ -124,10 +124,10 @@ func (r *Reader) Hide(names ...string) { r.hidden = names }
 // Name returns the current member's name.
 func (r *Reader) Name() string { return r.known[r.at] }
 
-// Given tells whether the current member is anything but null.
+// Given reports whether the current member is anything but null.
 func (r *Reader) Given() bool { return !r.null() }
 
-// Empty tells whether the current member is an array or object with nothing in it.
+// Empty reports whether the current member is an array or object with nothing in it.
 func (r *Reader) Empty() bool {
 	return (r.raw[0] == '[' || r.raw[0] == '{') && len(bytes.TrimSpace(r.raw[1:len(r.raw)-1])) == 0
 }
@@ -276,7 +276,7 @@ func echo(raw []byte) any {
 	}
 }
 
-// common tells whether every client can read the number raw; true, false and null are taken as they are.
+// common reports whether every client can read the number raw; true, false and null are taken as they are.
 func common(raw []byte) bool {
 	_, err := strconv.ParseFloat(string(raw), 64)
 	return err == nil || raw[0] == 't' || raw[0] == 'f' || raw[0] == 'n'

@@ -327,7 +327,7 @@ func TestPatchOfTheURLWakesADrain(t *testing.T) {
 	}
 }
 
-// holds tells whether a statement of one row says so.
+// holds reports whether a statement of one row says so.
 func (b *bundle) holds(t *testing.T, q string) (yes bool) {
 	t.Helper()
 	if err := b.db.GetContext(t.Context(), &yes, q); err != nil {

@@ -15,7 +15,7 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// mustUpload stores a file as a gateway does, in pieces of so many octets.
+// mustUpload stores a file as a gateway does, in pieces of so many bytes.
 func (b *bundle) mustUpload(file string, piece int, o leadfile.Options) leadfile.Import {
 	b.Helper()
 	i := leadfile.Import{WorkspaceID: b.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}

@@ -72,7 +72,7 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 	if !strings.HasPrefix(a.ResponseHead, "abcé") || len(a.ResponseHead) < 4000 || len(a.ResponseHead) > 4096 ||
 		!utf8.ValidString(a.ResponseHead) {
-		t.Errorf("ResponseHead = %d octets starting %.10q, want 4 KiB of valid text starting abcé", len(a.ResponseHead),
+		t.Errorf("ResponseHead = %d bytes starting %.10q, want 4 KiB of valid text starting abcé", len(a.ResponseHead),
 			a.ResponseHead)
 	}
 }
@@ -94,7 +94,7 @@ func TestCompressedBodyStaysSmall(t *testing.T) {
 	a, _ := mustSender(t, sender.Deps{Allow: loopback()}).Send(t.Context(), endpoint(srv.URL), job())
 	if a.Status != 200 || len(a.ResponseHead) > 4096 || strings.Contains(a.ResponseHead, "large") ||
 		strings.ContainsRune(a.ResponseHead, 0) || !utf8.ValidString(a.ResponseHead) {
-		t.Errorf("Send = %d, head %.20q of %d octets, want 200 and nothing unpacked", a.Status, a.ResponseHead,
+		t.Errorf("Send = %d, head %.20q of %d bytes, want 200 and nothing unpacked", a.Status, a.ResponseHead,
 			len(a.ResponseHead))
 	}
 }
@@ -182,7 +182,7 @@ func TestHTTP2BodyIsBounded(t *testing.T) {
 	})
 	a, _ := mustSender(t, deps).Send(t.Context(), endpoint(srv.URL), job())
 	if a.Status != 200 || len(a.ResponseHead) != 4096 {
-		t.Errorf("Send = %d %q, head of %d octets, want 200 and 4 KiB", a.Status, a.Error, len(a.ResponseHead))
+		t.Errorf("Send = %d %q, head of %d bytes, want 200 and 4 KiB", a.Status, a.Error, len(a.ResponseHead))
 	}
 }
 

@@ -47,7 +47,7 @@ func TestStandardWebhooks(t *testing.T) {
 		{"webhook-id and webhook-timestamp have no full stop", noFullStop},
 		{"webhook-timestamp is when the attempt is made, in whole seconds", timeOfTheAttempt},
 		{"what is signed is id, timestamp and payload, joined by full stops", signedContent},
-		{"the payload is sent as it was signed, octet for octet", sentAsSigned},
+		{"the payload is sent as it was signed, byte for byte", sentAsSigned},
 		{"v1 is HMAC-SHA256 in base64", symmetric},
 		{"v1a is ed25519 in base64, verified with the public key alone", asymmetric},
 		{"webhook-signature is a space-delimited list", spaceDelimited},
@@ -88,7 +88,7 @@ func (d *delivered) stamp(t *testing.T) time.Time {
 	return time.Unix(seconds, 0)
 }
 
-// verifies tells whether the Standard Webhooks library takes it.
+// verifies reports whether the Standard Webhooks library takes it.
 func (d *delivered) verifies(t *testing.T, secret string) bool {
 	t.Helper()
 	wh, err := standardwebhooks.NewWebhook(secret)
@@ -286,7 +286,7 @@ func sentAsSigned(t *testing.T) {
 		changed := bytes.Clone(got.body)
 		changed[i] ^= 1
 		if (&delivered{got.Request, changed}).verifies(t, s.e.Secret) {
-			t.Fatalf("verifies with octet %d changed", i)
+			t.Fatalf("verifies with byte %d changed", i)
 		}
 	}
 }
@@ -297,7 +297,7 @@ func symmetric(t *testing.T) {
 	version, text, _ := strings.Cut(got.Header.Get("webhook-signature"), ",")
 	if raw, err := base64.StdEncoding.DecodeString(text); version != "v1" || err != nil || len(raw) != sha256.Size ||
 		!got.verifies(t, s.e.Secret) {
-		t.Errorf("webhook-signature = %s,%s, want v1 and 32 octets that verify", version, text)
+		t.Errorf("webhook-signature = %s,%s, want v1 and 32 bytes that verify", version, text)
 	}
 }
 
@@ -308,7 +308,7 @@ func asymmetric(t *testing.T) {
 	version, text, _ := strings.Cut(got.Header.Get("webhook-signature"), ",")
 	signature, err := base64.StdEncoding.DecodeString(text)
 	if version != "v1a" || err != nil || len(signature) != ed25519.SignatureSize {
-		t.Fatalf("webhook-signature = %s,%s, want v1a and 64 octets", version, text)
+		t.Fatalf("webhook-signature = %s,%s, want v1a and 64 bytes", version, text)
 	}
 	content := []byte(got.Header.Get("webhook-id") + "." + got.Header.Get("webhook-timestamp") + "." + string(got.body))
 	for public, want := range map[string]bool{webhook.PublicKey(s.e.Secret): true,

@@ -99,7 +99,7 @@ func registered(domain string) string {
 	return owned
 }
 
-// listed tells whether domain, or one of its parents down to the registrable one, is in list.
+// listed reports whether domain, or one of its parents down to the registrable one, is in list.
 func listed(list []string, domain, registrable string) bool {
 	for {
 		if _, ok := slices.BinarySearch(list, domain); ok {

@@ -13,7 +13,7 @@ func suggest(domain string) string {
 	return ""
 }
 
-// oneSlip tells whether a becomes b by adding, leaving out or changing one character, or by swapping two neighbours.
+// oneSlip reports whether a becomes b by adding, leaving out or changing one character, or by swapping two neighbours.
 func oneSlip(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
