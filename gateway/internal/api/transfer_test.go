@@ -60,7 +60,7 @@ func TestATricklingUploadIsBrokenOff(t *testing.T) {
 		t.Fatalf("a trickle is not answered: %v", err)
 	}
 	defer res.Body.Close()
-	if text, _ := io.ReadAll(res.Body); res.StatusCode != 408 || !strings.Contains(string(text), "16 KiB a second") {
+	if text, _ := io.ReadAll(res.Body); res.StatusCode != 408 || !strings.Contains(string(text), "16 KiB per second") {
 		t.Errorf("a trickle = %d %s, want 408 that says how fast to be", res.StatusCode, text)
 	}
 }
