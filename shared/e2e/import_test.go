@@ -48,7 +48,7 @@ func TestImportAFile(t *testing.T) {
 		}
 	}
 	if out, code := c.runImport(t, dir, "good.csv"); code != 1 || !strings.Contains(out,
-		"of Work Email, First Name, Last Name, Plan, Row none is") {
+		"Must be a column of the file, or be assigned to one with mapping: the file has Work Email, First Name, Last Name, Plan, Row") {
 		t.Errorf("without a mapping = %d %s, want why not", code, out)
 	}
 	mapping := `{"Work Email":"email"}`
