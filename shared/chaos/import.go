@@ -22,7 +22,7 @@ const importKills = 5
 func imports() []scenario {
 	return []scenario{
 		{name: "import-kill", what: fmt.Sprintf("the worker is killed %d times in the middle of an import", importKills),
-			imports: importKill},
+			whole: importKill},
 	}
 }
 

@@ -43,7 +43,7 @@ type runner struct {
 // done.
 func (s scenario) run(ctx context.Context, opt options) (report string, err error) {
 	limit := opt.duration + 4*time.Minute
-	if s.imports != nil {
+	if s.whole != nil {
 		limit += importLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -60,9 +60,8 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		}
 		defer devstack.Remove(dir)
 	}
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Workers: s.workers,
-		Durable:   !s.volatile,
-		InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Gateways: s.gateways, Workers: s.workers,
+		Durable: !s.volatile, InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
 	if err != nil {
 		return "", err
 	}
@@ -75,8 +74,8 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		return "", err
 	}
 	defer run.db.Close()
-	if s.imports != nil {
-		return s.imports(ctx, run)
+	if s.whole != nil {
+		return s.whole(ctx, run)
 	}
 	for range max(1, s.subscribers) {
 		r, err := loadgen.Receive(s.hold)

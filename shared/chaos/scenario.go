@@ -16,6 +16,7 @@ type scenario struct {
 	rules
 	maxMedian time.Duration // half of the answers in the outage are at least so fast; 0: no matter
 
+	gateways    int           // 0: 1
 	workers     int           // 0: 1
 	subscribers int           // 0: 1
 	hold        time.Duration // a subscriber takes to answer
@@ -30,10 +31,12 @@ type scenario struct {
 	retry func(context.Context, *runner) error
 
 	// nil; or it runs instead of all that, and nobody subscribes
-	imports func(context.Context, *runner) (report string, err error)
+	whole func(context.Context, *runner) (report string, err error)
 }
 
-func scenarios() []scenario { return slices.Concat(loads(), drains(), retriesOf(), imports()) }
+func scenarios() []scenario {
+	return slices.Concat(loads(), drains(), retriesOf(), changes(), imports())
+}
 
 // loads are the scenarios in which leads are being posted when something breaks.
 func loads() []scenario {

@@ -29,6 +29,7 @@ type SystemOptions struct {
 	Build       bool                        // build them into Bin first
 	Listen      string                      // the API; "": a free port on 127.0.0.1
 	AdminListen string                      // likewise
+	Gateways    int                         // 0: 1; the first one listens where Listen and AdminListen say
 	Workers     int                         // 0: 1
 	Durable     bool                        // stores that survive the machine's crash; else fast ones
 	InProcess   bool                        // miniredis even where there is a redis-server
@@ -45,7 +46,8 @@ type SystemOptions struct {
 //	Postgres, Redis   <- worker, worker ...  <- gateway        started from left to right, stopped from right to left
 type System struct {
 	URL, AdminURL, AdminToken   string
-	WorkspaceID, ChatbotID, Key string // the demo tenant; Key has the default scopes
+	URLs                        []string // of all gateways; the first is URL
+	WorkspaceID, ChatbotID, Key string   // the demo tenant; Key has the default scopes
 	DatabaseURL, RedisURL       string
 
 	Postgres *Postgres // nil: not ours
@@ -55,7 +57,7 @@ type System struct {
 	saying    sync.Mutex
 	temporary string     // "": Dir is the caller's
 	procs     []*Process // in the order of Procfile, which is the order in which they stop
-	gateway   *Process
+	gateways  []*Process
 	workers   []*Process
 	exited    chan error
 	stop      sync.Once
@@ -200,7 +202,10 @@ func (s *System) makeTenant(ctx context.Context) error {
 func (s *System) startProcesses(ctx context.Context, entries []entry) error {
 	for _, e := range entries {
 		count := 1
-		if e.name == "worker" {
+		switch e.name {
+		case "gateway":
+			count = max(1, s.opt.Gateways)
+		case "worker":
 			count = max(1, s.opt.Workers)
 		}
 		for n := range count {
@@ -215,7 +220,7 @@ func (s *System) startProcesses(ctx context.Context, entries []entry) error {
 			s.procs = append(s.procs, p)
 			switch e.name {
 			case "gateway":
-				s.gateway = p
+				s.gateways = append(s.gateways, p)
 			case "worker":
 				s.workers = append(s.workers, p)
 			}
@@ -234,17 +239,21 @@ func (s *System) process(e entry, name string) (*Process, error) {
 	env := []string{"DATABASE_URL=" + s.DatabaseURL, "REDIS_URL=" + s.RedisURL,
 		// A developer's webhook receiver is on this machine and has no certificate.
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true"}
-	ready := s.AdminURL + "/readyz"
-	if e.name == "gateway" {
-		env = append(env, "LEADGATE_LISTEN="+s.opt.Listen, "LEADGATE_ADMIN_LISTEN="+s.opt.AdminListen,
-			"LEADGATE_ADMIN_TOKEN="+s.AdminToken)
-	} else {
-		ops, err := Listen("127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	listen, ops := s.opt.Listen, s.opt.AdminListen
+	if e.name != "gateway" || len(s.gateways) > 0 {
+		var err error
+		for _, addr := range []*string{&listen, &ops} {
+			if *addr, err = Listen("127.0.0.1:0"); err != nil {
+				return nil, err
+			}
 		}
+	}
+	ready := clientURL(ops) + "/readyz"
+	if e.name == "gateway" {
+		s.URLs = append(s.URLs, clientURL(listen))
+		env = append(env, "LEADGATE_LISTEN="+listen, "LEADGATE_ADMIN_LISTEN="+ops, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)
+	} else {
 		env = append(env, "LEADGATE_WORKER_LISTEN="+ops)
-		ready = clientURL(ops) + "/readyz"
 	}
 	for _, v := range slices.Concat(env, s.opt.Env) { // what our own environment names as a file must not contradict it
 		variable, _, _ := strings.Cut(v, "=")
@@ -265,8 +274,8 @@ func (s *System) process(e entry, name string) (*Process, error) {
 // Program returns the path of "gateway" or "worker".
 func (s *System) Program(name string) string { return filepath.Join(s.opt.Bin, name) }
 
-// Gateway is the gateway's process.
-func (s *System) Gateway() *Process { return s.gateway }
+// Gateway is the first gateway's process.
+func (s *System) Gateway() *Process { return s.gateways[0] }
 
 // Workers are the workers' processes.
 func (s *System) Workers() []*Process { return s.workers }

@@ -48,11 +48,12 @@ select ` + leadColumns + `, e.facts
 	// A lead that is deleted is not read, and its enrichment ends here; restoring it makes it due again.
 	//
 	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
-	// $8 chatbots, $9 words, $10 leads that are deleted
+	// $8 chatbots, $9 words, $10 leads that are deleted, $11 when the leads were changed. Changes
+	// are at whole milliseconds, each later than the last: the event is half of one after the last and before the next.
 	storeFindings = `
 with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[])
-      as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words)
+    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[], $11::timestamptz[])
+      as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
 ), kept as (
     update enrichments e
        set attempts = e.attempts + 1, words = array_to_tsvector(string_to_array(f.words, ' ')),
@@ -65,7 +66,9 @@ with f as (
     update enrichments set due_at = null, words = coalesce(words, '') where workspace_id = $1 and lead_id = any($10::uuid[])
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select $1, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data, now() from f where data is not null
+    select $1, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data,
+           greatest(date_trunc('milliseconds', clock_timestamp()) - interval '500 us', changed_at + interval '500 us')
+      from f where data is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
@@ -121,7 +124,7 @@ type enrichBatch struct {
 func (b *enrichBatch) store(ctx context.Context, on conn.Queryer, out *Enriched) (err error) {
 	n := len(b.leads)
 	ids, facts, retry, events := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36)
-	data, chatbots, words := newColumn(n, 768), newColumn(n, 36), newColumn(n, 512)
+	data, chatbots, words, changed := newColumn(n, 768), newColumn(n, 36), newColumn(n, 512), newColumn(n, 24)
 	deleted := map[id.UUID]bool{}
 	for _, t := range b.taken {
 		deleted[t] = true
@@ -133,6 +136,7 @@ func (b *enrichBatch) store(ctx context.Context, on conn.Queryer, out *Enriched)
 		ids.uuid(l.ID)
 		events.uuid(id.New())
 		chatbots.optionalUUID(l.ChatbotID)
+		changed.time(l.UpdatedAt)
 		retry.int(int64(b.findings[i].Retry.Seconds()))
 		words.string(strings.Join(lead.Words(l), " "))
 		l.Enrichment = b.findings[i].Facts
@@ -155,8 +159,8 @@ func (b *enrichBatch) store(ctx context.Context, on conn.Queryer, out *Enriched)
 		none.uuid(g)
 	}
 	out.Wake, err = conn.Collect(ctx, on, "store enrichments", scanRef, storeFindings, b.workspace, ids.done(),
-		facts.done(), retry.done(),
-		events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done())
+		facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts, chatbots.done(), words.done(), none.done(),
+		changed.done())
 	return err
 }
 

@@ -38,12 +38,13 @@ type LeadResult struct {
 
 // fanOut is the fan-out of events. The deliveries, written in the commit of the change itself, are the outbox. It makes
 // the deliveries of the events inserted by the CTE "ev": one for each endpoint of the workspace that wants the type and
-// the chatbot. Those for a disabled endpoint are held. "endpoints_to_wake" are the endpoints whose drain is to be
-// woken: one whose breaker is open waits for its probe.
+// the chatbot. Those for a disabled endpoint are held. They are sent in the order of next_at. That is the time of this
+// statement, not of the transaction: whoever changes a lead has locked it by now, so its later events get later times.
+// "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
 const fanOut = `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
-           case when ep.enabled then now() end, ev.created_at, ev.created_at
+           case when ep.enabled then (select clock_timestamp()) end, ev.created_at, ev.created_at
       from ev
       join endpoints ep on ep.workspace_id = ev.workspace_id and ep.deleted_at is null
        and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']

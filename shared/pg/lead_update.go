@@ -168,7 +168,7 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	if err := writeLead(ctx, tx, &u); err != nil {
 		return u, err
 	}
-	u.Wake, err = emitLeadEvent(ctx, tx, &u, now, a.event, a.data(&u.Lead, nil, &u.Former))
+	u.Wake, err = emitLeadEvent(ctx, tx, &u, a.event, a.data(&u.Lead, nil, &u.Former))
 	return u, err
 }
 
@@ -181,15 +181,17 @@ func reservedKey(l *lead.Lead) string {
 	return l.UniqueKey
 }
 
-// lockLead returns a lead that nobody else can change until tx ends, and the database's clock.
+// lockLead returns a lead that nobody else can change until tx ends, and what time it is once that is so. It waits for
+// an enrichment of the lead that is under way, so that events of a lead are made one after the other.
 func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which string) (l lead.Lead, now time.Time,
 	err error) {
 	q := `
-select ` + leadColumns + `,
-       (select facts from enrichments where workspace_id = $1 and lead_id = $2), now()
-  from leads l
- where l.workspace_id = $1 and l.id = $2 and ` + which + `
-   for update`
+with l as materialized (
+    select * from leads l where l.workspace_id = $1 and l.id = $2 and ` + which + ` for update
+), e as materialized (
+    select facts from enrichments where workspace_id = $1 and lead_id = (select id from l) for update
+)
+select ` + leadColumns + `, e.facts, clock_timestamp() from l left join e on true`
 	l, err = conn.One(ctx, tx, "lock lead", func(row conn.Row) (l lead.Lead, err error) {
 		err = row.Scan(append(leadTargets(&l), &now)...)
 		return l, err
@@ -232,10 +234,9 @@ func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error 
 
 // emitLeadEvent writes what goes with a change of a lead: its enrichment, pending unless it was deleted, the release of
 // its former email, the event and its deliveries.
-func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time, event string,
-	data []byte) ([]EndpointRef, error) {
+func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, data []byte) ([]EndpointRef, error) {
 	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 released key or "", $5 event, $6 its type, $7 chatbot,
-	// $8 data, $9 now
+	// $8 data, $9 when it happened
 	const q = `
 with owed as (
     insert into enrichments (workspace_id, lead_id, due_at) values ($1, $2, case when $3 then now() end)
@@ -251,5 +252,5 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
 	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.ReleasedKey,
 		id.New(), event,
-		optionalID(l.ChatbotID), string(data), now)
+		optionalID(l.ChatbotID), string(data), l.UpdatedAt)
 }

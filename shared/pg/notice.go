@@ -57,13 +57,13 @@ returning ` + noticeColumns
 //	$1 workspace, $2 endpoint, $3 event, $4 of the condition that follows, $5 reason
 const disableEndpoint = `
 update endpoints e
-   set enabled = false, disabled_at = now(), disabled_reason = $5, probe_at = null,
+   set enabled = false, disabled_at = clock_timestamp(), disabled_reason = $5, probe_at = null,
        drain_token = null, drain_until = null, updated_at = now(), notice_event = $3
  where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null
    and `
 
 const noticeColumns = `
-       e.url, e.description, e.failures, e.failing_since, coalesce(e.last_error, ''), e.disabled_at, now(),
+       e.url, e.description, e.failures, e.failing_since, coalesce(e.last_error, ''), e.disabled_at, clock_timestamp(),
        (select count(*) from (
             select from deliveries d
              where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' limit 10000) as w)`
@@ -112,7 +112,7 @@ with ev as (
 ), dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id,
-           case when ep.enabled then 'pending' else 'held' end, case when ep.enabled then now() end,
+           case when ep.enabled then 'pending' else 'held' end, case when ep.enabled then clock_timestamp() end,
            ev.created_at, ev.created_at
       from ev
       join endpoints ep on ep.workspace_id = $1 and ep.id <> $2 and ep.deleted_at is null
