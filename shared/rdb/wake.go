@@ -13,7 +13,7 @@ import (
 // How long the states of a wake-up live. They expire so that a killed process, or a task that Redis lost, holds nothing
 // up for longer.
 const (
-	WaitingTTL = 10 * time.Minute // long, or tasks would pile up while no worker runs; see Rewake
+	WaitingTTL = 10 * time.Minute // long, or tasks would pile up while no worker runs; see Repair
 	RunningTTL = 12 * time.Second
 )
 
@@ -39,11 +39,11 @@ func (k WakeKey) key() string { return wakeKey(k.Workspace, k.What) }
 //
 //	KEYS[1]  wake-up
 //	ARGV[1]  TTL of waiting, milliseconds
-//	ARGV[2]  "again" when the task of a waiting key is known to be lost, else ""
+//	ARGV[2]  TTL, milliseconds, at or below which the task of a waiting key counts as lost
 //	returns  1 when the caller must enqueue a task, else 0
 var wakeScript = redis.NewScript(`
 local s = redis.call('GET', KEYS[1])
-if not s or (s == 'w' and ARGV[2] == 'again') then
+if not s or (s == 'w' and redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[2])) then
   redis.call('SET', KEYS[1], 'w', 'PX', ARGV[1])
   return 1
 end
@@ -108,20 +108,25 @@ return 0
 func Announce(
 	ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey,
 ) (idle []WakeKey, err error) {
-	return wake(ctx, c, commitOps(held), keys, "")
+	return wake(ctx, c, commitOps(held), keys, never)
 }
 
-// Rewake wakes keys whose tasks, if they wait for one, are known to be lost: it asks for another.
-func Rewake(ctx context.Context, c redis.UniversalClient, keys []WakeKey) (idle []WakeKey, err error) {
-	return wake(ctx, c, nil, keys, "again")
+// Repair wakes keys that have work. Of a key that has waited for its task for lostAfter that task counts as lost: it
+// gets another.
+func Repair(
+	ctx context.Context, c redis.UniversalClient, keys []WakeKey, lostAfter time.Duration,
+) (idle []WakeKey, err error) {
+	return wake(ctx, c, nil, keys, (WaitingTTL - lostAfter).Milliseconds())
 }
+
+const never = -2 // no TTL is so low
 
 func wake(
-	ctx context.Context, c redis.UniversalClient, before []op, keys []WakeKey, again string,
+	ctx context.Context, c redis.UniversalClient, before []op, keys []WakeKey, lostTTL int64,
 ) (idle []WakeKey, err error) {
 	ops := before
 	for _, k := range keys {
-		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds(), again}})
+		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds(), lostTTL}})
 	}
 	cmds, err := runAll(ctx, c, ops)
 	if err != nil {

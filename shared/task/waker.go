@@ -47,24 +47,27 @@ func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key
 	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 
-// Repair wakes keys of one queue that have due work and nobody working on it. Where the queue is empty, a key that
-// seems to wait for a task gets another one: its own was lost with a Redis or a process. stranded is how many keys had
-// no task.
+// lostAfter is how long a key waits for its task before it gets another: a process may have been killed before it
+// enqueued the first. Where that is only late, the second finds nothing to do.
+const lostAfter = 30 * time.Second
+
+// Repair wakes keys of one queue that have due work and nobody working on it. A key that seems to wait for a task gets
+// another one after lostAfter, and at once where the queue is empty: its own was lost with a Redis or a process.
+// stranded is how many keys had no task.
 func (w *Waker) Repair(ctx context.Context, keys []Key) (stranded int, err error) {
 	if len(keys) == 0 {
 		return 0, nil
 	}
-	lost, err := rdb.QueueEmpty(ctx, w.redis, queueOf(keys[0]))
+	empty, err := rdb.QueueEmpty(ctx, w.redis, queueOf(keys[0]))
 	if err != nil {
 		return 0, err
 	}
-	byState, states := statesOf(keys)
-	var idle []rdb.WakeKey
-	if lost {
-		idle, err = rdb.Rewake(ctx, w.redis, states)
-	} else {
-		idle, err = rdb.Announce(ctx, w.redis, nil, states)
+	after := lostAfter
+	if empty {
+		after = 0
 	}
+	byState, states := statesOf(keys)
+	idle, err := rdb.Repair(ctx, w.redis, states, after)
 	return len(idle), errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 

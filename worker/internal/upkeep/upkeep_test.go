@@ -16,6 +16,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
@@ -171,6 +172,46 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	if err != nil || !slices.Equal(queues, want) {
 		t.Errorf("queues of the dashboard = %v, %v, want %v", queues, err, want)
 	}
+}
+
+// A process was killed between turning a key to waiting and enqueuing its task, and the queue is never empty: the key
+// gets a task once it has waited for half a minute, and not before.
+func TestSweepReplacesALostTaskInABusyQueue(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, endpoint := mustOwe(t, db)
+	other, busy := mustOwe(t, db)
+	inspect := asynq.NewInspectorFromRedisClient(c)
+	waits := func(k task.Key) bool {
+		tasks, _ := inspect.ListPendingTasks(task.QueueWebhook)
+		return slices.ContainsFunc(tasks, func(i *asynq.TaskInfo) bool {
+			got, err := task.ParseKey(i.Payload)
+			return err == nil && got == k
+		})
+	}
+	if err := task.NewWaker(c).Wake(t.Context(), []task.Key{task.Drain(other, busy)}); err != nil {
+		t.Fatal(err)
+	}
+	lost := task.Drain(ws, endpoint)
+	if _, err := rdb.Announce(t.Context(), c, nil, []rdb.WakeKey{lost.Wake()}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := c.Keys(t.Context(), "lg:*:wake:*"+id.Endpoint.Format(endpoint)+"*").Result()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("Keys() = %q, %v, want the wake-up", keys, err)
+	}
+	sweeper(t, db, c, 100*time.Millisecond)
+	await(t, "three sweeps", func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
+		return len(tasks) >= 3
+	})
+	if waits(lost) {
+		t.Error("a key that has just begun to wait got another task")
+	}
+	if err := c.PExpire(t.Context(), keys[0], rdb.WaitingTTL-31*time.Second).Err(); err != nil { // as if 31 s ago
+		t.Fatal(err)
+	}
+	await(t, "another task", func() bool { return waits(lost) })
 }
 
 // Where more endpoints wait than one sweep looks at, the next goes on behind them and then begins again.
