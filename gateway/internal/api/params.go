@@ -101,11 +101,11 @@ func texts[T ~string](all []T) []string {
 	return plain
 }
 
-// text reads 1 to limit characters that Postgres can hold.
+// text reads 1 to limit characters.
 func (q *params) text(name string, limit int) string {
 	text := q.Get(name)
 	n := utf8.RuneCountInString(text)
-	if q.Has(name) && (n < 1 || n > limit || !utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+	if q.Has(name) && (n < 1 || n > limit) {
 		q.addError(name, fmt.Sprintf("Must be 1 to %d characters", limit))
 		return ""
 	}
@@ -190,8 +190,8 @@ func (q *params) day(name string) (at time.Time, given bool) {
 	return at, true
 }
 
-// checkQuery refuses parameters that a route does not know: an answer that ignores a filter looks like one that obeys
-// it.
+// checkQuery refuses parameters that a route does not know, because an answer that ignores a filter looks like one that
+// obeys it, and what is no text.
 func checkQuery(raw string, known []string) error {
 	if raw == "" {
 		return nil
@@ -213,6 +213,9 @@ func checkQuery(raw string, known []string) error {
 		case len(values) > 1:
 			field := fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given only once"}
 			invalid = append(invalid, field)
+		case !isText(name) || !isText(values[0]):
+			field := fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: "Must be UTF-8 without NUL"}
+			invalid = append(invalid, field)
 		}
 	}
 	if len(invalid) == 0 {
@@ -221,6 +224,9 @@ func checkQuery(raw string, known []string) error {
 	slices.SortFunc(invalid, func(x, y fault.Field) int { return strings.Compare(x.Field, y.Field) })
 	return fault.Invalid(invalid)
 }
+
+// isText reports whether Postgres can hold s.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // isKnown reports whether a query may hold name. metadataParam stands for every name that begins like it.
 func isKnown(known []string, name string) bool {

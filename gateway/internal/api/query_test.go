@@ -8,6 +8,30 @@ import (
 	"leadgate/shared/id"
 )
 
+// No parameter of any route takes bytes that are no text, and none makes a fault of ours of them.
+func TestParametersThatAreNoTextAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	made := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`))
+	for _, r := range api.Routes() {
+		path := strings.NewReplacer("{chatbotId}", id.Chatbot.Format(b.chatbot), "{id}", made).Replace(r[1])
+		for _, name := range api.Params(r[0], r[1]) {
+			name = strings.Replace(name, "<key>", "a", 1)
+			t.Run(r[0]+" "+r[1]+"?"+name, func(t *testing.T) {
+				for _, value := range []string{"%00", "a%00b", "%ff", "%c3%28", "%ed%a0%80"} {
+					got := b.send(t, b.secret, r[0], path+"?"+name+"="+value, "{}")
+					if got.wantError(t, value, 400, "VALIDATION_ERROR"); got.body.Details.Field != name {
+						t.Errorf("%s = %s, want an error of %s", value, got.text, name)
+					}
+				}
+			})
+		}
+	}
+	for _, route := range []string{"leads", "leads/export"} {
+		b.send(t, b.secret, "GET", "/api/v1/"+route+"?metadata.%00=a", "").wantError(t, "a key", 400, "VALIDATION_ERROR")
+	}
+}
+
 func TestUnknownParametersAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -48,17 +49,57 @@ func is(err error, any ...error) bool {
 	return false
 }
 
+// aboutTLS reports whether the handshake failed, here or at the receiver. TLS 1.3 tells of a receiver's refusal only
+// when its answer is read. crypto/tls has no type for an alert, but its text is crypto/tls' own.
 func aboutTLS(err error) bool {
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	var authority x509.UnknownAuthorityError
 	return errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &verify) || errors.As(err, &record) ||
-		errors.As(err, &alert) || errors.As(err, &authority)
+		strings.HasPrefix(innermost(err).Error(), "tls: ")
+}
+
+func innermost(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
+}
+
+// alerts are what receivers say in the handshake (RFC 8446, 6.2), in the words of crypto/tls and in ours.
+var alerts = map[string]string{
+	"tls: certificate required":           "the receiver asks for a client certificate, and webhooks have none",
+	"tls: bad certificate":                "the receiver asks for a client certificate, and webhooks have none",
+	"tls: unrecognized name":              "the receiver has no certificate for this host name",
+	"tls: protocol version not supported": "the receiver does not speak TLS 1.2 or later",
+	"tls: handshake failure":              "the receiver shares no TLS version or cipher with us, or asks for a client certificate",
+}
+
+// tlsDetail says which side refused what, and so what there is to mend.
+func tlsDetail(err error) string {
+	var expired x509.CertificateInvalidError
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	text := innermost(err).Error()
+	switch {
+	case errors.As(err, &expired) && expired.Reason == x509.Expired:
+		return "the receiver's certificate has expired or is not valid yet"
+	case errors.As(err, &name):
+		return "the receiver's certificate is for another host name"
+	case errors.As(err, &authority):
+		return "the receiver's certificate is signed by an authority that is not known, or its chain is not complete"
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record):
+		return "the receiver does not speak TLS at this port"
+	case alerts[text] != "":
+		return alerts[text]
+	case strings.HasPrefix(text, "tls: server selected unsupported protocol version"):
+		return alerts["tls: protocol version not supported"]
+	}
+	return "the certificate or the TLS handshake is not valid"
 }
 
 // detail describes a class to the endpoint's owner.
-func detail(c webhook.ErrorClass, timeout time.Duration) string {
+func detail(c webhook.ErrorClass, err error, timeout time.Duration) string {
 	switch c {
 	case webhook.FailedTimeout:
 		return fmt.Sprintf("no answer within %s", timeout)
@@ -67,7 +108,7 @@ func detail(c webhook.ErrorClass, timeout time.Duration) string {
 	case webhook.FailedRefused:
 		return "the connection was refused"
 	case webhook.FailedTLS:
-		return "the certificate or the TLS handshake is not valid"
+		return tlsDetail(err)
 	case webhook.FailedBlocked:
 		return "the address is not one webhooks may be sent to"
 	case webhook.FailedInternal:

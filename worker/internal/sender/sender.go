@@ -66,7 +66,7 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) 
 	if err != nil {
 		a.Latency = s.now().Sub(a.At)
 		class := classify(err)
-		a.Error = class.WithDetail(detail(class, timeout))
+		a.Error = class.WithDetail(detail(class, err, timeout))
 		return a, ctx.Err() == nil
 	}
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.

@@ -3,7 +3,10 @@ package sender_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -106,6 +109,51 @@ func TestFailuresHaveAClass(t *testing.T) {
 			}
 			if strings.Contains(a.Error, "127.0.0.1") {
 				t.Errorf("Error = %q tells an address", a.Error)
+			}
+		})
+	}
+}
+
+// A TLS handshake that fails says who refused what.
+func TestTLSFailuresSayWhatToMend(t *testing.T) {
+	t.Parallel()
+	const wantsCertificate = "tls: the receiver asks for a client certificate, and webhooks have none"
+	for name, c := range map[string]struct {
+		server *tls.Config
+		client func(*tls.Config)
+		want   string
+	}{
+		"a client certificate, TLS 1.3": {server: &tls.Config{ClientAuth: tls.RequireAnyClientCert}, want: wantsCertificate},
+		"a client certificate, TLS 1.2": {server: &tls.Config{ClientAuth: tls.RequireAnyClientCert,
+			MaxVersion: tls.VersionTLS12}, want: "tls: the receiver shares no TLS version or cipher with us, or asks for a client certificate"},
+		"an unknown name": {server: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}, nil
+		}}, want: "tls: the receiver has no certificate for this host name"},
+		"an old protocol": {server: &tls.Config{MaxVersion: tls.VersionTLS11},
+			want: "tls: the receiver does not speak TLS 1.2 or later"},
+		"another name": {client: func(c *tls.Config) { c.ServerName = "hooks.example.net" },
+			want: "tls: the receiver's certificate is for another host name"},
+		"an expired certificate": {client: func(c *tls.Config) {
+			c.Time = func() time.Time { return time.Now().AddDate(200, 0, 0) }
+		}, want: "tls: the receiver's certificate has expired or is not valid yet"},
+		"an unknown authority": {client: func(c *tls.Config) { c.RootCAs = x509.NewCertPool() },
+			want: "tls: the receiver's certificate is signed by an authority that is not known, or its chain is not complete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+			srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+			srv.TLS = c.server
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			trust := &tls.Config{RootCAs: x509.NewCertPool()}
+			trust.RootCAs.AddCert(srv.Certificate())
+			if c.client != nil {
+				c.client(trust)
+			}
+			s := mustSender(t, sender.Deps{Allow: loopback(), TLS: trust})
+			if a, _ := s.Send(t.Context(), endpoint(srv.URL), job()); a.Error != c.want {
+				t.Errorf("Send = %d %q, want %q", a.Status, a.Error, c.want)
 			}
 		})
 	}
