@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -44,7 +45,8 @@ const eraseBatch = 500
 // commit, with the audit and the lead.deleted event; only where the lead has more than eraseBatch events, these go
 // first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
 //
-// A delivery that a worker is sending at this moment arrives all the same. An address that Redis does not know to be
+// It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
+// one was at it. An attempt that is under way by then arrives all the same. An address that Redis does not know to be
 // free stays in releases until it does.
 func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
@@ -64,6 +66,12 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 			return Erased{}, err
 		}
 	}
+	if e.halted {
+		select {
+		case <-time.After(webhook.BeginWithin):
+		case <-ctx.Done(): // it is erased all the same
+		}
+	}
 	return e.Erased, nil
 }
 
@@ -73,12 +81,12 @@ type erasing struct {
 	Erased
 	workspace, lead id.UUID
 	after           id.UUID // the last event of the batches before; zero: this is the first
+	halted          bool    // a drain was halted
 }
 
 // step is one commit. It locks whatever can make another event of the lead, the row and then its enrichment, before it
 // looks for events. Where those it finds are all, it ends the erasure.
 func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
-	const lockEnrichment = `select from enrichments where workspace_id = $1 and lead_id = $2 for update`
 	which := anyLead
 	if e.OnlyPurgeable {
 		which = purgeableLead
@@ -92,7 +100,7 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 			return false, err
 		}
 	}
-	e.Lead, e.At = l, now.UTC().Truncate(time.Millisecond)
+	e.Lead, e.At = l, lead.NextUpdate(l.UpdatedAt, now)
 	if err := byKey(ctx, tx); err != nil {
 		return false, conn.Fail(ctx, "erase lead", err)
 	}
@@ -100,13 +108,10 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	if _, err := conn.Exec(ctx, tx, "erase lead", `set local enable_material = off`); err != nil {
 		return false, err
 	}
-	if _, err := conn.Exec(ctx, tx, "erase lead", lockEnrichment, e.workspace, e.lead); err != nil {
-		return false, err
-	}
 	if more, err = e.events(ctx, tx); err != nil || more {
 		return more, err
 	}
-	return false, e.end(ctx, tx, now)
+	return false, e.end(ctx, tx)
 }
 
 // events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read
@@ -135,8 +140,13 @@ select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and d
 		return false, nil
 	}
 	events := idArray(batch)
-	n, err := conn.Exec(ctx, tx, "erase events", eraseEvents, e.workspace, events, erased)
-	e.Events += n
+	halted, err := conn.Collect(ctx, tx, "halt drains", conn.Value[bool], haltDrains, e.workspace, events)
+	e.halted = e.halted || slices.Contains(halted, true)
+	n := 0
+	if err == nil {
+		n, err = conn.Exec(ctx, tx, "erase events", eraseEvents, e.workspace, events, erased)
+		e.Events += n
+	}
 	if err == nil {
 		n, err = conn.Exec(ctx, tx, "erase deliveries", eraseDeliveries, e.workspace, events)
 		e.Deliveries += n
@@ -153,6 +163,28 @@ const eraseEvents = `update events set data = $3 where workspace_id = $1 and id 
 // $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and
 // locked in the order in which drains lock them.
 var (
+	// haltDrains takes the leases of the endpoints away that the deliveries wait for: a drain may have leased them before.
+	// A row says whether the lease was alive. Endpoints are locked before deliveries, as drains lock them.
+	haltDrains = `
+with waiting as materialized (
+    select o.endpoint_id
+      from unnest($2::uuid[]) v (id)
+     cross join lateral (
+        select d.endpoint_id from deliveries d
+         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+           and d.state = '` + string(webhook.Pending) + `'
+        offset 0) o
+), concerned as materialized (
+    select id, drain_until from endpoints
+     where workspace_id = $1 and id = any(array(select endpoint_id from waiting)) and drain_token is not null
+     order by id
+       for no key update
+)
+update endpoints e set drain_token = null, drain_until = null
+  from concerned c
+ where e.workspace_id = $1 and e.id = c.id
+returning coalesce(c.drain_until > clock_timestamp(), false)`
+
 	eraseDeliveries = `
 with owed as materialized (
     select o.id
@@ -180,7 +212,7 @@ update attempts a set response_head = null
 )
 
 // end erases the lead itself, and what tells of it beside its events.
-func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
+func (e *erasing) end(ctx context.Context, tx *sqlx.Tx) error {
 	const (
 		deleteEnrichment = `delete from enrichments where workspace_id = $1 and lead_id = $2`
 		deleteLead       = `delete from leads where workspace_id = $1 and id = $2`
@@ -200,7 +232,7 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 		e.Reports, err = conn.Exec(ctx, tx, "erase reports", eraseReports, e.workspace, e.lead)
 	}
 	if err == nil {
-		e.Wake, err = emitErased(ctx, tx, &e.Erased, now)
+		e.Wake, err = emitErased(ctx, tx, &e.Erased)
 	}
 	if err == nil && e.Note != nil {
 		e.Note.Details, e.Note.CreatedAt = e.Details(e.Suppress), e.At
@@ -220,8 +252,8 @@ func (e *Erased) Details(suppressed bool) map[string]any {
 }
 
 // emitErased writes the last event of a lead and the release of its email.
-func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased, now time.Time) ([]EndpointRef, error) {
-	// $1 workspace, $2 lead, $3 released key or "", $4 event, $5 chatbot, $6 data, $7 now
+func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased) ([]EndpointRef, error) {
+	// $1 workspace, $2 lead, $3 released key or "", $4 event, $5 chatbot, $6 data, $7 when it happened
 	const q = `
 with freed as (
     insert into releases (workspace_id, email_key, lead_id, created_at)
@@ -235,7 +267,7 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
 	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(),
 		optionalID(l.ChatbotID),
-		string(l.AppendDeleted(nil, e.At, true)), now)
+		string(l.AppendDeleted(nil, e.At, true)), e.At)
 }
 
 // eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was

@@ -92,6 +92,12 @@ func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err 
 	return b, err
 }
 
+// HasLease reports whether token has an endpoint's lease.
+func (db *DB) HasLease(ctx context.Context, workspace, endpoint, token id.UUID) (bool, error) {
+	const q = `select exists (select from endpoints where workspace_id = $1 and id = $2 and drain_token = $3)`
+	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
+}
+
 // scan reads one row; the first has the endpoint.
 func (b *LeasedBatch) scan(row conn.Row) error {
 	var j webhook.Job

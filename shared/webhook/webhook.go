@@ -97,6 +97,9 @@ const (
 	MaxTimeout      = 30 * time.Second
 )
 
+// BeginWithin is how long after a drain saw that it has its endpoint's lease it may begin an attempt.
+const BeginWithin = time.Second
+
 // State is the state of a delivery.
 type State string
 

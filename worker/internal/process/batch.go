@@ -52,6 +52,10 @@ func (b *batch) sendAll() {
 		if i >= len(b.jobs) || !b.limiter.wait(b.run.accepting) || b.halt.Load() {
 			return
 		}
+		if !b.mayBegin() {
+			b.halt.Store(true)
+			return
+		}
 		o, made := b.send(&b.jobs[i])
 		if !made {
 			return

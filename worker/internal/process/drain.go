@@ -36,7 +36,8 @@ type drain struct {
 	token   id.UUID   // names the lease; new with every task, so that a repeated task never takes over its own lease
 	leased  bool      // we have the lease, as far as we know
 	renewed time.Time // when the lease was last taken or renewed
-	limit   int       // deliveries in the next lease
+	seen    leaseSeen
+	limit   int // deliveries in the next lease
 
 	health            endpointHealth
 	delivered, failed int // attempts that were recorded

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"leadgate/shared/pg"
@@ -11,6 +12,7 @@ import (
 // lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another
 // worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
+	asked := time.Now()
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
 		Token: d.token, Lease: leaseTime, Limit: d.limit, Mode: mode})
 	switch {
@@ -18,9 +20,43 @@ func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 		d.leased = true // perhaps: the answer was lost
 	case len(leased.Jobs) > 0:
 		d.leased, d.renewed = true, d.Now()
+		d.seen.at(asked)
 		d.health.begin(&leased.Endpoint)
 	}
 	return leased, err
+}
+
+// leaseSeen is when Postgres was last asked about the lease and said that it is ours.
+type leaseSeen struct {
+	mu    sync.Mutex
+	asked time.Time
+}
+
+func (s *leaseSeen) at(asked time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = asked
+}
+
+// mayBegin reports whether an attempt may begin: not longer than webhook.BeginWithin after the lease was seen to be
+// ours. Where that is longer ago it asks. So whoever takes the lease away knows when nothing more begins, and what was
+// erased meanwhile is not sent from memory.
+func (b *batch) mayBegin() bool {
+	s := &b.seen
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.asked) < webhook.BeginWithin {
+		return true
+	}
+	asked := time.Now()
+	held, err := b.DB.HasLease(b.run.abort, b.key.Workspace, b.key.Endpoint, b.token)
+	switch {
+	case err != nil:
+		b.Log.Warn("lease not confirmed", "key", b.key.String(), "error", err.Error())
+	case held:
+		s.asked = asked
+	}
+	return held
 }
 
 // nextLimit returns how many deliveries to lease after jobs: more while payloads are small.

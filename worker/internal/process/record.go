@@ -59,11 +59,14 @@ func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease ti
 		h := d.health.now()
 		rec.Health = &h
 	}
+	asked := time.Now()
 	held, err := d.DB.RecordOutcomes(ctx, rec)
 	if err != nil {
 		return err
 	}
-	d.leased = held && lease > 0
+	if d.leased = held && lease > 0; d.leased {
+		d.seen.at(asked)
+	}
 	for i := range outcomes {
 		if outcomes[i].Attempt.Error == "" {
 			d.delivered++
