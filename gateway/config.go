@@ -25,7 +25,7 @@ type cli struct {
 	Migrate   migrate          `cmd:"" help:"Bring the database schema up to date."`
 	Workspace workspaceCommand `cmd:"" help:"Create and list workspaces."`
 	Chatbot   chatbotCommand   `cmd:"" help:"Create and list a workspace's chatbots."`
-	Lead      leadCommand      `cmd:"" help:"Import leads over the API, with a key; this needs no database."`
+	Lead      leadCommand      `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
 	Key       keyCommand       `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
 }
 

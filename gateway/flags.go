@@ -19,7 +19,7 @@ type (
 func (w *workspaceID) UnmarshalText(text []byte) error {
 	u, err := id.Workspace.Parse(string(text))
 	if err != nil {
-		return errors.New("must be the id of a workspace: ws_ and 26 characters")
+		return malformed(id.Workspace)
 	}
 	*w = workspaceID(u)
 	return nil
@@ -29,11 +29,14 @@ func (w *workspaceID) UnmarshalText(text []byte) error {
 func (k *keyID) UnmarshalText(text []byte) error {
 	u, err := id.Key.Parse(string(text))
 	if err != nil {
-		return errors.New("must be the id of a key: key_ and 26 characters")
+		return malformed(id.Key)
 	}
 	*k = keyID(u)
 	return nil
 }
+
+// malformed is the error of a flag that is no id of prefix p, worded as the API words it, after the flag's name.
+func malformed(p id.Prefix) error { return errors.New("m" + p.Rule()[1:]) }
 
 // days is a duration that may be given in days, such as 90d or 1d12h.
 type days time.Duration

@@ -43,7 +43,7 @@ func main() {
 
 // run is the gateway's life, or that of one of its other commands. Its goroutines:
 //
-//	client --> api server, one per request --> auth --> gate workers   --> Redis: rate limit, reservation
+//	client --> api server, one per request --> auth --> admission workers --> Redis: rate limit, reservation
 //	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
 //	                                            |                     \--> Redis: mark committed, wake workers
 //	                                            +--> tickers: last-used times, usage --> Postgres
@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	group.OnStop("redis", func(context.Context) error { return redis.Close() })
 	if err := redis.Ping(ctx).Err(); err != nil {
-		log.Warn("Redis does not answer; leads are taken in without it", "error", err.Error())
+		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
 	keys := auth.New(auth.Deps{DB: db, Now: time.Now, Log: log})

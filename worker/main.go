@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	group.OnStop("redis", func(context.Context) error { return redis.Close() })
 	if err := redis.Ping(ctx).Err(); err != nil {
-		log.Warn("redis unavailable: work waits in Postgres until it is back", "error", err.Error())
+		log.Warn("redis unavailable", "fallback", "work waits in Postgres until it is back", "error", err.Error())
 	}
 	listener, err := net.Listen("tcp", s.OpsListen)
 	if err != nil {

@@ -130,7 +130,7 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	rates := f.String("rates", "500,3000", "leads a second of sustained")
 	f.DurationVar(&opt.duration, "duration", 4*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
 	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
-	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, in thousands")
+	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, a multiple of 1000")
 	f.IntVar(&opt.rows, "rows", 200_000, "of the file of import, 1000 to 1000000")
 	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
 	f.IntVar(&opt.crowd, "crowd", 1_000_000, "leads of million and export")

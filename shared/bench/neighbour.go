@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
 )
 
@@ -250,7 +251,7 @@ func (ts *tenants) removeEndpoints(ctx context.Context, workspace id.UUID) error
 	}
 	err := until(ctx, func() (int64, error) {
 		err := ts.exec(ctx, `delete from deliveries where workspace_id = $1`, workspace)
-		if pg.Code(err) == "40P01" { // attempts that broke off are just being recorded, in another order
+		if conn.SQLState(err) == "40P01" { // attempts that broke off are just being recorded, in another order
 			return 1, nil
 		}
 		return 0, err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/conn"
 )
 
 // PostgresOptions of StartPostgres.
@@ -151,7 +152,7 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) er
 
 func (p *Postgres) ensureDatabase(ctx context.Context, name string) error {
 	err := p.CreateDatabase(ctx, name, "")
-	if pg.Code(err) == "42P04" { // it is there
+	if conn.SQLState(err) == "42P04" { // it is there
 		return nil
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,7 +45,11 @@ func (p Prefix) Noun() string { return nouns[p] }
 
 // Rule is what an id of prefix p must be, as every route words it.
 func (p Prefix) Rule() string {
-	return "Must be the id of a " + nouns[p] + ": " + string(p) + " followed by 26 letters and digits"
+	article := "a "
+	if noun := nouns[p]; strings.ContainsRune("aeiouA", rune(noun[0])) {
+		article = "an "
+	}
+	return "Must be the id of " + article + nouns[p] + ": " + string(p) + " followed by 26 letters and digits"
 }
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"

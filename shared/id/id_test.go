@@ -69,3 +69,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestRule(t *testing.T) {
+	for p, want := range map[id.Prefix]string{
+		id.Chatbot: "Must be the id of a chatbot: cb_ followed by 26 letters and digits",
+		id.Event:   "Must be the id of an event: evt_ followed by 26 letters and digits",
+		id.Key:     "Must be the id of an API key: key_ followed by 26 letters and digits",
+	} {
+		t.Run(p.Noun(), func(t *testing.T) {
+			if got := p.Rule(); got != want {
+				t.Errorf("Rule() = %q, want %q", got, want)
+			}
+		})
+	}
+}

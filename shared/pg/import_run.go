@@ -269,7 +269,7 @@ func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID,
 		return u, err
 	}
 	_, err = tx.ExecContext(ctx, q, workspace, leadID)
-	return u, fail(ctx, "owe enrichment", err)
+	return u, conn.Fail(ctx, "owe enrichment", err)
 }
 
 // report records why rows made no lead. What it says of a lead is erased with the lead: of one that was erased since it

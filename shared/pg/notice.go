@@ -172,7 +172,7 @@ func (db *DB) Alone(ctx context.Context, name string, fn func() error) (mine boo
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		const q = `select pg_try_advisory_xact_lock(hashtext('leadgate'), hashtext($1))`
 		if err := tx.QueryRowContext(ctx, q, name).Scan(&mine); err != nil || !mine {
-			return fail(ctx, "lock "+name, err)
+			return conn.Fail(ctx, "lock "+name, err)
 		}
 		return fn()
 	})

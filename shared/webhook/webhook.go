@@ -109,7 +109,7 @@ const (
 	Delivered State = "delivered"
 	Exhausted State = "exhausted" // the last try failed
 	Held      State = "held"      // its endpoint is disabled
-	Cancelled State = "cancelled" // its endpoint was deleted
+	Cancelled State = "cancelled" // its endpoint was deleted, its lead was erased, or its test was not sent
 )
 
 // States returns every state.

@@ -247,7 +247,7 @@ func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import
 	if made, err = u.pieces(imp, first); err == nil {
 		return made, nil
 	}
-	reason := "The upload broke off"
+	reason := leadfile.UploadBrokeOff
 	if fault.Is(err, fault.TooLarge) {
 		reason = fault.From(err).Public
 	}

@@ -133,7 +133,7 @@ func readReplayStates(r *strictjson.Reader) (states []webhook.State) {
 		case s == webhook.Pending:
 			return "Must not be pending: pending deliveries are sent anyway"
 		case s == webhook.Cancelled:
-			return "Must not be cancelled: the endpoint of cancelled deliveries was deleted"
+			return "Must not be cancelled: their endpoint was deleted, their lead was erased, or they were tests"
 		}
 		return "Must be one of: " + choices
 	})

@@ -111,11 +111,10 @@ func readEventTypes(r *strictjson.Reader) []string {
 
 // readChatbots reads ids of chatbots, which are still to be looked up; null is every chatbot.
 func (d *edit) readChatbots(r *strictjson.Reader) (all []id.UUID) {
-	const rule = "Must be the id of a chatbot, cb_ and 26 characters"
 	r.List(webhook.MaxChatbots, func(at int, text string) string {
 		c, err := id.Chatbot.Parse(text)
 		if err != nil {
-			return rule
+			return id.Chatbot.Rule()
 		}
 		d.chatbots = append(d.chatbots, listed{at, c})
 		return ""

@@ -10,7 +10,7 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// webhook is an endpoint as the API shows it, its defaults filled in; what there is none of is null.
+// webhookView is an endpoint as the API shows it, its defaults filled in; absent values are null.
 type webhookView struct {
 	ID             string            `json:"id"`
 	URL            string            `json:"url"`

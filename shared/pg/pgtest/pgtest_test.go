@@ -6,6 +6,7 @@ import (
 
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
@@ -47,7 +48,7 @@ func TestDropsAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.PingContext(t.Context()); pg.Code(err) != "3D000" {
+	if err := db.PingContext(t.Context()); conn.SQLState(err) != "3D000" {
 		t.Errorf("Ping after the test = %v, want no such database", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // test makes the one attempt at a test delivery that its owner waits for, whatever state its endpoint is in. The task
-// is never retried, so a test that cannot be made is dropped; the delivery stays pending.
+// is never retried, so a test that cannot be made is dropped; the delivery stays held.
 func (p *Processor) test(ctx context.Context, key task.Key, _ string) (report string, err error) {
 	result, err := p.sendTest(ctx, key)
 	if err != nil {

@@ -160,7 +160,7 @@ func (u *Upkeep) tick(ctx context.Context) time.Duration {
 	case ctx.Err() != nil:
 		return 0
 	case err != nil && !u.unavailable:
-		u.Log.Warn("redis unavailable: no sweeps", "error", err.Error())
+		u.Log.Warn("redis unavailable", "fallback", "no sweeps", "error", err.Error())
 	case err == nil && u.unavailable:
 		u.Log.Info("redis available again: sweeps resumed")
 	}
