@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"leadgate/shared/config"
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
@@ -42,6 +43,7 @@ type settings struct {
 	TrustedProxies []string      `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form."`
 	CaptchaURL     string        `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
+	MemoryBudget   config.Bytes  `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
 }
 
@@ -88,6 +90,9 @@ func (s *settings) Check() (mistakes []error) {
 	}
 	if _, ok := tenant.ParseOrigin(s.CaptchaURL); s.CaptchaURL != "" && !ok {
 		wrong("captcha-url", "must be an http or https URL")
+	}
+	if err := lifecycle.CheckBudget(int64(s.MemoryBudget)); err != nil {
+		wrong("memory-budget", "%v", err)
 	}
 	if s.Grace < time.Second || s.Grace > 10*time.Minute {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)

@@ -26,7 +26,9 @@ import (
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/config"
+	"leadgate/shared/id"
 	"leadgate/shared/lifecycle"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
@@ -84,7 +86,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	rdb.LogTo(log)
-	lifecycle.TuneGC(getenv)
+	memory := lifecycle.Memory(int64(s.MemoryBudget), getenv, log, registry)
 	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{})
 	if err != nil {
 		return err
@@ -111,12 +113,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
-	edge := func(listener string) *httpx.Edge {
-		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener})
+	edge := func(listener string, memory *limit.Budget[id.UUID]) *httpx.Edge {
+		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener,
+			Memory: memory})
 	}
 	ready := newReadiness(db.PingContext, time.Now)
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
-		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin"), Log: log, QueuesWritable: s.QueuesWritable,
+		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log, QueuesWritable: s.QueuesWritable,
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
 	}))
 	proxies, _ := s.trusted() // Check has read it
@@ -125,8 +128,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Trusted: proxies, CaptchaURL: s.CaptchaURL,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
-		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api"), Now: time.Now,
-		WebhookURL: webhookURL(s), Ready: ready.check, Usage: used,
+		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
+		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used, BatchMemory: memory.Usage().Total,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

@@ -66,8 +66,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	log.Info("starting", "version", version.String())
 	rdb.LogTo(log)
-	lifecycle.TuneGC(getenv)
 	registry := telemetry.Registry()
+	memory := lifecycle.Memory(int64(s.MemoryBudget), getenv, log, registry)
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // stops what had started when a later part failed to
 
@@ -101,7 +101,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: sender.Send, Find: newFind(log),
 		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, AttemptLog: s.AttemptLog,
-		Now: time.Now, Log: log, Metrics: registry,
+		Now: time.Now, Log: log, Metrics: registry, Memory: memory,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention,
 		Now: time.Now, Log: log, Metrics: registry})

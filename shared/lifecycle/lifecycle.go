@@ -6,21 +6,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"time"
 )
-
-// gcPercent lets garbage grow to four times what lives. What lives is a few megabytes, and collecting it a dozen times
-// a second under load took an eighth of the gateway's processor time.
-const gcPercent = 400
-
-// TuneGC sets how often garbage is collected, unless the operator said so with GOGC.
-func TuneGC(getenv func(string) string) {
-	if getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-}
 
 // Group is the parts of one process. The zero value is ready.
 type Group struct {

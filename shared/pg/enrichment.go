@@ -3,6 +3,7 @@ package pg
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,8 @@ type Finding struct {
 
 // Enriched is what one batch did.
 type Enriched struct {
-	Taken int           // leads looked at; fewer than asked for means that no more are pending now
+	Taken int           // leads looked at
+	More  bool          // others may be pending now
 	Done  int           // leads that have facts
 	Wake  []EndpointRef // endpoints that got deliveries
 }
@@ -74,10 +76,10 @@ with f as (
 select workspace_id, endpoint_id from endpoints_to_wake`
 )
 
-// Enrich takes up to limit leads of a workspace whose enrichment is due, asks find about them, and stores their facts,
-// the words they are found by and, where the facts are others than before, the lead.enriched events and deliveries in
-// one commit. Rows another worker has are passed over; a crash leaves them due. The rows stay locked while find runs,
-// so it must be a matter of seconds.
+// Enrich takes up to limit leads of a workspace whose enrichment is due, fewer where they are large, asks find about
+// them, and stores their facts, the words they are found by and, where the facts are others than before, the
+// lead.enriched events and deliveries in one commit. Rows another worker has are passed over; a crash leaves them due.
+// The rows stay locked while find runs, so it must be a matter of seconds.
 func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find func(context.Context,
 	[]lead.Lead) []Finding) (
 	out Enriched, err error) {
@@ -89,15 +91,15 @@ func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find fun
 		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due
 		// in the same commit.
 		on := stmts.In(tx)
-		taken, err := conn.Collect(ctx, on, "lock pending enrichments", conn.Value[id.UUID], lockPending, workspace, limit)
-		if err != nil || len(taken) == 0 {
+		pending, err := conn.Collect(ctx, on, "lock pending enrichments", conn.Value[id.UUID], lockPending, workspace, limit)
+		if err != nil || len(pending) == 0 {
 			return err
 		}
-		leads, err := conn.Collect(ctx, on, "read leads to enrich", scanLead, readPending, workspace, idArray(taken))
+		leads, taken, err := readToEnrich(ctx, on, workspace, pending)
 		if err != nil {
 			return err
 		}
-		out.Taken = len(taken)
+		out.Taken, out.More = len(taken), len(taken) < len(pending) || len(pending) == limit
 		former := make([][]byte, len(leads))
 		for i := range leads {
 			former[i], leads[i].Enrichment = leads[i].Enrichment, nil
@@ -110,6 +112,31 @@ func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find fun
 		return b.store(ctx, on, &out)
 	})
 	return out, err
+}
+
+// enrichBytes is how large the leads of one batch get: it ends with the one that reaches it.
+const enrichBytes = 1 << 20
+
+// readToEnrich reads the leads of pending enrichments, as many as one batch takes, and returns whose enrichments are
+// part of it.
+func readToEnrich(ctx context.Context, on conn.Queryer, workspace id.UUID, pending []id.UUID) (leads []lead.Lead,
+	taken []id.UUID, err error) {
+	taken = pending
+	size := 0
+	err = conn.Each(ctx, on, "read leads to enrich", func(row conn.Row) error {
+		l, err := scanLead(row)
+		switch {
+		case err != nil:
+			return err
+		case size < enrichBytes:
+			size += len(l.Metadata) + len(l.Enrichment)
+			leads = append(leads, l)
+		case len(taken) == len(pending): // the first that is left for the next batch
+			taken = pending[:slices.Index(pending, l.ID)]
+		}
+		return nil
+	}, readPending, workspace, idArray(pending))
+	return leads, taken, err
 }
 
 // enrichBatch is what one transaction enriches.

@@ -49,16 +49,19 @@ type ListState struct {
 
 // How much a page scans before it uses an index, and how much of it at a time.
 const (
-	scanRows  = 2000     // of one statement
-	firstScan = 250      // rows of the first statement, which shows how large they are
-	scanBytes = 4 << 20  // of one statement, about
-	pageBytes = 16 << 20 // of all; a page that has read so much ends
+	scanRows        = 2000     // of one statement
+	firstScan       = 250      // rows of the first statement, which shows how large they are
+	scanBytes       = 4 << 20  // of one statement, about
+	scanBudgetBytes = 16 << 20 // of all; a page that has read so much ends
 )
+
+// PageBytes is how large a page of leads gets: one that has so much ends.
+const PageBytes = 2 << 20
 
 // FindLeads returns a page of a workspace's leads and, unless it is the last one, the place that ends it. It reads a
 // bounded number of rows in the order of the list and, where they are not enough and an index can narrow the query,
-// those that the index has. Only a query that too many leads nearly fit gets a page that is short, or even empty, and
-// yet not the last.
+// those that the index has. Only a query that too many leads nearly fit, or whose leads are large, gets a page that is
+// short, or even empty, and yet not the last.
 func (db *DB) FindLeads(ctx context.Context, workspace id.UUID, q LeadQuery) (found []lead.Lead, next LeadKey,
 	err error) {
 	p := &leadSearch{db: db, workspace: workspace, q: q, at: q.After}
@@ -97,10 +100,11 @@ type leadSearch struct {
 	ended     bool      // there is nothing after it
 	rows      int       // scanned
 	bytes     int
+	held      int // bytes of found
 }
 
-func (p *leadSearch) full() bool       { return len(p.found) > p.q.Limit }
-func (p *leadSearch) overBudget() bool { return p.bytes >= pageBytes }
+func (p *leadSearch) full() bool       { return len(p.found) > p.q.Limit || p.held >= PageBytes }
+func (p *leadSearch) overBudget() bool { return p.bytes >= scanBudgetBytes }
 
 // fill scans in the order of the list first, as long as that promises to fill the page, then uses an index, then goes
 // on to scan.
@@ -310,8 +314,10 @@ func (p *leadSearch) read(ctx context.Context, query string, args []any, where f
 			return conn.Fail(ctx, "list leads", err)
 		}
 		place := where(LeadKey{l.UpdatedAt, l.ID}, nth)
-		p.bytes += len(l.Metadata) + 200
+		size := len(l.Metadata) + 200
+		p.bytes += size
 		if fits && p.q.Fits(&l) {
+			p.held += size
 			p.found, p.places = append(p.found, l), append(p.places, place)
 		}
 	}

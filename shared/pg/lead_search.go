@@ -211,7 +211,7 @@ select ` + leadColumns + `, null, c.nth, true
 			p.at = places[nth-1]
 			return p.at
 		})
-		if err != nil || p.overBudget() {
+		if err != nil || p.overBudget() || p.full() {
 			return err
 		}
 		p.at = places[n-1]

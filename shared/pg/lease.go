@@ -1,8 +1,11 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"math"
+	"strconv"
 	"time"
 
 	"leadgate/shared/id"
@@ -17,9 +20,13 @@ type LeaseRequest struct {
 	Token     id.UUID       // who leases
 	Lease     time.Duration // for how long nobody else may
 	Limit     int
+	Bytes     int // of data, each delivery counting JobOverhead more, but one delivery always; 0: any number
 	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
 }
+
+// JobOverhead is how many bytes a leased delivery counts beside the data of its event.
+const JobOverhead = 512
 
 // LeaseMode says which deliveries may be leased.
 type LeaseMode int
@@ -37,6 +44,7 @@ type LeasedBatch struct {
 	Schedule   webhook.Schedule // the workspace's own; nil: it has none
 	PacedUntil time.Time        // the endpoint's rate allows nothing before; zero: it does
 	Jobs       []webhook.Job
+	More       bool // others are due too, perhaps
 }
 
 // leaseQuery leases the endpoint and reads what is due, in one statement, with the conditions of a mode. The endpoint
@@ -44,16 +52,25 @@ type LeasedBatch struct {
 // another lease finds the row changed and gets nothing, because its list of due deliveries is as old as its snapshot.
 // Events are found one by one, by their key, whatever the planner thinks of the tables' sizes.
 //
-//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock
+// "taken" are the first of "due", as many as have $7 bytes together, and always the first one. Large data is in pieces
+// beside its row and perhaps compressed. What it takes where it is stored can be told without reading it, and is all
+// its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
+//
+//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock, $7 bytes
 func leaseQuery(due, breaker string) string {
 	return `
 with due as materialized (
     select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data,
-           row_number() over (order by d.next_at, d.id) as n
+           row_number() over (order by d.next_at, d.id) as n,
+           coalesce(sum(pg_column_size(v.data)) over (order by d.next_at, d.id ` + rowsBefore + `), 0) as stored_before
       from deliveries d
      cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v
      where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' ` + due + `
      order by d.next_at, d.id limit $5
+), taken as (
+    select due.*, coalesce(sum(` + jobSize + `) over (order by due.n ` + rowsBefore + `), 0) as before
+      from due
+     where due.stored_before < $7
 ), lease as (
     update endpoints e
        set drain_token = $3, drain_until = coalesce($6, now()) + cast($4 as interval)
@@ -70,10 +87,18 @@ select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.header
        case when d.n = 1 then e.former_secrets end, e.paced_until,
        case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = $1) end,
        d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
-       coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data, ` + healthColumns + `
-  from lease e cross join due d
+       coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data,
+       (select count(*) from due), ` + healthColumns + `
+  from lease e cross join taken d
+ where d.before < $7
  order by d.n`
 }
+
+const rowsBefore = `rows between unbounded preceding and 1 preceding`
+
+// jobSize is how many bytes a row of "due" counts.
+var jobSize = `case when pg_column_compression(due.data) is null then pg_column_size(due.data)
+                                 else octet_length(cast(due.data as text)) end + ` + strconv.Itoa(JobOverhead)
 
 var leaseQueries = map[LeaseMode]string{
 	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
@@ -87,8 +112,11 @@ var leaseQueries = map[LeaseMode]string{
 // lease, when nothing is due, another token has the lease, or the breaker is open.
 func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
 	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
-	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", b.scan, leaseQueries[r.Mode],
-		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now))
+	due := 0
+	scan := func(row conn.Row) error { return b.scan(row, &due) }
+	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", scan, leaseQueries[r.Mode],
+		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32))
+	b.More = len(b.Jobs) > 0 && (len(b.Jobs) < due || due == r.Limit)
 	return b, err
 }
 
@@ -98,8 +126,8 @@ func (db *DB) HasLease(ctx context.Context, workspace, endpoint, token id.UUID) 
 	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
 }
 
-// scan reads one row; the first has the endpoint.
-func (b *LeasedBatch) scan(row conn.Row) error {
+// scan reads one row; the first has the endpoint. due is how many are due, as far as the limit goes.
+func (b *LeasedBatch) scan(row conn.Row, due *int) error {
 	var j webhook.Job
 	var first struct {
 		url, secret               string
@@ -110,7 +138,8 @@ func (b *LeasedBatch) scan(row conn.Row) error {
 	e := &b.Endpoint
 	targets := []any{&first.url, &first.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds, &first.secret,
 		&first.former, &first.paced, &first.schedule,
-		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data}
+		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
+		due}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}

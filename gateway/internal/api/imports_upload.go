@@ -51,6 +51,9 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 		return err
 	}
 	defer done()
+	if err := httpx.Charge(r, uploadSize); err != nil {
+		return err
+	}
 	up, err := a.newUpload(w, r)
 	if err != nil {
 		return err
@@ -167,10 +170,11 @@ func readStart(imp *leadfile.Import, m leadfile.Mapping, first []byte) error {
 
 // Bounds of uploads at a gateway.
 const (
-	maxUploads  = 2           // of a workspace at a time
-	allUploads  = 8           // of all: each has a piece in memory
-	uploadPiece = 1 << 20     // bytes
-	answerTime  = time.Minute // for the answer, once the file is there
+	maxUploads  = 2               // of a workspace at a time
+	allUploads  = 8               // of all: each has a piece in memory
+	uploadPiece = 1 << 20         // bytes
+	uploadSize  = 3 * uploadPiece // bytes of memory: a piece, and what is sent to Postgres of it
+	answerTime  = time.Minute     // for the answer, once the file is there
 	storeTime   = 10 * time.Second
 )
 

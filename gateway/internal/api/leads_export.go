@@ -16,9 +16,10 @@ import (
 
 // Limits of exports.
 const (
-	maxExports = 2    // of a workspace at a time, at a gateway
-	allExports = 16   // at a gateway
-	exportPage = 2000 // leads read at a time
+	maxExports = 2       // of a workspace at a time, at a gateway
+	allExports = 16      // at a gateway
+	exportPage = 2000    // leads read at a time
+	exportSize = 6 << 20 // bytes of memory: a page of pg.PageBytes, and its text
 )
 
 // exportFormats are how an export can be written.
@@ -55,6 +56,9 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return err
 	}
 	defer done()
+	if err := httpx.Charge(r, exportSize); err != nil {
+		return err
+	}
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
 	q.State = &pg.ListState{}

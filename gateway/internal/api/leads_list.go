@@ -40,6 +40,9 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 			return err
 		}
 	}
+	if err := httpx.Charge(r, listSize(found)); err != nil {
+		return err
+	}
 	b := a.buffers.Get().(*[]byte)
 	defer a.buffers.Put(b)
 	list := append((*b)[:0], '[')
@@ -60,6 +63,14 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 		*b = list
 	}
 	return httpx.RawData(w, http.StatusOK, list)
+}
+
+// listSize is how much memory a list of leads takes until its client has it: the leads and their text.
+func listSize(leads []lead.Lead) (bytes int) {
+	for i := range leads {
+		bytes += 2 * (len(leads[i].Metadata) + len(leads[i].Enrichment) + 512)
+	}
+	return bytes
 }
 
 // maxListBuffer is how large a buffer is kept for the next answer.

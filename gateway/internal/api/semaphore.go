@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
@@ -18,8 +17,6 @@ import (
 const (
 	maxReads   = 3   // expensive reads of a workspace
 	maxBatches = 4   // batches of a workspace that are taken in
-	maxBodies  = 16  // batches of a workspace whose bodies arrive
-	allBodies  = 256 // of all workspaces
 	maxWaiting = 256 // streams that wait for an expensive read; the rest fail at once
 
 	streamWait = 20 * time.Second // how long a stream waits for each of its reads
@@ -61,28 +58,6 @@ func (s semaphore) answer(err error) error {
 	}
 	text := "Too many " + s.noun + " are running at the moment; please retry"
 	return &fault.Error{Kind: s.full, Public: text, RetryAfter: time.Second}
-}
-
-// limitBatches bounds how many batches run at a time. A batch takes its slot after its body was read, so that a client
-// that sends slowly holds none; the bodies that arrive have a bound of their own.
-func (a *api) limitBatches(do operation) operation {
-	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-		arrived, err := a.bodies.tryAcquire(p.WorkspaceID)
-		if err != nil {
-			return err
-		}
-		defer arrived()
-		if _, err := httpx.ReadBody(w, r, maxBatchBody); err != nil {
-			a.Usage.CountRejected(p.WorkspaceID, err)
-			return err
-		}
-		release, err := a.batches.tryAcquire(p.WorkspaceID)
-		if err != nil {
-			return err
-		}
-		defer release()
-		return do(w, r, p)
-	}
 }
 
 // limitExpensive bounds how many expensive reads run at a time, so that the intake of leads always finds a connection.

@@ -91,6 +91,7 @@ func (q *request) open(key string) (Outcome, error) {
 	}
 	httpx.AddLogField(q.r, "workspace", id.Workspace.Format(p.WorkspaceID))
 	httpx.AddLogField(q.r, "key", id.Key.Format(p.KeyID))
+	httpx.ChargeTo(q.r, p.WorkspaceID)
 	q.p, q.form, q.origins = p, p.Form.WithDefaults(), OriginsOf(p)
 	return NotAdmitted, q.origins.Admit(q.w, q.r.Header)
 }

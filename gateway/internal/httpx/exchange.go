@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/limit"
 )
 
 // exchange is what the edge knows of one request; it is also the ResponseWriter handlers get. One goroutine owns it.
@@ -18,6 +20,10 @@ type exchange struct {
 	torn   bool // a panic after the head was out
 	notes  []slog.Attr
 	page   func(w http.ResponseWriter, f *fault.Error, requestID string) // nil: errors go out in the envelope
+
+	memory  *limit.Budget[id.UUID] // nil: nothing is charged
+	payer   id.UUID                // the workspace; zero: it is not known yet
+	charged int64                  // bytes
 }
 
 type exchangeKey struct{}

@@ -17,6 +17,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 )
 
 // Handler answers a request or returns why it cannot; Edge.Handle renders what it returns.
@@ -28,12 +29,15 @@ type Deps struct {
 	Registry  prometheus.Registerer // nil: metrics are kept but not published
 	AccessLog bool                  // false: only answers of 500 and above are logged
 	Listener  string                // "api" or "admin": a label of every metric
+
+	Memory *limit.Budget[id.UUID] // of workspaces' requests; nil: nothing bounds what they hold together
 }
 
 // Edge wraps everything one listener serves.
 type Edge struct {
 	log      *slog.Logger
 	access   bool
+	memory   *limit.Budget[id.UUID]
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
@@ -52,6 +56,7 @@ func New(d Deps) *Edge {
 	return &Edge{
 		log:    d.Log.With("listener", d.Listener),
 		access: d.AccessLog,
+		memory: d.Memory,
 		requests: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadgate_http_requests_total", Help: "Requests answered, by route template.",
 		}, []string{"method", "route", "status"}),
@@ -78,7 +83,7 @@ func (e *Edge) Handle(h Handler) http.Handler {
 func (e *Edge) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		x := &exchange{ResponseWriter: w, id: id.Request.Format(id.New()), route: "none"}
+		x := &exchange{ResponseWriter: w, id: id.Request.Format(id.New()), route: "none", memory: e.memory}
 		h := w.Header()
 		h.Set("X-Request-Id", x.id)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -91,6 +96,7 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 				e.recovered(x, reason)
 			}
 			e.inFlight.Dec()
+			x.release()
 			e.finish(x, r, time.Since(start))
 			if reason == http.ErrAbortHandler || x.torn {
 				panic(http.ErrAbortHandler) // half an answer went out: the client must see it break off

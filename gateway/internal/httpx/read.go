@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -16,8 +15,7 @@ import (
 )
 
 // ReadJSON returns the body of a request that says it is application/json, or of another given media type that is JSON,
-// and is at most maxBytes bytes. Errors: UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR
-// when the body breaks off.
+// and is at most maxBytes bytes. Errors: UNSUPPORTED_MEDIA_TYPE, and those of ReadBody.
 func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...string) ([]byte, error) {
 	if !isJSON(r.Header.Get("Content-Type"), others) {
 		return nil, fault.New(fault.MediaType, "Content-Type must be "+strings.Join(append([]string{"application/json"},
@@ -30,7 +28,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 }
 
 // ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the
-// body was read by then. Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off.
+// body was read by then. Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off, and
+// those of Charge.
 func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, error) {
 	if read, again := r.Body.(*readBody); again && int64(len(read.data)) <= maxBytes {
 		return read.data, nil
@@ -42,25 +41,21 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	if x := of(r); x != nil {
 		w = x.ResponseWriter // MaxBytesReader closes the connection only of net/http's own writer
 	}
-	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		// room to see the end without growing; of a large body, once it comes
-		b.Grow(int(min(r.ContentLength, firstRoom)) + bytes.MinRead)
-	}
-	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxBytes)); err != nil {
+	b, err := readAll(r, http.MaxBytesReader(w, r.Body, maxBytes), maxBytes)
+	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return nil, tooLarge(maxBytes)
 		}
 		w.Header().Set("Connection", "close") // what may still come of the body is no request
+		if fault.Is(err, fault.Unavailable) {
+			return nil, err
+		}
 		return nil, brokenOff(r, err)
 	}
-	r.Body = &readBody{r.Body, b.Bytes()}
-	return b.Bytes(), nil
+	r.Body = &readBody{r.Body, b}
+	return b, nil
 }
-
-// firstRoom is how much memory a body gets for saying how long it will be.
-const firstRoom = 256 << 10
 
 // readBody is a body that was read to its end, and what it was.
 type readBody struct {

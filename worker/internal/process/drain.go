@@ -37,7 +37,8 @@ type drain struct {
 	leased  bool      // we have the lease, as far as we know
 	renewed time.Time // when the lease was last taken or renewed
 	seen    leaseSeen
-	limit   int // deliveries in the next lease
+	limit   int   // deliveries in the next lease
+	held    int64 // bytes of memory, of the batch that is under way
 
 	health            endpointHealth
 	delivered, failed int // attempts that were recorded
@@ -53,13 +54,14 @@ func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.Le
 // record unless another batch follows; release sees to it where that fails.
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	leased, err := d.lease(r, mode)
+	defer d.releaseMemory()
 	if err != nil || len(leased.Jobs) == 0 {
 		return false, err
 	}
 	b := d.startBatch(r, &leased)
 	outcomes := b.collect()
-	more = !d.health.halted() && (b.left() > 0 || len(leased.Jobs) == d.limit)
-	d.limit = nextLimit(leased.Jobs, d.limit)
+	more = !d.health.halted() && (b.left() > 0 || leased.More)
+	d.limit = nextLimit(&leased)
 	lease := leaseTime
 	if !more || r.accepting.Err() != nil || mode != pg.LeaseForDrain {
 		lease = 0

@@ -23,7 +23,7 @@ func (j *enrichment) batch(r *run) (more bool, err error) {
 	j.read, j.enriched = j.read+out.Taken, j.enriched+out.Done
 	r.metrics.enriched.Add(float64(out.Done))
 	r.wakeDrains(out.Wake)
-	return out.Taken == enrichLimit, nil
+	return out.More, nil
 }
 
 func (j *enrichment) release()                     {}

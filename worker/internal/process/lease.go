@@ -13,8 +13,10 @@ import (
 // worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 	asked := time.Now()
+	share := d.acquireMemory()
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
-		Token: d.token, Lease: leaseTime, Limit: d.limit, Mode: mode})
+		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/jobCopies)), Mode: mode})
+	d.holdMemory(share, leased.Jobs)
 	switch {
 	case err != nil:
 		d.leased = true // perhaps: the answer was lost
@@ -57,18 +59,6 @@ func (b *batch) mayBegin() bool {
 		s.asked = asked
 	}
 	return held
-}
-
-// nextLimit returns how many deliveries to lease after jobs: more while payloads are small.
-func nextLimit(jobs []webhook.Job, limit int) int {
-	size := 0
-	for i := range jobs {
-		size += len(jobs[i].Data)
-	}
-	if len(jobs) == limit && size < leaseBytes*limit/leaseMax {
-		return leaseMax
-	}
-	return leaseLimit
 }
 
 // release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease

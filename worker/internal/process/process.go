@@ -24,9 +24,8 @@ import (
 
 // Bounds of one run.
 const (
-	leaseLimit  = 64                     // deliveries per lease: every drain holds their payloads, of up to 40 KiB
-	leaseMax    = 256                    // the same while payloads are small:
-	leaseBytes  = 512 << 10              // at most so many bytes in one lease
+	leaseLimit  = 64                     // deliveries in the first lease of a drain
+	leaseMax    = 256                    // the same once there is a backlog
 	leaseTime   = 12 * time.Second       // of an endpoint: how long it rests when its worker is killed
 	recordEvery = 200 * time.Millisecond // how long outcomes wait to be recorded
 	renewEvery  = 3 * time.Second        // of the lease, and of the wake-up's state, which lives for rdb.RunningTTL
@@ -49,6 +48,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
+	Memory  *limit.Budget[id.UUID] // bounds the deliveries that workspaces' drains hold
 
 	// Send makes one attempt. made is false when the context ended first.
 	Send func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool)

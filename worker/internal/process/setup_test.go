@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
@@ -108,6 +110,8 @@ type options struct {
 	find     func(context.Context, []lead.Lead) []pg.Finding
 
 	disableAfter time.Duration
+	memory       *limit.Budget[id.UUID] // nil: 128 MiB
+	concurrency  int                    // tasks at a time; 0: 8
 }
 
 // worker starts what a worker process runs. It ends with the test; stop ends it earlier, with grace for what is under
@@ -117,17 +121,22 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	if o.schedule == nil {
 		o.schedule = webhook.Schedule{0, 50 * time.Millisecond, 50 * time.Millisecond, 50 * time.Millisecond}
 	}
+	if o.memory == nil {
+		o.memory = limit.NewBudget[id.UUID](128 << 20)
+	}
 	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
 	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		HTTP: true},
 		Parallel: webhook.MaxInFlight, Now: time.Now})
 	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
-		Schedule: o.schedule, MaxRun: o.maxRun, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics})
+		Schedule: o.schedule, MaxRun: o.maxRun, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics,
+		Memory: o.memory})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log,
 		Metrics: metrics})
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{
-		Concurrency: 8, Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1,
-			task.QueueFailing: 1, task.QueueReplay: 1, task.QueueImport: 1},
+		Concurrency: cmp.Or(o.concurrency, 8),
+		Queues: map[string]int{task.QueueWebhook: 1, task.QueueEnrich: 1, task.QueueUpkeep: 1, task.QueueFailing: 1,
+			task.QueueReplay: 1, task.QueueImport: 1},
 		TaskCheckInterval: 5 * time.Millisecond, DelayedTaskCheckInterval: 100 * time.Millisecond,
 		RetryDelayFunc: process.RetryDelay, LogLevel: asynq.FatalLevel,
 	})

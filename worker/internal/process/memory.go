@@ -1,0 +1,45 @@
+package process
+
+import (
+	"leadgate/shared/pg"
+	"leadgate/shared/webhook"
+)
+
+// What the deliveries of a lease may take of the worker's memory.
+const (
+	firstBytes = 256 << 10 // of a drain's first lease
+	leaseBytes = 2 << 20   // of the next ones
+	jobCopies  = 2         // of a job's data: itself, and the body that is sent
+)
+
+// acquireMemory takes a share of the budget before a lease, as much as the jobs could need. Where the budget has less
+// the lease gets fewer of them, but one always.
+func (d *drain) acquireMemory() (share int64) {
+	want := int64(firstBytes)
+	if d.limit > leaseLimit {
+		want = leaseBytes
+	}
+	return d.Memory.TryAcquireUpTo(d.key.Workspace, want)
+}
+
+// holdMemory makes of the share what the leased jobs do take.
+func (d *drain) holdMemory(share int64, jobs []webhook.Job) {
+	for i := range jobs {
+		d.held += jobCopies * int64(len(jobs[i].Data)+pg.JobOverhead)
+	}
+	d.Memory.Charge(d.key.Workspace, d.held-share)
+}
+
+// releaseMemory follows the end of a batch.
+func (d *drain) releaseMemory() {
+	d.Memory.Release(d.key.Workspace, d.held)
+	d.held = 0
+}
+
+// nextLimit returns how many deliveries the next lease may have: more once there is a backlog.
+func nextLimit(leased *pg.LeasedBatch) int {
+	if leased.More {
+		return leaseMax
+	}
+	return leaseLimit
+}
