@@ -99,7 +99,7 @@ with scanned as (
            and d.id between cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid)
                         and cast(left(cast(v.id as text), 20) || 'fff-ffffffffffff' as uuid)
            and d.id < $2 and (cast($9 as uuid) is null or d.endpoint_id = $9)
-        offset 0) d
+         order by d.id offset 0) d
 ), marker (id) as (
     select cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid)
       from (` + leadEvents + ` offset $5 - 1 limit 1) v
@@ -119,7 +119,8 @@ with scanned as (
          where workspace_id = $1 and (cast($9 as uuid) is null or id = $9)
            and exists (
             select from deliveries d
-             where ` + deliveryRange + ` and d.endpoint_id = e.id and d.state in ('exhausted', 'held'))) e
+             where ` + deliveryRange + ` and d.endpoint_id between e.id and e.id and d.state in ('exhausted', 'held')
+             order by d.endpoint_id, d.id offset 0)) e
      cross join lateral (
         select d.*, row_number() over (order by d.id desc) as nth from deliveries d
          where ` + deliveryRange + ` and d.endpoint_id = e.id and d.state in ('exhausted', 'held')
@@ -158,10 +159,10 @@ const (
 
 	leadEvents = `
         select v.id from events v
-         where v.workspace_id = $1 and v.lead_id = $10 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
+         where v.workspace_id = (select $1::uuid) and v.lead_id between $10 and $10 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
            and v.id <= cast(left(cast(cast($2 as uuid) as text), 20) || 'fff-ffffffffffff' as uuid)
            and cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid) < $2
-         order by v.id desc`
+         order by v.lead_id desc, v.id desc`
 
 	pageRows = `
 select false, f.* from found f
@@ -203,7 +204,9 @@ select not exists (
     select from endpoints e
      where e.workspace_id = $1 and (cast($2 as uuid) is null or e.id = $2) and not e.enabled and e.deleted_at is null
        and exists (
-        select from deliveries d where d.workspace_id = $1 and d.endpoint_id = e.id and d.state = 'pending'))`
+        select from deliveries d
+         where d.workspace_id = $1 and d.endpoint_id = e.id and d.state = 'pending'
+         order by d.next_at offset 0))`
 	if !slices.Contains(q.States, webhook.Held) {
 		return true, nil
 	}
@@ -276,13 +279,18 @@ func (db *DB) HasEndpoint(ctx context.Context, workspace, endpoint id.UUID) (boo
 func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
 	// What is due already keeps its place in the order.
 	const q = `
+with v as materialized (
+    select v.type, v.lead_id
+      from deliveries d
+     cross join lateral (select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1) v
+     where d.workspace_id = $1 and d.id = $2 and v.type <> '` + webhook.WebhookTest + `'
+)
 update deliveries d
    set state = 'pending', next_at = least(d.next_at, now()), updated_at = now(),
        tries = case when d.state = 'pending' then d.tries else 0 end
-  from endpoints e, events v
+  from endpoints e, v
  where d.workspace_id = $1 and d.id = $2
    and e.workspace_id = $1 and e.id = d.endpoint_id and e.enabled and e.deleted_at is null
-   and v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'
 returning ` + deliveryColumns
 	scan := func(row conn.Row) (webhook.Delivery, error) { return scanDelivery(row) }
 	d, ok, err := conn.Find(ctx, db, "resend delivery", scan, q, workspace, delivery)

@@ -133,10 +133,16 @@ func purgeDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) 
 	const q = `
 delete from endpoints e
  where e.workspace_id = $1 and e.deleted_at < now() - interval '1 minute'
-   and not exists (select from deliveries d where d.workspace_id = $1 and d.endpoint_id = e.id)`
+   and not ` + hasDeliveries
 	_, err := conn.Exec(ctx, tx, "purge deleted endpoints", q, workspace)
 	return err
 }
+
+// hasDeliveries is the condition that deliveries to endpoint e are kept. It asks for one endpoint at a time.
+const hasDeliveries = `exists (
+    select from deliveries d
+     where d.workspace_id = e.workspace_id and d.endpoint_id between e.id and e.id
+     order by d.endpoint_id, d.id offset 0)`
 
 // limitDeletedEndpoints is a CONFLICT while a workspace has MaxDeletedEndpoints deleted endpoints that must be kept.
 func limitDeletedEndpoints(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
@@ -168,20 +174,21 @@ select count(*), coalesce(min(deleted_at), now())
 // Those that are being changed meanwhile are left to HoldOrCancelPending.
 func holdOrCancelPending(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
 	const q = `
-with waiting as (
-    select id from deliveries
+with waiting as materialized (
+    select workspace_id, id, endpoint_id, event_id, cast($3 as text) as next_state, created_at from deliveries
      where workspace_id = $1 and endpoint_id = $2 and state = 'pending'
      order by next_at, id limit $4 for update skip locked
-)
-update deliveries d set state = $3, next_at = null, updated_at = now()
-  from waiting w
- where d.workspace_id = $1 and d.endpoint_id = $2 and d.id = w.id`
-	if err := byKey(ctx, tx); err != nil {
-		return conn.Fail(ctx, "hold or cancel deliveries", err)
-	}
+)` + endWaiting
 	_, err := conn.Exec(ctx, tx, "hold or cancel deliveries", q, workspace, endpoint, string(state), maxHeldAtOnce)
 	return err
 }
+
+// endWaiting gives the deliveries that the CTE "waiting" has locked their next_state. Each is found by its key, as
+// README.md has it of an insert that is an update.
+const endWaiting = `
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
+select workspace_id, id, endpoint_id, event_id, next_state, created_at, now() from waiting
+on conflict (workspace_id, id) do update set state = excluded.state, next_at = null, updated_at = excluded.updated_at`
 
 // HoldOrCancelPending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held)
 // or deleted (cancelled). Disabling and deleting do it for most; this is for the many, and for those written at the
@@ -189,28 +196,18 @@ update deliveries d set state = $3, next_at = null, updated_at = now()
 // time.
 func (db *DB) HoldOrCancelPending(ctx context.Context, limit int) (moved int, err error) {
 	const q = `
-with waiting as (
-    select e.workspace_id, e.id as endpoint_id, d.id, e.deleted_at is not null as deleted
+with waiting as materialized (
+    select e.workspace_id, d.id, e.id as endpoint_id, d.event_id, d.created_at,
+           case when e.deleted_at is not null then 'cancelled' else 'held' end as next_state
       from endpoints e
      cross join lateral (
-        select id from deliveries
+        select id, event_id, created_at from deliveries
          where workspace_id = e.workspace_id and endpoint_id = e.id and state = 'pending'
          order by next_at, id limit $1 for update skip locked) d
      where not e.enabled or e.deleted_at is not null
      limit $1 for share of e skip locked
-)
-update deliveries d
-   set state = case when w.deleted then 'cancelled' else 'held' end, next_at = null, updated_at = now()
-  from waiting w
- where d.workspace_id = w.workspace_id and d.endpoint_id = w.endpoint_id and d.id = w.id`
-	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if err := byKey(ctx, tx); err != nil {
-			return conn.Fail(ctx, "hold or cancel deliveries", err)
-		}
-		moved, err = conn.Exec(ctx, tx, "hold or cancel deliveries", q, limit)
-		return err
-	})
-	return moved, err
+)` + endWaiting
+	return conn.Exec(ctx, db, "hold or cancel deliveries", q, limit)
 }
 
 func endpointNotFound() error { return fault.New(fault.NotFound, "Webhook endpoint not found") }

@@ -42,9 +42,9 @@ select lead_id from enrichments where workspace_id = $1 and due_at <= now() orde
 select ` + leadColumns + `, e.facts
   from unnest($2::uuid[]) with ordinality o (lead_id, nth)
  cross join lateral (
-    select * from leads where workspace_id = $1 and id = o.lead_id and deleted_at is null order by workspace_id, id limit 1) l
+    select * from leads where workspace_id = $1 and id between o.lead_id and o.lead_id and deleted_at is null order by id limit 1) l
  cross join lateral (
-    select facts from enrichments where workspace_id = $1 and lead_id = o.lead_id order by workspace_id, lead_id limit 1) e
+    select facts from enrichments where workspace_id = $1 and lead_id between o.lead_id and o.lead_id order by lead_id limit 1) e
  order by o.nth`
 
 	// A lead that is deleted is not read, and its enrichment ends here; restoring it makes it due again.
@@ -53,9 +53,10 @@ select ` + leadColumns + `, e.facts
 	// $8 chatbots, $9 words, $10 leads that are deleted, $11 when the leads were changed. Changes
 	// are at whole milliseconds, each later than the last: the event is half of one after the last and before the next.
 	storeFindings = `
-with f as (
-    select * from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[], $11::timestamptz[])
-      as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
+with f as materialized (
+    select $1::uuid as workspace_id, f.*
+      from unnest($2::uuid[], $3::json[], $4::int[], $5::uuid[], $6::json[], $8::uuid[], $9::text[], $11::timestamptz[])
+        as f (lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
 ), kept as (
     update enrichments e
        set attempts = e.attempts + 1, words = array_to_tsvector(string_to_array(f.words, ' ')),
@@ -63,12 +64,16 @@ with f as (
            enriched_at = case when f.facts is not null then now() when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when f.facts is null and e.attempts + 1 < $7 then now() + make_interval(secs => f.retry_s) end
       from f
-     where e.workspace_id = $1 and e.lead_id = f.lead_id
+     where e.workspace_id = f.workspace_id and e.lead_id = f.lead_id
+), d as materialized (
+    select $1::uuid as workspace_id, d.lead_id from unnest($10::uuid[]) as d (lead_id)
 ), gone as (
-    update enrichments set due_at = null, words = coalesce(words, '') where workspace_id = $1 and lead_id = any($10::uuid[])
+    update enrichments e set due_at = null, words = coalesce(e.words, '')
+      from d
+     where e.workspace_id = d.workspace_id and e.lead_id = d.lead_id
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select $1, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data,
+    select workspace_id, event_id, '` + webhook.LeadEnriched + `', lead_id, chatbot_id, data,
            greatest(date_trunc('milliseconds', clock_timestamp()) - interval '500 us', changed_at + interval '500 us')
       from f where data is not null
     returning workspace_id, id, type, chatbot_id, created_at
@@ -223,7 +228,7 @@ select workspace_id from hop where due_at <= now() limit $1`
 // returns how many.
 func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
 	const q = `
-update enrichments set due_at = now() where (workspace_id, lead_id) in (
-    select workspace_id, lead_id from enrichments where words is null and due_at is null limit $1 for update skip locked)`
+update enrichments set due_at = now() where ctid = any(array(
+    select ctid from enrichments where words is null and due_at is null limit $1 for update skip locked))`
 	return conn.Exec(ctx, db, "reindex search", q, limit)
 }

@@ -116,9 +116,11 @@ func (db *DB) readEntries(
 select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
        d.status is null and d.taken_at < now() - ` + acquiredFor + `, coalesce(d.status, 0), d.headers, d.body,
        d.created_at < now() - cast($3 as interval)
-  from idempotency d
-  join (select distinct workspace_id, key_hash from unnest($1::uuid[], $2::bytea[]) as u (workspace_id, key_hash)) i
-       using (workspace_id, key_hash)`
+  from (select distinct workspace_id, key_hash from unnest($1::uuid[], $2::bytea[]) as u (workspace_id, key_hash)) i
+ cross join lateral (
+    select * from idempotency
+     where workspace_id = i.workspace_id and key_hash between i.key_hash and i.key_hash
+     order by key_hash limit 1) d`
 	type who struct {
 		workspace id.UUID
 		key       [32]byte
@@ -196,7 +198,9 @@ update idempotency d
        leads = i.leads::uuid[], taken_at = case when i.status is null then 'epoch' else d.taken_at end
   from (select *, not exists (
             select from unnest(u.leads::uuid[]) n (id)
-             where not exists (select from leads l where l.workspace_id = u.workspace_id and l.id = n.id)) as whole
+             where not exists (
+                select from leads l where l.workspace_id = u.workspace_id and l.id between n.id and n.id
+                 order by l.id offset 0)) as whole
           from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[],
                       $5::integer[], $6::json[], $7::bytea[], $8::text[])
             as u (workspace_id, key_hash, id, taken_at, status, headers, body, leads) offset 0) i
@@ -266,11 +270,11 @@ func (db *DB) ReadIdempotencyEntry(ctx context.Context, c IdempotentRequest) (Id
 // is about to use is left for the next time.
 func (db *DB) DeleteOldKeys(ctx context.Context, limit int) (deleted int, err error) {
 	const q = `
-delete from idempotency where (workspace_id, key_hash) in (
-    select workspace_id, key_hash from idempotency
+delete from idempotency where ctid = any(array(
+    select ctid from idempotency
      where created_at < now() - cast($1 as interval)
      order by created_at
      limit $2
-       for update skip locked)`
+       for update skip locked))`
 	return conn.Exec(ctx, db, "delete old idempotency keys", q, interval(KeyLife), limit)
 }

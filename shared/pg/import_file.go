@@ -76,11 +76,12 @@ func (db *DB) DeleteReadChunks(ctx context.Context, workspace, imp id.UUID, posi
 	const q = `
 delete from import_chunks
  where workspace_id = $1 and import_id = $2
-   and start in (
-    select start from import_chunks
-     where workspace_id = $1 and import_id = $2
-       and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3)
-     order by start limit $4)`
+   and start <= (
+    select max(start) from (
+        select start from import_chunks
+         where workspace_id = $1 and import_id = $2
+           and start < (select max(start) from import_chunks where workspace_id = $1 and import_id = $2 and start <= $3)
+         order by start limit $4) as b)`
 	return db.deleteChunks(ctx, q, workspace, imp, position)
 }
 
@@ -89,7 +90,9 @@ func (db *DB) DeleteImportFile(ctx context.Context, workspace, imp id.UUID) erro
 	const q = `
 delete from import_chunks
  where workspace_id = $1 and import_id = $2
-   and start in (select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3)
+   and start <= (
+    select max(start) from (
+        select start from import_chunks where workspace_id = $1 and import_id = $2 order by start limit $3) as b)
    and not exists (
     select from imports where workspace_id = $1 and id = $2 and state in ('uploading', 'waiting', 'running'))`
 	return db.deleteChunks(ctx, q, workspace, imp)

@@ -279,7 +279,10 @@ func (c *importCommit) report(ctx context.Context, tx *sqlx.Tx) error {
 	// lead
 	const q = `
 with there as materialized (
-    select id from leads where workspace_id = $1 and id = any($8::uuid[]) order by id for key share
+    select l.id
+      from (select distinct id from unnest($8::uuid[]) m (id) where id is not null order by id) m
+     cross join lateral (
+        select id from leads where workspace_id = $1 and id between m.id and m.id order by id limit 1 for key share) l
 )
 insert into import_errors (workspace_id, import_id, row, code, field, value, message, lead_id)
 select $1, $2, m.row, m.code, m.field,

@@ -159,7 +159,10 @@ func findHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken ma
 	const q = `
 select l.workspace_id, l.email_key, l.id
   from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
-  join leads l on l.workspace_id = i.workspace_id and l.email_key = i.email_key`
+ cross join lateral (
+    select * from leads
+     where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
+     order by email_key limit 1) l`
 	type unique struct {
 		workspace id.UUID
 		key       string

@@ -101,12 +101,8 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 		}
 	}
 	e.Lead, e.At = l, lead.NextUpdate(l.UpdatedAt, now)
-	if err := byKey(ctx, tx); err != nil {
+	if err := noJIT(ctx, tx); err != nil {
 		return false, conn.Fail(ctx, "erase lead", err)
-	}
-	// Without this, stale statistics make Postgres read all deliveries of the workspace for each event.
-	if _, err := conn.Exec(ctx, tx, "erase lead", `set local enable_material = off`); err != nil {
-		return false, err
 	}
 	if more, err = e.events(ctx, tx); err != nil || more {
 		return more, err
@@ -118,7 +114,9 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 // once, in the order of their ids, and at the end those are looked for that were late, by a clock that is behind.
 func (e *erasing) events(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const next = `
-select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and data::text <> $4 order by id limit $5`
+select id from events
+ where workspace_id = (select $1::uuid) and lead_id between $2 and $2 and id > $3 and data::text <> $4
+ order by lead_id, id limit $5`
 	erased := string(e.Lead.AppendErased(nil))
 	find := func(after id.UUID, limit int) ([]id.UUID, error) {
 		return conn.Collect(ctx, tx, "erase events", conn.Value[id.UUID], next, e.workspace, e.lead, after, erased, limit)
@@ -158,11 +156,18 @@ select id from events where workspace_id = $1 and lead_id = $2 and id > $3 and d
 	return more, err
 }
 
-const eraseEvents = `update events set data = $3 where workspace_id = $1 and id = any($2::uuid[])`
-
 // $1 is the workspace and $2 the events. Deliveries are found by the range of ids that their event gives them, and
-// locked in the order in which drains lock them.
+// locked in the order in which drains lock them. Each row is found by its key, as README.md has it of an insert that is
+// an update. $3 is what is left of an event's data.
 var (
+	eraseEvents = `
+insert into events (workspace_id, id, type, data, created_at)
+select $1, v.id, v.type, cast($3 as json), v.created_at
+  from unnest($2::uuid[]) l (id)
+ cross join lateral (
+    select id, type, created_at from events where workspace_id = $1 and id between l.id and l.id order by id limit 1) v
+    on conflict (workspace_id, id) do update set data = excluded.data`
+
 	// haltDrains takes the leases of the endpoints away that the deliveries wait for: a drain may have leased them before.
 	// A row says whether the lease was alive. Endpoints are locked before deliveries, as drains lock them.
 	haltDrains = `
@@ -170,10 +175,10 @@ with waiting as materialized (
     select o.endpoint_id
       from unnest($2::uuid[]) v (id)
      cross join lateral (
-        select d.endpoint_id from deliveries d
+        select d.endpoint_id, d.state from deliveries d
          where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
-           and d.state = '` + string(webhook.Pending) + `'
-        offset 0) o
+         order by d.id offset 0) o
+     where o.state = '` + string(webhook.Pending) + `'
 ), concerned as materialized (
     select id, drain_until from endpoints
      where workspace_id = $1 and id = any(array(select endpoint_id from waiting)) and drain_token is not null
@@ -187,28 +192,36 @@ returning coalesce(c.drain_until > clock_timestamp(), false)`
 
 	eraseDeliveries = `
 with owed as materialized (
-    select o.id
+    select o.*
       from unnest($2::uuid[]) v (id)
      cross join lateral (
-        select d.id from deliveries d
+        select d.id, d.endpoint_id, d.event_id, d.created_at from deliveries d
          where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
            and d.state in ('` + string(webhook.Pending) + `', '` + string(webhook.Held) + `')
          order by d.id
            for update
         offset 0) o
 )
-update deliveries d set state = '` + string(webhook.Cancelled) + `', next_at = null, updated_at = now()
-  from owed
- where d.workspace_id = $1 and d.id = owed.id`
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
+select $1, id, endpoint_id, event_id, '` + string(webhook.Cancelled) + `', created_at, now() from owed
+    on conflict (workspace_id, id) do update set state = excluded.state, next_at = null, updated_at = excluded.updated_at`
 
 	eraseAttempts = `
-update attempts a set response_head = null
-  from unnest($2::uuid[]) v (id)
- cross join lateral (
-    select d.id from deliveries d
-     where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
-    offset 0) o
- where a.workspace_id = $1 and a.delivery_id = o.id and a.response_head is not null`
+with answered as materialized (
+    select a.*
+      from unnest($2::uuid[]) v (id)
+     cross join lateral (
+        select d.id from deliveries d
+         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+         order by d.id offset 0) o
+     cross join lateral (
+        select delivery_id, id, number, latency_ms, created_at from attempts
+         where workspace_id = $1 and delivery_id = o.id and response_head is not null
+         order by id offset 0) a
+)
+insert into attempts (workspace_id, delivery_id, id, number, latency_ms, created_at)
+select $1, delivery_id, id, number, latency_ms, created_at from answered
+    on conflict (workspace_id, delivery_id, id) do update set response_head = null`
 )
 
 // end erases the lead itself, and what tells of it beside its events.
@@ -273,9 +286,20 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 // eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was
 // never answered counts as answered: it is not to be made again.
 const eraseAnswers = `
-update idempotency set body = null, headers = null, status = coalesce(status, 201)
- where workspace_id = $1
-   and (id = any($3::uuid[]) and (body is not null or status is null) or leads @> array[$2::uuid] and body is not null)`
+with found as materialized (
+    select k.workspace_id, k.key_hash
+      from unnest($3::uuid[]) m (id)
+     cross join lateral (
+        select workspace_id, key_hash from idempotency where workspace_id = $1 and id between m.id and m.id order by id offset 0) k
+     union
+    select k.workspace_id, k.key_hash
+      from (select workspace_id, key_hash from idempotency where leads is not null and leads @> array[$2::uuid] offset 0) k
+     where k.workspace_id = $1
+)
+update idempotency d set body = null, headers = null, status = coalesce(d.status, 201)
+  from found f
+ where d.workspace_id = f.workspace_id and d.key_hash = f.key_hash
+   and (d.body is not null or d.status is null and d.id = any($3::uuid[]))`
 
 // eraseReports empties rows of imports' reports. One that is being written waits for the lead's lock, and finds the
 // lead gone.

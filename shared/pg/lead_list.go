@@ -330,7 +330,7 @@ func (db *DB) addFacts(ctx context.Context, workspace id.UUID, leads []lead.Lead
 select o.nth, e.facts
   from unnest($2::uuid[]) with ordinality o (id, nth)
  cross join lateral (
-    select facts from enrichments where workspace_id = $1 and lead_id = o.id order by workspace_id, lead_id limit 1) e`
+    select facts from enrichments where workspace_id = $1 and lead_id between o.id and o.id order by lead_id limit 1) e`
 	if len(leads) == 0 {
 		return nil
 	}

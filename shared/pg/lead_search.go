@@ -37,7 +37,13 @@ union all
 
 const byKeys = byWords + `
 union all
-(select 4, id from leads where workspace_id = $1 and email_key = any($4) limit $2)`
+(select 4, l.id
+   from unnest($4::text[]) k (email_key)
+  cross join lateral (
+    select id from leads
+     where workspace_id = (select $1::uuid) and email_key between k.email_key and k.email_key
+     order by email_key limit 1) l
+  limit $2)`
 
 const (
 	byDeleted = `
@@ -144,7 +150,7 @@ func (p *leadSearch) lookUp(ctx context.Context, s source, limit int) (places []
 select c.kind, c.lead_id, l.updated_at
   from (` + s.query + `) c
  cross join lateral (
-    select updated_at from leads where workspace_id = $1 and id = c.lead_id order by workspace_id, id limit 1) l`
+    select updated_at from leads where workspace_id = $1 and id between c.lead_id and c.lead_id order by id limit 1) l`
 	}
 	var counts [8]int
 	ok = true
@@ -192,7 +198,7 @@ func (p *leadSearch) readPlaces(ctx context.Context, places []LeadKey) error {
 	const query = `
 select ` + leadColumns + `, null, c.nth, true
   from unnest($13::uuid[]) with ordinality c (id, nth)
- cross join lateral (select * from leads where workspace_id = $1 and id = c.id order by workspace_id, id limit 1) l
+ cross join lateral (select * from leads where workspace_id = $1 and id between c.id and c.id order by id limit 1) l
  where ` + leadFilter + `
  order by c.nth`
 	read := 0

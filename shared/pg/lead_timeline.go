@@ -73,7 +73,10 @@ func (db *DB) enrichmentState(ctx context.Context, workspace, leadID id.UUID) (*
 
 func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit int) (all []Event, err error) {
 	const q = `
-select ` + eventColumns + ` from events v where v.workspace_id = $1 and v.lead_id = $2 order by v.id limit $3`
+select ` + eventColumns + ` 
+  from events v
+ where v.workspace_id = (select $1::uuid) and v.lead_id between $2 and $2
+ order by v.lead_id, v.id limit $3`
 	scan := func(row conn.Row) (Event, error) { return scanEvent(row) }
 	return conn.Collect(ctx, db, "read lead events", scan, q, workspace, leadID, limit)
 }
@@ -82,11 +85,13 @@ func (db *DB) leadDeliveries(ctx context.Context, workspace, leadID id.UUID, lim
 	q := `
 select ` + deliveryColumns + `
   from (select d.*
-          from (select id from events where workspace_id = $1 and lead_id = $2 order by id limit $3) v
+          from (select id from events
+                 where workspace_id = (select $1::uuid) and lead_id between $2 and $2
+                 order by lead_id, id limit $3) v
          cross join lateral (
             select * from deliveries d
              where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
-            offset 0) d
+             order by d.id offset 0) d
          order by d.id
          limit $3) d ` + deliveryJoins + `
  order by d.id`
@@ -96,10 +101,11 @@ select ` + deliveryColumns + `
 func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery,
 	limit int) ([]webhook.Attempt, error) {
 	const q = `
-select delivery_id, id, number, coalesce(status, 0), coalesce(error, ''), '', latency_ms, created_at
-  from attempts
- where workspace_id = $1 and delivery_id = any($2::uuid[])
- order by id
+select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), '', a.latency_ms, a.created_at
+  from unnest($2::uuid[]) d (id)
+ cross join lateral (
+    select * from attempts where workspace_id = $1 and delivery_id = d.id order by id limit $3) a
+ order by a.id
  limit $3`
 	ids := make([]id.UUID, len(deliveries))
 	for i := range deliveries {

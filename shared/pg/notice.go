@@ -147,7 +147,11 @@ const maxNoticeAge = 24 * time.Hour
 func (db *DB) DueNotices(ctx context.Context, limit int) ([]Notice, error) {
 	const q = `
 select e.workspace_id, e.id, v.id, v.type, v.created_at, v.data
-  from endpoints e join events v on v.workspace_id = e.workspace_id and v.id = e.notice_event
+  from endpoints e
+ cross join lateral (
+    select * from events
+     where workspace_id = e.workspace_id and id between e.notice_event and e.notice_event
+     order by id limit 1) v
  where e.notice_event >= uuid_floor(now() - cast($2 as interval))
  order by e.notice_event limit $1`
 	scan := func(row conn.Row) (n Notice, err error) {

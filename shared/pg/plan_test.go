@@ -2,23 +2,17 @@ package pg_test
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
+	"github.com/google/uuid"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -109,15 +103,41 @@ func fillTables(t *testing.T) *filled {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	// The ids are of the last hours, as id.New makes them, and most deliveries have arrived, as in an installation.
-	const leads = `
-with w as (
-    select cast($1 as uuid) as ws, cast($2 as uuid) as ep
+	for n := range filledWorkspaces {
+		w := pgtest.Workspace(t, db)
+		e := pgtest.Endpoint(t, db, w.ID)
+		fill(t, db, w.ID, e.ID, filledLeads)
+		if n == filledWorkspaces/2 {
+			f.ws, f.endpoint = w.ID, e
+		}
+	}
+	// Vacuum, because what waits to be put into a GIN index makes that look dear.
+	for _, table := range growing {
+		if _, err := db.ExecContext(t.Context(), `vacuum analyze `+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.names = names(t, db)
+	const one = `select id from leads where workspace_id = $1 order by id desc offset 100 limit 1`
+	if err := db.GetContext(t.Context(), &f.lead, one, f.ws); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// fill makes leads of a workspace, each with an event, a delivery to the endpoint and an attempt; a zero workspace: each
+// of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have arrived, as
+// in an installation.
+func fill(t *testing.T, db *pg.DB, workspace, endpoint id.UUID, leads int) {
+	t.Helper()
+	const q = `
+with w as materialized (
+    select coalesce(cast($1 as uuid), gen_random_uuid()) as ws, cast($2 as uuid) as ep, n from generate_series(1, $3::integer) n
 ), l as (
     select cast(left(cast(uuid_floor(now() - make_interval(secs => 7200 - n)) as text), 14) || '7' ||
                 substr(md5(cast(ws as text) || n), 1, 3) || '-8' || substr(md5(n || cast(ws as text)), 1, 3) || '-' ||
                 substr(md5(n || 'x'), 1, 12) as uuid) as id, ws, ep, n, now() - make_interval(secs => 7200 - n) as at
-      from w cross join generate_series(1, $3::integer) n
+      from w
 ), ld as (
     insert into leads (workspace_id, id, email, email_key, name, source, status, metadata, created_at, updated_at)
     select ws, id, n || '@example.com', n || '@example.com', 'Lead ' || n,
@@ -137,28 +157,10 @@ with w as (
 )
 insert into attempts (workspace_id, delivery_id, id, number, status, latency_ms, created_at)
 select ws, delivery_id(id, ep), id, 1, 200, 10, at from l`
-	for n := range filledWorkspaces {
-		w := pgtest.Workspace(t, db)
-		e := pgtest.Endpoint(t, db, w.ID)
-		if _, err := db.ExecContext(t.Context(), leads, w.ID, e.ID, filledLeads); err != nil {
-			t.Fatal(err)
-		}
-		if n == filledWorkspaces/2 {
-			f.ws, f.endpoint = w.ID, e
-		}
-	}
-	// Vacuum, because what waits to be put into a GIN index makes that look dear.
-	for _, table := range growing {
-		if _, err := db.ExecContext(t.Context(), `vacuum analyze `+table); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f.names = names(t, db)
-	const one = `select id from leads where workspace_id = $1 order by id desc offset 100 limit 1`
-	if err := db.GetContext(t.Context(), &f.lead, one, f.ws); err != nil {
+	of := uuid.NullUUID{UUID: workspace, Valid: workspace != id.UUID{}}
+	if _, err := db.ExecContext(t.Context(), q, of, endpoint, leads); err != nil {
 		t.Fatal(err)
 	}
-	return f
 }
 
 // names returns, for each table and index, what it is a partition of, or else itself; "" for a table without rows.
@@ -286,108 +288,4 @@ func (f *filled) replay(t *testing.T, x *explainer, filter webhook.Filter) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// explainer has pools to one database whose statements' plans it collects, as the extension auto_explain reports them.
-type explainer struct {
-	generic *pg.DB // plans for any parameters, as Postgres soon does for a statement that stays prepared
-	custom  *pg.DB // plans for the parameters, as Postgres does for all others
-	silent  *pg.DB // reports nothing
-
-	mu    sync.Mutex
-	plans []plan
-}
-
-// plan is a node of a plan in the JSON format of explain.
-type plan struct {
-	Node     string `json:"Node Type"`
-	Relation string `json:"Relation Name"`
-	Index    string `json:"Index Name"`
-	Plans    []plan
-}
-
-func newExplainer(t *testing.T, dsn string) *explainer {
-	t.Helper()
-	x := &explainer{}
-	x.generic = x.open(t, dsn, "&session_preload_libraries=auto_explain&plan_cache_mode=force_generic_plan")
-	x.custom = x.open(t, dsn, "&session_preload_libraries=auto_explain")
-	x.silent = x.open(t, dsn, "")
-	return x
-}
-
-func (x *explainer) open(t *testing.T, dsn, settings string) *pg.DB {
-	t.Helper()
-	db, err := pg.Open(dsn, pg.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.Close()
-	if settings != "" {
-		settings += "&" + url.Values{"auto_explain.log_min_duration": {"0"}, "auto_explain.log_format": {"json"},
-			"auto_explain.log_level": {"notice"}}.Encode()
-	}
-	c, err := pq.NewConnector(dsn + "&binary_parameters=yes&timezone=UTC" + settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.Pool.DB = sqlx.NewDb(sql.OpenDB(pq.ConnectorWithNoticeHandler(c, x.notice)), "postgres")
-	t.Cleanup(func() { db.Close() })
-	if err := db.PingContext(t.Context()); err != nil {
-		var pe *pq.Error
-		if errors.As(err, &pe) && pe.Code == "58P01" { // undefined_file
-			t.Skip("Postgres has no auto_explain: install its contrib package")
-		}
-		t.Fatal(err)
-	}
-	return db
-}
-
-// notice takes what auto_explain reports.
-func (x *explainer) notice(n *pq.Error) {
-	_, text, ok := strings.Cut(n.Message, "plan:\n")
-	if !ok {
-		return
-	}
-	var p struct{ Plan plan }
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		p.Plan = plan{Node: "Seq Scan", Relation: "leads"} // what cannot be read must not pass
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.plans = append(x.plans, p.Plan)
-}
-
-// shape reduces the plans to what reads a growing table, one a line, without costs: how an index is read is up to
-// Postgres. Reading a partition that is empty costs nothing, whichever way.
-func (x *explainer) shape(t *testing.T, names map[string]string) string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if len(x.plans) == 0 {
-		t.Fatal("no plan was reported")
-	}
-	lines := map[string]bool{}
-	var walk func(p plan, table string)
-	walk = func(p plan, table string) {
-		if p.Relation != "" { // which an index scan below a bitmap scan does not tell
-			table = names[p.Relation]
-		}
-		if slices.Contains(growing, table) {
-			switch {
-			case p.Index != "":
-				lines["    "+table+" by "+names[p.Index]+"\n"] = true
-			case strings.HasSuffix(p.Node, "Seq Scan"):
-				t.Errorf("%s is read from end to end", p.Relation)
-			}
-		}
-		for _, below := range p.Plans {
-			walk(below, table)
-		}
-	}
-	for _, p := range x.plans {
-		walk(p, "")
-	}
-	if len(lines) == 0 {
-		return "    reads no growing table\n"
-	}
-	return strings.Join(slices.Sorted(maps.Keys(lines)), "")
 }

@@ -47,8 +47,9 @@ func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool,
 //	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up,
 //	$19 to $25 the endpoint's health
 const recordOutcomes = `
-with o as (
-    select * from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[],
+with o as materialized (
+    select $1::uuid as workspace_id, $2::uuid as endpoint_id, o.*
+      from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[],
                          $12::timestamptz[], $13::text[], $14::timestamptz[])
       as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
 ), moved as (
@@ -59,12 +60,12 @@ with o as (
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
       from o
-     where d.workspace_id = $1 and d.id = o.delivery_id and d.state in ('pending', 'held')
+     where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
        and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
     returning d.id
 ), made as (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
-    select $1, delivery_id, id, number, status, error,
+    select workspace_id, delivery_id, id, number, status, error,
            case when delivery_id in (select m.id from moved m) then response_head end, latency_ms, at
       from o
     on conflict do nothing

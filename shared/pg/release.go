@@ -27,9 +27,13 @@ func (db *DB) DueReleases(ctx context.Context, limit int) ([]Release, error) {
 // DeleteReleases deletes releases that Redis knows of.
 func (db *DB) DeleteReleases(ctx context.Context, done []Release) error {
 	const q = `
-delete from releases r
- using unnest($1::uuid[], $2::text[], $3::uuid[]) as d (workspace_id, email_key, lead_id)
- where r.workspace_id = d.workspace_id and r.email_key = d.email_key and r.lead_id = d.lead_id`
+delete from releases where ctid = any(array(
+    select r.ctid
+      from unnest($1::uuid[], $2::text[], $3::uuid[]) as d (workspace_id, email_key, lead_id)
+     cross join lateral (
+        select ctid from releases
+         where workspace_id = d.workspace_id and email_key = d.email_key and lead_id between d.lead_id and d.lead_id
+         order by lead_id limit 1) r))`
 	n := len(done)
 	workspaces, keys, leads := newColumn(n, 36), newColumn(n, 24), newColumn(n, 36)
 	for i := range done {
@@ -47,7 +51,7 @@ const releaseLife = 7 * 24 * time.Hour
 // DeleteOldReleases deletes releases that Redis needs no more, in bounded batches: they have emails in clear.
 func (db *DB) DeleteOldReleases(ctx context.Context) (deleted int, err error) {
 	const q = `
-delete from releases where (workspace_id, email_key, lead_id) in (
-    select workspace_id, email_key, lead_id from releases where created_at < now() - cast($1 as interval) limit $2)`
+delete from releases where ctid = any(array(
+    select ctid from releases where created_at < now() - cast($1 as interval) limit $2))`
 	return conn.DeleteInBatches(ctx, db, "delete old releases", q, interval(releaseLife))
 }

@@ -113,10 +113,10 @@ func (r *replayRun) states() (all []string) {
 
 // beginReplay records how many deliveries a replay is about, if that can be counted in time, and that it has begun.
 func (db *DB) beginReplay(ctx context.Context, r *replayRun) error {
-	const count = `
+	count := `
 select count(*) from (
-    select from deliveries d ` + replayJoins + `
-     where ` + scanConditions + ` and ` + matchConditions + `
+    select from (` + r.scan() + `) d ` + replayJoins + `
+     where ` + matchConditions + `
      limit $10
 ) as c`
 	var total sql.NullInt64
@@ -207,10 +207,7 @@ const (
 	// scanConditions are each answered by an index. That of $7 is the condition of the small index deliveries_stuck.
 	scanConditions = `d.workspace_id = $1 and d.id > $2 and d.id < $3
        and (cast($6 as uuid) is null or d.endpoint_id = $6)
-       and (not cast($7 as boolean) or d.state in ('exhausted', 'held'))
-       and (cast($8 as uuid) is null or d.id = any(array(
-            select delivery_id(v.id, ep.id) from events v join endpoints ep on ep.workspace_id = $1
-             where v.workspace_id = $1 and v.lead_id = $8)))`
+       and (not cast($7 as boolean) or d.state in ('exhausted', 'held'))`
 
 	// matchConditions are the others. What was held after the replay was made was under way when its endpoint was enabled.
 	matchConditions = `d.state = any($4::text[]) and (d.state = 'held' or d.id < $5) and ($9 = '' or v.type = $9)`
@@ -219,43 +216,72 @@ const (
 	// test was one attempt.
 	replayJoins = `
       join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
-      join events v on v.workspace_id = $1 and v.id = d.event_id and v.type <> '` + webhook.WebhookTest + `'`
+     cross join lateral (
+        select type from events
+         where workspace_id = $1 and id between d.event_id and d.event_id and type <> '` + webhook.WebhookTest + `'
+         order by id limit 1) v`
+
+	scannedColumns = `d.id, d.endpoint_id, d.event_id, d.state, d.created_at`
+
+	replayOfAll = `select ` + scannedColumns + ` from deliveries d where cast($8 as uuid) is null and ` + scanConditions
 )
+
+// replayOfLead goes by the events of the lead, and for each by its deliveries.
+var replayOfLead = `select ` + scannedColumns + `
+      from (select id from events
+             where workspace_id = (select $1::uuid) and lead_id between $8 and $8
+               and id >= ` + floorOf("cast($2 as uuid)") + ` and id < $3
+             order by lead_id, id offset 0) e
+     cross join lateral (
+        select * from deliveries d
+         where d.event_id = e.id and d.id between ` + floorOf("e.id") + ` and ` + ceilOf("e.id") + ` and ` + scanConditions + `
+         order by d.id offset 0) d`
+
+// scan is the query of the deliveries d that answer scanConditions.
+func (r *replayRun) scan() string {
+	if r.filter.LeadID == (id.UUID{}) {
+		return replayOfAll
+	}
+	return replayOfLead
+}
 
 // resend sends again up to n of the deliveries of events until a time, moves the position behind what was scanned, and
 // returns how many matched.
 func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, until time.Time, n int, out *ReplayBatch) (matched int,
 	err error) {
 	// "locked" has one order, so that replays cannot deadlock. Where the order of deliveries matters, in "sent", they come
-	// before what happened later.
-	const q = `
+	// before what happened later. "sent" is an update: see README.md.
+	q := `
 with scanned as materialized (
-    select d.id, d.endpoint_id, d.event_id, d.state from deliveries d
-     where ` + scanConditions + `
+    ` + r.scan() + `
      order by d.id limit $11
 ), matched as materialized (
-    select d.id, ep.max_in_flight = 1 as ordered from scanned d ` + replayJoins + `
+    select d.*, ep.max_in_flight = 1 as ordered from scanned d ` + replayJoins + `
      where ` + matchConditions + `
      order by d.id limit $10
 ), locked as materialized (
-    select d.id, m.ordered
-      from matched m join deliveries d on d.id = m.id
-     where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.state = any($4::text[])
-     order by d.id for no key update of d
+    select m.*
+      from matched m
+     cross join lateral (
+        select state from deliveries
+         where workspace_id = $1 and id between m.id and m.id
+         order by id limit 1 for no key update) d
+     where d.state = any($4::text[])
 ), sent as (
-    update deliveries d
-       set state = 'pending', tries = 0, updated_at = now(),
-           next_at = case when locked.ordered then least(d.created_at, now()) else now() end
+    insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+    select $1, id, endpoint_id, event_id, 'pending',
+           case when ordered then least(created_at, now()) else now() end, created_at, now()
       from locked
-     where d.workspace_id = $1 and d.id > $2 and d.id < $3 and d.id = locked.id
-    returning d.endpoint_id
+        on conflict (workspace_id, id) do update
+       set state = excluded.state, tries = 0, next_at = excluded.next_at, updated_at = excluded.updated_at
+    returning endpoint_id
 )
 select (select count(*) from scanned), (select count(*) from matched), (select count(*) from sent),
        (select id from scanned order by id desc limit 1), (select id from matched order by id desc limit 1),
        array(
         select id from endpoints
          where workspace_id = $1 and id in (select endpoint_id from sent) and enabled and probe_at is null)`
-	if err := byKey(ctx, tx); err != nil {
+	if err := noJIT(ctx, tx); err != nil {
 		return 0, err
 	}
 	var scanned, last uuid.NullUUID
@@ -281,10 +307,10 @@ select (select count(*) from scanned), (select count(*) from matched), (select c
 	return matched, nil
 }
 
-// byKey makes the rest of a transaction find rows one by one, by their key, whatever the planner thinks of tables that
-// have grown.
-func byKey(ctx context.Context, tx *sqlx.Tx) error {
-	_, err := tx.ExecContext(ctx, `set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off`)
+// noJIT keeps Postgres from compiling what the rest of a transaction runs, which is dear, and worth it only for as many
+// rows as it expects by mistake.
+func noJIT(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `set local jit = off`)
 	return err
 }
 

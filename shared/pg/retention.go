@@ -47,8 +47,7 @@ func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (droppe
 	}
 	// Postgres may see the session's end later than the next worker asks
 	defer session.ExecContext(context.WithoutCancel(ctx), unlock)
-	// Without the index a large partition would be read whole, whatever stale statistics say.
-	set := fmt.Sprintf(`set lock_timeout = %d; set enable_seqscan = off`, retentionLock.Milliseconds())
+	set := fmt.Sprintf(`set lock_timeout = %d`, retentionLock.Milliseconds())
 	if _, err := conn.Exec(ctx, session, "retention", set); err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +168,10 @@ func (r *retention) pending(ctx context.Context, p *partition) (found bool, err 
 	if p.parent != "deliveries" {
 		return false, nil
 	}
-	q := `select exists (select from ` + p.table + ` where state = 'pending')`
+	// By the index of what is due, though the table may be believed to be full of it.
+	q := `
+select exists (
+    select from ` + p.table + ` where state = 'pending' order by workspace_id, endpoint_id, next_at, id offset 0)`
 	found, _, err = conn.Find(ctx, r.session, "look for pending deliveries", conn.Value[bool], q)
 	return found, err
 }
@@ -197,7 +199,7 @@ func (db *DB) DeleteOld(ctx context.Context, keep time.Duration) (endpoints, rep
 delete from endpoints where (workspace_id, id) in (
     select workspace_id, id from endpoints e
      where deleted_at < now() - cast($1 as interval)
-       and not exists (select from deliveries d where d.workspace_id = e.workspace_id and d.endpoint_id = e.id)
+       and not ` + hasDeliveries + `
      limit $2)`
 	const oldReplays = `
 delete from replays where (workspace_id, id) in (

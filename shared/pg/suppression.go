@@ -20,7 +20,13 @@ func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []str
 
 func suppressedOf(ctx context.Context, on conn.Queryer, workspace id.UUID, addresses []string) (map[string]bool,
 	error) {
-	const q = `select email_hash from suppressions where workspace_id = $1 and email_hash = any($2)`
+	const q = `
+select s.email_hash
+  from unnest($2::bytea[]) a (email_hash)
+ cross join lateral (
+    select email_hash from suppressions
+     where workspace_id = $1 and email_hash between a.email_hash and a.email_hash
+     order by email_hash limit 1) s`
 	byHash := make(map[string]string, len(addresses))
 	hashes := make(pq.ByteaArray, len(addresses))
 	for i, address := range addresses {

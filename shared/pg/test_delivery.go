@@ -37,7 +37,8 @@ returning id`
 func (db *DB) GetTestDelivery(ctx context.Context, workspace, endpoint, delivery id.UUID) (b LeasedBatch, err error) {
 	const q = `
 select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
-  from deliveries d join events v on v.workspace_id = $1 and v.id = d.event_id
+  from deliveries d
+ cross join lateral (select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1) v
  where d.workspace_id = $1 and d.id = $3 and d.endpoint_id = $2 and ` + testPending + `
    and v.type = '` + webhook.WebhookTest + `'`
 	b.Endpoint, err = db.GetEndpoint(ctx, workspace, endpoint)
