@@ -18,6 +18,7 @@ type report struct {
 	began, ended time.Time // the load
 	ledger       *ledger
 	stall        time.Duration // the longest silence of a subscriber
+	peaks        string        // the most memory that each process had; "": no matter
 }
 
 func (r *report) String() string {
@@ -56,7 +57,7 @@ func (r *report) String() string {
 		}
 	}
 	fmt.Fprintf(b, "  %d leads, %d webhooks, of which %d came more than once\n", len(r.ledger.rows), events, again)
-	return b.String()
+	return b.String() + r.peaks
 }
 
 func (r *report) latencies(within bool) (all []time.Duration) {

@@ -61,7 +61,7 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		defer devstack.Remove(dir)
 	}
 	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Gateways: s.gateways, Workers: s.workers,
-		Durable: !s.volatile, InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
+		Durable: !s.volatile, Env: s.env, InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
 	if err != nil {
 		return "", err
 	}
@@ -139,6 +139,11 @@ func (run *runner) runLoad(ctx context.Context) (*report, error) {
 		rep.stall = max(rep.stall, r.Stall())
 	}
 	err = rep.ledger.check()
+	if run.maxPeak > 0 {
+		var high error
+		rep.peaks, high = run.checkPeaks()
+		err = errors.Join(err, high)
+	}
 	select {
 	case how := <-run.Exited():
 		err = errors.Join(fmt.Errorf("what nobody killed ended: %w", how), err)
@@ -173,7 +178,11 @@ func (run *runner) awaitAll(ctx context.Context) error {
 	until, cancel := context.WithTimeout(ctx, takeover)
 	defer cancel()
 	var leads int
-	if err := run.db.GetContext(ctx, &leads, "select count(*) from leads"); err != nil {
+	ws, err := id.Workspace.Parse(run.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	if err := run.db.GetContext(ctx, &leads, "select count(*) from leads where workspace_id = $1", ws); err != nil {
 		return fmt.Errorf("count leads: %w", err)
 	}
 	for _, r := range run.receivers {
@@ -186,9 +195,15 @@ func (run *runner) awaitAll(ctx context.Context) error {
 
 // awaitIdle waits until no job is pending, when all webhooks have arrived.
 func (run *runner) awaitIdle(until context.Context) error {
-	const pending = `select (select count(*) from enrichments where due_at is not null) + (select count(*) from deliveries where state = 'pending')`
+	const pending = `
+select (select count(*) from enrichments where workspace_id = $1 and due_at is not null)
+     + (select count(*) from deliveries where workspace_id = $1 and state = 'pending')`
+	ws, err := id.Workspace.Parse(run.WorkspaceID)
+	if err != nil {
+		return err
+	}
 	for n := 1; n > 0; {
-		if err := run.db.GetContext(context.WithoutCancel(until), &n, pending); err != nil {
+		if err := run.db.GetContext(context.WithoutCancel(until), &n, pending, ws); err != nil {
 			return fmt.Errorf("count pending jobs: %w", err)
 		}
 		if n > 0 && !pause(until, 50*time.Millisecond) {
@@ -204,7 +219,12 @@ func (run *runner) readLedger(ctx context.Context, b *ledger) error {
 		ID       id.UUID `db:"id"`
 		EmailKey string  `db:"email_key"`
 	}
-	if err := run.db.SelectContext(ctx, &rows, "select id, email_key from leads order by id"); err != nil {
+	ws, err := id.Workspace.Parse(run.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	const leads = `select id, email_key from leads where workspace_id = $1 order by id`
+	if err := run.db.SelectContext(ctx, &rows, leads, ws); err != nil {
 		return fmt.Errorf("read leads: %w", err)
 	}
 	for _, r := range rows {

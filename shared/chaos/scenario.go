@@ -23,6 +23,8 @@ type scenario struct {
 	volatile    bool          // the stores keep nothing on disk that they could read at their next start
 	freezes     bool          // needs a Redis that is a process
 	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
+	env         []string      // NAME=value, of the gateway and the workers
+	maxPeak     int64         // bytes of memory that a process may have had; 0: no matter
 
 	inject func(context.Context, *runner) error // breaks a system under load
 	// nil; or falls on a system that drains a backlog, instead of inject
@@ -35,7 +37,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), drains(), retriesOf(), changes(), imports())
+	return slices.Concat(loads(), attacks(), drains(), retriesOf(), changes(), imports())
 }
 
 // loads are the scenarios in which leads are being posted when something breaks.
