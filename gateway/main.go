@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/admin"
 	"leadgate/gateway/internal/api"
@@ -72,28 +73,15 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	log.Info("starting", "version", version.String())
+	rdb.LogTo(log)
 	registry := telemetry.Registry()
+	memory := lifecycle.Memory(int64(s.MemoryBudget), getenv, log, registry)
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
 
-	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
-		LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
+	db, redis, err := openStores(ctx, &group, log, &c)
 	if err != nil {
 		return err
-	}
-	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	if err := db.Start(ctx, log, s.Migrate); err != nil {
-		return err
-	}
-	rdb.LogTo(log)
-	memory := lifecycle.Memory(int64(s.MemoryBudget), getenv, log, registry)
-	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{})
-	if err != nil {
-		return err
-	}
-	group.OnStop("redis", func(context.Context) error { return redis.Close() })
-	if err := redis.Ping(ctx).Err(); err != nil {
-		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
 	keys := auth.New(auth.Deps{DB: db, Now: time.Now, Log: log})
@@ -132,6 +120,29 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used, BatchMemory: memory.Usage().Total,
 	}))
 	return group.Wait(ctx, log, s.Grace)
+}
+
+// openStores connects to Postgres, which must be there, and to Redis, which need not; the group closes both.
+func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c *cli) (db *pg.DB,
+	client redis.UniversalClient, err error) {
+	db, err = pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
+		LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
+	if err != nil {
+		return nil, nil, err
+	}
+	group.OnStop("postgres", func(context.Context) error { return db.Close() })
+	if err := db.Start(ctx, log, c.Serve.Migrate); err != nil {
+		return nil, nil, err
+	}
+	client, err = rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	group.OnStop("redis", func(context.Context) error { return client.Close() })
+	if err := client.Ping(ctx).Err(); err != nil {
+		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
+	}
+	return db, client, nil
 }
 
 func webhookURL(s *settings) func(string) string {

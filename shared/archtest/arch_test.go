@@ -2,12 +2,10 @@
 package archtest
 
 import (
-	"bufio"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -65,6 +63,7 @@ type source struct {
 	path string
 	test bool
 	file *ast.File
+	set  *token.FileSet
 }
 
 func sources(t *testing.T) []source {
@@ -81,12 +80,13 @@ func sources(t *testing.T) []source {
 		if !strings.HasSuffix(path, ".go") {
 			return nil
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		set := token.NewFileSet()
+		f, err := parser.ParseFile(set, path, nil, parser.ParseComments)
 		if err != nil {
 			return err
 		}
 		rel, err := filepath.Rel(root, path)
-		all = append(all, source{filepath.ToSlash(filepath.Dir(rel)), rel, strings.HasSuffix(path, "_test.go"), f})
+		all = append(all, source{filepath.ToSlash(filepath.Dir(rel)), rel, strings.HasSuffix(path, "_test.go"), f, set})
 		return err
 	})
 	if err != nil {
@@ -184,9 +184,6 @@ func TestHouseRules(t *testing.T) {
 				t.Errorf("%s: init() hides when things happen", s.path)
 			}
 		}
-		if n := lines(t, s.path); n > 500 {
-			t.Errorf("%s has %d lines: a room to divide", s.path, n)
-		}
 	}
 	for pkg, ok := range documented {
 		if !ok {
@@ -195,19 +192,25 @@ func TestHouseRules(t *testing.T) {
 	}
 }
 
-func lines(t *testing.T, path string) (n int) {
-	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", path))
-	if err != nil {
-		t.Fatal(err)
+// TestSizes holds the bounds that CONTRIBUTING.md states.
+func TestSizes(t *testing.T) {
+	for _, s := range sources(t) {
+		maxFile, maxFunc := 350, 75
+		if s.test {
+			maxFile, maxFunc = 450, 100
+		}
+		line := func(p token.Pos) int { return s.set.Position(p).Line }
+		if n := line(s.file.FileEnd) - 1; n > maxFile {
+			t.Errorf("%s has %d lines, more than %d: a room to divide", s.path, n, maxFile)
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok {
+				if n := line(f.End()) - line(f.Pos()) + 1; n > maxFunc {
+					t.Errorf("%s: %s has %d lines, more than %d", s.path, f.Name.Name, n, maxFunc)
+				}
+			}
+		}
 	}
-	defer f.Close()
-	scan := bufio.NewScanner(f)
-	scan.Buffer(nil, 1<<20)
-	for scan.Scan() {
-		n++
-	}
-	return n
 }
 
 // What users run must not carry what tests run on, not even through a third package.

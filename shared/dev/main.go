@@ -55,11 +55,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err := os.MkdirAll(set.dir, 0o755); err != nil {
 		return err
 	}
-	release, err := devstack.Lock(filepath.Join(set.dir, "lock"), false)
-	if errors.Is(err, devstack.ErrLocked) {
-		return fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir", set.dir,
-			set.envFile())
-	}
+	release, err := set.lock()
 	if err != nil {
 		return err
 	}
@@ -157,6 +153,16 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 		return s, errUsage
 	}
 	return s, nil
+}
+
+// lock keeps other sessions out of the directory until release is called.
+func (s *settings) lock() (release func(), err error) {
+	release, err = devstack.Lock(filepath.Join(s.dir, "lock"), false)
+	if errors.Is(err, devstack.ErrLocked) {
+		return nil, fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir", s.dir,
+			s.envFile())
+	}
+	return release, err
 }
 
 func (s *settings) envFile() string { return filepath.Join(s.dir, "env") }

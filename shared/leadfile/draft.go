@@ -79,10 +79,7 @@ func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mi
 		case toStatus:
 			d.Status, problem = r.status(cell)
 		case toChatbot:
-			var err error
-			if chatbot, err = id.Chatbot.Parse(cell); err != nil {
-				problem = id.Chatbot.Rule()
-			}
+			chatbot, problem = parseChatbot(cell)
 		case toMetadata:
 			object = cell
 		default:
@@ -140,6 +137,14 @@ func (r *Reader) status(cell string) (status, problem string) {
 		}
 	}
 	return "", "Must be one of: " + strings.Join(r.statuses, ", ")
+}
+
+func parseChatbot(text string) (chatbot id.UUID, problem string) {
+	chatbot, err := id.Chatbot.Parse(text)
+	if err != nil {
+		problem = id.Chatbot.Rule()
+	}
+	return chatbot, problem
 }
 
 // metadataOf closes the members of metadata, and joins them with a whole object, if there is one.

@@ -95,6 +95,7 @@ offset $4 - 1 limit 1`
 }
 
 // DeleteOldAudit deletes entries older than AuditLife, in batches. What is too much for one call is left to the next.
+// It looks across workspaces.
 func (db *DB) DeleteOldAudit(ctx context.Context) (deleted int, err error) {
 	const q = `
 delete from audit where ctid = any(array(

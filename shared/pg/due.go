@@ -8,9 +8,6 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// These and DueEnrichments, DueReplays, DueNotices, Backlog, EnsurePartitions, DropOldPartitions, DeleteOld,
-// HoldOrCancelPending, ListWorkspaces, TouchKeys and PrincipalByHash are the statements that look across workspaces.
-
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
@@ -22,7 +19,7 @@ type WaitingEndpoint struct {
 
 // WaitingEndpoints returns up to limit endpoints with pending deliveries that come after one. It skips from each to the
 // next in the index of pending deliveries: it costs about 20 us for each of them, however many endpoints there are and
-// however much waits for one.
+// however much waits for one. It looks across workspaces.
 func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint,
 	error) {
 	// $1 and $2 workspace and endpoint to begin after, $3 now, $4 limit, $5 failures from which an endpoint is failing

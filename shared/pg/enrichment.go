@@ -206,7 +206,7 @@ func sameJSON(a, b []byte) bool {
 }
 
 // DueEnrichments returns up to limit workspaces whose enrichment is due. It is a skip scan: it goes from the first that
-// is due in a workspace to the first in the next one, and does not read what is due later.
+// is due in a workspace to the first in the next one, and does not read what is due later. It looks across workspaces.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
 	const q = `
 with recursive hop (workspace_id, due_at) as (
@@ -225,7 +225,7 @@ select workspace_id from hop where due_at <= now() limit $1`
 }
 
 // ReindexSearch makes up to limit leads due for enrichment that were stored before leads were found by words, and
-// returns how many.
+// returns how many. It looks across workspaces.
 func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
 	const q = `
 update enrichments set due_at = now() where ctid = any(array(

@@ -16,7 +16,8 @@ const (
 	reportBatch   = 10_000           // rows of reports deleted by one statement
 )
 
-// FailStaleUploads ends uploads of which nothing came for ten minutes: their gateway was killed.
+// FailStaleUploads ends uploads of which nothing came for ten minutes: their gateway was killed. It looks across
+// workspaces.
 func (db *DB) FailStaleUploads(ctx context.Context) (failed int, err error) {
 	const q = `
 update imports set state = 'failed', reason = $2, updated_at = now(), finished_at = now()
@@ -26,7 +27,7 @@ update imports set state = 'failed', reason = $2, updated_at = now(), finished_a
 
 // DeleteOldImports deletes what is left of the files of imports that have ended, and imports with their reports that
 // ended longer than keep ago or are more than KeptImports of their workspace. What is more than importBatch is for the
-// next call.
+// next call. It looks across workspaces.
 func (db *DB) DeleteOldImports(ctx context.Context, keep time.Duration) (deleted int, err error) {
 	const files = `
 select distinct c.workspace_id, c.import_id

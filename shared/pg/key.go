@@ -225,8 +225,8 @@ func (db *DB) RevokeKey(ctx context.Context, workspace, key id.UUID, now time.Ti
 
 func keyNotFound() error { return fault.New(fault.NotFound, "API key not found") }
 
-// PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when no live key has it. It is the only
-// look-up without a workspace: the hash is what finds the workspace.
+// PrincipalByHash returns whom the key with this hash acts for; UNAUTHORIZED when no live key has it. It looks across
+// workspaces. The hash is what finds the workspace.
 func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
 	const q = `
 select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, w.settings,

@@ -48,7 +48,8 @@ delete from releases where ctid = any(array(
 // releaseLife is how long a release waits for Redis: much longer than a reservation lives there.
 const releaseLife = 7 * 24 * time.Hour
 
-// DeleteOldReleases deletes releases that Redis needs no more, in bounded batches: they have emails in clear.
+// DeleteOldReleases deletes releases that Redis needs no more, in bounded batches: they have emails in clear. It looks
+// across workspaces.
 func (db *DB) DeleteOldReleases(ctx context.Context) (deleted int, err error) {
 	const q = `
 delete from releases where ctid = any(array(

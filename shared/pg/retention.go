@@ -164,6 +164,7 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 	return nil
 }
 
+// pending reports whether a week of deliveries has pending ones. It looks across workspaces.
 func (r *retention) pending(ctx context.Context, p *partition) (found bool, err error) {
 	if p.parent != "deliveries" {
 		return false, nil
@@ -193,7 +194,7 @@ func (r *retention) exec(ctx context.Context, statement string) error {
 }
 
 // DeleteOld deletes, in bounded batches, replays that ended longer than keep ago, and endpoints that were deleted
-// longer ago than any delivery to them is kept.
+// longer ago than any delivery to them is kept. It looks across workspaces.
 func (db *DB) DeleteOld(ctx context.Context, keep time.Duration) (endpoints, replays int, err error) {
 	const oldEndpoints = `
 delete from endpoints where (workspace_id, id) in (

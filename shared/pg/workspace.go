@@ -54,8 +54,8 @@ func (db *DB) GetWorkspace(ctx context.Context, workspace id.UUID) (tenant.Works
 	return conn.One(ctx, db, "get workspace", scanWorkspace, workspaceNotFound(), q, workspace)
 }
 
-// ListWorkspaces returns the workspaces after one of them, oldest first; a zero after means from the start. At
-// most 1000.
+// ListWorkspaces returns the workspaces after one of them, oldest first; a zero after means from the start. At most
+// 1000. It looks across workspaces.
 func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]tenant.Workspace, error) {
 	const q = `select ` + workspaceColumns + ` from workspaces where id > $1 order by id limit $2`
 	return conn.Collect(ctx, db, "list workspaces", scanWorkspace, q, after, page(limit))
