@@ -37,7 +37,7 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), attacks(), drains(), retriesOf(), changes(), imports())
+	return slices.Concat(loads(), rewinds(), attacks(), drains(), retriesOf(), changes(), imports())
 }
 
 // loads are the scenarios in which leads are being posted when something breaks.

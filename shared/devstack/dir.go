@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // OwnDir makes dir, or takes it if it is there and belongs to us, and returns it or the directory that stands for it
@@ -24,6 +25,45 @@ func CopyDir(from, to string) error {
 		}
 	}
 	return nil
+}
+
+// KeepStore copies what the system's stopped "postgres" or "redis" has on disk, for RewindStore.
+func (s *System) KeepStore(store string) error {
+	data, kept, err := s.storeDirs(store)
+	if err != nil {
+		return err
+	}
+	return copyStore(data, kept)
+}
+
+// RewindStore puts the system's stopped "postgres" or "redis" back to where it was at KeepStore, as a replica that
+// lagged, or a backup, would have it.
+func (s *System) RewindStore(store string) error {
+	data, kept, err := s.storeDirs(store)
+	if err != nil {
+		return err
+	}
+	return copyStore(kept, data)
+}
+
+// storeDirs returns where a store has its data, and where a copy is kept.
+func (s *System) storeDirs(store string) (data, kept string, err error) {
+	dir, err := storeAccount().reachable(filepath.Join(s.opt.Dir, store))
+	return filepath.Join(dir, "data"), filepath.Join(dir, "kept"), err
+}
+
+// copyStore makes to a copy of from, and nothing else.
+func copyStore(from, to string) error {
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return fmt.Errorf("copy store: %w", err)
+	}
+	if err := os.Chmod(to, 0o700); err != nil { // Postgres insists
+		return err
+	}
+	return storeAccount().chown(to)
 }
 
 // PostgresVersion is the major version that StartPostgres uses for a new cluster.

@@ -116,10 +116,27 @@ func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLe
 	if err != nil {
 		return Inserted{}, err
 	}
-	if len(taken) == 0 {
-		return out, nil
+	return out, nameHolders(ctx, q, leads, taken, out.Leads)
+}
+
+// nameHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
+func nameHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool,
+	out []LeadResult) error {
+	emails, places := make([]UniqueEmail, 0, len(taken)), make([]int, 0, len(taken))
+	for i := range leads {
+		if taken[leads[i].ID] {
+			emails, places = append(emails, leads[i].UniqueEmail()), append(places, i)
+		}
 	}
-	return out, findHolders(ctx, q, leads, taken, out.Leads)
+	holders, err := findHolders(ctx, on, emails)
+	if err != nil {
+		return err
+	}
+	for n, i := range places {
+		// A lead that holds its own email was inserted by a first try whose answer was lost.
+		out[i] = LeadResult{Taken: holders[n] != leads[i].ID, Holder: holders[n]}
+	}
+	return nil
 }
 
 func leadArrays(leads []NewLead) []any {
@@ -153,50 +170,47 @@ func leadArrays(leads []NewLead) []any {
 	return args
 }
 
-// findHolders looks up, in a snapshot newer than the insert's, which leads have the unique keys of those taken.
-func findHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool,
-	out []LeadResult) error {
+// UniqueEmail is an email as it is unique in its workspace.
+type UniqueEmail struct {
+	Workspace id.UUID
+	Key       string // see tenant.Settings.UniqueKey
+}
+
+// UniqueEmail returns the email that l has, or wants.
+func (l *NewLead) UniqueEmail() UniqueEmail { return UniqueEmail{l.WorkspaceID, l.UniqueKey} }
+
+// FindHolders returns for each of emails, in order, the lead that has it; zero: none has. It looks across workspaces.
+func (db *DB) FindHolders(ctx context.Context, emails []UniqueEmail) ([]id.UUID, error) {
+	return findHolders(ctx, db.Prepared(), emails)
+}
+
+func findHolders(ctx context.Context, on conn.Queryer, emails []UniqueEmail) ([]id.UUID, error) {
 	const q = `
-select l.workspace_id, l.email_key, l.id
-  from unnest($1::uuid[], $2::text[]) as i (workspace_id, email_key)
+select i.place, l.id
+  from unnest($1::uuid[], $2::text[]) with ordinality as i (workspace_id, email_key, place)
  cross join lateral (
-    select * from leads
+    select id from leads
      where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
      order by email_key limit 1) l`
-	type unique struct {
-		workspace id.UUID
-		key       string
+	holders := make([]id.UUID, len(emails))
+	if len(emails) == 0 {
+		return holders, nil
 	}
-	workspaces, keys := newColumn(len(taken), 36), newColumn(len(taken), 24)
-	asked := map[unique]bool{}
-	for i := range leads {
-		u := unique{leads[i].WorkspaceID, leads[i].UniqueKey}
-		if taken[leads[i].ID] && !asked[u] {
-			asked[u] = true
-			workspaces.uuid(u.workspace)
-			keys.string(u.key)
-		}
+	workspaces, keys := newColumn(len(emails), 36), newColumn(len(emails), 24)
+	for _, e := range emails {
+		workspaces.uuid(e.Workspace)
+		keys.string(e.Key)
 	}
-	holders := make(map[unique]id.UUID, len(asked))
 	err := conn.Each(ctx, on, "find holders", func(row conn.Row) error {
-		var u unique
+		var place int
 		var holder id.UUID
-		err := row.Scan(&u.workspace, &u.key, &holder)
-		holders[u] = holder
+		err := row.Scan(&place, &holder)
+		if err == nil {
+			holders[place-1] = holder
+		}
 		return err
 	}, q, workspaces.done(), keys.done())
-	if err != nil {
-		return err
-	}
-	for i := range leads {
-		if !taken[leads[i].ID] {
-			continue
-		}
-		holder := holders[unique{leads[i].WorkspaceID, leads[i].UniqueKey}]
-		// A lead that holds its own key was inserted by a first try whose answer was lost.
-		out[i] = LeadResult{Taken: holder != leads[i].ID, Holder: holder}
-	}
-	return nil
+	return holders, err
 }
 
 // leadColumns are the columns of a lead l for scanLead, but for the facts of its enrichment, which come last.

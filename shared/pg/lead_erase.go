@@ -46,8 +46,7 @@ const eraseBatch = 500
 // first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
 //
 // It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
-// one was at it. An attempt that is under way by then arrives all the same. An address that Redis does not know to be
-// free stays in releases until it does.
+// one was at it. An attempt that is under way by then arrives all the same.
 func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	for more := true; more; {
@@ -264,23 +263,19 @@ func (e *Erased) Details(suppressed bool) map[string]any {
 		"reports": e.Reports, "suppressed": suppressed}
 }
 
-// emitErased writes the last event of a lead and the release of its email.
+// emitErased writes the last event of a lead.
 func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased) ([]EndpointRef, error) {
-	// $1 workspace, $2 lead, $3 released key or "", $4 event, $5 chatbot, $6 data, $7 when it happened
+	// $1 workspace, $2 lead, $3 event, $4 chatbot, $5 data, $6 when it happened
 	const q = `
-with freed as (
-    insert into releases (workspace_id, email_key, lead_id, created_at)
-    select $1, $3, $2, now() where $3 <> '' on conflict do nothing
-), ev as (
+with ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    values ($1, $4, '` + webhook.LeadDeleted + `', $2, $5, $6, $7)
+    values ($1, $3, '` + webhook.LeadDeleted + `', $2, $4, $5, $6)
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
-	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, e.ReleasedKey, id.New(),
-		optionalID(l.ChatbotID),
-		string(l.AppendDeleted(nil, e.At, true)), e.At)
+	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, id.New(),
+		optionalID(l.ChatbotID), string(l.AppendDeleted(nil, e.At, true)), e.At)
 }
 
 // eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was

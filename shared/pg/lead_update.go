@@ -20,7 +20,7 @@ type Updated struct {
 	Lead        lead.Lead     // as it is now, with what enrichment had found out
 	Former      lead.Lead     // as it was
 	Changed     bool          // false: there was nothing to change
-	ReleasedKey string        // the unique key it gave up; "": none. Redis is to release it, and then DeleteReleases
+	ReleasedKey string        // the unique key it gave up, of which Redis may have a reservation; "": none
 	Wake        []EndpointRef // endpoints that got deliveries
 }
 
@@ -34,8 +34,8 @@ func (e *EmailTaken) Error() string { return "the email belongs to " + id.Lead.F
 
 // UpdateLead lets change alter a lead, one caller at a time, and returns what it is now. It is NOT_FOUND when there is
 // none, *EmailTaken when its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row,
-// the enrichment that is pending again, lead.updated with its deliveries, and the release of a former email are one
-// commit. Where change alters nothing, nothing is written.
+// the enrichment that is pending again, and lead.updated with its deliveries are one commit. Where change alters
+// nothing, nothing is written.
 func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated,
 	error) {
 	return db.alterLead(ctx, workspace, leadID, updating(change))
@@ -232,25 +232,21 @@ func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error 
 	return err
 }
 
-// emitLeadEvent writes what goes with a change of a lead: its enrichment, pending unless it was deleted, the release of
-// its former email, the event and its deliveries.
+// emitLeadEvent writes what goes with a change of a lead: its enrichment, pending unless it was deleted, the event and
+// its deliveries.
 func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, data []byte) ([]EndpointRef, error) {
-	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 released key or "", $5 event, $6 its type, $7 chatbot,
-	// $8 data, $9 when it happened
+	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 event, $5 its type, $6 chatbot, $7 data, $8 when it
+	// happened
 	const q = `
 with owed as (
     insert into enrichments (workspace_id, lead_id, due_at) values ($1, $2, case when $3 then now() end)
     on conflict (workspace_id, lead_id) do update set due_at = excluded.due_at, attempts = 0
-), freed as (
-    insert into releases (workspace_id, email_key, lead_id, created_at)
-    select $1, $4, $2, now() where $4 <> '' on conflict do nothing
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $5, $6, $2, $7, $8, $9)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $4, $5, $2, $6, $7, $8)
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
-	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, u.ReleasedKey,
-		id.New(), event,
+	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, id.New(), event,
 		optionalID(l.ChatbotID), string(data), l.UpdatedAt)
 }

@@ -36,6 +36,7 @@ func TestPlans(t *testing.T) {
 	t.Parallel()
 	f := fillTables(t)
 	cases := map[string]func(*testing.T, *explainer){
+		"find holders":                         f.findHolders,
 		"insert leads with fan-out":            f.insertLeads,
 		"lease due deliveries":                 f.leaseDue,
 		"record outcomes":                      f.recordOutcomes,
@@ -186,6 +187,15 @@ select c.relname as part,
 
 func (f *filled) insertLeads(t *testing.T, x *explainer) {
 	pgtest.Leads(t, x.generic, f.ws, 20)
+}
+
+func (f *filled) findHolders(t *testing.T, x *explainer) {
+	asked := []pg.UniqueEmail{{Workspace: f.ws, Key: "7@example.com"}, {Workspace: f.ws, Key: "nobody@example.com"},
+		{Workspace: f.ws, Key: "7@example.com"}}
+	got, err := x.generic.FindHolders(t.Context(), asked)
+	if err != nil || got[0] == (id.UUID{}) || got[1] != (id.UUID{}) || got[2] != got[0] {
+		t.Fatalf("FindHolders() = %v, %v, want one lead twice and none between", got, err)
+	}
 }
 
 func (f *filled) leaseDue(t *testing.T, x *explainer) {

@@ -48,7 +48,7 @@ func TestListsBoundWork(t *testing.T) {
 
 // prepared are the cases whose statements stay prepared, and so get a plan for any parameters too.
 var prepared = map[string]bool{"lease deliveries": true, "record outcomes": true, "enrich leads": true,
-	"insert leads that are there": true, "import leads that are there": true, "repeat requests": true,
+	"insert leads that are there": true, "find holders": true, "import leads that are there": true, "repeat requests": true,
 	"keep answers": true}
 
 // stale is a database in which one workspace grew after the last analyze.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,7 +24,7 @@ import (
 //	ARGV[4]     TTL of a pending reservation, milliseconds
 //	ARGV[5...]  the lead of each email, base32
 //	returns     {requests that pass, microseconds of the burst in use before them, then for each email that passed:
-//	            "" reserved now, else what is stored: "p<lead>" | "c<lead>" | "d<lead>"}
+//	            "" reserved now, else what is stored: "p<lead>" pending | "c<lead>" committed}
 //
 // Requests that do not pass reserve nothing and spend nothing.
 var admitScript = redis.NewScript(gcraText + `
@@ -52,8 +53,9 @@ type AdmissionRequest struct {
 // Admission is the answer to an AdmissionRequest.
 type Admission struct {
 	limit.Decision
-	Holder    id.UUID // the lead that has the email or gave it up a moment ago; zero: the request reserved it
-	Committed bool    // Holder is durable and has the email
+	// A durable lead had the email, and most likely has it. It is a hint: Redis may be older than Postgres, or know what
+	// Postgres has lost.
+	Committed bool
 }
 
 // AdmissionResult is an Admission, or why there is none.
@@ -131,9 +133,7 @@ func readAdmission(reply []any, place int, rate limit.Rate) (a Admission, err er
 	if place+2 >= len(reply) {
 		return a, nil
 	}
-	if holder, _ := reply[place+2].(string); holder != "" {
-		a.Committed = holder[0] == 'c'
-		a.Holder, err = id.Prefix("").Parse(holder[1:])
-	}
-	return a, err
+	stored, _ := reply[place+2].(string)
+	a.Committed = strings.HasPrefix(stored, "c")
+	return a, nil
 }

@@ -21,17 +21,20 @@ func TestAdmitReservesOnce(t *testing.T) {
 		r := rdb.AdmissionRequest{Workspace: ws, Rate: rate, UniqueKey: "a@example.com", LeadID: lead}
 		return rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{r})[0]
 	}
-	if got := call(first); got.Err != nil || got.Holder != (id.UUID{}) || got.Remaining != 9 {
+	if got := call(first); got.Err != nil || got.Committed || got.Remaining != 9 {
 		t.Fatalf("first call = %+v, want a reservation and 9 remaining", got)
 	}
-	if got := call(second); got.Err != nil || got.Holder != first || got.Committed {
-		t.Fatalf("second call = %+v, want pending holder %v", got, first)
+	if got := call(second); got.Err != nil || got.Committed {
+		t.Fatalf("second call = %+v, want it pending", got)
+	}
+	if got, _ := stored(t, c); got != "p"+text(first) {
+		t.Fatalf("reservation = %s, want that of the first, p%s", got, text(first))
 	}
 	if err := announce(t, c, rdb.Reservation{Workspace: ws, UniqueKey: "a@example.com", LeadID: first}); err != nil {
 		t.Fatal(err)
 	}
-	if got := call(second); got.Holder != first || !got.Committed {
-		t.Fatalf("third call = %+v, want committed holder %v", got, first)
+	if got := call(second); got.Err != nil || !got.Committed {
+		t.Fatalf("third call = %+v, want it committed", got)
 	}
 	keys, err := c.Keys(t.Context(), "*").Result()
 	if err != nil {
@@ -68,12 +71,12 @@ func TestAdmitKeepsCallsApart(t *testing.T) {
 		{Decision: limit.Decision{Remaining: 1}},
 		{Decision: limit.Decision{Remaining: 1}}, // the one that reserves went first
 		{Decision: limit.Decision{Remaining: 2}},
-		{Decision: limit.Decision{Remaining: 0}, Holder: leads[0]},
+		{Decision: limit.Decision{Remaining: 0}},
 		{Decision: limit.Decision{Limited: true}},
 		{Decision: limit.Decision{Remaining: 0}},
 	} {
 		g := got[i]
-		same := g.Limited == want.Limited && g.Remaining == want.Remaining && g.Holder == want.Holder && !g.Committed
+		same := g.Limited == want.Limited && g.Remaining == want.Remaining && !g.Committed
 		if g.Err != nil || !same {
 			t.Errorf("call %d = %+v, want %+v", i, g, want)
 		}

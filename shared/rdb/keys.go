@@ -11,7 +11,7 @@ import (
 //
 //	lg:{ws_...}:rate           rate limit: GCRA's theoretical arrival time, microseconds
 //	lg:{ws_...}:form:<key id>  the same of a form's submissions; with ":<hash of an address>" of those of an address
-//	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed, "d<lead>" released: Postgres decides
+//	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed (up to 0.1.0 also "d<lead>")
 //	lg:{ws_...}:wake:<what>    wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
 
 func workspaceKey(workspace id.UUID, rest string) string {

@@ -12,78 +12,66 @@ import (
 	"leadgate/shared/rdb/redistest"
 )
 
-// fixture is one email of a workspace.
-type fixture struct {
-	*testing.T
-	c  redis.UniversalClient
-	ws id.UUID
-}
-
-func newFixture(t *testing.T) *fixture {
+// stored returns the one reservation that there is.
+func stored(t *testing.T, c redis.UniversalClient) (value string, ttl time.Duration) {
 	t.Helper()
-	return &fixture{t, redistest.New(t), id.New()}
-}
-
-func (d *fixture) reservation(lead id.UUID) rdb.Reservation {
-	return rdb.Reservation{Workspace: d.ws, UniqueKey: "a@example.com", LeadID: lead}
-}
-
-func (d *fixture) commit(lead id.UUID) {
-	d.Helper()
-	if err := announce(d.T, d.c, d.reservation(lead)); err != nil {
-		d.Fatal(err)
+	keys := c.Keys(t.Context(), "*:email:*").Val()
+	if len(keys) != 1 {
+		t.Fatalf("reservations = %v, want one", keys)
 	}
+	return c.Get(t.Context(), keys[0]).Val(), c.PTTL(t.Context(), keys[0]).Val()
 }
 
-func (d *fixture) release(lead id.UUID) {
-	d.Helper()
-	if err := rdb.Release(d.Context(), d.c, []rdb.Reservation{d.reservation(lead)}); err != nil {
-		d.Fatal(err)
-	}
-}
+func text(lead id.UUID) string { return id.Prefix("").Format(lead) }
 
-// want checks whom Admit names to a new lead, and whether without asking Postgres.
-func (d *fixture) want(what string, holder id.UUID, committed bool) {
-	d.Helper()
-	rate := limit.NewRate(1000, time.Second, 1000)
-	r := rdb.AdmissionRequest{Workspace: d.ws, Rate: rate, UniqueKey: "a@example.com", LeadID: id.New()}
-	got := rdb.Admit(d.Context(), d.c, []rdb.AdmissionRequest{r})[0]
-	if got.Err != nil || got.Holder != holder || got.Committed != committed {
-		d.Errorf("%s: Admit = %+v, want holder %v, committed %v", what, got, holder, committed)
-	}
-}
-
-func TestReleasedEmailIsForPostgresToDecide(t *testing.T) {
+// Whatever was reserved before, the lead that Postgres says has the email takes the reservation over: pending or
+// committed, of an older lead or of a newer one, and what former versions wrote.
+func TestAnnounceOverwrites(t *testing.T) {
 	t.Parallel()
-	d := newFixture(t)
-	first, other := id.New(), id.New()
-	d.commit(first)
-	d.release(other)
-	d.want("another lead's release", first, true)
-	d.release(first)
-	d.want("its own release", first, false)
-	d.commit(first)
-	d.want("a late announcement of the lead that was deleted", first, false)
-	d.commit(other)
-	d.want("the next lead", other, true)
-	d.commit(first)
-	d.want("a late announcement while the next has it", other, true)
-	d.release(first)
-	d.want("a second release", other, true)
-	d.release(other)
-	d.commit(first)
-	d.want("a late announcement after the next was deleted too", other, false)
-	if ttl := d.c.PTTL(t.Context(), d.c.Keys(t.Context(), "*email*").Val()[0]).Val(); ttl <= 0 || ttl > rdb.ReleasedTTL {
-		t.Errorf("a released email is remembered for %v, want at most %v", ttl, rdb.ReleasedTTL)
+	older, lead, newer := id.New(), id.New(), id.New()
+	for name, before := range map[string]string{"none": "", "pending": "p" + text(newer),
+		"committed, older": "c" + text(older), "committed, newer": "c" + text(newer), "released": "d" + text(lead)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, ws := redistest.New(t), id.New()
+			r := rdb.Reservation{Workspace: ws, UniqueKey: "a@example.com", LeadID: lead}
+			if err := announce(t, c, r); err != nil {
+				t.Fatal(err)
+			}
+			key := c.Keys(t.Context(), "*:email:*").Val()[0]
+			if before == "" {
+				c.Del(t.Context(), key)
+			} else if err := c.Set(t.Context(), key, before, time.Minute).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := announce(t, c, r); err != nil {
+				t.Fatal(err)
+			}
+			if got, ttl := stored(t, c); got != "c"+text(lead) || ttl <= time.Hour || ttl > rdb.CommittedTTL {
+				t.Errorf("reservation = %s for %v, want c%s for %v", got, ttl, text(lead), rdb.CommittedTTL)
+			}
+		})
 	}
 }
 
-// Also where Redis knows nothing: the announcement may still be on its way.
-func TestReleaseBeforeTheAnnouncement(t *testing.T) {
+// A released email is reserved by the next request, as if nobody had had it.
+func TestRelease(t *testing.T) {
 	t.Parallel()
-	d := newFixture(t)
-	first := id.New()
-	d.release(first)
-	d.commit(first)
-	d.want("a late announcement", first, false)
+	c, ws, next := redistest.New(t), id.New(), id.New()
+	if err := announce(t, c, rdb.Reservation{Workspace: ws, UniqueKey: "a@example.com", LeadID: id.New()}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // again is as well
+		if err := rdb.Release(t.Context(), c, ws, "a@example.com"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := rdb.AdmissionRequest{Workspace: ws, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "a@example.com",
+		LeadID: next}
+	if got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{r})[0]; got.Err != nil || got.Committed {
+		t.Errorf("Admit = %+v, want it not committed", got)
+	}
+	if got, ttl := stored(t, c); got != "p"+text(next) || ttl > rdb.PendingTTL {
+		t.Errorf("reservation = %s for %v, want p%s", got, ttl, text(next))
+	}
 }

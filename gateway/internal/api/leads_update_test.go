@@ -130,17 +130,6 @@ func TestUpdateLeadMovesItsEmail(t *testing.T) {
 	if !strings.Contains(taken.text, other) || b.send(t, b.secret, "GET", "/api/v1/leads/"+first, "").lead(t).Name != "" {
 		t.Errorf("409 = %s, want %s named and nothing changed", taken.text, other)
 	}
-	if n := b.releases(t); n != 0 {
-		t.Errorf("%d releases are left to the sweep, want none: Redis was there", n)
-	}
-}
-
-func (b *bundle) releases(t *testing.T) (n int) {
-	t.Helper()
-	if err := b.db.GetContext(t.Context(), &n, `select count(*) from releases`); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 func TestIfMatch(t *testing.T) {

@@ -40,7 +40,7 @@ func TestUsage(t *testing.T) {
 	for i := range 3 {
 		post(fmt.Sprintf(`{"email":"a%d@example.com"}`, i))
 	}
-	post(`{"email":"a0@example.com"}`)              // a duplicate by Redis
+	post(`{"email":"a0@example.com"}`)              // a duplicate that Redis knows
 	b.redis.FlushAll(t.Context())                   // and one by Postgres
 	post(`{"email":"a1@example.com"}`)              //
 	post(`{"email":"not valid"}`)                   // rejected

@@ -31,20 +31,16 @@ func ChangeOf(u *pg.Updated) Change {
 }
 
 // Publish tells Redis and the workers about a change before the client gets its answer. Without Redis nothing is lost:
-// the release is retried by this process and by the worker's sweep, which also does the rest.
+// the reservation of an email that was given up is only a hint, and the worker's sweep does the rest.
 func (s *Service) Publish(ctx context.Context, c Change) {
-	release := pg.Release{Workspace: c.Workspace, UniqueKey: c.Released, LeadID: c.Lead}
 	if !s.breaker.Allow(s.Now()) {
-		if c.Released != "" {
-			s.releases.add(release)
-		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if c.Released != "" {
-		if err := s.release(ctx, []pg.Release{release}); err != nil {
-			s.releases.add(release)
+		err := rdb.Release(ctx, s.Redis, c.Workspace, c.Released)
+		if s.recordRedis(err); err != nil {
 			return
 		}
 	}
@@ -62,12 +58,6 @@ func (s *Service) Publish(ctx context.Context, c Change) {
 	if len(reservations)+len(keys) > 0 {
 		s.recordRedis(s.Waker.Announce(ctx, reservations, keys))
 	}
-}
-
-// InvalidateReservation deletes a reservation of a lead that has the email no longer, so that Postgres decides about
-// it.
-func (s *Service) InvalidateReservation(ctx context.Context, workspace id.UUID, uniqueKey string, holder id.UUID) {
-	s.Publish(ctx, Change{Workspace: workspace, Lead: holder, Released: uniqueKey})
 }
 
 // AsDuplicate returns a DUPLICATE_EMAIL for *pg.EmailTaken, and other errors as they are.

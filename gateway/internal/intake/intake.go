@@ -22,9 +22,10 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Limits of the two batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
+// Limits of the three batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
 const (
 	admitQueue, admitBatch, admitWorkers    = 8192, 128, 4
+	holderQueue, holderBatch, holderWorkers = 8192, 256, 2
 	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
 
 	commitTimeout = 3 * time.Second // a client that has just missed a commit waits for two
@@ -45,16 +46,19 @@ type Deps struct {
 // Service takes leads in.
 //
 //	Admit --> admission batcher --> Redis: rate limit + SET NX (one pipeline)
+//	  |
+//	  v
+//	Put --committed--> holder batcher --> Postgres: one SELECT --> 409, or else:
 //	  | reserved, pending elsewhere, or Redis unavailable
 //	  v
-//	Put --> commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
+//	commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
 type Service struct {
 	Deps
 	breaker    limit.Breaker
 	local      limit.Local[id.UUID] // while Redis is down
 	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
+	holders    *batch.Batcher[pg.UniqueEmail, holderResult]
 	commits    *batch.Batcher[queuedLead, commitResult]
-	releases   pendingReleases
 	metrics    metrics
 }
 
@@ -75,10 +79,12 @@ func New(d Deps) *Service {
 	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Workers: admitWorkers},
 		batch.Recover(d.Log, "admit", s.admitAll,
 			func(err error) rdb.AdmissionResult { return rdb.AdmissionResult{Err: err} }))
+	s.holders = batch.New(batch.Options{Queue: holderQueue, Max: holderBatch, Workers: holderWorkers},
+		batch.Recover(d.Log, "find holders", s.findHolders,
+			func(err error) holderResult { return holderResult{err: err} }))
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers},
 		batch.Recover(d.Log, "commit", s.commitAll, // a zero result would mean that the lead was created
 			func(err error) commitResult { return commitResult{err: err} }))
-	s.startReleases()
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -86,8 +92,8 @@ func New(d Deps) *Service {
 // Stop finishes what was admitted. Call it when no request can come any more.
 func (s *Service) Stop() {
 	s.admissions.Stop()
+	s.holders.Stop()
 	s.commits.Stop()
-	s.releases.shutdown()
 }
 
 // NewLead returns the lead that d asks for. leadID is its id, also when the request comes again; zero: a new one.

@@ -16,7 +16,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 	m := metrics{
 		leads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadgate_intake_leads_total",
-			Help: "Leads by what became of them; duplicate_fast was decided by Redis alone.",
+			Help: "Leads by what became of them; duplicate_fast was known to Redis, and read instead of inserted.",
 		}, []string{"outcome"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "leadgate_intake_batch_leads", Help: "Leads in one commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),

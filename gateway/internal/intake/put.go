@@ -52,27 +52,31 @@ func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outc
 			return existing, err
 		}
 		// It was deleted meanwhile, or has another email: this one is free.
-		s.InvalidateReservation(ctx, p.WorkspaceID, r.Lead.UniqueKey, holder)
-		r.Admission.Committed = false
 	}
 }
 
-// create makes a lead durable; holder is the lead that has the email, with DUPLICATE_EMAIL.
+// create makes a lead durable; holder is the lead that has the email, with DUPLICATE_EMAIL. What Redis says of the
+// email only spares a duplicate the insert: the lead that is named is always read from Postgres.
 func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (holder id.UUID, err error) {
-	l, a := &r.Lead, &r.Admission
-	if a.Committed && !r.ConstantTime && a.Holder != l.ID {
-		s.metrics.count("duplicate_fast")
-		s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
-		return a.Holder, duplicate(l.Email, a.Holder)
+	l := &r.Lead
+	if r.Admission.Committed && !r.ConstantTime {
+		if holder, err = s.findHolder(ctx, l); err != nil {
+			return id.UUID{}, err
+		}
+		if holder != (id.UUID{}) && holder != l.ID {
+			s.metrics.count("duplicate_fast")
+			s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
+			return holder, duplicate(l.Email, holder)
+		}
 	}
 	if p.Settings.Suppressing {
 		suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.AddressKey()})
 		if err != nil {
-			return holder, err
+			return id.UUID{}, err
 		}
 		if suppressed[l.AddressKey()] {
 			s.metrics.count("suppressed")
-			return holder, fault.New(fault.Suppressed, lead.SuppressedMessage)
+			return id.UUID{}, fault.New(fault.Suppressed, lead.SuppressedMessage)
 		}
 	}
 	return s.commit(ctx, l)

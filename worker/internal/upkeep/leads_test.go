@@ -6,10 +6,8 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
-	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/worker/internal/upkeep"
 )
@@ -32,41 +30,6 @@ func mustCount(t *testing.T, db *pg.DB, query string, args ...any) (n int) {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// A lead that was deleted while Redis was away is named by it no longer than until the next sweep.
-func TestSweepFreesEmails(t *testing.T) {
-	t.Parallel()
-	db, store := pgtest.New(t), redistest.Start(t)
-	c := redistest.Open(t, store)
-	ws, _ := mustOwe(t, db)
-	first, other := mustInsert(t, db, ws, "x@example.com"), mustInsert(t, db, ws, "y@example.com")
-	held := []rdb.Reservation{{Workspace: ws, UniqueKey: "x@example.com", LeadID: first}, {Workspace: ws,
-		UniqueKey: "y@example.com", LeadID: other}}
-	if _, err := rdb.Announce(t.Context(), c, held, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.DeleteLead(t.Context(), ws, first, func(*lead.Lead) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	committed := func(email string) bool {
-		got := rdb.Admit(t.Context(), c, []rdb.AdmissionRequest{{Workspace: ws, Rate: limit.NewRate(1_000_000, time.Second,
-			1_000_000), UniqueKey: email, LeadID: id.New()}})[0]
-		if got.Err != nil {
-			t.Fatal(got.Err)
-		}
-		return got.Committed
-	}
-	if !committed("x@example.com") {
-		t.Fatal("Redis does not name the deleted lead, so there is nothing to test")
-	}
-	metrics := sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "the email to be freed", func() bool { return !committed("x@example.com") })
-	if !committed("y@example.com") {
-		t.Error("the email of a live lead was freed")
-	}
-	await(t, "the release to be forgotten", func() bool { return mustCount(t, db, `select count(*) from releases`) == 0 })
-	await(t, "the count", func() bool { return counted(t, metrics, "leadgate_emails_freed_total", "") == 1 })
 }
 
 // What can be restored no longer is erased, what can be stays, and old answers go.

@@ -16,7 +16,6 @@ type metrics struct {
 	settled prometheus.Counter
 	dropped prometheus.Counter
 	kept    prometheus.Gauge
-	freed   prometheus.Counter
 	purged  prometheus.Counter
 	keys    prometheus.Counter
 }
@@ -31,14 +30,12 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
 		kept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept",
 			Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
-		freed: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_emails_freed_total",
-			Help: "Emails that leads gave up while Redis was away, and that the sweep freed in it."}),
 		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total",
 			Help: "Deleted leads that were erased because they can be restored no longer."}),
 		keys: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total",
 			Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
 	}
-	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.freed, m.purged, m.keys)
+	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.purged, m.keys)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

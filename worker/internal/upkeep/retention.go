@@ -10,42 +10,16 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
-	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
 
 // Bounds of what one sweep deletes; the next one goes on.
 const (
-	releaseLimit   = 1000 // emails released in one round trip
-	releaseBatches = 20
-	purgeTime      = 3 * time.Second  // of deleting leads, and of deleting keys
-	purgeBatch     = 100              // leads read at a time; each is erased in commits of its own
-	eraseTimeout   = 20 * time.Second // of one lead; what was erased of it by then stays so
-	keyBatch       = 10_000
+	purgeTime    = 3 * time.Second  // of deleting leads, and of deleting keys
+	purgeBatch   = 100              // leads read at a time; each is erased in commits of its own
+	eraseTimeout = 20 * time.Second // of one lead; what was erased of it by then stays so
+	keyBatch     = 10_000
 )
-
-// releases releases in Redis the emails that leads gave up while it was unavailable. Until then it names leads that
-// have them no longer.
-func (u *Upkeep) releases(ctx context.Context) (n int, more bool, err error) {
-	for range releaseBatches {
-		due, err := u.DB.DueReleases(ctx, releaseLimit)
-		if err != nil || len(due) == 0 {
-			return n, false, err
-		}
-		held := make([]rdb.Reservation, len(due))
-		for i, r := range due {
-			held[i] = rdb.Reservation{Workspace: r.Workspace, UniqueKey: r.UniqueKey, LeadID: r.LeadID}
-		}
-		if err := rdb.Release(ctx, u.Redis, held); err != nil {
-			return n, false, fmt.Errorf("release reservations: %w", err)
-		}
-		if err := u.DB.DeleteReleases(ctx, due); err != nil {
-			return n, false, err
-		}
-		n += len(due)
-	}
-	return n, true, nil
-}
 
 // createPartitions creates partitions weeks ahead. Without them nothing can be stored some day, so a failure is tried
 // again soon.

@@ -67,7 +67,6 @@ func New(d Deps) *Upkeep {
 		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{
-		{name: "releases", count: u.metrics.freed, do: u.releases},
 		{name: "endpoints", do: u.endpoints},
 		{name: "enrichments", do: u.enrichments},
 		{name: "replays", do: u.replays},
