@@ -32,14 +32,14 @@ func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
 	if b.schedule == nil {
 		b.schedule = d.Schedule
 	}
-	sockets := d.sockets.TryAcquireUpTo(d.key.Workspace, min(max(1, e.MaxInFlight), len(b.jobs)))
+	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.jobs)))
 	var senders sync.WaitGroup
 	for range max(1, sockets) { // no endpoint waits for the attempts of others to end
 		senders.Go(b.sendAll)
 	}
 	go func() {
 		senders.Wait()
-		d.sockets.Release(d.key.Workspace, sockets)
+		d.releaseSockets(sockets)
 		close(b.results)
 	}()
 	return b

@@ -7,6 +7,8 @@ import (
 
 // What the deliveries of a lease may take of the worker's memory.
 const (
+	attemptBytes = 40 << 10 // of an attempt: its connection's buffers and the goroutines that serve it
+
 	firstBytes = 256 << 10 // of a drain's first lease
 	leaseBytes = 2 << 20   // of the next ones
 	jobCopies  = 2         // of a job's data: itself, and the body that is sent
@@ -34,6 +36,19 @@ func (d *drain) holdMemory(share int64, jobs []webhook.Job) {
 func (d *drain) releaseMemory() {
 	d.Memory.Release(d.key.Workspace, d.held)
 	d.held = 0
+}
+
+// acquireSockets takes sockets, and memory for the attempts on them, n at most and perhaps none.
+func (d *drain) acquireSockets(n int) (sockets int) {
+	share := d.Memory.TryAcquireUpTo(d.key.Workspace, int64(n)*attemptBytes)
+	sockets = d.sockets.TryAcquireUpTo(d.key.Workspace, int(share/attemptBytes))
+	d.Memory.Release(d.key.Workspace, share-int64(sockets)*attemptBytes)
+	return sockets
+}
+
+func (d *drain) releaseSockets(sockets int) {
+	d.sockets.Release(d.key.Workspace, sockets)
+	d.Memory.Release(d.key.Workspace, int64(sockets)*attemptBytes)
 }
 
 // nextLimit returns how many deliveries the next lease may have: more once there is a backlog.

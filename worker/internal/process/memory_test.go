@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,6 +90,48 @@ func TestDrainsShareTheMemoryBudget(t *testing.T) { // not parallel: it measures
 	stop(0)
 	if u := memory.Usage(); u.Used != 0 || u.Short == 0 {
 		t.Errorf("Usage() = %+v after all runs, want nothing used, and some that got less", u)
+	}
+}
+
+// So do attempts: what each takes while its endpoint does not answer is far more than a small delivery.
+func TestAttemptsShareTheMemoryBudget(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const endpoints, budget = 10, 24 << 20
+	var mu sync.Mutex
+	tried := map[string]int{}
+	stuck := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		mu.Lock()
+		tried[r.URL.Path]++
+		mu.Unlock()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(func() { stuck.CloseClientConnections(); stuck.Close() })
+	var keys []task.Key
+	for n := range endpoints {
+		e := b.mustEndpointWith(webhook.Endpoint{URL: fmt.Sprintf("%s/%d", stuck.URL, n), MaxInFlight: webhook.MaxInFlight})
+		keys = append(keys, task.Drain(b.ws, e.ID))
+	}
+	b.mustLeads(100)
+	memory := limit.NewBudget[id.UUID](budget)
+	b.worker(options{memory: memory, concurrency: 2 * endpoints})
+	b.mustWake(keys...)
+	await(t, "an attempt at each endpoint", func() bool { mu.Lock(); defer mu.Unlock(); return len(tried) == endpoints })
+	all := 0
+	await(t, "all attempts that there is memory for", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		before := all
+		all = 0
+		for _, n := range tried {
+			all += n
+		}
+		return all > 0 && all == before
+	})
+	const most = budget/4/(40<<10) + endpoints
+	if u := memory.Usage(); all > most || u.Used > budget/4 {
+		t.Errorf("%d attempts with %d KiB are under way, want %d with %d at most", all, u.Used>>10, most, budget/4>>10)
 	}
 }
 
