@@ -46,7 +46,7 @@ func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) e
 	if cmd.Command() == "migrate" {
 		err = db.Await(ctx, quiet)
 	} else {
-		err = db.Start(ctx, quiet, false)
+		err = db.Start(ctx, quiet, pg.StartOptions{AllowUnsafe: true})
 	}
 	if err != nil {
 		return err

@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener,
 			Memory: memory})
 	}
-	ready := newReadiness(db.PingContext, time.Now)
+	ready := newReadiness(db.Ready, time.Now)
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log, QueuesWritable: s.QueuesWritable,
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
@@ -131,7 +131,7 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c
 		return nil, nil, err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	if err := db.Start(ctx, log, c.Serve.Migrate); err != nil {
+	if err := db.Start(ctx, log, pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe}); err != nil {
 		return nil, nil, err
 	}
 	client, err = rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})

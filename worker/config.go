@@ -19,6 +19,7 @@ type settings struct {
 	DatabaseURL  config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	RedisURL     config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate      bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
+	AllowUnsafe  bool          `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
 	LogLevel     string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	DBConns      int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	Grace        time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`

@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	if err := db.Start(ctx, log, s.Migrate); err != nil {
+	if err := db.Start(ctx, log, pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe}); err != nil {
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))

@@ -46,7 +46,7 @@ func start(t *testing.T, database, redis string, more ...string) *worker {
 	t.Helper()
 	env := map[string]string{"DATABASE_URL": database, "REDIS_URL": redis, "LEADGATE_WORKER_LISTEN": "127.0.0.1:0",
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP": "true",
-		"LEADGATE_SWEEP": "200ms"}
+		"LEADGATE_SWEEP": "200ms", "LEADGATE_ALLOW_UNSAFE_POSTGRES": "true"}
 	for _, v := range more {
 		name, value, _ := strings.Cut(v, "=")
 		env[name] = value
@@ -222,7 +222,8 @@ func TestOldSchemaIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Close()
-	args := []string{"--database-url", database, "--redis-url", "redis://127.0.0.1:1/0", "--ops-listen", "127.0.0.1:0"}
+	args := []string{"--database-url", database, "--redis-url", "redis://127.0.0.1:1/0", "--ops-listen", "127.0.0.1:0",
+		"--allow-unsafe-postgres"}
 	err = run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	if err == nil || errors.Is(err, config.ErrInvalid) || !strings.Contains(err.Error(), "gateway migrate") {
 		t.Errorf("run() = %v, want what to do about the schema", err)

@@ -39,7 +39,7 @@ func ready(db *pg.DB, c redis.UniversalClient) http.HandlerFunc {
 			}
 			return "ok"
 		}
-		postgres := state(db.PingContext(ctx))
+		postgres := state(db.Ready(ctx))
 		status := http.StatusOK
 		if postgres != "ok" {
 			status = http.StatusServiceUnavailable

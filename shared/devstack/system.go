@@ -190,7 +190,7 @@ func (s *System) makeTenant(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := db.Start(ctx, slog.New(slog.DiscardHandler), true); err != nil {
+	if err := db.Start(ctx, slog.New(slog.DiscardHandler), pg.StartOptions{Migrate: true, AllowUnsafe: !s.opt.Durable}); err != nil {
 		return err
 	}
 	d, err := openDemo(ctx, db, s.opt.Dir, time.Now())
@@ -238,7 +238,8 @@ func (s *System) startProcesses(ctx context.Context, entries []entry) error {
 func (s *System) process(e entry, name string) (*Process, error) {
 	env := []string{"DATABASE_URL=" + s.DatabaseURL, "REDIS_URL=" + s.RedisURL,
 		// A developer's webhook receiver is on this machine and has no certificate.
-		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true"}
+		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true",
+		fmt.Sprintf("LEADGATE_ALLOW_UNSAFE_POSTGRES=%v", !s.opt.Durable)}
 	listen, ops := s.opt.Listen, s.opt.AdminListen
 	if e.name != "gateway" || len(s.gateways) > 0 {
 		var err error

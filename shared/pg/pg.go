@@ -5,13 +5,17 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"leadgate/shared/pg/conn"
 )
 
 // DB is a pool of connections to one database.
-type DB struct{ *conn.Pool }
+type DB struct {
+	*conn.Pool
+	allowUnsafe bool // see StartOptions
+}
 
 // Options of Open.
 type Options = conn.Options
@@ -22,7 +26,7 @@ func Open(dsn string, opt Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{pool}, nil
+	return &DB{Pool: pool}, nil
 }
 
 // Errors that callers branch on, with errors.Is; see package conn.
@@ -36,13 +40,26 @@ var (
 // SQLState returns err's SQLSTATE, or "", for logs only.
 func SQLState(err error) string { return conn.SQLState(err) }
 
-// Start waits for Postgres, brings the schema up to date if migrate is set and else only checks it, and makes the
-// partitions ahead. Its error is one line fit to be a process' last word.
-func (db *DB) Start(ctx context.Context, log *slog.Logger, migrate bool) error {
+// StartOptions of Start.
+type StartOptions struct {
+	Migrate     bool // bring the schema up to date; else it is only checked
+	AllowUnsafe bool // accept a Postgres that can lose what it has committed
+}
+
+// Start waits for Postgres, checks that it keeps what it commits, sees to the schema, and makes the partitions ahead.
+// Its error is one line fit to be a process' last word.
+func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error {
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
-	if migrate {
+	db.allowUnsafe = o.AllowUnsafe
+	if err := db.checkDurable(ctx); err != nil {
+		if !errors.Is(err, ErrUnsafe) || !o.AllowUnsafe {
+			return err
+		}
+		log.Warn("postgres unsafe", "error", err.Error())
+	}
+	if o.Migrate {
 		n, err := db.Migrate(ctx)
 		if err != nil {
 			return err

@@ -2,12 +2,15 @@ package pg_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 )
@@ -61,11 +64,48 @@ func TestStartMakesPartitions(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Start(t.Context(), slog.New(slog.DiscardHandler), false); err != nil {
+	if err := db.Start(t.Context(), slog.New(slog.DiscardHandler), pg.StartOptions{AllowUnsafe: true}); err != nil {
 		t.Fatalf("Start() = %v", err)
 	}
 	if err := db.GetContext(t.Context(), &got, last); err != nil || got != want {
 		t.Errorf("the last partition after Start = %q, %v, want %q", got, err, want)
+	}
+}
+
+// A process refuses a Postgres that forgets what it has committed when its machine fails, also when it becomes so later.
+func TestUnsafePostgresIsRefused(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	unsafe := pgtest.New(t)
+	err := unsafe.Start(t.Context(), log, pg.StartOptions{})
+	if !errors.Is(err, pg.ErrUnsafe) || !strings.HasPrefix(err.Error(), "fsync, full_page_writes, synchronous_commit off: ") {
+		t.Errorf("Start() = %v, want what is off", err)
+	}
+	if err := unsafe.Ready(t.Context()); !errors.Is(err, pg.ErrUnsafe) {
+		t.Errorf("Ready() = %v, want it unsafe", err)
+	}
+	dir := filepath.Join(t.TempDir(), "postgres")
+	if err := pgtest.CopyCluster(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	durable, err := devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Dir: dir, Durable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { durable.Stop(); devstack.RemoveStore(filepath.Dir(dir), "postgres") })
+	db := mustOpen(t, durable.URL("postgres"), pg.Options{})
+	if err := db.Start(t.Context(), log, pg.StartOptions{Migrate: true}); err != nil {
+		t.Fatalf("Start() = %v, want nil", err)
+	}
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("Ready() = %v, want nil", err)
+	}
+	if _, err := db.ExecContext(t.Context(), "alter database postgres set synchronous_commit = off"); err != nil {
+		t.Fatal(err)
+	}
+	later := mustOpen(t, durable.URL("postgres"), pg.Options{}) // such a setting is that of new sessions
+	if err := later.Ready(t.Context()); !errors.Is(err, pg.ErrUnsafe) {
+		t.Errorf("Ready() with synchronous_commit off = %v, want it unsafe", err)
 	}
 }
 
