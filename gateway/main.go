@@ -123,9 +123,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 }
 
 // openStores connects to Postgres, which must be there, and to Redis, which need not; the group closes both.
-func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c *cli) (db *pg.DB,
-	client redis.UniversalClient, err error) {
-	db, err = pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
+func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c *cli) (*pg.DB,
+	redis.UniversalClient, error) {
+	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
 		LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
 	if err != nil {
 		return nil, nil, err
@@ -134,7 +134,7 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c
 	if err := db.Start(ctx, log, pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe}); err != nil {
 		return nil, nil, err
 	}
-	client, err = rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
+	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
