@@ -115,7 +115,7 @@ func TestSession(t *testing.T) {
 	out, stop := session(t, args...)
 
 	first := dotenv(t, dir)
-	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
+	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_WORKER_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
 		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
 		if first[name] == "" {
 			t.Errorf("%s is not in DIR/env", name)

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,7 @@ type SystemOptions struct {
 type System struct {
 	URL, AdminURL, AdminToken   string
 	URLs                        []string // of all gateways; the first is URL
+	WorkerURL                   string   // of the first worker's metrics and profiles
 	WorkspaceID, ChatbotID, Key string   // the demo tenant; Key has the default scopes
 	DatabaseURL, RedisURL       string
 
@@ -254,6 +256,7 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		s.URLs = append(s.URLs, clientURL(listen))
 		env = append(env, "LEADGATE_LISTEN="+listen, "LEADGATE_ADMIN_LISTEN="+ops, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)
 	} else {
+		s.WorkerURL = cmp.Or(s.WorkerURL, clientURL(ops))
 		env = append(env, "LEADGATE_WORKER_LISTEN="+ops)
 	}
 	for _, v := range slices.Concat(env, s.opt.Env) { // what our own environment names as a file must not contradict it

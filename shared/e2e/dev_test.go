@@ -116,7 +116,7 @@ func TestDev(t *testing.T) {
 func mustEnv(t *testing.T, file string) map[string]string {
 	t.Helper()
 	vars := map[string]string{}
-	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
+	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_WORKER_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
 		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
 		value, err := exec.Command("env", "-i", "sh", "-c", fmt.Sprintf(`. %s; printf %%s "$%s"`, file, name)).Output()
 		if err != nil || len(value) == 0 {

@@ -53,8 +53,8 @@ func network(a netip.Addr) netip.Addr {
 	return a
 }
 
-// limit takes one submission of the form from its limit and from that of the client's address. wait is how long until
-// it may happen, zero when it may. Without Redis this process alone decides.
+// limit takes one submission from the form limit and from that of the client's address. wait is how long until it may
+// happen, zero when it may. Without Redis this process alone decides.
 func (q *request) limit() (wait time.Duration) {
 	call := rdb.FormSubmission{
 		Workspace: q.p.WorkspaceID, Form: q.p.KeyID, Address: q.client.Addr,
