@@ -65,10 +65,10 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	return httpx.RawData(w, http.StatusOK, list)
 }
 
-// listSize is how much memory a list of leads takes until its client has it: the leads and their text.
+// listSize is how much memory leads take beside the answer that has them.
 func listSize(leads []lead.Lead) (bytes int) {
 	for i := range leads {
-		bytes += 2 * (len(leads[i].Metadata) + len(leads[i].Enrichment) + 512)
+		bytes += len(leads[i].Metadata) + len(leads[i].Enrichment) + 512
 	}
 	return bytes
 }

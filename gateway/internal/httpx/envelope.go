@@ -41,6 +41,9 @@ const (
 
 // RawData is Data of what is JSON already.
 func RawData(w http.ResponseWriter, status int, data []byte) error {
+	if err := chargeAnswer(w, len(data)); err != nil {
+		return err
+	}
 	h := w.Header()
 	h.Set("Content-Type", jsonType)
 	h.Set("Content-Length", strconv.Itoa(len(rawOpen)+len(data)+len(rawClose)))
@@ -59,6 +62,9 @@ func write(w http.ResponseWriter, status int, body any) error {
 	enc.SetEscapeHTML(false) // JSON is never embedded in a page here, and "a&b" should read so
 	if err := enc.Encode(body); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
+	}
+	if err := chargeAnswer(w, b.Len()); err != nil {
+		return err
 	}
 	send(w, status, b.Bytes())
 	return nil

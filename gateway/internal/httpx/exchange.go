@@ -21,6 +21,7 @@ type exchange struct {
 	notes  []slog.Attr
 	page   func(w http.ResponseWriter, f *fault.Error, requestID string) // nil: errors go out in the envelope
 
+	reads   bool                   // the request changes nothing
 	memory  *limit.Budget[id.UUID] // nil: nothing is charged
 	payer   id.UUID                // the workspace; zero: it is not known yet
 	charged int64                  // bytes

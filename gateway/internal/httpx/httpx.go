@@ -83,7 +83,8 @@ func (e *Edge) Handle(h Handler) http.Handler {
 func (e *Edge) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		x := &exchange{ResponseWriter: w, id: id.Request.Format(id.New()), route: "none", memory: e.memory}
+		x := &exchange{ResponseWriter: w, id: id.Request.Format(id.New()), route: "none", memory: e.memory,
+			reads: r.Method == http.MethodGet || r.Method == http.MethodHead}
 		h := w.Header()
 		h.Set("X-Request-Id", x.id)
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -9,8 +9,9 @@ import (
 	"leadgate/shared/id"
 )
 
-// freeBody is how many bytes of a body are not charged: net/http's own buffers of a connection are larger.
-const freeBody = 4 << 10
+// freeBytes is how many bytes of a body, and of an answer, are not charged: net/http's own buffers of a connection are
+// larger.
+const freeBytes = 4 << 10
 
 // ChargeTo names the workspace whose share of the memory budget is charged for r from now on.
 func ChargeTo(r *http.Request, workspace id.UUID) {
@@ -22,16 +23,48 @@ func ChargeTo(r *http.Request, workspace id.UUID) {
 // Charge takes bytes of the memory budget until r is answered. It is UNAVAILABLE when the workspace has its share in
 // use.
 func Charge(r *http.Request, bytes int) error {
-	x := of(r)
+	return of(r).charge(int64(bytes))
+}
+
+func (x *exchange) charge(bytes int64) error {
 	if x == nil || x.memory == nil || bytes <= 0 {
 		return nil
 	}
-	if !x.memory.TryAcquire(x.payer, int64(bytes)) {
+	if !x.memory.TryAcquire(x.payer, bytes) {
 		return &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Second,
 			Public: "The gateway has no memory left for another request of this size at the moment; please retry"}
 	}
+	x.charged += bytes
+	return nil
+}
+
+// chargeAnswer charges for an answer, which is held until its client has taken it. Only what was read is refused where
+// there is no memory: what was changed must be told.
+func chargeAnswer(w http.ResponseWriter, bytes int) error {
+	x := exchangeOf(w)
+	switch {
+	case bytes <= freeBytes || x == nil || x.memory == nil:
+		return nil
+	case x.reads:
+		return x.charge(int64(bytes))
+	}
+	x.memory.Charge(x.payer, int64(bytes))
 	x.charged += int64(bytes)
 	return nil
+}
+
+// exchangeOf returns the exchange that w is, or wraps; nil where there is none.
+func exchangeOf(w http.ResponseWriter) *exchange {
+	for {
+		switch inner := w.(type) {
+		case *exchange:
+			return inner
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = inner.Unwrap()
+		default:
+			return nil
+		}
+	}
 }
 
 // release gives back what was charged for the request.
@@ -50,11 +83,11 @@ func readAll(r *http.Request, body io.Reader, maxBytes int64) ([]byte, error) {
 		size = r.ContentLength
 	}
 	size++ // room to see the end
-	b := make([]byte, 0, min(size, freeBody))
+	b := make([]byte, 0, min(size, freeBytes))
 	for {
 		if len(b) == cap(b) {
 			grown := int(min(size, 2*int64(cap(b))))
-			if err := Charge(r, grown-max(cap(b), freeBody)); err != nil {
+			if err := Charge(r, grown-max(cap(b), freeBytes)); err != nil {
 				return nil, err
 			}
 			b = append(make([]byte, 0, grown), b...)

@@ -88,3 +88,56 @@ func TestBodyWithoutMemory(t *testing.T) {
 		t.Errorf("Usage() = %+v, want nothing used and one refusal", u)
 	}
 }
+
+// An answer that waits for its client is charged for. Where there is no memory, one that only reads is refused, and one
+// that tells of a change is sent all the same.
+func TestAnswersAreCharged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, method    string
+		size            int
+		full            bool
+		charged, status int
+	}{
+		{"a small one", "GET", 4000, true, 0, 200},
+		{"a large one", "GET", 100_000, false, 100_000, 200},
+		{"a large one without memory", "GET", 100_000, true, 0, 503},
+		{"a large one of a change without memory", "POST", 100_000, true, 100_000, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			const total = 1 << 20
+			memory, workspace := limit.NewBudget[id.UUID](total), id.New()
+			before := int64(0)
+			if c.full {
+				before = total / 4
+				memory.Charge(workspace, before)
+			}
+			e := httpx.New(httpx.Deps{Log: slog.New(slog.DiscardHandler), Listener: "api", Memory: memory})
+			h := e.Wrap(e.Handle(func(w http.ResponseWriter, r *http.Request) error {
+				httpx.ChargeTo(r, workspace)
+				return httpx.RawData(w, http.StatusOK, make([]byte, c.size))
+			}))
+			w := &measuring{ResponseRecorder: httptest.NewRecorder(), used: func() int64 { return memory.Usage().Used - before }}
+			h.ServeHTTP(w, httptest.NewRequest(c.method, "/", nil))
+			if w.Code != c.status || w.charged != int64(c.charged) {
+				t.Errorf("answer = %d with %d bytes charged, want %d with %d", w.Code, w.charged, c.status, c.charged)
+			}
+			if got := memory.Usage().Used; got != before {
+				t.Errorf("%d bytes are charged after the answer, want the %d from before", got, before)
+			}
+		})
+	}
+}
+
+// measuring notes what is charged while an answer is written.
+type measuring struct {
+	*httptest.ResponseRecorder
+	used    func() int64
+	charged int64
+}
+
+func (m *measuring) Write(b []byte) (int, error) {
+	m.charged = max(m.charged, m.used())
+	return m.ResponseRecorder.Write(b)
+}
