@@ -13,7 +13,8 @@ import (
 var ErrUnsafe = errors.New("Postgres can lose leads that were answered with 201 when its machine fails: " +
 	"set these to on, or LEADGATE_ALLOW_UNSAFE_POSTGRES where its storage makes up for them")
 
-// checkDurable returns ErrUnsafe, with the names of the settings, when a commit can be lost with the machine.
+// checkDurable returns ErrUnsafe, with the names of the settings, when a commit can be lost with the machine. It looks
+// across workspaces.
 func (db *DB) checkDurable(ctx context.Context) error {
 	const q = `
 select name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name) where current_setting(name) = 'off'`

@@ -208,7 +208,7 @@ func (a *api) handler(rt route) httpx.Handler {
 			defer cancel()
 		}
 		r = r.WithContext(ctx)
-		p, err := a.Auth.Principal(r.Context(), r)
+		p, err := a.principal(r)
 		if err != nil {
 			return err
 		}

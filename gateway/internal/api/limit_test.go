@@ -50,3 +50,30 @@ func TestAWorkspaceHasFiftyWebhooksAtMost(t *testing.T) {
 		t.Error("/docs does not tell the limit of 50 endpoints")
 	}
 }
+
+// Whoever tries made-up API keys is stopped; keys that were seen at work go on from the same address, and a visitor's
+// forms with them.
+func TestMadeUpKeysAreLimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.send(t, b.secret, "GET", "/api/v1/workspace", "")
+	limited := 0
+	for range 70 {
+		switch got := b.send(t, tenant.NewSecret(), "GET", "/api/v1/workspace", ""); got.status {
+		case http.StatusUnauthorized:
+		case http.StatusTooManyRequests:
+			limited++
+			if got.header.Get("Retry-After") == "" || got.body.Code != "RATE_LIMITED" {
+				t.Fatalf("limited = %s, want when to try again", got.text)
+			}
+		default:
+			t.Fatalf("a made-up key = %d %s", got.status, got.text)
+		}
+	}
+	if limited < 5 || limited > 10 { // the limit refills, one a second
+		t.Errorf("%d of 70 requests were limited, want those beyond 60", limited)
+	}
+	if got := b.send(t, b.secret, "GET", "/api/v1/workspace", ""); got.status != http.StatusOK {
+		t.Errorf("a key in use = %d %s, want 200", got.status, got.text)
+	}
+}

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
@@ -20,6 +22,21 @@ func (a *api) admit(
 	admission := a.Intake.Admit(r.Context(), p, l)
 	writeRateLimit(w, p, admission.Decision)
 	return admission, admission.Err()
+}
+
+// principal returns whom r acts for. An address that sends unknown keys is soon refused whatever key this process has
+// not seen at work: so nobody searches for keys, or keeps Postgres busy, with made-up ones.
+func (a *api) principal(r *http.Request) (*tenant.Principal, error) {
+	p, err := a.Auth.Principal(r.Context(), r, func() error {
+		if wait := a.Forms.UnknownKeysBlocked(r); wait > 0 {
+			return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests with unknown API keys", RetryAfter: wait}
+		}
+		return nil
+	})
+	if errors.Is(err, auth.ErrUnknownKey) {
+		a.Forms.CountUnknownKey(r)
+	}
+	return p, err
 }
 
 // secretRouteWithPublishableKey answers a publishable key as a Bearer. Everybody can read such a key in a page, so it

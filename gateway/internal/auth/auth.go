@@ -77,10 +77,14 @@ func New(d Deps) *Auth {
 	return a
 }
 
+// ErrUnknownKey is what Principal returns of a well-formed key that opens nothing.
+var ErrUnknownKey = fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")
+
 // Principal returns whom r acts for, by its Bearer key. UNAUTHORIZED says what is wrong with the key; UNAVAILABLE means
 // that Postgres cannot be asked. Meanwhile a key that was live within the last minute keeps working, so that duplicates
-// are still answered; a key that is known to be revoked or expired does not.
-func (a *Auth) Principal(ctx context.Context, r *http.Request) (*tenant.Principal, error) {
+// are still answered; a key that is known to be revoked or expired does not. A key that this process has not seen at
+// work costs a look-up: admit can refuse that.
+func (a *Auth) Principal(ctx context.Context, r *http.Request, admit func() error) (*tenant.Principal, error) {
 	secret, err := bearer(r)
 	if err != nil {
 		return nil, err
@@ -89,12 +93,17 @@ func (a *Auth) Principal(ctx context.Context, r *http.Request) (*tenant.Principa
 	if !ok {
 		return nil, fault.New(fault.Unauthorized, "The API key is malformed: it is mistyped or incomplete")
 	}
+	if e, ok := a.keys.peek(hash); !ok || !e.found {
+		if err := admit(); err != nil {
+			return nil, err
+		}
+	}
 	p, found, err := a.keys.get(ctx, hash)
 	if err != nil {
 		return nil, err
 	}
 	if !found || p.ExpiresAt != nil && !a.now().Before(*p.ExpiresAt) {
-		return nil, fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")
+		return nil, ErrUnknownKey
 	}
 	return p, nil
 }

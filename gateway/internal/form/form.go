@@ -53,6 +53,7 @@ type Service struct {
 	forms       limit.Local[id.UUID]    // submissions of each form while Redis is down
 	senders     limit.Local[sender]     // the same of each address
 	unknown     limit.Local[netip.Addr] // requests with unknown form keys, of each address
+	strangers   limit.Local[netip.Addr] // requests with unknown API keys, of each address
 	misused     limit.Local[netip.Addr] // requests with a publishable key as a Bearer, of each address
 	warned      limit.Local[string]     // warnings that were logged
 	submissions *prometheus.CounterVec

@@ -20,29 +20,42 @@ type sender struct {
 	network netip.Addr
 }
 
-// keyRate is how often an address may send a form key that does not exist, or a publishable key where a secret one
-// belongs: so nobody searches for keys, or keeps Postgres busy, that way.
-func keyRate() limit.Rate { return limit.NewRate(60, time.Minute, 60) }
+// keyRate is how often the address of a client may send a form key or an API key that does not exist, or a publishable
+// key where a secret one belongs: so nobody searches for keys, or keeps Postgres busy, that way. Many clients share the
+// address of a proxy that is not trusted.
+func keyRate(c Client) limit.Rate {
+	if c.Hidden {
+		return limit.NewRate(1200, time.Minute, 1200)
+	}
+	return limit.NewRate(60, time.Minute, 60)
+}
 
 // blocked returns for how long an address that sent too many unknown form keys is blocked; zero: it is not.
 func (s *Service) blocked(c Client) time.Duration {
-	if c.Hidden {
-		return 0
-	}
-	return s.unknown.Peek(network(c.Addr), keyRate(), s.Now()).RetryAfter
+	return s.unknown.Peek(network(c.Addr), keyRate(c), s.Now()).RetryAfter
 }
 
 // unknownForm counts a request with an unknown form key.
-func (s *Service) unknownForm(c Client) {
-	if !c.Hidden {
-		s.unknown.Take(network(c.Addr), keyRate(), s.Now())
-	}
+func (s *Service) unknownForm(c Client) { s.unknown.Take(network(c.Addr), keyRate(c), s.Now()) }
+
+// UnknownKeysBlocked returns for how long the address of a client that sent too many unknown API keys is blocked; zero:
+// it is not.
+func (s *Service) UnknownKeysBlocked(r *http.Request) time.Duration {
+	c := s.Client(r)
+	return s.strangers.Peek(network(c.Addr), keyRate(c), s.Now()).RetryAfter
+}
+
+// CountUnknownKey counts a request with an unknown API key.
+func (s *Service) CountUnknownKey(r *http.Request) {
+	c := s.Client(r)
+	s.strangers.Take(network(c.Addr), keyRate(c), s.Now())
 }
 
 // LimitMisusedKeys counts a request that has a publishable key where a secret one belongs. wait is for how long its
 // address is blocked, zero when it is not.
 func (s *Service) LimitMisusedKeys(r *http.Request) (wait time.Duration) {
-	return s.misused.Take(network(s.Client(r).Addr), keyRate(), s.Now()).RetryAfter
+	c := s.Client(r)
+	return s.misused.Take(network(c.Addr), keyRate(c), s.Now()).RetryAfter
 }
 
 // network is the part of an address that one customer has: of IPv6 the /64.
