@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	batchCopies        = 8 // of a batch's body, in other forms, while it is written
+	batchCopies        = 4 // of a batch's body, in other forms, while it is written
 	batchWait          = 10 * time.Second
 	defaultBatchMemory = 128 << 20
 )

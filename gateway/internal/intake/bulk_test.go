@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -136,5 +137,30 @@ func TestBatchWithoutStores(t *testing.T) {
 	if _, err := b.CreateMany(t.Context(), b.principal, requests("c@example.com"), lead.RefuseDuplicate); !fault.Is(err,
 		fault.Unavailable) {
 		t.Errorf("CreateMany without Postgres = %v, want UNAVAILABLE", err)
+	}
+}
+
+// Large leads go into statements of about a megabyte each: what one holds in memory is many times what it writes.
+func TestLargeLeadsAreWrittenInParts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var all []intake.Item
+	for n := range 120 {
+		d := draft(fmt.Sprintf("large%d@example.com", n))
+		d.Metadata = fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", 30_000))
+		all = append(all, intake.Item{Draft: d})
+	}
+	for i, r := range b.mustCreateMany(t, lead.RefuseDuplicate, all) {
+		if r.Err != nil || r.Exists {
+			t.Errorf("lead %d = %+v, want it created", i, r)
+		}
+	}
+	var leads, commits int
+	const q = `select count(*), count(distinct cast(xmin as text)) from leads where workspace_id = $1`
+	if err := b.db.QueryRowContext(t.Context(), q, b.principal.WorkspaceID).Scan(&leads, &commits); err != nil {
+		t.Fatal(err)
+	}
+	if leads != 120 || commits < 4 || commits > 8 {
+		t.Errorf("%d leads in %d commits, want 120 in 4 to 8", leads, commits)
 	}
 }

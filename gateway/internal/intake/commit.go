@@ -79,8 +79,11 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 }
 
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
-// refused.
+// refused. Leads that are too large for one statement are halved first.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
+	if tooLarge(leads) {
+		return s.insertHalves(ctx, leads)
+	}
 	start := time.Now()
 	done, err := s.DB.InsertLeads(ctx, leads)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
@@ -109,6 +112,11 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		s.Log.Error("lead rejected by Postgres", "sqlstate", pg.SQLState(err))
 		return []commitResult{{err: err}}, nil
 	}
+	return s.insertHalves(ctx, leads)
+}
+
+// insertHalves inserts the first half of leads, and then the second.
+func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	half := len(leads) / 2
 	first, err := s.insert(ctx, leads[:half])
 	if err != nil {
@@ -119,6 +127,17 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		second = failAll(len(leads)-half, err)
 	}
 	return append(first, second...), nil
+}
+
+// commitBytes is how much metadata one statement writes: it is held in several forms until it is written.
+const commitBytes = 1 << 20
+
+func tooLarge(leads []pg.NewLead) bool {
+	size := 0
+	for i := range leads {
+		size += len(leads[i].Metadata)
+	}
+	return size > commitBytes && len(leads) > 1
 }
 
 // count adds leads to the usage of their workspaces.
