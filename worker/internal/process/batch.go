@@ -78,6 +78,7 @@ func (b *batch) collect() (outcomes []webhook.Outcome) {
 			if !open {
 				return outcomes
 			}
+			b.holdAnswer(len(o.Attempt.ResponseHead))
 			outcomes = append(outcomes, o)
 		case <-tick.C:
 			outcomes = b.recordSome(outcomes)

@@ -32,6 +32,12 @@ func (d *drain) holdMemory(share int64, jobs []webhook.Job) {
 	d.Memory.Charge(d.key.Workspace, d.held-share)
 }
 
+// holdAnswer adds what is kept of a receiver's answer.
+func (d *drain) holdAnswer(bytes int) {
+	d.held += int64(bytes)
+	d.Memory.Charge(d.key.Workspace, int64(bytes))
+}
+
 // releaseMemory follows the end of a batch.
 func (d *drain) releaseMemory() {
 	d.Memory.Release(d.key.Workspace, d.held)
