@@ -55,6 +55,12 @@ const slowest = 2 * time.Second
 // setup makes a bundle; change alters what its API is made of.
 func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 	t.Helper()
+	return setupWithin(t, slowest, change...)
+}
+
+// setupWithin is setup with another read timeout.
+func setupWithin(t testing.TB, readTimeout time.Duration, change ...func(*api.Deps)) *bundle {
+	t.Helper()
 	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
@@ -77,7 +83,7 @@ func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 		c(&deps)
 	}
 	server := httptest.NewUnstartedServer(api.New(deps))
-	server.Config.ReadTimeout = slowest
+	server.Config.ReadTimeout = readTimeout
 	server.Start()
 	t.Cleanup(server.Close)
 	b.url, b.client = server.URL, server.Client()
