@@ -92,6 +92,15 @@ func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find fun
 	if err != nil {
 		return out, err
 	}
+	err = db.withPartitions(ctx, func() error {
+		out, err = db.enrich(ctx, stmts, workspace, limit, find)
+		return err
+	})
+	return out, err
+}
+
+func (db *DB) enrich(ctx context.Context, stmts conn.Statements, workspace id.UUID, limit int,
+	find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due
 		// in the same commit.

@@ -3,7 +3,6 @@ package pg
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -106,13 +105,7 @@ func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult,
 			return c.run(ctx, tx)
 		})
 	}
-	err = conn.Retry(ctx, commit)
-	if errors.Is(err, conn.ErrCheckViolation) { // no partition takes the rows
-		if err = db.EnsurePartitions(ctx); err == nil {
-			err = conn.Retry(ctx, commit)
-		}
-	}
-	if err != nil {
+	if err := db.withPartitions(ctx, func() error { return conn.Retry(ctx, commit) }); err != nil {
 		return ImportResult{}, err
 	}
 	return c.out, nil

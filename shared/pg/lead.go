@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"leadgate/shared/id"
@@ -57,16 +56,13 @@ const fanOut = `dl as (
 
 // InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one
 // commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
-// deadlock. Partitions that are missing, because no process has run for weeks, are made.
-func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
-	out, err := runInsertLeads(ctx, db.Prepared(), db, leads, 0)
-	if !errors.Is(err, conn.ErrCheckViolation) {
-		return out, err
-	}
-	if err := db.EnsurePartitions(ctx); err != nil {
-		return Inserted{}, err
-	}
-	return runInsertLeads(ctx, db.Prepared(), db, leads, 0)
+// deadlock.
+func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (out Inserted, err error) {
+	err = db.withPartitions(ctx, func() error {
+		out, err = runInsertLeads(ctx, db.Prepared(), db, leads, 0)
+		return err
+	})
+	return out, err
 }
 
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, and $14 when enrichment is due.

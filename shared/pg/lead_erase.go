@@ -51,15 +51,17 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	for more := true; more; {
 		err := conn.Retry(ctx, func() error {
-			step := e // a step that is rolled back counts nothing
-			err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
-				more, err = step.step(ctx, tx)
+			return db.withPartitions(ctx, func() error {
+				step := e // a step that is rolled back counts nothing
+				err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
+					more, err = step.step(ctx, tx)
+					return err
+				})
+				if err == nil {
+					e = step
+				}
 				return err
 			})
-			if err == nil {
-				e = step
-			}
-			return err
 		})
 		if err != nil {
 			return Erased{}, err

@@ -121,9 +121,11 @@ const keyWait = 300 * time.Millisecond
 // alterLead is alterLeadTx in a transaction of its own, again where it gave way to another.
 func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a alteration) (u Updated, err error) {
 	err = conn.Retry(ctx, func() error {
-		err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
-			u, err = alterLeadTx(ctx, tx, workspace, leadID, a)
-			return err
+		err := db.withPartitions(ctx, func() error {
+			return db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
+				u, err = alterLeadTx(ctx, tx, workspace, leadID, a)
+				return err
+			})
 		})
 		if errors.Is(err, ErrUniqueViolation) {
 			return db.emailTaken(ctx, &u.Lead)

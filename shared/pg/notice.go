@@ -84,7 +84,7 @@ func (db *DB) emitNotice(ctx context.Context, mark string, n notice, more ...any
 			&at, &data.Waiting)
 		return at, err
 	}
-	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+	emit := func(tx *sqlx.Tx) error {
 		var at time.Time
 		at, emitted, err = conn.Find(ctx, tx, n.kind, scan, mark, append([]any{n.workspace, n.endpoint, event}, more...)...)
 		if err != nil || !emitted {
@@ -96,7 +96,8 @@ func (db *DB) emitNotice(ctx context.Context, mark string, n notice, more ...any
 		}
 		wake, err = insertNotice(ctx, tx, n, event, at, text)
 		return err
-	})
+	}
+	err = db.withPartitions(ctx, func() error { return db.InTx(ctx, emit) })
 	return emitted && err == nil, wake, err
 }
 

@@ -34,8 +34,12 @@ func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool,
 		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError,
 			h.LastSuccessAt)
 	}
-	n, err := conn.Exec(ctx, db.Prepared(), "record outcomes", query, args...)
-	return n == 1, err
+	err = db.withPartitions(ctx, func() error {
+		n, err := conn.Exec(ctx, db.Prepared(), "record outcomes", query, args...)
+		leased = n == 1
+		return err
+	})
+	return leased, err
 }
 
 // recordOutcomes begins both statements. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"leadgate/migrations"
+	"leadgate/shared/fault"
 	"leadgate/shared/pg/conn"
 )
 
@@ -71,6 +73,24 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 // partitionsAhead is how far ahead of now rows can be written: ensured at every start and by upkeep long before it runs
 // out.
 const partitionsAhead = 28 * 24 * time.Hour
+
+// withPartitions runs a write, and once more where no partition takes its rows: they are missing after weeks without a
+// process, and made here. UNAVAILABLE where they cannot be made, as by a role that must not.
+func (db *DB) withPartitions(ctx context.Context, write func() error) error {
+	err := write()
+	if !errors.Is(err, conn.ErrNoPartition) {
+		return err
+	}
+	if err = db.EnsurePartitions(ctx); err == nil {
+		err = write()
+	} else {
+		err = fmt.Errorf("make partitions: %w: %w", conn.ErrNoPartition, err)
+	}
+	if errors.Is(err, conn.ErrNoPartition) {
+		err = fault.StoreUnavailable(err, time.Minute)
+	}
+	return err
+}
 
 // EnsurePartitions makes the missing partitions of events, deliveries and attempts; a day back too, for clocks that are
 // behind. One process makes them, and the others wait for it however long it takes.

@@ -27,8 +27,12 @@ with ev as (
 insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
 select $1, delivery_id(ev.id, $2), $2, ev.id, 'held', ev.created_at, ev.created_at from ev
 returning id`
-	return conn.One(ctx, db, "create test delivery", conn.Value[id.UUID], endpointNotFound(), q, workspace, endpoint,
-		event, string(data), now)
+	err = db.withPartitions(ctx, func() error {
+		delivery, err = conn.One(ctx, db, "create test delivery", conn.Value[id.UUID], endpointNotFound(), q, workspace,
+			endpoint, event, string(data), now)
+		return err
+	})
+	return delivery, err
 }
 
 // GetTestDelivery returns an endpoint, whatever its state unless it was deleted, and its delivery of a webhook.test
@@ -88,7 +92,11 @@ update endpoints set probe_at = now()
  where workspace_id = $1 and id = $2 and enabled and deleted_at is null and probe_at > now() and $4 = 'delivered'
    and exists (select from moved)`
 	a := &o.Attempt
-	n, err := conn.Exec(ctx, db, "record test delivery", q, workspace, endpoint, a.DeliveryID, string(o.State), a.Number,
-		a.Status, a.Error, a.ResponseHead, a.Latency.Milliseconds(), a.At, a.ID)
-	return n == 1, err
+	err = db.withPartitions(ctx, func() error {
+		n, err := conn.Exec(ctx, db, "record test delivery", q, workspace, endpoint, a.DeliveryID, string(o.State), a.Number,
+			a.Status, a.Error, a.ResponseHead, a.Latency.Milliseconds(), a.At, a.ID)
+		probe = n == 1
+		return err
+	})
+	return probe, err
 }

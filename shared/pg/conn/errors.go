@@ -23,8 +23,9 @@ var (
 	ErrRejected            = errors.New("rejected by Postgres")
 	ErrUniqueViolation     = errors.New("unique violation")
 	ErrForeignKeyViolation = errors.New("foreign key violation")
-	// ErrCheckViolation is also the answer to a row that no partition takes, because none was made ahead for weeks.
-	ErrCheckViolation = errors.New("check violation")
+	// ErrNoPartition is a check violation, and the schema has no checks: no partition takes a row, because none was made
+	// ahead for weeks.
+	ErrNoPartition    = errors.New("no partition")
 	ErrDatabaseExists = errors.New("database exists")
 
 	// ErrDeadlock ended a statement so that another could go on.
@@ -39,7 +40,7 @@ var (
 var states = map[pqerror.Code]error{
 	"23503": ErrForeignKeyViolation,
 	"23505": ErrUniqueViolation,
-	"23514": ErrCheckViolation,
+	"23514": ErrNoPartition,
 	"40P01": ErrDeadlock,
 	"42P04": ErrDatabaseExists,
 	"55P03": ErrLockTimeout,

@@ -61,7 +61,7 @@ insert into parent values (1)`
 	if _, err := tx.ExecContext(t.Context(), `lock table locked`); err != nil {
 		t.Fatal(err)
 	}
-	known := []error{conn.ErrRejected, conn.ErrUniqueViolation, conn.ErrForeignKeyViolation, conn.ErrCheckViolation,
+	known := []error{conn.ErrRejected, conn.ErrUniqueViolation, conn.ErrForeignKeyViolation, conn.ErrNoPartition,
 		conn.ErrDeadlock,
 		conn.ErrLockTimeout, conn.ErrStatementTimeout}
 	for name, tc := range map[string]struct {
@@ -71,7 +71,7 @@ insert into parent values (1)`
 	}{
 		"unique":      {`insert into parent values (1)`, []error{conn.ErrUniqueViolation, conn.ErrRejected}, false},
 		"foreign key": {`insert into child values (2)`, []error{conn.ErrForeignKeyViolation, conn.ErrRejected}, false},
-		"check":       {`insert into parent values (-1)`, []error{conn.ErrCheckViolation, conn.ErrRejected}, false},
+		"check":       {`insert into parent values (-1)`, []error{conn.ErrNoPartition, conn.ErrRejected}, false},
 		"syntax":      {`nonsense`, []error{conn.ErrRejected}, false},
 		"lock":        {`set local lock_timeout = 10; lock table locked`, []error{conn.ErrLockTimeout}, true},
 		"too slow":    {`set local statement_timeout = 10; select pg_sleep(60)`, []error{conn.ErrStatementTimeout}, true},
