@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -100,9 +101,9 @@ func encode(fields any) []byte {
 
 type migrate struct{ output }
 
-// Run applies the migrations.
+// Run applies the migrations. For whom they wait is said beside the answer.
 func (m *migrate) Run(o *operator) error {
-	n, err := o.db.Migrate(o.ctx)
+	n, err := o.db.Migrate(o.ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 		log.Warn("postgres unsafe", "error", err.Error())
 	}
 	if o.Migrate {
-		n, err := db.Migrate(ctx)
+		n, err := db.Migrate(ctx, log)
 		if err != nil {
 			return err
 		}

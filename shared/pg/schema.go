@@ -4,33 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
-
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	"leadgate/migrations"
 	"leadgate/shared/fault"
 	"leadgate/shared/pg/conn"
 )
 
-func provider(db *conn.Pool) (*goose.Provider, error) {
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60)) // a try a second, for a minute
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectPostgres, db.DB.DB, migrations.FS, goose.WithSessionLocker(locker))
+// Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once, while
+// others use the database. It returns how many migrations it applied. They run without a time limit: an index on a large
+// table takes minutes.
+func (db *DB) Migrate(ctx context.Context, log *slog.Logger) (int, error) {
+	return db.migrate(ctx, log, stepPatience)
 }
 
-// Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once.
-// It returns how many migrations it applied. They run without a time limit: an index on a large table takes minutes.
-func (db *DB) Migrate(ctx context.Context) (int, error) {
+func (db *DB) migrate(ctx context.Context, log *slog.Logger, patience time.Duration) (int, error) {
 	admin, err := db.OpenAdminPool()
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	defer admin.Close()
-	p, err := provider(admin)
+	m := &migrator{pool: admin, log: log, patience: patience}
+	p, err := m.provider()
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
@@ -44,12 +40,11 @@ func (db *DB) Migrate(ctx context.Context) (int, error) {
 // CheckSchema returns an error that says what to do when the schema is older than this binary needs.
 // A newer schema is fine: migrations expand before they contract.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	p, err := provider(db.Pool)
+	all, err := migrations.All()
 	if err != nil {
 		return fmt.Errorf("check schema: %w", err)
 	}
-	sources := p.ListSources()
-	need := sources[len(sources)-1].Version
+	need := all[len(all)-1].Version
 	const table = `select to_regclass('goose_db_version') is not null`
 	const version = `select coalesce(max(version_id), 0) from goose_db_version where is_applied`
 	exists, _, err := conn.Find(ctx, db, "check schema", conn.Value[bool], table)

@@ -7,15 +7,17 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 )
 
-// Migrations wait for others, or work, for longer than a statement may otherwise take.
+// Migrations wait for others, or work, for longer than a statement may otherwise take, and say for whom.
 func TestMigrateHasTime(t *testing.T) {
 	t.Parallel()
 	p, _ := pgtest.Start(t)
@@ -23,7 +25,7 @@ func TestMigrateHasTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := p.URL("fresh")
-	other := mustOpen(t, url, pg.Options{MaxConns: 2})
+	other := mustOpen(t, url, pg.Options{MaxConns: 2, Application: "the other"})
 	tx, err := other.BeginTxx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -35,12 +37,15 @@ func TestMigrateHasTime(t *testing.T) {
 	}
 	db := mustOpen(t, url+"&statement_timeout=1000", pg.Options{Application: "migrating"})
 	done := make(chan error, 1)
+	log := &lines{}
 	go func() {
-		_, err := db.Migrate(t.Context())
+		_, err := db.Migrate(t.Context(), slog.New(slog.NewTextHandler(log, nil)))
 		done <- err
 	}()
-	await(t, other,
-		"select count(*) > 0 from pg_stat_activity where application_name = 'migrating' and state = 'active' and now() - query_start > interval '3.5 s'")
+	began := time.Now()
+	testwait.Until(t, "migration waits for a lock", func() bool {
+		return time.Since(began) > 3500*time.Millisecond && strings.Contains(log.String(), "(the other, idle in transaction")
+	})
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +55,24 @@ func TestMigrateHasTime(t *testing.T) {
 	if err := db.CheckSchema(t.Context()); err != nil {
 		t.Errorf("CheckSchema() after it = %v", err)
 	}
+}
+
+// lines is what was logged.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // A process makes the partitions it will write to also when it does not migrate.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,7 +191,7 @@ func makeTemplate(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.Migrate(ctx)
+	_, err = db.Migrate(ctx, slog.New(slog.DiscardHandler))
 	db.Close()
 	if err != nil {
 		return err

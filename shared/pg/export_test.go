@@ -1,0 +1,12 @@
+package pg
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// MigrateWithin is Migrate of less patience.
+func (db *DB) MigrateWithin(ctx context.Context, log *slog.Logger, patience time.Duration) (int, error) {
+	return db.migrate(ctx, log, patience)
+}
