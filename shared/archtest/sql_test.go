@@ -16,8 +16,8 @@ var (
 		`\bupdate\s+\w+(\s+\w+)?\s+set\b`)
 	ofWorkspace = regexp.MustCompile(`workspace_id = (\(select )?\$|workspace_id in \(|(as|into) \w+ \(workspace_id|` +
 		`workspaces[^;]*\bid = \$|into workspaces`)
-	// ofNoTenant finds statements that read Postgres' own catalogs only.
-	ofNoTenant = regexp.MustCompile(`from pg_class|ensure_partitions`)
+	// ofNoTenant finds statements that read only what Postgres has of its own.
+	ofNoTenant = regexp.MustCompile(`from pg_\w+|current_setting\(|ensure_partitions`)
 )
 
 const acrossWorkspaces = "It looks across workspaces."
