@@ -167,10 +167,12 @@ func TestHelpAndVersion(t *testing.T) {
 		"--log-level debug bogus": "configuration:\nno such command bogus; see gateway --help",
 		"key bogus":               "configuration:\nno such command key bogus; see gateway key --help",
 	} {
-		_, err := command(nil, strings.Fields(line)...)
-		if err == nil || err.Error() != want {
-			t.Errorf("gateway %s = %v, want %s", line, err, want)
-		}
+		t.Run(line, func(t *testing.T) {
+			_, err := command(nil, strings.Fields(line)...)
+			if err == nil || err.Error() != want {
+				t.Errorf("gateway %s = %v, want %s", line, err, want)
+			}
+		})
 	}
 	if _, err := command(nil, "serve", "bogus"); err == nil || !strings.Contains(err.Error(),
 		"unexpected argument bogus") {
@@ -211,15 +213,17 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 		{[]string{"chatbot", "create", "--workspace", nobody, "x"}, 1, []string{"Workspace not found"}},
 	}
 	for _, tt := range tests {
-		text, err := command(env, tt.args...)
-		if code := config.Exit(io.Discard, "", err); code != tt.code || text != "" {
-			t.Errorf("run(%q) = %q, %v: exit %d, want %d and no output", tt.args, text, err, code, tt.code)
-			continue
-		}
-		for _, want := range tt.want {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("run(%q) = %v, want %q in it", tt.args, err, want)
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			text, err := command(env, tt.args...)
+			if code := config.Exit(io.Discard, "", err); code != tt.code || text != "" {
+				t.Errorf("run(%q) = %q, %v: exit %d, want %d and no output", tt.args, text, err, code, tt.code)
+				return
 			}
-		}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("run(%q) = %v, want %q in it", tt.args, err, want)
+				}
+			}
+		})
 	}
 }

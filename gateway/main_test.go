@@ -266,10 +266,12 @@ func TestRunRefusesAnOldSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{nil, {"serve"}, {"workspace", "list"}} {
-		if _, err := command(env, args...); err == nil || !strings.Contains(err.Error(), "gateway migrate") ||
-			config.Exit(io.Discard, "", err) != 1 {
-			t.Errorf("run(%q) on an empty database = %v, want a refusal that names gateway migrate", args, err)
-		}
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			if _, err := command(env, args...); err == nil || !strings.Contains(err.Error(), "gateway migrate") ||
+				config.Exit(io.Discard, "", err) != 1 {
+				t.Errorf("run(%q) on an empty database = %v, want a refusal that names gateway migrate", args, err)
+			}
+		})
 	}
 	if text, err := command(env, "migrate"); err != nil || !strings.Contains(text, "migrations applied: ") ||
 		strings.Contains(text, "applied: 0") {

@@ -264,17 +264,19 @@ func TestOperatorHookIsSigned(t *testing.T) {
 		{"https://ops.example.com/in", "", "must be set with --operator-hook"},
 		{"", webhook.NewSecret(), "is of no use without --operator-hook"},
 	} {
-		var s settings
-		env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0",
-			"LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}
-		_, _, err := config.Parse(&s, "worker", "", config.Source{Getenv: func(name string) string { return env[name] },
-			Stdout: io.Discard})
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("Parse() with a hook %q and a secret of %d characters = %v, want %q", c.hook, len(c.secret), err, c.want)
-		}
-		if s.Retention != 30*24*time.Hour || s.DisableAfter != 5*24*time.Hour || s.Probes != 64 {
-			t.Errorf("defaults = %s, %s, %d, want 30 days, 5 days, 64", s.Retention, s.DisableAfter, s.Probes)
-		}
+		t.Run(c.want, func(t *testing.T) {
+			var s settings
+			env := map[string]string{"DATABASE_URL": "postgres://127.0.0.1/x", "REDIS_URL": "redis://127.0.0.1/0",
+				"LEADGATE_OPERATOR_HOOK": c.hook, "LEADGATE_OPERATOR_HOOK_SECRET": c.secret}
+			_, _, err := config.Parse(&s, "worker", "", config.Source{Getenv: func(name string) string { return env[name] },
+				Stdout: io.Discard})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("Parse() with a hook %q and a secret of %d characters = %v, want %q", c.hook, len(c.secret), err, c.want)
+			}
+			if s.Retention != 30*24*time.Hour || s.DisableAfter != 5*24*time.Hour || s.Probes != 64 {
+				t.Errorf("defaults = %s, %s, %d, want 30 days, 5 days, 64", s.Retention, s.DisableAfter, s.Probes)
+			}
+		})
 	}
 }
 

@@ -50,9 +50,11 @@ func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"},
 		{"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}} {
-		if _, _, err := parse(args); err == nil {
-			t.Errorf("parse(%q) = nil, want an error", args)
-		}
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			if _, _, err := parse(args); err == nil {
+				t.Errorf("parse(%q) = nil, want an error", args)
+			}
+		})
 	}
 	opt, _, err := parse([]string{"-scenarios", "drain,neighbour", "-backlog", "2000"})
 	if err != nil || len(opt.scenarios) != 2 || opt.backlog != 2000 || opt.large != 500_000 ||
@@ -86,9 +88,11 @@ func TestDelays(t *testing.T) {
 		t.Errorf("mean() = %v, want %v", got, want)
 	}
 	for at, want := range map[int]int{2: 1, 120: 1, 160: 0, 205: 1, 320: 0} {
-		if got := d.waiting(begin.Add(time.Duration(at) * time.Millisecond)); got != want {
-			t.Errorf("waiting after %d ms = %d, want %d", at, got, want)
-		}
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			if got := d.waiting(begin.Add(time.Duration(at) * time.Millisecond)); got != want {
+				t.Errorf("waiting after %d ms = %d, want %d", at, got, want)
+			}
+		})
 	}
 	if got := fmt.Sprintf("%.1f", d.rate()); got != "9.7" { // three until 310 ms
 		t.Errorf("rate() = %s, want 9.7", got)

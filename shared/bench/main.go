@@ -1,7 +1,7 @@
 // Command bench measures leadgate on this machine: whole processes, loopback, bounded in time, with baselines in the
 // same run.
 //
-//	go run ./shared/bench                      # everything, about six minutes
+//	go run ./shared/bench                      # everything; README.md, Measured, says how long each takes
 //	go run ./shared/bench -scenarios ingest -conns 256 -duration 10s -rounds 5
 //	go run ./shared/bench -scenarios drain,fanout -backlog 200000
 package main

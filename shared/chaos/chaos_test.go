@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -78,9 +79,11 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"},
 		{"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"extra"},
 		{"-nonsense"}} {
-		if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
-			t.Errorf("parse(%q) = %v, want a usage error", args, err)
-		}
+		t.Run(fmt.Sprint(args), func(t *testing.T) {
+			if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
+				t.Errorf("parse(%q) = %v, want a usage error", args, err)
+			}
+		})
 	}
 	opt, err := parse([]string{"-scenarios", "redis-hang,flush", "-conns", "8"}, io.Discard)
 	if err != nil || len(opt.scenarios) != 2 || opt.scenarios[0].name != "redis-hang" || opt.conns != 8 ||

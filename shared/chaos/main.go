@@ -1,6 +1,6 @@
 // Command chaos proves the failure policy: it breaks whole private systems under load and then checks the ledger.
 //
-//	go run ./shared/chaos                      # every scenario, about six minutes
+//	go run ./shared/chaos                      # every scenario
 //	go run ./shared/chaos -scenarios redis-stop,postgres-stop -duration 20s -conns 64
 //	go run ./shared/chaos -scenarios drain-worker-kill,drain-flush,drain-postgres -backlog 50000
 package main

@@ -194,9 +194,11 @@ func TestReadRetryAfter(t *testing.T) {
 		"3": 3 * time.Second, "": 0, "-3": 0, "soon": 0, "Tue, 01 Jan 2030 00:00:05 GMT": 5 * time.Second,
 		"Mon, 31 Dec 2029 00:00:05 GMT": 0,
 	} {
-		if got := readRetryAfter(text, now); got != want {
-			t.Errorf("readRetryAfter(%q) = %v, want %v", text, got, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got := readRetryAfter(text, now); got != want {
+				t.Errorf("readRetryAfter(%q) = %v, want %v", text, got, want)
+			}
+		})
 	}
 }
 

@@ -1,25 +1,34 @@
 package config
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestBytes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Bytes{"0": 0, "64": 64, "1048576": 1 << 20, "64MiB": 64 << 20, " 2 GiB ": 2 << 30,
 		"512KiB": 512 << 10} {
-		var got Bytes
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("Bytes(%q) = %d, %v, want %d", text, got, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			var got Bytes
+			if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+				t.Errorf("Bytes(%q) = %d, %v, want %d", text, got, err, want)
+			}
+		})
 	}
 	for _, text := range []string{"", "64MB", "-1", "1.5GiB", "MiB", "9223372036854775807KiB"} {
-		var got Bytes
-		if err := got.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("Bytes(%q) = %d, %v, want an error", text, got, err)
-		}
+		t.Run(text, func(t *testing.T) {
+			var got Bytes
+			if err := got.UnmarshalText([]byte(text)); err == nil {
+				t.Errorf("Bytes(%q) = %d, %v, want an error", text, got, err)
+			}
+		})
 	}
 	for n, want := range map[Bytes]string{0: "0", 1000: "1000", 24 << 20: "24MiB", 1 << 30: "1GiB", 1536: "1536"} {
-		if got := n.String(); got != want {
-			t.Errorf("Bytes(%d).String() = %q, want %q", int64(n), got, want)
-		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			if got := n.String(); got != want {
+				t.Errorf("Bytes(%d).String() = %q, want %q", int64(n), got, want)
+			}
+		})
 	}
 }

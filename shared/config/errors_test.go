@@ -114,9 +114,11 @@ func TestCheckAddress(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{":8080": true, "127.0.0.1:0": true, "[::1]:80": true, ":": false, "": false,
 		"8080": false, "host:http": false, "host:70000": false, "host:-1": false} {
-		if err := config.CheckAddress(text); (err == nil) != want {
-			t.Errorf("CheckAddress(%q) = %v, want it right: %v", text, err, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if err := config.CheckAddress(text); (err == nil) != want {
+				t.Errorf("CheckAddress(%q) = %v, want it right: %v", text, err, want)
+			}
+		})
 	}
 }
 
@@ -147,9 +149,11 @@ func TestExit(t *testing.T) {
 		{fmt.Errorf("start: %w", errors.Join(errors.New("a"), errors.New("b"))), 1, "tool: start: a; b\n"},
 	}
 	for _, tt := range tests {
-		var out bytes.Buffer
-		if code := config.Exit(&out, "tool", tt.err); code != tt.code || out.String() != tt.text {
-			t.Errorf("Exit(%v) = %d %q, want %d %q", tt.err, code, out.String(), tt.code, tt.text)
-		}
+		t.Run(fmt.Sprint(tt.code), func(t *testing.T) {
+			var out bytes.Buffer
+			if code := config.Exit(&out, "tool", tt.err); code != tt.code || out.String() != tt.text {
+				t.Errorf("Exit(%v) = %d %q, want %d %q", tt.err, code, out.String(), tt.code, tt.text)
+			}
+		})
 	}
 }

@@ -207,10 +207,12 @@ func TestQuote(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"http://127.0.0.1:8080", "postgres://a:b@h/db?sslmode=disable&x=$HOME", "it's", "a b",
 		"`id`", ""} {
-		got, err := exec.Command("sh", "-c", "X="+quote(value)+"; printf %s \"$X\"").Output()
-		if err != nil || string(got) != value {
-			t.Errorf("sh reads quote(%q) as %q, %v", value, got, err)
-		}
+		t.Run(value, func(t *testing.T) {
+			got, err := exec.Command("sh", "-c", "X="+quote(value)+"; printf %s \"$X\"").Output()
+			if err != nil || string(got) != value {
+				t.Errorf("sh reads quote(%q) as %q, %v", value, got, err)
+			}
+		})
 	}
 }
 

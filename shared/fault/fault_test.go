@@ -21,9 +21,11 @@ func TestStatus(t *testing.T) {
 		fault.RateLimited: 429, fault.Internal: 500, fault.Unavailable: 503,
 		"SOMETHING_ELSE": 500,
 	} {
-		if got := kind.Status(); got != want {
-			t.Errorf("%s.Status() = %d, want %d", kind, got, want)
-		}
+		t.Run(fmt.Sprint(kind), func(t *testing.T) {
+			if got := kind.Status(); got != want {
+				t.Errorf("%s.Status() = %d, want %d", kind, got, want)
+			}
+		})
 	}
 }
 
@@ -65,8 +67,10 @@ func TestTruncate(t *testing.T) {
 			201): strings.Repeat("é", 200),
 		strings.Repeat("a", 300): strings.Repeat("a", 200),
 	} {
-		if got := fault.Truncate(in); got != want {
-			t.Errorf("Truncate(%d bytes) = %d bytes, want %d", len(in), len(got), len(want))
-		}
+		t.Run(in, func(t *testing.T) {
+			if got := fault.Truncate(in); got != want {
+				t.Errorf("Truncate(%d bytes) = %d bytes, want %d", len(in), len(got), len(want))
+			}
+		})
 	}
 }

@@ -31,10 +31,12 @@ func TestTypeIDVectors(t *testing.T) {
 		last byte
 		want string
 	}{{0, "00"}, {1, "01"}, {10, "0a"}, {16, "0g"}, {32, "10"}} {
-		u[15] = v.last
-		if got, want := id.Lead.Format(u), "lead_"+strings.Repeat("0", 24)+v.want; got != want {
-			t.Errorf("Format(%d) = %s, want %s", v.last, got, want)
-		}
+		t.Run(v.want, func(t *testing.T) {
+			u[15] = v.last
+			if got, want := id.Lead.Format(u), "lead_"+strings.Repeat("0", 24)+v.want; got != want {
+				t.Errorf("Format(%d) = %s, want %s", v.last, got, want)
+			}
+		})
 	}
 	for i := range u {
 		u[i] = 0xFF

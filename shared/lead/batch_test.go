@@ -75,15 +75,17 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 		`{"leads":[{"name":"` + "\xff" + `"}]}`:             `Must be valid UTF-8`,
 		many(lead.MaxBatch + 1):                             `Must be an array of 1 to 500 objects`,
 	} {
-		_, err := lead.ParseBatch([]byte(body), tenant.DefaultStatuses())
-		what := body[:min(len(body), 60)]
-		if !fault.Is(err, fault.Validation) {
-			t.Errorf("%s = %v, want a VALIDATION_ERROR", what, err)
-			continue
-		}
-		if told, _ := json.Marshal(fault.From(err).Details); !strings.Contains(string(told), want) {
-			t.Errorf("%s = %s, want %s", what, told, want)
-		}
+		t.Run(body[:min(len(body), 60)], func(t *testing.T) {
+			_, err := lead.ParseBatch([]byte(body), tenant.DefaultStatuses())
+			what := body[:min(len(body), 60)]
+			if !fault.Is(err, fault.Validation) {
+				t.Errorf("%s = %v, want a VALIDATION_ERROR", what, err)
+				return
+			}
+			if told, _ := json.Marshal(fault.From(err).Details); !strings.Contains(string(told), want) {
+				t.Errorf("%s = %s, want %s", what, told, want)
+			}
+		})
 	}
 }
 

@@ -15,9 +15,11 @@ func TestSafeCell(t *testing.T) {
 		"'=1": "''=1", "''@": "'''@", "＝1": "'＝1", "＠a": "'＠a",
 		"x;=1+1;y": "x;'=1+1;y", "+1;+2": "'+1;'+2", "a;b": "a;b", "a; =1": "a; =1", "x\n=1": "x\n'=1", "x;'@": "x;''@",
 	} {
-		if got := lead.SafeCell(text); got != want {
-			t.Errorf("SafeCell(%q) = %q, want %q", text, got, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got := lead.SafeCell(text); got != want {
+				t.Errorf("SafeCell(%q) = %q, want %q", text, got, want)
+			}
+		})
 	}
 }
 

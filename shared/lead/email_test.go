@@ -58,9 +58,11 @@ func TestParseEmailAccepts(t *testing.T) {
 		"İ@example.com":            "i\u0307@example.com",
 		long:                       long,
 	} {
-		if _, got, ok := lead.ParseEmail(typed); !ok || got != key {
-			t.Errorf("ParseEmail(%q) = %q, %v, want key %q", typed, got, ok, key)
-		}
+		t.Run(typed, func(t *testing.T) {
+			if _, got, ok := lead.ParseEmail(typed); !ok || got != key {
+				t.Errorf("ParseEmail(%q) = %q, %v, want key %q", typed, got, ok, key)
+			}
+		})
 	}
 }
 
@@ -84,9 +86,11 @@ func TestParseEmailRefuses(t *testing.T) {
 		"a@exa\u200dmple.com", "a@exam\u00adple.com", "a@\u0301b.example", "😀@example.com",
 		"אa@example.com\u200f", "a@אa.example",
 	} {
-		if email, key, ok := lead.ParseEmail(typed); ok {
-			t.Errorf("ParseEmail(%q) = %q, %q, want it refused", typed, email, key)
-		}
+		t.Run(typed, func(t *testing.T) {
+			if email, key, ok := lead.ParseEmail(typed); ok {
+				t.Errorf("ParseEmail(%q) = %q, %q, want it refused", typed, email, key)
+			}
+		})
 	}
 }
 

@@ -49,10 +49,12 @@ func TestParse(t *testing.T) {
 			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "new",
 			Metadata: []byte(`{"b":"\u0001\n","a":1.10}`), NoSource: true, NoStatus: true},
 	} {
-		got, err := lead.Parse([]byte(body), statuses)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("Parse(%s) differs (-want +got):\n%s\nerr = %v", body, diff, err)
-		}
+		t.Run(body, func(t *testing.T) {
+			got, err := lead.Parse([]byte(body), statuses)
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("Parse(%s) differs (-want +got):\n%s\nerr = %v", body, diff, err)
+			}
+		})
 	}
 }
 
@@ -76,14 +78,16 @@ func TestParseBounds(t *testing.T) {
 		{"name", `"a"`, `1`, "Must be a string"},
 		{"phone", `"a"`, `"\u007f"`, "Must not contain control characters"},
 	} {
-		if _, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.good),
-			statuses); err != nil {
-			t.Errorf("Parse with %s %.50s = %v, want no error", tc.field, tc.good, err)
-		}
-		_, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.bad), statuses)
-		if got := mistakes(t, err); len(got) != 1 || got[0].Field != tc.field || got[0].Message != tc.want {
-			t.Errorf("Parse with %s %.50s = %+v, want %s", tc.field, tc.bad, got, tc.want)
-		}
+		t.Run(tc.field, func(t *testing.T) {
+			if _, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.good),
+				statuses); err != nil {
+				t.Errorf("Parse with %s %.50s = %v, want no error", tc.field, tc.good, err)
+			}
+			_, err := lead.Parse(fmt.Appendf(nil, `{"email":"a@example.com",%q:%s}`, tc.field, tc.bad), statuses)
+			if got := mistakes(t, err); len(got) != 1 || got[0].Field != tc.field || got[0].Message != tc.want {
+				t.Errorf("Parse with %s %.50s = %+v, want %s", tc.field, tc.bad, got, tc.want)
+			}
+		})
 	}
 }
 
@@ -94,11 +98,13 @@ func TestParseTellsTheEmailAsTheSpecHasIt(t *testing.T) {
 		`{"email":7}`:                     7.0,
 		`{"email":"a\u0000@example.com"}`: "a\x00@example.com",
 	} {
-		_, err := lead.Parse([]byte(body), statuses)
-		want := []fault.Field{{Field: "email", Pointer: "/email", Value: value, Message: "Must be a valid email address"}}
-		if diff := cmp.Diff(want, mistakes(t, err)); diff != "" {
-			t.Errorf("Parse(%s) tells other mistakes (-want +got):\n%s", body, diff)
-		}
+		t.Run(body, func(t *testing.T) {
+			_, err := lead.Parse([]byte(body), statuses)
+			want := []fault.Field{{Field: "email", Pointer: "/email", Value: value, Message: "Must be a valid email address"}}
+			if diff := cmp.Diff(want, mistakes(t, err)); diff != "" {
+				t.Errorf("Parse(%s) tells other mistakes (-want +got):\n%s", body, diff)
+			}
+		})
 	}
 }
 

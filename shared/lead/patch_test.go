@@ -3,6 +3,7 @@ package lead_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,15 +46,17 @@ func TestPatchChangesWhatIsGiven(t *testing.T) {
 		`{"metadata":null}`:                func(l *lead.Lead) { l.Metadata = []byte(`{}`) },
 		`{"metadata":{"a":1,"none":null}}`: func(*lead.Lead) {},
 	} {
-		got := sample()
-		want := got
-		change(&want)
-		if err := mustPatch(t, body).Apply(&got); err != nil {
-			t.Errorf("Apply(%s) = %v", body, err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("Apply(%s) differs (-want +got):\n%s", body, diff)
-		}
+		t.Run(body, func(t *testing.T) {
+			got := sample()
+			want := got
+			change(&want)
+			if err := mustPatch(t, body).Apply(&got); err != nil {
+				t.Errorf("Apply(%s) = %v", body, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Apply(%s) differs (-want +got):\n%s", body, diff)
+			}
+		})
 	}
 }
 
@@ -78,11 +81,13 @@ func TestPatchMergesMetadata(t *testing.T) {
 		{`{"a":1}`, `{"a":1.0}`, `{"a":1.0}`},
 		{`{"n":12345678901234567890}`, `{"n":12345678901234567891}`, `{"n":12345678901234567891}`},
 	} {
-		l := sample()
-		l.Metadata = []byte(c.target)
-		if err := mustPatch(t, `{"metadata":`+c.patch+`}`).Apply(&l); err != nil || string(l.Metadata) != c.want {
-			t.Errorf("%s with %s = %s, %v, want %s", c.target, c.patch, l.Metadata, err, c.want)
-		}
+		t.Run(c.target+" "+c.patch, func(t *testing.T) {
+			l := sample()
+			l.Metadata = []byte(c.target)
+			if err := mustPatch(t, `{"metadata":`+c.patch+`}`).Apply(&l); err != nil || string(l.Metadata) != c.want {
+				t.Errorf("%s with %s = %s, %v, want %s", c.target, c.patch, l.Metadata, err, c.want)
+			}
+		})
 	}
 }
 
@@ -160,9 +165,11 @@ func TestNextUpdateGrows(t *testing.T) {
 		at.Add(time.Second + 999): at.Add(time.Second).Truncate(time.Millisecond),
 		at.Add(time.Millisecond).In(time.FixedZone("x", 3600)): at.Add(time.Millisecond).Truncate(time.Millisecond),
 	} {
-		if got := lead.NextUpdate(at, now); got != want {
-			t.Errorf("NextUpdate(%v, %v) = %v, want %v", at, now, got, want)
-		}
+		t.Run(fmt.Sprint(now), func(t *testing.T) {
+			if got := lead.NextUpdate(at, now); got != want {
+				t.Errorf("NextUpdate(%v, %v) = %v, want %v", at, now, got, want)
+			}
+		})
 	}
 }
 

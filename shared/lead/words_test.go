@@ -65,15 +65,17 @@ func TestQuery(t *testing.T) {
 		"no scalar": {meta(`tags=["a"]`), false}, "null": {meta("gone=null"), true}, "one of two": {meta("utm=a b",
 			"vip=false"), false}, "unknown": {meta("x="), false},
 	} {
-		if got := tc.q.Fits(&l); got != tc.want {
-			t.Errorf("%s: Fits = %v, want %v", what, got, tc.want)
-		}
-		if got := found(&l, l.WorkspaceID, tc.q); got != tc.want {
-			t.Errorf("%s: found by the index = %v, want %v", what, got, tc.want)
-		}
-		if what != "all" && found(&l, id.New(), tc.q) {
-			t.Errorf("%s: another workspace finds it", what)
-		}
+		t.Run(what, func(t *testing.T) {
+			if got := tc.q.Fits(&l); got != tc.want {
+				t.Errorf("%s: Fits = %v, want %v", what, got, tc.want)
+			}
+			if got := found(&l, l.WorkspaceID, tc.q); got != tc.want {
+				t.Errorf("%s: found by the index = %v, want %v", what, got, tc.want)
+			}
+			if what != "all" && found(&l, id.New(), tc.q) {
+				t.Errorf("%s: another workspace finds it", what)
+			}
+		})
 	}
 }
 

@@ -105,14 +105,16 @@ func TestRowsBecomeLeads(t *testing.T) {
 				`8! row="" Must be UTF-8 text`,
 			}},
 	} {
-		imp := mustPlan(t, strings.ToValidUTF8(c.text, "?"), c.mapping) // what is wrong later is not seen by then
-		got, err := readAll(t, imp, c.text)
-		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.name, diff)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			imp := mustPlan(t, strings.ToValidUTF8(c.text, "?"), c.mapping) // what is wrong later is not seen by then
+			got, err := readAll(t, imp, c.text)
+			if err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.name, diff)
+			}
+		})
 	}
 }
 
@@ -147,11 +149,13 @@ func TestBrokenFiles(t *testing.T) {
 		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20),
 			"Row 2: it is longer than 1048576 bytes: this is no list of rows"},
 	} {
-		got, err := readAll(t, mustPlan(t, c[0], nil), c[0])
-		reason, ok := leadfile.Broken(err)
-		if !ok || reason != c[1] || len(got) != 1 {
-			t.Errorf("%s: %d rows, then %v, want 1 and %q", name, len(got), err, c[1])
-		}
+		t.Run(name, func(t *testing.T) {
+			got, err := readAll(t, mustPlan(t, c[0], nil), c[0])
+			reason, ok := leadfile.Broken(err)
+			if !ok || reason != c[1] || len(got) != 1 {
+				t.Errorf("%s: %d rows, then %v, want 1 and %q", name, len(got), err, c[1])
+			}
+		})
 	}
 	lines := strings.Repeat("a@example.com\n", leadfile.MaxRows+1)
 	imp := mustPlan(t, "email\n"+lines, nil)
@@ -236,19 +240,21 @@ func TestHeaders(t *testing.T) {
 			[]string{"header <nil> Must be one row of column names: a cell begins with a quote that never ends"}},
 		"too long": {strings.Repeat("email,", 100_000), nil, []string{"header <nil> Must be"}},
 	} {
-		_, _, err := leadfile.ReadHeader([]byte(c.text), c.mapping)
-		var f *fault.Error
-		if !errors.As(err, &f) || f.Kind != fault.Validation {
-			t.Errorf("%s: ReadHeader() = %v, want a VALIDATION_ERROR", name, err)
-			continue
-		}
-		text := fmt.Sprint(f.Details)
-		for _, want := range c.want {
-			if !strings.Contains(text, strings.ReplaceAll(want, " <nil> ", " ")) && !strings.Contains(text, want) &&
-				!containsParts(text, want) {
-				t.Errorf("%s: %s, want %q in it", name, text, want)
+		t.Run(name, func(t *testing.T) {
+			_, _, err := leadfile.ReadHeader([]byte(c.text), c.mapping)
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Kind != fault.Validation {
+				t.Errorf("%s: ReadHeader() = %v, want a VALIDATION_ERROR", name, err)
+				return
 			}
-		}
+			text := fmt.Sprint(f.Details)
+			for _, want := range c.want {
+				if !strings.Contains(text, strings.ReplaceAll(want, " <nil> ", " ")) && !strings.Contains(text, want) &&
+					!containsParts(text, want) {
+					t.Errorf("%s: %s, want %q in it", name, text, want)
+				}
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -151,15 +152,17 @@ func TestFindDeliveries(t *testing.T) {
 				"from": {From: a.middle},
 				"late": {Until: a.middle, EventType: webhook.LeadCreated},
 			} {
-				f.EndpointID, f.States = endpoint, states
-				want := a.want(f)
-				for _, size := range [][2]int{{1000, 0}, {3, 0}, {1000, 7}, {2, 1}} {
-					got, _, _ := a.find(pg.DeliveryQuery{Filter: f, Limit: size[0], Scan: size[1]})
-					if diff := cmp.Diff(want, got); diff != "" {
-						t.Errorf("%s of %v in %v, pages of %d, scans of %d (-want +got):\n%s", name, endpoint, states, size[0], size[1],
-							diff)
+				t.Run(fmt.Sprint(name, states), func(t *testing.T) {
+					f.EndpointID, f.States = endpoint, states
+					want := a.want(f)
+					for _, size := range [][2]int{{1000, 0}, {3, 0}, {1000, 7}, {2, 1}} {
+						got, _, _ := a.find(pg.DeliveryQuery{Filter: f, Limit: size[0], Scan: size[1]})
+						if diff := cmp.Diff(want, got); diff != "" {
+							t.Errorf("%s of %v in %v, pages of %d, scans of %d (-want +got):\n%s", name, endpoint, states, size[0], size[1],
+								diff)
+						}
 					}
-				}
+				})
 			}
 		}
 	}

@@ -159,24 +159,26 @@ func TestOnlyWhatFailsIsDisabled(t *testing.T) {
 		"gone":                      {"failures = 1", d.endpoint.URL, true},
 		"gone, and moved meanwhile": {"failures = 1", "https://hooks.example.com/old", false},
 	} {
-		e := d.mustEndpoint(true)
-		d.mustExec(`update endpoints set drain_token = gen_random_uuid(), drain_until = now() + interval '1 minute', `+
-			c.health+` where id = $1`, e.ID)
-		var did bool
-		var err error
-		if c.url == "" {
-			did, _, err = d.db.DisableFailing(t.Context(), d.ws, e.ID, 5*24*time.Hour)
-		} else {
-			did, _, err = d.db.DisableGone(t.Context(), d.ws, e.ID, c.url)
-		}
-		if err != nil || did != c.want {
-			t.Errorf("%s: disabled = %v, %v, want %v", name, did, err, c.want)
-		}
-		var leased bool
-		if err := d.db.GetContext(t.Context(), &leased, `select drain_token is not null from endpoints where id = $1`,
-			e.ID); err != nil || leased == c.want {
-			t.Errorf("%s: leased = %v, %v, want the lease only where it goes on", name, leased, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			e := d.mustEndpoint(true)
+			d.mustExec(`update endpoints set drain_token = gen_random_uuid(), drain_until = now() + interval '1 minute', `+
+				c.health+` where id = $1`, e.ID)
+			var did bool
+			var err error
+			if c.url == "" {
+				did, _, err = d.db.DisableFailing(t.Context(), d.ws, e.ID, 5*24*time.Hour)
+			} else {
+				did, _, err = d.db.DisableGone(t.Context(), d.ws, e.ID, c.url)
+			}
+			if err != nil || did != c.want {
+				t.Errorf("%s: disabled = %v, %v, want %v", name, did, err, c.want)
+			}
+			var leased bool
+			if err := d.db.GetContext(t.Context(), &leased, `select drain_token is not null from endpoints where id = $1`,
+				e.ID); err != nil || leased == c.want {
+				t.Errorf("%s: leased = %v, %v, want the lease only where it goes on", name, leased, err)
+			}
+		})
 	}
 }
 

@@ -208,7 +208,7 @@ func (d *Document) readOperation(path, method string, node map[string]any) (Oper
 	return o, nil
 }
 
-// Schema returns the schema at a pointer, compiled.
+// schema returns the schema at a pointer, compiled.
 func (d *Document) schema(pointer string) (*jsonschema.Schema, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

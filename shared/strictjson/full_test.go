@@ -49,10 +49,12 @@ func readAll(r *strictjson.Reader) error {
 func TestMistakesAreCounted(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int][2]int{0: {1, 0}, 18: {19, 0}, 19: {20, 0}, 20: {20, 1}, 1000: {20, 981}} {
-		err := readAll(strictjson.NewReader([]byte(mistakes(n)), []string{"name"}))
-		if kept, omitted := told(t, err); kept != want[0] || omitted != want[1] {
-			t.Errorf("of %d mistakes %d are told and %d counted, want %d and %d", n+1, kept, omitted, want[0], want[1])
-		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			err := readAll(strictjson.NewReader([]byte(mistakes(n)), []string{"name"}))
+			if kept, omitted := told(t, err); kept != want[0] || omitted != want[1] {
+				t.Errorf("of %d mistakes %d are told and %d counted, want %d and %d", n+1, kept, omitted, want[0], want[1])
+			}
+		})
 	}
 	items := strictjson.NewItems([]byte(`{"leads":[`+mistakes(4)+`,`+mistakes(100)+`,`+mistakes(0)+`]}`), "leads", 5,
 		[]string{"name"})

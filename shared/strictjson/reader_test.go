@@ -67,10 +67,12 @@ func TestReads(t *testing.T) {
 		`{"n\u0061me":"a\"\ud83d\ude00","colour":"r\u0065d","tags":[]}`: {Name: `a"😀`, Colour: "red", Tags: []string{}},
 		`{"free": { "z" : 1 , "a" : "\\u0000 \u00e9" } }`:               {Free: `{ "z" : 1 , "a" : "\\u0000 \u00e9" }`},
 	} {
-		got, wrong := read(body)
-		if diff := cmp.Diff(want, got); diff != "" || wrong != nil {
-			t.Errorf("read(%s) differs (-want +got):\n%s\nwrong = %v", body, diff, wrong)
-		}
+		t.Run(body, func(t *testing.T) {
+			got, wrong := read(body)
+			if diff := cmp.Diff(want, got); diff != "" || wrong != nil {
+				t.Errorf("read(%s) differs (-want +got):\n%s\nwrong = %v", body, diff, wrong)
+			}
+		})
 	}
 }
 
@@ -119,14 +121,16 @@ func TestRefusesWithThePlace(t *testing.T) {
 		{`{"free":{"a":"` + strings.Repeat("x", 100) + `"}}`, []string{`free /free: Must be at most 100 bytes of JSON`}},
 		{`{"count":` + long + `}`, []string{`count /count: Must be a whole number between 1 and 10`}},
 	} {
-		_, wrong := read(tc.body)
-		var got []string
-		for _, f := range wrong {
-			got = append(got, fmt.Sprintf("%s %s: %s", f.Field, f.Pointer, f.Message))
-		}
-		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("read(%.100s) tells other mistakes (-want +got):\n%s", tc.body, diff)
-		}
+		t.Run(tc.body, func(t *testing.T) {
+			_, wrong := read(tc.body)
+			var got []string
+			for _, f := range wrong {
+				got = append(got, fmt.Sprintf("%s %s: %s", f.Field, f.Pointer, f.Message))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("read(%.100s) tells other mistakes (-want +got):\n%s", tc.body, diff)
+			}
+		})
 	}
 }
 
@@ -149,10 +153,12 @@ func TestRefusesBrokenJSON(t *testing.T) {
 		strings.Repeat(`{"free":`, 2): "/free/free",
 		`{"free":` + strings.Repeat(`[`, 20000) + strings.Repeat(`]`, 20000) + `}`: "/free" + strings.Repeat("/0", 97) + "/",
 	} {
-		_, wrong := read(body)
-		if len(wrong) != 1 || wrong[0].Pointer != pointer || !strings.HasPrefix(wrong[0].Message, "Must be") {
-			t.Errorf("read(%.100q) = %+v, want one mistake at %q", body, wrong, pointer)
-		}
+		t.Run(body, func(t *testing.T) {
+			_, wrong := read(body)
+			if len(wrong) != 1 || wrong[0].Pointer != pointer || !strings.HasPrefix(wrong[0].Message, "Must be") {
+				t.Errorf("read(%.100q) = %+v, want one mistake at %q", body, wrong, pointer)
+			}
+		})
 	}
 }
 
@@ -171,18 +177,20 @@ func TestEchoIsCut(t *testing.T) {
 		`{"name":"` + strings.Repeat("😀", 5000) + `"}`:   strings.Repeat("😀", 200),
 		`{"name":["` + strings.Repeat("😀", 5000) + `"]}`: `["` + strings.Repeat("😀", 198),
 	} {
-		_, wrong := read(body)
-		if len(wrong) != 1 {
-			t.Errorf("read(%.100s) = %d mistakes, want 1", body, len(wrong))
-			continue
-		}
-		if diff := cmp.Diff(want, wrong[0].Value); diff != "" {
-			t.Errorf("read(%.100s) echoes another value (-want +got):\n%s", body, diff)
-		}
-		if len(wrong[0].Field) > 200 || len(wrong[0].Pointer) > 201 {
-			t.Errorf("read(%.100s) tells a field of %d and a pointer of %d bytes, want at most 200", body, len(wrong[0].Field),
-				len(wrong[0].Pointer))
-		}
+		t.Run(body, func(t *testing.T) {
+			_, wrong := read(body)
+			if len(wrong) != 1 {
+				t.Errorf("read(%.100s) = %d mistakes, want 1", body, len(wrong))
+				return
+			}
+			if diff := cmp.Diff(want, wrong[0].Value); diff != "" {
+				t.Errorf("read(%.100s) echoes another value (-want +got):\n%s", body, diff)
+			}
+			if len(wrong[0].Field) > 200 || len(wrong[0].Pointer) > 201 {
+				t.Errorf("read(%.100s) tells a field of %d and a pointer of %d bytes, want at most 200", body, len(wrong[0].Field),
+					len(wrong[0].Pointer))
+			}
+		})
 	}
 }
 
@@ -218,66 +226,70 @@ func TestReadsMore(t *testing.T) {
 			4}},
 			told: []string{"/waits [1,2,3,4,5]: Must be at most 4 numbers", `/members <nil>: Must have at most 5 members`}},
 	} {
-		var got more
-		r := strictjson.NewReader([]byte(tc.body), []string{"waits", "members", "on", "secret"})
-		for r.Next() {
-			switch r.Name() {
-			case "waits":
-				got.Waits = r.Integers(4, 0, 9)
-			case "members":
-				members := r.Members(5, func(name, text string) string {
-					if strings.HasPrefix(name, "bad") {
-						return "Must be good"
+		t.Run(tc.body, func(t *testing.T) {
+			var got more
+			r := strictjson.NewReader([]byte(tc.body), []string{"waits", "members", "on", "secret"})
+			for r.Next() {
+				switch r.Name() {
+				case "waits":
+					got.Waits = r.Integers(4, 0, 9)
+				case "members":
+					members := r.Members(5, func(name, text string) string {
+						if strings.HasPrefix(name, "bad") {
+							return "Must be good"
+						}
+						return ""
+					})
+					for name, text := range members {
+						if got.Members == nil {
+							got.Members = map[string]string{}
+						}
+						got.Members[name] = "-"
+						if text != nil {
+							got.Members[name] = *text
+						}
 					}
-					return ""
-				})
-				for name, text := range members {
-					if got.Members == nil {
+					if members != nil && got.Members == nil {
 						got.Members = map[string]string{}
 					}
-					got.Members[name] = "-"
-					if text != nil {
-						got.Members[name] = *text
-					}
+				case "on":
+					got.On = r.Bool()
+				case "secret":
+					got.Secret = r.Secret(func(text string) string {
+						if strings.HasPrefix(text, "wrong") {
+							return "Must be right"
+						}
+						return ""
+					})
 				}
-				if members != nil && got.Members == nil {
-					got.Members = map[string]string{}
-				}
-			case "on":
-				got.On = r.Bool()
-			case "secret":
-				got.Secret = r.Secret(func(text string) string {
-					if strings.HasPrefix(text, "wrong") {
-						return "Must be right"
-					}
-					return ""
-				})
 			}
-		}
-		var told []string
-		for _, f := range fields(r.Err()) {
-			told = append(told, fmt.Sprintf("%s %v: %s", f.Pointer, f.Value, f.Message))
-		}
-		if diff := cmp.Diff(tc.want, got); diff != "" {
-			t.Errorf("read(%s) differs (-want +got):\n%s", tc.body, diff)
-		}
-		if diff := cmp.Diff(tc.told, told); diff != "" {
-			t.Errorf("read(%s) tells other mistakes (-want +got):\n%s", tc.body, diff)
-		}
+			var told []string
+			for _, f := range fields(r.Err()) {
+				told = append(told, fmt.Sprintf("%s %v: %s", f.Pointer, f.Value, f.Message))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("read(%s) differs (-want +got):\n%s", tc.body, diff)
+			}
+			if diff := cmp.Diff(tc.told, told); diff != "" {
+				t.Errorf("read(%s) tells other mistakes (-want +got):\n%s", tc.body, diff)
+			}
+		})
 	}
 }
 
 func TestRequire(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]int{`{}`: 1, `{"a":null}`: 1, `{"a":1}`: 0, `{"a":`: 0, `{"b":1}`: 2} {
-		r := strictjson.NewReader([]byte(body), []string{"a"})
-		for r.Next() {
-		}
-		broken := fields(r.Err())
-		r.Require("a", "Must be there")
-		if got := len(fields(r.Err())); got != want && broken == nil || body == `{"a":` && got != 1 {
-			t.Errorf("Require on %s: %d mistakes, want %d", body, got, want)
-		}
+		t.Run(body, func(t *testing.T) {
+			r := strictjson.NewReader([]byte(body), []string{"a"})
+			for r.Next() {
+			}
+			broken := fields(r.Err())
+			r.Require("a", "Must be there")
+			if got := len(fields(r.Err())); got != want && broken == nil || body == `{"a":` && got != 1 {
+				t.Errorf("Require on %s: %d mistakes, want %d", body, got, want)
+			}
+		})
 	}
 }
 
@@ -285,9 +297,11 @@ func TestEmpty(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{`[]`: true, "[ \n]": true, `{}`: true, `{ }`: true, `[null]`: false,
 		`{"a":1}`: false, `""`: false, `null`: false, `0`: false} {
-		r := strictjson.NewReader([]byte(`{"a":`+value+`}`), []string{"a"})
-		if !r.Next() || r.Empty() != want {
-			t.Errorf("Empty() of %s = %v, want %v", value, !want, want)
-		}
+		t.Run(value, func(t *testing.T) {
+			r := strictjson.NewReader([]byte(`{"a":`+value+`}`), []string{"a"})
+			if !r.Next() || r.Empty() != want {
+				t.Errorf("Empty() of %s = %v, want %v", value, !want, want)
+			}
+		})
 	}
 }

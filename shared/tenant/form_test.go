@@ -92,13 +92,15 @@ func TestReadFormRefuses(t *testing.T) {
 		`{"captchaMinScore":"0.5"}`:                             "/form/captchaMinScore",
 		`{"captchaMinScore":-0.1}`:                              "/form/captchaMinScore",
 	} {
-		_, wrong := readForm(tenant.Form{}, text)
-		if len(wrong) == 0 || wrong[0].Pointer != pointer || wrong[0].Message == "" {
-			t.Errorf("%s: mistakes %+v, want the first at %s", text, wrong, pointer)
-		}
-		if told, _ := json.Marshal(wrong); strings.Contains(string(told), "s e c r e t") {
-			t.Errorf("%s: mistakes tell the secret", text)
-		}
+		t.Run(text, func(t *testing.T) {
+			_, wrong := readForm(tenant.Form{}, text)
+			if len(wrong) == 0 || wrong[0].Pointer != pointer || wrong[0].Message == "" {
+				t.Errorf("%s: mistakes %+v, want the first at %s", text, wrong, pointer)
+			}
+			if told, _ := json.Marshal(wrong); strings.Contains(string(told), "s e c r e t") {
+				t.Errorf("%s: mistakes tell the secret", text)
+			}
+		})
 	}
 }
 
@@ -115,9 +117,11 @@ func TestParseOrigin(t *testing.T) {
 		"https://example.com:": "", "https://example.com:0": "", "https://example.com:99999": "",
 		"https://[fe80::1%25eth0]/": "", "https:example.com": "",
 	} {
-		if got, ok := tenant.ParseOrigin(raw); got != want || ok != (want != "") {
-			t.Errorf("ParseOrigin(%q) = %q, %v, want %q", raw, got, ok, want)
-		}
+		t.Run(raw, func(t *testing.T) {
+			if got, ok := tenant.ParseOrigin(raw); got != want || ok != (want != "") {
+				t.Errorf("ParseOrigin(%q) = %q, %v, want %q", raw, got, ok, want)
+			}
+		})
 	}
 }
 
@@ -129,8 +133,10 @@ func TestFormField(t *testing.T) {
 		"NAME":      "name", "full name": "name", "tel": "phone", "Phone.Number": "phone", "company": "", "": "",
 		"email2": "",
 	} {
-		if got := tenant.FormField(name); got != want {
-			t.Errorf("FormField(%q) = %q, want %q", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := tenant.FormField(name); got != want {
+				t.Errorf("FormField(%q) = %q, want %q", name, got, want)
+			}
+		})
 	}
 }

@@ -91,8 +91,10 @@ func TestHashSecretKnowsOldKeys(t *testing.T) {
 func TestHint(t *testing.T) {
 	t.Parallel()
 	for secret, want := range map[string]string{"sk-workspace_abcdWXYZ": "WXYZ", "abc": "abc", "": ""} {
-		if got := tenant.Hint(secret); got != want {
-			t.Errorf("Hint(%q) = %q, want %q", secret, got, want)
-		}
+		t.Run(secret, func(t *testing.T) {
+			if got := tenant.Hint(secret); got != want {
+				t.Errorf("Hint(%q) = %q, want %q", secret, got, want)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -13,9 +14,11 @@ func TestCheckHeaderName(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"Authorization", "X-Api-Key", "x", "a!#$%&'*+-.^_`|~9", "hosts", "webhooks",
 		strings.Repeat("x", webhook.MaxHeaderName)} {
-		if wrong := webhook.CheckHeaderName(good); wrong != "" {
-			t.Errorf("CheckHeaderName(%q) = %q, want it right", good, wrong)
-		}
+		t.Run(good, func(t *testing.T) {
+			if wrong := webhook.CheckHeaderName(good); wrong != "" {
+				t.Errorf("CheckHeaderName(%q) = %q, want it right", good, wrong)
+			}
+		})
 	}
 	for name, want := range map[string]string{
 		"": "Must be a header name", "a b": "Must be a header name", "a:": "Must be a header name",
@@ -28,24 +31,30 @@ func TestCheckHeaderName(t *testing.T) {
 		"Proxy-Authorization": "Must not be", "proxy-x": "Must not be", "Webhook-Id": "Must not be",
 		"webhook-anything": "Must not be",
 	} {
-		if got := webhook.CheckHeaderName(name); !strings.HasPrefix(got, want) {
-			t.Errorf("CheckHeaderName(%q) = %q, want %q", name, got, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := webhook.CheckHeaderName(name); !strings.HasPrefix(got, want) {
+				t.Errorf("CheckHeaderName(%q) = %q, want %q", name, got, want)
+			}
+		})
 	}
 }
 
 func TestCheckHeaderValue(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"", "x", "Bearer abc~!", strings.Repeat("x", webhook.MaxHeaderValue)} {
-		if wrong := webhook.CheckHeaderValue(good); wrong != "" {
-			t.Errorf("CheckHeaderValue(%q) = %q, want it right", good, wrong)
-		}
+		t.Run(good, func(t *testing.T) {
+			if wrong := webhook.CheckHeaderValue(good); wrong != "" {
+				t.Errorf("CheckHeaderValue(%q) = %q, want it right", good, wrong)
+			}
+		})
 	}
 	for _, bad := range []string{"a\r\nHost: b", "a\nb", "a\tb", "a\x00", "a\x7f", "é", " a", "a ", " ",
 		strings.Repeat("x", webhook.MaxHeaderValue+1)} {
-		if got := webhook.CheckHeaderValue(bad); got == "" || strings.Contains(got, "Host") {
-			t.Errorf("CheckHeaderValue(%q) = %q, want what would be right without the value", bad, got)
-		}
+		t.Run(bad, func(t *testing.T) {
+			if got := webhook.CheckHeaderValue(bad); got == "" || strings.Contains(got, "Host") {
+				t.Errorf("CheckHeaderValue(%q) = %q, want what would be right without the value", bad, got)
+			}
+		})
 	}
 }
 
@@ -62,9 +71,11 @@ func TestMergeHeaders(t *testing.T) {
 		{map[string]*string{"x-api-key": text("2")}, map[string]string{"x-api-key": "2", "X-Team": "a"}},
 		{map[string]*string{"x-team": nil, "X-Never": nil}, map[string]string{"X-Api-Key": "1"}},
 	} {
-		if diff := cmp.Diff(c.want, webhook.MergeHeaders(old, c.changes)); diff != "" {
-			t.Errorf("MergeHeaders(%v) (-want +got):\n%s", c.changes, diff)
-		}
+		t.Run(fmt.Sprint(c.want), func(t *testing.T) {
+			if diff := cmp.Diff(c.want, webhook.MergeHeaders(old, c.changes)); diff != "" {
+				t.Errorf("MergeHeaders(%v) (-want +got):\n%s", c.changes, diff)
+			}
+		})
 	}
 	if len(old) != 2 || old["X-Api-Key"] != "1" {
 		t.Errorf("MergeHeaders changed what it was given: %v", old)

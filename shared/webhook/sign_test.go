@@ -130,9 +130,11 @@ func TestNewSigningKey(t *testing.T) {
 		t.Errorf("SignAll() = %q, %v, want it verified with the public key", signed, err)
 	}
 	for _, none := range []string{"", webhook.NewSecret(), "whsk_AAAA"} {
-		if got := webhook.PublicKey(none); got != "" {
-			t.Errorf("PublicKey(%q) = %q, want none", none, got)
-		}
+		t.Run(none, func(t *testing.T) {
+			if got := webhook.PublicKey(none); got != "" {
+				t.Errorf("PublicKey(%q) = %q, want none", none, got)
+			}
+		})
 	}
 }
 
@@ -143,13 +145,15 @@ func TestCheckSecret(t *testing.T) {
 	}
 	for _, good := range []string{webhook.NewSecret(), webhook.NewSigningKey(), b64("whsec_", 24), b64("whsec_", 25),
 		b64("whsec_", 64)} {
-		if wrong := webhook.CheckSecret(good); wrong != "" {
-			t.Errorf("CheckSecret(%q) = %q, want it right", good, wrong)
-		}
-		if header, err := webhook.SignAll(&webhook.Endpoint{Secret: good}, "evt_1", time.Now(), nil); err != nil ||
-			header == "" {
-			t.Errorf("SignAll() with %q = %q, %v, want a signature", good, header, err)
-		}
+		t.Run(good, func(t *testing.T) {
+			if wrong := webhook.CheckSecret(good); wrong != "" {
+				t.Errorf("CheckSecret(%q) = %q, want it right", good, wrong)
+			}
+			if header, err := webhook.SignAll(&webhook.Endpoint{Secret: good}, "evt_1", time.Now(), nil); err != nil ||
+				header == "" {
+				t.Errorf("SignAll() with %q = %q, %v, want a signature", good, header, err)
+			}
+		})
 	}
 	mine, other := webhook.NewSigningKey(), webhook.NewSigningKey()
 	swapped, _ := base64.StdEncoding.DecodeString(mine[5:])
@@ -179,12 +183,14 @@ func TestCheckSecret(t *testing.T) {
 		b64("whsk_", 64):             half,
 		"whsk_" + base64.StdEncoding.EncodeToString(append(swapped[:32:32], foreign[32:]...)): half,
 	} {
-		got := webhook.CheckSecret(bad)
-		if !strings.HasPrefix(got, want) {
-			t.Errorf("CheckSecret(%q) = %q, want %q", bad, got, want)
-		}
-		if len(bad) > 12 && strings.Contains(got, bad[6:12]) {
-			t.Errorf("CheckSecret() tells the secret: %s", got)
-		}
+		t.Run(bad, func(t *testing.T) {
+			got := webhook.CheckSecret(bad)
+			if !strings.HasPrefix(got, want) {
+				t.Errorf("CheckSecret(%q) = %q, want %q", bad, got, want)
+			}
+			if len(bad) > 12 && strings.Contains(got, bad[6:12]) {
+				t.Errorf("CheckSecret() tells the secret: %s", got)
+			}
+		})
 	}
 }

@@ -75,9 +75,11 @@ func TestCheckURL(t *testing.T) {
 		{"http://[fd00::1]:9000/in", dev, ""},
 		{"http://[::ffff:127.0.0.1]:9000/", dev, ""},
 	} {
-		if got := webhook.CheckURL(c.raw, c.allow); got != c.want {
-			t.Errorf("CheckURL(%.60q) = %q, want %q", c.raw, got, c.want)
-		}
+		t.Run(c.raw, func(t *testing.T) {
+			if got := webhook.CheckURL(c.raw, c.allow); got != c.want {
+				t.Errorf("CheckURL(%.60q) = %q, want %q", c.raw, got, c.want)
+			}
+		})
 	}
 }
 
@@ -97,8 +99,10 @@ func TestReason(t *testing.T) {
 		webhook.FailedTimeout.WithDetail("no whole answer in 15s"): "timeout at hooks.example.com",
 		webhook.FailedDNS.WithDetail("no such host"):               "dns at hooks.example.com",
 	} {
-		if got := webhook.Reason(text, "hooks.example.com"); got != want {
-			t.Errorf("Reason(%q) = %q, want %q", text, got, want)
-		}
+		t.Run(text, func(t *testing.T) {
+			if got := webhook.Reason(text, "hooks.example.com"); got != want {
+				t.Errorf("Reason(%q) = %q, want %q", text, got, want)
+			}
+		})
 	}
 }

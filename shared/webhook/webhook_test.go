@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,8 +52,10 @@ func TestSucceeded(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]bool{0: false, 199: false, 200: true, 204: true, 299: true, 301: false, 400: false,
 		410: false, 500: false} {
-		if got := webhook.Succeeded(status); got != want {
-			t.Errorf("Succeeded(%d) = %v, want %v", status, got, want)
-		}
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			if got := webhook.Succeeded(status); got != want {
+				t.Errorf("Succeeded(%d) = %v, want %v", status, got, want)
+			}
+		})
 	}
 }

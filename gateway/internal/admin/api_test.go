@@ -135,34 +135,36 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		{"/keys", `{"name":7,"expiresAt":"tomorrow"}`, []string{"/name", "/expiresAt"}},
 	}
 	for _, tt := range tests {
-		path := ws + tt.path
-		if tt.path == "" {
-			path = "/admin/api/v1/workspaces"
-		}
-		a := b.call("POST", path, tt.body, http.StatusBadRequest, nil)
-		var got struct {
-			Code    string
-			Details struct {
-				Errors []struct{ Pointer, Message string }
+		t.Run(tt.path+" "+tt.body, func(t *testing.T) {
+			path := ws + tt.path
+			if tt.path == "" {
+				path = "/admin/api/v1/workspaces"
 			}
-		}
-		if err := json.Unmarshal([]byte(a.body), &got); err != nil {
-			t.Fatal(err)
-		}
-		var pointers []string
-		for _, e := range got.Details.Errors {
-			pointers = append(pointers, e.Pointer)
-		}
-		sorted := cmp.Transformer("set", func(all []string) map[string]int {
-			set := map[string]int{}
-			for _, s := range all {
-				set[s]++
+			a := b.call("POST", path, tt.body, http.StatusBadRequest, nil)
+			var got struct {
+				Code    string
+				Details struct {
+					Errors []struct{ Pointer, Message string }
+				}
 			}
-			return set
+			if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+				t.Fatal(err)
+			}
+			var pointers []string
+			for _, e := range got.Details.Errors {
+				pointers = append(pointers, e.Pointer)
+			}
+			sorted := cmp.Transformer("set", func(all []string) map[string]int {
+				set := map[string]int{}
+				for _, s := range all {
+					set[s]++
+				}
+				return set
+			})
+			if diff := cmp.Diff(tt.want, pointers, sorted); diff != "" || got.Code != "VALIDATION_ERROR" {
+				t.Errorf("POST %s %s = %s (-want +got):\n%s", tt.path, tt.body, a.body, diff)
+			}
 		})
-		if diff := cmp.Diff(tt.want, pointers, sorted); diff != "" || got.Code != "VALIDATION_ERROR" {
-			t.Errorf("POST %s %s = %s (-want +got):\n%s", tt.path, tt.body, a.body, diff)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,9 +60,11 @@ func TestDashboardOnlyShowsUnlessWritable(t *testing.T) {
 	b.wake()
 	for _, r := range [][2]string{{"POST", "/api/queues/webhook:pause"},
 		{"DELETE", "/api/queues/webhook/pending_tasks:delete_all"}, {"DELETE", "/api/queues/webhook"}} {
-		if a := b.dashboard(r[0], r[1]); a.status != http.StatusMethodNotAllowed {
-			t.Errorf("%s %s = %d, want 405", r[0], r[1], a.status)
-		}
+		t.Run(fmt.Sprint(r), func(t *testing.T) {
+			if a := b.dashboard(r[0], r[1]); a.status != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s = %d, want 405", r[0], r[1], a.status)
+			}
+		})
 	}
 	w := setup(t, func(d *admin.Deps) { d.QueuesWritable = true })
 	w.wake()

@@ -28,20 +28,22 @@ func TestStrangersAreRefused(t *testing.T) {
 		"forged cookie":  {"Cookie", forged},
 	}
 	for name, header := range credentials {
-		for _, path := range guardedPaths() {
-			b.clock.move(time.Minute) // a wrong guess is not the last one's fault
-			a := b.do(b.request("GET", path, "", header...))
-			want := "Bearer"
-			if !strings.HasPrefix(path, "/admin/api/") {
-				want = `Basic realm="leadgate admin", charset="UTF-8"`
+		t.Run(name, func(t *testing.T) {
+			for _, path := range guardedPaths() {
+				b.clock.move(time.Minute) // a wrong guess is not the last one's fault
+				a := b.do(b.request("GET", path, "", header...))
+				want := "Bearer"
+				if !strings.HasPrefix(path, "/admin/api/") {
+					want = `Basic realm="leadgate admin", charset="UTF-8"`
+				}
+				if got := a.header.Get("WWW-Authenticate"); a.status != http.StatusUnauthorized || got != want {
+					t.Errorf("GET %s with %s = %d, WWW-Authenticate %q; want 401, %q", path, name, a.status, got, want)
+				}
+				if strings.Contains(a.body, "Asynq") || !strings.Contains(a.body, `"code":"UNAUTHORIZED"`) {
+					t.Errorf("GET %s with %s = %s, want only the envelope", path, name, a.body)
+				}
 			}
-			if got := a.header.Get("WWW-Authenticate"); a.status != http.StatusUnauthorized || got != want {
-				t.Errorf("GET %s with %s = %d, WWW-Authenticate %q; want 401, %q", path, name, a.status, got, want)
-			}
-			if strings.Contains(a.body, "Asynq") || !strings.Contains(a.body, `"code":"UNAUTHORIZED"`) {
-				t.Errorf("GET %s with %s = %s, want only the envelope", path, name, a.body)
-			}
-		}
+		})
 	}
 }
 
@@ -144,9 +146,11 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 	b := setup(t, nil)
 	for _, next := range []string{"", "https://example.com/", "//example.com/admin/", `/\example.com/admin/`,
 		"/admin/login", "/admin/logout", "javascript:alert(1)", "/elsewhere", "/adminx"} {
-		if a := b.login(token, next); a.header.Get("Location") != "/admin/" {
-			t.Errorf("login with next=%q leads to %q, want /admin/", next, a.header.Get("Location"))
-		}
+		t.Run(next, func(t *testing.T) {
+			if a := b.login(token, next); a.header.Get("Location") != "/admin/" {
+				t.Errorf("login with next=%q leads to %q, want /admin/", next, a.header.Get("Location"))
+			}
+		})
 	}
 }
 

@@ -63,7 +63,9 @@ func TestBadKeys(t *testing.T) {
 	for name, secret := range map[string]string{
 		"unknown": tenant.NewSecret(), "mistyped": b.secret[:len(b.secret)-1] + "_", "not a key": "abc",
 	} {
-		b.send(t, secret, "GET", "/api/v1/webhooks", "").wantError(t, name, 401, "UNAUTHORIZED")
+		t.Run(name, func(t *testing.T) {
+			b.send(t, secret, "GET", "/api/v1/webhooks", "").wantError(t, name, 401, "UNAUTHORIZED")
+		})
 	}
 }
 
@@ -116,12 +118,14 @@ func TestOtherTenantsAreUnknown(t *testing.T) {
 		"GET /api/v1/webhooks/" + strings.Replace(lead, "lead_", "we_", 1) + "/deliveries":  "NOT_FOUND",
 		"GET /api/v1/webhooks/%00":                                                          "NOT_FOUND",
 	} {
-		method, path, _ := strings.Cut(path, " ")
-		body := ""
-		if method == "POST" {
-			body = `{"email":"not even valid"}` // the address is wrong before the body is
-		}
-		b.send(t, b.secret, method, path, body).wantError(t, path, 404, code)
+		t.Run(path, func(t *testing.T) {
+			method, path, _ := strings.Cut(path, " ")
+			body := ""
+			if method == "POST" {
+				body = `{"email":"not even valid"}` // the address is wrong before the body is
+			}
+			b.send(t, b.secret, method, path, body).wantError(t, path, 404, code)
+		})
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks",
 		""); got.text != `{"success":true,"data":[],"nextCursor":null}`+"\n" {

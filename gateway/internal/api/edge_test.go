@@ -48,18 +48,22 @@ func TestRouterErrors(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, path := range []string{"/nothing", "/api/v1", "/api/v1/leads/", "//api/v1/leads", "/api/v1/leads/a/b"} {
-		b.send(t, "", "GET", path, "").wantError(t, path, 404, "NOT_FOUND")
+		t.Run(path, func(t *testing.T) {
+			b.send(t, "", "GET", path, "").wantError(t, path, 404, "NOT_FOUND")
+		})
 	}
 	for route, allow := range map[string]string{
 		"PUT /api/v1/leads": "GET, HEAD, POST", "DELETE /api/v1/webhooks": "GET, HEAD, POST",
 		"POST /api/v1/leads/lead_x": "GET, HEAD, PATCH, DELETE", "OPTIONS /docs": "GET, HEAD",
 	} {
-		method, path, _ := strings.Cut(route, " ")
-		got := b.send(t, "", method, path, "")
-		got.wantError(t, route, 405, "METHOD_NOT_ALLOWED")
-		if got.header.Get("Allow") != allow {
-			t.Errorf("%s: Allow = %q, want %q", route, got.header.Get("Allow"), allow)
-		}
+		t.Run(route, func(t *testing.T) {
+			method, path, _ := strings.Cut(route, " ")
+			got := b.send(t, "", method, path, "")
+			got.wantError(t, route, 405, "METHOD_NOT_ALLOWED")
+			if got.header.Get("Allow") != allow {
+				t.Errorf("%s: Allow = %q, want %q", route, got.header.Get("Allow"), allow)
+			}
+		})
 	}
 }
 
@@ -71,12 +75,14 @@ func TestPublicPages(t *testing.T) {
 		"/healthz": `{"success":true,"data":{"status":"ok"}}`,
 		"/readyz":  `{"success":true,"data":{"status":"ready"}}`,
 	} {
-		if got := b.send(t, "", "GET", path, ""); got.status != 200 || got.text != want+"\n" {
-			t.Errorf("GET %s = %d %s, want 200 %s", path, got.status, got.text, want)
-		}
-		if got := b.send(t, "", "HEAD", path, ""); got.status != 200 || got.text != "" {
-			t.Errorf("HEAD %s = %d %q, want 200 and no body", path, got.status, got.text)
-		}
+		t.Run(path, func(t *testing.T) {
+			if got := b.send(t, "", "GET", path, ""); got.status != 200 || got.text != want+"\n" {
+				t.Errorf("GET %s = %d %s, want 200 %s", path, got.status, got.text, want)
+			}
+			if got := b.send(t, "", "HEAD", path, ""); got.status != 200 || got.text != "" {
+				t.Errorf("HEAD %s = %d %q, want 200 and no body", path, got.status, got.text)
+			}
+		})
 	}
 	b.unready.Store(true)
 	got := b.send(t, "", "GET", "/readyz", "")

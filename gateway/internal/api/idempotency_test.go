@@ -260,8 +260,10 @@ func TestMalformedKeys(t *testing.T) {
 		"more after the quote": `"abc";a=1`,
 		"a bad escape":         `"a\b"`, "not ASCII": "schlüssel", "a backslash at the end": `"abc\`,
 	} {
-		b.keyed(t, b.secret, "/api/v1/leads", key, `{"email":"malformed@example.com"}`).wantError(t, what, 400,
-			"VALIDATION_ERROR")
+		t.Run(what, func(t *testing.T) {
+			b.keyed(t, b.secret, "/api/v1/leads", key, `{"email":"malformed@example.com"}`).wantError(t, what, 400,
+				"VALIDATION_ERROR")
+		})
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads",
 		strings.NewReader(`{"email":"malformed@example.com"}`))

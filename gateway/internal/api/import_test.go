@@ -171,13 +171,15 @@ func TestImportMistakes(t *testing.T) {
 		{"an array", "", lines, `[{"email":"a@example.com"}]`, 400, "VALIDATION_ERROR", "begins with something else"},
 		{"UTF-16", "", csvType, "\xFF\xFEe\x00", 400, "VALIDATION_ERROR", "UTF-16"},
 	} {
-		got := b.upload(t, b.secret, c.query, c.contentType, strings.NewReader(c.file))
-		got.wantError(t, c.name, c.status, c.code)
-		for part := range strings.SplitSeq(c.want, "|") {
-			if !strings.Contains(got.text, part) {
-				t.Errorf("%s = %s, want %q in it", c.name, got.text, part)
+		t.Run(c.name, func(t *testing.T) {
+			got := b.upload(t, b.secret, c.query, c.contentType, strings.NewReader(c.file))
+			got.wantError(t, c.name, c.status, c.code)
+			for part := range strings.SplitSeq(c.want, "|") {
+				if !strings.Contains(got.text, part) {
+					t.Errorf("%s = %s, want %q in it", c.name, got.text, part)
+				}
 			}
-		}
+		})
 	}
 	gzip, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/imports", strings.NewReader("x"))
 	if err != nil {

@@ -132,14 +132,18 @@ func TestKeysCannotGrowTheirPower(t *testing.T) {
 		"a live form with a test key":          {test.Secret, "POST", "", `{"name":"x","mode":"live","kind":"publishable"}`},
 		"keys without the scope to manage any": {strong.Secret, "GET", "", ""},
 	} {
-		b.send(t, c[0], c[1], "/api/v1/keys"+strings.TrimSuffix("/"+c[2], "/"), c[3]).wantError(t, what, 403, "FORBIDDEN")
+		t.Run(what, func(t *testing.T) {
+			b.send(t, c[0], c[1], "/api/v1/keys"+strings.TrimSuffix("/"+c[2], "/"), c[3]).wantError(t, what, 403, "FORBIDDEN")
+		})
 	}
 	for _, c := range [][3]string{
 		{"GET", weak.ID, ""}, {"PATCH", weak.ID, `{"name":"x"}`}, {"POST", weak.ID + "/rotate", ""},
 		{"DELETE", id.Key.Format(b.key), ""},
 	} {
-		b.send(t, test.Secret, c[0], "/api/v1/keys/"+c[1], c[2]).wantError(t, "a test key on a live one: "+c[0], 404,
-			"NOT_FOUND")
+		t.Run(c[0], func(t *testing.T) {
+			b.send(t, test.Secret, c[0], "/api/v1/keys/"+c[1], c[2]).wantError(t, "a test key on a live one: "+c[0], 404,
+				"NOT_FOUND")
+		})
 	}
 	if got := b.mustMakeKey(t, weak.Secret, `{"name":"x","scopes":["leads:read"]}`); len(got.Scopes) != 1 {
 		t.Errorf("what is within its scopes = %+v, want a key", got)
@@ -224,10 +228,12 @@ func TestPublishableKeys(t *testing.T) {
 		`{"name":"x","kind":"publishable","form":{"origins":["http://EXAMPLE.com"]}}`: "form.origins",
 		`{"name":"x","secret":"x"}`: "secret",
 	} {
-		got := b.send(t, b.secret, "POST", "/api/v1/keys", body)
-		if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
-			t.Errorf("%s: field %q, want %q", body, got.body.Details.Field, field)
-		}
+		t.Run(body, func(t *testing.T) {
+			got := b.send(t, b.secret, "POST", "/api/v1/keys", body)
+			if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
+				t.Errorf("%s: field %q, want %q", body, got.body.Details.Field, field)
+			}
+		})
 	}
 	b.send(t, b.secret, "PATCH", "/api/v1/keys/"+id.Key.Format(b.key), `{"form":{}}`).wantError(t,
 		"a form of a secret key", 400, "VALIDATION_ERROR")

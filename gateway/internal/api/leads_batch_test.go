@@ -185,7 +185,9 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 		"an unknown field": `{"leads":[{"email":"a@example.com"}],"more":1}`,
 		"501 leads":        `{"leads":[` + strings.Repeat(`{"email":"a@example.com"},`, 500) + `{"email":"a@example.com"}]}`,
 	} {
-		b.send(t, b.secret, "POST", "/api/v1/leads/batch", body).wantError(t, what, 400, "VALIDATION_ERROR")
+		t.Run(what, func(t *testing.T) {
+			b.send(t, b.secret, "POST", "/api/v1/leads/batch", body).wantError(t, what, 400, "VALIDATION_ERROR")
+		})
 	}
 	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"`+strings.Repeat("a", 5<<20)+
 		`"}]}`).wantError(t, "more than 5 MiB", 413, "PAYLOAD_TOO_LARGE")

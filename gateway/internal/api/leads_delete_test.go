@@ -144,7 +144,9 @@ func TestSuppressedEmailsDoNotComeBack(t *testing.T) {
 	b.mustCreate(t, other, "free@example.com")
 	for body, why := range map[string]string{`{}`: "nothing", `{"email":"x"}`: "no email", `{"email":1}`: "a number",
 		`[]`: "no object", `{"email":"a@example.com","x":1}`: "an unknown field"} {
-		b.send(t, b.secret, "POST", "/api/v1/suppressions", body).wantError(t, why, 400, "VALIDATION_ERROR")
+		t.Run(body, func(t *testing.T) {
+			b.send(t, b.secret, "POST", "/api/v1/suppressions", body).wantError(t, why, 400, "VALIDATION_ERROR")
+		})
 	}
 	b.send(t, b.secret, "DELETE", "/api/v1/suppressions", "").wantError(t, "DELETE of nothing", 400, "VALIDATION_ERROR")
 }

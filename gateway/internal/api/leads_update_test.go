@@ -87,14 +87,16 @@ func TestUpdateLeadRefuses(t *testing.T) {
 		`{"chatbotId":"cb_x"}`:                                            {"/chatbotId"},
 		`{"metadata":{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{}}}}}}}}}}`: {"/metadata/a/b/c/d/e/f/g/h"},
 	} {
-		got := b.send(t, b.secret, "PATCH", path, body)
-		got.wantError(t, body, 400, "VALIDATION_ERROR")
-		for i, want := range fields {
-			if i >= len(got.body.Details.Errors) || got.body.Details.Errors[i].Pointer != want {
-				t.Errorf("PATCH %s: errors %+v, want %v", body, got.body.Details.Errors, fields)
-				break
+		t.Run(body, func(t *testing.T) {
+			got := b.send(t, b.secret, "PATCH", path, body)
+			got.wantError(t, body, 400, "VALIDATION_ERROR")
+			for i, want := range fields {
+				if i >= len(got.body.Details.Errors) || got.body.Details.Errors[i].Pointer != want {
+					t.Errorf("PATCH %s: errors %+v, want %v", body, got.body.Details.Errors, fields)
+					break
+				}
 			}
-		}
+		})
 	}
 	// Each patch is small enough; what they come to is not.
 	big := func(name string) string { return `{"metadata":{"` + name + `":"` + strings.Repeat("x", 20_000) + `"}}` }
@@ -105,7 +107,9 @@ func TestUpdateLeadRefuses(t *testing.T) {
 	other := b.mustWorkspace(t, tenant.Settings{})
 	for _, c := range [][2]string{{other.secret, path}, {b.secret, "/api/v1/leads/" + id.Lead.Format(id.New())},
 		{b.secret, "/api/v1/leads/john"}} {
-		b.send(t, c[0], "PATCH", c[1], `{"email":"not even valid"}`).wantError(t, c[1], 404, "NOT_FOUND")
+		t.Run(c[1], func(t *testing.T) {
+			b.send(t, c[0], "PATCH", c[1], `{"email":"not even valid"}`).wantError(t, c[1], 404, "NOT_FOUND")
+		})
 	}
 }
 
@@ -143,16 +147,20 @@ func TestIfMatch(t *testing.T) {
 		return b.ask(t, b.secret, "PATCH", path, fmt.Sprintf(`{"name":"n%d"}`, n), "If-Match: "+match)
 	}
 	for _, match := range []string{`"x"`, `W/` + tag, `"x", "y",`, `"a,b"`} {
-		got := patch(match)
-		got.wantError(t, match, 412, "PRECONDITION_FAILED")
-		if !strings.Contains(got.body.Error, tag) {
-			t.Errorf("412 says %q, want the ETag %s in it", got.body.Error, tag)
-		}
-		b.ask(t, b.secret, "DELETE", path, "", "If-Match: "+match).wantError(t, "DELETE with "+match, 412,
-			"PRECONDITION_FAILED")
+		t.Run(match, func(t *testing.T) {
+			got := patch(match)
+			got.wantError(t, match, 412, "PRECONDITION_FAILED")
+			if !strings.Contains(got.body.Error, tag) {
+				t.Errorf("412 says %q, want the ETag %s in it", got.body.Error, tag)
+			}
+			b.ask(t, b.secret, "DELETE", path, "", "If-Match: "+match).wantError(t, "DELETE with "+match, 412,
+				"PRECONDITION_FAILED")
+		})
 	}
 	for _, match := range []string{``, `x`, `"x`, `"x" "y"`, `*, "x"`, `"a b"`, `W/x`, `,`} {
-		patch(match).wantError(t, match, 400, "VALIDATION_ERROR")
+		t.Run(match, func(t *testing.T) {
+			patch(match).wantError(t, match, 400, "VALIDATION_ERROR")
+		})
 	}
 	for _, match := range []string{`%s`, `"x" , %s`, `,%s,W/"y"`, `*`} {
 		match = strings.ReplaceAll(match, "%s", tag)

@@ -206,11 +206,13 @@ func TestLeadListInput(t *testing.T) {
 		"metadata.a=x&metadata.a=y": "metadata.a", "metadata.a=" + strings.Repeat("x", 1001): "metadata.a",
 		"format=csv": "format",
 	} {
-		got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, "")
-		got.wantError(t, query, 400, "VALIDATION_ERROR")
-		if got.body.Details.Field != field {
-			t.Errorf("%s: field %q, want %q (%s)", query, got.body.Details.Field, field, got.text)
-		}
+		t.Run(query, func(t *testing.T) {
+			got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, "")
+			got.wantError(t, query, 400, "VALIDATION_ERROR")
+			if got.body.Details.Field != field {
+				t.Errorf("%s: field %q, want %q (%s)", query, got.body.Details.Field, field, got.text)
+			}
+		})
 	}
 	for _, query := range []string{"sort=updatedAt&cursor=" + *next, "q=%27%5C%3A%2A%26", "metadata.%27=%5C", "q=%00a%00",
 		"source=%27"} {

@@ -250,14 +250,16 @@ func TestEventsByFilter(t *testing.T) {
 		"eventType=lead.created": all, "eventType=lead.enriched": nil, "leadId=" + leads[2]: all[2:3], "chatbotId=" +
 			bot: all[:1], "from=" + middle: all[:1], "until=" + middle: all[1:],
 	} {
-		q, _ := url.ParseQuery(query)
-		for _, limit := range []string{"1", "2", "200"} {
-			q.Set("limit", limit)
-			if got, _ := pages[shownEvent](t, b, "/api/v1/events", q); !slices.EqualFunc(got, want,
-				func(x, y shownEvent) bool { return x.ID == y.ID }) {
-				t.Errorf("events by %s = %v, want %v", q.Encode(), got, want)
+		t.Run(query, func(t *testing.T) {
+			q, _ := url.ParseQuery(query)
+			for _, limit := range []string{"1", "2", "200"} {
+				q.Set("limit", limit)
+				if got, _ := pages[shownEvent](t, b, "/api/v1/events", q); !slices.EqualFunc(got, want,
+					func(x, y shownEvent) bool { return x.ID == y.ID }) {
+					t.Errorf("events by %s = %v, want %v", q.Encode(), got, want)
+				}
 			}
-		}
+		})
 	}
 
 	got := b.mustSend(t, "GET", "/api/v1/events/"+all[0].ID, "", 200)
@@ -325,18 +327,20 @@ func TestListInput(t *testing.T) {
 		"replays?limit=x&cursor=x":                                 {"limit", "cursor"},
 		"replays?state=running":                                    {"state"},
 	} {
-		got := b.send(t, b.secret, "GET", "/api/v1/"+query, "")
-		got.wantError(t, query, 400, "VALIDATION_ERROR")
-		var names []string
-		for _, e := range got.body.Details.Errors {
-			names = append(names, e.Field)
-		}
-		if diff := cmp.Diff(fields, names); diff != "" {
-			t.Errorf("%s: fields (-want +got):\n%s", query, diff)
-		}
-		if strings.HasSuffix(query, "+01:00") && got.body.Details.Message != stamps {
-			t.Errorf("%s says %q, want %q", query, got.body.Details.Message, stamps)
-		}
+		t.Run(query, func(t *testing.T) {
+			got := b.send(t, b.secret, "GET", "/api/v1/"+query, "")
+			got.wantError(t, query, 400, "VALIDATION_ERROR")
+			var names []string
+			for _, e := range got.body.Details.Errors {
+				names = append(names, e.Field)
+			}
+			if diff := cmp.Diff(fields, names); diff != "" {
+				t.Errorf("%s: fields (-want +got):\n%s", query, diff)
+			}
+			if strings.HasSuffix(query, "+01:00") && got.body.Details.Message != stamps {
+				t.Errorf("%s says %q, want %q", query, got.body.Details.Message, stamps)
+			}
+		})
 	}
 	for _, query := range []string{"deliveries?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.999999Z",
 		"events?from=1970-01-01T00:00:00Z&until=9999-12-31T23:59:59.9999999Z", "deliveries?limit=200&state=held"} {
@@ -377,9 +381,11 @@ func TestOthersDeliveriesAreUnknown(t *testing.T) {
 		"POST /deliveries/x/resend": "NOT_FOUND", "POST /replays/x/cancel": "NOT_FOUND",
 		"GET /deliveries?endpointId=" + id.Endpoint.Format(id.New()): "NOT_FOUND",
 	} {
-		method, rest, _ := strings.Cut(route, " ")
-		path, body, _ := strings.Cut(rest, " ")
-		b.send(t, b.secret, method, "/api/v1"+path, body).wantError(t, route, 404, code)
+		t.Run(route, func(t *testing.T) {
+			method, rest, _ := strings.Cut(route, " ")
+			path, body, _ := strings.Cut(rest, " ")
+			b.send(t, b.secret, method, "/api/v1"+path, body).wantError(t, route, 404, code)
+		})
 	}
 	var state string
 	if err := b.db.GetContext(t.Context(), &state, `select state from deliveries`); err != nil || state != "exhausted" {

@@ -57,10 +57,12 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		}
 	}
 	for query, field := range map[string]string{"limit=0": "limit", "cursor=zzz": "cursor", "a=%zz": "query"} {
-		got := b.send(t, b.secret, "GET", "/api/v1/webhooks?"+query, "")
-		if got.status != 400 || got.body.Details.Field != field {
-			t.Errorf("GET webhooks?%s = %d %s, want 400 at %s", query, got.status, got.text, field)
-		}
+		t.Run(query, func(t *testing.T) {
+			got := b.send(t, b.secret, "GET", "/api/v1/webhooks?"+query, "")
+			if got.status != 400 || got.body.Details.Field != field {
+				t.Errorf("GET webhooks?%s = %d %s, want 400 at %s", query, got.status, got.text, field)
+			}
+		})
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 ||
 		got.body.Details.Message != "Must be given only once" {

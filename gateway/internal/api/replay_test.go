@@ -150,15 +150,17 @@ func TestReplayInput(t *testing.T) {
 		`{"from":"2026-01-15T10:30:00Z","until":"2026-01-15T10:30:00Z"}`:           {"/until"},
 		`{"rate":0}`: {"/rate"}, `{"rate":1001}`: {"/rate"}, `{"rate":"100"}`: {"/rate"}, `{"rate":1.5}`: {"/rate"},
 	} {
-		got := b.send(t, b.secret, "POST", "/api/v1/replays", body)
-		got.wantError(t, body, 400, "VALIDATION_ERROR")
-		var at []string
-		for _, e := range got.body.Details.Errors {
-			at = append(at, e.Pointer)
-		}
-		if diff := cmp.Diff(pointers, at); diff != "" {
-			t.Errorf("%s: pointers (-want +got):\n%s", body, diff)
-		}
+		t.Run(body, func(t *testing.T) {
+			got := b.send(t, b.secret, "POST", "/api/v1/replays", body)
+			got.wantError(t, body, 400, "VALIDATION_ERROR")
+			var at []string
+			for _, e := range got.body.Details.Errors {
+				at = append(at, e.Pointer)
+			}
+			if diff := cmp.Diff(pointers, at); diff != "" {
+				t.Errorf("%s: pointers (-want +got):\n%s", body, diff)
+			}
+		})
 	}
 	endpoint := b.mustWebhooks(t, "")[0]
 	body := `{"endpointId":"` + endpoint + `"}`

@@ -105,20 +105,22 @@ func TestResendConflicts(t *testing.T) {
 			b.db.MustExecContext(t.Context(), `update events set type = 'webhook.test' where workspace_id = $1`, b.workspace)
 		}, "A test is sent once: make another one"},
 	} {
-		b.owner = b.mustWorkspace(t, tenant.Settings{})
-		endpoint := b.mustWebhooks(t, "")[0]
-		b.mustCreate(t, b.owner, "a@example.com")
-		all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
-		b.mustSet(t, all[0].ID, "exhausted")
-		c.change(endpoint, all[0].ID)
-		got := b.send(t, b.secret, "POST", "/api/v1/deliveries/"+all[0].ID+"/resend", "")
-		got.wantError(t, name, 409, "CONFLICT")
-		if got.body.Error != c.want {
-			t.Errorf("%s says %q, want %q", name, got.body.Error, c.want)
-		}
-		if d := b.mustDelivery(t, all[0].ID); d.State != "exhausted" {
-			t.Errorf("%s: the delivery is %s now, want it left alone", name, d.State)
-		}
+		t.Run(name, func(t *testing.T) {
+			b.owner = b.mustWorkspace(t, tenant.Settings{})
+			endpoint := b.mustWebhooks(t, "")[0]
+			b.mustCreate(t, b.owner, "a@example.com")
+			all, _ := page[shownDelivery](t, b, "/api/v1/deliveries")
+			b.mustSet(t, all[0].ID, "exhausted")
+			c.change(endpoint, all[0].ID)
+			got := b.send(t, b.secret, "POST", "/api/v1/deliveries/"+all[0].ID+"/resend", "")
+			got.wantError(t, name, 409, "CONFLICT")
+			if got.body.Error != c.want {
+				t.Errorf("%s says %q, want %q", name, got.body.Error, c.want)
+			}
+			if d := b.mustDelivery(t, all[0].ID); d.State != "exhausted" {
+				t.Errorf("%s: the delivery is %s now, want it left alone", name, d.State)
+			}
+		})
 	}
 }
 

@@ -87,7 +87,9 @@ func TestRotateSecretInput(t *testing.T) {
 		`{"secret":"` + own + `"}`:                                      {"/secret"},
 		`{"enabled":true}`:                                              {"/enabled"},
 	} {
-		b.wantRefused(t, "POST", path+"/rotate-secret", body, pointers)
+		t.Run(body, func(t *testing.T) {
+			b.wantRefused(t, "POST", path+"/rotate-secret", body, pointers)
+		})
 	}
 	if got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/rotate-secret", `{"secret":"`+own+
 		`"}`); strings.Contains(got.text, own) {

@@ -24,8 +24,10 @@ func TestWritingIsNotReading(t *testing.T) {
 		"PATCH":              {"PATCH", path, `{"phone":"+1-555-0100"}`},
 		"PATCH of nothing":   {"PATCH", path, `{}`},
 	} {
-		got := b.send(t, blind, c[0], c[1], c[2])
-		b.wantBlind(t, what, got, lead)
+		t.Run(what, func(t *testing.T) {
+			got := b.send(t, blind, c[0], c[1], c[2])
+			b.wantBlind(t, what, got, lead)
+		})
 	}
 	if got := b.send(t, b.secret, "DELETE", path, ""); got.status != http.StatusNoContent {
 		t.Fatalf("DELETE = %d %s", got.status, got.text)

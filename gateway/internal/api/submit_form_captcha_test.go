@@ -70,11 +70,13 @@ func TestCaptcha(t *testing.T) {
 	for what, body := range map[string]string{"no token": `{"email":"a@example.com"}`,
 		"a bad token":     `{"email":"a@example.com","cf-turnstile-response":"bad"}`,
 		"another's token": `{"email":"a@example.com","h-captcha-response":"good"}`} {
-		got := b.fetch(t, path, body)
-		got.wantError(t, what, 400, "VALIDATION_ERROR")
-		if got.body.Details.Field != "cf-turnstile-response" {
-			t.Errorf("%s = %s, want the token named", what, got.text)
-		}
+		t.Run(what, func(t *testing.T) {
+			got := b.fetch(t, path, body)
+			got.wantError(t, what, 400, "VALIDATION_ERROR")
+			if got.body.Details.Field != "cf-turnstile-response" {
+				t.Errorf("%s = %s, want the token named", what, got.text)
+			}
+		})
 	}
 	f.CaptchaSecret = "unknown"
 	b.fetch(t, b.mustForm(t, b.owner, f), `{"email":"a@example.com","cf-turnstile-response":"good"}`).wantError(t,
@@ -148,12 +150,14 @@ func TestCaptchaFailsClosed(t *testing.T) {
 		{"strict", `200 {"success":true,"hostname":"evil.example.com"}`, 400},
 		{"anywhere", `200 {"success":true,"hostname":"evil.example.com"}`, 200},
 	} {
-		v.text.Store(c.says)
-		got := b.fetch(t, paths[c.path],
-			fmt.Sprintf(`{"email":"a%d@example.com","g-recaptcha-response":"t","cf-turnstile-response":"t"}`, i))
-		if got.status != c.want || (got.status == 503) != (got.header.Get("Retry-After") != "") {
-			t.Errorf("%s form, the verifier says %s: %d %s, want %d", c.path, c.says, got.status, got.text, c.want)
-		}
+		t.Run(c.path+" "+c.says, func(t *testing.T) {
+			v.text.Store(c.says)
+			got := b.fetch(t, paths[c.path],
+				fmt.Sprintf(`{"email":"a%d@example.com","g-recaptcha-response":"t","cf-turnstile-response":"t"}`, i))
+			if got.status != c.want || (got.status == 503) != (got.header.Get("Retry-After") != "") {
+				t.Errorf("%s form, the verifier says %s: %d %s, want %d", c.path, c.says, got.status, got.text, c.want)
+			}
+		})
 	}
 	if n := strings.Count(logged.String(), "captcha misconfigured"); n != 1 {
 		t.Errorf("the log tells %d times of the wrong setting within a minute, want once:\n%s", n, logged.String())

@@ -137,10 +137,12 @@ func TestFormGoesOn(t *testing.T) {
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, RedirectURL: "https://elsewhere.example.com/done"})
 	for next, want := range map[string]string{"": "https://elsewhere.example.com/done", "/thanks": site + "/thanks",
 		site + "/x?y": site + "/x?y"} {
-		got := b.submit(t, path, "email=a@example.com&_next="+url.QueryEscape(next))
-		if got.status != 303 || got.header.Get("Location") != want || got.text != "" {
-			t.Errorf("_next %q: %d to %q, want 303 to %q", next, got.status, got.header.Get("Location"), want)
-		}
+		t.Run(next, func(t *testing.T) {
+			got := b.submit(t, path, "email=a@example.com&_next="+url.QueryEscape(next))
+			if got.status != 303 || got.header.Get("Location") != want || got.text != "" {
+				t.Errorf("_next %q: %d to %q, want 303 to %q", next, got.status, got.header.Get("Location"), want)
+			}
+		})
 	}
 	got := b.submit(t, path, "email=b@example.com&_next=https://evil.example.com/")
 	if got.status != 400 || !strings.Contains(got.text, "<b>_next</b>") || len(b.mustLeads(t, b.owner)) != 1 {
@@ -228,16 +230,18 @@ func TestFormRefusesOtherPages(t *testing.T) {
 		"another site": {path, "https://evil.example.com"}, "a file": {path, "null"}, "no page": {path, ""},
 		"a form without sites": {nobody, site},
 	} {
-		got := b.fetch(t, tc.path, `{"email":"a@example.com"}`, "Origin", tc.origin)
-		got.wantError(t, what, 403, "FORBIDDEN")
-		if got.header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(got.body.Error, "allowedOrigins") {
-			t.Errorf("%s: headers %v, %s, want no CORS and the place to allow it", what, got.header, got.text)
-		}
-		page := b.submit(t, tc.path, "email=a@example.com", "Origin", tc.origin)
-		if page.status != 403 || !strings.Contains(page.text, "allowedOrigins") ||
-			!strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
-			t.Errorf("%s, plain: %d %s, want a page", what, page.status, page.text)
-		}
+		t.Run(what, func(t *testing.T) {
+			got := b.fetch(t, tc.path, `{"email":"a@example.com"}`, "Origin", tc.origin)
+			got.wantError(t, what, 403, "FORBIDDEN")
+			if got.header.Get("Access-Control-Allow-Origin") != "" || !strings.Contains(got.body.Error, "allowedOrigins") {
+				t.Errorf("%s: headers %v, %s, want no CORS and the place to allow it", what, got.header, got.text)
+			}
+			page := b.submit(t, tc.path, "email=a@example.com", "Origin", tc.origin)
+			if page.status != 403 || !strings.Contains(page.text, "allowedOrigins") ||
+				!strings.HasPrefix(page.header.Get("Content-Type"), "text/html") {
+				t.Errorf("%s, plain: %d %s, want a page", what, page.status, page.text)
+			}
+		})
 	}
 	if n := len(b.mustLeads(t, b.owner)); n > 0 {
 		t.Errorf("%d leads, want none", n)
@@ -281,11 +285,13 @@ func TestNoForm(t *testing.T) {
 	good := b.mustForm(t, b.owner, tenant.Form{Origins: []string{"*"}})
 	for what, path := range map[string]string{"a secret key": "/f/" + b.secret, "an unknown key": "/f/" +
 		tenant.NewText(tenant.PublishableKey, false), "a mistyped key": good[:len(good)-1] + "_", "nothing": "/f/%00"} {
-		got := b.fetch(t, path, `{"email":"a@example.com"}`)
-		got.wantError(t, what, 404, "NOT_FOUND")
-		if got.header.Get("Access-Control-Allow-Origin") != "*" || strings.Contains(got.text, "sk-") {
-			t.Errorf("%s: %v %s, want what every page can read, and no key told back", what, got.header, got.text)
-		}
+		t.Run(what, func(t *testing.T) {
+			got := b.fetch(t, path, `{"email":"a@example.com"}`)
+			got.wantError(t, what, 404, "NOT_FOUND")
+			if got.header.Get("Access-Control-Allow-Origin") != "*" || strings.Contains(got.text, "sk-") {
+				t.Errorf("%s: %v %s, want what every page can read, and no key told back", what, got.header, got.text)
+			}
+		})
 	}
 	if text := logged.String(); strings.Contains(text, b.secret) || strings.Contains(text, "sk-") ||
 		!strings.Contains(text, "route=/f/{formKey}") {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -65,31 +66,33 @@ func TestTestWebhookAnswersTheAttempt(t *testing.T) {
 		{`,"enabled":false`, "{}", "delivered", 204, nil},
 		{`,"description":"bad"`, "", "exhausted", 500, text("status: 500")},
 	} {
-		path := b.mustWebhook(t, c.endpoint)
-		got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/test", c.body)
-		var d shownDelivery
-		if err := json.Unmarshal(got.body.Data, &d); err != nil || got.status != 200 {
-			t.Fatalf("test of %s = %d %s, want 200 and a delivery", c.endpoint, got.status, got.text)
-		}
-		if d.State != c.state || d.EventType != "webhook.test" || d.EndpointID != path[1:] || d.AttemptCount != 1 ||
-			len(d.Attempts) != 1 || d.NextAttemptAt != nil ||
-			*d.LastStatus != c.status || *d.Attempts[0].Status != c.status || !cmp.Equal(d.LastError, c.err) ||
-			got.header.Get("Location") != "/api/v1/deliveries/"+d.ID {
-			t.Errorf("test of %s = %s, want %s after one attempt with %d", c.endpoint, got.text, c.state, c.status)
-		}
-		if listed, _ := b.deliveries(t, "/api/v1/webhooks"+path+"/deliveries"); len(listed) != 1 || listed[0].ID != d.ID ||
-			listed[0].State != c.state {
-			t.Errorf("deliveries = %+v, want just the one answered", listed)
-		}
-		event, err := id.Event.Parse(d.EventID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var data struct{ Message, EndpointID string }
-		if e, err := b.db.GetEvent(t.Context(), b.workspace, event); err != nil || json.Unmarshal(e.Data, &data) != nil ||
-			data.EndpointID != path[1:] || data.Message == "" {
-			t.Errorf("its event = %+v, %v, want a message and the endpoint's id", data, err)
-		}
+		t.Run(fmt.Sprint(c.state, c.status), func(t *testing.T) {
+			path := b.mustWebhook(t, c.endpoint)
+			got := b.send(t, b.secret, "POST", "/api/v1/webhooks"+path+"/test", c.body)
+			var d shownDelivery
+			if err := json.Unmarshal(got.body.Data, &d); err != nil || got.status != 200 {
+				t.Fatalf("test of %s = %d %s, want 200 and a delivery", c.endpoint, got.status, got.text)
+			}
+			if d.State != c.state || d.EventType != "webhook.test" || d.EndpointID != path[1:] || d.AttemptCount != 1 ||
+				len(d.Attempts) != 1 || d.NextAttemptAt != nil ||
+				*d.LastStatus != c.status || *d.Attempts[0].Status != c.status || !cmp.Equal(d.LastError, c.err) ||
+				got.header.Get("Location") != "/api/v1/deliveries/"+d.ID {
+				t.Errorf("test of %s = %s, want %s after one attempt with %d", c.endpoint, got.text, c.state, c.status)
+			}
+			if listed, _ := b.deliveries(t, "/api/v1/webhooks"+path+"/deliveries"); len(listed) != 1 || listed[0].ID != d.ID ||
+				listed[0].State != c.state {
+				t.Errorf("deliveries = %+v, want just the one answered", listed)
+			}
+			event, err := id.Event.Parse(d.EventID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var data struct{ Message, EndpointID string }
+			if e, err := b.db.GetEvent(t.Context(), b.workspace, event); err != nil || json.Unmarshal(e.Data, &data) != nil ||
+				data.EndpointID != path[1:] || data.Message == "" {
+				t.Errorf("its event = %+v, %v, want a message and the endpoint's id", data, err)
+			}
+		})
 	}
 	path := b.mustWebhook(t, "")
 	b.wantRefused(t, "POST", path+"/test", `{"url":"https://hooks.example.com/"}`, []string{"/url"})

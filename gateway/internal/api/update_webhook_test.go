@@ -85,7 +85,9 @@ func TestPatchInput(t *testing.T) {
 		`{"deliverHeld":"yes"}`:                                     {"/deliverHeld"},
 		`{"deliverHeld":true,"enabled":false}`:                      {"/deliverHeld"},
 	} {
-		b.wantRefused(t, "PATCH", path, body, pointers)
+		t.Run(body, func(t *testing.T) {
+			b.wantRefused(t, "PATCH", path, body, pointers)
+		})
 	}
 	if diff := cmp.Diff(before, b.webhook(t, "GET", path, "", 200)); diff != "" {
 		t.Errorf("after all that was refused (-before +after):\n%s", diff)
@@ -342,16 +344,18 @@ func TestPatchTakesAMergePatch(t *testing.T) {
 	path := b.mustWebhook(t, "")
 	for contentType, want := range map[string]int{"application/merge-patch+json": 200,
 		"application/merge-patch+json; charset=utf-8": 200, "application/json-patch+json": 415} {
-		req, err := http.NewRequestWithContext(t.Context(), "PATCH", b.url+"/api/v1/webhooks"+path,
-			strings.NewReader(`{"description":"d"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+b.secret)
-		req.Header.Set("Content-Type", contentType)
-		if got := b.do(t, req); got.status != want {
-			t.Errorf("PATCH with %s = %d %s, want %d", contentType, got.status, got.text, want)
-		}
+		t.Run(contentType, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), "PATCH", b.url+"/api/v1/webhooks"+path,
+				strings.NewReader(`{"description":"d"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+b.secret)
+			req.Header.Set("Content-Type", contentType)
+			if got := b.do(t, req); got.status != want {
+				t.Errorf("PATCH with %s = %d %s, want %d", contentType, got.status, got.text, want)
+			}
+		})
 	}
 }
 

@@ -108,10 +108,12 @@ func TestUsageSpans(t *testing.T) {
 		"?from=" + day(1):                   `[]`,
 		"?from=9999-12-30&until=9999-12-31": `[]`,
 	} {
-		if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+
-			`,"nextCursor":null}`+"\n" {
-			t.Errorf("GET usage%s = %d %s, want %s", query, got.status, got.text, want)
-		}
+		t.Run(query, func(t *testing.T) {
+			if got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, ""); got.text != `{"success":true,"data":`+want+
+				`,"nextCursor":null}`+"\n" {
+				t.Errorf("GET usage%s = %d %s, want %s", query, got.status, got.text, want)
+			}
+		})
 	}
 	for query, field := range map[string]string{
 		"?from=x": "from", "?until=2026-13-01": "until", "?from=2026-01-15T00:00:00Z": "from", "?from=" + day(-400): "from",
@@ -120,9 +122,11 @@ func TestUsageSpans(t *testing.T) {
 		"?until=1969-12-31": "until",
 		"?day=2026-01-01":   "day",
 	} {
-		got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, "")
-		if got.wantError(t, query, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
-			t.Errorf("%s: field %q, want %q", query, got.body.Details.Field, field)
-		}
+		t.Run(query, func(t *testing.T) {
+			got := b.send(t, b.secret, "GET", "/api/v1/usage"+query, "")
+			if got.wantError(t, query, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
+				t.Errorf("%s: field %q, want %q", query, got.body.Details.Field, field)
+			}
+		})
 	}
 }

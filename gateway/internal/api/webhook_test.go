@@ -261,7 +261,9 @@ func TestWebhookInput(t *testing.T) {
 		ok + `"signature":"v1","secret":"` + webhook.NewSigningKey() + `"}`: {"/signature"},
 		ok + `"secret":7,"signature":7}`:                                    {"/secret", "/signature"},
 	} {
-		b.wantRefused(t, "POST", "", body, pointers)
+		t.Run(body, func(t *testing.T) {
+			b.wantRefused(t, "POST", "", body, pointers)
+		})
 	}
 	b.send(t, b.secret, "POST", "/api/v1/webhooks", strings.Repeat(" ", 64<<10+1)).wantError(t, "too large", 413,
 		"PAYLOAD_TOO_LARGE")
@@ -278,10 +280,12 @@ func TestWebhookMistakesKeepSecrets(t *testing.T) {
 		`"secret":"whsec_hunter2"`, `"secret":["whsec_hunter2"]`, `"secret":"hunter2"`, `"secret":"whsk_hunter2"`,
 		`"headers":{"Authorization":"hunter2\n"}`, `"headers":{"Authorization":["hunter2"]}`,
 	} {
-		got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/",`+body+`}`)
-		if got.status != 400 || strings.Contains(got.text, "hunter2") || len(got.body.Details.Errors) != 1 {
-			t.Errorf("%s = %d %s, want 400 without the value", body, got.status, got.text)
-		}
+		t.Run(body, func(t *testing.T) {
+			got := b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/",`+body+`}`)
+			if got.status != 400 || strings.Contains(got.text, "hunter2") || len(got.body.Details.Errors) != 1 {
+				t.Errorf("%s = %d %s, want 400 without the value", body, got.status, got.text)
+			}
+		})
 	}
 }
 
@@ -431,11 +435,13 @@ func TestDeliveriesPage(t *testing.T) {
 		"?cursor=x":                   "cursor", "?cursor=": "cursor", "?cursor=%00": "cursor", "?cursor=" +
 			endpoint: "cursor",
 	} {
-		got := b.send(t, b.secret, "GET", path+query, "")
-		got.wantError(t, query, 400, "VALIDATION_ERROR")
-		if got.body.Details.Field != field {
-			t.Errorf("%s names %q, want %q", query, got.body.Details.Field, field)
-		}
+		t.Run(query, func(t *testing.T) {
+			got := b.send(t, b.secret, "GET", path+query, "")
+			got.wantError(t, query, 400, "VALIDATION_ERROR")
+			if got.body.Details.Field != field {
+				t.Errorf("%s names %q, want %q", query, got.body.Details.Field, field)
+			}
+		})
 	}
 	both := b.send(t, b.secret, "GET", path+"?limit=x&cursor=x", "")
 	if len(both.body.Details.Errors) != 2 {

@@ -72,10 +72,12 @@ func TestWorkspaceStaysBelowItsCeiling(t *testing.T) {
 	slow := b.mustWorkspace(t, tenant.Settings{Rate: 50, Burst: 100})
 	for body, field := range map[string]string{`{"rate":51}`: "rate", `{"burst":101}`: "burst", `{"rate":0}`: "rate",
 		`{"rate":-1}`: "rate", `{"rateCeiling":1000}`: "rateCeiling", `{"suppressing":false}`: "suppressing"} {
-		got := b.send(t, slow.secret, "PATCH", "/api/v1/workspace", body)
-		if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
-			t.Errorf("%s: field %q, want %q", body, got.body.Details.Field, field)
-		}
+		t.Run(body, func(t *testing.T) {
+			got := b.send(t, slow.secret, "PATCH", "/api/v1/workspace", body)
+			if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {
+				t.Errorf("%s: field %q, want %q", body, got.body.Details.Field, field)
+			}
+		})
 	}
 	if w := b.patchWorkspace(t, slow.secret, `{"rate":50,"burst":100}`); w.Rate != 50 || w.Burst != 100 {
 		t.Errorf("PATCH to the ceiling = %+v, want that", w)
@@ -114,8 +116,10 @@ func TestWorkspaceMistakes(t *testing.T) {
 	for _, body := range []string{`{"name":null}`, `{"statuses":[]}`, `{"retrySchedule":[]}`,
 		`{"allowedOrigins":["https://user@example.com"]}`, `{"allowedOrigins":["javascript:alert(1)"]}`, `[]`,
 		`{"allowedOrigins":[` + strings.Repeat(`"https://a.example.com",`, 50) + `"*"]}`} {
-		b.send(t, b.secret, "PATCH", "/api/v1/workspace", body).wantError(t, body[:min(len(body), 60)], 400,
-			"VALIDATION_ERROR")
+		t.Run(body[:min(len(body), 60)], func(t *testing.T) {
+			b.send(t, b.secret, "PATCH", "/api/v1/workspace", body).wantError(t, body[:min(len(body), 60)], 400,
+				"VALIDATION_ERROR")
+		})
 	}
 }
 

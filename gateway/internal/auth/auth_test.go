@@ -129,7 +129,9 @@ func TestHeader(t *testing.T) {
 		"Bearer " + mistyped:           fault.Unauthorized,
 		"Bearer " + tenant.NewSecret(): fault.Unauthorized,
 	} {
-		b.want(t, header, header, want)
+		t.Run(header, func(t *testing.T) {
+			b.want(t, header, header, want)
+		})
 	}
 }
 

@@ -28,9 +28,11 @@ func TestFormKey(t *testing.T) {
 		"a secret key": b.secret, "an unknown key": tenant.NewText(tenant.PublishableKey, false),
 		"a mistyped key": text[:len(text)-1] + "_", "nothing": "", "a test key": tenant.NewText(tenant.PublishableKey, true),
 	} {
-		if p, err := b.FormKey(t.Context(), text); !fault.Is(err, fault.NotFound) {
-			t.Errorf("FormKey(%s) = %+v, %v, want NOT_FOUND", what, p, err)
-		}
+		t.Run(what, func(t *testing.T) {
+			if p, err := b.FormKey(t.Context(), text); !fault.Is(err, fault.NotFound) {
+				t.Errorf("FormKey(%s) = %+v, %v, want NOT_FOUND", what, p, err)
+			}
+		})
 	}
 	b.clock.forward(time.Hour)
 	if _, err := b.FormKey(t.Context(), text); !fault.Is(err, fault.NotFound) {

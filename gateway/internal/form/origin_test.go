@@ -1,6 +1,7 @@
 package form_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -43,15 +44,17 @@ func TestAdmit(t *testing.T) {
 		{form.Origins{"*"}, header("Origin", "https://any.example.org"), true, "https://any.example.org"},
 		{form.Origins{"*"}, header("Origin", "<script>"), true, "*"},
 	} {
-		w := httptest.NewRecorder()
-		err := tc.origins.Admit(w, tc.header)
-		if (err == nil) != tc.ok || err != nil && !fault.Is(err, fault.Forbidden) ||
-			w.Header().Get("Access-Control-Allow-Origin") != tc.cors || w.Header().Get("Vary") != "Origin" {
-			t.Errorf("%v.Admit(%v) = %v, headers %v, want %v and %q", tc.origins, tc.header, err, w.Header(), tc.ok, tc.cors)
-		}
-		if err != nil && !strings.Contains(err.Error(), "allowedOrigins") {
-			t.Errorf("%v does not say where to allow it", err)
-		}
+		t.Run(fmt.Sprint(tc.origins, tc.header), func(t *testing.T) {
+			w := httptest.NewRecorder()
+			err := tc.origins.Admit(w, tc.header)
+			if (err == nil) != tc.ok || err != nil && !fault.Is(err, fault.Forbidden) ||
+				w.Header().Get("Access-Control-Allow-Origin") != tc.cors || w.Header().Get("Vary") != "Origin" {
+				t.Errorf("%v.Admit(%v) = %v, headers %v, want %v and %q", tc.origins, tc.header, err, w.Header(), tc.ok, tc.cors)
+			}
+			if err != nil && !strings.Contains(err.Error(), "allowedOrigins") {
+				t.Errorf("%v does not say where to allow it", err)
+			}
+		})
 	}
 	p := &tenant.Principal{Form: &tenant.Form{}, Settings: tenant.Settings{AllowedOrigins: []string{"a"}}}
 	if got := form.OriginsOf(p); len(got) != 1 || got[0] != "a" {
@@ -80,16 +83,18 @@ func TestNext(t *testing.T) {
 		`\\evil.example.com`: site + "/%5C%5Cevil.example.com", "https://www.example.com@evil.example.com/": "-",
 		"https://u:p@www.example.com/": "-", "ftp://www.example.com/": "-", "http://[": "-", "/a\nb": "-",
 	} {
-		got, err := origins.Next(&form.Submission{Next: next}, f, from)
-		if err != nil {
-			got = "-"
-		}
-		if got != want {
-			t.Errorf("Next(%q) = %q, %v, want %q", next, got, err, want)
-		}
-		if err != nil && fault.From(err).Fields()[0].Field != "_next" {
-			t.Errorf("Next(%q) = %v, want a mistake about _next", next, err)
-		}
+		t.Run(next, func(t *testing.T) {
+			got, err := origins.Next(&form.Submission{Next: next}, f, from)
+			if err != nil {
+				got = "-"
+			}
+			if got != want {
+				t.Errorf("Next(%q) = %q, %v, want %q", next, got, err, want)
+			}
+			if err != nil && fault.From(err).Fields()[0].Field != "_next" {
+				t.Errorf("Next(%q) = %v, want a mistake about _next", next, err)
+			}
+		})
 	}
 	if _, err := origins.Next(&form.Submission{Next: "/x"}, f, header()); err == nil {
 		t.Error("a path of an unknown site is taken")
@@ -102,15 +107,17 @@ func TestNext(t *testing.T) {
 	for next, want := range map[string]string{"/x": site + "/x", site + "/y": site + "/y",
 		"https://elsewhere.example.com/z": "https://elsewhere.example.com/z", "https://any.example.org/": "-",
 		"//any.example.org/": "-"} {
-		for _, h := range []http.Header{from, header("Referer", site+"/form")} {
-			got, err := anyone.Next(&form.Submission{Next: next}, f, h)
-			if err != nil {
-				got = "-"
+		t.Run(next, func(t *testing.T) {
+			for _, h := range []http.Header{from, header("Referer", site+"/form")} {
+				got, err := anyone.Next(&form.Submission{Next: next}, f, h)
+				if err != nil {
+					got = "-"
+				}
+				if got != want {
+					t.Errorf("Next(%q) of a form for all = %q, %v, want %q", next, got, err, want)
+				}
 			}
-			if got != want {
-				t.Errorf("Next(%q) of a form for all = %q, %v, want %q", next, got, err, want)
-			}
-		}
+		})
 	}
 	if got, err := anyone.Next(&form.Submission{Next: "/x", Page: "https://any.example.org/"}, f, header("Origin",
 		"null")); err == nil || fault.From(err).Fields()[0].Field != "_next" {
@@ -141,10 +148,12 @@ func TestClientOf(t *testing.T) {
 		{"10.0.0.1:1", []string{strings.Repeat("10.0.0.9,", 5000)}, "10.0.0.1"},
 		{"@", nil, "::"},
 	} {
-		r := &http.Request{RemoteAddr: tc.peer, Header: http.Header{"X-Forwarded-For": tc.xff}}
-		if got := form.ClientOf(r, trusted); got.String() != tc.want {
-			t.Errorf("ClientOf(%s, %.60v) = %v, want %s", tc.peer, tc.xff, got, tc.want)
-		}
+		t.Run(fmt.Sprint(tc.peer, tc.xff), func(t *testing.T) {
+			r := &http.Request{RemoteAddr: tc.peer, Header: http.Header{"X-Forwarded-For": tc.xff}}
+			if got := form.ClientOf(r, trusted); got.String() != tc.want {
+				t.Errorf("ClientOf(%s, %.60v) = %v, want %s", tc.peer, tc.xff, got, tc.want)
+			}
+		})
 	}
 }
 
@@ -166,8 +175,10 @@ func TestWantsJSON(t *testing.T) {
 		{header("Content-Type", urlencoded, "Accept", browser, "Sec-Fetch-Mode", "navigate"), false},
 		{header("Accept", ";;;q=x,application/json;q=x"), true},
 	} {
-		if got := form.WantsJSON(tc.header); got != tc.want {
-			t.Errorf("WantsJSON(%v) = %v, want %v", tc.header, got, tc.want)
-		}
+		t.Run(fmt.Sprint(tc.header), func(t *testing.T) {
+			if got := form.WantsJSON(tc.header); got != tc.want {
+				t.Errorf("WantsJSON(%v) = %v, want %v", tc.header, got, tc.want)
+			}
+		})
 	}
 }

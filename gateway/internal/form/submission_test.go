@@ -73,15 +73,17 @@ func TestLead(t *testing.T) {
 		jsonBody: `{"First_Name":"Ada","last-name":"Lovelace","E-Mail":" Ada@Example.com ","tel":"+1-555-0100","mobile":"+1-555-0101","company":"Engines & Co","topic":["a","b"],` +
 			`"empty":"","nothing":null,"_subject":1,"_next":"/thanks","_kx":"click","message":"two\r\nlines"}`,
 	} {
-		s := mustRead(t, contentType, body, tenant.Form{})
-		got, err := s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
-		got.NoStatus = false
-		if err != nil {
-			t.Fatalf("%s: %+v", contentType, fault.From(err).Fields())
-		}
-		if diff := cmp.Diff(want, got); diff != "" || s.Next != "/thanks" || s.Robot() {
-			t.Errorf("%s: next %q, robot %v, lead (-want +got):\n%s", contentType, s.Next, s.Robot(), diff)
-		}
+		t.Run(contentType, func(t *testing.T) {
+			s := mustRead(t, contentType, body, tenant.Form{})
+			got, err := s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
+			got.NoStatus = false
+			if err != nil {
+				t.Fatalf("%s: %+v", contentType, fault.From(err).Fields())
+			}
+			if diff := cmp.Diff(want, got); diff != "" || s.Next != "/thanks" || s.Robot() {
+				t.Errorf("%s: next %q, robot %v, lead (-want +got):\n%s", contentType, s.Next, s.Robot(), diff)
+			}
+		})
 	}
 }
 
@@ -94,10 +96,12 @@ func TestLeadFromOddFields(t *testing.T) {
 		`{"email":"a@example.com","status":"won","source":"x","metadata":1}`: ` {"status":"won","source":"x","metadata":1}`,
 		`{"email":"a@example.com","age":41,"news":true,"deep":{"a":[null]}}`: ` {"age":41,"news":true,"deep":{"a":[null]}}`,
 	} {
-		if d := mustLead(t, jsonBody, body, tenant.Form{Source: "own"}, ""); d.Name+" "+string(d.Metadata) != want ||
-			d.Source != "own" || d.Status != "new" {
-			t.Errorf("%s: %q %s from %s, %s, want %s", body, d.Name, d.Metadata, d.Source, d.Status, want)
-		}
+		t.Run(body, func(t *testing.T) {
+			if d := mustLead(t, jsonBody, body, tenant.Form{Source: "own"}, ""); d.Name+" "+string(d.Metadata) != want ||
+				d.Source != "own" || d.Status != "new" {
+				t.Errorf("%s: %q %s from %s, %s, want %s", body, d.Name, d.Metadata, d.Source, d.Status, want)
+			}
+		})
 	}
 }
 
@@ -120,11 +124,13 @@ func TestCampaign(t *testing.T) {
 	}
 	for _, page := range []string{"javascript:alert(1)", "/relative", "",
 		"https://user:secret@www.example.com/x?ttclid=1#secret"} {
-		in := url.Values{"email": {"a@example.com"}, "_page": {page}}.Encode()
-		got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://www.example.com/x?ttclid=1").Metadata)
-		if got != `{"ttclid":"1","page_url":"https://www.example.com/x"}` {
-			t.Errorf("_page %q: metadata = %s, want it from the Referer, without secrets", page, got)
-		}
+		t.Run(page, func(t *testing.T) {
+			in := url.Values{"email": {"a@example.com"}, "_page": {page}}.Encode()
+			got := string(mustLead(t, urlencoded, in, tenant.Form{}, "https://www.example.com/x?ttclid=1").Metadata)
+			if got != `{"ttclid":"1","page_url":"https://www.example.com/x"}` {
+				t.Errorf("_page %q: metadata = %s, want it from the Referer, without secrets", page, got)
+			}
+		})
 	}
 }
 
@@ -135,9 +141,11 @@ func TestRobots(t *testing.T) {
 		"_gotcha=": false, "_gotcha=x": true, "_elapsed=1499": true, "_elapsed=1500": false, "_elapsed=": false,
 		"_elapsed=soon": false, "_elapsed=-1": false, "_elapsed=NaN": false, "a=b": false,
 	} {
-		if got := mustRead(t, urlencoded, body, f).Robot(); got != want {
-			t.Errorf("%s: Robot() = %v, want %v", body, got, want)
-		}
+		t.Run(body, func(t *testing.T) {
+			if got := mustRead(t, urlencoded, body, f).Robot(); got != want {
+				t.Errorf("%s: Robot() = %v, want %v", body, got, want)
+			}
+		})
 	}
 	f.Honeypot = "website"
 	if !mustRead(t, urlencoded, "website=x&email=a&email=b", f).Robot() || mustRead(t, urlencoded, "_gotcha=x",
@@ -179,18 +187,22 @@ func TestMistakes(t *testing.T) {
 		{"multipart/form-data", "", "body"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
 		{w.FormDataContentType(), file.String(), "cv"},
 	} {
-		s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
-		if err == nil {
-			_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
-		}
-		if !fault.Is(err, fault.Validation) || fault.From(err).Fields()[0].Field != tc.pointer {
-			t.Errorf("%s %.60s = %v, want a mistake about %s", tc.contentType, tc.body, err, tc.pointer)
-		}
+		t.Run(tc.contentType+" "+tc.body, func(t *testing.T) {
+			s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
+			if err == nil {
+				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
+			}
+			if !fault.Is(err, fault.Validation) || fault.From(err).Fields()[0].Field != tc.pointer {
+				t.Errorf("%s %.60s = %v, want a mistake about %s", tc.contentType, tc.body, err, tc.pointer)
+			}
+		})
 	}
 	for _, contentType := range []string{"", "text/plain", "application/json; charset=latin1", "application/xml", ";"} {
-		if _, err := form.Read(contentType, nil, tenant.Form{}); !fault.Is(err, fault.MediaType) {
-			t.Errorf("Content-Type %q = %v, want UNSUPPORTED_MEDIA_TYPE", contentType, err)
-		}
+		t.Run(contentType, func(t *testing.T) {
+			if _, err := form.Read(contentType, nil, tenant.Form{}); !fault.Is(err, fault.MediaType) {
+				t.Errorf("Content-Type %q = %v, want UNSUPPORTED_MEDIA_TYPE", contentType, err)
+			}
+		})
 	}
 	// An input for a file in which none was chosen comes as a part without a name of a file.
 	empty := "--x\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\na@example.com\r\n--x--\r\n"

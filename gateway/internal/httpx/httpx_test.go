@@ -183,12 +183,14 @@ func TestRouterErrors(t *testing.T) {
 		t.Errorf("unknown path = %d %s, want NOT_FOUND", got.status, got.body)
 	}
 	for _, method := range []string{"GET", "DELETE", "OPTIONS", "BREW"} {
-		got := b.do(t, method, "/things/1", nil)
-		if got.status != 405 || !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) ||
-			got.header.Get("Allow") != "POST, PUT" {
-			t.Errorf("%s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and POST, PUT", method, got.status, got.body,
-				got.header.Get("Allow"))
-		}
+		t.Run(method, func(t *testing.T) {
+			got := b.do(t, method, "/things/1", nil)
+			if got.status != 405 || !strings.Contains(got.body, `"code":"METHOD_NOT_ALLOWED"`) ||
+				got.header.Get("Allow") != "POST, PUT" {
+				t.Errorf("%s = %d %s, Allow %q, want METHOD_NOT_ALLOWED and POST, PUT", method, got.status, got.body,
+					got.header.Get("Allow"))
+			}
+		})
 	}
 }
 
@@ -344,11 +346,13 @@ func TestReadJSON(t *testing.T) {
 		{"application/json; charset", "", strings.NewReader("1"), 415, ""},
 		{js, "gzip", strings.NewReader("1"), 415, ""},
 	} {
-		got := b.do(t, "POST", "/things/1", c.body, "Content-Type", c.contentType, "Content-Encoding", c.encoding)
-		mu.Lock()
-		if got.status != c.status || read != c.read {
-			t.Errorf("ReadJSON(%q, %q) = %d %q, want %d %q", c.contentType, c.encoding, got.status, read, c.status, c.read)
-		}
-		mu.Unlock()
+		t.Run(c.contentType+" "+c.encoding, func(t *testing.T) {
+			got := b.do(t, "POST", "/things/1", c.body, "Content-Type", c.contentType, "Content-Encoding", c.encoding)
+			mu.Lock()
+			if got.status != c.status || read != c.read {
+				t.Errorf("ReadJSON(%q, %q) = %d %q, want %d %q", c.contentType, c.encoding, got.status, read, c.status, c.read)
+			}
+			mu.Unlock()
+		})
 	}
 }

@@ -32,7 +32,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 	return m
 }
 
-// outcome names for the label: an attempt delivered, failed and will be repeated, or was the last.
+// outcomeOf names an outcome for the label: an attempt delivered, failed and will be repeated, or was the last.
 func outcomeOf(s webhook.State) string {
 	if s == webhook.Pending {
 		return "failed"

@@ -70,41 +70,43 @@ func TestTestIsOneAttempt(t *testing.T) {
 		{"a drain has the lease", `drain_token = gen_random_uuid(), drain_until = now() + interval '1 hour'`, 200,
 			webhook.Delivered},
 	} {
-		rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
-		e := b.mustEndpoint(rec.URL)
-		b.mustExec(`update endpoints set `+c.endpoint+` where id = $1`, e.ID)
-		before, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		delivery := b.mustTest(e)
-		b.mustAsk(e, delivery, string(c.want))
-		got := rec.mustNext(t)
-		verify(t, e, got)
-		if !strings.Contains(string(got.body), `"type":"webhook.test"`) || !strings.Contains(string(got.body),
-			`"data":{"message":"hello"}`) {
-			t.Errorf("%s: payload = %s, want the test event", c.name, got.body)
-		}
-		all, attempts := b.deliveries(e)
-		if len(all) != 1 || all[0].State != c.want || all[0].Attempts != 1 || all[0].NextAt != nil ||
-			all[0].LastStatus != c.status {
-			t.Errorf("%s: deliveries = %+v, want one %s at its first attempt with status %d", c.name, all, c.want, c.status)
-		}
-		if a := attempts[delivery]; len(a) != 1 || a[0].Number != 1 || a[0].Status != c.status {
-			t.Errorf("%s: attempts = %+v, want one with status %d", c.name, a, c.status)
-		}
-		after, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if before.Health.Failures != after.Health.Failures || before.Health.Open() != after.Health.Open() ||
-			before.Enabled != after.Enabled {
-			t.Errorf("%s: endpoint = %+v, want it as before: %+v", c.name, after, before)
-		}
-		b.mustAsk(e, delivery, "nothing to attempt")
-		if len(rec.got) != 0 {
-			t.Errorf("%s: a repeated task sent it again", c.name)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+			e := b.mustEndpoint(rec.URL)
+			b.mustExec(`update endpoints set `+c.endpoint+` where id = $1`, e.ID)
+			before, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			delivery := b.mustTest(e)
+			b.mustAsk(e, delivery, string(c.want))
+			got := rec.mustNext(t)
+			verify(t, e, got)
+			if !strings.Contains(string(got.body), `"type":"webhook.test"`) || !strings.Contains(string(got.body),
+				`"data":{"message":"hello"}`) {
+				t.Errorf("%s: payload = %s, want the test event", c.name, got.body)
+			}
+			all, attempts := b.deliveries(e)
+			if len(all) != 1 || all[0].State != c.want || all[0].Attempts != 1 || all[0].NextAt != nil ||
+				all[0].LastStatus != c.status {
+				t.Errorf("%s: deliveries = %+v, want one %s at its first attempt with status %d", c.name, all, c.want, c.status)
+			}
+			if a := attempts[delivery]; len(a) != 1 || a[0].Number != 1 || a[0].Status != c.status {
+				t.Errorf("%s: attempts = %+v, want one with status %d", c.name, a, c.status)
+			}
+			after, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before.Health.Failures != after.Health.Failures || before.Health.Open() != after.Health.Open() ||
+				before.Enabled != after.Enabled {
+				t.Errorf("%s: endpoint = %+v, want it as before: %+v", c.name, after, before)
+			}
+			b.mustAsk(e, delivery, "nothing to attempt")
+			if len(rec.got) != 0 {
+				t.Errorf("%s: a repeated task sent it again", c.name)
+			}
+		})
 	}
 }
 

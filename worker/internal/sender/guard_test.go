@@ -111,13 +111,15 @@ func TestGuard(t *testing.T) {
 		"[2606:4700::1111]:6379": ssrf.ErrProhibitedPort, "93.184.215.14": ssrf.ErrInvalidHostPort,
 		"hooks.example.com:443": ssrf.ErrInvalidHostPort,
 	} {
-		net := "tcp4"
-		if address[0] == '[' {
-			net = "tcp6"
-		}
-		if err := ask(webhook.Allow{}, net, address); !errors.Is(err, want) {
-			t.Errorf("guard(%s) = %v, want %v", address, err, want)
-		}
+		t.Run(address, func(t *testing.T) {
+			net := "tcp4"
+			if address[0] == '[' {
+				net = "tcp6"
+			}
+			if err := ask(webhook.Allow{}, net, address); !errors.Is(err, want) {
+				t.Errorf("guard(%s) = %v, want %v", address, err, want)
+			}
+		})
 	}
 	if err := ask(webhook.Allow{}, "udp4", "93.184.215.14:443"); !errors.Is(err, ssrf.ErrProhibitedNetwork) {
 		t.Errorf("guard(udp4) = %v, want it refused", err)
@@ -148,14 +150,16 @@ func TestAllowedNetworksOpenNothingElse(t *testing.T) {
 		{"fe80::/10", "[fe80::1%lo]:443", false}, // of which machine's link is not said
 		{"fd00:1::/32", "[fd00:2::1]:443", false},
 	} {
-		network := "tcp4"
-		if c.address[0] == '[' {
-			network = "tcp6"
-		}
-		allow := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix(c.allow)}}
-		if err := sender.NewGuard(allow)(network, c.address, nil); (err == nil) != c.open {
-			t.Errorf("guard(%s) with %s allowed = %v, want open %v", c.address, c.allow, err, c.open)
-		}
+		t.Run(c.allow+" "+c.address, func(t *testing.T) {
+			network := "tcp4"
+			if c.address[0] == '[' {
+				network = "tcp6"
+			}
+			allow := webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix(c.allow)}}
+			if err := sender.NewGuard(allow)(network, c.address, nil); (err == nil) != c.open {
+				t.Errorf("guard(%s) with %s allowed = %v, want open %v", c.address, c.allow, err, c.open)
+			}
+		})
 	}
 }
 
@@ -181,10 +185,12 @@ func TestForbiddenURLIsBlocked(t *testing.T) {
 	}
 	s := mustSender(t, sender.Deps{Resolver: mustResolve(t, noName)})
 	for _, url := range urls {
-		a, made := s.Send(t.Context(), endpoint(url), job())
-		if !made || webhook.ClassOf(a.Error) != webhook.FailedBlocked || a.Status != 0 {
-			t.Errorf("Send(%s) = %d %q, want it blocked", url, a.Status, a.Error)
-		}
+		t.Run(url, func(t *testing.T) {
+			a, made := s.Send(t.Context(), endpoint(url), job())
+			if !made || webhook.ClassOf(a.Error) != webhook.FailedBlocked || a.Status != 0 {
+				t.Errorf("Send(%s) = %d %q, want it blocked", url, a.Status, a.Error)
+			}
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -257,11 +258,13 @@ func TestRetryAfter(t *testing.T) {
 		{429, "5, 6", 0},
 		{200, "120", 0}, // is done
 	} {
-		a, _ := s.Send(t.Context(), endpoint(srv.URL+"/?"+url.Values{"status": {strconv.Itoa(c.status)},
-			"after": {c.text}}.Encode()), job())
-		if a.Status != c.status || a.RetryAfter != c.want {
-			t.Errorf("Send to %d with Retry-After %q = %d, %v, want %v", c.status, c.text, a.Status, a.RetryAfter, c.want)
-		}
+		t.Run(fmt.Sprint(c.status, " ", c.text), func(t *testing.T) {
+			a, _ := s.Send(t.Context(), endpoint(srv.URL+"/?"+url.Values{"status": {strconv.Itoa(c.status)},
+				"after": {c.text}}.Encode()), job())
+			if a.Status != c.status || a.RetryAfter != c.want {
+				t.Errorf("Send to %d with Retry-After %q = %d, %v, want %v", c.status, c.text, a.Status, a.RetryAfter, c.want)
+			}
+		})
 	}
 }
 
@@ -332,9 +335,11 @@ func TestOwnShortageIsInternal(t *testing.T) {
 		syscall.ECONNREFUSED: webhook.FailedRefused, syscall.ECONNRESET: webhook.FailedConnection,
 		syscall.ENETUNREACH: webhook.FailedConnection, syscall.ETIMEDOUT: webhook.FailedTimeout,
 	} {
-		err := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
-		if got := sender.Classify(err); got != want {
-			t.Errorf("classify(%v) = %s, want %s", err, got, want)
-		}
+		t.Run(fmt.Sprint(errno), func(t *testing.T) {
+			err := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+			if got := sender.Classify(err); got != want {
+				t.Errorf("classify(%v) = %s, want %s", err, got, want)
+			}
+		})
 	}
 }

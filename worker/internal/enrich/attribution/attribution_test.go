@@ -39,10 +39,12 @@ func TestLookup(t *testing.T) {
 		`{"referrer":"https://me:pw@news.example.com/a%20b"}`: attribution.Facts{Referrer: "news.example.com/a%20b"},
 		`{"utm_source":"a","utm":1e400}`:                      attribution.Facts{UTM: m{"source": "a"}},
 	} {
-		got, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(metadata)})
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("Lookup(%s) differs (-want +got):\n%s\nerr = %v", metadata, diff, err)
-		}
+		t.Run(metadata, func(t *testing.T) {
+			got, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(metadata)})
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("Lookup(%s) differs (-want +got):\n%s\nerr = %v", metadata, diff, err)
+			}
+		})
 	}
 	if _, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(`[]`)}); err == nil {
 		t.Error("Lookup([]) succeeded, want an error")

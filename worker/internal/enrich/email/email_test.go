@@ -41,13 +41,15 @@ func TestLookup(t *testing.T) {
 		"x@ymail.com":             {Domain: "ymail.com", FreeMail: true}, // near to two others, but itself
 		"x@gmial.com":             {Domain: "gmial.com", Disposable: true, Suggestion: "gmail.com"},
 	} {
-		_, key, ok := lead.ParseEmail(typed)
-		if !ok {
-			t.Fatalf("ParseEmail(%q) refuses", typed)
-		}
-		got, err := p.Lookup(t.Context(), &lead.Lead{UniqueKey: key})
-		if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
-			t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
-		}
+		t.Run(typed, func(t *testing.T) {
+			_, key, ok := lead.ParseEmail(typed)
+			if !ok {
+				t.Fatalf("ParseEmail(%q) refuses", typed)
+			}
+			got, err := p.Lookup(t.Context(), &lead.Lead{UniqueKey: key})
+			if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
+				t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
+			}
+		})
 	}
 }

@@ -31,9 +31,11 @@ func TestLookup(t *testing.T) {
 		"+1":                 phone.Facts{},
 		"+999 123":           phone.Facts{},
 	} {
-		got, err := p.Lookup(t.Context(), &lead.Lead{Phone: typed})
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
-		}
+		t.Run(typed, func(t *testing.T) {
+			got, err := p.Lookup(t.Context(), &lead.Lead{Phone: typed})
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
+			}
+		})
 	}
 }
