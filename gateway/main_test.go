@@ -286,6 +286,25 @@ func TestRunRefusesAnOldSchema(t *testing.T) {
 	}
 }
 
+func TestMemoryBudget(t *testing.T) {
+	t.Parallel()
+	env := environment(pgtest.URL(t), redistest.Start(t).URL())
+	env["LEADGATE_MEMORY_BUDGET"] = "1MiB"
+	if _, err := command(env); err == nil || !strings.Contains(err.Error(),
+		"--memory-budget (LEADGATE_MEMORY_BUDGET): must be 0, or at least 24 MiB") {
+		t.Errorf("run() = %v, want it to name the least budget", err)
+	}
+	env["LEADGATE_MEMORY_BUDGET"], env["LEADGATE_MIGRATE"] = "64MiB", "true"
+	g := start(t, env)
+	_, text := g.send(g.admin+"/metrics", token, "", nil)
+	if want := "leadgate_memory_budget_bytes 6.7108864e+07\n"; !strings.Contains(text, want) {
+		t.Errorf("metrics have no %q", want)
+	}
+	if err := g.stop(); err != nil {
+		t.Errorf("run() = %v after a stop, want nil", err)
+	}
+}
+
 func TestRunRefusesATakenPort(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

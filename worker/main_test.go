@@ -181,6 +181,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestMemoryBudgetIsShown(t *testing.T) {
+	t.Parallel()
+	w := start(t, pgtest.URL(t), redistest.Start(t).URL(), "LEADGATE_MEMORY_BUDGET=64MiB")
+	_, body := get(t, w.ops+"/metrics")
+	for _, want := range []string{"leadgate_memory_budget_bytes 6.7108864e+07\n", "leadgate_memory_used_bytes 0\n",
+		"leadgate_memory_short_total 0\n"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("metrics have no %q", want)
+		}
+	}
+	if log := w.out.String(); !strings.Contains(log, `"msg":"memory limit set"`) {
+		t.Errorf("log does not tell the memory limit:\n%s", log)
+	}
+	w.mustStop(t)
+}
+
 // Without Redis a worker starts, says so, and works when Redis comes.
 func TestRedisAwayAtStart(t *testing.T) {
 	t.Parallel()

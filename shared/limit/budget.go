@@ -6,8 +6,8 @@ import "sync"
 // something.
 const share = 4
 
-// Budget counts what each key holds of a number of bytes that all keys share. A key may hold a quarter of what the
-// others leave of the total, so none can take all of it.
+// Budget is a memory budget: it counts what each key holds of a number of bytes that all keys share. A key may hold a
+// quarter of what the others leave of the total, so none can take all of it.
 type Budget[K comparable] struct {
 	total int64
 

@@ -24,7 +24,7 @@ var createParams = []string{"onDuplicate"}
 // batchTimeout bounds a batch from the moment that its body was read; an Idempotency-Key expires later.
 const batchTimeout = 20 * time.Second
 
-// createLeads creates many leads with one statement, and answers 207 with the outcome of each. An invalid one does not
+// createLeads creates many leads at once, and answers 207 with the outcome of each. An invalid one does not
 // affect the others.
 func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	if !idempotency.Given(r) {

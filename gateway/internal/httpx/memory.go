@@ -41,9 +41,12 @@ func (x *exchange) charge(bytes int64) error {
 // chargeAnswer charges for an answer, which is held until its client has taken it. Only what was read is refused where
 // there is no memory: what was changed must be told.
 func chargeAnswer(w http.ResponseWriter, bytes int) error {
+	if bytes <= freeBytes {
+		return nil
+	}
 	x := exchangeOf(w)
 	switch {
-	case bytes <= freeBytes || x == nil || x.memory == nil:
+	case x == nil || x.memory == nil:
 		return nil
 	case x.reads:
 		return x.charge(int64(bytes))

@@ -29,9 +29,9 @@ type BulkResult struct {
 	Err         error   // EMAIL_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply
 }
 
-// CreateMany makes leads durable in one statement, for a request that was admitted: nothing is reserved, and Postgres
-// decides about duplicates. Of items with one email the first becomes the lead. There is a result for each item, in
-// order; the error means that nothing is known of any.
+// CreateMany makes leads durable in one statement, or several where they are large, for a request that was admitted:
+// nothing is reserved, and Postgres decides about duplicates. Of items with one email the first becomes the lead. There
+// is a result for each item, in order; the error means that nothing is known of any.
 func (s *Service) CreateMany(
 	ctx context.Context, p *tenant.Principal, items []Item, on lead.OnDuplicate,
 ) ([]BulkResult, error) {
