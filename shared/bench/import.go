@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/leadfile"
 	"leadgate/shared/loadgen"
+	"leadgate/shared/task"
 )
 
 // imports measures how fast a file becomes leads that nobody subscribes to, and what memory that takes of the worker.
@@ -30,11 +31,23 @@ func (b *bench) imports(ctx context.Context) error {
 		if err := s.importFile(ctx, t, events); err != nil {
 			return err
 		}
+		if err := s.enrichNow(ctx, t.Workspace); err != nil {
+			return err
+		}
 		if err := s.awaitIdle(ctx, t.Workspace); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// enrichNow makes the enrichment of imported leads due, which is to wait for a minute.
+func (s *fixture) enrichNow(ctx context.Context, workspace id.UUID) error {
+	const q = `update enrichments set due_at = now() where workspace_id = $1 and due_at > now()`
+	if err := s.exec(ctx, q, workspace); err != nil {
+		return err
+	}
+	return s.waker.Wake(ctx, []task.Key{task.Enrich(workspace)})
 }
 
 // importFile sends a file of b.rows rows and waits until all are leads.
