@@ -121,7 +121,7 @@ func TestRefusesWithThePlace(t *testing.T) {
 		{`{"free":{"a":"` + strings.Repeat("x", 100) + `"}}`, []string{`free /free: Must be at most 100 bytes of JSON`}},
 		{`{"count":` + long + `}`, []string{`count /count: Must be a whole number between 1 and 10`}},
 	} {
-		t.Run(tc.body, func(t *testing.T) {
+		t.Run(tc.body[:min(len(tc.body), 60)], func(t *testing.T) {
 			_, wrong := read(tc.body)
 			var got []string
 			for _, f := range wrong {
@@ -153,7 +153,7 @@ func TestRefusesBrokenJSON(t *testing.T) {
 		strings.Repeat(`{"free":`, 2): "/free/free",
 		`{"free":` + strings.Repeat(`[`, 20000) + strings.Repeat(`]`, 20000) + `}`: "/free" + strings.Repeat("/0", 97) + "/",
 	} {
-		t.Run(body, func(t *testing.T) {
+		t.Run(body[:min(len(body), 60)], func(t *testing.T) {
 			_, wrong := read(body)
 			if len(wrong) != 1 || wrong[0].Pointer != pointer || !strings.HasPrefix(wrong[0].Message, "Must be") {
 				t.Errorf("read(%.100q) = %+v, want one mistake at %q", body, wrong, pointer)
@@ -177,7 +177,7 @@ func TestEchoIsCut(t *testing.T) {
 		`{"name":"` + strings.Repeat("😀", 5000) + `"}`:   strings.Repeat("😀", 200),
 		`{"name":["` + strings.Repeat("😀", 5000) + `"]}`: `["` + strings.Repeat("😀", 198),
 	} {
-		t.Run(body, func(t *testing.T) {
+		t.Run(body[:min(len(body), 60)], func(t *testing.T) {
 			_, wrong := read(body)
 			if len(wrong) != 1 {
 				t.Errorf("read(%.100s) = %d mistakes, want 1", body, len(wrong))

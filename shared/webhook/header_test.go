@@ -42,7 +42,7 @@ func TestCheckHeaderName(t *testing.T) {
 func TestCheckHeaderValue(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"", "x", "Bearer abc~!", strings.Repeat("x", webhook.MaxHeaderValue)} {
-		t.Run(good, func(t *testing.T) {
+		t.Run(good[:min(len(good), 60)], func(t *testing.T) {
 			if wrong := webhook.CheckHeaderValue(good); wrong != "" {
 				t.Errorf("CheckHeaderValue(%q) = %q, want it right", good, wrong)
 			}
@@ -50,7 +50,7 @@ func TestCheckHeaderValue(t *testing.T) {
 	}
 	for _, bad := range []string{"a\r\nHost: b", "a\nb", "a\tb", "a\x00", "a\x7f", "é", " a", "a ", " ",
 		strings.Repeat("x", webhook.MaxHeaderValue+1)} {
-		t.Run(bad, func(t *testing.T) {
+		t.Run(bad[:min(len(bad), 60)], func(t *testing.T) {
 			if got := webhook.CheckHeaderValue(bad); got == "" || strings.Contains(got, "Host") {
 				t.Errorf("CheckHeaderValue(%q) = %q, want what would be right without the value", bad, got)
 			}

@@ -145,7 +145,7 @@ func TestCheckSecret(t *testing.T) {
 	}
 	for _, good := range []string{webhook.NewSecret(), webhook.NewSigningKey(), b64("whsec_", 24), b64("whsec_", 25),
 		b64("whsec_", 64)} {
-		t.Run(good, func(t *testing.T) {
+		t.Run(good[:min(len(good), 60)], func(t *testing.T) {
 			if wrong := webhook.CheckSecret(good); wrong != "" {
 				t.Errorf("CheckSecret(%q) = %q, want it right", good, wrong)
 			}
@@ -183,7 +183,7 @@ func TestCheckSecret(t *testing.T) {
 		b64("whsk_", 64):             half,
 		"whsk_" + base64.StdEncoding.EncodeToString(append(swapped[:32:32], foreign[32:]...)): half,
 	} {
-		t.Run(bad, func(t *testing.T) {
+		t.Run(bad[:min(len(bad), 60)], func(t *testing.T) {
 			got := webhook.CheckSecret(bad)
 			if !strings.HasPrefix(got, want) {
 				t.Errorf("CheckSecret(%q) = %q, want %q", bad, got, want)

@@ -75,7 +75,7 @@ func TestCheckURL(t *testing.T) {
 		{"http://[fd00::1]:9000/in", dev, ""},
 		{"http://[::ffff:127.0.0.1]:9000/", dev, ""},
 	} {
-		t.Run(c.raw, func(t *testing.T) {
+		t.Run(c.raw[:min(len(c.raw), 60)], func(t *testing.T) {
 			if got := webhook.CheckURL(c.raw, c.allow); got != c.want {
 				t.Errorf("CheckURL(%.60q) = %q, want %q", c.raw, got, c.want)
 			}

@@ -187,7 +187,7 @@ func TestMistakes(t *testing.T) {
 		{"multipart/form-data", "", "body"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
 		{w.FormDataContentType(), file.String(), "cv"},
 	} {
-		t.Run(tc.contentType+" "+tc.body, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%.30s %.60s", tc.contentType, tc.body), func(t *testing.T) {
 			s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
 			if err == nil {
 				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
