@@ -20,7 +20,6 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
 	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 )
@@ -117,21 +116,11 @@ func mustLead(t *testing.T, database, url string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	now, ws := time.Now(), id.New()
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "ada@example.com", UniqueKey: "ada@example.com", Source: "api",
-		Status: "new", Metadata: []byte(`{"utm_source":"news"}`), CreatedAt: now}
-	for _, err := range []error{
-		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
-		db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: url,
-			EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: now}),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
-		t.Fatal(err)
-	}
+	ws := pgtest.Workspace(t, db).ID
+	pgtest.Endpoint(t, db, ws, func(e *webhook.Endpoint) { e.URL = url })
+	pgtest.Lead(t, db, ws, func(l *lead.Lead) {
+		l.Email, l.Metadata = "ada@example.com", []byte(`{"utm_source":"news"}`)
+	})
 }
 
 // A whole life: nobody wakes it, so the sweep finds what is owed; both events arrive; the operators' pages tell; it

@@ -14,7 +14,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
-	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -37,16 +37,7 @@ func TestOperatorHook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	now, e := time.Now(), webhook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: "https://hooks.example.com/in",
-		EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true}
-	e.CreatedAt = now
-	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: e.WorkspaceID, Name: "w", CreatedAt: now,
-		UpdatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.CreateEndpoint(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
+	e := pgtest.Endpoint(t, db, pgtest.Workspace(t, db).ID)
 	if _, _, err := db.DisableGone(t.Context(), e.WorkspaceID, e.ID, e.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -65,13 +56,10 @@ func TestOperatorHook(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Error("the operator's hook was told nothing")
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
-		if due, err := db.DueNotices(t.Context(), 1); err == nil && len(due) == 0 {
-			break
-		}
-	}
+	testwait.Until(t, "no notice is due", func() bool {
+		due, err := db.DueNotices(t.Context(), 1)
+		return err == nil && len(due) == 0
+	})
 	w.mustStop(t)
 	if log := w.out.String(); strings.Contains(log, "hunter2") || strings.Contains(log, secret) || !strings.Contains(log,
 		`"msg":"notice sent to the operator hook"`) {

@@ -14,6 +14,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -327,12 +328,10 @@ func TestDropIsCutShort(t *testing.T) {
 		t.Error("DropOldPartitions succeeded in spite of its deadline")
 	}
 	reader.Rollback()
-	for deadline := time.Now().Add(10 * time.Second); d.count(
-		`select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`) > 0; {
-		if time.Now().After(deadline) {
-			t.Fatal("the lock of retention is still held")
-		}
-	}
+	testwait.Until(t, "the lock of retention is released", func() bool {
+		return d.count(`select from pg_locks where locktype = 'advisory' and database = (
+			select oid from pg_database where datname = current_database())`) == 0
+	})
 	dropped, _ := d.mustDrop()
 	same(t, "dropped the next time", dropped, []string{part("deliveries", 8), part("events", 8), part("attempts", 8)})
 }

@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 )
 
 // late is how much later than its bound a call may return on a machine that is busy with other tests.
@@ -165,17 +166,12 @@ func TestSilentServer(t *testing.T) {
 // await waits until query says true.
 func await(t *testing.T, db *pg.DB, query string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		var yes bool
-		if err := db.GetContext(ctx, &yes, query); err != nil {
+	testwait.Until(t, query, func() (yes bool) {
+		if err := db.GetContext(t.Context(), &yes, query); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
-		if yes {
-			return
-		}
-	}
+		return yes
+	})
 }
 
 // A connection is closed in peace also when the limit of its last use is over, as it is of every idle one.

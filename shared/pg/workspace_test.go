@@ -18,11 +18,9 @@ var tenantEpoch = time.Date(2026, 1, 15, 10, 30, 0, 123456000, time.UTC)
 
 func mustCreateWorkspace(t *testing.T, db *pg.DB, name string) tenant.Workspace {
 	t.Helper()
-	w := tenant.Workspace{ID: id.New(), Name: name, CreatedAt: tenantEpoch, UpdatedAt: tenantEpoch}
-	if err := db.CreateWorkspace(t.Context(), w); err != nil {
-		t.Fatalf("CreateWorkspace(%s) = %v", name, err)
-	}
-	return w
+	return pgtest.Workspace(t, db, func(w *tenant.Workspace) {
+		w.Name, w.CreatedAt, w.UpdatedAt = name, tenantEpoch, tenantEpoch
+	})
 }
 
 func TestWorkspaceSettings(t *testing.T) {

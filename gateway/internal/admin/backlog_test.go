@@ -7,35 +7,15 @@ import (
 	"time"
 
 	"leadgate/shared/id"
-	"leadgate/shared/lead"
-	"leadgate/shared/pg"
-	"leadgate/shared/tenant"
-	"leadgate/shared/webhook"
+	"leadgate/shared/pg/pgtest"
 )
 
 // mustOwe makes a workspace with an endpoint and n deliveries to it.
 func (b *bundle) mustOwe(n int) (endpoint id.UUID) {
 	b.t.Helper()
-	now, ws := time.Now(), id.New()
-	endpoint = id.New()
-	if err := b.db.CreateWorkspace(b.t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now,
-		UpdatedAt: now}); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := b.db.CreateEndpoint(b.t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint,
-		URL: "https://hooks.example.com/", EventTypes: []string{"lead.*"}, Secret: webhook.NewSecret(), Enabled: true,
-		CreatedAt: now}); err != nil {
-		b.t.Fatal(err)
-	}
-	leads := make([]pg.NewLead, n)
-	for i := range leads {
-		email := id.New().String() + "@example.com"
-		leads[i] = pg.NewLead{EventID: id.New(), Lead: lead.Lead{WorkspaceID: ws, ID: id.New(), Email: email,
-			UniqueKey: email, Source: "api", Status: "new", Metadata: []byte(`{}`), CreatedAt: now}}
-	}
-	if _, err := b.db.InsertLeads(b.t.Context(), leads); err != nil {
-		b.t.Fatal(err)
-	}
+	ws := pgtest.Workspace(b.t, b.db).ID
+	endpoint = pgtest.Endpoint(b.t, b.db, ws).ID
+	pgtest.Leads(b.t, b.db, ws, n)
 	return endpoint
 }
 

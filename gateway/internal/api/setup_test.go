@@ -113,29 +113,15 @@ func checkURL(url string) string {
 
 func (b *bundle) mustWorkspace(t testing.TB, s tenant.Settings) owner {
 	t.Helper()
-	now := time.Now()
-	c := owner{workspace: id.New(), chatbot: id.New()}
-	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: c.workspace, Name: "Test", Settings: s,
-		CreatedAt: now, UpdatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.db.CreateChatbot(t.Context(), tenant.Chatbot{WorkspaceID: c.workspace, ID: c.chatbot, Name: "Bot",
-		CreatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
+	c := owner{workspace: pgtest.Workspace(t, b.db, func(w *tenant.Workspace) { w.Settings = s }).ID}
+	c.chatbot = pgtest.Chatbot(t, b.db, c.workspace).ID
 	c.key, c.secret = b.mustKey(t, c.workspace, tenant.Scopes())
 	return c
 }
 
 func (b *bundle) mustKey(t testing.TB, workspace id.UUID, scopes []tenant.Scope) (id.UUID, string) {
 	t.Helper()
-	secret := tenant.NewSecret()
-	hash, _ := tenant.HashSecret(secret)
-	k := tenant.Key{WorkspaceID: workspace, ID: id.New(), Name: "key", Hint: tenant.Hint(secret), Scopes: scopes,
-		CreatedAt: b.now()}
-	if err := b.db.CreateKey(t.Context(), k, hash); err != nil {
-		t.Fatal(err)
-	}
+	k, secret := pgtest.Key(t, b.db, workspace, func(k *tenant.Key) { k.Scopes, k.CreatedAt = scopes, b.now() })
 	return k.ID, secret
 }
 

@@ -1,11 +1,12 @@
 package api_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 )
 
 // Expensive reads of a workspace cannot take all connections: while three are under way a fourth is told to come back,
@@ -54,17 +55,12 @@ func (a answer) wantOK(t *testing.T, what string) {
 // awaitBlocked waits until n statements wait for a lock.
 func (b *bundle) awaitBlocked(t *testing.T, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(4 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	testwait.Until(t, fmt.Sprintf("%d statements wait for a lock", n), func() bool {
 		var blocked int
 		if err := b.db.GetContext(t.Context(), &blocked,
 			`select count(distinct pid) from pg_locks where not granted and relation is not null and database = (select oid from pg_database where datname = current_database())`); err != nil {
 			t.Fatal(err)
 		}
-		if blocked == n {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("blocked statements = %d, want %d", blocked, n)
-		}
-	}
+		return blocked == n
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -114,12 +115,7 @@ func TestTestWebhookWithoutAWorker(t *testing.T) {
 	for i := range answers {
 		waiting.Go(func() { answers[i] = test() })
 	}
-	for deadline := time.Now().Add(5 * time.Second); b.queued(t,
-		task.QueueWebhook) < most; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("tests asked for = %d, want %d", b.queued(t, task.QueueWebhook), most)
-		}
-	}
+	testwait.Until(t, "all tests are asked for", func() bool { return b.queued(t, task.QueueWebhook) >= most })
 	limited := test()
 	limited.wantError(t, "one test too many", 429, "RATE_LIMITED")
 	if limited.header.Get("Retry-After") != "1" {

@@ -54,12 +54,9 @@ func setup(t *testing.T) *bundle {
 	t.Helper()
 	url := pgtest.URL(t)
 	b := &bundle{clock: &clock{at: time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)}, pool: mustOpen(t, url),
-		direct: mustOpen(t, url), ws: id.New()}
+		direct: mustOpen(t, url)}
 	b.Auth = auth.New(auth.Deps{DB: b.pool, Now: b.clock.now, Log: slog.New(slog.DiscardHandler)})
-	w := tenant.Workspace{ID: b.ws, Name: "Test", CreatedAt: b.clock.now(), UpdatedAt: b.clock.now()}
-	if err := b.direct.CreateWorkspace(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
+	b.ws = pgtest.Workspace(t, b.direct).ID
 	b.key, b.secret = b.mustKey(t, nil)
 	return b
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"leadgate/gateway/internal/intake"
-	"leadgate/shared/id"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
@@ -34,11 +33,7 @@ func BenchmarkCreate(b *testing.B) {
 			s := intake.New(intake.Deps{DB: db, Redis: client, Waker: task.NewWaker(client), Log: slog.New(slog.DiscardHandler),
 				Registry: prometheus.NewRegistry(), Now: time.Now})
 			defer s.Stop()
-			w := tenant.Workspace{ID: id.New(), Name: "Bench", CreatedAt: time.Now(), UpdatedAt: time.Now()}
-			if err := db.CreateWorkspace(b.Context(), w); err != nil {
-				b.Fatal(err)
-			}
-			p := &tenant.Principal{WorkspaceID: w.ID, Settings: tenant.Settings{Rate: 1_000_000,
+			p := &tenant.Principal{WorkspaceID: pgtest.Workspace(b, db).ID, Settings: tenant.Settings{Rate: 1_000_000,
 				Burst: 1_000_000}.WithDefaults()}
 			var n atomic.Int64
 			b.SetParallelism(max(1, callers/2))

@@ -58,11 +58,7 @@ func setupAt(t *testing.T, now func() time.Time) *bundle {
 
 func mustWorkspace(t *testing.T, db *pg.DB) *tenant.Principal {
 	t.Helper()
-	w := tenant.Workspace{ID: id.New(), Name: "Test", CreatedAt: time.Now(), UpdatedAt: time.Now()}
-	if err := db.CreateWorkspace(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
-	return &tenant.Principal{WorkspaceID: w.ID, Settings: tenant.Settings{Rate: 100_000, Burst: 100_000}.WithDefaults()}
+	return &tenant.Principal{WorkspaceID: pgtest.Workspace(t, db).ID, Settings: tenant.Settings{Rate: 100_000, Burst: 100_000}.WithDefaults()}
 }
 
 func draft(email string) lead.Draft {

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
-	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/notify"
 	"leadgate/worker/internal/sender"
@@ -65,19 +66,10 @@ func next(t *testing.T, got <-chan request) request {
 // mustEndpoint makes a workspace with an endpoint whose URL holds a secret.
 func mustEndpoint(t *testing.T, db *pg.DB) webhook.Endpoint {
 	t.Helper()
-	now, ws := time.Now(), id.New()
-	e := webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in?key=hunter2",
-		Description: "CRM", EventTypes: []string{"lead.*", "endpoint.*"},
-		Secret: webhook.NewSecret(), Headers: map[string]string{"X-Key": "hunter2"}, Enabled: true, CreatedAt: now}
-	for _, err := range []error{
-		db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now, UpdatedAt: now}),
-		db.CreateEndpoint(t.Context(), e),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return e
+	return pgtest.Endpoint(t, db, pgtest.Workspace(t, db).ID, func(e *webhook.Endpoint) {
+		e.URL, e.Description = "https://hooks.example.com/in?key=hunter2", "CRM"
+		e.EventTypes, e.Headers = []string{"lead.*", "endpoint.*"}, map[string]string{"X-Key": "hunter2"}
+	})
 }
 
 func mustDisable(t *testing.T, db *pg.DB, e webhook.Endpoint) {
@@ -89,20 +81,13 @@ func mustDisable(t *testing.T, db *pg.DB, e webhook.Endpoint) {
 
 func mustOwe(t *testing.T, db *pg.DB, want int) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
+	testwait.Until(t, fmt.Sprintf("%d notices are owed", want), func() bool {
 		all, err := db.DueNotices(t.Context(), 100)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(all) == want {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d notices are owed, want %d", len(all), want)
-		}
-	}
+		return len(all) == want
+	})
 }
 
 // start starts a Notifier that may reach loopback.

@@ -13,6 +13,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/process"
 )
@@ -45,7 +46,7 @@ func TestDeliversSigned(t *testing.T) {
 	}
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
 	want := "endpoint " + id.Endpoint.Format(e.ID) + ": delivered 1, failed 0"
-	await(t, "result "+want, func() bool {
+	testwait.Until(t, "result "+want, func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueWebhook)
 		return len(tasks) == 1 && string(tasks[0].Result) == want
 	})

@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -43,7 +44,7 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 	b.awaitStates(e, 3, webhook.Delivered)
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
 	want := "leads of " + id.Workspace.Format(b.ws) + ": enriched 3"
-	await(t, "result "+want, func() bool {
+	testwait.Until(t, "result "+want, func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueEnrich)
 		return len(tasks) == 1 && string(tasks[0].Result) == want
 	})

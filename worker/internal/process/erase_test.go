@@ -8,6 +8,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -62,7 +63,7 @@ func TestNothingOfALeadIsSentAfterItsErasure(t *testing.T) {
 // awaitDelivered waits until n deliveries of an endpoint are delivered and none is pending.
 func (b *bundle) awaitDelivered(e webhook.Endpoint, n int) {
 	b.Helper()
-	await(b, "all are delivered", func() bool {
+	testwait.Until(b, "all are delivered", func() bool {
 		delivered := 0
 		all, _ := b.deliveries(e)
 		for _, d := range all {

@@ -12,6 +12,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -52,7 +53,7 @@ func (b *bundle) imported(i leadfile.Import) leadfile.Import {
 // awaitImport waits until an import has ended so.
 func (b *bundle) awaitImport(i leadfile.Import, state leadfile.State) leadfile.Import {
 	b.Helper()
-	await(b, "the import to be "+string(state), func() bool { return b.imported(i).State == state })
+	testwait.Until(b, "the import to be "+string(state), func() bool { return b.imported(i).State == state })
 	return b.imported(i)
 }
 
@@ -143,7 +144,7 @@ func TestImportArrives(t *testing.T) {
 	for range 3 {
 		verify(t, e, rec.mustNext(t))
 	}
-	await(t, "the deliveries to be recorded", func() bool {
+	testwait.Until(t, "the deliveries to be recorded", func() bool {
 		states, _ := b.states(e)
 		return states[webhook.Delivered] == 3
 	})
@@ -193,7 +194,7 @@ func TestImportSurvives(t *testing.T) {
 	i := b.mustUpload(people(n)+"p1@example.com,again,1\nbad,,2\n", 100_000, leadfile.Options{Quiet: true})
 	stop := b.worker(options{maxRun: 50 * time.Millisecond})
 	b.mustWake(task.Import(b.ws, i.ID))
-	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
+	testwait.Until(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
 	stop(0)
 	if got := b.imported(i); got.State != leadfile.Running {
 		t.Fatalf("import = %+v after the stop, want it in the middle", got)
@@ -296,7 +297,7 @@ func TestImportThatIsRefused(t *testing.T) {
 		got.FinishedAt == nil {
 		t.Errorf("import = %+v, want it failed with the reason", got)
 	}
-	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
+	testwait.Until(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
 }
 
 func TestImportIsCancelled(t *testing.T) {
@@ -309,12 +310,12 @@ func TestImportIsCancelled(t *testing.T) {
 	i := b.mustUpload(people(30_000), 100_000, leadfile.Options{Quiet: true})
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
-	await(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
+	testwait.Until(t, "some rows", func() bool { return b.imported(i).Rows > 0 })
 	cancelled, err := b.db.CancelImport(t.Context(), b.ws, i.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
+	testwait.Until(t, "the file to be deleted", func() bool { return b.number(`select count(*) from import_chunks`) == 0 })
 	if got := b.imported(i); got.State != leadfile.Cancelled || got.Tally != cancelled.Tally ||
 		b.number(`select count(*) from leads`) != got.Created {
 		t.Errorf("import = %+v, want it as it was when it was cancelled", got)

@@ -17,6 +17,7 @@ import (
 	"leadgate/shared/limit"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -117,9 +118,9 @@ func TestAttemptsShareTheMemoryBudget(t *testing.T) {
 	memory := limit.NewBudget[id.UUID](budget)
 	b.worker(options{memory: memory, concurrency: 2 * endpoints})
 	b.mustWake(keys...)
-	await(t, "an attempt at each endpoint", func() bool { mu.Lock(); defer mu.Unlock(); return len(tried) == endpoints })
+	testwait.Until(t, "an attempt at each endpoint", func() bool { mu.Lock(); defer mu.Unlock(); return len(tried) == endpoints })
 	all := 0
-	await(t, "all attempts that there is memory for", func() bool {
+	testwait.Until(t, "all attempts that there is memory for", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		before := all
@@ -146,5 +147,5 @@ func TestDrainWithoutMemoryGoesOn(t *testing.T) {
 	b.worker(options{memory: memory})
 	b.mustWake(b.mustLeads(30)...)
 	b.awaitStates(e, 30, webhook.Delivered)
-	await(t, "what was held given back", func() bool { return memory.Usage().Used == 1<<20 })
+	testwait.Until(t, "what was held given back", func() bool { return memory.Usage().Used == 1<<20 })
 }

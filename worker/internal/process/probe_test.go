@@ -12,6 +12,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -53,7 +54,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	b.worker(options{schedule: webhook.Schedule{0, 5 * time.Minute, 5 * time.Minute}, sweep: 100 * time.Millisecond})
 	const n = 300
 	b.mustWake(b.mustLeads(n)...)
-	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	testwait.Until(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	first := b.standing()[0]
 	reason := regexp.MustCompile(
 		fmt.Sprintf(
@@ -78,7 +79,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 	if err := inspect.RunTask(task.QueueFailing, first.ID); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "one more attempt, and the task back in retry", func() bool {
+	testwait.Until(t, "one more attempt, and the task back in retry", func() bool {
 		_, now := b.states(e)
 		return now == before+1 && len(b.standing()) == 1
 	})
@@ -87,7 +88,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Those that were attempted are due in five minutes; all others go now.
-	await(t, "what was never tried to be delivered", func() bool {
+	testwait.Until(t, "what was never tried to be delivered", func() bool {
 		all, _ := b.deliveries(e)
 		for _, d := range all {
 			if d.State == webhook.Pending && d.Attempts == 0 {
@@ -96,7 +97,7 @@ func TestFailingEndpointIsOneTask(t *testing.T) {
 		}
 		return len(all) == n+2
 	})
-	await(t, "no task standing for it", func() bool {
+	testwait.Until(t, "no task standing for it", func() bool {
 		info, err := inspect.GetQueueInfo(task.QueueFailing)
 		return err == nil && info.Size == 0
 	})
@@ -111,7 +112,7 @@ func TestEndpointRecoversByItself(t *testing.T) {
 	b.worker(options{schedule: webhook.Schedule{0, time.Second, time.Second, time.Second, time.Second},
 		sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(50)...)
-	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	testwait.Until(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	works.Store(true)
 	b.awaitStates(e, 50, webhook.Delivered)
 }
@@ -125,18 +126,18 @@ func TestProbeIsNotLate(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{schedule: webhook.Schedule{0, 0, 0, time.Hour}, sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(1)...)
-	await(t, "a task that rests for an hour", func() bool {
+	testwait.Until(t, "a task that rests for an hour", func() bool {
 		all := b.standing()
 		return len(all) == 1 && time.Until(all[0].NextProcessAt) > 30*time.Minute
 	})
 	b.mustWake(b.mustLeads(5)...) // the breaker opens
-	await(t, "an open breaker", func() bool {
+	testwait.Until(t, "an open breaker", func() bool {
 		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
 		return err == nil && now.Health.Open()
 	})
 	works.Store(true)
 	b.mustLeads(1) // due as soon as the breaker lets it
-	await(t, "the last one delivered", func() bool {
+	testwait.Until(t, "the last one delivered", func() bool {
 		all, _ := b.deliveries(e)
 		return len(all) == 7 && all[0].State == webhook.Delivered
 	})
@@ -150,7 +151,7 @@ func TestGoneDisablesTheEndpoint(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	b.worker(options{sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(3)...)
-	await(t, "the endpoint disabled", func() bool {
+	testwait.Until(t, "the endpoint disabled", func() bool {
 		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
 		return err == nil && !now.Enabled && now.Disabled != nil && now.Disabled.Reason == webhook.DisabledGone
 	})
@@ -171,7 +172,7 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	b.worker(options{schedule: webhook.Schedule{0, time.Hour}, disableAfter: 120 * time.Hour,
 		sweep: 100 * time.Millisecond})
 	b.mustWake(b.mustLeads(60)...)
-	await(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
+	testwait.Until(t, "a task in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor := func(d time.Duration) {
 		t.Helper()
 		const q = `update endpoints set probes = 3, failing_since = now() - make_interval(secs => $3) where workspace_id = $1 and id = $2`
@@ -187,7 +188,7 @@ func TestLongFailureIsToldAndEnds(t *testing.T) {
 	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != webhook.EndpointFailing {
 		t.Errorf("event = %s, want %s", got[1], webhook.EndpointFailing)
 	}
-	await(t, "the task back in retry", func() bool { return len(b.standing()) == 1 })
+	testwait.Until(t, "the task back in retry", func() bool { return len(b.standing()) == 1 })
 	failingFor(121 * time.Hour)
 	if got := typeOf.FindSubmatch(other.mustNext(t).body); string(got[1]) != webhook.EndpointDisabled {
 		t.Errorf("event = %s, want %s", got[1], webhook.EndpointDisabled)

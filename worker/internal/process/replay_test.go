@@ -7,8 +7,9 @@ import (
 	"github.com/hibiken/asynq"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/task"
-	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -47,12 +48,7 @@ func (b *bundle) replay(r webhook.Replay) webhook.Replay {
 func (b *bundle) elsewhere() *bundle {
 	b.Helper()
 	other := *b
-	other.ws = id.New()
-	now := time.Now()
-	if err := b.db.CreateWorkspace(b.Context(), tenant.Workspace{ID: other.ws, Name: "w", CreatedAt: now,
-		UpdatedAt: now}); err != nil {
-		b.Fatal(err)
-	}
+	other.ws = pgtest.Workspace(b, b.db).ID
 	return &other
 }
 
@@ -78,7 +74,7 @@ func TestReplayArrives(t *testing.T) {
 	kept := b.mustReplay(webhook.Filter{EndpointID: off.ID, States: []webhook.State{webhook.Held}}, 1000)
 	b.awaitStates(off, 20, webhook.Delivered)
 	for _, r := range []webhook.Replay{exhausted, kept} {
-		await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
+		testwait.Until(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 		if got := b.replay(r); got.Total == nil || *got.Total != 20 || got.Resent != 20 || got.FinishedAt == nil {
 			t.Errorf("replay = %+v, want 20 of 20 resent", got)
 		}
@@ -94,7 +90,7 @@ func TestReplayArrives(t *testing.T) {
 	}
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
 	want := "replay " + id.Replay.Format(exhausted.ID) + ": resent 20"
-	await(t, "result "+want, func() bool {
+	testwait.Until(t, "result "+want, func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueReplay)
 		for _, i := range tasks {
 			if string(i.Result) == want {
@@ -118,7 +114,7 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	start := time.Now()
 	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, rate)
 	between := false
-	await(t, "the replay to be done", func() bool {
+	testwait.Until(t, "the replay to be done", func() bool {
 		b.mustWake(task.Replay(b.ws, r.ID))
 		got := b.replay(r)
 		if most := int(time.Since(start).Seconds()*rate) + rate; got.Resent > most {
@@ -143,13 +139,13 @@ func TestReplaySurvivesItsWorker(t *testing.T) {
 	b.mustStuck(e, n)
 	stop := b.worker(options{})
 	r := b.mustReplay(webhook.Filter{EndpointID: e.ID, States: []webhook.State{webhook.Delivered, webhook.Exhausted}}, 40)
-	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	testwait.Until(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	stop(0)
 	if got := b.replay(r); got.State != webhook.ReplayRunning || got.Resent >= n {
 		t.Fatalf("replay = %+v after the stop, want it in the middle", got)
 	}
 	b.worker(options{}) // no sweep: the stopped worker left a task behind
-	await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
+	testwait.Until(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 	b.awaitStates(e, n, webhook.Delivered)
 	all, _ := b.deliveries(e)
 	for _, d := range all {
@@ -172,11 +168,11 @@ func TestReplaySurvivesALostRedis(t *testing.T) {
 	b.mustStuck(e, n)
 	b.worker(options{sweep: 100 * time.Millisecond})
 	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Delivered, webhook.Exhausted}}, 20)
-	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	testwait.Until(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	if err := b.redis.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
+	testwait.Until(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 	b.awaitStates(e, n, webhook.Delivered)
 	all, _ := b.deliveries(e)
 	for _, d := range all {
@@ -195,12 +191,12 @@ func TestReplayIsCancelled(t *testing.T) {
 	b.mustStuck(e, n)
 	b.worker(options{})
 	r := b.mustReplay(webhook.Filter{States: []webhook.State{webhook.Exhausted}}, 2)
-	await(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
+	testwait.Until(t, "some to be resent", func() bool { return b.replay(r).Resent > 0 })
 	if _, err := b.db.CancelReplay(t.Context(), b.ws, r.ID, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
-	await(t, "the task to end", func() bool {
+	testwait.Until(t, "the task to end", func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueReplay)
 		return len(tasks) == 1
 	})

@@ -26,7 +26,7 @@ import (
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
-	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/process"
 	"leadgate/worker/internal/sender"
@@ -47,13 +47,9 @@ type bundle struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	b := &bundle{TB: t, db: pgtest.New(t), ws: id.New()}
+	b := &bundle{TB: t, db: pgtest.New(t)}
+	b.ws = pgtest.Workspace(t, b.db).ID
 	b.useRedis(redistest.New(t))
-	now := time.Now()
-	if err := b.db.CreateWorkspace(t.Context(), tenant.Workspace{ID: b.ws, Name: "w", CreatedAt: now,
-		UpdatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
 	return b
 }
 
@@ -70,11 +66,10 @@ func (b *bundle) mustEndpointWith(e webhook.Endpoint) webhook.Endpoint {
 	if e.EventTypes == nil {
 		e.EventTypes = []string{webhook.LeadCreated}
 	}
-	e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt = b.ws, id.New(), webhook.NewSecret(), true, time.Now()
-	if err := b.db.CreateEndpoint(b.Context(), e); err != nil {
-		b.Fatal(err)
-	}
-	return e
+	return pgtest.Endpoint(b, b.db, b.ws, func(made *webhook.Endpoint) {
+		e.WorkspaceID, e.ID, e.Secret, e.Enabled, e.CreatedAt = b.ws, made.ID, made.Secret, true, made.CreatedAt
+		*made = e
+	})
 }
 
 // mustLeads commits n leads without a wake-up and returns what would be woken.
@@ -231,19 +226,6 @@ func verify(t testing.TB, e webhook.Endpoint, r request) {
 	}
 }
 
-// await looks until cond holds.
-func await(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("waited in vain: %s", what)
-}
-
 // deliveries returns an endpoint's deliveries and their attempts.
 func (b *bundle) deliveries(e webhook.Endpoint) (all []webhook.Delivery, attempts map[id.UUID][]webhook.Attempt) {
 	b.Helper()
@@ -282,7 +264,7 @@ func (b *bundle) longestPause(e webhook.Endpoint) (longest time.Duration) {
 // awaitStates waits until the endpoint has n deliveries, all in state.
 func (b *bundle) awaitStates(e webhook.Endpoint, n int, state webhook.State) {
 	b.Helper()
-	await(b, fmt.Sprintf("%d deliveries %s", n, state), func() bool {
+	testwait.Until(b, fmt.Sprintf("%d deliveries %s", n, state), func() bool {
 		all, _ := b.deliveries(e)
 		return len(all) == n && !slices.ContainsFunc(all, func(d webhook.Delivery) bool { return d.State != state })
 	})

@@ -10,6 +10,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -39,7 +40,7 @@ func (b *bundle) mustAsk(e webhook.Endpoint, delivery id.UUID, result string) {
 	if err := b.waker.EnqueueTest(b.Context(), b.ws, e.ID, delivery); err != nil {
 		b.Fatal(err)
 	}
-	await(b, "a test with result "+result, func() bool { return results() == before+1 })
+	testwait.Until(b, "a test with result "+result, func() bool { return results() == before+1 })
 }
 
 // mustExec changes what no method changes.
@@ -139,10 +140,10 @@ func TestTestProbes(t *testing.T) {
 	b.worker(options{sweep: 100 * time.Millisecond, schedule: webhook.Schedule{0, time.Hour, time.Hour}})
 	const n = 100
 	b.mustWake(b.mustLeads(n)...)
-	await(t, "a failing endpoint's task in retry", func() bool { return len(b.standing()) == 1 })
+	testwait.Until(t, "a failing endpoint's task in retry", func() bool { return len(b.standing()) == 1 })
 	works.Store(true)
 	b.mustAsk(e, b.mustTest(e), string(webhook.Delivered))
-	await(t, "the endpoint to work", func() bool {
+	testwait.Until(t, "the endpoint to work", func() bool {
 		states, _ := b.states(e)
 		got, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
 		return err == nil && !got.Health.Open() && states[webhook.Delivered] > n/2

@@ -9,6 +9,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/testwait"
 	"leadgate/worker/internal/upkeep"
 )
 
@@ -49,8 +50,8 @@ func TestSweepClears(t *testing.T) {
 	mustExec(t, db, `insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
 select $1, cast(n as text)::bytea, '', $1, now(), now() - n * interval '1 hour' from generate_series(1, 48) n`, ws)
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "the lead to be purged", func() bool { return counted(t, metrics, "leadgate_leads_purged_total", "") == 1 })
-	await(t, "the keys to be deleted", func() bool {
+	testwait.Until(t, "the lead to be purged", func() bool { return counted(t, metrics, "leadgate_leads_purged_total", "") == 1 })
+	testwait.Until(t, "the keys to be deleted", func() bool {
 		return counted(t, metrics, "leadgate_idempotency_keys_deleted_total",
 			"") == 25
 	})
@@ -84,7 +85,7 @@ func TestSweepsClearABacklog(t *testing.T) {
 	mustExec(t, db, `insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
 select $1, cast(n as text)::bytea, '', $1, now(), now() - interval '25 hours' from generate_series(1, 6) n`, ws)
 	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).PurgeOne)
-	await(t, "all leads and keys to go", func() bool {
+	testwait.Until(t, "all leads and keys to go", func() bool {
 		return mustCount(t, db, `select (select count(*) from leads) + (select count(*) from idempotency)`) == 1
 	})
 }
@@ -107,7 +108,7 @@ create function refuse() returns trigger language plpgsql as $$ begin
 end $$`)
 	mustExec(t, db, `create trigger refuse before delete on leads for each row execute function refuse()`)
 	sweeper(t, db, c, 50*time.Millisecond, (*upkeep.Upkeep).PurgeOne)
-	await(t, "the other lead to go", func() bool {
+	testwait.Until(t, "the other lead to go", func() bool {
 		return mustCount(t, db, `select count(*) from leads where id = $1`,
 			good) == 0
 	})

@@ -19,7 +19,7 @@ import (
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
-	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/upkeep"
 )
@@ -47,37 +47,12 @@ func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Durati
 	return metrics
 }
 
-func await(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
-		if cond() {
-			return
-		}
-	}
-	t.Fatalf("waited in vain: %s", what)
-}
-
 // mustOwe makes a workspace with one lead, which owes it a delivery and an enrichment, and wakes nobody.
 func mustOwe(t *testing.T, db *pg.DB) (ws, endpoint id.UUID) {
 	t.Helper()
-	now := time.Now()
-	ws, endpoint = id.New(), id.New()
-	if err := db.CreateWorkspace(t.Context(), tenant.Workspace{ID: ws, Name: "w", CreatedAt: now,
-		UpdatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.CreateEndpoint(t.Context(), webhook.Endpoint{WorkspaceID: ws, ID: endpoint,
-		URL: "https://hooks.example.com/", EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(),
-		Enabled: true, CreatedAt: now}); err != nil {
-		t.Fatal(err)
-	}
-	l := lead.Lead{WorkspaceID: ws, ID: id.New(), Email: "a@example.com", UniqueKey: "a@example.com", Source: "api",
-		Status: "new", Metadata: []byte(`{}`), CreatedAt: now}
-	if _, err := db.InsertLeads(t.Context(), []pg.NewLead{{Lead: l, EventID: id.New()}}); err != nil {
-		t.Fatal(err)
-	}
+	ws = pgtest.Workspace(t, db).ID
+	endpoint = pgtest.Endpoint(t, db, ws, func(e *webhook.Endpoint) { e.EventTypes = []string{webhook.LeadCreated} }).ID
+	pgtest.Lead(t, db, ws, func(l *lead.Lead) { l.Email = "a@example.com" })
 	return ws, endpoint
 }
 
@@ -140,7 +115,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	}
 	check := func(when string, times float64) {
 		t.Helper()
-		await(t, "three sweeps "+when, func() bool { return swept(3) })
+		testwait.Until(t, "three sweeps "+when, func() bool { return swept(3) })
 		for _, w := range []struct {
 			queue, kind string
 			keys        []task.Key
@@ -201,7 +176,7 @@ func TestSweepReplacesALostTaskInABusyQueue(t *testing.T) {
 		t.Fatalf("Keys() = %q, %v, want the wake-up", keys, err)
 	}
 	sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "three sweeps", func() bool {
+	testwait.Until(t, "three sweeps", func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
 		return len(tasks) >= 3
 	})
@@ -211,7 +186,7 @@ func TestSweepReplacesALostTaskInABusyQueue(t *testing.T) {
 	if err := c.PExpire(t.Context(), keys[0], rdb.WaitingTTL-31*time.Second).Err(); err != nil { // as if 31 s ago
 		t.Fatal(err)
 	}
-	await(t, "another task", func() bool { return waits(lost) })
+	testwait.Until(t, "another task", func() bool { return waits(lost) })
 }
 
 // Where more endpoints wait than one sweep looks at, the next goes on behind them and then begins again.
@@ -227,11 +202,11 @@ func TestSweepsTakeTurns(t *testing.T) {
 		tasks, _ := inspect.ListPendingTasks(task.QueueWebhook)
 		return len(tasks) == 5
 	}
-	await(t, "all endpoints to be woken", woken)
+	testwait.Until(t, "all endpoints to be woken", woken)
 	if err := c.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "all endpoints to be woken again", woken)
+	testwait.Until(t, "all endpoints to be woken again", woken)
 }
 
 // Where more endpoints fail than one sweep sees to, each gets its turn, though nobody takes the tasks of the others
@@ -248,7 +223,7 @@ func TestFailingEndpointsTakeTurns(t *testing.T) {
 			mustExec(t, db, `update endpoints set failures = 5, probe_at = `+probeAt)
 			sweeper(t, db, c, 100*time.Millisecond, func(u *upkeep.Upkeep) { u.LimitProbeTasks(2) })
 			inspect := asynq.NewInspectorFromRedisClient(c)
-			await(t, "a task for each", func() bool {
+			testwait.Until(t, "a task for each", func() bool {
 				tasks, _ := inspect.ListPendingTasks(task.QueueFailing)
 				return len(tasks) == 5
 			})
@@ -276,7 +251,7 @@ func TestSweepRunsWhatRests(t *testing.T) {
 	ready, early := rest(`probe_at = now()`, `now()`), rest(`probe_at = now()`+hour, `now()`)
 	later, closed := rest(`probe_at = now()`, `now()`+hour), rest(`probe_at = null`, `now()`) // a drain tries the last
 	sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "three sweeps", func() bool {
+	testwait.Until(t, "three sweeps", func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueUpkeep)
 		return len(tasks) >= 3
 	})
@@ -305,14 +280,14 @@ func TestSweepSettles(t *testing.T) {
 		}
 		return s
 	}
-	await(t, "deliveries to be settled", func() bool {
+	testwait.Until(t, "deliveries to be settled", func() bool {
 		return state(disabled) == webhook.Held &&
 			state(deleted) == webhook.Cancelled
 	})
 	if got := state(fine); got != webhook.Pending {
 		t.Errorf("delivery of an enabled endpoint = %s, want pending", got)
 	}
-	await(t, "the count", func() bool { return counted(t, metrics, "leadgate_deliveries_settled_total", "") == 2 })
+	testwait.Until(t, "the count", func() bool { return counted(t, metrics, "leadgate_deliveries_settled_total", "") == 2 })
 }
 
 // The first sweep drops what is older than the retention.
@@ -333,7 +308,7 @@ func TestSweepDropsOldPartitions(t *testing.T) {
 	mustExec(t, db, `insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
 select $1, uuid_floor(now() - interval '50 days'), $2, $2, 'pending', now(), now(), now()`, ws, endpoint)
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "the count of what is kept", func() bool { return counted(t, metrics, "leadgate_partitions_kept", "") == 1 })
+	testwait.Until(t, "the count of what is kept", func() bool { return counted(t, metrics, "leadgate_partitions_kept", "") == 1 })
 	if got, want := counted(t, metrics, "leadgate_partitions_dropped_total", ""), 3*old-2; got != want {
 		t.Errorf("leadgate_partitions_dropped_total = %v, want %v: all but the week of a pending delivery and its event", got,
 			want)
@@ -354,7 +329,7 @@ func TestOneSweepPerTick(t *testing.T) {
 	}
 	inspect := asynq.NewInspectorFromRedisClient(c)
 	var tasks []*asynq.TaskInfo
-	await(t, "four sweeps", func() bool {
+	testwait.Until(t, "four sweeps", func() bool {
 		tasks, _ = inspect.ListCompletedTasks(task.QueueUpkeep)
 		return len(tasks) >= 4
 	})
@@ -387,5 +362,5 @@ func TestSweepMakesPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	sweeper(t, db, c, 100*time.Millisecond)
-	await(t, "partition "+want, func() bool { return db.GetContext(t.Context(), &got, last) == nil && got == want })
+	testwait.Until(t, "partition "+want, func() bool { return db.GetContext(t.Context(), &got, last) == nil && got == want })
 }
