@@ -116,7 +116,7 @@ func (db *DB) deliveries(ctx context.Context, query string, args ...any) ([]webh
 // they are kept.
 func (db *DB) HasLead(ctx context.Context, workspace, lead id.UUID) (bool, error) {
 	const q = `
-select exists (select from leads where workspace_id = $1 and id = $2)
-    or exists (select from events where workspace_id = $1 and lead_id = $2)`
+select exists (select from leads where workspace_id = (select $1::uuid) and id = $2)
+    or exists (select from events where workspace_id = (select $1::uuid) and lead_id = $2)`
 	return conn.One(ctx, db, "find lead", conn.Value[bool], nil, q, workspace, lead)
 }

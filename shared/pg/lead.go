@@ -232,6 +232,6 @@ func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead
 select ` + leadColumns + `, e.facts
   from leads l
   left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
- where l.workspace_id = $1 and l.id = $2 and l.deleted_at is null`
+ where l.workspace_id = (select $1::uuid) and l.id = $2 and l.deleted_at is null`
 	return conn.One(ctx, db, "get lead", scanLead, lead.NotFoundError(), q, workspace, leadID)
 }

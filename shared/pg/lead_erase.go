@@ -229,7 +229,7 @@ select $1, delivery_id, id, number, latency_ms, created_at from answered
 func (e *erasing) end(ctx context.Context, tx *sqlx.Tx) error {
 	const (
 		deleteEnrichment = `delete from enrichments where workspace_id = $1 and lead_id = $2`
-		deleteLead       = `delete from leads where workspace_id = $1 and id = $2`
+		deleteLead       = `delete from leads where workspace_id = (select $1::uuid) and id = $2`
 	)
 	e.ReleasedKey = reservedKey(&e.Lead)
 	made, err := requestsOf(ctx, tx, e.workspace, e.lead)

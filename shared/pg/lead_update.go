@@ -137,7 +137,7 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 
 // emailTaken returns why l cannot have its email. It is conn.ErrRetry when nobody has it any more.
 func (db *DB) emailTaken(ctx context.Context, l *lead.Lead) error {
-	const q = `select id from leads where workspace_id = $1 and email_key = $2`
+	const q = `select id from leads where workspace_id = (select $1::uuid) and email_key = $2`
 	if err := checkSuppression(ctx, db, l); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which
 	err error) {
 	q := `
 with l as materialized (
-    select * from leads l where l.workspace_id = $1 and l.id = $2 and ` + which + ` for update
+    select * from leads l where l.workspace_id = (select $1::uuid) and l.id = $2 and ` + which + ` for update
 ), e as materialized (
     select facts from enrichments where workspace_id = $1 and lead_id = (select id from l) for update
 )
@@ -208,7 +208,7 @@ func writeLead(ctx context.Context, tx *sqlx.Tx, u *Updated) error {
 update leads
    set email = $3, email_key = $4, name = nullif($5, ''), phone = nullif($6, ''), source = $7, status = $8, metadata = $9,
        updated_at = $10, deleted_at = $11
- where workspace_id = $1 and id = $2`
+ where workspace_id = (select $1::uuid) and id = $2`
 	l, former := &u.Lead, &u.Former
 	moves := l.UniqueKey != former.UniqueKey
 	if moves {
