@@ -58,11 +58,7 @@ func (d *drained) String() string {
 func (run *runner) drainBacklog(ctx context.Context) (*drained, error) {
 	worker, r := run.Workers()[0], run.receivers[0]
 	worker.Kill()
-	workspace, err := id.Workspace.Parse(run.WorkspaceID)
-	if err != nil {
-		return nil, err
-	}
-	if err := (loadgen.Fill{Workspace: workspace, Run: run.name, Leads: run.backlog}).Into(ctx, run.db); err != nil {
+	if err := (loadgen.Fill{Workspace: run.workspace, Run: run.name, Leads: run.backlog}).Into(ctx, run.db); err != nil {
 		return nil, err
 	}
 	d := &drained{backlog: run.backlog}
@@ -76,7 +72,7 @@ func (run *runner) drainBacklog(ctx context.Context) (*drained, error) {
 	if !r.WaitFor(ctx, run.backlog*3/10) {
 		return d, errors.New("the drain stopped before the fault")
 	}
-	err = run.drain(ctx, run, d)
+	err := run.drain(ctx, run, d)
 	run.loaded()
 	d.outage = run.was
 	if err != nil {

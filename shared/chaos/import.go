@@ -127,12 +127,8 @@ func (run *runner) api() *client.Client {
 func (run *runner) awaitImport(
 	ctx context.Context, imp id.UUID, so func(leadfile.Import) bool,
 ) (i leadfile.Import, err error) {
-	ws, err := id.Workspace.Parse(run.WorkspaceID)
-	if err != nil {
-		return i, err
-	}
 	for {
-		if i, err = run.db.GetImport(ctx, ws, imp); err != nil || so(i) || i.FinishedAt != nil {
+		if i, err = run.db.GetImport(ctx, run.workspace, imp); err != nil || so(i) || i.FinishedAt != nil {
 			return i, err
 		}
 		if !pause(ctx, 50*time.Millisecond) {

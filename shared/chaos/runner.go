@@ -32,6 +32,7 @@ type runner struct {
 	options
 	parts     *parts
 	db        *pg.DB
+	workspace id.UUID // the demo workspace
 	receivers []*loadgen.Receiver
 	load      load
 	outage    time.Duration // how long what is broken stays so
@@ -74,6 +75,9 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		return "", err
 	}
 	defer run.db.Close()
+	if run.workspace, err = id.Workspace.Parse(sys.WorkspaceID); err != nil {
+		return "", err
+	}
 	if s.whole != nil {
 		return s.whole(ctx, run)
 	}
@@ -178,11 +182,8 @@ func (run *runner) awaitAll(ctx context.Context) error {
 	until, cancel := context.WithTimeout(ctx, takeover)
 	defer cancel()
 	var leads int
-	ws, err := id.Workspace.Parse(run.WorkspaceID)
-	if err != nil {
-		return err
-	}
-	if err := run.db.GetContext(ctx, &leads, "select count(*) from leads where workspace_id = $1", ws); err != nil {
+	if err := run.db.GetContext(ctx, &leads, "select count(*) from leads where workspace_id = $1",
+		run.workspace); err != nil {
 		return fmt.Errorf("count leads: %w", err)
 	}
 	for _, r := range run.receivers {
@@ -198,12 +199,8 @@ func (run *runner) awaitIdle(until context.Context) error {
 	const pending = `
 select (select count(*) from enrichments where workspace_id = $1 and due_at is not null)
      + (select count(*) from deliveries where workspace_id = $1 and state = 'pending')`
-	ws, err := id.Workspace.Parse(run.WorkspaceID)
-	if err != nil {
-		return err
-	}
 	for n := 1; n > 0; {
-		if err := run.db.GetContext(context.WithoutCancel(until), &n, pending, ws); err != nil {
+		if err := run.db.GetContext(context.WithoutCancel(until), &n, pending, run.workspace); err != nil {
 			return fmt.Errorf("count pending jobs: %w", err)
 		}
 		if n > 0 && !pause(until, 50*time.Millisecond) {
@@ -219,12 +216,8 @@ func (run *runner) readLedger(ctx context.Context, b *ledger) error {
 		ID       id.UUID `db:"id"`
 		EmailKey string  `db:"email_key"`
 	}
-	ws, err := id.Workspace.Parse(run.WorkspaceID)
-	if err != nil {
-		return err
-	}
-	const leads = `select id, email_key from leads where workspace_id = $1 order by id`
-	if err := run.db.SelectContext(ctx, &rows, leads, ws); err != nil {
+	const q = `select id, email_key from leads where workspace_id = $1 order by id`
+	if err := run.db.SelectContext(ctx, &rows, q, run.workspace); err != nil {
 		return fmt.Errorf("read leads: %w", err)
 	}
 	for _, r := range rows {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadgate/shared/rdb"
+	"leadgate/shared/webhook"
 )
 
 // scenario is one way to break a system, and what must hold all the same.
@@ -56,6 +57,10 @@ func loads() []scenario {
 			maxMedian: 100 * time.Millisecond, rules: rules{unavailable: true, slowest: 10 * time.Second}, inject: stopPostgres},
 		{name: "postgres-hang", what: "Postgres takes connections and answers nothing, for longer than an answer may take",
 			rules: rules{unavailable: true, slowest: hang - 3*time.Second}, inject: freezePostgres},
+		{name: "lock",
+			what: fmt.Sprintf("another tenant holds an email in an open transaction, imports to %d endpoints, and posts "+
+				"the emails of both", webhook.MaxEndpoints),
+			maxMedian: 100 * time.Millisecond, rules: rules{slowest: time.Second}, inject: holdLocks},
 		{name: "worker-kill", what: "the worker is killed in the middle of deliveries, and started again",
 			hold: 20 * time.Millisecond, inject: killWorker},
 		{name: "gateway-kill", what: "the gateway is killed three times under load, and started again",

@@ -55,6 +55,19 @@ returning ` + importColumns
 	return i, w.Settings.WithDefaults(), err == nil, err
 }
 
+// SubscribedEndpoints returns how many endpoints of a workspace want events of one of the types.
+func (db *DB) SubscribedEndpoints(ctx context.Context, workspace id.UUID, types ...string) (int, error) {
+	const q = `
+select count(*) from endpoints
+ where workspace_id = $1 and deleted_at is null
+   and event_types && (select array_agg(t) || array_agg(split_part(t, '.', 1) || '.*') from unnest($2::text[]) t)`
+	list := newColumn(len(types), 16)
+	for _, t := range types {
+		list.string(t)
+	}
+	return conn.One(ctx, db, "count subscribed endpoints", conn.Value[int], nil, q, workspace, list.done())
+}
+
 // ImportRow is a row that is fit to be a lead.
 type ImportRow struct {
 	NewLead
@@ -179,7 +192,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, c.stmt, tx, leads, importEnrichDelay)
+	in, err := runInsertLeads(ctx, c.stmt, tx, leads, insertWaits{enrich: importEnrichDelay})
 	if err != nil {
 		return err
 	}

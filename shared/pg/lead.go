@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"leadgate/shared/id"
@@ -57,19 +58,33 @@ const fanOut = `dl as (
 // InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one
 // commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
 // deadlock.
-func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (out Inserted, err error) {
+func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
+	return db.InsertLeadsWithin(ctx, leads, 0)
+}
+
+// InsertLeadsWithin is InsertLeads that waits for lockWait at most for another transaction that has one of the emails,
+// and then is ErrLockTimeout; 0: for as long as all statements of the pool do.
+func (db *DB) InsertLeadsWithin(
+	ctx context.Context, leads []NewLead, lockWait time.Duration,
+) (out Inserted, err error) {
 	err = db.withPartitions(ctx, func() error {
-		out, err = runInsertLeads(ctx, db.Prepared(), db, leads, 0)
+		out, err = runInsertLeads(ctx, db.Prepared(), db, leads, insertWaits{lock: lockWait})
 		return err
 	})
 	return out, err
 }
 
-// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, and $14 when enrichment is due.
+// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, and $15
+// how long to wait for a lock; null: as long as before. "patience" is read before the first row is, and so before any
+// lock is waited for; what it sets ends with the transaction, which is the statement where there is no other.
 const insertLeads = `
-with input as (
-    select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                         $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
+with patience as materialized (
+    select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true)
+), input as (
+    select i.*
+      from patience
+     cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
@@ -92,10 +107,20 @@ select true as taken, i.workspace_id, i.id from input i left join ins using (wor
 union all
 select false, workspace_id, endpoint_id from endpoints_to_wake`
 
+// insertWaits are what insertLeads waits for.
+type insertWaits struct {
+	enrich time.Duration // until enrichment is due
+	lock   time.Duration // for another transaction at most; 0: as long as the session does
+}
+
 // runInsertLeads runs insertLeads on prepared, and what it has to look up besides on q: both in the same transaction,
-// or in none. Enrichment is due after a wait.
-func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait time.Duration) (Inserted,
+// or in none.
+func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait insertWaits) (Inserted,
 	error) {
+	var lockTimeout any
+	if wait.lock > 0 {
+		lockTimeout = strconv.FormatInt(wait.lock.Milliseconds(), 10)
+	}
 	taken := map[id.UUID]bool{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
@@ -108,7 +133,7 @@ func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLe
 			out.Wake = append(out.Wake, EndpointRef{workspace, which})
 		}
 		return err
-	}, insertLeads, append(leadArrays(leads), interval(wait))...)
+	}, insertLeads, append(leadArrays(leads), interval(wait.enrich), lockTimeout)...)
 	if err != nil {
 		return Inserted{}, err
 	}
@@ -159,7 +184,7 @@ func leadArrays(leads []NewLead) []any {
 		data = l.AppendJSON(data[:0], false)
 		c[12].bytes(data)
 	}
-	args := make([]any, len(c), len(c)+1)
+	args := make([]any, len(c), len(c)+2)
 	for i := range c {
 		args[i] = c[i].done()
 	}

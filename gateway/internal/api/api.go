@@ -26,10 +26,9 @@ import (
 
 // Limits of requests.
 const (
-	maxBody       = 64 << 10         // bytes
-	maxBatchBody  = 5 << 20          // of a bulk route
-	readTimeout   = 5 * time.Second  // of a request that creates no lead
-	createTimeout = 20 * time.Second // of the intake of one lead; more than all its own limits together
+	maxBody      = 64 << 10        // bytes
+	maxBatchBody = 5 << 20         // of a bulk route
+	readTimeout  = 5 * time.Second // of a request that creates no lead
 )
 
 // Deps of New; all are needed but Now, Usage, PageScan, TransferWindow and BatchMemory.

@@ -71,10 +71,7 @@ func (a *api) putLead(
 			return res, err
 		}
 	}
-	// A client that leaves does not end this: a lead that is committed must not turn into an error.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), createTimeout)
-	defer cancel()
-	out, err := a.Intake.Put(ctx, p, put)
+	out, err := a.Intake.Put(r.Context(), p, put)
 	if out.Existing && (err == nil || fault.Is(err, fault.Duplicate)) {
 		res.Leads = []id.UUID{out.Lead.ID}
 	}

@@ -3,10 +3,12 @@ package intake
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"leadgate/gateway/internal/usage"
+	"leadgate/shared/batch"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -32,7 +34,11 @@ func (s *Service) commitAll(all []queuedLead) []commitResult {
 	for i := range all[stale:] {
 		leads = append(leads, all[stale+i].NewLead)
 	}
-	done, err := s.insert(ctx, leads)
+	done, err := s.insert(ctx, leads, sharedLockWait)
+	if errors.Is(err, pg.ErrLockTimeout) {
+		s.metrics.splits.Inc()
+		done, err = s.insertByWorkspace(ctx, leads), nil
+	}
 	if err != nil {
 		s.Log.Error("commit leads failed", "leads", len(leads), "error", err.Error())
 		done = failAll(len(leads), err)
@@ -55,37 +61,55 @@ func failAll(n int, err error) []commitResult {
 	return out
 }
 
-// insertByWorkspace writes each workspace's leads in a statement of their own, so that none waits for another's import.
+// splitStatements is how many statements write a batch that is split.
+const splitStatements = 3
+
+// insertByWorkspace writes each workspace's leads in a statement of their own, after one of them made the batch wait
+// for another transaction that has its email. The leads of a workspace that has to wait again fail with
+// pg.ErrLockTimeout: their callers write each by itself.
 func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []commitResult {
 	places := map[id.UUID][]int{}
 	for i := range leads {
 		places[leads[i].WorkspaceID] = append(places[leads[i].WorkspaceID], i)
 	}
-	out := make([]commitResult, len(leads))
-	for _, own := range places {
-		batch := make([]pg.NewLead, len(own))
-		for n, i := range own {
-			batch[n] = leads[i]
-		}
-		done, err := s.insert(ctx, batch)
-		if err != nil {
-			done = failAll(len(own), err)
-		}
-		for n, i := range own {
-			out[i] = done[n]
-		}
+	if len(places) == 1 {
+		return failAll(len(leads), pg.ErrLockTimeout)
 	}
+	insert := batch.Recover(s.Log, "commit", func(own []pg.NewLead) []commitResult {
+		done, err := s.insert(ctx, own, sharedLockWait)
+		if err != nil {
+			return failAll(len(own), err)
+		}
+		return done
+	}, func(err error) commitResult { return commitResult{err: err} })
+	out := make([]commitResult, len(leads))
+	var g errgroup.Group
+	g.SetLimit(splitStatements)
+	for _, own := range places {
+		g.Go(func() error {
+			part := make([]pg.NewLead, len(own))
+			for n, i := range own {
+				part[n] = leads[i]
+			}
+			for n, done := range insert(part) {
+				out[own[n]] = done
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
 	return out
 }
 
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
-// refused. Leads that are too large for one statement are halved first.
-func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
+// refused. Leads that are too large for one statement are halved first. It waits for lockWait at most, 0: as long as the
+// pool's statements, for another transaction that has one of the emails, and then is pg.ErrLockTimeout.
+func (s *Service) insert(ctx context.Context, leads []pg.NewLead, lockWait time.Duration) ([]commitResult, error) {
 	if tooLarge(leads) {
-		return s.insertHalves(ctx, leads)
+		return s.insertHalves(ctx, leads, lockWait)
 	}
 	start := time.Now()
-	done, err := s.DB.InsertLeads(ctx, leads)
+	done, err := s.DB.InsertLeadsWithin(ctx, leads, lockWait)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
 	if err == nil {
 		s.announce(ctx, leads, done)
@@ -95,11 +119,6 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 			out[i].LeadResult = done.Leads[i]
 		}
 		return out, nil
-	}
-	another := func(l pg.NewLead) bool { return l.WorkspaceID != leads[0].WorkspaceID }
-	// for a lead that an import has just made
-	if errors.Is(err, pg.ErrLockTimeout) && slices.ContainsFunc(leads, another) {
-		return s.insertByWorkspace(ctx, leads), nil
 	}
 	if fault.Is(err, fault.Unavailable) {
 		return nil, err
@@ -112,17 +131,19 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 		s.Log.Error("lead rejected by Postgres", "sqlstate", pg.SQLState(err))
 		return []commitResult{{err: err}}, nil
 	}
-	return s.insertHalves(ctx, leads)
+	return s.insertHalves(ctx, leads, lockWait)
 }
 
 // insertHalves inserts the first half of leads, and then the second.
-func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
+func (s *Service) insertHalves(
+	ctx context.Context, leads []pg.NewLead, lockWait time.Duration,
+) ([]commitResult, error) {
 	half := len(leads) / 2
-	first, err := s.insert(ctx, leads[:half])
+	first, err := s.insert(ctx, leads[:half], lockWait)
 	if err != nil {
 		return nil, err
 	}
-	second, err := s.insert(ctx, leads[half:])
+	second, err := s.insert(ctx, leads[half:], lockWait)
 	if err != nil { // the first half is durable: say so
 		second = failAll(len(leads)-half, err)
 	}

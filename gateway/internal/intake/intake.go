@@ -52,6 +52,9 @@ type Deps struct {
 //	  | reserved, pending elsewhere, or Redis unavailable
 //	  v
 //	commit batcher --> Postgres: one INSERT --> Redis: mark committed, wake --> answer
+//	  | another transaction has an email of the workspace
+//	  v
+//	lanes --> Postgres: one INSERT for each lead
 type Service struct {
 	Deps
 	breaker    limit.Breaker
@@ -59,6 +62,7 @@ type Service struct {
 	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
 	holders    *batch.Batcher[pg.UniqueEmail, holderResult]
 	commits    *batch.Batcher[queuedLead, commitResult]
+	lanes      *lanes
 	metrics    metrics
 }
 
@@ -73,9 +77,12 @@ type commitResult struct {
 	err error
 }
 
+// lockTimeout reports whether another transaction has the email.
+func (r *commitResult) lockTimeout() bool { return errors.Is(r.err, pg.ErrLockTimeout) }
+
 // New starts a Service; Stop ends it.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, metrics: newMetrics(d.Registry)}
+	s := &Service{Deps: d, metrics: newMetrics(d.Registry), lanes: newLanes(d.DB.Stats().MaxOpenConnections)}
 	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Workers: admitWorkers},
 		batch.Recover(d.Log, "admit", s.admitAll,
 			func(err error) rdb.AdmissionResult { return rdb.AdmissionResult{Err: err} }))
@@ -107,13 +114,11 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 
 // commit makes l durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL.
 func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err error) {
-	res, err := s.commits.Do(ctx, queuedLead{pg.NewLead{Lead: *l, EventID: id.New()}, s.Now()})
+	res := s.write(ctx, pg.NewLead{Lead: *l, EventID: id.New()})
 	switch {
-	case errors.Is(err, batch.ErrFull):
+	case queueFull(res.err):
 		s.metrics.count("queue_full")
-		return holder, fault.StoreUnavailable(err, fullRetry)
-	case err != nil: // stopping, or the caller left: the lead may still be committed
-		return holder, fault.StoreUnavailable(err, fullRetry)
+		return holder, res.err
 	case res.err != nil:
 		s.metrics.count("failed")
 		return holder, res.err
@@ -125,6 +130,27 @@ func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err
 	}
 	s.metrics.count("created")
 	return holder, nil
+}
+
+// write makes l durable together with others, or by itself where that would hold them up.
+func (s *Service) write(ctx context.Context, l pg.NewLead) commitResult {
+	now := s.Now()
+	if s.lanes.isContended(l.WorkspaceID, now) {
+		return s.insertAlone(ctx, l)
+	}
+	res, err := s.commits.Do(ctx, queuedLead{l, now})
+	if err != nil { // full, stopping, or the caller is out of time: the lead may still be committed
+		return commitResult{err: fault.StoreUnavailable(err, fullRetry)}
+	}
+	if res.lockTimeout() {
+		return s.insertAlone(ctx, l)
+	}
+	return res
+}
+
+// queueFull reports whether a lead was refused because too many wait already.
+func queueFull(err error) bool {
+	return errors.Is(err, batch.ErrFull) || errors.Is(err, limit.ErrKeyFull) || errors.Is(err, limit.ErrFull)
 }
 
 // duplicateDetails are the details of DUPLICATE_EMAIL.

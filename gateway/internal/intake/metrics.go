@@ -7,6 +7,7 @@ type metrics struct {
 	batch        prometheus.Histogram
 	commit       prometheus.Histogram
 	announce     prometheus.Histogram
+	splits       prometheus.Counter
 	withoutRedis prometheus.Counter
 }
 
@@ -28,11 +29,15 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "leadgate_intake_announce_seconds",
 			Help: "Time Redis took to mark one batch's reservations and wake the workers.", Buckets: stepTimes,
 		}),
+		splits: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "leadgate_intake_splits_total",
+			Help: "Batches that were split because another transaction had one of their emails.",
+		}),
 		withoutRedis: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "leadgate_intake_without_redis_total", Help: "Requests decided without Redis.",
 		}),
 	}
-	r.MustRegister(m.leads, m.batch, m.commit, m.announce, m.withoutRedis)
+	r.MustRegister(m.leads, m.batch, m.commit, m.announce, m.splits, m.withoutRedis)
 	return m
 }
 

@@ -10,17 +10,17 @@ import (
 
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
-	"leadgate/shared/id"
-	"leadgate/shared/tenant"
+	"leadgate/shared/pg/pgtest"
 )
 
-// Batches run outside of any request, where a panic ends the process unless somebody recovers it. Stores that are not
-// there make one.
+// Batches run outside of any request, where a panic ends the process unless somebody recovers it. A Redis client and a
+// waker that are not there make one.
 func TestAPanicInABatchIsAnError(t *testing.T) {
 	t.Parallel()
-	s := intake.New(intake.Deps{Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Registry: prometheus.NewRegistry(),
-		Now: time.Now})
-	p := &tenant.Principal{WorkspaceID: id.New(), Settings: tenant.Settings{}.WithDefaults()}
+	db := pgtest.New(t)
+	s := intake.New(intake.Deps{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Registry: prometheus.NewRegistry(), Now: time.Now})
+	p := mustWorkspace(t, db)
 	var posts sync.WaitGroup
 	for range 20 {
 		posts.Go(func() {

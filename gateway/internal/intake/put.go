@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"time"
 
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
@@ -26,16 +27,21 @@ type Outcome struct {
 	Existing bool      // another request created Lead
 }
 
+// putTimeout bounds a Put; it is more than all its own limits together.
+const putTimeout = 20 * time.Second
+
 // putTries is how often Put creates a lead anew whose email another had, which had given it up by the time it was read.
 const putTries = 3
 
 // Put is the upsert of a lead: it makes a lead durable or, where another lead has its email, does with that what
 // OnDuplicate says. Errors: RATE_LIMITED, DUPLICATE_EMAIL, EMAIL_SUPPRESSED, UNAVAILABLE, and those of
-// lead.Patch.Apply.
+// lead.Patch.Apply. A client that leaves does not end it: a lead that is committed must not turn into an error.
 func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outcome, error) {
 	if err := r.Admission.Err(); err != nil {
 		return Outcome{}, err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
+	defer cancel()
 	for try := 1; ; try++ {
 		holder, err := s.create(ctx, p, &r)
 		if err == nil {

@@ -18,6 +18,7 @@ type importReader struct {
 	*Processor
 	imp      leadfile.Import
 	settings tenant.Settings
+	rows     int              // of a batch, at most
 	chatbots map[id.UUID]bool // those asked for so far, and whether they exist
 }
 
@@ -50,12 +51,8 @@ func (in *importReader) next(ctx context.Context, rows *leadfile.Reader, from in
 	o := &in.imp.Options
 	next := readBatch{ImportBatch: pg.ImportBatch{Workspace: in.imp.WorkspaceID, Import: in.imp.ID, From: from,
 		OnDuplicate: o.OnDuplicate, Quiet: o.Quiet}}
-	limit := importRows
-	if o.OnDuplicate == lead.UpdateDuplicate {
-		limit = importUpdates
-	}
 	var good []leadfile.Row
-	for len(good)+len(next.Mistakes) < limit && rows.Offset()-from < importBytes {
+	for len(good)+len(next.Mistakes) < in.rows && rows.Offset()-from < importBytes {
 		row, err := rows.Read()
 		if errors.Is(err, leadfile.ErrBlank) { // the position moves all the same
 			continue

@@ -321,3 +321,46 @@ func TestImportIsCancelled(t *testing.T) {
 		t.Errorf("import = %+v, want it as it was when it was cancelled", got)
 	}
 }
+
+// A commit has fewer rows where each makes many deliveries, so that nobody has to wait for its emails for long.
+func TestImportRoundsAreSmallWithManyEndpoints(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		endpoints int
+		options   leadfile.Options
+		most      int // rows of the largest round
+	}{
+		"no endpoint":              {0, leadfile.Options{}, 300},
+		"50 endpoints":             {50, leadfile.Options{}, 98},
+		"50 endpoints, no events":  {50, leadfile.Options{Quiet: true}, 300},
+		"50 endpoints, and update": {50, leadfile.Options{OnDuplicate: lead.UpdateDuplicate}, 98},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for range tc.endpoints {
+				b.mustEndpoint("http://127.0.0.1:1/")
+			}
+			b.mustExec(`update endpoints set enabled = false`)
+			b.mustExec(`create table rounds (rows integer)`)
+			b.mustExec(`
+create function note() returns trigger language plpgsql as $$ begin
+    insert into rounds values (new.rows - old.rows);
+    return new;
+end $$`)
+			b.mustExec(`create trigger note after update of position on imports for each row execute function note()`)
+			i := b.mustUpload(people(300), 10_000, tc.options)
+			b.worker(options{})
+			b.mustWake(task.Import(b.ws, i.ID))
+			if got := b.awaitImport(i, leadfile.Done); got.Created != 300 {
+				t.Errorf("import = %+v, want 300 leads", got.Tally)
+			}
+			if most := b.number(`select max(rows) from rounds`); most != tc.most {
+				t.Errorf("the largest round has %d rows, want %d", most, tc.most)
+			}
+			if n := b.number(`select count(*) from deliveries`); !tc.options.Quiet && n != 300*tc.endpoints {
+				t.Errorf("%d deliveries, want %d", n, 300*tc.endpoints)
+			}
+		})
+	}
+}
