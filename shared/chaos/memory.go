@@ -25,8 +25,8 @@ const (
 
 	attackers     = 8   // tenants that upload
 	attackerConns = 16  // of each
-	hoarders      = 3   // of them: those whose endpoints hang
-	hoardedLeads  = 130 // of each, for all its endpoints
+	hoarders      = 3   // of them: those whose endpoints hang; the others post large leads too
+	hoardedLeads  = 130 // of each hoarder, for all its endpoints
 )
 
 // attacks are the scenarios in which tenants try to use up what all share.
@@ -36,7 +36,7 @@ func attacks() []scenario {
 			what: fmt.Sprintf("in %d MiB %d tenants upload batches that never end, and %d have large leads and %d endpoints that hang",
 				smallMemory>>20, attackers, hoarders, webhook.MaxEndpoints),
 			env: []string{fmt.Sprintf("GOMEMLIMIT=%d", smallMemory*9/10)}, maxPeak: smallMemory + peakMargin,
-			inject: exhaustMemory},
+			rules: rules{slowest: 10 * time.Second}, inject: exhaustMemory},
 	}
 }
 
@@ -69,6 +69,11 @@ func exhaustMemory(ctx context.Context, run *runner) error {
 						uploadUnfinished(uploading, run.load.addr, t.Key)
 					}
 				})
+			}
+		}
+		for i, t := range tenants[hoarders:] {
+			for conn := range 2 {
+				uploads.Go(func() { postLarge(uploading, run.load.addr, t.Key, fmt.Sprintf("large%d.%d", i, conn)) })
 			}
 		}
 		uploads.Wait()
@@ -129,10 +134,36 @@ func (run *runner) hoard(ctx context.Context, t loadgen.Tenant, name, url string
 			return err
 		}
 	}
-	metadata := fmt.Appendf(nil, `{"a":%q}`, strings.Repeat("0123456789abcdef", lead.MaxMetadata/16-1))
-	large := func(_ int, l *lead.Lead) { l.Metadata = metadata }
+	large := func(_ int, l *lead.Lead) { l.Metadata = largest() }
 	fill := loadgen.Fill{Workspace: t.Workspace, Run: run.name + name, Leads: hoardedLeads, Batch: 26, Vary: large}
 	return fill.Into(ctx, run.db)
+}
+
+// largest is metadata as large as a lead can have.
+func largest() []byte {
+	return fmt.Appendf(nil, `{"a":%q}`, strings.Repeat("0123456789abcdef", lead.MaxMetadata/16-1))
+}
+
+// postLarge posts large leads, one after the other, until ctx ends; some are refused for want of memory.
+func postLarge(ctx context.Context, addr, key, name string) {
+	var c *loadgen.Conn
+	metadata := largest()
+	for n := 0; pause(ctx, 20*time.Millisecond); n++ {
+		var err error
+		if c == nil {
+			if c, err = loadgen.Dial(addr); err != nil {
+				return
+			}
+		}
+		body := fmt.Appendf(nil, `{"email":"%s.%d@example.com","metadata":%s}`, name, n, metadata)
+		if _, err = c.Post("/api/v1/leads", key, body); err != nil { // refused, and closed
+			c.Close()
+			c = nil
+		}
+	}
+	if c != nil {
+		c.Close()
+	}
 }
 
 // uploadUnfinished sends nearly all of a batch of 5 MiB, and waits until it is refused or ctx ends.

@@ -32,7 +32,7 @@ func newTransport(d Deps) *http.Transport {
 		MaxIdleConnsPerHost:    4 * d.Parallel, // endpoints often share a host
 		MaxIdleConns:           16 * d.Parallel,
 		IdleConnTimeout:        4 * time.Second, // less than most servers have: a connection closed there costs an attempt
-		MaxResponseHeaderBytes: 64 << 10,
+		MaxResponseHeaderBytes: headerLimit,
 		HTTP2: &http.HTTP2Config{
 			MaxReceiveBufferPerStream:     bodyLimit, // of an endless answer no more waits in memory than is read
 			MaxReceiveBufferPerConnection: 1 << 20,

@@ -17,10 +17,11 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// Bounds of an answer's body.
+// Bounds of an answer.
 const (
-	bodyLimit = 64 << 10 // read at most, so that the connection can be used again; more closes it
-	headLimit = 4 << 10  // kept
+	headerLimit = 16 << 10 // of header; more breaks the attempt off. Proxies in front of receivers let less through
+	bodyLimit   = 64 << 10 // of body, read so that the connection can be used again; more closes it
+	headLimit   = 4 << 10  // of body, kept
 )
 
 // Deps is what a Sender is made of.
