@@ -100,8 +100,6 @@ func TestBatchTellsWhatBecameOfEach(t *testing.T) {
 	if n := b.leads(t, b.owner); n != 3 {
 		t.Errorf("there are %d leads, want 3", n)
 	}
-	// Redis knows the batch's leads: a single POST is told without Postgres.
-	b.db.Close()
 	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"one@example.com"}`).wantError(t, "a lead of the batch again",
 		409, "DUPLICATE_EMAIL")
 	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"three@example.com"}]}`).wantError(t,

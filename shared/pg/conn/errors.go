@@ -19,12 +19,11 @@ import (
 // knows SQLSTATEs.
 var (
 	// ErrRejected is any answer that says that the statement, or a value in it, cannot be accepted: the same would be
-	// rejected again. The violations below are among them, the time-outs and the deadlock are not.
+	// rejected again. The violations below are among them, the others are not.
 	ErrRejected            = errors.New("rejected by Postgres")
 	ErrUniqueViolation     = errors.New("unique violation")
 	ErrForeignKeyViolation = errors.New("foreign key violation")
-	// ErrNoPartition is a check violation, and the schema has no checks: no partition takes a row, because none was made
-	// ahead for weeks.
+	// ErrNoPartition says that no partition takes a row, because none was made ahead for weeks.
 	ErrNoPartition    = errors.New("no partition")
 	ErrDatabaseExists = errors.New("database exists")
 
@@ -75,7 +74,10 @@ func Fail(ctx context.Context, doing string, err error) error {
 	var pe *pq.Error
 	if errors.As(err, &pe) {
 		is := states[pe.Code]
-		wrapped = &answered{wrapped, is, !busy && is != ErrDeadlock}
+		if is == ErrNoPartition && pe.Constraint != "" { // a check has a name
+			is = nil
+		}
+		wrapped = &answered{wrapped, is, !busy && is != ErrDeadlock && is != ErrNoPartition}
 	}
 	if busy {
 		return fault.StoreUnavailable(wrapped, time.Second)

@@ -49,6 +49,7 @@ func TestErrors(t *testing.T) {
 	db := pgtest.New(t)
 	const tables = `
 create table parent (n int primary key check (n > 0)); create table child (n int references parent); create table locked (n int);
+create table weeks (n int) partition by range (n);
 insert into parent values (1)`
 	if _, err := db.ExecContext(t.Context(), tables); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,8 @@ insert into parent values (1)`
 	}{
 		"unique":      {`insert into parent values (1)`, []error{conn.ErrUniqueViolation, conn.ErrRejected}, false},
 		"foreign key": {`insert into child values (2)`, []error{conn.ErrForeignKeyViolation, conn.ErrRejected}, false},
-		"check":       {`insert into parent values (-1)`, []error{conn.ErrNoPartition, conn.ErrRejected}, false},
+		"check":       {`insert into parent values (-1)`, []error{conn.ErrRejected}, false},
+		"partition":   {`insert into weeks values (1)`, []error{conn.ErrNoPartition}, false},
 		"syntax":      {`nonsense`, []error{conn.ErrRejected}, false},
 		"lock":        {`set local lock_timeout = 10; lock table locked`, []error{conn.ErrLockTimeout}, true},
 		"too slow":    {`set local statement_timeout = 10; select pg_sleep(60)`, []error{conn.ErrStatementTimeout}, true},
