@@ -47,12 +47,21 @@ func (db *DB) FindEvents(ctx context.Context, workspace id.UUID, q EventQuery) (
 	err error) {
 	// $1 workspace, $2 id before which the page begins, $3 and $4 times, $5 rows to scan, $6 lead, $7 type, $8 chatbot, $9
 	// rows of the page and one more. As in a page of deliveries, the marker is a last row that is no event.
-	const inOrder = `
+	const ofWorkspace = `
         select v.* from events v
          where v.workspace_id = $1 and v.id < $2 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
-           and (cast($6 as uuid) is null or v.lead_id = $6)
+           and cast($6 as uuid) is null
          order by v.id desc`
-	const query = `
+	const ofLead = `
+        select v.* from events v
+         where v.workspace_id = (select $1::uuid) and v.lead_id between $6 and $6
+           and v.id < $2 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
+         order by v.lead_id desc, v.id desc`
+	inOrder := ofWorkspace
+	if q.LeadID != (id.UUID{}) {
+		inOrder = ofLead
+	}
+	query := `
 with found as materialized (
     select ` + eventColumns + `
       from (` + inOrder + ` limit $5) v

@@ -167,6 +167,31 @@ func (s *stale) listCases() []staleCase {
 			all, _, err := db.FindDeliveries(ctx, s.ws, pg.DeliveryQuery{Filter: f, Limit: 20, Scan: 50})
 			return wantCount(err, len(all), 20)
 		}},
+		{"list the events of a lead", 8, s.deliverTold, func(ctx context.Context, db *pg.DB) error {
+			all, _, err := db.FindEvents(ctx, s.ws, pg.EventQuery{LeadID: s.told, Limit: 10})
+			return wantCount(err, len(all), 8)
+		}},
+		{"count backlogs", 100, nil, func(ctx context.Context, db *pg.DB) error {
+			all, err := db.CountBacklogs(ctx, s.ws, []id.UUID{s.endpoint.ID, id.New()}, 100)
+			return wantCount(err, len(all), 2)
+		}},
+		{"backlog of an endpoint", 1, nil, func(ctx context.Context, db *pg.DB) error {
+			_, err := db.EndpointBacklog(ctx, s.ws, s.endpoint.ID)
+			return err
+		}},
+		{"list pending deliveries", 20, nil, func(ctx context.Context, db *pg.DB) error {
+			f := webhook.Filter{States: []webhook.State{webhook.Pending}}
+			all, _, err := db.FindDeliveries(ctx, s.ws, pg.DeliveryQuery{Filter: f, Limit: 20, Scan: 500})
+			return wantCount(err, len(all), 20)
+		}},
+		{"tell that an endpoint fails", 1, func() {
+			s.exec(`
+update endpoints set failures = 12, probes = 3, failing_since = now() - interval '6 days', told = false
+ where workspace_id = $1 and id = $2`, s.ws, s.endpoint.ID)
+		}, func(ctx context.Context, db *pg.DB) error {
+			_, err := db.NotifyFailing(ctx, s.ws, s.endpoint.ID, webhook.NotifyAfter)
+			return err
+		}},
 		{"timeline of a lead", 8, s.deliverTold, func(ctx context.Context, db *pg.DB) error {
 			got, err := db.LeadTimeline(ctx, s.ws, s.told, 20)
 			return wantCount(err, len(got.Events), 8)
