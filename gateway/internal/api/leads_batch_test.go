@@ -102,6 +102,7 @@ func TestBatchTellsWhatBecameOfEach(t *testing.T) {
 	}
 	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"one@example.com"}`).wantError(t, "a lead of the batch again",
 		409, "DUPLICATE_EMAIL")
+	b.db.Close()
 	b.send(t, b.secret, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"three@example.com"}]}`).wantError(t,
 		"a batch without Postgres", 503, "UNAVAILABLE")
 }
