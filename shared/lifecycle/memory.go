@@ -48,7 +48,7 @@ func limitMemory(getenv func(string) string, log *slog.Logger) int64 {
 
 // memoryLimit returns the limit of a process whose cgroup has one, or returned an error.
 func memoryLimit(cgroup uint64, err error) (most int64, from string) {
-	if err != nil || cgroup == 0 || cgroup >= 1<<60 { // cgroups of the first version say so that there is none
+	if err != nil { // there is no cgroup, or it has no limit
 		return defaultLimit, "default"
 	}
 	return int64(float64(cgroup) * cgroupShare), "cgroup"

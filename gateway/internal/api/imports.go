@@ -76,6 +76,8 @@ func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	return change(id.Import, a.DB.CancelImport, showImport)(w, r, p)
 }
 
+const reportSize = 2 << 20 // bytes of memory: a page of a report, and its text
+
 // getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import
 // that runs has the rows so far. When it cannot go on, the answer breaks off: a report that ends early must not look
 // like a whole one.
@@ -85,6 +87,9 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	}
 	wanted, err := pathID(r, id.Import)
 	if err != nil {
+		return err
+	}
+	if err := httpx.Charge(r, reportSize); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)

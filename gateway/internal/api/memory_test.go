@@ -132,6 +132,9 @@ func TestBodyBeyondTheBudget(t *testing.T) {
 		{"settings", send("PATCH", "/api/v1/workspace")},
 		{"a form", func(t *testing.T) answer { return b.fetch(t, form, "{"+large+"}") }},
 		{"a file", func(t *testing.T) answer { return b.send(t, b.secret, "POST", "/api/v1/imports?format=ndjson", "{}") }},
+		{"a report", func(t *testing.T) answer {
+			return b.send(t, b.secret, "GET", "/api/v1/imports/"+id.Import.Format(id.New())+"/errors", "")
+		}},
 		{"an export", func(t *testing.T) answer { return b.send(t, b.secret, "GET", "/api/v1/leads/export", "") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
