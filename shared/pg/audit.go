@@ -3,14 +3,12 @@ package pg
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
@@ -64,8 +62,7 @@ var (
 	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
 )
 
-// limitChanges is RATE_LIMITED when a workspace has made as many changes of an action's kind within the hour as it may;
-// simultaneous ones may exceed that by a few.
+// limitChanges is RATE_LIMITED when a workspace has made as many changes of an action's kind within the hour as it may.
 func limitChanges(ctx context.Context, on sqlx.ExtContext, workspace id.UUID, action string) error {
 	// $1 workspace, $2 actions, $3 whether these are counted or all others, $4 how many are allowed
 	const q = `
@@ -75,23 +72,15 @@ select extract(epoch from created_at + interval '1 hour' - now()) from audit
  order by id desc
 offset $4 - 1 limit 1`
 	actions, counted, most := slices.Concat(unlimited, suppressions), false, HourlyChanges
-	noun := "changes to its keys and settings"
+	what := "changes to its keys and settings"
 	switch {
 	case slices.Contains(unlimited, action):
 		return nil
 	case slices.Contains(suppressions, action):
 		actions, counted, most = suppressions, true, HourlySuppressions
-		noun = "changes to its suppressed emails"
+		what = "changes to its suppressed emails"
 	}
-	wait, limited, err := conn.Find(ctx, on, "count changes", conn.Value[float64], q,
-		workspace, pqStrings(&actions), counted, most)
-	if err != nil || !limited {
-		return err
-	}
-	return &fault.Error{
-		Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make at most %d %s an hour", most, noun),
-		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second))),
-	}
+	return limitHourly(ctx, on, most, what, q, workspace, pqStrings(&actions), counted, most)
 }
 
 // DeleteOldAudit deletes entries older than AuditLife, in batches. What is too much for one call is left to the next.

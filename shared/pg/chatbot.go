@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jmoiron/sqlx"
 
@@ -45,7 +44,7 @@ select $1::uuid, $2::uuid, $3::text, $4::timestamptz
 		return conn.Fail(ctx, "create chatbot", err)
 	}
 	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have at most %d chatbots", maxChatbots))
+		return tooMany(maxChatbots, "chatbots")
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ select not exists (
 
 func (db *DB) deliveryPage(ctx context.Context, query string, workspace id.UUID, q DeliveryQuery,
 	more ...any) (found []webhook.Delivery, next id.UUID, err error) {
-	from, until := span(q.Filter)
+	from, until := idRange(q.From, q.Until)
 	args := []any{workspace, orNewest(q.Before), from, until, scanBudget(q.Scan), stateList(q.States), q.EventType,
 		q.Limit + 1, optionalID(q.EndpointID)}
 	err = conn.Each(ctx, db, "list deliveries", func(row conn.Row) error {

@@ -73,11 +73,7 @@ func uuids(ids []id.UUID) any {
 	if ids == nil {
 		return nil
 	}
-	c := newColumn(len(ids), 36)
-	for _, u := range ids {
-		c.uuid(u)
-	}
-	return c.done()
+	return idArray(ids)
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

@@ -72,7 +72,7 @@ select f.*, false from found f
 union all
 select id, '', $1, $1, now(), true from marker where (select count(*) from found) < $9
  order by 6, 1 desc`
-	from, until := span(webhook.Filter{From: q.From, Until: q.Until})
+	from, until := idRange(q.From, q.Until)
 	err = conn.Each(ctx, db, "list events", func(row conn.Row) error {
 		var marker bool
 		e, err := scanEvent(row, &marker)

@@ -23,17 +23,17 @@ func lockWorkspace(ctx context.Context, tx *sqlx.Tx, workspace id.UUID) error {
 
 // tooMany is the CONFLICT of a workspace that has as many of something as it can.
 func tooMany(most int, what string) error {
-	return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have %d %s at most", most, what))
+	return fault.New(fault.Conflict, fmt.Sprintf("A workspace can have at most %d %s", most, what))
 }
 
 // limitHourly is RATE_LIMITED when query returns a row: after how many seconds the last of the most things that a
-// workspace can make in an hour is an hour old.
+// workspace can make in an hour is an hour old. Simultaneous ones may exceed that by a few, unless on locks the workspace.
 func limitHourly(ctx context.Context, on conn.Queryer, most int, what, query string, args ...any) error {
 	wait, limited, err := conn.Find(ctx, on, "count "+what, conn.Value[float64], query, args...)
 	if err != nil || !limited {
 		return err
 	}
-	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make %d %s an hour", most, what),
+	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make at most %d %s an hour", most, what),
 		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second)))}
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -99,8 +98,7 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
 		return conn.Fail(ctx, "create key", err)
 	}
 	if n, _ := res.RowsAffected(); n == 0 {
-		return fault.New(fault.Conflict,
-			fmt.Sprintf("A workspace can have at most %d live API keys; revoke some first", maxLiveKeys))
+		return tooMany(maxLiveKeys, "live API keys; revoke some first")
 	}
 	return deleteEndedKeys(ctx, on, k.WorkspaceID, k.CreatedAt)
 }

@@ -147,20 +147,17 @@ func orNewest(before id.UUID) id.UUID {
 	return before
 }
 
-// span returns the times between which a filter's events happened, as uuid_floor takes them: ids have milliseconds, and
-// none is older than 1970.
-func span(f webhook.Filter) (from, until time.Time) {
-	from, until = time.Unix(0, 0), time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-	if f.From.After(from) {
-		from = ceil(f.From)
+// idRange is timeRange as uuid_floor takes times: ids have milliseconds, and none is older than 1970.
+func idRange(from, until time.Time) (time.Time, time.Time) {
+	from, until = timeRange(from, until)
+	if from.Before(minTime) {
+		from = minTime
 	}
-	if !f.Until.IsZero() {
-		until = ceil(f.Until)
-	}
+	from, until = ceil(from), ceil(until)
 	if until.Before(from) {
 		until = from
 	}
-	return from.UTC(), until.UTC()
+	return from, until
 }
 
 // ceil rounds up to a millisecond: an event is at or after t exactly when it is at or after that.
