@@ -145,6 +145,15 @@ func readAll[T any](read func(after id.UUID) ([]T, error), key func(T) id.UUID) 
 	}
 }
 
+// readAllIn is readAll of what a workspace has; NOT_FOUND when there is no such workspace.
+func readAllIn[T any](o *operator, ws workspaceID, read func(ctx context.Context, ws, after id.UUID,
+	limit int) ([]T, error), key func(T) id.UUID) ([]T, error) {
+	if _, err := o.db.GetWorkspace(o.ctx, id.UUID(ws)); err != nil {
+		return nil, err
+	}
+	return readAll(func(after id.UUID) ([]T, error) { return read(o.ctx, id.UUID(ws), after, pageSize) }, key)
+}
+
 func views[T, V any](all []T, view func(T) V) []V {
 	out := make([]V, 0, len(all))
 	for _, one := range all {

@@ -95,12 +95,7 @@ type listChatbots struct {
 
 // Run lists the chatbots.
 func (c *listChatbots) Run(o *operator) error {
-	if _, err := o.db.GetWorkspace(o.ctx, id.UUID(c.Workspace)); err != nil {
-		return err
-	}
-	all, err := readAll(func(after id.UUID) ([]tenant.Chatbot, error) {
-		return o.db.ListChatbots(o.ctx, id.UUID(c.Workspace), after, pageSize)
-	}, func(b tenant.Chatbot) id.UUID { return b.ID })
+	all, err := readAllIn(o, c.Workspace, o.db.ListChatbots, func(b tenant.Chatbot) id.UUID { return b.ID })
 	if err != nil {
 		return err
 	}
@@ -179,12 +174,7 @@ type listKeys struct {
 
 // Run lists the keys.
 func (c *listKeys) Run(o *operator) error {
-	if _, err := o.db.GetWorkspace(o.ctx, id.UUID(c.Workspace)); err != nil {
-		return err
-	}
-	all, err := readAll(func(before id.UUID) ([]tenant.Key, error) {
-		return o.db.ListKeys(o.ctx, id.UUID(c.Workspace), before, pageSize)
-	}, func(k tenant.Key) id.UUID { return k.ID })
+	all, err := readAllIn(o, c.Workspace, o.db.ListKeys, func(k tenant.Key) id.UUID { return k.ID })
 	if err != nil {
 		return err
 	}

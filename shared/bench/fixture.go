@@ -51,6 +51,19 @@ func (b *bench) newFixture(ctx context.Context) (s *fixture, err error) {
 	return s, nil
 }
 
+// newRunningFixture is newFixture with the worker running.
+func (b *bench) newRunningFixture(ctx context.Context) (*fixture, error) {
+	s, err := b.newFixture(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.startWorker(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
 func (s *fixture) close() {
 	s.db.Close()
 	if s.redis != nil {

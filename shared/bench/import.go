@@ -15,14 +15,11 @@ import (
 
 // imports measures how fast a file becomes leads that nobody subscribes to, and what memory that takes of the worker.
 func (b *bench) imports(ctx context.Context) error {
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	for _, events := range []bool{true, false} {
 		t, err := loadgen.NewTenant(ctx, s.db, "import")
 		if err != nil {

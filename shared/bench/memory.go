@@ -22,14 +22,11 @@ func (b *bench) memory(ctx context.Context) error {
 		b.printf("not run: no redis-server here, and the stand-in does not tell its memory")
 		return nil
 	}
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	t, err := loadgen.NewTenant(ctx, s.db, "memory")
 	if err != nil {
 		return err

@@ -28,14 +28,11 @@ func (o options) queries() int {
 // million asks for lists of a workspace with very many leads, and makes leads in it and, in the same run, where there
 // are few.
 func (b *bench) million(ctx context.Context) error {
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	small, err := loadgen.NewTenant(ctx, s.db, "few")
 	if err != nil {
 		return err
@@ -174,14 +171,11 @@ func (b *bench) createRate(ctx context.Context, t loadgen.Tenant) (float64, erro
 
 // export reads all leads of a workspace over the API and prints how fast, and how much memory the gateway takes for it.
 func (b *bench) export(ctx context.Context) error {
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	t, err := s.fillWorkspace(ctx, "export")
 	if err != nil {
 		return err

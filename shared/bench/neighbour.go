@@ -48,14 +48,11 @@ type variant struct {
 // neighbour compares a quiet tenant's delays alone with those beside one that floods a hanging endpoint, and beside one
 // whose backlog is drained.
 func (b *bench) neighbour(ctx context.Context) error {
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	ts := &tenants{fixture: s, length: max(b.duration, b.steady)}
 	defer ts.closeSinks()
 	if err := ts.setUp(ctx); err != nil {

@@ -12,14 +12,11 @@ import (
 
 // sustained posts leads at fixed rates and measures how long after each was due its webhooks came, with everything on.
 func (b *bench) sustained(ctx context.Context) error {
-	s, err := b.newFixture(ctx)
+	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
 	for _, events := range [][]string{{webhook.LeadCreated}, loadgen.LeadEvents()} {
 		for _, perSecond := range b.rates {
 			if err := s.sustain(ctx, perSecond, events); err != nil {

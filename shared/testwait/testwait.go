@@ -1,4 +1,4 @@
-// Package testwait waits in tests for what another goroutine or process does.
+// Package testwait waits in tests for what another goroutine or process does, and has a clock that tests move.
 package testwait
 
 import (

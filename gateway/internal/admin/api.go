@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,11 +58,7 @@ func (s *server) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
-	ws, err := workspace(r)
-	if err != nil {
-		return err
-	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	ws, body, err := workspaceBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -73,11 +70,7 @@ func (s *server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) createChatbot(w http.ResponseWriter, r *http.Request) error {
-	ws, err := workspace(r)
-	if err != nil {
-		return err
-	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	ws, body, err := workspaceBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -89,27 +82,12 @@ func (s *server) createChatbot(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) listChatbots(w http.ResponseWriter, r *http.Request) error {
-	ws, err := s.existing(r)
-	if err != nil {
-		return err
-	}
-	after, limit, err := paging(r, id.Chatbot)
-	if err != nil {
-		return err
-	}
-	all, err := s.tenants.DB.ListChatbots(r.Context(), ws, after, limit+1)
-	if err != nil {
-		return err
-	}
-	return list(w, all, limit, tenants.ViewChatbot, func(v tenants.ChatbotView) string { return v.ID })
+	idOf := func(v tenants.ChatbotView) string { return v.ID }
+	return listIn(s, w, r, id.Chatbot, s.tenants.DB.ListChatbots, tenants.ViewChatbot, idOf)
 }
 
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
-	ws, err := workspace(r)
-	if err != nil {
-		return err
-	}
-	body, err := httpx.ReadJSON(w, r, maxBody)
+	ws, body, err := workspaceBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -122,19 +100,8 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) listKeys(w http.ResponseWriter, r *http.Request) error {
-	ws, err := s.existing(r)
-	if err != nil {
-		return err
-	}
-	before, limit, err := paging(r, id.Key)
-	if err != nil {
-		return err
-	}
-	all, err := s.tenants.DB.ListKeys(r.Context(), ws, before, limit+1)
-	if err != nil {
-		return err
-	}
-	return list(w, all, limit, tenants.ViewKey, func(v tenants.KeyView) string { return v.ID })
+	idOf := func(v tenants.KeyView) string { return v.ID }
+	return listIn(s, w, r, id.Key, s.tenants.DB.ListKeys, tenants.ViewKey, idOf)
 }
 
 // rotateKey creates a key's successor. A request without a body takes the default overlap.
@@ -187,14 +154,12 @@ func workspace(r *http.Request) (id.UUID, error) {
 	return ws, nil
 }
 
-// existing is workspace, and NOT_FOUND when no workspace has the id: an empty list would mean that one has.
-func (s *server) existing(r *http.Request) (id.UUID, error) {
-	ws, err := workspace(r)
-	if err != nil {
-		return ws, err
+// workspaceBody returns the {ws} of the path, and the body.
+func workspaceBody(w http.ResponseWriter, r *http.Request) (ws id.UUID, body []byte, err error) {
+	if ws, err = workspace(r); err == nil {
+		body, err = httpx.ReadJSON(w, r, maxBody)
 	}
-	_, err = s.tenants.DB.GetWorkspace(r.Context(), ws)
-	return ws, err
+	return ws, body, err
 }
 
 // workspaceKey returns the operator in the {ws} of the path, and the {key}.
@@ -246,4 +211,27 @@ func list[T, V any](w http.ResponseWriter, all []T, limit int, view func(T) V, c
 		next = cursor(views[limit-1])
 	}
 	return httpx.Page(w, views, next)
+}
+
+// listIn answers a page of what the workspace of the path has. NOT_FOUND when no workspace has the id: an empty list
+// would mean that one has.
+func listIn[T, V any](s *server, w http.ResponseWriter, r *http.Request, kind id.Prefix,
+	read func(ctx context.Context, ws, after id.UUID, limit int) ([]T, error), view func(T) V,
+	cursor func(V) string) error {
+	ws, err := workspace(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.tenants.DB.GetWorkspace(r.Context(), ws); err != nil {
+		return err
+	}
+	after, limit, err := paging(r, kind)
+	if err != nil {
+		return err
+	}
+	all, err := read(r.Context(), ws, after, limit+1)
+	if err != nil {
+		return err
+	}
+	return list(w, all, limit, view, cursor)
 }

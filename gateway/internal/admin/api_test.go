@@ -130,7 +130,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		{"/keys", `{"scopes":["leads:read","root"],"expiresAt":"2001-01-01T00:00:00Z"}`, []string{"/scopes/1", "/expiresAt",
 			"/name"}},
 		{"/keys", `{"name":"x","scopes":[]}`, []string{"/scopes"}},
-		{"/keys", `{"name":"x","expiresAt":"` + b.clock.now().Add(58*time.Second).UTC().Format(time.RFC3339) + `"}`,
+		{"/keys", `{"name":"x","expiresAt":"` + b.clock.Now().Add(58*time.Second).UTC().Format(time.RFC3339) + `"}`,
 			[]string{"/expiresAt"}},
 		{"/keys", `{"name":7,"expiresAt":"tomorrow"}`, []string{"/name", "/expiresAt"}},
 	}
@@ -177,11 +177,11 @@ func TestKeysAreMadeRotatedAndRevoked(t *testing.T) {
 		if !ok {
 			t.Fatalf("HashSecret(%q) = not ok, want a secret", secret)
 		}
-		_, err := b.db.PrincipalByHash(t.Context(), hash, b.clock.now())
+		_, err := b.db.PrincipalByHash(t.Context(), hash, b.clock.Now())
 		return err
 	}
 	var first, second key
-	until := b.clock.now().Add(90 * 24 * time.Hour).UTC().Format(time.RFC3339)
+	until := b.clock.Now().Add(90 * 24 * time.Hour).UTC().Format(time.RFC3339)
 	b.call("POST", ws+"/keys", `{"name":"site","scopes":["leads:write"],"expiresAt":"`+until+`"}`, http.StatusCreated,
 		&first)
 	if err := principal(first.Secret); err != nil {
@@ -202,7 +202,7 @@ func TestKeysAreMadeRotatedAndRevoked(t *testing.T) {
 	if err := principal(first.Secret); err != nil {
 		t.Errorf("the old key within the overlap: %v, want it to work", err)
 	}
-	b.clock.move(61 * time.Second)
+	b.clock.Forward(61 * time.Second)
 	if err := principal(first.Secret); err == nil {
 		t.Error("the old key after the overlap works, want it ended")
 	}
@@ -214,7 +214,7 @@ func TestKeysAreMadeRotatedAndRevoked(t *testing.T) {
 
 	var once, again key
 	b.call("DELETE", ws+"/keys/"+second.ID, "", http.StatusOK, &once)
-	b.clock.move(time.Hour)
+	b.clock.Forward(time.Hour)
 	b.call("DELETE", ws+"/keys/"+second.ID, "", http.StatusOK, &again)
 	if once.RevokedAt == nil {
 		t.Error("DELETE key: revokedAt is null")
@@ -239,7 +239,7 @@ func TestRotateWithoutBodyOverlapsADay(t *testing.T) {
 		b.call("POST", ws+"/keys/"+made.ID+"/rotate", body, http.StatusCreated, nil)
 		var keys []key
 		b.call("GET", ws+"/keys", "", http.StatusOK, &keys)
-		want := b.clock.now().UTC().Add(24 * time.Hour).Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
+		want := b.clock.Now().UTC().Add(24 * time.Hour).Truncate(time.Millisecond).Format("2006-01-02T15:04:05.000Z")
 		for _, k := range keys {
 			if k.ID == made.ID && (k.ExpiresAt == nil || *k.ExpiresAt != want) {
 				t.Errorf("rotate with %q: the old key expires %v, want %s", body, k.ExpiresAt, want)

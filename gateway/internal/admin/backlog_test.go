@@ -44,9 +44,9 @@ func TestMetricsShowTheBacklog(t *testing.T) {
 		`leadgate_endpoints{breaker="failing"} 0`, `leadgate_endpoints{breaker="disabled"} 0`}
 	b.wantMetrics("at first", at...)
 	b.mustOwe(1)
-	b.clock.move(9 * time.Second)
+	b.clock.Forward(9 * time.Second)
 	b.wantMetrics("9 s later, from memory", at...)
-	b.clock.move(time.Second)
+	b.clock.Forward(time.Second)
 	b.wantMetrics("10 s later", `leadgate_deliveries_waiting{state="due"} 3`, `leadgate_endpoints{breaker="closed"} 2`)
 }
 
@@ -75,6 +75,6 @@ func TestMetricsDoNotWaitForTheBacklog(t *testing.T) {
 		}
 	}
 	tx.Rollback()
-	b.clock.move(10 * time.Second)
+	b.clock.Forward(10 * time.Second)
 	b.wantMetrics("10 s later", `leadgate_deliveries_waiting{state="due"} 1`)
 }

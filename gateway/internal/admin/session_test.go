@@ -30,7 +30,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	for name, header := range credentials {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range guardedPaths() {
-				b.clock.move(time.Minute) // a wrong guess is not the last one's fault
+				b.clock.Forward(time.Minute) // a wrong guess is not the last one's fault
 				a := b.do(b.request("GET", path, "", header...))
 				want := "Bearer"
 				if !strings.HasPrefix(path, "/admin/api/") {
@@ -104,7 +104,7 @@ func TestLoginOpensASession(t *testing.T) {
 	if got := b.do(b.request("GET", "/admin/queues", "", "Cookie", flipped)); got.status != http.StatusUnauthorized {
 		t.Errorf("GET with a changed cookie = %d, want 401", got.status)
 	}
-	b.clock.move(12*time.Hour + time.Second)
+	b.clock.Forward(12*time.Hour + time.Second)
 	if got := b.do(b.request("GET", "/admin/queues", "", "Cookie", value)); got.status != http.StatusUnauthorized {
 		t.Errorf("GET with an expired cookie = %d, want 401", got.status)
 	}
@@ -171,7 +171,7 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 			t.Errorf("%s after ten wrong guesses = %d, Retry-After %q; want 429, 1", name, a.status, a.header.Get("Retry-After"))
 		}
 	}
-	b.clock.move(time.Second)
+	b.clock.Forward(time.Second)
 	if a := b.login(token, ""); a.status != http.StatusSeeOther {
 		t.Errorf("login a second later = %d, want 303", a.status)
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/testwait"
 )
 
 const token = "an-admin-token-for-tests"
@@ -30,36 +30,18 @@ type bundle struct {
 	url   string
 	db    *pg.DB
 	redis redis.UniversalClient
-	clock *clock
-}
-
-// clock stands still until it is moved.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
+	clock *testwait.Clock
 }
 
 // setup starts an admin listener; change, if not nil, alters what it is made of.
 func setup(t *testing.T, change func(*admin.Deps)) *bundle {
 	t.Helper()
-	b := &bundle{t: t, db: pgtest.New(t), redis: redistest.New(t), clock: &clock{at: time.Now()}}
+	b := &bundle{t: t, db: pgtest.New(t), redis: redistest.New(t), clock: testwait.NewClock(time.Now())}
 	registry := prometheus.NewRegistry()
 	log := slog.New(slog.DiscardHandler)
 	d := admin.Deps{
 		DB: b.db, Redis: b.redis, Token: config.Secret(token), Log: log, Registry: registry, Ready: b.db.PingContext,
-		Now:  b.clock.now,
+		Now:  b.clock.Now,
 		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin"}), APIAddr: "127.0.0.1:8080",
 	}
 	if change != nil {

@@ -15,34 +15,17 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 )
-
-// clock is a clock that tests move.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
 
 // anybody may ask for any key.
 func anybody() error { return nil }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) forward(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // bundle is an Auth on a database of its own with one workspace and one key. direct reaches the database past the
 // Auth's own pool.
 type bundle struct {
 	*auth.Auth
-	clock  *clock
+	clock  *testwait.Clock
 	pool   *pg.DB // closing it takes Postgres away from the Auth
 	direct *pg.DB
 	ws     id.UUID
@@ -53,9 +36,9 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	url := pgtest.URL(t)
-	b := &bundle{clock: &clock{at: time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)}, pool: mustOpen(t, url),
+	b := &bundle{clock: testwait.NewClock(time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)), pool: mustOpen(t, url),
 		direct: mustOpen(t, url)}
-	b.Auth = auth.New(auth.Deps{DB: b.pool, Now: b.clock.now, Log: slog.New(slog.DiscardHandler)})
+	b.Auth = auth.New(auth.Deps{DB: b.pool, Now: b.clock.Now, Log: slog.New(slog.DiscardHandler)})
 	b.ws = pgtest.Workspace(t, b.direct).ID
 	b.key, b.secret = b.mustKey(t, nil)
 	return b
@@ -73,14 +56,9 @@ func mustOpen(t *testing.T, url string) *pg.DB {
 
 func (b *bundle) mustKey(t *testing.T, expires *time.Time) (tenant.Key, string) {
 	t.Helper()
-	secret := tenant.NewSecret()
-	hash, _ := tenant.HashSecret(secret)
-	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "key", Scopes: tenant.DefaultScopes(), CreatedAt: b.clock.now(),
-		ExpiresAt: expires}
-	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
-		t.Fatal(err)
-	}
-	return k, secret
+	return pgtest.Key(t, b.direct, b.ws, func(k *tenant.Key) {
+		k.Scopes, k.CreatedAt, k.ExpiresAt = tenant.DefaultScopes(), b.clock.Now(), expires
+	})
 }
 
 // ask returns the kind of error a request with this header gets, "" when it is let in.
@@ -144,24 +122,24 @@ func TestRevocationCountsWithinASecond(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.want(t, "live", "Bearer "+b.secret, "")
-	if err := b.direct.RevokeKey(t.Context(), b.ws, b.key.ID, b.clock.now()); err != nil {
+	if err := b.direct.RevokeKey(t.Context(), b.ws, b.key.ID, b.clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.forward(999 * time.Millisecond)
+	b.clock.Forward(999 * time.Millisecond)
 	b.want(t, "revoked", "Bearer "+b.secret, fault.Unauthorized)
 	b.pool.Close()
-	b.clock.forward(time.Second)
+	b.clock.Forward(time.Second)
 	b.want(t, "revoked, then Postgres away", "Bearer "+b.secret, fault.Unavailable)
 }
 
 func TestExpiryCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	end := b.clock.now().Add(time.Minute)
+	end := b.clock.Now().Add(time.Minute)
 	_, secret := b.mustKey(t, &end)
-	b.clock.forward(time.Minute - time.Millisecond)
+	b.clock.Forward(time.Minute - time.Millisecond)
 	b.want(t, "just before expiry", "Bearer "+secret, "")
-	b.clock.forward(time.Millisecond)
+	b.clock.Forward(time.Millisecond)
 	b.want(t, "at expiry, cached", "Bearer "+secret, fault.Unauthorized)
 }
 
@@ -171,47 +149,47 @@ func TestNewKeyWorksWithinASecond(t *testing.T) {
 	secret := tenant.NewSecret()
 	b.want(t, "unknown", "Bearer "+secret, fault.Unauthorized)
 	hash, _ := tenant.HashSecret(secret)
-	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), CreatedAt: b.clock.now()}
+	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), CreatedAt: b.clock.Now()}
 	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatal(err)
 	}
 	b.want(t, "made since, unknown is cached", "Bearer "+secret, fault.Unauthorized)
-	b.clock.forward(time.Second)
+	b.clock.Forward(time.Second)
 	b.want(t, "a second later", "Bearer "+secret, "")
 }
 
 func TestPostgresAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	end := b.clock.now().Add(30 * time.Second)
+	end := b.clock.Now().Add(30 * time.Second)
 	_, ending := b.mustKey(t, &end)
 	_, unseen := b.mustKey(t, nil)
 	b.want(t, "before", "Bearer "+b.secret, "")
 	b.want(t, "before", "Bearer "+ending, "")
 	b.pool.Close()
-	b.clock.forward(29 * time.Second)
+	b.clock.Forward(29 * time.Second)
 	b.want(t, "seen before", "Bearer "+b.secret, "")
 	b.want(t, "seen before, expires soon", "Bearer "+ending, "")
 	b.want(t, "never seen", "Bearer "+unseen, fault.Unavailable)
-	b.clock.forward(time.Second)
+	b.clock.Forward(time.Second)
 	b.want(t, "expired meanwhile", "Bearer "+ending, fault.Unauthorized)
-	b.clock.forward(29 * time.Second)
+	b.clock.Forward(29 * time.Second)
 	b.want(t, "after 59 s", "Bearer "+b.secret, "")
-	b.clock.forward(2 * time.Second)
+	b.clock.Forward(2 * time.Second)
 	b.want(t, "after 61 s", "Bearer "+b.secret, fault.Unavailable)
 }
 
 func TestChatbot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
+	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.Now()}
 	if err := b.Chatbot(t.Context(), b.ws, c.ID); !fault.Is(err, fault.ChatbotNotFound) {
 		t.Errorf("Chatbot(unknown) = %v, want CHATBOT_NOT_FOUND", err)
 	}
 	if err := b.direct.CreateChatbot(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.forward(time.Second)
+	b.clock.Forward(time.Second)
 	if err := b.Chatbot(t.Context(), b.ws, c.ID); err != nil {
 		t.Errorf("Chatbot(made a second ago) = %v, want nil", err)
 	}
@@ -219,7 +197,7 @@ func TestChatbot(t *testing.T) {
 		t.Errorf("Chatbot(of another workspace) = %v, want CHATBOT_NOT_FOUND", err)
 	}
 	b.pool.Close()
-	b.clock.forward(59 * time.Second)
+	b.clock.Forward(59 * time.Second)
 	if err := b.Chatbot(t.Context(), b.ws, c.ID); err != nil {
 		t.Errorf("Chatbot(seen before, Postgres away) = %v, want nil", err)
 	}
@@ -232,8 +210,8 @@ func TestChatbot(t *testing.T) {
 func TestDeletedChatbot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
-	kept := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.now()}
+	c := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.Now()}
+	kept := tenant.Chatbot{WorkspaceID: b.ws, ID: id.New(), Name: "bot", CreatedAt: b.clock.Now()}
 	for _, c := range []tenant.Chatbot{c, kept} {
 		if err := b.direct.CreateChatbot(t.Context(), c); err != nil {
 			t.Fatal(err)
@@ -246,7 +224,7 @@ func TestDeletedChatbot(t *testing.T) {
 	if err := b.direct.DeleteChatbot(t.Context(), b.ws, c.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.forward(time.Second)
+	b.clock.Forward(time.Second)
 	b.want(t, "a second later", "Bearer "+b.secret, "")
 	if err := b.Chatbot(t.Context(), b.ws, c.ID); !fault.Is(err, fault.ChatbotNotFound) {
 		t.Errorf("Chatbot(deleted a second ago) = %v, want CHATBOT_NOT_FOUND", err)
@@ -270,8 +248,8 @@ func TestLastUsedIsWrittenAtStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.LastUsedAt == nil || !k.LastUsedAt.Equal(b.clock.now()) {
-		t.Errorf("LastUsedAt = %v, want %v", k.LastUsedAt, b.clock.now())
+	if k.LastUsedAt == nil || !k.LastUsedAt.Equal(b.clock.Now()) {
+		t.Errorf("LastUsedAt = %v, want %v", k.LastUsedAt, b.clock.Now())
 	}
 }
 

@@ -14,9 +14,9 @@ func TestFormKey(t *testing.T) {
 	b := setup(t)
 	text := tenant.NewText(tenant.PublishableKey, false)
 	hash, _ := tenant.HashSecret(text)
-	ends := b.clock.now().Add(time.Hour)
+	ends := b.clock.Now().Add(time.Hour)
 	k := tenant.Key{WorkspaceID: b.ws, ID: id.New(), Name: "form", Kind: tenant.PublishableKey, Public: text,
-		Form: &tenant.Form{Source: "landing"}, CreatedAt: b.clock.now(), ExpiresAt: &ends}
+		Form: &tenant.Form{Source: "landing"}, CreatedAt: b.clock.Now(), ExpiresAt: &ends}
 	if err := b.direct.CreateKey(t.Context(), k, hash); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestFormKey(t *testing.T) {
 			}
 		})
 	}
-	b.clock.forward(time.Hour)
+	b.clock.Forward(time.Hour)
 	if _, err := b.FormKey(t.Context(), text); !fault.Is(err, fault.NotFound) {
 		t.Errorf("FormKey() after the key's end = %v, want NOT_FOUND", err)
 	}
