@@ -3,7 +3,6 @@ package pg_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -315,45 +314,5 @@ update `+table+` set `+column+` where ctid in (select ctid from `+table+` where 
 				n, err := db.ReindexSearch(ctx, 20)
 				return wantCount(err, n, 20)
 			}},
-	}
-}
-
-func (s *stale) singleCases() []staleCase {
-	var one id.UUID
-	next := func() { one = s.nextLead() }
-	none := func(*lead.Lead) error { return nil }
-	email := fmt.Sprintf("%d@example.com", staleLeads)
-	return []staleCase{
-		{"read a lead", 1, next, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.GetLead(ctx, s.ws, one)
-			return err
-		}},
-		{"change a lead", 1, next, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.UpdateLead(ctx, s.ws, one, func(l *lead.Lead) error { l.Status = "won"; return nil })
-			return err
-		}},
-		{"give a lead an email that another has", 1, next, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.UpdateLead(ctx, s.ws, one, func(l *lead.Lead) error { l.Email, l.UniqueKey = email, email; return nil })
-			if taken := (*pg.EmailTaken)(nil); errors.As(err, &taken) {
-				return nil
-			}
-			return fmt.Errorf("UpdateLead = %w, want that the email is taken", err)
-		}},
-		{"delete a lead", 1, next, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.DeleteLead(ctx, s.ws, one, none)
-			return err
-		}},
-		{"erase a lead", 1, next, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.EraseLead(ctx, s.ws, one, pg.Erasure{})
-			return err
-		}},
-		{"read a delivery", 1, nil, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.GetDelivery(ctx, s.ws, s.deliveries(1)[0])
-			return err
-		}},
-		{"resend a delivery", 1, nil, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.ResendDelivery(ctx, s.ws, s.deliveries(1)[0])
-			return err
-		}},
 	}
 }

@@ -48,19 +48,6 @@ func TestListsBoundWork(t *testing.T) {
 	}
 }
 
-// TestOneIsFoundByItsKey is the same for statements about one lead or delivery. Where workspaces have a row each on
-// average, Postgres may well take any index that begins with the workspace.
-func TestOneIsFoundByItsKey(t *testing.T) {
-	t.Parallel()
-	s := newStale(t, func(s *stale) { s.fill(pgtest.Workspace(t, s.silent).ID, 20_000) })
-	for _, c := range s.singleCases() {
-		t.Run(c.name, func(t *testing.T) {
-			s.measure(t, &c, s.custom, workBeside) // and reads Postgres' catalogs
-			s.measure(t, &c, s.custom, workOfOne)
-		})
-	}
-}
-
 // prepared are the cases whose statements stay prepared, and so get a plan for any parameters too.
 var prepared = map[string]bool{"lease deliveries": true, "record outcomes": true, "enrich leads": true,
 	"insert leads that are there": true, "find holders": true, "import leads that are there": true, "repeat requests": true,
