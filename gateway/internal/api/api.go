@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
-	weighted "golang.org/x/sync/semaphore"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/form"
@@ -31,7 +31,7 @@ const (
 	readTimeout  = 5 * time.Second // of a request that creates no lead
 )
 
-// Deps of New; all are needed but Now, Usage, PageScan, TransferWindow and BatchMemory.
+// Deps of New; all are needed but Now, Usage, PageScan, TransferWindow, BatchMemory and Registry.
 type Deps struct {
 	DB             *pg.DB
 	Auth           *auth.Auth
@@ -47,6 +47,7 @@ type Deps struct {
 	PageScan       int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
 	TransferWindow time.Duration               // in which uploads and streams must keep the minimum rate; 0: 30 s
 	BatchMemory    int64                       // bytes that batches may take while they are written; 0: 128 MiB
+	Registry       prometheus.Registerer       // nil: its metrics are not published
 }
 
 // operation answers one route; p is nil where the route is public.
@@ -151,12 +152,12 @@ type api struct {
 	buffers   sync.Pool                 // *[]byte: answers that are appended by hand
 	described func() (described, error) // openapi.json
 	assets    func() (map[string]asset, error)
-	tests     semaphore          // of endpoints, under way
-	reads     semaphore          // that are expensive
-	exports   semaphore          // of leads, under way
-	batches   semaphore          // of leads
-	uploads   semaphore          // of files, coming in
-	writing   *weighted.Weighted // bytes of memory, of batches
+	tests     semaphore // of endpoints, under way
+	reads     semaphore // that are expensive
+	exports   semaphore // of leads, under way
+	batches   semaphore // of leads
+	uploads   semaphore // of files, coming in
+	writing   *batchMemory
 }
 
 // New makes the handler of the public listener.
@@ -167,9 +168,6 @@ func New(d Deps) http.Handler {
 	if d.TransferWindow == 0 {
 		d.TransferWindow = transferWindow
 	}
-	if d.BatchMemory == 0 {
-		d.BatchMemory = defaultBatchMemory
-	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
 	a.tenants = tenants.Service{DB: d.DB, Now: d.Now}
 	conns := d.DB.Stats().MaxOpenConnections
@@ -177,7 +175,7 @@ func New(d Deps) http.Handler {
 	a.reads = newSemaphore(maxReads, max(1, conns/2), "expensive reads", fault.RateLimited)
 	a.exports = newSemaphore(maxExports, allExports, "exports", fault.Unavailable)
 	a.batches = newSemaphore(maxBatches, max(maxBatches, conns/2), "batches", fault.Unavailable)
-	a.writing = weighted.NewWeighted(d.BatchMemory)
+	a.writing = newBatchMemory(d.BatchMemory, d.Registry)
 	a.uploads = newSemaphore(maxUploads, allUploads, "uploads", fault.Unavailable)
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET

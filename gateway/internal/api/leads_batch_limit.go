@@ -1,9 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	weighted "golang.org/x/sync/semaphore"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
@@ -30,7 +35,7 @@ func (a *api) limitBatches(do operation) operation {
 			return err
 		}
 		defer release()
-		written, err := a.acquireBatchMemory(r.Context(), len(body))
+		written, err := a.writing.acquire(r.Context(), len(body))
 		if err != nil {
 			return err
 		}
@@ -39,15 +44,40 @@ func (a *api) limitBatches(do operation) operation {
 	}
 }
 
-// acquireBatchMemory waits, first come, first served, until there is memory for writing a batch. A batch that is too
-// large for all of it has its turn alone.
-func (a *api) acquireBatchMemory(ctx context.Context, body int) (release func(), err error) {
-	n := min(int64(body)*batchCopies, a.BatchMemory)
+// batchMemory is what batches take of the memory while they are written.
+type batchMemory struct {
+	total   int64 // bytes
+	free    *weighted.Weighted
+	used    atomic.Int64 // bytes
+	refused atomic.Int64 // batches that waited in vain
+}
+
+func newBatchMemory(total int64, r prometheus.Registerer) *batchMemory {
+	m := &batchMemory{total: cmp.Or(total, defaultBatchMemory)}
+	m.free = weighted.NewWeighted(m.total)
+	if r != nil {
+		r.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "leadgate_batch_memory_used_bytes",
+				Help: "Bytes that batches take while they are written; leadgate_memory_budget_bytes at most."},
+				func() float64 { return float64(m.used.Load()) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "leadgate_batch_memory_refused_total",
+				Help: "Batches that were refused after they had waited for memory."},
+				func() float64 { return float64(m.refused.Load()) }))
+	}
+	return m
+}
+
+// acquire waits, first come, first served, until there is memory for writing a batch. A batch that is too large for all
+// of it has its turn alone.
+func (m *batchMemory) acquire(ctx context.Context, body int) (release func(), err error) {
+	n := min(int64(body)*batchCopies, m.total)
 	ctx, cancel := context.WithTimeout(ctx, batchWait)
 	defer cancel()
-	if a.writing.Acquire(ctx, n) != nil {
+	if m.free.Acquire(ctx, n) != nil {
+		m.refused.Add(1)
 		return nil, &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Second,
 			Public: "Too many large batches are running at the moment; please retry"}
 	}
-	return func() { a.writing.Release(n) }, nil
+	m.used.Add(n)
+	return func() { m.used.Add(-n); m.free.Release(n) }, nil
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
@@ -148,6 +150,32 @@ func TestBodyBeyondTheBudget(t *testing.T) {
 	b.mustCreate(t, b.owner, "small@example.com")
 	memory.Release(b.workspace, 1<<20)
 	mustID(t, b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"large@example.com"`+large+`}`))
+}
+
+// Batches that are too large to be written together wait for each other.
+func TestBatchesWaitForMemory(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	b := setup(t, func(d *api.Deps) { d.BatchMemory, d.Registry = 1, registry })
+	var running sync.WaitGroup
+	for n := range 4 {
+		running.Go(func() {
+			got := b.send(t, b.secret, "POST", "/api/v1/leads/batch", fmt.Sprintf(`{"leads":[{"email":"%d@example.com"}]}`, n))
+			if got.status != http.StatusMultiStatus {
+				t.Errorf("batch %d = %d %s, want 207", n, got.status, got.text)
+			}
+		})
+	}
+	running.Wait()
+	families, err := registry.Gather()
+	if err != nil || len(families) != 2 {
+		t.Errorf("Gather() = %v, %v, want the two metrics of batches", families, err)
+	}
+	for _, f := range families {
+		if m := f.GetMetric()[0]; m.GetGauge().GetValue() != 0 || m.GetCounter().GetValue() != 0 {
+			t.Errorf("%s = %v, want 0", f.GetName(), m)
+		}
+	}
 }
 
 // A list of large leads is divided into pages that take little memory, and an export has all of them.
