@@ -223,7 +223,8 @@ func TestBinariesAreClean(t *testing.T) {
 		dep = strings.TrimSpace(dep)
 		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/",
 			"github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest",
-			module + "/shared/rdb/redistest", module + "/shared/spectest", "github.com/santhosh-tekuri/"} {
+			module + "/shared/rdb/redistest", module + "/shared/spectest", module + "/shared/testbrowser",
+			"github.com/santhosh-tekuri/"} {
 			if dep == bad || strings.HasSuffix(bad, "/") && strings.HasPrefix(dep, bad) {
 				t.Errorf("gateway or worker depends on %s", dep)
 			}

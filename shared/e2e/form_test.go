@@ -1,15 +1,14 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"leadgate/shared/testbrowser"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,31 +52,12 @@ func newPage(t *testing.T) *page {
 // the browser shows.
 func (p *page) visit(t *testing.T, name, query string) string {
 	t.Helper()
-	binary, err := exec.LookPath("chromium")
-	if err != nil {
-		binary = mustTool(t, "google-chrome")
-	}
-	// not t.TempDir: the browser's helpers may write to it a moment longer
-	profile, err := os.MkdirTemp("", "leadgate-browser-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(profile) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary,
-		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--user-data-dir="+profile,
-		"--virtual-time-budget=20000", "--dump-dom", p.URL+"/"+name+"?"+query)
-	text, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v", binary, name, err)
-	}
+	text := testbrowser.Open(t, p.URL+"/"+name+"?"+query, 20*time.Second)
 	select {
 	case said := <-p.arrived: // before the browser ended
 		return said
 	default:
-		return string(text)
+		return text
 	}
 }
 

@@ -129,6 +129,17 @@ func TestReplayKeepsItsRate(t *testing.T) {
 	b.awaitStates(e, n, webhook.Delivered)
 }
 
+// wantResentOnce wants one more attempt at each of the deliveries that mustStuck made.
+func (b *bundle) wantResentOnce(e webhook.Endpoint) {
+	b.Helper()
+	all, _ := b.deliveries(e)
+	for _, d := range all {
+		if d.Attempts != 13 {
+			b.Errorf("attempts of %s = %d, want one more than the 12 of before", d.ID, d.Attempts)
+		}
+	}
+}
+
 // A worker ends in the middle, and another one goes on from there: each delivery is resent once.
 func TestReplaySurvivesItsWorker(t *testing.T) {
 	t.Parallel()
@@ -147,12 +158,7 @@ func TestReplaySurvivesItsWorker(t *testing.T) {
 	b.worker(options{}) // no sweep: the stopped worker left a task behind
 	testwait.Until(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 	b.awaitStates(e, n, webhook.Delivered)
-	all, _ := b.deliveries(e)
-	for _, d := range all {
-		if d.Attempts != 13 {
-			t.Errorf("attempts of %s = %d, want one more than the 12 of before", d.ID, d.Attempts)
-		}
-	}
+	b.wantResentOnce(e)
 	if got := b.replay(r); got.Resent != n {
 		t.Errorf("resent %d, want %d", got.Resent, n)
 	}
@@ -174,12 +180,7 @@ func TestReplaySurvivesALostRedis(t *testing.T) {
 	}
 	testwait.Until(t, "the replay to be done", func() bool { return b.replay(r).State == webhook.ReplayDone })
 	b.awaitStates(e, n, webhook.Delivered)
-	all, _ := b.deliveries(e)
-	for _, d := range all {
-		if d.Attempts != 13 {
-			t.Errorf("attempts of %s = %d, want one more than the 12 of before", d.ID, d.Attempts)
-		}
-	}
+	b.wantResentOnce(e)
 }
 
 func TestReplayIsCancelled(t *testing.T) {
