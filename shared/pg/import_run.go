@@ -106,7 +106,7 @@ var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 // rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
 // row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads)
+	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
 	if err != nil {
 		return out, err
 	}
@@ -127,7 +127,7 @@ func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult,
 // importCommit is one try of a batch.
 type importCommit struct {
 	*ImportBatch
-	stmt     conn.Queryer // of the transaction, with insertLeads prepared
+	stmt     conn.Queryer // of the transaction, with the statements of runInsertLeads prepared
 	out      ImportResult
 	mistakes []leadfile.Mistake // those of the batch, and those that it found out
 	updates  []importUpdate
@@ -156,7 +156,7 @@ select from imports
 	t := &c.out.Tally
 	t.Rows, t.Rejected = len(c.Rows)+len(c.Mistakes), len(c.Mistakes)
 	if len(c.Rows) > 0 {
-		if err := c.insert(ctx, tx); err != nil {
+		if err := c.insert(ctx); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ select from imports
 }
 
 // insert makes new leads; of several rows with one email, the first in the file.
-func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
+func (c *importCommit) insert(ctx context.Context) error {
 	leads := make([]NewLead, 0, len(c.Rows))
 	at := make([]int, len(c.Rows)) // of the row's lead in leads
 	byKey := make(map[string]int, len(c.Rows))
@@ -192,7 +192,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, c.stmt, tx, leads, insertWaits{enrich: importEnrichDelay})
+	in, err := runInsertLeads(ctx, c.stmt, leads, insertWaits{enrich: importEnrichDelay})
 	if err != nil {
 		return err
 	}

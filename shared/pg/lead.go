@@ -68,7 +68,7 @@ func (db *DB) InsertLeadsWithin(
 	ctx context.Context, leads []NewLead, lockWait time.Duration,
 ) (out Inserted, err error) {
 	err = db.withPartitions(ctx, func() error {
-		out, err = runInsertLeads(ctx, db.Prepared(), db, leads, insertWaits{lock: lockWait})
+		out, err = runInsertLeads(ctx, db.Prepared(), leads, insertWaits{lock: lockWait})
 		return err
 	})
 	return out, err
@@ -113,10 +113,8 @@ type insertWaits struct {
 	lock   time.Duration // for another transaction at most; 0: as long as the session does
 }
 
-// runInsertLeads runs insertLeads on prepared, and what it has to look up besides on q: both in the same transaction,
-// or in none.
-func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLead, wait insertWaits) (Inserted,
-	error) {
+// runInsertLeads runs insertLeads, and what has to be looked up besides, on prepared statements.
+func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead, wait insertWaits) (Inserted, error) {
 	var lockTimeout any
 	if wait.lock > 0 {
 		lockTimeout = strconv.FormatInt(wait.lock.Milliseconds(), 10)
@@ -137,19 +135,20 @@ func runInsertLeads(ctx context.Context, prepared, q conn.Queryer, leads []NewLe
 	if err != nil {
 		return Inserted{}, err
 	}
-	return out, nameHolders(ctx, q, leads, taken, out.Leads)
+	return out, nameHolders(ctx, prepared, leads, taken, out.Leads)
 }
 
 // nameHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
-func nameHolders(ctx context.Context, on conn.Queryer, leads []NewLead, taken map[id.UUID]bool,
-	out []LeadResult) error {
+func nameHolders(
+	ctx context.Context, prepared conn.Queryer, leads []NewLead, taken map[id.UUID]bool, out []LeadResult,
+) error {
 	emails, places := make([]UniqueEmail, 0, len(taken)), make([]int, 0, len(taken))
 	for i := range leads {
 		if taken[leads[i].ID] {
 			emails, places = append(emails, leads[i].UniqueEmail()), append(places, i)
 		}
 	}
-	holders, err := findHolders(ctx, on, emails)
+	holders, err := findHolders(ctx, prepared, emails)
 	if err != nil {
 		return err
 	}
@@ -205,14 +204,15 @@ func (db *DB) FindHolders(ctx context.Context, emails []UniqueEmail) ([]id.UUID,
 	return findHolders(ctx, db.Prepared(), emails)
 }
 
-func findHolders(ctx context.Context, on conn.Queryer, emails []UniqueEmail) ([]id.UUID, error) {
-	const q = `
+const selectHolders = `
 select i.place, l.id
   from unnest($1::uuid[], $2::text[]) with ordinality as i (workspace_id, email_key, place)
  cross join lateral (
     select id from leads
      where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
      order by email_key limit 1) l`
+
+func findHolders(ctx context.Context, prepared conn.Queryer, emails []UniqueEmail) ([]id.UUID, error) {
 	holders := make([]id.UUID, len(emails))
 	if len(emails) == 0 {
 		return holders, nil
@@ -222,7 +222,7 @@ select i.place, l.id
 		workspaces.uuid(e.Workspace)
 		keys.string(e.Key)
 	}
-	err := conn.Each(ctx, on, "find holders", func(row conn.Row) error {
+	err := conn.Each(ctx, prepared, "find holders", func(row conn.Row) error {
 		var place int
 		var holder id.UUID
 		err := row.Scan(&place, &holder)
@@ -230,7 +230,7 @@ select i.place, l.id
 			holders[place-1] = holder
 		}
 		return err
-	}, q, workspaces.done(), keys.done())
+	}, selectHolders, workspaces.done(), keys.done())
 	return holders, err
 }
 
