@@ -35,13 +35,15 @@ func TestParseBatch(t *testing.T) {
 		2: `"field":"leads","pointer":"/leads/2","value":7,"message":"Must be a JSON object"}]}`,
 		3: `"pointer":"/leads/3/email","value":null`, 4: `"pointer":"/leads/4/chatbotId","value":"cb_x"`,
 	} {
-		if !fault.Is(got[i].Err, fault.Validation) {
-			t.Errorf("item %d = %v, want a VALIDATION_ERROR", i, got[i].Err)
-			continue
-		}
-		if told, _ := json.Marshal(fault.From(got[i].Err).Details); !strings.Contains(string(told), want) {
-			t.Errorf("item %d = %s, want %s", i, told, want)
-		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			if !fault.Is(got[i].Err, fault.Validation) {
+				t.Errorf("item %d = %v, want a VALIDATION_ERROR", i, got[i].Err)
+				return
+			}
+			if told, _ := json.Marshal(fault.From(got[i].Err).Details); !strings.Contains(string(told), want) {
+				t.Errorf("item %d = %s, want %s", i, told, want)
+			}
+		})
 	}
 	if told, _ := json.Marshal(fault.From(got[1].Err).Details); !strings.Contains(string(told),
 		`"pointer":"/leads/1/extra"`) {

@@ -369,14 +369,16 @@ func TestDeliveriesFollowEventTypes(t *testing.T) {
 		want []webhook.State
 	}{{d.endpoint, []webhook.State{webhook.Pending}}, {created, []webhook.State{webhook.Pending}}, {enriched, nil},
 		{off, []webhook.State{webhook.Held}}} {
-		got, err := d.list(d.ws, c.e)
-		var states []webhook.State
-		for _, one := range got {
-			states = append(states, one.State)
-		}
-		if err != nil || !slices.Equal(states, c.want) {
-			t.Errorf("deliveries to an endpoint for %v (enabled %v) = %v, %v, want %v", c.e.EventTypes, c.e.Enabled, states, err,
-				c.want)
-		}
+		t.Run(fmt.Sprint(c.e.EventTypes, c.e.Enabled), func(t *testing.T) {
+			got, err := d.list(d.ws, c.e)
+			var states []webhook.State
+			for _, one := range got {
+				states = append(states, one.State)
+			}
+			if err != nil || !slices.Equal(states, c.want) {
+				t.Errorf("deliveries to an endpoint for %v (enabled %v) = %v, %v, want %v", c.e.EventTypes, c.e.Enabled, states, err,
+					c.want)
+			}
+		})
 	}
 }

@@ -67,9 +67,11 @@ func TestHoldOrCancelPending(t *testing.T) {
 		"enabled":              {d.endpoint, map[webhook.State]int{webhook.Pending: 5}},
 		"of another workspace": {other.endpoint, map[webhook.State]int{webhook.Pending: 3}},
 	} {
-		if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
-			t.Errorf("deliveries of the endpoint %s (-want +got):\n%s", name, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, d.states(c.e)); diff != "" {
+				t.Errorf("deliveries of the endpoint %s (-want +got):\n%s", name, diff)
+			}
+		})
 	}
 }
 

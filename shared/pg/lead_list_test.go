@@ -181,18 +181,20 @@ func TestFindLeads(t *testing.T) {
 	d := newDrawer(t, db, 60)
 	for name, q := range d.queries() {
 		for _, sort := range []pg.LeadSort{{}, {Ascending: true}, {Updated: true}, {Updated: true, Ascending: true}} {
-			q.Sort = sort
-			want := d.want(q)
-			for _, size := range [][2]int{{1000, 0}, {3, 0}, {5, 7}, {2, 1}, {200, 40}} {
-				if q.Limit, q.Scan = size[0], size[1]; q.Scan == 1 && sort.Ascending {
-					continue
+			t.Run(fmt.Sprintf("%s %+v", name, sort), func(t *testing.T) {
+				q.Sort = sort
+				want := d.want(q)
+				for _, size := range [][2]int{{1000, 0}, {3, 0}, {5, 7}, {2, 1}, {200, 40}} {
+					if q.Limit, q.Scan = size[0], size[1]; q.Scan == 1 && sort.Ascending {
+						continue
+					}
+					q.DuplicatesAllowed = true
+					got, _ := d.find(q)
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("%s in order %+v, pages of %d, scans of %d (-want +got):\n%s", name, sort, size[0], size[1], diff)
+					}
 				}
-				q.DuplicatesAllowed = true
-				got, _ := d.find(q)
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%s in order %+v, pages of %d, scans of %d (-want +got):\n%s", name, sort, size[0], size[1], diff)
-				}
-			}
+			})
 		}
 	}
 }

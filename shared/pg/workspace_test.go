@@ -61,9 +61,11 @@ func TestUnknownWorkspace(t *testing.T) {
 		"CreateKey": db.CreateKey(t.Context(), tenant.Key{WorkspaceID: unknown, ID: id.New(), Name: "x",
 			CreatedAt: tenantEpoch}, [32]byte{1}),
 	} {
-		if !fault.Is(err, fault.NotFound) {
-			t.Errorf("%s of an unknown workspace = %v, want NOT_FOUND", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			if !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s of an unknown workspace = %v, want NOT_FOUND", name, err)
+			}
+		})
 	}
 }
 

@@ -169,7 +169,9 @@ func TestKeysOfOthersAreUnknown(t *testing.T) {
 	for _, name := range theirs {
 		for _, c := range [][3]string{{"GET", "", ""}, {"PATCH", "", `{"name":1}`}, {"POST", "/rotate", ""}, {"DELETE", "",
 			""}} {
-			b.send(t, b.secret, c[0], "/api/v1/keys/"+name+c[1], c[2]).wantError(t, c[0]+" "+name, 404, "NOT_FOUND")
+			t.Run(c[0]+" "+name, func(t *testing.T) {
+				b.send(t, b.secret, c[0], "/api/v1/keys/"+name+c[1], c[2]).wantError(t, c[0]+" "+name, 404, "NOT_FOUND")
+			})
 		}
 	}
 	if list := b.send(t, b.secret, "GET", "/api/v1/keys", ""); strings.Contains(list.text, theirs[0]) ||

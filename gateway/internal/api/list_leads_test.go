@@ -111,24 +111,26 @@ func TestLeadsByFilter(t *testing.T) {
 				"sort=-updatedAt&status=converted": append([]string{"lead2@example.com"},
 					all(func(i int) bool { return i%3 == 2 && i != 2 })...),
 			} {
-				q, err := url.ParseQuery(query)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, limit := range []string{"2", "200"} {
-					q.Set("limit", limit)
-					leads, _ := pages[shownLead](t, b, "/api/v1/leads", maps.Clone(q))
-					var got []string
-					for _, l := range leads {
-						got = append(got, l.Email)
-						if (l.DeletedAt != nil) != (query == "deleted=true") {
-							t.Errorf("%s: deletedAt = %v", query, l.DeletedAt)
+				t.Run(query, func(t *testing.T) {
+					q, err := url.ParseQuery(query)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, limit := range []string{"2", "200"} {
+						q.Set("limit", limit)
+						leads, _ := pages[shownLead](t, b, "/api/v1/leads", maps.Clone(q))
+						var got []string
+						for _, l := range leads {
+							got = append(got, l.Email)
+							if (l.DeletedAt != nil) != (query == "deleted=true") {
+								t.Errorf("%s: deletedAt = %v", query, l.DeletedAt)
+							}
+						}
+						if !slices.Equal(got, want) {
+							t.Errorf("leads by %q%s = %v, want %v", query, name, got, want)
 						}
 					}
-					if !slices.Equal(got, want) {
-						t.Errorf("leads by %q%s = %v, want %v", query, name, got, want)
-					}
-				}
+				})
 			}
 			b.enriched(t)
 		}
@@ -216,9 +218,11 @@ func TestLeadListInput(t *testing.T) {
 	}
 	for _, query := range []string{"sort=updatedAt&cursor=" + *next, "q=%27%5C%3A%2A%26", "metadata.%27=%5C", "q=%00a%00",
 		"source=%27"} {
-		if got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, ""); got.status >= 500 {
-			t.Errorf("%s = %d %s, want no error of ours", query, got.status, got.text)
-		}
+		t.Run(query, func(t *testing.T) {
+			if got := b.send(t, b.secret, "GET", "/api/v1/leads?"+query, ""); got.status >= 500 {
+				t.Errorf("%s = %d %s, want no error of ours", query, got.status, got.text)
+			}
+		})
 	}
 	for query, code := range map[string]string{
 		"chatbotId=" + id.Chatbot.Format(id.New()): "CHATBOT_NOT_FOUND", "chatbotId=" + id.Chatbot.Format(b.mustWorkspace(t,

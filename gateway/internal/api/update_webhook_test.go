@@ -271,12 +271,14 @@ func TestWebhooksOfOtherWorkspacesAreUnknown(t *testing.T) {
 	b.owner = b.mustWorkspace(t, tenant.Settings{})
 	for _, id := range []string{path, "/we_x", "/%00", "/" + strings.ToUpper(path[1:])} {
 		for _, route := range []string{"GET ", "PATCH ", "DELETE ", "POST /rotate-secret", "POST /test"} {
-			method, below, _ := strings.Cut(route, " ")
-			body := ""
-			if method == "PATCH" || method == "POST" {
-				body = `{"not even":"valid"}` // the address is wrong before the body is
-			}
-			b.send(t, b.secret, method, "/api/v1/webhooks"+id+below, body).wantError(t, route+id, 404, "NOT_FOUND")
+			t.Run(route+id, func(t *testing.T) {
+				method, below, _ := strings.Cut(route, " ")
+				body := ""
+				if method == "PATCH" || method == "POST" {
+					body = `{"not even":"valid"}` // the address is wrong before the body is
+				}
+				b.send(t, b.secret, method, "/api/v1/webhooks"+id+below, body).wantError(t, route+id, 404, "NOT_FOUND")
+			})
 		}
 	}
 	// A chatbot of the other workspace is as unknown as one that never was.
@@ -374,13 +376,15 @@ func TestMistakesTellNoSecret(t *testing.T) {
 			many.String()[1:] + `}}`,
 		`{"url":"https://hooks.example.com/","Headers":{"authorization":"hunter2"}}`,
 	} {
-		for method, to := range map[string]string{"POST": "", "PATCH": path} {
-			got := b.send(t, b.secret, method, "/api/v1/webhooks"+to, body)
-			got.wantError(t, method, 400, "VALIDATION_ERROR")
-			if strings.Contains(got.text, "hunter2") {
-				t.Errorf("%s %.80s answers %s, which tells the value", method, body, got.text)
+		t.Run(body[:min(len(body), 80)], func(t *testing.T) {
+			for method, to := range map[string]string{"POST": "", "PATCH": path} {
+				got := b.send(t, b.secret, method, "/api/v1/webhooks"+to, body)
+				got.wantError(t, method, 400, "VALIDATION_ERROR")
+				if strings.Contains(got.text, "hunter2") {
+					t.Errorf("%s %.80s answers %s, which tells the value", method, body, got.text)
+				}
 			}
-		}
+		})
 	}
 	got := b.send(t, b.secret, "PATCH", "/api/v1/webhooks"+path, `{"x":1}`)
 	if rule := got.body.Details.Message; !strings.Contains(rule, "deliverHeld") || strings.Contains(rule, "secret") ||

@@ -169,7 +169,9 @@ func TestChatbots(t *testing.T) {
 	}
 	for _, body := range []string{`{}`, `{"name":null}`, `{"name":"\u0007"}`, `{"name":"` + strings.Repeat("x", 101) +
 		`"}`, `{"name":"x","id":"cb_1"}`} {
-		b.send(t, b.secret, "POST", "/api/v1/chatbots", body).wantError(t, body[:min(len(body), 40)], 400, "VALIDATION_ERROR")
+		t.Run(body[:min(len(body), 40)], func(t *testing.T) {
+			b.send(t, b.secret, "POST", "/api/v1/chatbots", body).wantError(t, body[:min(len(body), 40)], 400, "VALIDATION_ERROR")
+		})
 	}
 	lead := mustID(t, b.send(t, b.secret, "POST", path+"/leads", `{"email":"a@example.com"}`))
 	other := b.mustWorkspace(t, tenant.Settings{})
