@@ -3,6 +3,7 @@ package leadfile
 import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 )
 
 // Texts of what becomes of imports and their rows after they were read.
@@ -16,6 +17,12 @@ const (
 func Duplicate(row int, email string, holder id.UUID) Mistake {
 	return Mistake{Row: row, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(email),
 		Message: "A lead with this email already exists in your workspace", Lead: holder}
+}
+
+// Suppressed is the mistake of a row whose email may not come back.
+func Suppressed(row int, email string) Mistake {
+	return Mistake{Row: row, Code: string(fault.Suppressed), Field: "email", Value: fault.Truncate(email),
+		Message: lead.SuppressedMessage}
 }
 
 // MetadataTooLarge is the mistake of a row that does not fit into the lead that has its email.

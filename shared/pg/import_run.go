@@ -202,6 +202,11 @@ func (c *importCommit) insert(ctx context.Context) error {
 		first := &leads[at[i]]
 		res := in.Leads[at[i]]
 		switch {
+		case res.Suppressed:
+			c.out.Holders[i] = res
+			c.out.Tally.Rejected++
+			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number, c.Rows[i].Email))
+			continue
 		case res.Taken && res.Holder == id.UUID{}:
 			return errLeadDeleted
 		case !res.Taken:

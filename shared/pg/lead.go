@@ -32,8 +32,9 @@ type Inserted struct {
 // LeadResult is what became of one lead: inserted, or Taken, its email being that of Holder.
 // Holder is zero in the rare case that the holder was deleted since.
 type LeadResult struct {
-	Taken  bool
-	Holder id.UUID
+	Taken      bool
+	Suppressed bool // its email may not come back: it was not inserted, whoever has the email
+	Holder     id.UUID
 }
 
 // fanOut is the fan-out of events. The deliveries, written in the commit of the change itself, are the outbox. It makes
@@ -74,22 +75,28 @@ func (db *DB) InsertLeadsWithin(
 	return out, err
 }
 
-// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, and $15
-// how long to wait for a lock; null: as long as before. "patience" is read before the first row is, and so before any
+// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15 how
+// long to wait for a lock; null: as long as before, and $16 lead.SuppressionHash of each. A suppression is looked up by
+// its key for each lead, whatever the planner thinks of their number. "patience" is read before the first row is, and so before any
 // lock is waited for; what it sets ends with the transaction, which is the statement where there is no other.
 const insertLeads = `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true)
 ), input as (
-    select i.*
+    select i.*,
+           (select true from suppressions s
+             where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
+             order by s.email_hash limit 1) as suppressed
       from patience
      cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[])
-      as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data)
+                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[])
+      as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data,
+            email_hash)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
     select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, created_at
       from input
+     where suppressed is null
      order by workspace_id, email_key
     on conflict (workspace_id, email_key) do nothing
     returning workspace_id, id
@@ -103,9 +110,10 @@ with patience as materialized (
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select true as taken, i.workspace_id, i.id from input i left join ins using (workspace_id, id) where ins.id is null
+select case when i.suppressed then 'suppressed' else 'taken' end, i.workspace_id, i.id
+  from input i left join ins using (workspace_id, id) where ins.id is null
 union all
-select false, workspace_id, endpoint_id from endpoints_to_wake`
+select 'wake', workspace_id, endpoint_id from endpoints_to_wake`
 
 // insertWaits are what insertLeads waits for.
 type insertWaits struct {
@@ -119,21 +127,27 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	if wait.lock > 0 {
 		lockTimeout = strconv.FormatInt(wait.lock.Milliseconds(), 10)
 	}
-	taken := map[id.UUID]bool{}
+	taken, suppressed := map[id.UUID]bool{}, map[id.UUID]bool{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
-		var isTaken bool
+		var what string
 		var workspace, which id.UUID
-		err := row.Scan(&isTaken, &workspace, &which)
-		if isTaken {
+		err := row.Scan(&what, &workspace, &which)
+		switch what {
+		case "taken":
 			taken[which] = true
-		} else if err == nil {
+		case "suppressed":
+			suppressed[which] = true
+		case "wake":
 			out.Wake = append(out.Wake, EndpointRef{workspace, which})
 		}
 		return err
-	}, insertLeads, append(leadArrays(leads), interval(wait.enrich), lockTimeout)...)
+	}, insertLeads, append(leadArrays(leads), interval(wait.enrich), lockTimeout, suppressionHashes(leads))...)
 	if err != nil {
 		return Inserted{}, err
+	}
+	for i := range leads {
+		out.Leads[i].Suppressed = suppressed[leads[i].ID]
 	}
 	return out, nameHolders(ctx, prepared, leads, taken, out.Leads)
 }
@@ -157,6 +171,14 @@ func nameHolders(
 		out[i] = LeadResult{Taken: holders[n] != leads[i].ID, Holder: holders[n]}
 	}
 	return nil
+}
+
+func suppressionHashes(leads []NewLead) string {
+	c := newColumn(len(leads), 70)
+	for i := range leads {
+		c.hex(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
+	}
+	return c.done()
 }
 
 func leadArrays(leads []NewLead) []any {

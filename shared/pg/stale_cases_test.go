@@ -245,10 +245,6 @@ func (s *stale) leadCases() []staleCase {
 			out, err := db.ImportRows(ctx, b)
 			return wantCount(err, out.Tally.Duplicates, 20)
 		}},
-		{"look up suppressions", 20, nil, func(ctx context.Context, db *pg.DB) error {
-			_, err := db.Suppressed(ctx, s.ws, s.emails(20))
-			return err
-		}},
 		{"find a lead by its email", 1, nil, func(ctx context.Context, db *pg.DB) error {
 			q := pg.LeadQuery{Query: lead.Query{AddressKey: s.emails(1)[0]}, Limit: 5, Facts: true}
 			all, _, err := db.FindLeads(ctx, s.ws, q)

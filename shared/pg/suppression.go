@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -13,44 +12,18 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Suppressed returns which of addresses (lead.Lead.AddressKey) may not come back to a workspace.
-func (db *DB) Suppressed(ctx context.Context, workspace id.UUID, addresses []string) (map[string]bool, error) {
-	return suppressedOf(ctx, db, workspace, addresses)
-}
-
-func suppressedOf(ctx context.Context, on conn.Queryer, workspace id.UUID, addresses []string) (map[string]bool,
-	error) {
-	const q = `
-select s.email_hash
-  from unnest($2::bytea[]) a (email_hash)
- cross join lateral (
-    select email_hash from suppressions
-     where workspace_id = $1 and email_hash between a.email_hash and a.email_hash
-     order by email_hash limit 1) s`
-	byHash := make(map[string]string, len(addresses))
-	hashes := make(pq.ByteaArray, len(addresses))
-	for i, address := range addresses {
-		hashes[i] = lead.SuppressionHash(workspace, address)
-		byHash[string(hashes[i])] = address
-	}
-	found, err := conn.Collect(ctx, on, "look up suppressions", conn.Value[[]byte], q, workspace, hashes)
-	out := make(map[string]bool, len(found))
-	for _, hash := range found {
-		out[byHash[string(hash)]] = true
-	}
-	return out, err
-}
-
 // checkSuppression is EMAIL_SUPPRESSED when the email of l may not come back.
 func checkSuppression(ctx context.Context, on conn.Queryer, l *lead.Lead) error {
-	suppressed, err := suppressedOf(ctx, on, l.WorkspaceID, []string{l.AddressKey()})
-	if err == nil && len(suppressed) > 0 {
+	const q = `select exists (select from suppressions where workspace_id = $1 and email_hash = $2)`
+	hash := lead.SuppressionHash(l.WorkspaceID, l.AddressKey())
+	suppressed, err := conn.One(ctx, on, "look up suppression", conn.Value[bool], nil, q, l.WorkspaceID, hash)
+	if err == nil && suppressed {
 		err = fault.New(fault.Suppressed, lead.SuppressedMessage)
 	}
 	return err
 }
 
-// Suppress keeps an address from coming back to a workspace; gateways follow within a second. entry, if not nil, is
+// Suppress keeps an address from coming back to a workspace, from its commit on. entry, if not nil, is
 // audited in the same commit, unless the address was suppressed already. Beyond lead.MaxSuppressions it is a CONFLICT.
 func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) error {
 	// Hashes are spread evenly: those that begin with a zero byte are one in 256.
@@ -71,8 +44,8 @@ func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, e
 	})
 }
 
-// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which nobody looks. The
-// workspace's row is locked last, and only by those who set it.
+// suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which processes of version
+// 0.1.0 do not look. The workspace's row is locked last, and only by those who set it.
 func suppress(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, address string) (added bool, err error) {
 	const insert = `
 insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now()) on conflict do nothing`

@@ -162,7 +162,7 @@ func TestBatchAmongChatbotsAndWithoutDedupe(t *testing.T) {
 func TestBatchSuppressed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
+	c := b.mustWorkspace(t, tenant.Settings{})
 	const q = `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`
 	if _, err := b.db.ExecContext(t.Context(), q, c.workspace, lead.SuppressionHash(c.workspace,
 		"gone@example.com")); err != nil {

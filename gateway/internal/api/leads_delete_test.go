@@ -140,7 +140,7 @@ func TestSuppressedEmailsDoNotComeBack(t *testing.T) {
 		t.Errorf("DELETE = %d %s, want 204", got.status, got.text)
 	}
 	refused("restore", "POST", "/api/v1/leads/"+free+"/restore", "")
-	other := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
+	other := b.mustWorkspace(t, tenant.Settings{})
 	b.mustCreate(t, other, "free@example.com")
 	for body, why := range map[string]string{`{}`: "nothing", `{"email":"x"}`: "no email", `{"email":1}`: "a number",
 		`[]`: "no object", `{"email":"a@example.com","x":1}`: "an unknown field"} {

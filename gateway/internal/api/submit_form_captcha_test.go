@@ -226,7 +226,7 @@ func TestFormAnswersAllAtOneTime(t *testing.T) {
 			waits = append(waits, until)
 		}
 	}))
-	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
+	c := b.mustWorkspace(t, tenant.Settings{})
 	b.mustCreate(t, c, "there@example.com")
 	b.mustSuppress(t, c, "gone@example.com")
 	path, updating := b.mustForm(t, c, tenant.Form{Origins: []string{site}}), b.mustForm(t, c,

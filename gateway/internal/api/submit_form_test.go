@@ -161,7 +161,7 @@ func (b *bundle) mustSuppress(t *testing.T, c owner, email string) {
 func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
 	t.Parallel()
 	b := setupForms(t)
-	c := b.mustWorkspace(t, tenant.Settings{Suppressing: true})
+	c := b.mustWorkspace(t, tenant.Settings{})
 	b.mustSuppress(t, c, "gone@example.com")
 	for _, f := range []tenant.Form{{Origins: []string{site}}, {Origins: []string{site},
 		OnDuplicate: tenant.UpdateDuplicate}, {Origins: []string{site}, RedirectURL: site}} {

@@ -39,3 +39,20 @@ func TestASuppressedEmailIsRefusedInTheSameWords(t *testing.T) {
 		})
 	}
 }
+
+// The first suppression of a workspace holds at once, also where its key was used a moment ago.
+func TestTheFirstSuppressionHoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustCreate(t, b.owner, "other@example.com")
+	if got := b.send(t, b.secret, "POST", "/api/v1/suppressions", `{"email":"gone@example.com"}`); got.status != 201 {
+		t.Fatalf("suppress = %d %s, want 201", got.status, got.text)
+	}
+	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"Gone@example.com"}`).wantError(t, "create", 409,
+		"EMAIL_SUPPRESSED")
+	const batch = `{"leads":[{"email":"gone@example.com"},{"email":"new@example.com"},{"email":"GONE@example.com"}]}`
+	got := b.send(t, b.secret, "POST", "/api/v1/leads/batch", batch)
+	if n := strings.Count(got.text, "EMAIL_SUPPRESSED"); got.status != 207 || n != 2 || !strings.Contains(got.text, `"created":1`) {
+		t.Errorf("batch = %d %s, want one created and two suppressed", got.status, got.text)
+	}
+}

@@ -39,18 +39,9 @@ func (s *Service) CreateMany(
 	leads := make([]pg.NewLead, 0, len(items))
 	places := make([]int, 0, len(items)) // of leads, in items
 	first := make(map[string]int, len(items))
-	suppressed, err := s.suppressed(ctx, p, items)
-	if err != nil {
-		return nil, err
-	}
 	for i := range items {
 		out[i].DuplicateOf = -1
 		l := NewLead(p, &items[i].Draft, items[i].Chatbot, items[i].ID)
-		if suppressed[l.AddressKey()] {
-			out[i].Err = fault.New(fault.Suppressed, lead.SuppressedMessage)
-			s.metrics.count("suppressed")
-			continue
-		}
 		if earlier, twice := first[l.UniqueKey]; twice {
 			out[i].DuplicateOf, out[i].Exists = earlier, true
 			continue
@@ -67,18 +58,6 @@ func (s *Service) CreateMany(
 		s.updateMany(ctx, p, items, out)
 	}
 	return out, nil
-}
-
-// suppressed returns which addresses of items are suppressed, with one query.
-func (s *Service) suppressed(ctx context.Context, p *tenant.Principal, items []Item) (map[string]bool, error) {
-	if !p.Settings.Suppressing {
-		return nil, nil
-	}
-	addresses := make([]string, len(items))
-	for i := range items {
-		addresses[i] = items[i].AddressKey
-	}
-	return s.DB.Suppressed(ctx, p.WorkspaceID, addresses)
 }
 
 func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []int, out []BulkResult) error {
@@ -100,6 +79,9 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 		case res.err != nil:
 			one.Err = res.err
 			s.metrics.count("failed")
+		case res.Suppressed:
+			one.Err = fault.New(fault.Suppressed, lead.SuppressedMessage)
+			s.metrics.count("suppressed")
 		case !res.Taken:
 			one.ID = leads[i].ID
 			created++
@@ -123,10 +105,17 @@ func errHolderGone() error {
 func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 	again := 0
 	for i := range out {
-		if of := out[i].DuplicateOf; of >= 0 {
-			out[i].ID, out[i].Err = out[of].ID, out[of].Err
-			again++
+		of := out[i].DuplicateOf
+		if of < 0 {
+			continue
 		}
+		if err := out[of].Err; fault.Is(err, fault.Suppressed) {
+			out[i] = BulkResult{DuplicateOf: -1, Err: err}
+			s.metrics.count("suppressed")
+			continue
+		}
+		out[i].ID, out[i].Err = out[of].ID, out[of].Err
+		again++
 	}
 	if again > 0 {
 		s.metrics.leads.WithLabelValues("duplicate").Add(float64(again))

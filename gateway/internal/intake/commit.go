@@ -164,6 +164,9 @@ func tooLarge(leads []pg.NewLead) bool {
 // count adds leads to the usage of their workspaces.
 func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
 	for i := range leads {
+		if done[i].Suppressed {
+			continue
+		}
 		outcome := usage.Accepted
 		if done[i].Taken {
 			outcome = usage.Duplicates
@@ -189,6 +192,9 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 	for i := range leads {
 		l, res := &leads[i], done.Leads[i]
 		holder := l.ID
+		if res.Suppressed {
+			continue
+		}
 		if res.Taken {
 			holder = res.Holder
 		} else if !enriching[l.WorkspaceID] {

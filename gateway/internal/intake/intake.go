@@ -122,6 +122,9 @@ func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err
 	case res.err != nil:
 		s.metrics.count("failed")
 		return holder, res.err
+	case res.Suppressed:
+		s.metrics.count("suppressed")
+		return holder, fault.New(fault.Suppressed, lead.SuppressedMessage)
 	case res.Taken && res.Holder == (id.UUID{}): // deleted between two statements
 		return holder, errHolderGone()
 	case res.Taken:

@@ -75,16 +75,6 @@ func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (
 			return holder, duplicate(l.Email, holder)
 		}
 	}
-	if p.Settings.Suppressing {
-		suppressed, err := s.DB.Suppressed(ctx, p.WorkspaceID, []string{l.AddressKey()})
-		if err != nil {
-			return id.UUID{}, err
-		}
-		if suppressed[l.AddressKey()] {
-			s.metrics.count("suppressed")
-			return id.UUID{}, fault.New(fault.Suppressed, lead.SuppressedMessage)
-		}
-	}
 	return s.commit(ctx, l)
 }
 

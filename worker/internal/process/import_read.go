@@ -95,24 +95,15 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 	if err := in.findChatbots(ctx, good); err != nil {
 		return err
 	}
-	suppressed, err := in.suppressed(ctx, good)
-	if err != nil {
-		return err
-	}
 	next.Rows = make([]pg.ImportRow, 0, len(good))
 	next.ends = make([]int64, 0, len(good))
 	for i := range good {
 		row := &good[i]
 		d := &row.Draft
-		switch {
-		case row.Chatbot != id.UUID{} && !in.chatbots[row.Chatbot]:
+		if (row.Chatbot != id.UUID{}) && !in.chatbots[row.Chatbot] {
 			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound),
 				Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
 				Message: "Must be the id of a chatbot in your workspace"})
-			continue
-		case suppressed[d.AddressKey]:
-			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.Suppressed),
-				Field: "email", Value: fault.Truncate(d.Email), Message: lead.SuppressedMessage})
 			continue
 		}
 		made := pg.ImportRow{Number: row.Number}
@@ -152,16 +143,4 @@ func (in *importReader) findChatbots(ctx context.Context, rows []leadfile.Row) e
 		in.chatbots[bot] = false
 	}
 	return err
-}
-
-// suppressed returns which emails of rows may not come back.
-func (in *importReader) suppressed(ctx context.Context, rows []leadfile.Row) (map[string]bool, error) {
-	if !in.settings.Suppressing || len(rows) == 0 {
-		return nil, nil
-	}
-	keys := make([]string, len(rows))
-	for i := range rows {
-		keys[i] = rows[i].Draft.AddressKey
-	}
-	return in.DB.Suppressed(ctx, in.imp.WorkspaceID, keys)
 }
