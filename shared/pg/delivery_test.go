@@ -66,17 +66,17 @@ func (d *desk) mustLeads(n int) (events []id.UUID) {
 }
 
 // take is LeaseDue on behalf of token at an offset from now.
-func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.Job {
+func (d *desk) take(token id.UUID, at time.Duration, limit int) []webhook.DueDelivery {
 	d.Helper()
 	s, err := d.db.LeaseDue(d.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
 		Lease: 30 * time.Second, Limit: limit, Now: d.now.Add(at)})
 	if err != nil {
 		d.Fatal(err)
 	}
-	if len(s.Jobs) > 0 && (s.Endpoint.URL != d.endpoint.URL || s.Endpoint.Secret != d.endpoint.Secret) {
+	if len(s.Due) > 0 && (s.Endpoint.URL != d.endpoint.URL || s.Endpoint.Secret != d.endpoint.Secret) {
 		d.Errorf("LeaseDue's endpoint = %+v, want URL and secret of %+v", s.Endpoint, d.endpoint)
 	}
-	return s.Jobs
+	return s.Due
 }
 
 // record is RecordOutcomes on behalf of token at an offset from now.
@@ -108,7 +108,7 @@ func (d *desk) due(at time.Duration) bool {
 }
 
 // outcome is of an attempt at j: status 200 delivers it, else it is tried again at next, or never if that is nil.
-func (d *desk) outcome(j webhook.Job, status int, next *time.Time) webhook.Outcome {
+func (d *desk) outcome(j webhook.DueDelivery, status int, next *time.Time) webhook.Outcome {
 	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: status,
 		ResponseHead: "héad \"\\ {}", Latency: 12 * time.Millisecond, At: d.now}
 	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
@@ -337,10 +337,10 @@ func TestOneOfManyTakes(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				if len(s.Jobs) > 0 {
-					d.record(token, 0, 30*time.Second, d.outcome(s.Jobs[0], 200, nil))
+				if len(s.Due) > 0 {
+					d.record(token, 0, 30*time.Second, d.outcome(s.Due[0], 200, nil))
 				}
-				took <- len(s.Jobs)
+				took <- len(s.Due)
 			})
 		}
 		close(start)

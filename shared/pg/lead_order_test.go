@@ -104,19 +104,19 @@ func enrichAllTheTime(t *testing.T, db *pg.DB, ws id.UUID) (stop func()) {
 }
 
 // mustLeaseAll returns all deliveries of an endpoint as one drain is given them.
-func mustLeaseAll(t *testing.T, db *pg.DB, ws, endpoint id.UUID) []webhook.Job {
+func mustLeaseAll(t *testing.T, db *pg.DB, ws, endpoint id.UUID) []webhook.DueDelivery {
 	t.Helper()
 	b, err := db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: ws, Endpoint: endpoint, Token: id.New(),
 		Lease: time.Minute, Limit: 10_000})
-	if err != nil || len(b.Jobs) == 0 {
-		t.Fatalf("LeaseDue() = %d deliveries, %v, want all", len(b.Jobs), err)
+	if err != nil || len(b.Due) == 0 {
+		t.Fatalf("LeaseDue() = %d deliveries, %v, want all", len(b.Due), err)
 	}
-	return b.Jobs
+	return b.Due
 }
 
 // wantInOrder checks that the events of l are in the order of its changes, by place and by time, and that the last one
 // has l as it is.
-func wantInOrder(t *testing.T, l *lead.Lead, jobs []webhook.Job) {
+func wantInOrder(t *testing.T, l *lead.Lead, jobs []webhook.DueDelivery) {
 	t.Helper()
 	var at time.Time
 	var last struct {

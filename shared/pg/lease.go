@@ -20,13 +20,13 @@ type LeaseRequest struct {
 	Token     id.UUID       // who leases
 	Lease     time.Duration // for how long nobody else may
 	Limit     int
-	Bytes     int // of data, each delivery counting JobOverhead more, but one delivery always; 0: any number
+	Bytes     int // of data, each delivery counting DueOverhead more, but one delivery always; 0: any number
 	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
 }
 
-// JobOverhead is how many bytes a leased delivery counts beside the data of its event.
-const JobOverhead = 512
+// DueOverhead is how many bytes a leased delivery counts beside the data of its event.
+const DueOverhead = 512
 
 // LeaseMode says which deliveries may be leased.
 type LeaseMode int
@@ -43,7 +43,7 @@ type LeasedBatch struct {
 	Endpoint   webhook.Endpoint
 	Schedule   webhook.Schedule // the workspace's own; nil: it has none
 	PacedUntil time.Time        // the endpoint's rate allows nothing before; zero: it does
-	Jobs       []webhook.Job
+	Due        []webhook.DueDelivery
 	More       bool // others are due too, perhaps
 }
 
@@ -98,7 +98,7 @@ const rowsBefore = `rows between unbounded preceding and 1 preceding`
 
 // jobSize is how many bytes a row of "due" counts.
 var jobSize = `case when pg_column_compression(due.data) is null then pg_column_size(due.data)
-                                 else octet_length(cast(due.data as text)) end + ` + strconv.Itoa(JobOverhead)
+                                 else octet_length(cast(due.data as text)) end + ` + strconv.Itoa(DueOverhead)
 
 var leaseQueries = map[LeaseMode]string{
 	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
@@ -116,7 +116,7 @@ func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err 
 	scan := func(row conn.Row) error { return b.scan(row, &due) }
 	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", scan, leaseQueries[r.Mode],
 		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32))
-	b.More = len(b.Jobs) > 0 && (len(b.Jobs) < due || due == r.Limit)
+	b.More = len(b.Due) > 0 && (len(b.Due) < due || due == r.Limit)
 	return b, err
 }
 
@@ -128,7 +128,7 @@ func (db *DB) HasLease(ctx context.Context, workspace, endpoint, token id.UUID) 
 
 // scan reads one row; the first has the endpoint. due is how many are due, as far as the limit goes.
 func (b *LeasedBatch) scan(row conn.Row, due *int) error {
-	var j webhook.Job
+	var j webhook.DueDelivery
 	var first struct {
 		url, secret               string
 		headers, former, schedule []byte
@@ -143,8 +143,8 @@ func (b *LeasedBatch) scan(row conn.Row, due *int) error {
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}
-	b.Jobs = append(b.Jobs, j)
-	if len(b.Jobs) > 1 {
+	b.Due = append(b.Due, j)
+	if len(b.Due) > 1 {
 		return nil
 	}
 	e.URL, e.Secret, e.Timeout = first.url, first.secret, time.Duration(first.seconds)*time.Second

@@ -33,8 +33,8 @@ func (d *desk) lease(limit, bytes int) (s pg.LeasedBatch, size int) {
 		d.Fatal(err)
 	}
 	d.record(token, 0, 0)
-	for i := range s.Jobs {
-		size += len(s.Jobs[i].Data) + pg.JobOverhead
+	for i := range s.Due {
+		size += len(s.Due[i].Data) + pg.DueOverhead
 	}
 	return s, size
 }
@@ -57,8 +57,8 @@ func TestLeaseIsBoundedInBytes(t *testing.T) {
 			d := newDesk(t, db)
 			pgtest.Leads(t, db, d.ws, 20, func(l *lead.Lead) { l.Metadata = c.metadata })
 			whole, all := d.lease(100, 0)
-			if len(whole.Jobs) != 20 || whole.More {
-				t.Fatalf("without a bound: %d deliveries, more %v, want all 20", len(whole.Jobs), whole.More)
+			if len(whole.Due) != 20 || whole.More {
+				t.Fatalf("without a bound: %d deliveries, more %v, want all 20", len(whole.Due), whole.More)
 			}
 			one := all / 20
 			for _, b := range []struct {
@@ -69,9 +69,9 @@ func TestLeaseIsBoundedInBytes(t *testing.T) {
 				{100, 21 * one, 20, false}, {20, 21 * one, 20, true}, {3, 21 * one, 3, true},
 			} {
 				got, size := d.lease(b.limit, b.bytes)
-				if len(got.Jobs) != b.want || got.More != b.more {
+				if len(got.Due) != b.want || got.More != b.more {
 					t.Errorf("limit %d, %d bytes of %d each: %d deliveries of %d bytes, more %v, want %d, more %v", b.limit, b.bytes,
-						one, len(got.Jobs), size, got.More, b.want, b.more)
+						one, len(got.Due), size, got.More, b.want, b.more)
 				}
 			}
 		})
@@ -105,9 +105,9 @@ func TestLeaseReadsOnlyWhatItTakes(t *testing.T) {
 	afterFew := blocks()
 	all, _ := d.lease(60, 0)
 	afterAll := blocks()
-	if len(few.Jobs) != 1 || len(all.Jobs) != 60 || afterAll-afterFew < 60*4 {
-		t.Fatalf("leased %d with %d blocks, then %d with %d, want 1, then 60 with hundreds", len(few.Jobs), afterFew-before,
-			len(all.Jobs), afterAll-afterFew)
+	if len(few.Due) != 1 || len(all.Due) != 60 || afterAll-afterFew < 60*4 {
+		t.Fatalf("leased %d with %d blocks, then %d with %d, want 1, then 60 with hundreds", len(few.Due), afterFew-before,
+			len(all.Due), afterAll-afterFew)
 	}
 	if got := afterFew - before; got > (afterAll-afterFew)/10 {
 		t.Errorf("one delivery of 60 read %d blocks, all of them %d, want a tenth at most", got, afterAll-afterFew)

@@ -56,7 +56,7 @@ func TestLeaseModes(t *testing.T) {
 		{"a probe when both are due", pg.LeaseForProbe, 2 * time.Hour, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := len(d.takeAs(c.mode, c.at).Jobs); got != c.want {
+			if got := len(d.takeAs(c.mode, c.at).Due); got != c.want {
 				t.Errorf("leased %d, want %d", got, c.want)
 			}
 		})
@@ -72,8 +72,8 @@ func TestLeaseModes(t *testing.T) {
 	if diff := cmp.Diff(want, s.Endpoint.Health); diff != "" {
 		t.Errorf("health as taken (-want +got):\n%s", diff)
 	}
-	if s.Jobs[1].Attempts != 1 || s.Jobs[1].Tries != 1 || !s.Jobs[1].NextAt.Equal(later) {
-		t.Errorf("the one that failed = %+v, want 1 attempt, next at %v", s.Jobs[1], later)
+	if s.Due[1].Attempts != 1 || s.Due[1].Tries != 1 || !s.Due[1].NextAt.Equal(later) {
+		t.Errorf("the one that failed = %+v, want 1 attempt, next at %v", s.Due[1], later)
 	}
 }
 
@@ -102,8 +102,8 @@ func TestLeaseBringsTheEndpoint(t *testing.T) {
 	got := s.Endpoint
 	got.EventTypes, got.CreatedAt = want.EventTypes, want.CreatedAt // not among what sending takes
 	got.Former = nil
-	if diff := cmp.Diff(want, got); diff != "" || len(s.Jobs) != 2 {
-		t.Errorf("endpoint with %d jobs (-want +got):\n%s", len(s.Jobs), diff)
+	if diff := cmp.Diff(want, got); diff != "" || len(s.Due) != 2 {
+		t.Errorf("endpoint with %d jobs (-want +got):\n%s", len(s.Due), diff)
 	}
 	if diff := cmp.Diff(webhook.Schedule{0, 90 * time.Second}, s.Schedule); diff != "" {
 		t.Errorf("schedule (-want +got):\n%s", diff)

@@ -36,8 +36,8 @@ func withoutPartitions(t *testing.T) *partitionless {
 	var err error
 	p.batch, err = p.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: p.ws, Endpoint: p.endpoint.ID, Token: p.token,
 		Lease: time.Minute, Limit: 1})
-	if err != nil || len(p.batch.Jobs) != 1 {
-		t.Fatalf("LeaseDue() = %d deliveries, %v, want one", len(p.batch.Jobs), err)
+	if err != nil || len(p.batch.Due) != 1 {
+		t.Fatalf("LeaseDue() = %d deliveries, %v, want one", len(p.batch.Due), err)
 	}
 	// The rows of deliveries are left where they are: an attempt needs its delivery. All that is written now goes elsewhere.
 	for _, parent := range []string{"events", "attempts"} {
@@ -92,7 +92,7 @@ var writes = map[string]func(context.Context, *pg.DB, *partitionless) error{
 		return err
 	},
 	"record": func(ctx context.Context, db *pg.DB, p *partitionless) error {
-		a := webhook.Attempt{DeliveryID: p.batch.Jobs[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: time.Now()}
+		a := webhook.Attempt{DeliveryID: p.batch.Due[0].DeliveryID, ID: id.New(), Number: 1, Status: 200, At: time.Now()}
 		_, err := db.RecordOutcomes(ctx, pg.RecordRequest{Workspace: p.ws, Endpoint: p.endpoint.ID, Token: p.token,
 			Outcomes: []webhook.Outcome{{Attempt: a, State: webhook.Delivered}}})
 		return err

@@ -200,8 +200,8 @@ func (f *filled) findHolders(t *testing.T, x *explainer) {
 
 func (f *filled) leaseDue(t *testing.T, x *explainer) {
 	r := pg.LeaseRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: id.New(), Lease: time.Minute, Limit: 100}
-	if got, err := x.generic.LeaseDue(t.Context(), r); err != nil || len(got.Jobs) != r.Limit {
-		t.Fatalf("LeaseDue() = %d deliveries, %v, want %d", len(got.Jobs), err, r.Limit)
+	if got, err := x.generic.LeaseDue(t.Context(), r); err != nil || len(got.Due) != r.Limit {
+		t.Fatalf("LeaseDue() = %d deliveries, %v, want %d", len(got.Due), err, r.Limit)
 	}
 }
 
@@ -212,11 +212,11 @@ func (f *filled) recordOutcomes(t *testing.T, x *explainer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Jobs) == 0 { // another case has the lease
-		got.Jobs = []webhook.Job{{DeliveryID: f.lead, Attempts: 1}}
+	if len(got.Due) == 0 { // another case has the lease
+		got.Due = []webhook.DueDelivery{{DeliveryID: f.lead, Attempts: 1}}
 	}
 	r := pg.RecordRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: lease.Token, Health: &webhook.Health{}}
-	for _, j := range got.Jobs {
+	for _, j := range got.Due {
 		a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: 200, At: time.Now()}
 		r.Outcomes = append(r.Outcomes, webhook.Outcome{Attempt: a, State: webhook.Delivered})
 	}

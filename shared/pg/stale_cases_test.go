@@ -77,7 +77,7 @@ func (s *stale) drainCases() []staleCase {
 	lease := func(ctx context.Context, db *pg.DB) (err error) {
 		leased, err = db.LeaseDue(ctx, pg.LeaseRequest{Workspace: s.ws, Endpoint: s.endpoint.ID, Token: token,
 			Lease: time.Minute, Limit: 20})
-		return wantCount(err, len(leased.Jobs), 20)
+		return wantCount(err, len(leased.Due), 20)
 	}
 	return []staleCase{
 		{"lease deliveries", 20, func() {
@@ -89,7 +89,7 @@ func (s *stale) drainCases() []staleCase {
 			}
 		}, func(ctx context.Context, db *pg.DB) error {
 			r := pg.RecordRequest{Workspace: s.ws, Endpoint: s.endpoint.ID, Token: token}
-			for _, j := range leased.Jobs {
+			for _, j := range leased.Due {
 				a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, Status: 200, At: time.Now()}
 				r.Outcomes = append(r.Outcomes, webhook.Outcome{Attempt: a, State: webhook.Delivered})
 			}

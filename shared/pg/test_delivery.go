@@ -36,8 +36,8 @@ returning id`
 }
 
 // GetTestDelivery returns an endpoint, whatever its state unless it was deleted, and its delivery of a webhook.test
-// event. The batch has no job when there is nothing to attempt, or it was attempted already. Nothing is leased: a test
-// is one attempt beside all others.
+// event. The batch has no delivery when there is nothing to attempt, or it was attempted already. Nothing is leased: a
+// test is one attempt beside all others.
 func (db *DB) GetTestDelivery(ctx context.Context, workspace, endpoint, delivery id.UUID) (b LeasedBatch, err error) {
 	const q = `
 select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
@@ -52,11 +52,11 @@ select d.id, d.event_id, d.attempts, d.tries, v.type, v.created_at, v.data
 	if err != nil {
 		return b, err
 	}
-	scan := func(row conn.Row) (j webhook.Job, err error) {
+	scan := func(row conn.Row) (j webhook.DueDelivery, err error) {
 		err = row.Scan(&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.EventType, &j.EventAt, &j.Data)
 		return j, err
 	}
-	b.Jobs, err = conn.Collect(ctx, db, "get test delivery", scan, q, workspace, endpoint, delivery)
+	b.Due, err = conn.Collect(ctx, db, "get test delivery", scan, q, workspace, endpoint, delivery)
 	return b, err
 }
 

@@ -146,8 +146,8 @@ type Attempt struct {
 	RetryAfter time.Duration // what the answer asked for; not kept
 }
 
-// Job is a due delivery with everything that sending it needs.
-type Job struct {
+// DueDelivery is a due delivery with everything that sending it needs.
+type DueDelivery struct {
 	DeliveryID id.UUID
 	EventID    id.UUID
 	EventType  string
@@ -161,7 +161,7 @@ type Job struct {
 
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).
 // The thin payload of an event of no lead is the full one.
-func (j *Job) AppendPayload(dst []byte, payload string) []byte {
+func (j *DueDelivery) AppendPayload(dst []byte, payload string) []byte {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, j.EventType...)
 	dst = append(dst, `","timestamp":"`...)

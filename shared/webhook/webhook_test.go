@@ -14,7 +14,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func TestAppendPayload(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 13, 4, 5, 6_000_000, time.FixedZone("", 3600))
-	job := webhook.Job{EventType: webhook.LeadCreated, EventAt: at, Data: []byte(`{"id":"lead_1","name":null}`)}
+	job := webhook.DueDelivery{EventType: webhook.LeadCreated, EventAt: at, Data: []byte(`{"id":"lead_1","name":null}`)}
 	got := string(job.AppendPayload(nil, webhook.PayloadFull))
 	const want = `{"type":"lead.created","timestamp":"2026-01-02T12:04:05.006Z","data":{"id":"lead_1","name":null}}`
 	if got != want || !json.Valid([]byte(got)) {

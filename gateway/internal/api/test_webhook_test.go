@@ -30,7 +30,7 @@ func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attem
 			return err
 		}
 		took, err := b.db.GetTestDelivery(ctx, key.Workspace, key.Endpoint, key.Delivery)
-		if err != nil || len(took.Jobs) == 0 {
+		if err != nil || len(took.Due) == 0 {
 			return err
 		}
 		a := outcome(took.Endpoint)

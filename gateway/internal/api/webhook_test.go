@@ -383,10 +383,10 @@ func (b *bundle) mustAttempt(t *testing.T, endpoint string, a webhook.Attempt, s
 	now, token := time.Now().Add(time.Second), id.New()
 	s, err := b.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: b.workspace, Endpoint: e, Token: token,
 		Lease: time.Minute, Limit: 10, Now: now})
-	if err != nil || len(s.Jobs) != 1 {
-		t.Fatalf("LeaseDue = %d jobs, %v, want 1", len(s.Jobs), err)
+	if err != nil || len(s.Due) != 1 {
+		t.Fatalf("LeaseDue = %d jobs, %v, want 1", len(s.Due), err)
 	}
-	a.DeliveryID, a.ID, a.At = s.Jobs[0].DeliveryID, id.New(), now
+	a.DeliveryID, a.ID, a.At = s.Due[0].DeliveryID, id.New(), now
 	o := webhook.Outcome{Attempt: a, State: state}
 	if state == webhook.Pending {
 		o.NextAt = &now

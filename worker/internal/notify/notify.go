@@ -30,7 +30,7 @@ type Deps struct {
 	Log    *slog.Logger
 
 	// Send is guarded like any webhook: a hook in a private network must be allowed.
-	Send func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool)
+	Send func(context.Context, *webhook.Endpoint, *webhook.DueDelivery) (a webhook.Attempt, made bool)
 }
 
 // Notifier sends the notices that are due in Postgres, signed like any webhook and with the event's id at every try.
@@ -107,8 +107,8 @@ func (n *Notifier) sendDue(ctx context.Context) (ok bool, err error) {
 func (n *Notifier) send(ctx context.Context, due *pg.Notice) (accepted bool) {
 	log := n.Log.With("type", due.Type, "event", id.Event.Format(due.Event),
 		"workspace", id.Workspace.Format(due.Workspace), "endpoint", id.Endpoint.Format(due.Endpoint))
-	job := webhook.Job{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)}
-	a, made := n.Send(ctx, &n.hook, &job)
+	delivery := webhook.DueDelivery{EventID: due.Event, EventType: due.Type, EventAt: due.At, Data: withWorkspace(due)}
+	a, made := n.Send(ctx, &n.hook, &delivery)
 	if !made {
 		return false
 	}

@@ -209,7 +209,7 @@ func TestHookIsGuarded(t *testing.T) {
 	attempts := make(chan webhook.Attempt, 1000)
 	n := notify.New(notify.Deps{DB: db, URL: url, Secret: webhook.NewSecret(), Every: 20 * time.Millisecond,
 		Log: slog.New(slog.DiscardHandler),
-		Send: func(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
+		Send: func(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery) (webhook.Attempt, bool) {
 			a, made := sender.Send(ctx, e, j)
 			attempts <- a
 			return a, made

@@ -15,11 +15,11 @@ type batch struct {
 	run      *run
 	endpoint *webhook.Endpoint
 	schedule webhook.Schedule
-	jobs     []webhook.Job
+	due      []webhook.DueDelivery
 	limiter  *rateLimiter
 	results  chan webhook.Outcome // closed when every attempt has ended
 
-	next      atomic.Int64 // the job that the next free sender takes
+	next      atomic.Int64 // the delivery that the next free sender takes
 	attempted atomic.Int64
 	halt      atomic.Bool // send no more: the lease is lost, the breaker opened, or the order would break
 }
@@ -27,12 +27,12 @@ type batch struct {
 // startBatch starts senders, as many as the endpoint takes at once.
 func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
 	e := &leased.Endpoint
-	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, jobs: leased.Jobs,
-		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan webhook.Outcome, len(leased.Jobs))}
+	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, due: leased.Due,
+		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan webhook.Outcome, len(leased.Due))}
 	if b.schedule == nil {
 		b.schedule = d.Schedule
 	}
-	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.jobs)))
+	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.due)))
 	var senders sync.WaitGroup
 	for range max(1, sockets) { // no endpoint waits for the attempts of others to end
 		senders.Go(b.sendAll)
@@ -45,18 +45,18 @@ func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
 	return b
 }
 
-// sendAll is one sender: it takes the next job, in order, while there is one and nothing says to stop.
+// sendAll is one sender: it takes the next delivery, in order, while there is one and nothing says to stop.
 func (b *batch) sendAll() {
 	for b.run.accepting.Err() == nil && !b.halt.Load() {
 		i := int(b.next.Add(1)) - 1
-		if i >= len(b.jobs) || !b.limiter.wait(b.run.accepting) || b.halt.Load() {
+		if i >= len(b.due) || !b.limiter.wait(b.run.accepting) || b.halt.Load() {
 			return
 		}
 		if !b.mayBegin() {
 			b.halt.Store(true)
 			return
 		}
-		o, made := b.send(&b.jobs[i])
+		o, made := b.send(&b.due[i])
 		if !made {
 			return
 		}
@@ -65,8 +65,8 @@ func (b *batch) sendAll() {
 	}
 }
 
-// left returns how many jobs were not attempted, once all attempts have ended.
-func (b *batch) left() int { return len(b.jobs) - int(b.attempted.Load()) }
+// left returns how many deliveries were not attempted, once all attempts have ended.
+func (b *batch) left() int { return len(b.due) - int(b.attempted.Load()) }
 
 // collect waits for all attempts, records their outcomes now and then, and returns those that are not recorded yet.
 func (b *batch) collect() (outcomes []webhook.Outcome) {

@@ -44,7 +44,7 @@ type drain struct {
 	delivered, failed int // attempts that were recorded
 }
 
-func (p *Processor) newDrain(key task.Key) job {
+func (p *Processor) newDrain(key task.Key) work {
 	return &drain{Processor: p, key: key, token: id.New(), limit: leaseLimit}
 }
 
@@ -55,7 +55,7 @@ func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.Le
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	leased, err := d.lease(r, mode)
 	defer d.releaseMemory()
-	if err != nil || len(leased.Jobs) == 0 {
+	if err != nil || len(leased.Due) == 0 {
 		return false, err
 	}
 	b := d.startBatch(r, &leased)

@@ -13,7 +13,7 @@ type enrichment struct {
 	read, enriched int // leads
 }
 
-func (p *Processor) newEnrichment(key task.Key) job { return &enrichment{key: key} }
+func (p *Processor) newEnrichment(key task.Key) work { return &enrichment{key: key} }
 
 func (j *enrichment) batch(r *run) (more bool, err error) {
 	out, err := r.DB.Enrich(r.abort, j.key.Workspace, enrichLimit, r.Find)

@@ -31,24 +31,24 @@ func (p *Processor) handle(name string, do func(context.Context, task.Key, strin
 	}
 }
 
-// handleRun is handle for a job that is done in batches; newJob returns the job of one task.
-func (p *Processor) handleRun(name string, newJob func(task.Key) job) asynq.HandlerFunc {
+// handleRun is handle for work that is done in batches; newWork returns the work of one task.
+func (p *Processor) handleRun(name string, newWork func(task.Key) work) asynq.HandlerFunc {
 	return p.handle(name, func(ctx context.Context, key task.Key, taskID string) (string, error) {
-		j := newJob(key)
-		end, err := p.run(ctx, key, taskID, j)
+		w := newWork(key)
+		end, err := p.run(ctx, key, taskID, w)
 		if err != nil {
 			return "", err
 		}
-		if err := j.finish(ctx); err != nil {
+		if err := w.finish(ctx); err != nil {
 			return "", err
 		}
 		switch end {
 		case busy:
 			return key.Subject() + ": another task works on it", nil
 		case requeued:
-			return key.Subject() + ": " + j.report() + ", more in the next run", nil
+			return key.Subject() + ": " + w.report() + ", more in the next run", nil
 		}
-		return key.Subject() + ": " + j.report(), nil
+		return key.Subject() + ": " + w.report(), nil
 	})
 }
 

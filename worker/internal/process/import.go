@@ -43,7 +43,7 @@ type importer struct {
 	quietUntil time.Time // Redis is told nothing until then
 }
 
-func (p *Processor) newImport(key task.Key) job {
+func (p *Processor) newImport(key task.Key) work {
 	return &importer{workspace: key.Workspace, id: key.Import}
 }
 

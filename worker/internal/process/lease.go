@@ -15,12 +15,12 @@ func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 	asked := time.Now()
 	share := d.acquireMemory()
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
-		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/jobCopies)), Mode: mode})
-	d.holdMemory(share, leased.Jobs)
+		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode})
+	d.holdMemory(share, leased.Due)
 	switch {
 	case err != nil:
 		d.leased = true // perhaps: the answer was lost
-	case len(leased.Jobs) > 0:
+	case len(leased.Due) > 0:
 		d.leased, d.renewed = true, d.Now()
 		d.seen.at(asked)
 		d.health.begin(&leased.Endpoint)

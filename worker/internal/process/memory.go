@@ -11,11 +11,11 @@ const (
 
 	firstBytes = 256 << 10 // of a drain's first lease
 	leaseBytes = 2 << 20   // of the next ones
-	jobCopies  = 2         // of a job's data: itself, and the body that is sent
+	dataCopies = 2         // of a delivery's data: itself, and the body that is sent
 )
 
-// acquireMemory takes a share of the budget before a lease, as much as the jobs could need. Where the budget has less
-// the lease gets fewer of them, but one always.
+// acquireMemory takes a share of the budget before a lease, as much as the deliveries could need. Where the budget has
+// less the lease gets fewer of them, but one always.
 func (d *drain) acquireMemory() (share int64) {
 	want := int64(firstBytes)
 	if d.limit > leaseLimit {
@@ -24,10 +24,10 @@ func (d *drain) acquireMemory() (share int64) {
 	return d.Memory.TryAcquireUpTo(d.key.Workspace, want)
 }
 
-// holdMemory makes of the share what the leased jobs do take.
-func (d *drain) holdMemory(share int64, jobs []webhook.Job) {
-	for i := range jobs {
-		d.held += jobCopies * int64(len(jobs[i].Data)+pg.JobOverhead)
+// holdMemory makes of the share what the leased deliveries do take.
+func (d *drain) holdMemory(share int64, due []webhook.DueDelivery) {
+	for i := range due {
+		d.held += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
 	}
 	d.Memory.Charge(d.key.Workspace, d.held-share)
 }

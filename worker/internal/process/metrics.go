@@ -40,7 +40,7 @@ func outcomeOf(s webhook.State) string {
 	return string(s)
 }
 
-func (m *metrics) attempted(j *webhook.Job, o *webhook.Outcome) {
+func (m *metrics) attempted(j *webhook.DueDelivery, o *webhook.Outcome) {
 	m.deliveries.WithLabelValues(outcomeOf(o.State)).Inc()
 	m.attempt.Observe(o.Attempt.Latency.Seconds())
 	if class := webhook.ClassOf(o.Attempt.Error); class != "" {

@@ -51,7 +51,7 @@ type Deps struct {
 	Memory  *limit.Budget[id.UUID] // bounds the deliveries that workspaces' drains hold
 
 	// Send makes one attempt. made is false when the context ended first.
-	Send func(context.Context, *webhook.Endpoint, *webhook.Job) (a webhook.Attempt, made bool)
+	Send func(context.Context, *webhook.Endpoint, *webhook.DueDelivery) (a webhook.Attempt, made bool)
 	// Find returns what is known about each lead, in the leads' order.
 	Find func(context.Context, []lead.Lead) []pg.Finding
 

@@ -18,7 +18,7 @@ type replay struct {
 	resent int
 }
 
-func (p *Processor) newReplay(key task.Key) job { return &replay{key: key} }
+func (p *Processor) newReplay(key task.Key) work { return &replay{key: key} }
 
 func (j *replay) batch(r *run) (more bool, err error) {
 	out, err := r.DB.RunReplay(r.abort, j.key.Workspace, j.key.Replay, webhook.MaxReplayRate)

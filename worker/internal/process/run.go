@@ -9,8 +9,8 @@ import (
 	"leadgate/shared/task"
 )
 
-// job is the work on one key, done in batches.
-type job interface {
+// work is what a run does on its key, in batches.
+type work interface {
 	batch(*run) (more bool, err error) // does some of it and reports whether more is left
 	release()                          // gives up what keeps other workers from the key; called before a run ends
 	finish(context.Context) error      // does what follows once the wake-up's state is given up
@@ -50,7 +50,7 @@ const (
 //
 // Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep
 // repairs wake-ups.
-func (p *Processor) run(ctx context.Context, key task.Key, taskID string, j job) (end, error) {
+func (p *Processor) run(ctx context.Context, key task.Key, taskID string, w work) (end, error) {
 	r := p.newRun(ctx, key)
 	defer r.close()
 	clock := time.AfterFunc(p.MaxRun, r.stopAccepting)
@@ -60,10 +60,10 @@ func (p *Processor) run(ctx context.Context, key task.Key, taskID string, j job)
 		return busy, nil
 	}
 	for {
-		more, err := j.batch(r)
+		more, err := w.batch(r)
 		over := r.accepting.Err() != nil
 		if err != nil || !more || over {
-			j.release() // before anybody can be woken to go on
+			w.release() // before anybody can be woken to go on
 		}
 		if err != nil && r.abort.Err() == nil {
 			if r.finish(ctx) {

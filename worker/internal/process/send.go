@@ -11,9 +11,9 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// send makes one attempt at a job, and decides where the delivery and its endpoint stand after it, before the same
-// sender makes another. made is false when the run was aborted first: nothing is to be recorded.
-func (b *batch) send(j *webhook.Job) (o webhook.Outcome, made bool) {
+// send makes one attempt at a due delivery, and decides where the delivery and its endpoint stand after it, before the
+// same sender makes another. made is false when the run was aborted first: nothing is to be recorded.
+func (b *batch) send(j *webhook.DueDelivery) (o webhook.Outcome, made bool) {
 	a, made := b.attempt(b.run.abort, b.endpoint, j)
 	if !made {
 		return o, false
@@ -39,7 +39,8 @@ func (b *batch) send(j *webhook.Job) (o webhook.Outcome, made bool) {
 }
 
 // attempt makes one attempt. A panic in the middle of it fails that attempt and nothing else.
-func (p *Processor) attempt(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (a webhook.Attempt, made bool) {
+func (p *Processor) attempt(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery) (a webhook.Attempt,
+	made bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.Log.Error("attempt panicked", "endpoint", id.Endpoint.Format(e.ID), "delivery", id.Delivery.Format(j.DeliveryID),
@@ -53,7 +54,7 @@ func (p *Processor) attempt(ctx context.Context, e *webhook.Endpoint, j *webhook
 }
 
 // observe counts and logs an attempt.
-func (p *Processor) observe(key task.Key, j *webhook.Job, o *webhook.Outcome) {
+func (p *Processor) observe(key task.Key, j *webhook.DueDelivery, o *webhook.Outcome) {
 	p.metrics.attempted(j, o)
 	a := &o.Attempt
 	if a.Error == "" && !p.AttemptLog {

@@ -26,12 +26,12 @@ func (p *Processor) sendTest(ctx context.Context, key task.Key) (result string, 
 	if err != nil {
 		return "", err
 	}
-	if len(leased.Jobs) == 0 {
+	if len(leased.Due) == 0 {
 		return "nothing to attempt", nil
 	}
 	abort, cancel := joined(ctx, p.hardStop)
 	defer cancel()
-	j := &leased.Jobs[0]
+	j := &leased.Due[0]
 	a, made := p.attempt(abort, &leased.Endpoint, j)
 	ctx, done := closing(ctx)
 	defer done()

@@ -50,7 +50,7 @@ func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
 // Send makes one attempt at j and says how it went. false: ctx ended first, so it is not known how it went and nothing
 // is to be recorded.
-func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) (webhook.Attempt, bool) {
+func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery) (webhook.Attempt, bool) {
 	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
 	timeout := webhook.DefaultTimeout
 	if e.Timeout > 0 {
@@ -85,8 +85,8 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.Job) 
 }
 
 // request signs j for e; problem says why it must not be sent.
-func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Job, at time.Time) (req *http.Request,
-	problem string) {
+func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery,
+	at time.Time) (req *http.Request, problem string) {
 	if wrong := webhook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
 		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
 	}

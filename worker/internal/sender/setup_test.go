@@ -45,9 +45,9 @@ func endpoint(url string) *webhook.Endpoint {
 	return &webhook.Endpoint{WorkspaceID: id.New(), ID: id.New(), URL: url, Secret: webhook.NewSecret(), Enabled: true}
 }
 
-func job() *webhook.Job {
-	return &webhook.Job{DeliveryID: id.New(), EventID: id.New(), EventType: webhook.LeadCreated, EventAt: time.Now(),
-		Data: []byte(`{"id":"lead_1"}`)}
+func job() *webhook.DueDelivery {
+	return &webhook.DueDelivery{DeliveryID: id.New(), EventID: id.New(), EventType: webhook.LeadCreated,
+		EventAt: time.Now(), Data: []byte(`{"id":"lead_1"}`)}
 }
 
 // mustListen makes a receiver that speaks for itself in each connection, which ends when speak does.

@@ -119,7 +119,7 @@ func newSheet(t *testing.T) *sheet {
 	return s
 }
 
-func (s *sheet) send(t *testing.T, j *webhook.Job) delivered {
+func (s *sheet) send(t *testing.T, j *webhook.DueDelivery) delivered {
 	t.Helper()
 	if a, made := s.Send(t.Context(), s.e, j); !made || a.Status != 200 || a.Error != "" {
 		t.Fatalf("Send = %d %q, %v, want 200", a.Status, a.Error, made)
