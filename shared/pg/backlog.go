@@ -20,6 +20,8 @@ type Backlog struct {
 
 	Closed, Failing, Open, Disabled int // endpoints by breaker; failing ones are sent to all the same
 	Replays                         int // running
+
+	OldestSnapshot time.Duration // how long the oldest snapshot in the database has kept dead rows alive
 }
 
 // Backlog counts it. With 500,000 deliveries waiting it takes about a quarter of a second, with few as long as it takes
@@ -48,6 +50,14 @@ with p as (
 select coalesce(sum(due), 0), coalesce(sum(n - due), 0),
        coalesce(extract(epoch from now() - min(oldest) filter (where due > 0)), 0)
   from q`
+	// Of the sessions of other users Postgres tells nothing, unless ours has pg_read_all_stats.
+	const snapshots = `
+select coalesce(extract(epoch from max(clock_timestamp() - since)), 0)
+  from (select xact_start from pg_stat_activity
+         where datname = current_database() and backend_xmin is not null and pid <> pg_backend_pid()
+           and backend_type <> 'autovacuum worker'
+        union all
+        select prepared from pg_prepared_xacts where database = current_database()) as s (since)`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		err := tx.QueryRowContext(ctx, endpoints, webhook.FailingThreshold).Scan(&b.Disabled, &b.Open, &b.Failing, &b.Closed,
 			&b.Replays)
@@ -63,6 +73,10 @@ select coalesce(sum(due), 0), coalesce(sum(n - due), 0),
 			return err
 		}
 		b.OldestDue = time.Duration(oldest * float64(time.Second))
+		if err := tx.QueryRowContext(ctx, snapshots).Scan(&oldest); err != nil {
+			return err
+		}
+		b.OldestSnapshot = time.Duration(oldest * float64(time.Second))
 		return nil
 	})
 	return b, conn.Fail(ctx, "count backlog", err)

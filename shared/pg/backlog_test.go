@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"database/sql"
 	"testing"
 	"time"
 
@@ -9,13 +10,14 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
 func TestOwed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	if got, err := db.Backlog(t.Context()); err != nil || got != (pg.Backlog{}) {
+	if got, err := db.Backlog(t.Context()); err != nil || got != (pg.Backlog{OldestSnapshot: got.OldestSnapshot}) {
 		t.Errorf("Backlog of an empty database = %+v, %v, want nothing", got, err)
 	}
 	d, other := newDesk(t, db), newDesk(t, db) // closed both
@@ -45,9 +47,34 @@ func TestOwed(t *testing.T) {
 	if got.OldestDue < time.Minute || got.OldestDue > 5*time.Minute {
 		t.Errorf("OldestDue = %s, want the minute of a closed breaker's, not the hour of an open one's", got.OldestDue)
 	}
-	got.OldestDue = 0
+	got.OldestDue, got.OldestSnapshot = 0, 0 // no time is certain
 	if diff := cmp.Diff(pg.Backlog{Due: 3, Later: 3, Closed: 2, Failing: 1, Open: 1, Disabled: 1, Replays: 2},
 		got); diff != "" {
 		t.Errorf("Backlog (-want +got):\n%s", diff)
+	}
+}
+
+// A transaction that stays open, such as a dump, is told of, for as long as it does.
+func TestBacklogTellsOfTheOldestSnapshot(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	tx, err := db.BeginTxx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), "select from leads"); err != nil {
+		t.Fatal(err)
+	}
+	since := time.Now()
+	testwait.Until(t, "the snapshot's age", func() bool {
+		b, err := db.Backlog(t.Context())
+		return err == nil && b.OldestSnapshot > 0 && b.OldestSnapshot >= time.Since(since)-time.Second
+	})
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := db.Backlog(t.Context()); err != nil || b.OldestSnapshot > 0 {
+		t.Errorf("OldestSnapshot = %v, %v, want 0: nothing is open", b.OldestSnapshot, err)
 	}
 }

@@ -19,7 +19,7 @@ type collector struct {
 	backlog   *backlog
 
 	tasks, latency, paused, processed, failed, up *prometheus.Desc
-	waiting, oldest, endpoints, replays           *prometheus.Desc
+	waiting, oldest, endpoints, replays, snapshot *prometheus.Desc
 }
 
 func newCollector(c redis.UniversalClient, ready func(context.Context) error, b *backlog) *collector {
@@ -40,12 +40,14 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 		oldest:    desc("oldest_due_seconds", "How long the first of the due deliveries could have been sent."),
 		endpoints: desc("endpoints", "Endpoints by breaker; failing ones are sent to all the same.", "breaker"),
 		replays:   desc("replays_running", "Replays that run."),
+		snapshot: desc("oldest_snapshot_seconds",
+			"How long the oldest open transaction in Postgres has kept dead rows alive, which slows deliveries down."),
 	}
 }
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up, c.waiting, c.oldest,
-		c.endpoints, c.replays} {
+		c.endpoints, c.replays, c.snapshot} {
 		ch <- d
 	}
 }
@@ -89,6 +91,7 @@ func (c *collector) collectBacklog(gauge setter) {
 	gauge(c.endpoints, float64(b.Open), "open")
 	gauge(c.endpoints, float64(b.Disabled), "disabled")
 	gauge(c.replays, float64(b.Replays))
+	gauge(c.snapshot, b.OldestSnapshot.Seconds())
 }
 
 func (c *collector) collectQueues(ch chan<- prometheus.Metric, gauge setter) {
