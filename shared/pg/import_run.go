@@ -99,12 +99,17 @@ type ImportResult struct {
 // import, and so leads that come in meanwhile go first.
 const importEnrichDelay = time.Minute
 
+// importLockWait is how long a commit of several rows waits for another transaction that has one of their emails: it has
+// all the others of them meanwhile.
+const importLockWait = 50 * time.Millisecond
+
 // errLeadDeleted ends a transaction in which a lead disappeared between two statements.
 var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 
 // ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, records what was wrong with
 // rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
-// row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected.
+// row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
+// another transaction keeps an email of several rows, ErrLockTimeout.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
 	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
 	if err != nil {
@@ -192,7 +197,11 @@ func (c *importCommit) insert(ctx context.Context) error {
 		}
 		at[i] = n
 	}
-	in, err := runInsertLeads(ctx, c.stmt, leads, insertWaits{enrich: importEnrichDelay})
+	wait := insertWaits{enrich: importEnrichDelay}
+	if len(leads) > 1 {
+		wait.lock = importLockWait
+	}
+	in, err := runInsertLeads(ctx, c.stmt, leads, wait)
 	if err != nil {
 		return err
 	}

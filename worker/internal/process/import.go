@@ -160,8 +160,8 @@ func (j *importer) logDelete(r *run, err error) {
 }
 
 // commit writes a batch. When Postgres rejects a row for what is in it, commit halves the batch until only that row is
-// left, and reports it. A batch that takes Postgres too long is halved as well; one row that does is left to another
-// run. What is rejected without any row ends the import.
+// left, and reports it. A batch that takes Postgres too long is halved as well, as is one with an email that another
+// transaction has; one row that does is left to another run. What is rejected without any row ends the import.
 func (j *importer) commit(r *run, next readBatch) (lost bool, err error) {
 	out, err := r.DB.ImportRows(r.abort, &next.ImportBatch)
 	switch {
@@ -172,7 +172,7 @@ func (j *importer) commit(r *run, next readBatch) (lost bool, err error) {
 		return out.Lost, nil
 	case r.abort.Err() != nil:
 		return false, err
-	case errors.Is(err, pg.ErrStatementTimeout) && len(next.Rows) > 1:
+	case (errors.Is(err, pg.ErrStatementTimeout) || errors.Is(err, pg.ErrLockTimeout)) && len(next.Rows) > 1:
 	case !errors.Is(err, pg.ErrRejected):
 		return false, err
 	case len(next.Rows) == 0:

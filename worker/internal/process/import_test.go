@@ -364,3 +364,30 @@ end $$`)
 		})
 	}
 }
+
+// An import that comes upon an email that another transaction has does not keep the emails of its own round meanwhile:
+// the rows before it become leads, and the one waits alone.
+func TestImportWaitsForAHeldEmailAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), `
+insert into leads (workspace_id, id, email, email_key, source, status, metadata, created_at, updated_at)
+values ($1, $2, 'p60@example.com', 'p60@example.com', 'api', 'new', '{}', now(), now())`, b.ws, id.New()); err != nil {
+		t.Fatal(err)
+	}
+	i := b.mustUpload(people(100), 10_000, leadfile.Options{Quiet: true})
+	b.worker(options{sweep: 100 * time.Millisecond})
+	b.mustWake(task.Import(b.ws, i.ID))
+	testwait.Until(t, "the rows before the held one", func() bool { return b.imported(i).Rows == 59 })
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.awaitImport(i, leadfile.Done); got.Created != 100 {
+		t.Errorf("import = %+v, want 100 leads", got.Tally)
+	}
+}
