@@ -49,6 +49,9 @@ func newSessionAuth(token config.Secret, now func() time.Time) *sessionAuth {
 
 // authenticate returns nil for a request with a session or the token, and otherwise UNAUTHORIZED or RATE_LIMITED.
 func (a *sessionAuth) authenticate(r *http.Request) error {
+	if len(r.Header["Authorization"]) > 1 { // a proxy in front may have checked another of them
+		return fault.New(fault.Unauthorized, "The Authorization header must be sent once: the request has several")
+	}
 	if c, err := r.Cookie(cookieName); err == nil && a.valid(c.Value) {
 		return nil
 	}

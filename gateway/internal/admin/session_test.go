@@ -47,6 +47,16 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
+func TestSeveralAuthorizationHeadersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	r := b.request("GET", "/admin/api/v1/workspaces", "", "Authorization", "Bearer "+token)
+	r.Header.Add("Authorization", "Bearer "+token)
+	if a := b.do(r); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "once") {
+		t.Errorf("GET with two Authorization headers = %d %s, want 401 that says to send it once", a.status, a.body)
+	}
+}
+
 func basic(user, password string) string {
 	r := &http.Request{Header: http.Header{}}
 	r.SetBasicAuth(user, password)

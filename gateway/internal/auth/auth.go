@@ -108,9 +108,13 @@ func (a *Auth) Principal(ctx context.Context, r *http.Request, admit func() erro
 	return p, nil
 }
 
-// bearer returns the secret of the Authorization header; its scheme is case-insensitive (RFC 9110, 11.1).
+// bearer returns the secret of the Authorization header; its scheme is case-insensitive (RFC 9110, 11.1). Of several
+// headers a proxy in front may have checked another one, so none counts.
 func bearer(r *http.Request) (string, error) {
 	header := r.Header.Get("Authorization")
+	if len(r.Header["Authorization"]) > 1 {
+		return "", fault.New(fault.Unauthorized, "The Authorization header must be sent once: the request has several")
+	}
 	if header == "" {
 		return "", fault.New(fault.Unauthorized, "API key missing: send it as Authorization: Bearer sk-workspace_...")
 	}

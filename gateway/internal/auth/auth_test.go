@@ -110,6 +110,17 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// Whoever stands in front may have checked another of them than we did.
+func TestSeveralHeadersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := &http.Request{Header: http.Header{"Authorization": {"Bearer " + b.secret, "Bearer " + b.secret}}}
+	_, err := b.Principal(t.Context(), r, anybody)
+	if f := fault.From(err); err == nil || f.Kind != fault.Unauthorized || !strings.Contains(f.Public, "once") {
+		t.Errorf("Principal with two Authorization headers = %v, want UNAUTHORIZED that says to send it once", err)
+	}
+}
+
 func TestMistypedKeyNeedsNoLookUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

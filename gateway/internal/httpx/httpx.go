@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -89,6 +91,9 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 		h.Set("X-Request-Id", x.id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		if doubtfulLength(r) {
+			h.Set("Connection", "close")
+		}
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 		e.inFlight.Inc()
 		defer func() {
@@ -103,9 +108,24 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 				panic(http.ErrAbortHandler) // half an answer went out: the client must see it break off
 			}
 		}()
+		if hasEncodedSlash(r.URL) {
+			Fail(x, r, nothingHere())
+			return
+		}
 		next.ServeHTTP(x, r)
 	})
 }
+
+// doubtfulLength reports whether a proxy in front may have read another length of the body than net/http did. Such a
+// connection ends with the answer, so that the rest of a body is never taken for a request (RFC 9112, 6.1). It does of
+// every chunked request, and of HTTP/1.0, because net/http does not tell whether a second length was given.
+func doubtfulLength(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
+}
+
+// hasEncodedSlash reports whether a segment of the path holds a slash (RFC 3986, 2.2). No route has such a segment, but
+// mux would take the slash for the end of one.
+func hasEncodedSlash(u *url.URL) bool { return strings.Contains(strings.ToLower(u.RawPath), "%2f") }
 
 // recovered turns a panic into INTERNAL, or marks the answer torn when its head is already out.
 func (e *Edge) recovered(x *exchange, reason any) {

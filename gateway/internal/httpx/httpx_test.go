@@ -356,3 +356,67 @@ func TestReadJSON(t *testing.T) {
 		})
 	}
 }
+
+// Whoever stands in front may have read another length than we did, so what follows in the connection is not trusted
+// to be a request (RFC 9112, 6.1).
+func TestConnectionWithADoubtfulLengthIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		request string
+		kept    bool
+	}{
+		"a length": {"POST /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}", true},
+		"no body":  {"POST /things/1 HTTP/1.1\r\nHost: h\r\n\r\n", true},
+		"a length and chunks": {"POST /things/1 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n" +
+			"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", false},
+		"chunks": {"POST /things/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", false},
+		"a length and chunks in HTTP/1.0": {"POST /things/1 HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n" +
+			"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(w http.ResponseWriter, r *http.Request) error {
+				_, err := httpx.ReadBody(w, r, 1<<10)
+				return errors.Join(err, httpx.Data(w, 200, "done"))
+			})
+			conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, c.request+"POST /things/2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+			all, _ := io.ReadAll(conn) // a close with unread octets may be a reset
+			want := 1
+			if c.kept {
+				want = 2
+			}
+			if got := strings.Count(string(all), `"data":"done"`); got != want {
+				t.Errorf("answers = %d, want %d: %s", got, want, all)
+			}
+		})
+	}
+}
+
+// A slash that is encoded belongs to a segment (RFC 3986, 2.2), and no segment of ours has one.
+func TestEncodedSlashIsNoSlash(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w http.ResponseWriter, _ *http.Request) error { return httpx.Data(w, 200, "done") })
+	for path, want := range map[string]int{"/things/1": 200, "/things/%31": 200, "/things%2F1": 404, "/things%2f1": 404,
+		"/things/%2F": 404} {
+		t.Run(path, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), "POST", b.url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.URL.Opaque = path
+			res, err := b.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != want {
+				t.Errorf("POST %s = %d, want %d", path, res.StatusCode, want)
+			}
+		})
+	}
+}

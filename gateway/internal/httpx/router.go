@@ -13,7 +13,7 @@ import (
 func RouterErrors(r *mux.Router, e *Edge) {
 	r.Use(template)
 	r.NotFoundHandler = e.Handle(func(http.ResponseWriter, *http.Request) error {
-		return fault.New(fault.NotFound, "There is nothing at this address")
+		return nothingHere()
 	})
 	r.MethodNotAllowedHandler = e.Handle(func(w http.ResponseWriter, req *http.Request) error {
 		allowed := strings.Join(allow(r, req), ", ")
@@ -21,6 +21,8 @@ func RouterErrors(r *mux.Router, e *Edge) {
 		return fault.New(fault.MethodNotAllow, "Method not allowed here; allowed: "+allowed)
 	})
 }
+
+func nothingHere() error { return fault.New(fault.NotFound, "There is nothing at this address") }
 
 // allow asks the router itself which methods the request's path has.
 func allow(r *mux.Router, req *http.Request) (methods []string) {
