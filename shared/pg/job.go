@@ -27,13 +27,15 @@ func tooMany(most int, what string) error {
 }
 
 // limitHourly is RATE_LIMITED when query returns a row: after how many seconds the last of the most things that a
-// workspace can make in an hour is an hour old. Simultaneous ones may exceed that by a few, unless on locks the workspace.
+// workspace can make in an hour is an hour old. Simultaneous ones may exceed that by a few, where on has not locked the
+// workspace.
 func limitHourly(ctx context.Context, on conn.Queryer, most int, what, query string, args ...any) error {
 	wait, limited, err := conn.Find(ctx, on, "count "+what, conn.Value[float64], query, args...)
 	if err != nil || !limited {
 		return err
 	}
-	return &fault.Error{Kind: fault.RateLimited, Public: fmt.Sprintf("A workspace can make at most %d %s an hour", most, what),
+	return &fault.Error{Kind: fault.RateLimited,
+		Public:     fmt.Sprintf("A workspace can make at most %d %s an hour", most, what),
 		RetryAfter: max(time.Second, time.Duration(wait*float64(time.Second)))}
 }
 
