@@ -117,7 +117,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
-		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used, BatchMemory: memory.Usage().Total, Registry: registry,
+		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used, BatchMemory: memory.Usage().Total,
+		Registry: registry,
 	}))
 	return group.Wait(ctx, log, s.Grace)
 }

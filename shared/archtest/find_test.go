@@ -11,8 +11,8 @@ import (
 // termRow is a row of the last table of CONTRIBUTING.md: a term of the field, and the file in which it is decided.
 var termRow = regexp.MustCompile("^\\| ([^|`]+) \\| `([^`]+)` \\|")
 
-// TestTermsLeadToTheirFile holds the table to the code: a newcomer who searches for a term of the field, in any case and with spaces, hyphens or
-// none between its words, finds it in the file that the table names.
+// TestTermsLeadToTheirFile holds the table to the code: a newcomer who searches for a term of the field, in any case
+// and with spaces, hyphens or none between its words, finds it in the file that the table names.
 func TestTermsLeadToTheirFile(t *testing.T) {
 	root := filepath.Join("..", "..")
 	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
@@ -48,7 +48,8 @@ func TestTermsLeadToTheirFile(t *testing.T) {
 	}
 }
 
-// retiredWords had a second meaning, or none to a newcomer; the glossary of ARCHITECTURE.md has the words that took their place.
+// retiredWords had a second meaning, or none to a newcomer; the glossary of ARCHITECTURE.md has the words that took
+// their place.
 var retiredWords = regexp.MustCompile(`(?i)tells whether|\boctets?\b|\buntold\b|letGo|giveBack`)
 
 // TestRetiredWords keeps them out of comments and code; the media type octet-stream keeps its name.

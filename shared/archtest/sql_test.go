@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	// readsRows finds the statements of a function, and ofWorkspace those that are bound to a workspace: by a parameter, by
-	// rows that name theirs, or because they are about one row of workspaces.
+	// readsRows finds the statements of a function, and ofWorkspace those that are bound to a workspace: by a
+	// parameter, by rows that name theirs, or because they are about one row of workspaces.
 	readsRows = regexp.MustCompile(`(?is)\bselect\b.*\bfrom\s+[a-z]|\binsert into\b|\bdelete from\b|` +
 		`\bupdate\s+\w+(\s+\w+)?\s+set\b`)
 	ofWorkspace = regexp.MustCompile(`workspace_id = (\(select )?\$|workspace_id in \(|(as|into) \w+ \(workspace_id|` +

@@ -159,8 +159,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 func (s *settings) lock() (release func(), err error) {
 	release, err = devstack.Lock(filepath.Join(s.dir, "lock"), false)
 	if errors.Is(err, devstack.ErrLocked) {
-		return nil, fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir", s.dir,
-			s.envFile())
+		return nil, fmt.Errorf("leadgate runs in %s already, see %s: stop it there, or use another directory with -dir",
+			s.dir, s.envFile())
 	}
 	return release, err
 }

@@ -192,7 +192,8 @@ func (s *System) makeTenant(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	if err := db.Start(ctx, slog.New(slog.DiscardHandler), pg.StartOptions{Migrate: true, AllowUnsafe: !s.opt.Durable}); err != nil {
+	opt := pg.StartOptions{Migrate: true, AllowUnsafe: !s.opt.Durable}
+	if err := db.Start(ctx, slog.New(slog.DiscardHandler), opt); err != nil {
 		return err
 	}
 	d, err := openDemo(ctx, db, s.opt.Dir, time.Now())

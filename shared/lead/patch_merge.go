@@ -89,8 +89,8 @@ func appendMembers(dst []byte, all []jsonMember) []byte {
 	return append(dst, '}')
 }
 
-// same reports whether two JSON values differ in nothing but space and the spelling of strings. Numbers are taken as they
-// are written, because not every reader takes 1 and 1.0 for the same.
+// same reports whether two JSON values differ in nothing but space and the spelling of strings. Numbers are taken as
+// they are written, because not every reader takes 1 and 1.0 for the same.
 func same(a, b []byte) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return len(a) == len(b)

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// gcPercent lets garbage grow to four times what lives, as long as that stays below the memory limit. What lives is a
-	// few megabytes, and collecting it a dozen times a second under load took an eighth of the gateway's processor time.
+	// gcPercent lets garbage grow to four times what lives, as long as that stays below the memory limit. What lives is
+	// a few megabytes, and collecting it a dozen times a second under load took an eighth of the gateway's processor
+	// time.
 	gcPercent = 400
 
 	cgroupShare  = 0.9       // of a cgroup's limit: the rest is for what the Go runtime does not count

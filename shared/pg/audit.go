@@ -56,8 +56,9 @@ values ($1, $2, $3, $4, $5, $6, $7)`
 }
 
 var (
-	// unlimited are erasures of leads, which the rate limit of requests bounds and which leave fewer rows than the leads
-	// did, and what ends a key: whoever finds a key in the wrong hands, or is flooded by one, must be able to end it.
+	// unlimited are erasures of leads, which the rate limit of requests bounds and which leave fewer rows than the
+	// leads did, and what ends a key: whoever finds a key in the wrong hands, or is flooded by one, must be able to end
+	// it.
 	unlimited    = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated}
 	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
 )

@@ -135,8 +135,8 @@ with scanned as (
      order by d.id desc limit $8
 )` + pageRows
 
-	// pendingPage finds pending deliveries by the index of what is due: they are few, or else easily found by orderedPage.
-	// Its marker, the largest id, says that they are not few.
+	// pendingPage finds pending deliveries by the index of what is due: they are few, or else easily found by
+	// orderedPage. Its marker, the largest id, says that they are not few.
 	pendingPage = `
 with scanned as (
     select d.* from deliveries d

@@ -49,9 +49,9 @@ select ` + leadColumns + `, e.facts
 
 	// A lead that is deleted is not read, and its enrichment ends here; restoring it makes it due again.
 	//
-	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
-	// $8 chatbots, $9 words, $10 leads that are deleted, $11 when the leads were changed. Changes
-	// are at whole milliseconds, each later than the last: the event is half of one after the last and before the next.
+	// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at
+	// most, $8 chatbots, $9 words, $10 leads that are deleted, $11 when the leads were changed. Changes are at whole
+	// milliseconds, each later than the last: the event is half of one after the last and before the next.
 	storeFindings = `
 with f as materialized (
     select $1::uuid as workspace_id, f.*
@@ -102,8 +102,8 @@ func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find fun
 func (db *DB) enrich(ctx context.Context, stmts conn.Statements, workspace id.UUID, limit int,
 	find func(context.Context, []lead.Lead) []Finding) (out Enriched, err error) {
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its row due
-		// in the same commit.
+		// What is read once the rows are locked is no older than what made them due: whoever changes a lead makes its
+		// row due in the same commit.
 		on := stmts.In(tx)
 		pending, err := conn.Collect(ctx, on, "lock pending enrichments", conn.Value[id.UUID], lockPending, workspace, limit)
 		if err != nil || len(pending) == 0 {

@@ -45,8 +45,8 @@ func scanEvent(row conn.Row, more ...any) (e Event, err error) {
 // bounded number of rows, so it may be short or empty and yet not the last.
 func (db *DB) FindEvents(ctx context.Context, workspace id.UUID, q EventQuery) (found []Event, next id.UUID,
 	err error) {
-	// $1 workspace, $2 id before which the page begins, $3 and $4 times, $5 rows to scan, $6 lead, $7 type, $8 chatbot, $9
-	// rows of the page and one more. As in a page of deliveries, the marker is a last row that is no event.
+	// $1 workspace, $2 id before which the page begins, $3 and $4 times, $5 rows to scan, $6 lead, $7 type, $8 chatbot,
+	// $9 rows of the page and one more. As in a page of deliveries, the marker is a last row that is no event.
 	const ofWorkspace = `
         select v.* from events v
          where v.workspace_id = $1 and v.id < $2 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)

@@ -295,8 +295,8 @@ func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID,
 // report records why rows made no lead. What it says of a lead is erased with the lead: of one that was erased since it
 // was found it says nothing, and the others cannot be erased before the commit.
 func (c *importCommit) report(ctx context.Context, tx *sqlx.Tx) error {
-	// $1 workspace, $2 import, $3 rows, $4 codes, $5 fields, $6 values, $7 messages, $8 leads, $9 message about an erased
-	// lead
+	// $1 workspace, $2 import, $3 rows, $4 codes, $5 fields, $6 values, $7 messages, $8 leads, $9 message about an
+	// erased lead
 	const q = `
 with there as materialized (
     select l.id

@@ -80,7 +80,8 @@ func TestMigrateReachesOneSchema(t *testing.T) {
 	}
 }
 
-// What a run that was killed left, an index that is not valid or a partition's that is not part of one yet, is made anew or taken.
+// What a run that was killed left, an index that is not valid or a partition's that is not part of one yet, is made
+// anew or taken.
 func TestMigrateGoesOn(t *testing.T) {
 	t.Parallel()
 	p, _ := pgtest.Start(t)

@@ -39,7 +39,8 @@ func withoutPartitions(t *testing.T) *partitionless {
 	if err != nil || len(p.batch.Due) != 1 {
 		t.Fatalf("LeaseDue() = %d deliveries, %v, want one", len(p.batch.Due), err)
 	}
-	// The rows of deliveries are left where they are: an attempt needs its delivery. All that is written now goes elsewhere.
+	// The rows of deliveries are left where they are: an attempt needs its delivery. All that is written now goes
+	// elsewhere.
 	for _, parent := range []string{"events", "attempts"} {
 		mustDropPartitions(t, p.db, parent)
 	}

@@ -126,9 +126,9 @@ func fillTables(t *testing.T) *filled {
 	return f
 }
 
-// fill makes leads of a workspace, each with an event, a delivery to the endpoint and an attempt; a zero workspace: each
-// of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have arrived, as
-// in an installation.
+// fill makes leads of a workspace, each with an event, a delivery to the endpoint and an attempt; a zero workspace:
+// each of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have
+// arrived, as in an installation.
 func fill(t *testing.T, db *pg.DB, workspace, endpoint id.UUID, leads int) {
 	t.Helper()
 	const q = `

@@ -209,11 +209,12 @@ const (
        and (cast($6 as uuid) is null or d.endpoint_id = $6)
        and (not cast($7 as boolean) or d.state in ('exhausted', 'held'))`
 
-	// matchConditions are the others. What was held after the replay was made was under way when its endpoint was enabled.
+	// matchConditions are the others. What was held after the replay was made was under way when its endpoint was
+	// enabled.
 	matchConditions = `d.state = any($4::text[]) and (d.state = 'held' or d.id < $5) and ($9 = '' or v.type = $9)`
 
-	// replayJoins join deliveries to what they need to be sent: an endpoint that is enabled and an event that is kept. A
-	// test was one attempt.
+	// replayJoins join deliveries to what they need to be sent: an endpoint that is enabled and an event that is kept.
+	// A test was one attempt.
 	replayJoins = `
       join endpoints ep on ep.workspace_id = $1 and ep.id = d.endpoint_id and ep.enabled and ep.deleted_at is null
      cross join lateral (
@@ -249,8 +250,8 @@ func (r *replayRun) scan() string {
 // returns how many matched.
 func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, until time.Time, n int, out *ReplayBatch) (matched int,
 	err error) {
-	// "locked" has one order, so that replays cannot deadlock. Where the order of deliveries matters, in "sent", they come
-	// before what happened later. "sent" is an update: see README.md.
+	// "locked" has one order, so that replays cannot deadlock. Where the order of deliveries matters, in "sent", they
+	// come before what happened later. "sent" is an update: see README.md.
 	q := `
 with scanned as materialized (
     ` + r.scan() + `

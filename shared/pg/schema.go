@@ -13,8 +13,8 @@ import (
 )
 
 // Migrate brings the schema up to date and makes the partitions ahead; safe to run from many processes at once, while
-// others use the database. It returns how many migrations it applied. They run without a time limit: an index on a large
-// table takes minutes.
+// others use the database. It returns how many migrations it applied. They run without a time limit: an index on a
+// large table takes minutes.
 func (db *DB) Migrate(ctx context.Context, log *slog.Logger) (int, error) {
 	return db.migrate(ctx, log, stepPatience)
 }

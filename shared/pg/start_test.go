@@ -95,7 +95,8 @@ func TestStartMakesPartitions(t *testing.T) {
 	}
 }
 
-// A process refuses a Postgres that forgets what it has committed when its machine fails, also when it becomes so later.
+// A process refuses a Postgres that forgets what it has committed when its machine fails, also when it becomes so
+// later.
 func TestUnsafePostgresIsRefused(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)

@@ -53,8 +53,8 @@ type AdmissionRequest struct {
 // Admission is the answer to an AdmissionRequest.
 type Admission struct {
 	limit.Decision
-	// A durable lead had the email, and most likely has it. It is a hint: Redis may be older than Postgres, or know what
-	// Postgres has lost.
+	// A durable lead had the email, and most likely has it. It is a hint: Redis may be older than Postgres, or know
+	// what Postgres has lost.
 	Committed bool
 }
 

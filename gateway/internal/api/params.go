@@ -214,8 +214,8 @@ func checkQuery(raw string, known []string) error {
 			field := fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given only once"}
 			invalid = append(invalid, field)
 		case !isText(name) || !isText(values[0]):
-			field := fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: "Must be UTF-8 without NUL"}
-			invalid = append(invalid, field)
+			invalid = append(invalid, fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]),
+				Message: "Must be UTF-8 without NUL"})
 		}
 	}
 	if len(invalid) == 0 {

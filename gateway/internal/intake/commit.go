@@ -102,8 +102,8 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 }
 
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
-// refused. Leads that are too large for one statement are halved first. It waits for lockWait at most, 0: as long as the
-// pool's statements, for another transaction that has one of the emails, and then is pg.ErrLockTimeout.
+// refused. Leads that are too large for one statement are halved first. It waits for lockWait at most, 0: as long as
+// the pool's statements, for another transaction that has one of the emails, and then is pg.ErrLockTimeout.
 func (s *Service) insert(ctx context.Context, leads []pg.NewLead, lockWait time.Duration) ([]commitResult, error) {
 	if tooLarge(leads) {
 		return s.insertHalves(ctx, leads, lockWait)

@@ -18,8 +18,8 @@ import (
 type Provider interface {
 	// Name is the section of the facts and the provider's name to administrators: "email".
 	Name() string
-	// Lookup returns facts that marshal to a JSON object, or nil when there is nothing to say about l, which it must not
-	// change. It is called by many goroutines at once and returns soon after ctx ends.
+	// Lookup returns facts that marshal to a JSON object, or nil when there is nothing to say about l, which it must
+	// not change. It is called by many goroutines at once and returns soon after ctx ends.
 	Lookup(ctx context.Context, l *lead.Lead) (facts any, err error)
 }
 

@@ -70,7 +70,8 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDe
 		a.Error = class.WithDetail(detail(class, err, timeout))
 		return a, ctx.Err() == nil
 	}
-	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about it.
+	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about
+	// it.
 	a.Status = res.StatusCode
 	if !webhook.Succeeded(a.Status) {
 		a.Error = webhook.StatusError(a.Status)
