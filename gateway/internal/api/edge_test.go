@@ -39,9 +39,9 @@ func TestPostgresAway(t *testing.T) {
 			t.Errorf("%s %s has no Retry-After", c[0], c[1])
 		}
 	}
-	// Redis knows the answer, so it does not wait for Postgres.
+	// Redis has the reservation, but whether the lead is still there only Postgres knows.
 	b.send(t, b.secret, "POST", "/api/v1/chatbots/"+cb+"/leads", `{"email":"a@example.com"}`).wantError(t,
-		"a known duplicate", 409, "DUPLICATE_EMAIL")
+		"a duplicate that cannot be looked up", 503, "UNAVAILABLE")
 }
 
 func TestRouterErrors(t *testing.T) {
