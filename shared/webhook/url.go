@@ -6,6 +6,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"code.dny.dev/ssrf"
+	"golang.org/x/net/idna"
 )
 
 // Allow widens where webhooks may go; the zero value is the public Internet by https only.
@@ -41,8 +45,8 @@ func (a Allow) Covers(addr netip.Addr) bool {
 	return false
 }
 
-// CheckURL returns what is expected where raw cannot be an endpoint's URL, else "". It reads only the text. What a name
-// resolves to is checked when it is dialed; this check only answers early and clearly.
+// CheckURL returns what is expected where raw cannot be an endpoint's URL, else "". It reads only the text, and refuses
+// the addresses that CheckDial refuses. What a name resolves to is checked when it is dialed.
 func CheckURL(raw string, allow Allow) string {
 	if len(raw) > MaxURL {
 		return fmt.Sprintf("Must be at most %d bytes", MaxURL)
@@ -80,7 +84,7 @@ func checkPort(u *url.URL) string {
 }
 
 func checkHost(u *url.URL, allow Allow) string {
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	host := asciiHost(u)
 	addr, err := netip.ParseAddr(host)
 	literal := err == nil
 	if !literal && !name(host) {
@@ -92,7 +96,7 @@ func checkHost(u *url.URL, allow Allow) string {
 	if literal && allow.Covers(addr) {
 		return ""
 	}
-	if literal && !public(addr) || !literal && len(allow.Networks) == 0 && private(host) {
+	if literal && internet.SafeAddr(addr.Unmap()) != nil || !literal && len(allow.Networks) == 0 && private(host) {
 		return "Must be a host on the public Internet"
 	}
 	if port := u.Port(); port != "" && port != "443" && port != "80" && (literal || len(allow.Networks) == 0) {
@@ -101,12 +105,22 @@ func checkHost(u *url.URL, allow Allow) string {
 	return ""
 }
 
-// name reports whether host can be in the DNS (RFC 1035, 2.3.4). A last label that is a number is a short form of an
-// IPv4 address ("127.1", "0x7f.1", "2130706433"), which some resolvers read as an address and some do not.
+// asciiHost is the host as net/http will look it up: IDNA makes digits of what looks like some.
+func asciiHost(u *url.URL) string {
+	host := strings.ToLower(u.Hostname())
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil && strings.ContainsFunc(host, notASCII) {
+		host = ascii
+	}
+	return strings.TrimSuffix(host, ".")
+}
+
+// name reports whether host can be looked up in the DNS, as net does: letters, digits, hyphens within a label (RFC
+// 1123, 2.1), and underscores, which some names have. A last label that is a number is a short form of an IPv4 address
+// ("127.1", "0x7f.1", "2130706433"), which some resolvers read as an address and some do not.
 func name(host string) bool {
 	labels := strings.Split(host, ".")
 	for _, l := range labels {
-		if l == "" || len(l) > 63 {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' || strings.ContainsFunc(l, notInName) {
 			return false
 		}
 	}
@@ -116,17 +130,31 @@ func name(host string) bool {
 	return len(host) <= 253 && !number
 }
 
+func notASCII(c rune) bool { return c > unicode.MaxASCII }
+
+func notInName(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_'
+}
+
 // private reports whether only a private network resolves host: one label, or a domain kept for that (RFC 6762, RFC
 // 6761, ICANN's .internal).
 func private(host string) bool {
 	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
 }
 
-// public reports whether a literal address may be public; the guard of the dialer knows every special network.
-func public(addr netip.Addr) bool {
-	addr = addr.Unmap()
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10) // RFC 6598
-	return addr.Zone() == "" && addr.IsGlobalUnicast() && !addr.IsPrivate() && !shared.Contains(addr)
+// wireServer answers every machine in Azure with what only it may know, at an address that looks public.
+var wireServer = netip.PrefixFrom(netip.AddrFrom4([4]byte{168, 63, 129, 16}), 32)
+
+var internet = ssrf.New(ssrf.WithDeniedV4Prefixes(wireServer))
+
+// CheckDial is the guard against SSRF: it refuses every address but public unicast on port 80 or 443, and what a covers.
+// Its errors are those of ssrf. Of IPv6 only 2000::/3 is public, and of that neither 6to4 nor Teredo; NAT64 and
+// IPv4-mapped or -compatible forms are outside of it. So no form of an IPv4 address gets around the IPv4 list.
+func (a Allow) CheckDial(network, address string) error {
+	if to, err := netip.ParseAddrPort(address); err == nil && a.Covers(to.Addr()) {
+		return nil
+	}
+	return internet.Safe(network, address, nil)
 }
 
 // Host is the host raw names, for people to read; "" if there is none.

@@ -385,7 +385,7 @@ func TestConnectionWithADoubtfulLengthIsClosed(t *testing.T) {
 			}
 			defer conn.Close()
 			io.WriteString(conn, c.request+"POST /things/2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-			all, _ := io.ReadAll(conn) // a close with unread octets may be a reset
+			all, _ := io.ReadAll(conn) // a close with unread bytes may be a reset
 			want := 1
 			if c.kept {
 				want = 2

@@ -126,6 +126,36 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// What the dialer would refuse of a URL's own address is refused when the endpoint is made, and nothing else is.
+func TestCheckURLAgreesWithTheGuard(t *testing.T) {
+	t.Parallel()
+	addresses := []string{"93.184.215.14", "168.63.129.17", "198.17.255.255", "198.20.0.0", "100.63.255.255", "100.128.0.0",
+		"2606:4700::1111", "2a00:1450:4001::200e", "2001:4860:4860::8888", "2003::1", "::ffff:93.184.215.14"}
+	for address := range forbidden {
+		addresses = append(addresses, address)
+	}
+	for _, network := range []string{"", "10.0.0.0/8", "64:ff9b::/96", "2002::/16", "198.18.0.0/15", "fd00::/8"} {
+		allow, err := webhook.ParseAllow([]string{network}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range addresses {
+			addr := netip.MustParseAddr(text).Unmap() // as it is dialed
+			dialed, kind, host := netip.AddrPortFrom(addr, 443).String(), "tcp4", text
+			if strings.Contains(text, ":") {
+				host = "[" + text + "]"
+			}
+			if addr.Is6() {
+				kind = "tcp6"
+			}
+			guarded, checked := sender.NewGuard(allow)(kind, dialed, nil), webhook.CheckURL("https://"+host+"/", allow)
+			if (guarded == nil) != (checked == "") {
+				t.Errorf("%s with %q allowed: guard = %v, CheckURL = %q, want the same of both", text, network, guarded, checked)
+			}
+		}
+	}
+}
+
 // What an operator allows opens those addresses and no others, in whatever form they are written.
 func TestAllowedNetworksOpenNothingElse(t *testing.T) {
 	t.Parallel()

@@ -70,10 +70,32 @@ func TestBodyIsBounded(t *testing.T) {
 	if !made || a.Status != 200 || a.Error != "" {
 		t.Fatalf("Send = %d %q, %v, want 200", a.Status, a.Error, made)
 	}
-	if !strings.HasPrefix(a.ResponseHead, "abcé") || len(a.ResponseHead) < 4000 || len(a.ResponseHead) > 4096 ||
-		!utf8.ValidString(a.ResponseHead) {
-		t.Errorf("ResponseHead = %d bytes starting %.10q, want 4 KiB of valid text starting abcé", len(a.ResponseHead),
-			a.ResponseHead)
+	if !strings.HasPrefix(a.ResponseHead, "a\uFFFDb\uFFFDcé") || len(a.ResponseHead) < 4000 || len(a.ResponseHead) > 4096 ||
+		!strings.HasSuffix(a.ResponseHead, "é") || !utf8.ValidString(a.ResponseHead) {
+		t.Errorf("ResponseHead = %d bytes starting %.10q, want 4 KiB of valid text starting a�b�cé",
+			len(a.ResponseHead), a.ResponseHead)
+	}
+}
+
+// A reader of what is kept sees where the answer had something else than text.
+func TestBodyThatIsNotUTF8IsKeptReadably(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, body, want string }{
+		{"Latin-1", "Ung\xfcltige Anfrage: caf\xe9", "Ung\uFFFDltige Anfrage: caf\uFFFD"},
+		{"UTF-16", "\xff\xfen\x00o\x00", "\uFFFDn\uFFFDo\uFFFD"},
+		{"UTF-8", "café", "café"},
+		{"binary", strings.Repeat("\x00", 5000), strings.Repeat("\uFFFD", 4096/3)},
+		{"a rune at the limit", strings.Repeat("a", 4095) + "é", strings.Repeat("a", 4095)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			srv := mustServe(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, c.body) })
+			a, _ := mustSender(t, sender.Deps{Allow: loopback()}).Send(t.Context(), endpoint(srv.URL), job())
+			if a.ResponseHead != c.want {
+				t.Errorf("ResponseHead of %.40q = %d bytes, %.80q, want %d, %.80q", c.body, len(a.ResponseHead), a.ResponseHead,
+					len(c.want), c.want)
+			}
+		})
 	}
 }
 

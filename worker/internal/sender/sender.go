@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"leadgate/shared/id"
 	"leadgate/shared/webhook"
@@ -116,7 +117,8 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Du
 	return req, ""
 }
 
-// readHead reads a bounded part of the body and returns the start of it as text Postgres can store.
+// readHead reads a bounded part of the body and returns the start of it as text Postgres can store: what is not UTF-8,
+// and what is NUL, is U+FFFD.
 func readHead(body io.Reader) string {
 	if body == http.NoBody {
 		return ""
@@ -125,7 +127,24 @@ func readHead(body io.Reader) string {
 	limited := io.LimitReader(body, bodyLimit)
 	io.Copy(&head, io.LimitReader(limited, headLimit)) // what was read before an error is what there is
 	io.Copy(io.Discard, limited)
-	return strings.ReplaceAll(strings.ToValidUTF8(head.String(), ""), "\x00", "")
+	text := head.String()
+	if len(text) == headLimit {
+		text = cutRune(text)
+	}
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	return cutRune(text[:min(len(text), headLimit)])
+}
+
+// cutRune returns text without the first bytes of a rune at its end.
+func cutRune(text string) string {
+	last := len(text) - 1
+	for last > 0 && !utf8.RuneStart(text[last]) {
+		last--
+	}
+	if last >= 0 && !utf8.FullRuneInString(text[last:]) {
+		return text[:last]
+	}
+	return text
 }
 
 // retryAfter reads a Retry-After header (RFC 9110, 10.2.3), seconds or a date; 0 for what is neither, or is past.
