@@ -230,3 +230,18 @@ func (d *Document) Validate(pointer string, value any) error {
 	}
 	return s.Validate(value)
 }
+
+// Fields returns the names of the fields that the body of an operation can have.
+func (d *Document) Fields(o Operation, media string) ([]string, error) {
+	schema, _, err := d.follow(bodyOf(o, media))
+	return slices.Sorted(maps.Keys(object(schema["properties"]))), err
+}
+
+// ValidateBody checks the body of a request.
+func (d *Document) ValidateBody(o Operation, media string, value any) error {
+	return d.Validate(bodyOf(o, media), value)
+}
+
+func bodyOf(o Operation, media string) string {
+	return o.pointer + "/requestBody/content/" + escape(media) + "/schema"
+}
