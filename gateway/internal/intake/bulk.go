@@ -50,8 +50,15 @@ func (s *Service) CreateMany(
 		places = append(places, i)
 		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
 	}
-	if err := s.insertMany(ctx, leads, places, out); err != nil {
-		return nil, err
+	for try := 1; len(leads) > 0 && try <= putTries; try++ {
+		err := s.insertMany(ctx, leads, places, out)
+		if err != nil && try == 1 {
+			return nil, err
+		}
+		if err != nil { // the other leads are durable, and these have their error from the first try
+			break
+		}
+		leads, places = holdersGone(leads, places, out)
 	}
 	s.resolveRepeats(p, out)
 	if on == lead.UpdateDuplicate {
@@ -61,9 +68,6 @@ func (s *Service) CreateMany(
 }
 
 func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []int, out []BulkResult) error {
-	if len(leads) == 0 {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	s.metrics.batch.Observe(float64(len(leads)))
@@ -75,6 +79,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 	created, taken := 0, 0
 	for i := range done {
 		one := &out[places[i]]
+		one.Err = nil
 		switch res := &done[i]; {
 		case res.err != nil:
 			one.Err = res.err
@@ -86,7 +91,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 			one.ID = leads[i].ID
 			created++
 		case res.Holder == (id.UUID{}):
-			one.Err = errHolderGone()
+			one.Err = fault.StoreUnavailable(errHolderGone, fullRetry)
 		default:
 			one.ID, one.Exists = res.Holder, true
 			taken++
@@ -97,8 +102,14 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 	return nil
 }
 
-func errHolderGone() error {
-	return fault.StoreUnavailable(errors.New("the lead that has the email was just deleted"), fullRetry)
+// holdersGone returns the leads that were not created although nobody has their email any more, and their places.
+func holdersGone(leads []pg.NewLead, places []int, out []BulkResult) (again []pg.NewLead, at []int) {
+	for i, place := range places {
+		if errors.Is(out[place].Err, errHolderGone) {
+			again, at = append(again, leads[i]), append(at, place)
+		}
+	}
+	return again, at
 }
 
 // resolveRepeats gives items whose email came before in the batch the result of that one.
@@ -133,7 +144,7 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []I
 		}
 		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, out[i].ID, items[i].Patch().Apply)
 		if fault.Is(err, fault.NotFound) { // deleted, or moved to another email, since: so the email is free
-			err = errHolderGone()
+			err = fault.StoreUnavailable(errHolderGone, fullRetry)
 		}
 		out[i].Err = err
 		wake, changed = append(wake, u.Wake...), changed || u.Changed

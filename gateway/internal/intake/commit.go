@@ -164,7 +164,7 @@ func tooLarge(leads []pg.NewLead) bool {
 // count adds leads to the usage of their workspaces.
 func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
 	for i := range leads {
-		if done[i].Suppressed {
+		if done[i].Suppressed || done[i].Taken && done[i].Holder == (id.UUID{}) {
 			continue
 		}
 		outcome := usage.Accepted

@@ -126,7 +126,7 @@ func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err
 		s.metrics.count("suppressed")
 		return holder, fault.New(fault.Suppressed, lead.SuppressedMessage)
 	case res.Taken && res.Holder == (id.UUID{}): // deleted between two statements
-		return holder, errHolderGone()
+		return holder, fault.StoreUnavailable(errHolderGone, fullRetry)
 	case res.Taken:
 		s.metrics.count("duplicate")
 		return res.Holder, duplicate(l.Email, res.Holder)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"leadgate/gateway/internal/usage"
@@ -30,8 +31,11 @@ type Outcome struct {
 // putTimeout bounds a Put; it is more than all its own limits together.
 const putTimeout = 20 * time.Second
 
-// putTries is how often Put creates a lead anew whose email another had, which had given it up by the time it was read.
+// putTries is how often a lead is created anew whose email another had, which had given it up by the time it was read.
 const putTries = 3
+
+// errHolderGone is the cause of the UNAVAILABLE of a lead that was not created although nobody has its email any more.
+var errHolderGone = errors.New("the lead that has the email was just deleted")
 
 // Put is the upsert of a lead: it makes a lead durable or, where another lead has its email, does with that what
 // OnDuplicate says. Errors: RATE_LIMITED, DUPLICATE_EMAIL, EMAIL_SUPPRESSED, UNAVAILABLE, and those of
@@ -46,6 +50,9 @@ func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outc
 		holder, err := s.create(ctx, p, &r)
 		if err == nil {
 			return Outcome{Lead: r.Lead}, nil
+		}
+		if errors.Is(err, errHolderGone) && try < putTries {
+			continue
 		}
 		if holder == (id.UUID{}) {
 			return Outcome{}, err
