@@ -17,6 +17,21 @@ import (
 	"leadgate/shared/webhook"
 )
 
+// mustSink makes a sink, and an endpoint of a workspace of its own at "/a".
+func mustSink(t *testing.T, db *pg.DB, hold time.Duration, seen func(time.Time, []byte)) (*loadgen.Sink,
+	webhook.Endpoint) {
+	t.Helper()
+	sink, err := loadgen.NewSink(hold, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := sink.Subscribe(t.Context(), db, pgtest.Workspace(t, db).ID, "/a", webhook.Endpoint{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sink, e
+}
+
 func mustSend(t *testing.T, url, id, secret string) (status int) {
 	t.Helper()
 	status, err := send(t.Context(), url, id, secret)
@@ -56,24 +71,13 @@ func TestSink(t *testing.T) {
 	db := pgtest.New(t)
 	var mu sync.Mutex
 	var seen []string
-	sink, err := loadgen.NewSink(0, func(_ time.Time, body []byte) {
+	sink, e := mustSink(t, db, 0, func(_ time.Time, body []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, string(body))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer sink.Close()
-	owner, err := loadgen.NewTenant(t.Context(), db, "owner")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/b", webhook.Endpoint{})
+	other, err := sink.Subscribe(t.Context(), db, e.WorkspaceID, "/b", webhook.Endpoint{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,20 +107,8 @@ func TestSink(t *testing.T) {
 // A sample that does not verify is refused, and seen.
 func TestSinkVerifies(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	sink, err := loadgen.NewSink(0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sink, e := mustSink(t, pgtest.New(t), 0, nil)
 	defer sink.Close()
-	owner, err := loadgen.NewTenant(t.Context(), db, "owner")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if got := mustSend(t, e.URL, "evt_1", webhook.NewSecret()); got != http.StatusBadRequest {
 		t.Errorf("a wrong signature was answered %d, want 400", got)
 	}
@@ -128,20 +120,8 @@ func TestSinkVerifies(t *testing.T) {
 
 func TestSinkHolds(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
 	arrived := make(chan struct{}, 1)
-	sink, err := loadgen.NewSink(time.Hour, func(time.Time, []byte) { arrived <- struct{}{} })
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner, err := loadgen.NewTenant(t.Context(), db, "owner")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := sink.Subscribe(t.Context(), db, owner.Workspace, "/a", webhook.Endpoint{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	sink, e := mustSink(t, pgtest.New(t), time.Hour, func(time.Time, []byte) { arrived <- struct{}{} })
 	broke := make(chan error, 1)
 	go func() {
 		_, err := send(t.Context(), e.URL, "evt_1", e.Secret)
