@@ -11,7 +11,7 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// maxChatbots is how many chatbots a workspace can have; simultaneous creations may exceed it by a few.
+// maxChatbots is how many chatbots a workspace can have.
 const maxChatbots = 10_000
 
 const chatbotColumns = `workspace_id, id, name, created_at`
@@ -36,6 +36,9 @@ func insertChatbot(ctx context.Context, tx *sqlx.Tx, c tenant.Chatbot) error {
 insert into chatbots (` + chatbotColumns + `)
 select $1::uuid, $2::uuid, $3::text, $4::timestamptz
  where (select count(*) from chatbots where workspace_id = $1) < $5`
+	if err := lockWorkspace(ctx, tx, c.WorkspaceID); err != nil {
+		return err
+	}
 	res, err := tx.ExecContext(ctx, q, c.WorkspaceID, c.ID, c.Name, c.CreatedAt, maxChatbots)
 	if ownerMissing(err) {
 		return workspaceNotFound()

@@ -15,7 +15,7 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// Bounds of a workspace's keys; simultaneous creations may exceed them by a few.
+// Bounds of a workspace's keys.
 const (
 	maxLiveKeys = 1000
 	keptKeys    = 1000 // how many keys that are no longer live are kept: the newest
@@ -76,7 +76,7 @@ func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, entrie
 	})
 }
 
-func insertKey(ctx context.Context, on sqlx.ExecerContext, k tenant.Key, hash [32]byte) error {
+func insertKey(ctx context.Context, tx *sqlx.Tx, k tenant.Key, hash [32]byte) error {
 	// $7 creation, $8 expiry, $9 how many live keys are allowed, $10 kind, $11 the text of a publishable key, $12 form
 	const q = `
 insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at, kind, public, form)
@@ -84,12 +84,15 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
        coalesce(nullif($10, ''), 'secret'), nullif($11, ''), cast($12 as json)
  where (select count(*) from api_keys
          where workspace_id = $1 and revoked_at is null and (expires_at is null or expires_at > $7)) < $9`
+	if err := lockWorkspace(ctx, tx, k.WorkspaceID); err != nil {
+		return err
+	}
 	scopes := convert[string](k.Scopes)
 	form, err := formText(k.Form)
 	if err != nil {
 		return conn.Fail(ctx, "create key", err)
 	}
-	res, err := on.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt,
+	res, err := tx.ExecContext(ctx, q, k.WorkspaceID, k.ID, hash[:], k.Hint, k.Name, pqStrings(&scopes), k.CreatedAt,
 		k.ExpiresAt, maxLiveKeys, string(k.Kind), k.Public, form)
 	if ownerMissing(err) {
 		return workspaceNotFound()
@@ -100,7 +103,7 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
 	if n, _ := res.RowsAffected(); n == 0 {
 		return tooMany(maxLiveKeys, "live API keys; revoke some first")
 	}
-	return deleteEndedKeys(ctx, on, k.WorkspaceID, k.CreatedAt)
+	return deleteEndedKeys(ctx, tx, k.WorkspaceID, k.CreatedAt)
 }
 
 // deleteEndedKeys deletes the keys that have ended, except the newest keptKeys.

@@ -1,6 +1,8 @@
 package pg_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,9 +186,29 @@ select $1, gen_random_uuid(), cast(gen_random_uuid()::text as bytea), '', '', '{
 	if _, err := db.ExecContext(t.Context(), fill, w.ID); err != nil {
 		t.Fatal(err)
 	}
-	mustCreateKey(t, db, w.ID, 1) // the 1000th live one
-	err := db.CreateKey(t.Context(), tenant.Key{WorkspaceID: w.ID, ID: id.New(), CreatedAt: tenantEpoch}, [32]byte{2})
-	if !fault.Is(err, fault.Conflict) {
-		t.Errorf("CreateKey(1001st) = %v, want CONFLICT", err)
+	created := createAtOnce(t, 8, func(n int) error { // of which one is the 1000th live one
+		return db.CreateKey(t.Context(), tenant.Key{WorkspaceID: w.ID, ID: id.New(), CreatedAt: tenantEpoch}, [32]byte{byte(n)})
+	})
+	if created != 1 {
+		t.Errorf("CreateKey made %d keys beside 999, want 1 and CONFLICT for the others", created)
 	}
+}
+
+// createAtOnce returns how many of n simultaneous creations were let through; the others have to be CONFLICT.
+func createAtOnce(t *testing.T, n int, create func(n int) error) int {
+	t.Helper()
+	var all sync.WaitGroup
+	var created atomic.Int64
+	for i := range n {
+		all.Go(func() {
+			err := create(i)
+			if err == nil {
+				created.Add(1)
+			} else if !fault.Is(err, fault.Conflict) {
+				t.Errorf("creation = %v, want CONFLICT", err)
+			}
+		})
+	}
+	all.Wait()
+	return int(created.Load())
 }
