@@ -99,8 +99,8 @@ type ImportResult struct {
 // import, and so leads that come in meanwhile go first.
 const importEnrichDelay = time.Minute
 
-// importLockWait is how long a commit of several rows waits for another transaction that has one of their emails: it has
-// all the others of them meanwhile.
+// importLockWait is how long a commit waits for another transaction that has one of its emails: it has all its others
+// meanwhile.
 const importLockWait = 50 * time.Millisecond
 
 // errLeadDeleted ends a transaction in which a lead disappeared between two statements.
@@ -109,7 +109,7 @@ var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 // ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, records what was wrong with
 // rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
 // row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
-// another transaction keeps an email of several rows, ErrLockTimeout.
+// another transaction keeps an email, ErrLockTimeout.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
 	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
 	if err != nil {
@@ -161,7 +161,7 @@ select from imports
 	t := &c.out.Tally
 	t.Rows, t.Rejected = len(c.Rows)+len(c.Mistakes), len(c.Mistakes)
 	if len(c.Rows) > 0 {
-		if err := c.insert(ctx); err != nil {
+		if err := c.insert(ctx, tx); err != nil {
 			return err
 		}
 	}
@@ -183,7 +183,7 @@ select from imports
 }
 
 // insert makes new leads; of several rows with one email, the first in the file.
-func (c *importCommit) insert(ctx context.Context) error {
+func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 	leads := make([]NewLead, 0, len(c.Rows))
 	at := make([]int, len(c.Rows)) // of the row's lead in leads
 	byKey := make(map[string]int, len(c.Rows))
@@ -197,11 +197,10 @@ func (c *importCommit) insert(ctx context.Context) error {
 		}
 		at[i] = n
 	}
-	wait := insertWaits{enrich: importEnrichDelay}
-	if len(leads) > 1 {
-		wait.lock = importLockWait
+	in, err := runInsertLeads(ctx, c.stmt, leads, insertWaits{enrich: importEnrichDelay, lock: importLockWait})
+	if err == nil {
+		err = checkInserted(ctx, tx, leads, in.Leads)
 	}
-	in, err := runInsertLeads(ctx, c.stmt, leads, wait)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,12 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	s.metrics.batch.Observe(float64(len(leads)))
-	done, err := s.insert(ctx, leads, 0)
+	var done []commitResult
+	var err error
+	retryLocked(ctx, func() error {
+		done, err = s.insert(ctx, leads, s.DB.InsertLeadsChecked)
+		return err
+	})
 	if err != nil {
 		s.Log.Error("commit leads failed", "leads", len(leads), "error", err.Error())
 		return err

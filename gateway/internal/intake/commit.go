@@ -34,7 +34,7 @@ func (s *Service) commitAll(all []queuedLead) []commitResult {
 	for i := range all[stale:] {
 		leads = append(leads, all[stale+i].NewLead)
 	}
-	done, err := s.insert(ctx, leads, sharedLockWait)
+	done, err := s.insert(ctx, leads, s.DB.InsertLeadsWithin)
 	if errors.Is(err, pg.ErrLockTimeout) {
 		s.metrics.splits.Inc()
 		done, err = s.insertByWorkspace(ctx, leads), nil
@@ -76,7 +76,7 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 		return failAll(len(leads), pg.ErrLockTimeout)
 	}
 	insert := batch.Recover(s.Log, "commit", func(own []pg.NewLead) []commitResult {
-		done, err := s.insert(ctx, own, sharedLockWait)
+		done, err := s.insert(ctx, own, s.DB.InsertLeadsWithin)
 		if err != nil {
 			return failAll(len(own), err)
 		}
@@ -101,15 +101,18 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 	return out
 }
 
+// inserter is pg.DB's InsertLeadsWithin, or InsertLeadsChecked where it is known that there is something to wait for.
+type inserter func(ctx context.Context, leads []pg.NewLead, lockWait time.Duration) (pg.Inserted, error)
+
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
-// refused. Leads that are too large for one statement are halved first. It waits for lockWait at most, 0: as long as
-// the pool's statements, for another transaction that has one of the emails, and then is pg.ErrLockTimeout.
-func (s *Service) insert(ctx context.Context, leads []pg.NewLead, lockWait time.Duration) ([]commitResult, error) {
+// refused. Leads that are too large for one statement are halved first. Where another transaction has one of the emails
+// for longer than shortWait, it is pg.ErrLockTimeout.
+func (s *Service) insert(ctx context.Context, leads []pg.NewLead, by inserter) ([]commitResult, error) {
 	if tooLarge(leads) {
-		return s.insertHalves(ctx, leads, lockWait)
+		return s.insertHalves(ctx, leads, by)
 	}
 	start := time.Now()
-	done, err := s.DB.InsertLeadsWithin(ctx, leads, lockWait)
+	done, err := by(ctx, leads, shortWait)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
 	if err == nil {
 		s.announce(ctx, leads, done)
@@ -131,19 +134,17 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead, lockWait time.
 		s.Log.Error("lead rejected by Postgres", "sqlstate", pg.SQLState(err))
 		return []commitResult{{err: err}}, nil
 	}
-	return s.insertHalves(ctx, leads, lockWait)
+	return s.insertHalves(ctx, leads, by)
 }
 
 // insertHalves inserts the first half of leads, and then the second.
-func (s *Service) insertHalves(
-	ctx context.Context, leads []pg.NewLead, lockWait time.Duration,
-) ([]commitResult, error) {
+func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead, by inserter) ([]commitResult, error) {
 	half := len(leads) / 2
-	first, err := s.insert(ctx, leads[:half], lockWait)
+	first, err := s.insert(ctx, leads[:half], by)
 	if err != nil {
 		return nil, err
 	}
-	second, err := s.insert(ctx, leads[half:], lockWait)
+	second, err := s.insert(ctx, leads[half:], by)
 	if err != nil { // the first half is durable: say so
 		second = failAll(len(leads)-half, err)
 	}

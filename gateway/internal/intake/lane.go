@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -11,11 +13,13 @@ import (
 	"leadgate/shared/pg"
 )
 
-// How long a lead waits for another transaction that has its email: an import's round, or an open change.
+// How long a lead may be held up by another transaction that has its email: an import's round, or an open change. No
+// statement waits for long: it has other emails meanwhile, and a connection.
 const (
-	sharedLockWait = 15 * time.Millisecond   // in a statement with others, which wait too
-	laneLockWait   = 2500 * time.Millisecond // by itself
-	contendedFor   = time.Second             // a workspace's leads stay out of the group commit after one had to wait
+	shortWait    = 15 * time.Millisecond   // of one statement
+	blockedPause = 20 * time.Millisecond   // between two statements, on average
+	blockedFor   = 2500 * time.Millisecond // in all
+	contendedFor = time.Second             // a workspace's leads stay out of the group commit after one had to wait
 )
 
 // How many leads may queue for a slot of a lane; one more is a 503.
@@ -24,7 +28,7 @@ const maxAlone, maxBlocked = 1024, 64
 // lanes are where a lead goes whose workspace has emails in other transactions, so that it holds nobody else up. Their
 // slots are a part of the connections, and no workspace can have all of them.
 //
-//	group commit --15 ms--> alone: one lead, 15 ms --> blocked: one lead, until the other transaction ends
+//	group commit --15 ms--> alone: one lead, 15 ms --> blocked: one lead, 15 ms, again and again
 type lanes struct {
 	alone, blocked *limit.Semaphore[id.UUID]
 
@@ -58,34 +62,46 @@ func (l *lanes) contend(workspace id.UUID, now time.Time) {
 	l.contended[workspace] = now.Add(contendedFor)
 }
 
-// insertAlone writes a lead by itself, in its caller's goroutine. Where the email is in another transaction it waits
-// for the end of that, in the other lane.
+// insertAlone writes a lead by itself, in its caller's goroutine. Where another transaction has the email it tries again
+// in the other lane, until that has ended.
 func (s *Service) insertAlone(ctx context.Context, l pg.NewLead) commitResult {
-	res := s.insertIn(ctx, s.lanes.alone, l, sharedLockWait)
+	waiting, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	res := s.insertIn(waiting, s.lanes.alone, l)
 	if !res.lockTimeout() {
 		return res
 	}
-	s.lanes.contend(l.WorkspaceID, s.Now())
-	res = s.insertIn(ctx, s.lanes.blocked, l, laneLockWait)
-	if res.lockTimeout() {
+	blocked, cancel := context.WithTimeout(ctx, blockedFor)
+	defer cancel()
+	retryLocked(blocked, func() error {
 		s.lanes.contend(l.WorkspaceID, s.Now())
-	}
+		res = s.insertIn(blocked, s.lanes.blocked, l)
+		return res.err
+	})
 	return res
 }
 
-func (s *Service) insertIn(
-	ctx context.Context, lane *limit.Semaphore[id.UUID], l pg.NewLead, lockWait time.Duration,
-) commitResult {
-	queued, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
-	release, err := lane.Acquire(queued, l.WorkspaceID)
+// retryLocked runs insert, again after a pause where that is pg.ErrLockTimeout, until ctx ends.
+func retryLocked(ctx context.Context, insert func() error) {
+	for errors.Is(insert(), pg.ErrLockTimeout) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(rand.N(2 * blockedPause)):
+		}
+	}
+}
+
+// insertIn writes a lead with a slot of a lane, for which it waits until ctx ends.
+func (s *Service) insertIn(ctx context.Context, lane *limit.Semaphore[id.UUID], l pg.NewLead) commitResult {
+	release, err := lane.Acquire(ctx, l.WorkspaceID)
 	if err != nil {
 		return commitResult{err: fault.StoreUnavailable(err, fullRetry)}
 	}
 	defer release()
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	done, err := s.insert(ctx, []pg.NewLead{l}, lockWait)
+	done, err := s.insert(ctx, []pg.NewLead{l}, s.DB.InsertLeadsChecked)
 	if err != nil {
 		return commitResult{err: err}
 	}

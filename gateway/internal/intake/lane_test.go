@@ -15,6 +15,7 @@ import (
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
@@ -136,7 +137,7 @@ func TestHeldEmailHoldsUpNobodyElse(t *testing.T) {
 			other := mustWorkspace(t, b.db)
 			tx := b.mustHold(t, "held@example.com")
 			var held answers
-			for round := range 4 {
+			for round := range 2 {
 				held.post(b, b.principal, "held@example.com", "held@example.com")
 				testwait.Until(t, "a post of the held email to wait", func() bool { return b.waiting(t) > 0 })
 				var beside sync.WaitGroup
@@ -164,6 +165,52 @@ func TestHeldEmailHoldsUpNobodyElse(t *testing.T) {
 				t.Errorf("%d leads have the email, want %d", created, tc.created)
 			}
 		})
+	}
+}
+
+// A lead that waits for an erasure which suppresses its email is refused then: one by one, in a batch, and in either
+// lane.
+func TestHeldEmailIsSuppressed(t *testing.T) {
+	t.Parallel()
+	b, _ := setupLanes(t)
+	holder := b.mustCreate(t, "gone@example.com")
+	b.flush(t)
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	ws := b.principal.WorkspaceID
+	if _, err := tx.ExecContext(t.Context(), `delete from leads where workspace_id = $1 and id = $2`, ws,
+		holder.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), `
+insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`, ws,
+		lead.SuppressionHash(ws, "gone@example.com")); err != nil {
+		t.Fatal(err)
+	}
+	var held answers
+	held.post(b, b.principal, "gone@example.com")
+	testwait.Until(t, "the workspace to be contended", func() bool { return b.Contended(ws) })
+	held.post(b, b.principal, "gone@example.com", "gone@example.com")
+	var batch []intake.BulkResult
+	held.Go(func() {
+		batch, err = b.CreateMany(t.Context(), b.principal, requests("gone@example.com", "other@example.com"),
+			lead.RefuseDuplicate)
+	})
+	testwait.Until(t, "all of them to wait", func() bool { return b.waiting(t) > 1 })
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	held.Wait()
+	for _, a := range held.all {
+		if !fault.Is(a.err, fault.Suppressed) {
+			t.Errorf("Create(gone) = %v, want EMAIL_SUPPRESSED", a.err)
+		}
+	}
+	if err != nil || !fault.Is(batch[0].Err, fault.Suppressed) || batch[1].Err != nil {
+		t.Errorf("CreateMany(gone, other) = %+v, %v, want EMAIL_SUPPRESSED and a lead", batch, err)
 	}
 }
 
