@@ -62,8 +62,8 @@ func (l *lanes) contend(workspace id.UUID, now time.Time) {
 	l.contended[workspace] = now.Add(contendedFor)
 }
 
-// insertAlone writes a lead by itself, in its caller's goroutine. Where another transaction has the email it tries again
-// in the other lane, until that has ended.
+// insertAlone writes a lead by itself, in its caller's goroutine. Where another transaction has the email it tries
+// again in the other lane, until that has ended.
 func (s *Service) insertAlone(ctx context.Context, l pg.NewLead) commitResult {
 	waiting, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
