@@ -106,11 +106,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			Memory: memory})
 	}
 	ready := newReadiness(db.Ready, time.Now)
+	proxies, _ := s.trusted() // Check has read it
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log, QueuesWritable: s.QueuesWritable,
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
+		Trusted: proxies,
 	}))
-	proxies, _ := s.trusted() // Check has read it
 	forms := form.New(form.Deps{
 		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Usage: used, Now: time.Now,
 		Trusted: proxies, CaptchaURL: s.CaptchaURL,

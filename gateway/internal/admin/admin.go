@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ type Deps struct {
 	Ready          func(context.Context) error // what the gateway cannot do without
 	Now            func() time.Time            // nil: time.Now
 	APIAddr        string                      // host:port of the other listener, to link its docs; "": no link
+	Trusted        []netip.Prefix              // proxies in front: their X-Forwarded-Proto says whether the client spoke TLS
 }
 
 type server struct {
@@ -81,7 +83,7 @@ func New(d Deps) http.Handler {
 	}
 	s := &server{
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token,
-			d.Now),
+			d.Now, d.Trusted),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Backlog, now: d.Now}))

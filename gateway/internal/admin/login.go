@@ -11,7 +11,8 @@ import (
 	"leadgate/shared/fault"
 )
 
-const basicChallenge = `Basic realm="leadgate admin", charset="UTF-8"`
+// Challenges of a 401. At a Basic one browsers open a dialog of their own, before they show any page.
+const bearerChallenge, basicChallenge = "Bearer", `Basic realm="leadgate admin", charset="UTF-8"`
 
 // private lets in requests with the token or a session. The refusal is an error in the envelope.
 func (s *server) private(next http.Handler) http.Handler {
@@ -24,8 +25,8 @@ func (s *server) private(next http.Handler) http.Handler {
 	})
 }
 
-// page is private for what people look at: whoever is refused is asked for Basic credentials, and a browser gets the
-// login form besides.
+// page is private for what people look at: a browser that is refused gets the login form, and other clients are asked
+// for Basic credentials.
 func (s *server) page(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		err := s.sessions.authenticate(r)
@@ -33,8 +34,13 @@ func (s *server) page(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return nil
 		}
-		w.Header().Set("WWW-Authenticate", basicChallenge)
-		if r.Method != http.MethodGet || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		wantsPage := strings.Contains(r.Header.Get("Accept"), "text/html")
+		if wantsPage || r.Header.Get("Sec-Fetch-Mode") != "" { // which only browsers send, of scripts too
+			w.Header().Set("WWW-Authenticate", bearerChallenge)
+		} else {
+			w.Header().Set("WWW-Authenticate", basicChallenge)
+		}
+		if r.Method != http.MethodGet || !wantsPage {
 			return err
 		}
 		form := loginPage{Next: local(r.URL.RequestURI())}
@@ -95,7 +101,7 @@ func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error
 }
 
 func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
-	http.SetCookie(w, expiredCookie(r))
+	http.SetCookie(w, s.sessions.expiredCookie(r))
 	http.Redirect(w, r, "/admin/login", http.StatusSeeOther)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,16 +34,17 @@ type sessionAuth struct {
 	token      [sha256.Size]byte // SHA-256 of the admin token
 	signingKey []byte
 	now        func() time.Time
+	trusted    []netip.Prefix // proxies in front
 
 	mu      sync.Mutex
 	guesses map[netip.Addr]time.Time // GCRA state of the addresses that sent a wrong token
 }
 
-func newSessionAuth(token config.Secret, now func() time.Time) *sessionAuth {
+func newSessionAuth(token config.Secret, now func() time.Time, trusted []netip.Prefix) *sessionAuth {
 	mac := hmac.New(sha256.New, []byte(token.Reveal()))
 	mac.Write([]byte("leadgate admin session"))
 	return &sessionAuth{
-		token: sha256.Sum256([]byte(token.Reveal())), signingKey: mac.Sum(nil), now: now,
+		token: sha256.Sum256([]byte(token.Reveal())), signingKey: mac.Sum(nil), now: now, trusted: trusted,
 		guesses: map[netip.Addr]time.Time{},
 	}
 }
@@ -133,15 +135,26 @@ func (a *sessionAuth) cookie(r *http.Request) *http.Cookie {
 	until := a.now().Add(cookieLife)
 	return &http.Cookie{
 		Name: cookieName, Value: a.sign(until), Path: "/", Expires: until, MaxAge: int(cookieLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.overTLS(r),
 	}
 }
 
 // expiredCookie returns the cookie that ends a session.
-func expiredCookie(r *http.Request) *http.Cookie {
+func (a *sessionAuth) expiredCookie(r *http.Request) *http.Cookie {
 	return &http.Cookie{
-		Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
+		Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.overTLS(r),
 	}
+}
+
+// overTLS reports whether the client spoke TLS, to this listener or to the trusted proxy in front of it.
+func (a *sessionAuth) overTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	known := func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap().WithZone("")) }
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return err == nil && slices.ContainsFunc(a.trusted, known) && strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
 // sign returns the base64 of the expiry, as eight bytes of Unix seconds, followed by its HMAC-SHA256.

@@ -3,10 +3,13 @@ package admin_test
 import (
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"leadgate/gateway/internal/admin"
 )
 
 // guardedPaths are paths behind the token, one of each guard.
@@ -80,8 +83,12 @@ func TestBrowsersGetTheLoginForm(t *testing.T) {
 	b := setup(t, nil)
 	const wanted = "/admin/queues/queues/webhook?status=retry"
 	a := b.do(b.request("GET", wanted, "", "Accept", "text/html,*/*"))
-	if a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic ") {
-		t.Errorf("GET as a browser = %d, WWW-Authenticate %q, want 401 and Basic", a.status, a.header.Get("WWW-Authenticate"))
+	if got := a.header.Get("WWW-Authenticate"); a.status != http.StatusUnauthorized || got != "Bearer" {
+		t.Errorf("GET as a browser = %d, WWW-Authenticate %q, want 401 and no dialog of the browser", a.status, got)
+	}
+	script := b.do(b.request("GET", "/admin/queues/api/queues", "", "Accept", "application/json", "Sec-Fetch-Mode", "cors"))
+	if got := script.header.Get("WWW-Authenticate"); script.status != http.StatusUnauthorized || got != "Bearer" {
+		t.Errorf("GET by a page's script = %d, WWW-Authenticate %q, want 401 and no dialog of the browser", script.status, got)
 	}
 	if !strings.Contains(a.body, `name="next" value="`+wanted+`"`) {
 		t.Errorf("GET as a browser = %s, want the login form with next in it", a.body)
@@ -117,6 +124,38 @@ func TestLoginOpensASession(t *testing.T) {
 	b.clock.Forward(12*time.Hour + time.Second)
 	if got := b.do(b.request("GET", "/admin/queues", "", "Cookie", value)); got.status != http.StatusUnauthorized {
 		t.Errorf("GET with an expired cookie = %d, want 401", got.status)
+	}
+}
+
+// A cookie that was given over TLS is never sent without.
+func TestCookieIsSecureOverTLS(t *testing.T) {
+	t.Parallel()
+	near, elsewhere := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	for _, c := range []struct {
+		name    string
+		trusted []netip.Prefix
+		proto   string
+		want    bool
+	}{
+		{"TLS at a trusted proxy", near, "https", true},
+		{"TLS at the first of two proxies", near, "HTTPS, http", true},
+		{"no TLS at a trusted proxy", near, "http", false},
+		{"no proxy", near, "", false},
+		{"another proxy", elsewhere, "https", false},
+		{"no trusted proxy", nil, "https", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(d *admin.Deps) { d.Trusted = c.trusted })
+			for path, form := range map[string]string{"/admin/login": "token=" + token, "/admin/logout": ""} {
+				a := b.do(b.request("POST", path, form, "Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-Proto",
+					c.proto))
+				cookie := a.header.Get("Set-Cookie")
+				if a.status != http.StatusSeeOther || strings.Contains(cookie, "; Secure") != c.want {
+					t.Errorf("POST %s = %d, Set-Cookie %q, want Secure %v", path, a.status, cookie, c.want)
+				}
+			}
+		})
 	}
 }
 
