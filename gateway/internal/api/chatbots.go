@@ -36,12 +36,7 @@ func (a *api) getChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 
 // updateChatbot renames a chatbot.
 func (a *api) updateChatbot(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(r, id.Chatbot)
-	if err != nil {
-		return err
-	}
-	// An unknown chatbot comes before a body that is not valid.
-	c, err := a.DB.GetChatbot(r.Context(), p.WorkspaceID, wanted)
+	c, err := pathRecord(r, p, id.Chatbot, a.DB.GetChatbot) // an unknown chatbot comes before a body that is not valid
 	if err != nil {
 		return err
 	}

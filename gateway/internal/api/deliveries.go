@@ -169,11 +169,7 @@ func (a *api) checkFilter(r *http.Request, p *tenant.Principal, endpoint, lead i
 
 // getDelivery answers a delivery with its newest attempts and its event, which is null when it is kept no longer.
 func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(r, id.Delivery)
-	if err != nil {
-		return err
-	}
-	found, err := a.DB.GetDelivery(r.Context(), p.WorkspaceID, wanted)
+	found, err := pathRecord(r, p, id.Delivery, a.DB.GetDelivery)
 	if err != nil {
 		return err
 	}

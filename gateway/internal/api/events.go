@@ -69,15 +69,11 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 
 // getEvent answers an event with its data and its deliveries, one for each endpoint that wanted it.
 func (a *api) getEvent(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(r, id.Event)
+	e, err := pathRecord(r, p, id.Event, a.DB.GetEvent)
 	if err != nil {
 		return err
 	}
-	e, err := a.DB.GetEvent(r.Context(), p.WorkspaceID, wanted)
-	if err != nil {
-		return err
-	}
-	found, err := a.DB.EventDeliveries(r.Context(), p.WorkspaceID, wanted)
+	found, err := a.DB.EventDeliveries(r.Context(), p.WorkspaceID, e.ID)
 	if err != nil {
 		return err
 	}

@@ -142,11 +142,7 @@ func (a *api) answerLead(w http.ResponseWriter, status int, l *lead.Lead, withEn
 
 // getLead answers a lead with its enrichment, which is null until facts were found.
 func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(r, id.Lead)
-	if err != nil {
-		return err
-	}
-	l, err := a.DB.GetLead(r.Context(), p.WorkspaceID, wanted)
+	l, err := pathRecord(r, p, id.Lead, a.DB.GetLead)
 	if err != nil {
 		return err
 	}

@@ -93,11 +93,7 @@ func showAll[T, V any](found []T, show func(T) V) []V {
 func get[T, V any](prefix id.Prefix, find func(ctx context.Context, workspace, id id.UUID) (T, error),
 	show func(T) V) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-		wanted, err := pathID(r, prefix)
-		if err != nil {
-			return err
-		}
-		found, err := find(r.Context(), p.WorkspaceID, wanted)
+		found, err := pathRecord(r, p, prefix, find)
 		if err != nil {
 			return err
 		}
@@ -119,6 +115,16 @@ func change[T, V any](prefix id.Prefix, do func(ctx context.Context, workspace, 
 		}
 		return answer(w, r, p)
 	}
+}
+
+// pathRecord finds the record whose id the path holds.
+func pathRecord[T any](r *http.Request, p *tenant.Principal, prefix id.Prefix,
+	find func(ctx context.Context, workspace, id id.UUID) (T, error)) (found T, err error) {
+	wanted, err := pathID(r, prefix)
+	if err != nil {
+		return found, err
+	}
+	return find(r.Context(), p.WorkspaceID, wanted)
 }
 
 // pathID reads the id that the path holds. A malformed id is as unknown as one that does not exist.

@@ -139,9 +139,5 @@ func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
 func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, error) {
-	wanted, err := pathID(r, id.Endpoint)
-	if err != nil {
-		return webhook.Endpoint{}, err
-	}
-	return a.DB.GetEndpoint(r.Context(), p.WorkspaceID, wanted)
+	return pathRecord(r, p, id.Endpoint, a.DB.GetEndpoint)
 }
