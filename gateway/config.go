@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"leadgate/shared/config"
@@ -75,6 +76,8 @@ func (s *settings) Check() (mistakes []error) {
 	}
 	if len(s.AdminToken) < minToken {
 		wrong("admin-token", "must have at least %d characters", minToken)
+	} else if isCommand(s.AdminToken.Reveal()) {
+		wrong("admin-token", "is a command that no shell has run; put in what it prints")
 	}
 	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
 		wrong("redis-url", "%v", err)
@@ -99,6 +102,12 @@ func (s *settings) Check() (mistakes []error) {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)
 	}
 	return mistakes
+}
+
+// isCommand reports whether a value is shell text, such as $(openssl rand -hex 24): a file of settings is read by no
+// shell, and everybody who has read the manual would know such a token.
+func isCommand(value string) bool {
+	return strings.HasPrefix(value, "$(") || strings.HasPrefix(value, "${") || strings.HasPrefix(value, "`")
 }
 
 // trusted returns the networks of the proxies in front.

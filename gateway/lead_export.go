@@ -18,6 +18,7 @@ type leadExport struct {
 	Key    config.Secret `name:"key" from:"LEADGATE_KEY" required:"" help:"API key with leads:read."`
 	Format string        `name:"format" enum:"csv,ndjson" default:"csv" help:"csv or ndjson."`
 	Out    string        `name:"out" default:"-" placeholder:"FILE" help:"Where the leads go, - for standard output. A file is there only when it is whole."`
+	Force  bool          `name:"force" help:"Overwrite a file that is there."`
 
 	Chatbot      string            `name:"chatbot" placeholder:"cb_..." help:"Only leads of this chatbot."`
 	Status       string            `name:"status" help:"Only leads of this status."`
@@ -34,7 +35,11 @@ type leadExport struct {
 
 // Check says everything that is wrong with what the API cannot say.
 func (l *leadExport) Check() []error {
-	return checkURL(l.URL)
+	mistakes := checkURL(l.URL)
+	if _, err := os.Lstat(l.Out); err == nil && l.Out != "-" && !l.Force {
+		mistakes = append(mistakes, config.Invalid("out", "%s exists; name another file, or overwrite it with --force", l.Out))
+	}
+	return mistakes
 }
 
 // run exports; o says how long to wait for the API, and how far the export is goes to says.

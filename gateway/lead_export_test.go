@@ -67,3 +67,23 @@ func TestLeadExportThatBreaksOff(t *testing.T) {
 		t.Errorf("there is %v, want no file", left)
 	}
 }
+
+// A file that is there may be the one that leads were imported from.
+func TestLeadExportKeepsAFileThatIsThere(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("id\nlead_1\n")) }))
+	t.Cleanup(s.Close)
+	env := map[string]string{"LEADGATE_URL": s.URL, "LEADGATE_KEY": "sk"}
+	file := filepath.Join(t.TempDir(), "leads.csv")
+	if err := os.WriteFile(file, []byte("mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := command(env, "lead", "export", "--out", file)
+	if text, _ := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "--force") || string(text) != "mine\n" {
+		t.Errorf("export onto a file = %v, and the file has %q; want it kept, and --force named", err, text)
+	}
+	must(t, env, "lead", "export", "--force", "--out", file)
+	if text, _ := os.ReadFile(file); string(text) != "id\nlead_1\n" {
+		t.Errorf("with --force the file has %q, want the export", text)
+	}
+}

@@ -286,6 +286,21 @@ func TestRunRefusesAnOldSchema(t *testing.T) {
 	}
 }
 
+// No shell reads a file of settings: everybody who has read the manual knows the token that such a line makes.
+func TestAdminTokenIsNoCommand(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"$(openssl rand -hex 24)", "`openssl rand -hex 24`", "${LEADGATE_ADMIN_TOKEN:-}"} {
+		t.Run(value, func(t *testing.T) {
+			env := environment("postgres://h/d", "redis://127.0.0.1:1/0")
+			env["LEADGATE_ADMIN_TOKEN"] = value
+			if _, err := command(env); err == nil || !strings.Contains(err.Error(),
+				"--admin-token (LEADGATE_ADMIN_TOKEN): is a command that no shell has run") {
+				t.Errorf("run() with the token %s = %v, want it refused", value, err)
+			}
+		})
+	}
+}
+
 func TestMemoryBudget(t *testing.T) {
 	t.Parallel()
 	env := environment(pgtest.URL(t), redistest.Start(t).URL())
