@@ -19,10 +19,10 @@ func Duplicate(row int, email string, holder id.UUID) Mistake {
 		Message: "A lead with this email already exists in your workspace", Lead: holder}
 }
 
-// Suppressed is the mistake of a row whose email may not come back.
-func Suppressed(row int, email string) Mistake {
-	return Mistake{Row: row, Code: string(fault.Suppressed), Field: "email", Value: fault.Truncate(email),
-		Message: lead.SuppressedMessage}
+// Suppressed is the mistake of a row whose email may not come back. It does not say which: the report is kept, and the
+// email may be that of an erased lead.
+func Suppressed(row int) Mistake {
+	return Mistake{Row: row, Code: string(fault.Suppressed), Field: "email", Message: lead.SuppressedMessage}
 }
 
 // MetadataTooLarge is the mistake of a row that does not fit into the lead that has its email.

@@ -213,7 +213,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		case res.Suppressed:
 			c.out.Holders[i] = res
 			c.out.Tally.Rejected++
-			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number, c.Rows[i].Email))
+			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number))
 			continue
 		case res.Taken && res.Holder == id.UUID{}:
 			return errLeadDeleted

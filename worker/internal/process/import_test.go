@@ -124,7 +124,7 @@ func TestImportArrives(t *testing.T) {
 	want := []string{
 		`2 VALIDATION_ERROR E-Mail "nobody"`, `3 DUPLICATE_EMAIL email "OLD@example.com"`,
 		`4 DUPLICATE_EMAIL email "Ann@Example.com"`,
-		`5 EMAIL_SUPPRESSED email "erased@example.com"`, `6 CHATBOT_NOT_FOUND chatbotId "` + elsewhere + `"`,
+		`5 EMAIL_SUPPRESSED email ""`, `6 CHATBOT_NOT_FOUND chatbotId "` + elsewhere + `"`,
 	}
 	if diff := cmp.Diff(want, b.report(i)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
