@@ -74,6 +74,7 @@ func sessionIn(t *testing.T, getenv func(string) string, args ...string) (out *s
 	select {
 	case <-out.shown:
 	case err := <-ended:
+		ended <- err // for stop
 		t.Fatalf("run(%v) = %v before it was ready\n%s", args, err, out)
 	case <-time.After(5 * time.Minute):
 		t.Fatalf("run(%v) is not ready\n%s", args, out)

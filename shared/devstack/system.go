@@ -186,13 +186,17 @@ func (s *System) startRedis(ctx context.Context) (err error) {
 	return nil
 }
 
+// mayBeUnsafe reports whether Postgres may lose what it has committed: ours when it is to be fast, and one that is given
+// as its owner likes.
+func (s *System) mayBeUnsafe() bool { return !s.opt.Durable || s.opt.DatabaseURL != "" }
+
 func (s *System) makeTenant(ctx context.Context) error {
 	db, err := pg.Open(s.DatabaseURL, pg.Options{MaxConns: 4, StatementTimeout: time.Minute, Application: "leadgate-dev"})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	opt := pg.StartOptions{Migrate: true, AllowUnsafe: !s.opt.Durable}
+	opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe()}
 	if err := db.Start(ctx, slog.New(slog.DiscardHandler), opt); err != nil {
 		return err
 	}
@@ -242,7 +246,7 @@ func (s *System) process(e entry, name string) (*Process, error) {
 	env := []string{"DATABASE_URL=" + s.DatabaseURL, "REDIS_URL=" + s.RedisURL,
 		// A developer's webhook receiver is on this machine and has no certificate.
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true",
-		fmt.Sprintf("LEADGATE_ALLOW_UNSAFE_POSTGRES=%v", !s.opt.Durable)}
+		fmt.Sprintf("LEADGATE_ALLOW_UNSAFE_POSTGRES=%v", s.mayBeUnsafe())}
 	listen, ops := s.opt.Listen, s.opt.AdminListen
 	if e.name != "gateway" || len(s.gateways) > 0 {
 		var err error
