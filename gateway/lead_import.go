@@ -253,7 +253,7 @@ func (l *leadImport) conclude(ctx context.Context, api *client.Client, i client.
 	case i.State != "done":
 		return fmt.Errorf("import %s was %s", i.ID, i.State)
 	case i.Rejected > 0:
-		return fmt.Errorf("%d rows were rejected", i.Rejected)
+		return fmt.Errorf("%d of %d rows were rejected", i.Rejected, i.Rows)
 	}
 	return nil
 }

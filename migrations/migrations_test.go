@@ -67,7 +67,8 @@ func problems(m Migration, before []Migration) (all []string) {
 		}
 		for _, match := range mayBeDone.FindAllString(text, -1) {
 			if m.untied && !strings.HasSuffix(match, "if") && !strings.HasSuffix(match, "if not") {
-				all = append(all, "a step may have been done before: want if exists, or if not exists, in "+strings.TrimSpace(match))
+				all = append(all,
+					"a step may have been done before: want if exists, or if not exists, in "+strings.TrimSpace(match))
 			}
 		}
 	}
@@ -107,20 +108,26 @@ func TestRulesRefuse(t *testing.T) {
 		text string
 		want bool // it is refused
 	}{
-		"a column":                {"-- +goose Up\nalter table leads add column x text;\n", false},
-		"columns of two tables":   {"-- +goose Up\nalter table leads add column x text;\nalter table events add column x text;\n", true},
-		"the same in two steps":   {untied + "-- +goose Up\nalter table leads add column if not exists x text;\n\nalter table events add column if not exists x text;\n", false},
-		"the same, only once":     {untied + "-- +goose Up\nalter table leads add column if not exists x text;\n\nalter table events add column x text;\n", true},
-		"an index":                {untied + "-- +goose Up\ncreate index concurrently if not exists i on leads (x);\n", false},
-		"an index, only once":     {untied + "-- +goose Up\ncreate index concurrently i on leads (x);\n", true},
-		"an index, locking":       {"-- +goose Up\ncreate index i on leads (x);\n", true},
-		"an index, in a file":     {"-- +goose Up\ncreate index concurrently if not exists i on leads (x);\n", true},
-		"an index of partitions":  {"-- +goose Up\ncreate index if not exists i on events (x);\n", false},
-		"two indexes in a step":   {untied + "-- +goose Up\ncreate index concurrently if not exists i on leads (x);\ncreate index concurrently if not exists j on leads (x);\n", true},
-		"an index less":           {untied + "-- +goose Up\ndrop index concurrently if exists i;\n", false},
-		"an index less, locking":  {"-- +goose Up\ndrop index i;\n", true},
-		"a table":                 {"-- +goose Up\ncreate table t (a int references workspaces);\ncreate index i on t (a);\n", false},
-		"a table, and a column":   {"-- +goose Up\ncreate table t (a int references workspaces);\nalter table leads add column x text;\n", true},
+		"a column": {"-- +goose Up\nalter table leads add column x text;\n", false},
+		"columns of two tables": {"-- +goose Up\nalter table leads add column x text;\n" +
+			"alter table events add column x text;\n", true},
+		"the same in two steps": {untied + "-- +goose Up\nalter table leads add column if not exists x text;\n\n" +
+			"alter table events add column if not exists x text;\n", false},
+		"the same, only once": {untied + "-- +goose Up\nalter table leads add column if not exists x text;\n\n" +
+			"alter table events add column x text;\n", true},
+		"an index":               {untied + "-- +goose Up\ncreate index concurrently if not exists i on leads (x);\n", false},
+		"an index, only once":    {untied + "-- +goose Up\ncreate index concurrently i on leads (x);\n", true},
+		"an index, locking":      {"-- +goose Up\ncreate index i on leads (x);\n", true},
+		"an index, in a file":    {"-- +goose Up\ncreate index concurrently if not exists i on leads (x);\n", true},
+		"an index of partitions": {"-- +goose Up\ncreate index if not exists i on events (x);\n", false},
+		"two indexes in a step": {untied + "-- +goose Up\ncreate index concurrently if not exists i on leads (x);\n" +
+			"create index concurrently if not exists j on leads (x);\n", true},
+		"an index less":          {untied + "-- +goose Up\ndrop index concurrently if exists i;\n", false},
+		"an index less, locking": {"-- +goose Up\ndrop index i;\n", true},
+		"a table": {"-- +goose Up\ncreate table t (a int references workspaces);\n" +
+			"create index i on t (a);\n", false},
+		"a table, and a column": {"-- +goose Up\ncreate table t (a int references workspaces);\n" +
+			"alter table leads add column x text;\n", true},
 		"another type":            {"-- +goose Up\nalter table leads alter column name type json;\n", true},
 		"a setting that stays":    {"-- +goose Up\nset lock_timeout = 0;\nalter table leads add column x text;\n", true},
 		"a table that is dropped": {"-- +goose Up\ndrop table usage;\n", false},
@@ -139,12 +146,16 @@ func TestRulesRefuse(t *testing.T) {
 
 // A file is parsed as it is written.
 func TestParse(t *testing.T) {
-	const text = "-- +goose NO TRANSACTION\n-- +goose Up\n-- About it.\n\n-- One.\nselect 1;\nselect 2;\n\nselect 3;\n\n-- +goose Down\nselect 4;\n"
+	const untied = "-- +goose NO TRANSACTION\n"
+	const text = untied + "-- +goose Up\n-- About it.\n\n" +
+		"-- One.\nselect 1;\nselect 2;\n\nselect 3;\n\n-- +goose Down\nselect 4;\n"
 	m, err := parse("0012_do_it.sql", text)
-	if err != nil || m.Version != 12 || len(m.Steps) != 2 || !strings.Contains(m.Steps[0], "select 2;") || strings.Contains(m.Steps[1], "select 4") {
+	if err != nil || m.Version != 12 || len(m.Steps) != 2 || !strings.Contains(m.Steps[0], "select 2;") ||
+		strings.Contains(m.Steps[1], "select 4") {
 		t.Errorf("parse() = %+v, %v, want version 12 with two steps", m, err)
 	}
-	if m, err := parse("0012_do_it.sql", strings.TrimPrefix(text, "-- +goose NO TRANSACTION\n")); err != nil || len(m.Steps) != 1 {
+	m, err = parse("0012_do_it.sql", strings.TrimPrefix(text, untied))
+	if err != nil || len(m.Steps) != 1 {
 		t.Errorf("parse() = %+v, %v, want one step", m, err)
 	}
 	if _, err := parse("do_it.sql", text); err == nil {
