@@ -56,12 +56,12 @@ func (l *leadExport) run(ctx context.Context, o client.Options, stdout, says io.
 		return err
 	}
 	show := newProgress(says)
-	in := &leadCount{from: leads, quoted: l.Format == "csv", show: show}
-	_, err = io.Copy(out, in)
-	n := in.leads
-	if l.Format == "csv" && n > 0 {
-		n-- // the head
+	in := &leadCount{from: leads, show: show}
+	if l.Format == "csv" {
+		in.quoted, in.lines = true, -1 // the head is no lead
 	}
+	_, err = io.Copy(out, in)
+	n := in.leads()
 	show.end()
 	if err != nil {
 		err = fmt.Errorf("the export broke off after %d leads: %w", n, err)
@@ -110,10 +110,12 @@ type leadCount struct {
 	show   *progress
 
 	inside bool
-	leads  int
+	lines  int
 	bytes  int64
 	shown  time.Time
 }
+
+func (c *leadCount) leads() int { return max(0, c.lines) }
 
 func (c *leadCount) Read(b []byte) (int, error) {
 	n, err := c.from.Read(b)
@@ -123,12 +125,12 @@ func (c *leadCount) Read(b []byte) (int, error) {
 		case char == '"' && c.quoted:
 			c.inside = !c.inside
 		case char == '\n' && !c.inside:
-			c.leads++
+			c.lines++
 		}
 	}
 	if now := time.Now(); now.Sub(c.shown) >= c.show.every {
 		c.shown = now
-		c.show.show("Exporting", -1, fmt.Sprintf("%d leads, %.1f MB", c.leads, float64(c.bytes)/1e6))
+		c.show.show("Exporting", -1, fmt.Sprintf("%d leads, %.1f MB", c.leads(), float64(c.bytes)/1e6))
 	}
 	return n, err
 }
