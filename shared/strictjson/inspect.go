@@ -13,6 +13,13 @@ import (
 // that "1e131071" would be 128 KiB.
 const MaxDigits = 1000
 
+// CheckValue returns what is wrong with raw, which is valid JSON: what Object would refuse in a value of at most depth
+// levels, or "".
+func CheckValue(raw []byte, depth int) (wrong string) {
+	_, wrong = inspect(raw, depth)
+	return wrong
+}
+
 // inspect looks through raw, which is valid JSON, for what is valid JSON and still refused. It returns where and what,
 // or "".
 func inspect(raw []byte, maxDepth int) (offset int, wrong string) {

@@ -1,0 +1,235 @@
+package lead
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/strictjson"
+)
+
+// Limits of members of metadata.
+const (
+	maxMemberName = 200 // characters; the rest is cut off
+	fewMembers    = 16  // beyond, names are looked up in a map
+	minCut        = 16  // bytes of room in which it is worth to keep the beginning of a text
+)
+
+// metadata is an object in the making.
+type metadata struct {
+	buf   []byte // `"name":value,` for each member
+	names []string
+	index map[string]struct{} // of names, once they are many
+	whole []byte              // an object whose members follow the others
+}
+
+func (m *metadata) reset() {
+	m.buf, m.names, m.whole = m.buf[:0], m.names[:0], nil
+	clear(m.index)
+}
+
+// room is how many bytes a member may still take, with its comma.
+func (m *metadata) room() int { return MaxMetadata - len("{}") + len(",") - len(m.buf) }
+
+func (m *metadata) has(name string) bool {
+	if len(m.names) <= fewMembers {
+		for _, n := range m.names {
+			if n == name {
+				return true
+			}
+		}
+		return false
+	}
+	if m.index == nil {
+		m.index = map[string]struct{}{}
+	}
+	if len(m.index) == 0 {
+		for _, n := range m.names {
+			m.index[n] = struct{}{}
+		}
+	}
+	_, has := m.index[name]
+	return has
+}
+
+// take returns the name that a member gets: its own or, where another has that, with a number; "": there are too many.
+func (m *metadata) take(name string) string {
+	free := name
+	for n := 2; m.has(free); n++ {
+		if n > 9 {
+			return ""
+		}
+		free = name + " " + strconv.Itoa(n)
+	}
+	m.names = append(m.names, free)
+	if len(m.index) > 0 {
+		m.index[free] = struct{}{}
+	}
+	return free
+}
+
+// object returns the whole.
+func (m *metadata) object() []byte {
+	if m.whole != nil && len(m.buf) == 0 {
+		return bytes.Clone(m.whole)
+	}
+	n := max(len(m.buf)-1, 0) // the last comma
+	object := append(make([]byte, 0, n+len("{}")), '{')
+	return append(append(object, m.buf[:n]...), '}')
+}
+
+// Member gives a member of metadata: a text, of which an empty one is absent. Where another has the name already, a
+// number follows it.
+func (g *Gatherer) Member(name, text string) {
+	text = trim(text)
+	if text == "" {
+		return
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", " ")
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	start := g.begin(name)
+	if start < 0 {
+		return
+	}
+	value := len(g.meta.buf)
+	g.meta.buf, _ = jsontext.AppendQuote(g.meta.buf, text)
+	g.meta.buf = append(g.meta.buf, ',')
+	if over := -g.meta.room() + g.reserved; over > 0 {
+		g.shorten(name, text, start, value, over)
+	}
+}
+
+// shorten keeps of a text that is over bytes too long as much as fits, or leaves it out.
+func (g *Gatherer) shorten(name, text string, start, value, over int) {
+	room := len(g.meta.buf) - value - len(`"",`) - over
+	end := 0
+	for i, r := range text {
+		if room -= quotedLen(r); room < 0 {
+			break
+		}
+		end = i + utf8.RuneLen(r)
+	}
+	if end < minCut {
+		g.drop(name, start)
+		return
+	}
+	g.meta.buf, _ = jsontext.AppendQuote(g.meta.buf[:value], text[:end])
+	g.meta.buf = append(g.meta.buf, ',')
+	g.Warn(name, "Is cut: a lead's metadata have at most %d bytes of JSON", MaxMetadata)
+}
+
+// quotedLen is how many bytes a character takes in a JSON string.
+func quotedLen(r rune) int {
+	switch {
+	case r == '"', r == '\\', r >= '\b' && r <= '\r' && r != '\v':
+		return len(`\n`)
+	case r < ' ':
+		return len(`\u0000`)
+	}
+	return utf8.RuneLen(r)
+}
+
+// drop takes the last member back.
+func (g *Gatherer) drop(name string, start int) {
+	g.meta.buf = g.meta.buf[:start]
+	g.Warn(name, "Is left out: a lead's metadata have at most %d bytes of JSON", MaxMetadata)
+}
+
+// begin appends the name of a member and returns where it starts; -1: it is left out.
+func (g *Gatherer) begin(name string) (start int) {
+	name = fault.TruncateTo(tidy(name), maxMemberName)
+	free := g.meta.take(name)
+	if free == "" {
+		g.Warn(name, "Is left out: there are too many of this name")
+		return -1
+	}
+	start = len(g.meta.buf)
+	g.meta.buf, _ = jsontext.AppendQuote(g.meta.buf, free)
+	g.meta.buf = append(g.meta.buf, ':')
+	return start
+}
+
+// MemberJSON gives a member of metadata as JSON; null is absent. What a lead cannot hold as it came, because it is
+// nested too deep for instance, is kept as the text that it is.
+func (g *Gatherer) MemberJSON(name string, raw []byte) {
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case len(raw) == 0 || raw[0] == 'n':
+		return
+	case isString(raw):
+		g.Member(name, unquoted(raw))
+		return
+	case !jsontext.Value(raw).IsValid():
+		g.Warn(name, "Is kept as text: it is no JSON, or has a name twice")
+		g.Member(name, string(raw))
+		return
+	}
+	if wrong := strictjson.CheckValue(raw, MaxDepth-1); wrong != "" {
+		g.Warn(name, "Is kept as text. %s", wrong)
+		g.Member(name, string(raw))
+		return
+	}
+	start := g.begin(name)
+	if start < 0 {
+		return
+	}
+	g.meta.buf = append(append(g.meta.buf, raw...), ',')
+	if g.meta.room() < g.reserved {
+		g.drop(name, start)
+	}
+}
+
+// Mark gives a member that Reserve kept room for, whatever else came; value is JSON.
+func (g *Gatherer) Mark(name string, value []byte) {
+	reserved := g.reserved
+	g.reserved = 0
+	g.MemberJSON(name, value)
+	g.reserved = reserved
+}
+
+// Object gives members of metadata as one JSON object. Where nothing else is in metadata, it stays as it came.
+func (g *Gatherer) Object(name string, raw []byte) {
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+	case raw[0] != '{' || !jsontext.Value(raw).IsValid() || g.meta.whole != nil:
+		g.Warn(name, "Is kept as it is: it is no JSON object")
+		g.MemberJSON(name, raw)
+	case len(raw) > MaxMetadata || strictjson.CheckValue(raw, MaxDepth) != "":
+		for _, m := range members(raw) {
+			g.MemberJSON(m.name, m.raw)
+		}
+	default:
+		g.meta.whole = raw
+	}
+}
+
+// unfold makes members of the whole object where it is not alone.
+func (g *Gatherer) unfold() {
+	if g.meta.whole == nil || len(g.meta.buf) == 0 {
+		return
+	}
+	for _, m := range members(g.meta.whole) {
+		g.MemberJSON(m.name, m.raw)
+	}
+}
+
+// isString reports whether raw, if it is JSON at all, is a string.
+func isString(raw []byte) bool { return len(raw) > 1 && raw[0] == '"' && raw[len(raw)-1] == '"' }
+
+// unquoted returns the text of a JSON string.
+func unquoted(raw []byte) string {
+	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		return string(inner)
+	}
+	text, _ := jsontext.AppendUnquote(nil, raw) // what is no string comes as far as it can be read
+	return string(text)
+}

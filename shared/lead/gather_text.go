@@ -1,0 +1,108 @@
+package lead
+
+import (
+	"strings"
+	"unicode"
+)
+
+// tidy returns text without what cannot be seen around it, and with one space for line breaks, tabs and other control
+// characters in it.
+func tidy(text string) string {
+	text = trim(text)
+	if strings.IndexFunc(text, breaks) < 0 {
+		return text
+	}
+	var b strings.Builder
+	space := false
+	for _, r := range text {
+		switch {
+		case breaks(r):
+			space = true
+			continue
+		case space && r != ' ':
+			b.WriteByte(' ')
+		}
+		space = false
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+
+// trim returns text without what cannot be seen around it.
+func trim(text string) string {
+	if n := len(text); n == 0 || seen(text[0]) && seen(text[n-1]) {
+		return text
+	}
+	return strings.TrimFunc(text, unseen)
+}
+
+// seen reports whether b is an ASCII character that can be seen.
+func seen(b byte) bool { return b > ' ' && b < 0x7F }
+
+func unseen(r rune) bool {
+	return r <= ' ' || r >= 0x7F && (unicode.IsSpace(r) || unicode.IsControl(r) ||
+		unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point))
+}
+
+// withoutScheme returns a phone number without what links and exports put before it.
+func withoutScheme(phone string) string {
+	for _, scheme := range []string{"tel:", "p:"} {
+		if len(phone) > len(scheme) && strings.EqualFold(phone[:len(scheme)], scheme) {
+			return strings.TrimSpace(phone[len(scheme):])
+		}
+	}
+	return phone
+}
+
+// beside is what a text has besides the address in it.
+type beside struct {
+	name   string // whose address it is
+	others bool   // it has other addresses
+}
+
+// maxAddresses is how much of a text is searched for addresses, in bytes.
+const maxAddresses = 2000
+
+// readAddress reads an email as ParseEmail does, and also as links, mail programs, lists and people write one:
+// "mailto:ann@example.com", "Ann <ann@example.com>", "ann@example.com; bob@example.com", "ann @ example.com". It does
+// not look for an address among other words: "ann smith@example.com" is not Smith's.
+func readAddress(text string) (email, key string, rest beside, ok bool) {
+	if email, key, ok = ParseEmail(text); ok || len(text) > maxAddresses || !strings.ContainsAny(text, "@＠") {
+		return email, key, rest, ok
+	}
+	open := strings.LastIndexByte(text, '<')
+	if open >= 0 && strings.HasSuffix(text, ">") && !strings.ContainsAny(text[:open], "@<") {
+		if email, key, ok = ParseEmail(withoutMailto(text[open+1 : len(text)-1])); ok {
+			rest.name = strings.Trim(trim(text[:open]), `"'`)
+			return email, key, rest, true
+		}
+	}
+	found := 0
+	for part := range strings.FieldsFuncSeq(aroundAt.Replace(text), betweenAddresses) {
+		e, k, is := ParseEmail(strings.Trim(withoutMailto(part), `<>()[]"'.`))
+		if !is {
+			return "", "", rest, false
+		}
+		if found++; found == 1 {
+			email, key = e, k
+		} else if k != key {
+			rest.others = true
+		}
+	}
+	return email, key, rest, found > 0
+}
+
+// aroundAt takes away the spaces that keyboards put around an @.
+var aroundAt = strings.NewReplacer(" @ ", "@", " @", "@", "@ ", "@")
+
+func betweenAddresses(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) }
+
+func withoutMailto(text string) string {
+	const scheme = "mailto:"
+	if len(text) > len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
+		text, _, _ = strings.Cut(text[len(scheme):], "?")
+	}
+	return text
+}

@@ -1,0 +1,232 @@
+package lead
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// The fields of a lead that a form's field or a file's column can mean. The first five are what a form gives; the
+// others are a file's alone.
+const (
+	FieldEmail     = "email"
+	FieldName      = "name"
+	FieldFirstName = "firstName" // is joined with the last
+	FieldLastName  = "lastName"
+	FieldPhone     = "phone"
+	FieldSource    = "source"
+	FieldStatus    = "status"
+	FieldChatbot   = "chatbotId"
+	FieldMetadata  = "metadata"
+)
+
+// maxKnownName is how many bytes a name may have that is looked up: a question, at most.
+const maxKnownName = 200
+
+// FieldOf returns which field of a lead people and programs mean by a name, whatever its case, separators, accents and
+// language; "": none. Of several names for one field the one of the lowest rank is meant first: a mobile phone before
+// that of the office, and an email before its repetition.
+func FieldOf(name string) (field string, rank int) {
+	if len(name) > maxKnownName {
+		return "", 0
+	}
+	parts := nameParts(name)
+	if w, ok := vocabulary[strings.Join(parts, "")]; ok {
+		return w.field, w.rank
+	}
+	kept, number := parts[:0], 0
+	roles := make([]role, 0, 8)
+	for i, part := range parts {
+		r, isRole := nameRoles[part]
+		switch digits := strings.Trim(part, "0123456789") == ""; {
+		case digits && len(kept) > 0 && len(part) < 3:
+			number = int(part[len(part)-1] - '0')
+		case digits, part == "q" && i+1 < len(parts): // q3_email: the third question
+		case isRole:
+			roles = append(roles, r)
+		default:
+			kept = append(kept, part)
+		}
+	}
+	w, ok := vocabulary[strings.Join(kept, "")]
+	if !ok {
+		return "", 0
+	}
+	rank = w.rank + max(0, 2*number-2)
+	for _, r := range roles {
+		if r.contact && w.field != FieldEmail && w.field != FieldPhone {
+			return "", 0
+		}
+		if r.rank > 0 || w.field == FieldName {
+			rank += r.rank
+		}
+	}
+	return w.field, rank
+}
+
+// nameParts divides a name into words: lower case, without accents and without anything that is no letter or digit.
+func nameParts(name string) (parts []string) {
+	var b strings.Builder
+	end := func() {
+		if b.Len() > 0 {
+			parts = append(parts, b.String())
+			b.Reset()
+		}
+	}
+	const other, lower, upper, digit = 0, 1, 2, 3
+	before := other
+	for _, r := range norm.NFKD.String(name) {
+		kind := other
+		switch {
+		case unicode.Is(unicode.M, r), unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point):
+			continue // accents, and what cannot be seen
+		case unicode.IsDigit(r):
+			kind = digit
+		case unicode.IsUpper(r):
+			kind = upper
+		case unicode.IsLetter(r):
+			kind = lower
+		}
+		if kind == other || before != other && kind != before && !(before == upper && kind == lower) {
+			end()
+		}
+		if before = kind; kind != other {
+			b.WriteRune(plainLetter(unicode.ToLower(r)))
+		}
+	}
+	end()
+	return parts
+}
+
+// plainLetter returns the letter that people write for one that has no accent apart from it.
+func plainLetter(r rune) rune {
+	switch r {
+	case 'ł':
+		return 'l'
+	case 'ø':
+		return 'o'
+	case 'ı':
+		return 'i'
+	case 'đ', 'ð':
+		return 'd'
+	}
+	return r
+}
+
+// role is a word beside a field's own: whose it is, or of which kind.
+type role struct {
+	rank    int  // is added; below 0 only for names
+	contact bool // it is about emails and phones alone: a company's name is not a person's
+}
+
+// nameRoles are the words beside a field's own that leave its meaning as it is.
+var nameRoles = foldRoles(map[string]role{
+	// fillers of questions, marks of what must be given, and what builders put before a name
+	`your my the a an of is what s please enter in here required optional mandatory pflichtfeld obligatoire
+	obligatorio value text input field txt fld frm inp no label webtolead cf wpcf ff dein deine ihr ihre bitte votre ton
+	vos tu su sus il tuo suo la le el les de del des du di do da el o uw je din ditt deres twoj twoje numer`: {},
+	// whose it is
+	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer kontakt
+	kunde kunden cliente contacto contatto contato`: {rank: -1},
+	`user member primary main default preferred best personal direct`:          {contact: true},
+	`home private privat privee private particular domicile thuis maison casa`: {rank: 2, contact: true},
+	`work business office company professional job daytime geschaftlich dienstlich firma buro bureau pro trabajo empresa
+	lavoro trabalho corporate organization organisation firmen`: {rank: 3, contact: true},
+	`other alternate alternative secondary second additional another assistant`: {rank: 8, contact: true},
+	`confirm confirmation repeat again verify retype reenter wiederholen bestatigen confirmer confirmar conferma
+	herhaal`: {rank: 20, contact: true},
+})
+
+func foldRoles(lists map[string]role) map[string]role {
+	all := map[string]role{}
+	for list, r := range lists {
+		for word := range strings.FieldsSeq(list) {
+			all[strings.Join(nameParts(word), "")] = r
+		}
+	}
+	return all
+}
+
+// word is what a name means.
+type word struct {
+	field string
+	rank  int
+}
+
+// vocabulary is what names mean, written as nameParts has them, without separators.
+var vocabulary = foldWords()
+
+func foldWords() map[string]word {
+	all := map[string]word{}
+	for _, v := range []struct {
+		field string
+		rank  int
+		words string
+	}{
+		{FieldEmail, 0, emailWords}, {FieldEmail, 4, "emailfrom replyto fromemail"},
+		{FieldName, 0, fullNameWords}, {FieldName, 1, nameWords}, {FieldName, 3, "displayname fileas"},
+		{FieldFirstName, 0, firstNameWords}, {FieldFirstName, 1, "first"},
+		{FieldLastName, 0, lastNameWords}, {FieldLastName, 1, "last"},
+		{FieldPhone, 0, phoneWords}, {FieldPhone, 1, mobileWords}, {FieldPhone, 6, "sms whatsapp whatsappnumber viber"},
+		{FieldSource, 0, "source leadsource"}, {FieldStatus, 0, "status leadstatus"},
+		{FieldChatbot, 0, "chatbotid"}, {FieldMetadata, 0, "metadata"},
+	} {
+		for w := range strings.FieldsSeq(v.words) {
+			all[strings.Join(nameParts(w), "")] = word{v.field, v.rank}
+		}
+	}
+	return all
+}
+
+// What people call a lead's fields: English, German, French, Spanish, Portuguese, Italian, Dutch, Scandinavian, Finnish,
+// Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian, Ukrainian, Japanese, Chinese, Korean, Arabic, Hebrew; and
+// the names that builders of forms and other systems have.
+const (
+	emailWords = `email mail emailaddress mailaddress emailid mailid emailadr useremail eaddress
+		emailadresse mailadresse epost epostadresse elektronischepost
+		courriel adresseemail adressemail adresseelectronique adressecourriel courrierelectronique emel
+		correo correoelectronico direcciondecorreo direccioncorreo direccioncorreoelectronico direccionemail
+		endereçodeemail enderecoemail correioeletronico correioeletrónico
+		indirizzoemail indirizzomail postaelettronica emailadres mailadres epostadress eposti sahkoposti sahkopostiosoite
+		adresemail adrespocztyelektronicznej pocztaelektroniczna emailova emailovaadresa
+		emailcim adresadeemail adresaemail eposta epostaadresi epostaadresiniz mailadresi
+		ηλεκτρονικόταχυδρομείο почта электроннаяпочта элпочта электронныйадрес адресэлектроннойпочты емейл имейл мейл емайл
+		електроннапошта пошта メール メールアドレス eメール eメールアドレス 電子メール
+		邮箱 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
+		البريدالإلكتروني بريدالكتروني الإيميل אימייל דואל דוארלאלקטרוני דואראלקטרוני`
+
+	nameWords = `name nombre nom nome naam navn namn nimi imie jmeno nev nume ad isim adi όνομα имя імя
+		名前 お名前 名字 이름 이름을 الاسم שם`
+	fullNameWords = `fullname completename namefull vollername vollstandigername vorundnachname vorundzuname vornamenachname
+		nachnamevorname namevorname nomcomplet nometprenom nomprenom prenometnom prenomnom
+		nombrecompleto nombreyapellido nombreyapellidos nombreapellidos nomecompleto nomeesobrenome nomeecognome nomecognome
+		nominativo volledigenaam voorenachternaam fuldenavn fultnavn fulltnamn fornavnogefternavn forochefternamn kokonimi imieinazwisko imienazwisko imięinazwisko celejmeno jmenoaprijmeni teljesnev numecomplet numesiprenume
+		adsoyad adisoyadi adiniz adinizsoyadiniz isimsoyisim ονοματεπώνυμο фио полноеимя имяифамилия фамилияимя піб
+		氏名 ご氏名 姓名 성명 성함 الاسمالكامل שםמלא`
+	firstNameWords = `firstname fname givenname forename namefirst christianname firstnames givennames vorname
+		prenom nombres primernombre nombredepila primeironome voornaam fornavn fornamn fornafn etunimi tilltalsnamn
+		krestnijmeno krestnijmeno keresztnev utonev prenume ilkad onadi μικρόόνομα 名 下の名前 الاسمالأول שםפרטי`
+	lastNameWords = `lastname lname surname familyname namelast secondname nachname familienname zuname nomdefamille
+		nomfamille patronyme apellido apellidos primerapellido apellidopaterno sobrenome apelido ultimonome cognome achternaam
+		familienaam efternavn etternavn efternamn sukunimi nazwisko prijmeni priezvisko vezeteknev csaladnev numedefamilie
+		soyad soyadi soyisim soyadiniz επώνυμο επίθετο фамилия прізвище 姓 名字姓 苗字 성 اسمالعائلة الكنية שםמשפחה`
+	phoneWords = `phone phoneno phonenr phonenum phonenumber telephone telephoneno telephonenumber tel telno telnr telephonenr
+		contactnumber contactno contactphone contactphonenumber callback callbacknumber dayphone phonecontact
+		telefon telefonnummer telefonnr telefonnumer rufnummer telnummer festnetz festnetznummer fon
+		numerodetelephone numerotelephone notelephone ntelephone telefono numerodetelefono numerotelefono
+		numeroditelefono telefone numerodetelefone fone contacttelefono recapitotelefonico
+		telefoon telefoonnummer telefoonnr puhelin puhelinnumero telefonu nrtelefonu telefonnumber telefonniczny
+		telefonicislo telefonszam nrdetelefon numardetelefon telefonnumarasi telefonnumaraniz τηλέφωνο телефон
+		номертелефона контактныйтелефон номертелефону 電話 電話番号 お電話番号 电话 电话号码 联系电话 聯絡電話 電話號碼
+		联系方式 전화 전화번호 연락처 الهاتف رقمالهاتف הטלפון טלפון מספרטלפון`
+	mobileWords = `mobile mobileno mobilenr mobilenumber mobilephone mobilephonenumber phonemobile cell cellphone
+		cellphonenumber cellnumber cellular phonecell handphone handphonenumber
+		handy handynummer mobil mobilnummer mobiltelefon mobilfunk mobilfunknummer natel portable telephoneportable
+		numeroportable numerodeportable telephonemobile movil telefonomovil celular numerodecelular telefonocelular telemovel
+		telefonecelular cellulare numerocellulare numerodicellulare telefonocellulare mobiel mobielnummer mobielenummer gsm
+		gsmnummer mobilnumber matkapuhelin komorka komorkowy telefonkomorkowy mobilcislo mobilszam telefonmobil
+		ceptelefonu ceptel cep cepnumarasi κινητό мобильный мобильныйтелефон номермобильного сотовый мобільний
+		携帯 携帯電話 携帯番号 携帯電話番号 手机 手机号 手机号码 移动电话 手機 手機號碼 行動電話 휴대폰 휴대전화 휴대폰번호 핸드폰
+		الجوال رقمالجوال الموبايل נייד טלפוןנייד`
+)
