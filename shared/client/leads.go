@@ -140,6 +140,23 @@ func (c *Client) ListLeads(ctx context.Context, f LeadFilter, limit int, cursor 
 	return p, err
 }
 
+// Changes is the answer to LeadsSince.
+type Changes struct {
+	Data      []Lead
+	NextSince string // where to go on
+	HasMore   bool   // there are more already
+}
+
+func (*Changes) paged() {}
+
+// LeadsSince returns leads that were created, changed, deleted or restored since a time (RFC 3339) or the NextSince of
+// an earlier answer, the one that changed first first. limit 0 is the API's default.
+func (c *Client) LeadsSince(ctx context.Context, since string, limit int) (all Changes, err error) {
+	q := page(url.Values{"since": {since}}, limit, "")
+	_, err = c.do(ctx, request{method: http.MethodGet, path: "/api/v1/leads", query: q}, &all)
+	return all, err
+}
+
 // ExportLeads returns all leads as a file, csv or ndjson, which the caller closes. An error of a Read means that it is
 // not whole.
 func (c *Client) ExportLeads(ctx context.Context, format string, f LeadFilter) (io.ReadCloser, error) {

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -39,6 +40,7 @@ type LeadResult struct {
 	Taken      bool
 	Suppressed bool // its email may not come back: it was not inserted, whoever has the email
 	Holder     id.UUID
+	UpdatedAt  time.Time // where it was inserted and is later than when it was created; else zero
 }
 
 // fanOut is the fan-out of events. The deliveries, written in the commit of the change itself, are the outbox. It makes
@@ -130,13 +132,14 @@ select exists (
 }
 
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15
-// how long to wait for a lock; null: as long as before, and $16 lead.SuppressionHash of each. A suppression is looked
-// up by its key for each lead, whatever the planner thinks of their number. "patience" is read before the first row is,
-// and so before any lock is waited for; what it sets ends with the transaction, which is the statement where there is
-// no other.
+// how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, and $17 when they were
+// updated, of those that are older than lateAfter. A suppression is looked up by its key for each lead, whatever the
+// planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for; what
+// it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's id, for
+// LeadsSince: clock_timestamp() is later.
 const insertLeads = `
 with patience as materialized (
-    select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true)
+    select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()
 ), input as (
     select i.*,
            (select true from suppressions s
@@ -144,17 +147,18 @@ with patience as materialized (
              order by s.email_hash limit 1) as suppressed
       from patience
      cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[])
+                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[])
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data,
-            email_hash)
+            email_hash, updated_at)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
-    select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, created_at
+    select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at,
+           greatest(created_at, updated_at, clock_timestamp() - ` + settling + `)
       from input
      where suppressed is null
      order by workspace_id, email_key
     on conflict (workspace_id, email_key) do nothing
-    returning workspace_id, id
+    returning workspace_id, id, updated_at
 ), owed as (
     insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() + cast($14 as interval) from ins
 ), ev as (
@@ -165,10 +169,11 @@ with patience as materialized (
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select case when i.suppressed then 'suppressed' else 'taken' end, i.workspace_id, i.id
-  from input i left join ins using (workspace_id, id) where ins.id is null
+select case when i.suppressed then 'suppressed' when ins.id is null then 'taken' else 'late' end, i.workspace_id, i.id,
+       ins.updated_at
+  from input i left join ins using (workspace_id, id) where ins.id is null or ins.updated_at > i.created_at
 union all
-select 'wake', workspace_id, endpoint_id from endpoints_to_wake`
+select 'wake', workspace_id, endpoint_id, null from endpoints_to_wake`
 
 // insertWaits are what insertLeads waits for.
 type insertWaits struct {
@@ -182,27 +187,31 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	if wait.lock > 0 {
 		lockTimeout = strconv.FormatInt(wait.lock.Milliseconds(), 10)
 	}
-	taken, suppressed := map[id.UUID]bool{}, map[id.UUID]bool{}
+	taken, suppressed, late := map[id.UUID]bool{}, map[id.UUID]bool{}, map[id.UUID]time.Time{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
+	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var what string
 		var workspace, which id.UUID
-		err := row.Scan(&what, &workspace, &which)
+		var updated sql.NullTime
+		err := row.Scan(&what, &workspace, &which, &updated)
 		switch what {
 		case "taken":
 			taken[which] = true
 		case "suppressed":
 			suppressed[which] = true
+		case "late":
+			late[which] = updated.Time
 		case "wake":
 			out.Wake = append(out.Wake, EndpointRef{workspace, which})
 		}
 		return err
-	}, insertLeads, append(leadArrays(leads), interval(wait.enrich), lockTimeout, suppressionHashes(leads))...)
+	}, insertLeads, append(leadArrays(leads), args...)...)
 	if err != nil {
 		return Inserted{}, err
 	}
 	for i := range leads {
-		out.Leads[i].Suppressed = suppressed[leads[i].ID]
+		out.Leads[i].Suppressed, out.Leads[i].UpdatedAt = suppressed[leads[i].ID], late[leads[i].ID]
 	}
 	return out, nameHolders(ctx, prepared, leads, taken, out.Leads)
 }
@@ -260,7 +269,7 @@ func leadArrays(leads []NewLead) []any {
 		data = l.AppendJSON(data[:0], false)
 		c[12].bytes(data)
 	}
-	args := make([]any, len(c), len(c)+2)
+	args := make([]any, len(c), len(c)+4)
 	for i := range c {
 		args[i] = c[i].done()
 	}

@@ -42,6 +42,7 @@ func TestPlans(t *testing.T) {
 		"record outcomes":                      f.recordOutcomes,
 		"sweep endpoints with due deliveries":  f.waitingEndpoints,
 		"list leads, newest first":             f.listLeads,
+		"list leads since":                     f.leadsSince,
 		"search leads by a word":               f.searchLeads,
 		"list deliveries":                      f.listDeliveries,
 		"list pending deliveries":              f.listPending,
@@ -235,6 +236,12 @@ func (f *filled) waitingEndpoints(t *testing.T, x *explainer) {
 func (f *filled) listLeads(t *testing.T, x *explainer) {
 	if all, _, err := x.custom.FindLeads(t.Context(), f.ws, pg.LeadQuery{Limit: 50}); err != nil || len(all) != 50 {
 		t.Fatalf("FindLeads() = %d leads, %v, want 50", len(all), err)
+	}
+}
+
+func (f *filled) leadsSince(t *testing.T, x *explainer) {
+	if all, _, _, err := x.custom.LeadsSince(t.Context(), f.ws, pg.LeadKey{}, 50); err != nil || len(all) != 50 {
+		t.Fatalf("LeadsSince() = %d leads, %v, want 50", len(all), err)
 	}
 }
 

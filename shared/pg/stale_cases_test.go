@@ -245,6 +245,10 @@ func (s *stale) leadCases() []staleCase {
 			out, err := db.ImportRows(ctx, b)
 			return wantCount(err, out.Tally.Duplicates, 20)
 		}},
+		{"list leads since", 20, nil, func(ctx context.Context, db *pg.DB) error {
+			all, _, _, err := db.LeadsSince(ctx, s.ws, pg.LeadKey{}, 20)
+			return wantCount(err, len(all), 20)
+		}},
 		{"find a lead by its email", 1, nil, func(ctx context.Context, db *pg.DB) error {
 			q := pg.LeadQuery{Query: lead.Query{AddressKey: s.emails(1)[0]}, Limit: 5, Facts: true}
 			all, _, err := db.FindLeads(ctx, s.ws, q)

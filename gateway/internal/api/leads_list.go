@@ -24,6 +24,9 @@ import (
 // enrichment.
 func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
+	if params.Has("since") {
+		return a.listLeadsSince(w, r, p, params)
+	}
 	q := params.leadFilter(p)
 	q.Sort = params.sort()
 	q.Limit, q.After = params.limit(), params.leadCursor(q.Sort)
@@ -40,29 +43,40 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 			return err
 		}
 	}
-	if err := httpx.Charge(r, listSize(found)); err != nil {
+	cursor := formatCursor(q.Sort, next)
+	return a.answerLeads(w, r, found, func(answer []byte) []byte {
+		if cursor == "" {
+			return append(answer, `,"nextCursor":null`...)
+		}
+		return appendText(answer, `,"nextCursor":`, cursor)
+	})
+}
+
+// answerLeads answers leads with their enrichment, and what end appends after them.
+func (a *api) answerLeads(w http.ResponseWriter, r *http.Request, leads []lead.Lead, end func([]byte) []byte) error {
+	if err := httpx.Charge(r, listSize(leads)); err != nil {
 		return err
 	}
 	b := a.buffers.Get().(*[]byte)
 	defer a.buffers.Put(b)
 	list := append((*b)[:0], '[')
-	for i := range found {
+	for i := range leads {
 		if i > 0 {
 			list = append(list, ',')
 		}
-		list = found[i].AppendJSON(list, true)
+		list = leads[i].AppendJSON(list, true)
 	}
-	list = append(list, `],"nextCursor":`...)
-	if cursor := formatCursor(q.Sort, next); cursor == "" {
-		list = append(list, "null"...)
-	} else {
-		text, _ := json.Marshal(cursor) // a string always can be
-		list = append(list, text...)
-	}
+	list = end(append(list, ']'))
 	if cap(list) <= maxListBuffer {
 		*b = list
 	}
 	return httpx.RawData(w, http.StatusOK, list)
+}
+
+// appendText appends a member of an answer: its name as it stands there, and text as JSON.
+func appendText(answer []byte, name, text string) []byte {
+	quoted, _ := json.Marshal(text) // a string always can be
+	return append(append(answer, name...), quoted...)
 }
 
 // listSize is how much memory leads take beside the answer that has them.
@@ -89,7 +103,7 @@ func (a *api) knowsChatbot(r *http.Request, p *tenant.Principal, chatbot id.UUID
 var (
 	leadFilters = []string{"chatbotId", "status", "source", "email", "createdFrom", "createdUntil", "updatedFrom",
 		"updatedUntil", "q", "deleted", metadataParam}
-	leadParams   = append([]string{"limit", "cursor", "sort"}, leadFilters...)
+	leadParams   = append([]string{"limit", "cursor", "sort", "since"}, leadFilters...)
 	exportParams = append([]string{"format"}, leadFilters...)
 )
 
@@ -178,28 +192,38 @@ func (q *params) leadCursor(sort pg.LeadSort) (after pg.LeadKey) {
 	return after
 }
 
-// A cursor is the order and a lead's place in it; the last bytes tell it from what somebody made up or cut off.
+// A cursor is what list it is of and a lead's place in it; the last bytes tell it from what somebody made up or cut off.
 const (
 	cursorBytes = 1 + 8 + 16
 	cursorCheck = 4
+)
+
+// The lists of cursors: orders, each of both or of none, or that of all changes.
+const (
+	cursorUpdated   = 1
+	cursorAscending = 2
+	cursorSince     = 4
 )
 
 func formatCursor(sort pg.LeadSort, k pg.LeadKey) string {
 	if k == (pg.LeadKey{}) {
 		return ""
 	}
-	b := make([]byte, 1, cursorBytes+cursorCheck)
+	var of byte
 	if sort.Updated {
-		b[0] |= 1
+		of |= cursorUpdated
+	} else {
+		k.UpdatedAt = time.UnixMicro(0)
 	}
 	if sort.Ascending {
-		b[0] |= 2
+		of |= cursorAscending
 	}
-	var micros int64
-	if sort.Updated {
-		micros = k.UpdatedAt.UnixMicro()
-	}
-	b = binary.BigEndian.AppendUint64(b, uint64(micros))
+	return encodeCursor(of, k)
+}
+
+func encodeCursor(of byte, k pg.LeadKey) string {
+	b := append(make([]byte, 0, cursorBytes+cursorCheck), of)
+	b = binary.BigEndian.AppendUint64(b, uint64(k.UpdatedAt.UnixMicro()))
 	b = append(b, k.ID[:]...)
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(append(b, sum[:cursorCheck]...))
@@ -209,19 +233,28 @@ func formatCursor(sort pg.LeadSort, k pg.LeadKey) string {
 const lastMicro = 253402300799999999
 
 func parseCursor(text string) (k pg.LeadKey, sort pg.LeadSort, ok bool) {
+	of, k, ok := decodeCursor(text)
+	sort = pg.LeadSort{Updated: of&cursorUpdated != 0, Ascending: of&cursorAscending != 0}
+	if !ok || of > cursorUpdated|cursorAscending || !sort.Updated && k.UpdatedAt.UnixMicro() != 0 {
+		return pg.LeadKey{}, sort, false
+	}
+	if !sort.Updated {
+		k.UpdatedAt = time.Time{}
+	}
+	return k, sort, k != pg.LeadKey{}
+}
+
+func decodeCursor(text string) (of byte, k pg.LeadKey, ok bool) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != cursorBytes+cursorCheck || b[0] > 3 {
-		return k, sort, false
+	if err != nil || len(b) != cursorBytes+cursorCheck {
+		return 0, k, false
 	}
 	sum := sha256.Sum256(b[:cursorBytes])
 	micros := binary.BigEndian.Uint64(b[1:9])
-	sort = pg.LeadSort{Updated: b[0]&1 != 0, Ascending: b[0]&2 != 0}
-	if string(sum[:cursorCheck]) != string(b[cursorBytes:]) || micros > lastMicro || !sort.Updated && micros != 0 {
-		return k, sort, false
+	if string(sum[:cursorCheck]) != string(b[cursorBytes:]) || micros > lastMicro {
+		return 0, k, false
 	}
-	if sort.Updated {
-		k.UpdatedAt = time.UnixMicro(int64(micros)).UTC()
-	}
+	k.UpdatedAt = time.UnixMicro(int64(micros)).UTC()
 	copy(k.ID[:], b[9:])
-	return k, sort, k != pg.LeadKey{}
+	return b[0], k, true
 }

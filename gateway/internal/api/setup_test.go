@@ -137,6 +137,8 @@ type answer struct {
 		RequestID  string
 		Data       json.RawMessage
 		NextCursor *string
+		NextSince  string
+		HasMore    bool
 		Details    struct {
 			Field   string
 			Value   any

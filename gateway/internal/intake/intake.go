@@ -112,7 +112,8 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 	return lead.New(d, lead.Origin{Workspace: p.WorkspaceID, ID: leadID, Chatbot: chatbot, UniqueKey: key})
 }
 
-// commit makes l durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL.
+// commit makes l durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL. Where l had to
+// wait it counts as updated when it was written.
 func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err error) {
 	res := s.write(ctx, pg.NewLead{Lead: *l, EventID: id.New()})
 	switch {
@@ -130,6 +131,9 @@ func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err
 	case res.Taken:
 		s.metrics.count("duplicate")
 		return res.Holder, duplicate(l.Email, res.Holder)
+	}
+	if !res.UpdatedAt.IsZero() {
+		l.UpdatedAt = res.UpdatedAt
 	}
 	s.metrics.count("created")
 	return holder, nil
