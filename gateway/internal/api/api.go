@@ -154,9 +154,9 @@ type api struct {
 	assets    func() (map[string]asset, error)
 	tests     semaphore // of endpoints, under way
 	reads     semaphore // that are expensive
-	exports   semaphore // of leads, under way
 	batches   semaphore // of leads
-	uploads   semaphore // of files, coming in
+	exports   *places   // of leads, under way
+	uploads   *places   // of files, coming in
 	writing   *batchMemory
 }
 
@@ -173,10 +173,10 @@ func New(d Deps) http.Handler {
 	conns := d.DB.Stats().MaxOpenConnections
 	a.tests = newSemaphore(maxTests, allTests, "tests", fault.Unavailable)
 	a.reads = newSemaphore(maxReads, max(1, conns/2), "expensive reads", fault.RateLimited)
-	a.exports = newSemaphore(maxExports, allExports, "exports", fault.Unavailable)
+	a.exports = &places{perKey: maxExports, total: allExports, noun: "exports", window: d.TransferWindow}
 	a.batches = newSemaphore(maxBatches, max(maxBatches, conns/2), "batches", fault.Unavailable)
 	a.writing = newBatchMemory(d.BatchMemory, d.Registry)
-	a.uploads = newSemaphore(maxUploads, allUploads, "uploads", fault.Unavailable)
+	a.uploads = &places{perKey: maxUploads, total: allUploads, noun: "uploads", window: d.TransferWindow}
 	a.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
 	httpx.RouterErrors(r, d.Edge)

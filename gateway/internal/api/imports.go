@@ -115,7 +115,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+id.Import.Format(wanted)+`-errors.csv"`)
 	var text bytes.Buffer
-	transfer, out := a.newTransfer(), csv.NewWriter(&text)
+	transfer, out := newTransfer(p.WorkspaceID, a.TransferWindow, nil), csv.NewWriter(&text)
 	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
 	for {
 		for _, m := range mistakes {

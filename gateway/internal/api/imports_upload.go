@@ -46,7 +46,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 			return err
 		}
 	}
-	done, err := a.uploads.tryAcquire(p.WorkspaceID)
+	transfer, done, err := a.uploads.take(p.WorkspaceID, interruptRead(w))
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := httpx.Charge(r, uploadSize); err != nil {
 		return err
 	}
-	up, err := a.newUpload(w, r)
+	up, err := a.newUpload(w, r, transfer)
 	if err != nil {
 		return err
 	}
@@ -189,12 +189,12 @@ type upload struct {
 	transfer *transfer
 }
 
-func (a *api) newUpload(w http.ResponseWriter, r *http.Request) (*upload, error) {
+func (a *api) newUpload(w http.ResponseWriter, r *http.Request, t *transfer) (*upload, error) {
 	if r.ContentLength > leadfile.MaxBytes {
 		return nil, fileTooLarge()
 	}
 	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece),
-		transfer: a.newTransfer()}, nil
+		transfer: t}, nil
 }
 
 func fileTooLarge() error {
@@ -227,6 +227,9 @@ func (u *upload) piece() ([]byte, error) {
 // brokenUpload tells a file that came too slowly from one that ended too early. The connection's own error also tells
 // the client's address.
 func brokenUpload(err error) error {
+	if fault.Is(err, fault.Unavailable) { // it gave way
+		return err
+	}
 	f := fault.InvalidField("body", nil, "The file broke off before its end")
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		f = fault.New(fault.Timeout,
@@ -252,7 +255,7 @@ func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import
 		return made, nil
 	}
 	reason := leadfile.UploadBrokeOff
-	if fault.Is(err, fault.TooLarge) {
+	if fault.Is(err, fault.TooLarge) || u.transfer.gaveWay.Load() != nil {
 		reason = fault.From(err).Public
 	}
 	ctx, cancel = context.WithTimeout(u.r.Context(), storeTime)

@@ -51,7 +51,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := params.err(); err != nil {
 		return err
 	}
-	done, err := a.exports.tryAcquire(p.WorkspaceID)
+	transfer, done, err := a.exports.take(p.WorkspaceID, interruptWrite(w))
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	out := format.make()
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
 	q.State = &pg.ListState{}
-	e := &export{api: a, w: w, r: r, p: p, q: q, transfer: a.newTransfer()}
+	e := &export{api: a, w: w, r: r, p: p, q: q, transfer: transfer}
 	leads, err := e.begin()
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/api"
+	"leadgate/shared/tenant"
 )
 
 // dial opens a connection that takes in very little by itself, and sends text.
@@ -144,5 +145,52 @@ func TestStreamsNeedHTTP11(t *testing.T) {
 			!strings.Contains(string(text), "HTTP/1.1") {
 			t.Errorf("%s by HTTP/1.0 = %d %s, want 400 that names HTTP/1.1", path, res.StatusCode, text)
 		}
+	}
+}
+
+// Slow uploads of a few workspaces keep no other from importing: the slowest is broken off, and told so.
+func TestSlowUploadsGiveWay(t *testing.T) {
+	t.Parallel()
+	b := setupWithin(t, time.Minute)
+	head := func() string {
+		text := strings.Replace(b.head("POST", "/api/v1/imports", 1<<20), "application/json", "text/csv", 1)
+		return strings.Replace(text, "\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n", 1)
+	}
+	var slow []*bufio.Reader
+	for range 4 {
+		b.owner = b.mustWorkspace(t, tenant.Settings{})
+		for range 2 {
+			c := bufio.NewReader(b.dial(t, head()))
+			if line, err := c.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") { // it has its place
+				t.Fatalf("upload = %q, %v", line, err)
+			}
+			c.ReadString('\n')
+			slow = append(slow, c)
+		}
+	}
+	b.owner = b.mustWorkspace(t, tenant.Settings{})
+	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/imports", strings.NewReader("email\na@example.com\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.secret)
+	req.Header.Set("Content-Type", "text/csv")
+	if got := b.do(t, req); got.status != 202 {
+		t.Errorf("an import of a fifth workspace = %d %s, want 202", got.status, got.text)
+	}
+	answers := make(chan string)
+	for _, c := range slow {
+		go func() {
+			res, err := http.ReadResponse(c, nil)
+			if err != nil {
+				return // the test has ended
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			answers <- fmt.Sprint(res.StatusCode, " ", res.Header.Get("Retry-After"), " ", string(text))
+		}()
+	}
+	if got := <-answers; !strings.HasPrefix(got, "503 60 ") || !strings.Contains(got, "gave way") {
+		t.Errorf("the upload that gave way = %s, want 503 that says so", got)
 	}
 }
