@@ -21,14 +21,16 @@ type leadExport struct {
 	Force  bool          `name:"force" help:"Overwrite a file that is there."`
 
 	Chatbot      string            `name:"chatbot" placeholder:"cb_..." help:"Only leads of this chatbot."`
-	Status       string            `name:"status" help:"Only leads of this status."`
+	Status       string            `name:"status" help:"Only leads of this status, or of these: new,contacted."`
 	Source       string            `name:"source" help:"Only leads of this source."`
 	Email        string            `name:"email" help:"Only leads with this email."`
-	CreatedFrom  string            `name:"created-from" placeholder:"TIME" help:"Only leads created then or later (RFC 3339)."`
-	CreatedUntil string            `name:"created-until" placeholder:"TIME" help:"Only leads created before then."`
+	Domain       string            `name:"domain" help:"Only leads whose email is at this domain."`
+	Phone        string            `name:"phone" help:"Only leads with this phone, in any spelling, or its last digits."`
+	CreatedFrom  string            `name:"created-from" placeholder:"TIME" help:"Only leads created then or later (RFC 3339), or that day (UTC) or later."`
+	CreatedUntil string            `name:"created-until" placeholder:"TIME" help:"Only leads created before then, or to the end of that day."`
 	UpdatedFrom  string            `name:"updated-from" placeholder:"TIME" help:"Only leads changed then or later."`
-	UpdatedUntil string            `name:"updated-until" placeholder:"TIME" help:"Only leads changed before then."`
-	Search       string            `name:"q" placeholder:"WORDS" help:"Only leads whose name, email or company has words that begin so."`
+	UpdatedUntil string            `name:"updated-until" placeholder:"TIME" help:"Only leads changed before then, or to the end of that day."`
+	Search       string            `name:"q" placeholder:"WORDS" help:"Only leads whose name, email or company has words that begin so, or with that phone, or at that @domain."`
 	Deleted      bool              `name:"deleted" help:"Only deleted leads."`
 	Metadata     map[string]string `name:"metadata" placeholder:"KEY=VALUE" help:"Only leads whose metadata has this; up to 5."`
 }
@@ -75,8 +77,8 @@ func (l *leadExport) run(ctx context.Context, o client.Options, stdout, says io.
 
 func (l *leadExport) filter() client.LeadFilter {
 	return client.LeadFilter{
-		ChatbotID: l.Chatbot, Status: l.Status, Source: l.Source, Email: l.Email, Search: l.Search, Deleted: l.Deleted,
-		Metadata:    l.Metadata,
+		ChatbotID: l.Chatbot, Status: l.Status, Source: l.Source, Email: l.Email, Domain: l.Domain, Phone: l.Phone, Search: l.Search,
+		Deleted: l.Deleted, Metadata: l.Metadata,
 		CreatedFrom: l.CreatedFrom, CreatedUntil: l.CreatedUntil, UpdatedFrom: l.UpdatedFrom, UpdatedUntil: l.UpdatedUntil,
 	}
 }

@@ -113,8 +113,9 @@ func (c *Client) GetLead(ctx context.Context, lead string) (l Lead, err error) {
 
 // LeadFilter selects leads; a field that is zero selects all.
 type LeadFilter struct {
-	ChatbotID, Status, Source, Email, Search             string
-	CreatedFrom, CreatedUntil, UpdatedFrom, UpdatedUntil string // RFC 3339
+	ChatbotID, Source, Email, Domain, Phone, Search      string
+	Status                                               string // or several with commas between
+	CreatedFrom, CreatedUntil, UpdatedFrom, UpdatedUntil string // RFC 3339, or a day
 	Deleted                                              bool
 	Metadata                                             map[string]string
 }
@@ -122,6 +123,7 @@ type LeadFilter struct {
 func (f LeadFilter) query() url.Values {
 	q := values(map[string]string{
 		"chatbotId": f.ChatbotID, "status": f.Status, "source": f.Source, "email": f.Email, "q": f.Search,
+		"domain": f.Domain, "phone": f.Phone,
 		"createdFrom": f.CreatedFrom, "createdUntil": f.CreatedUntil, "updatedFrom": f.UpdatedFrom,
 		"updatedUntil": f.UpdatedUntil,
 	})

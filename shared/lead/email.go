@@ -47,6 +47,11 @@ func ParseEmail(typed string) (email, key string, ok bool) {
 	return email, local + "@" + domain, true
 }
 
+// ParseDomain reads the domain of addresses, with the @ before it or without, and returns it as keys have it.
+func ParseDomain(typed string) (key string, ok bool) {
+	return domainKey(strings.TrimPrefix(strings.TrimSpace(typed), "@"))
+}
+
 // localKey checks the part before the @ and returns it as the key has it.
 func localKey(local string) (string, bool) {
 	if ascii(local) {

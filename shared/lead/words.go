@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -29,12 +30,22 @@ const (
 // Query is what leads are looked for by, besides times; a zero field picks all.
 type Query struct {
 	Text       []string // of SearchWords; each begins a word of the name, the email or metadata.company
-	Status     string
+	TextPhone  string   // Text as the digits of a phone; leads that have it fit as well as those with the words
+	Statuses   []string // any of them
 	Source     string
 	ChatbotID  id.UUID
 	AddressKey string // the key of an email
+	Domain     string // of an email, as ParseDomain has it
+	Phone      string // digits of a phone, at least MinPhoneDigits: all of it, or its end
 	Metadata   []Pair // top-level members; strings, numbers as they were written, true, false and null
 }
+
+// WordsVersion is a lexeme of all words that were made by these rules. Words without it are of before phones and
+// domains were among them, and are made anew.
+const WordsVersion = "2"
+
+// NeedsVersion reports whether words without WordsVersion cannot tell which leads fit.
+func (q *Query) NeedsVersion() bool { return q.Domain != "" || q.Phone != "" || q.TextPhone != "" }
 
 // Pair is one top-level member of metadata.
 type Pair struct{ Key, Value string }
@@ -49,6 +60,7 @@ type Term struct {
 // The kinds of lexemes; one follows the workspace's tag.
 const (
 	byWord, byStatus, bySource, byChatbot, byAddress, byPair, byMorePairs = "w", "s", "o", "c", "e", "m", "x"
+	byDomain, byPhone                                                     = "d", "p"
 )
 
 // hashed is 11 characters of what texts hash to.
@@ -67,10 +79,13 @@ func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
 // rather than too little: whoever finds a lead by them looks at it again with Fits. None of them has a space.
 func Words(l *Lead) []string {
 	t := tag(l.WorkspaceID)
-	words := []string{t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress +
-		hashed(l.AddressKey())}
+	words := []string{WordsVersion, t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress +
+		hashed(l.AddressKey()), t + byDomain + hashed(domainOf(l.AddressKey()))}
 	if l.ChatbotID != (id.UUID{}) {
 		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
+	}
+	for _, number := range PhoneDigits(l.Phone) {
+		words = append(words, t+byPhone+phoneWord(number))
 	}
 	n := 0
 	company := ""
@@ -95,8 +110,12 @@ func Words(l *Lead) []string {
 func (q *Query) Terms(workspace id.UUID) (all []Term) {
 	t := tag(workspace)
 	one := func(lexeme string) { all = append(all, Term{Any: []string{t + lexeme}}) }
-	if q.Status != "" {
-		one(byStatus + hashed(q.Status))
+	if len(q.Statuses) > 0 {
+		var any []string
+		for _, s := range q.Statuses {
+			any = append(any, t+byStatus+hashed(s))
+		}
+		all = append(all, Term{Any: any})
 	}
 	if q.Source != "" {
 		one(bySource + hashed(q.Source))
@@ -107,19 +126,30 @@ func (q *Query) Terms(workspace id.UUID) (all []Term) {
 	if q.AddressKey != "" {
 		one(byAddress + hashed(q.AddressKey))
 	}
+	if q.Domain != "" {
+		one(byDomain + hashed(q.Domain))
+	}
+	if q.Phone != "" {
+		all = append(all, Term{Any: []string{t + byPhone + phoneWord(q.Phone)}, Prefix: true})
+	}
 	for _, p := range q.Metadata {
 		all = append(all, Term{Any: []string{t + byPair + hashed(p.Key, p.Value), t + byMorePairs}})
 	}
 	for _, word := range q.Text {
-		all = append(all, Term{Any: []string{t + byWord + short(word)}, Prefix: true})
+		any := []string{t + byWord + short(word)}
+		if q.TextPhone != "" {
+			any = append(any, t+byPhone+phoneWord(q.TextPhone))
+		}
+		all = append(all, Term{Any: any, Prefix: true})
 	}
 	return all
 }
 
 // Fits reports whether l is what q looks for.
 func (q *Query) Fits(l *Lead) bool {
-	if q.Status != "" && q.Status != l.Status || q.Source != "" && q.Source != l.Source ||
-		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.AddressKey != "" && q.AddressKey != l.AddressKey() {
+	if len(q.Statuses) > 0 && !slices.Contains(q.Statuses, l.Status) || q.Source != "" && q.Source != l.Source ||
+		q.ChatbotID != (id.UUID{}) && q.ChatbotID != l.ChatbotID || q.AddressKey != "" && q.AddressKey != l.AddressKey() ||
+		q.Domain != "" && q.Domain != domainOf(l.AddressKey()) || q.Phone != "" && !phoneFits(l.Phone, q.Phone) {
 		return false
 	}
 	if len(q.Metadata) == 0 && len(q.Text) == 0 {
@@ -140,7 +170,7 @@ func (q *Query) Fits(l *Lead) bool {
 			return false
 		}
 	}
-	if len(q.Text) == 0 {
+	if len(q.Text) == 0 || q.TextPhone != "" && phoneFits(l.Phone, q.TextPhone) {
 		return true
 	}
 	words := searched(l, company)
@@ -173,8 +203,22 @@ func SearchWords(text string) []string {
 
 // searched are the words of l that a search looks at.
 func searched(l *Lead, company string) []string {
-	return append(append(SearchWords(l.Name), SearchWords(l.Email)...), SearchWords(fault.TruncateTo(company,
-		maxCompany))...)
+	return slices.Concat(SearchWords(l.Name), SearchWords(l.Email), SearchWords(fault.TruncateTo(company, maxCompany)))
+}
+
+// SearchedPhone is the number that a search text is as a whole, as digits; "": it has a letter, or is none.
+func SearchedPhone(text string) string {
+	numbers := PhoneDigits(text)
+	if len(numbers) != 1 || strings.ContainsFunc(text, unicode.IsLetter) {
+		return ""
+	}
+	return numbers[0]
+}
+
+// domainOf is the domain of an email's key.
+func domainOf(addressKey string) string {
+	_, domain, _ := strings.Cut(addressKey, "@")
+	return domain
 }
 
 // short is what the index has of a word.

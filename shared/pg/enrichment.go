@@ -68,7 +68,7 @@ with f as materialized (
 ), d as materialized (
     select $1::uuid as workspace_id, d.lead_id from unnest($10::uuid[]) as d (lead_id)
 ), gone as (
-    update enrichments e set due_at = null, words = coalesce(e.words, '')
+    update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + lead.WordsVersion + `'::tsvector
       from d
      where e.workspace_id = d.workspace_id and e.lead_id = d.lead_id
 ), ev as (
@@ -233,11 +233,11 @@ select workspace_id from hop where due_at <= now() limit $1`
 	return conn.Collect(ctx, db, "due enrichments", conn.Value[id.UUID], q, limit)
 }
 
-// ReindexSearch makes up to limit leads due for enrichment that were stored before leads were found by words, and
-// returns how many. It looks across workspaces.
+// ReindexSearch makes up to limit leads due for enrichment whose words are of before lead.WordsVersion, and returns how
+// many. It looks across workspaces.
 func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
 	const q = `
 update enrichments set due_at = now() where ctid = any(array(
-    select ctid from enrichments where words is null and due_at is null limit $1 for update skip locked))`
+    select ctid from enrichments where ` + oldWords + ` limit $1 for update skip locked))`
 	return conn.Exec(ctx, db, "reindex search", q, limit)
 }

@@ -2,9 +2,7 @@ package pg
 
 import (
 	"context"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -181,81 +179,36 @@ func (p *leadSearch) hasUpdated() bool {
 	return !p.q.UpdatedFrom.IsZero() || !p.q.UpdatedUntil.IsZero()
 }
 
-// leadFilter is what can be told of a lead l by its row in SQL; the rest of lead.Query needs lead.Fits. Of a value in
-// metadata and of a search word it only tells where they cannot be: nowhere in the text, and nothing there is written
-// as an escape.
-//
-// $1 workspace, $2 deleted, $3 chatbot or null, $4 status or "", $5 source or "", $6 address or "", $7 and $8 created
-// from and until, $9 and $10 updated from and until, $11 value in metadata or "", $12 search word or "".
-const leadFilter = `(l.deleted_at is not null) = $2
-       and (cast($3 as uuid) is null or l.chatbot_id is not distinct from $3)
-       and ($4 = '' or l.status = $4)
-       and ($5 = '' or l.source = $5)
-       and ($6 = '' or split_part(l.email_key, ' ', 1) = $6)
-       and l.created_at >= $7 and l.created_at < $8
-       and l.updated_at >= $9 and l.updated_at < $10
-       and ($11 = '' or strpos(cast(l.metadata as text), $11) > 0 or strpos(cast(l.metadata as text), '\') > 0)
-       and ($12 = ''
-            or strpos(lower(concat_ws(' ', l.name, l.email, l.metadata)), $12) > 0
-            or octet_length(concat_ws(' ', l.name, l.email, l.metadata)) > char_length(concat_ws(' ', l.name, l.email, l.metadata))
-            or strpos(cast(l.metadata as text), '\') > 0)`
-
-func (p *leadSearch) filter() []any {
-	createdFrom, createdUntil := timeRange(p.q.CreatedFrom, p.q.CreatedUntil)
-	updatedFrom, updatedUntil := timeRange(p.q.UpdatedFrom, p.q.UpdatedUntil)
-	return []any{p.workspace, p.q.Deleted, optionalID(p.q.ChatbotID), p.q.Status, p.q.Source, p.q.AddressKey,
-		createdFrom, createdUntil, updatedFrom, updatedUntil, p.value(), p.word()}
-}
-
-// value is what must be in the metadata of a lead that fits, unless it has escapes; "": anything.
-func (p *leadSearch) value() string {
-	if len(p.q.Metadata) == 0 {
-		return ""
-	}
-	return p.q.Metadata[0].Value
-}
-
-// word is what must be in the name, the email or the metadata of a lead that fits, unless they have escapes or letters
-// beyond ASCII; "": anything.
-func (p *leadSearch) word() string {
-	for _, w := range p.q.Text {
-		if strings.IndexFunc(w, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
-			return w
-		}
-	}
-	return ""
-}
-
 // The statements that scan a list. They return each row that fits and, to show how far the scan went, the last row
-// whether it fits or not. Beyond those of leadFilter: $13 rows, $14 id of the row before, $15 and $16 the first and
-// last id that can fit, and in the lists by change $17 when the row before was updated.
+// whether it fits or not. Beyond those of leadFilter: $14 rows, $15 id of the row before, $16 and $17 the first and
+// last id that can fit, and in the lists by change $18 when the row before was updated.
 var (
 	byNewest = scanOf(`id desc`, `
             select * from leads
-             where workspace_id = $1 and id < $14 and id between $15 and $16
-             order by id desc limit $13`)
+             where workspace_id = $1 and id < $15 and id between $16 and $17
+             order by id desc limit $14`)
 	byOldest = scanOf(`id`, `
             select * from leads
-             where workspace_id = $1 and id > $14 and id between $15 and $16
-             order by id limit $13`)
+             where workspace_id = $1 and id > $15 and id between $16 and $17
+             order by id limit $14`)
 	deletedByNewest = scanOf(`id desc`, `
             select * from leads
-             where workspace_id = $1 and id < $14 and id between $15 and $16 and deleted_at is not null
-             order by id desc limit $13`)
+             where workspace_id = $1 and id < $15 and id between $16 and $17 and deleted_at is not null
+             order by id desc limit $14`)
 	deletedByOldest = scanOf(`id`, `
             select * from leads
-             where workspace_id = $1 and id > $14 and id between $15 and $16 and deleted_at is not null
-             order by id limit $13`)
+             where workspace_id = $1 and id > $15 and id between $16 and $17 and deleted_at is not null
+             order by id limit $14`)
 	byLastUpdated = scanOf(`updated_at desc, id desc`, `
             select * from leads
-             where workspace_id = $1 and (updated_at, id) < ($17, $14) and updated_at >= $9 and updated_at < $10
-               and id between $15 and $16
-             order by updated_at desc, id desc limit $13`)
+             where workspace_id = $1 and (updated_at, id) < ($18, $15) and updated_at >= $9 and updated_at < $10
+               and id between $16 and $17
+             order by updated_at desc, id desc limit $14`)
 	byFirstUpdated = scanOf(`updated_at, id`, `
             select * from leads
-             where workspace_id = $1 and (updated_at, id) > ($17, $14) and updated_at >= $9 and updated_at < $10
-               and id between $15 and $16
-             order by updated_at, id limit $13`)
+             where workspace_id = $1 and (updated_at, id) > ($18, $15) and updated_at >= $9 and updated_at < $10
+               and id between $16 and $17
+             order by updated_at, id limit $14`)
 )
 
 func scanOf(order, rows string) string {
@@ -263,7 +216,7 @@ func scanOf(order, rows string) string {
 select ` + leadColumns + `, null, l.nth, ` + leadFilter + ` as fits
   from (select l.*, row_number() over (order by ` + order + `) as nth
           from (` + rows + `) l) l
- where l.nth = $13 or ` + leadFilter + `
+ where l.nth = $14 or ` + leadFilter + `
  order by l.nth`
 }
 

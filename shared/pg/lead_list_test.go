@@ -47,6 +47,9 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 		l := lead.Lead{WorkspaceID: d.ws, ID: u, Name: names[i%5], Email: address, Source: []string{"api", "web"}[i%2],
 			Status:   []string{"new", "won", "lost"}[i%3],
 			Metadata: fmt.Appendf(nil, `{"n":%d,"campaign":"c%d","company":"Firma %d"}`, i%4, i%7, i%3), CreatedAt: at}
+		if i%5 > 0 {
+			l.Phone = fmt.Sprintf([]string{"+1 (555) 010-%04d", "0555 010 %04d", "+1 555 (0)010 %04d ext. 77"}[i%3], i/4)
+		}
 		if i%4 > 0 {
 			l.ChatbotID = d.bots[i%2]
 		}
@@ -71,7 +74,7 @@ func newDrawer(t *testing.T, db *pg.DB, n int) *drawer {
 func (d *drawer) read() {
 	d.Helper()
 	d.all = nil
-	rows, err := d.db.QueryContext(d.Context(), `select id, coalesce(chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(name, ''), email, email_key, source, status, metadata, created_at, updated_at, deleted_at
+	rows, err := d.db.QueryContext(d.Context(), `select id, coalesce(chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(name, ''), coalesce(phone, ''), email, email_key, source, status, metadata, created_at, updated_at, deleted_at
   from leads where workspace_id = $1 order by id desc`, d.ws)
 	if err != nil {
 		d.Fatal(err)
@@ -79,7 +82,7 @@ func (d *drawer) read() {
 	defer rows.Close()
 	for rows.Next() {
 		l := lead.Lead{WorkspaceID: d.ws}
-		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Source, &l.Status, &l.Metadata,
+		if err := rows.Scan(&l.ID, &l.ChatbotID, &l.Name, &l.Phone, &l.Email, &l.UniqueKey, &l.Source, &l.Status, &l.Metadata,
 			&l.CreatedAt, &l.UpdatedAt, &l.DeletedAt); err != nil {
 			d.Fatal(err)
 		}
@@ -148,7 +151,7 @@ func (d *drawer) queries() map[string]pg.LeadQuery {
 	middle := d.all[len(d.all)/2]
 	text := func(s string) pg.LeadQuery { return pg.LeadQuery{Query: lead.Query{Text: lead.SearchWords(s)}} }
 	all := map[string]pg.LeadQuery{
-		"all": {}, "status": {Query: lead.Query{Status: "won"}}, "source": {Query: lead.Query{Source: "web"}},
+		"all": {}, "status": {Query: lead.Query{Statuses: []string{"won"}}}, "source": {Query: lead.Query{Source: "web"}},
 		"unknown source": {Query: lead.Query{Source: "x"}},
 		"chatbot":        {Query: lead.Query{ChatbotID: d.bots[1]}},
 		"email":          {Query: lead.Query{AddressKey: middle.AddressKey()}},
@@ -162,7 +165,13 @@ func (d *drawer) queries() map[string]pg.LeadQuery {
 		"created until":     {CreatedUntil: middle.CreatedAt.Add(time.Microsecond)},
 		"updated":           {UpdatedFrom: d.all[0].CreatedAt.Add(time.Minute)},
 		"updated until":     {UpdatedUntil: middle.CreatedAt},
-		"status and source": {Query: lead.Query{Status: "won", Source: "api"}, CreatedFrom: middle.CreatedAt},
+		"statuses":          {Query: lead.Query{Statuses: []string{"won", "lost"}}},
+		"domain":            {Query: lead.Query{Domain: "mail1.example.com"}},
+		"email and domain":  {Query: lead.Query{AddressKey: middle.AddressKey(), Domain: "mail1.example.com"}},
+		"phone":             {Query: lead.Query{Phone: "15550100007"}},
+		"end of phones":     {Query: lead.Query{Phone: "0003"}},
+		"text or phone":     {Query: lead.Query{Text: []string{"5550100005"}, TextPhone: "5550100005"}},
+		"status and source": {Query: lead.Query{Statuses: []string{"won"}, Source: "api"}, CreatedFrom: middle.CreatedAt},
 	}
 	for _, name := range slices.Collect(maps.Keys(all)) {
 		q := all[name]

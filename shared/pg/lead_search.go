@@ -24,18 +24,31 @@ type source struct {
 // Every hit is one of the workspace: its words have its tag. The query comes from a subquery, so that the planner
 // cannot know how common the words are: it takes the index, and never expects to find them on its way through the whole
 // table.
-const byWords = `
+//
+// Words of before lead.WordsVersion tell nothing about a query that needs it: then their leads are candidates too.
+const byWords = byIndex + byPending + `
+union all
+(select 2, lead_id from enrichments where workspace_id = $1 and words is null and due_at is null order by lead_id limit $2)`
+
+const byNewWords = byIndex + byPending + `
+union all
+(select 2, lead_id from enrichments where workspace_id = $1 and ` + oldWords + ` order by lead_id limit $2)`
+
+// oldWords are those of an enrichment that are to be made anew, as the index enrichments_reindex has it.
+const oldWords = `due_at is null and (words is null or not words @@ '` + lead.WordsVersion + `'::tsquery)`
+
+const byIndex = `
 select 1 as kind, h.lead_id
   from (select cast($3 as tsquery) as words offset 0) s
  cross join lateral (
     select e.workspace_id, e.lead_id from enrichments e where e.words is not null and e.words @@ s.words limit $2) h
- where h.workspace_id = $1
-union all
-(select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)
-union all
-(select 2, lead_id from enrichments where workspace_id = $1 and words is null and due_at is null order by lead_id limit $2)`
+ where h.workspace_id = $1`
 
-const byKeys = byWords + `
+const byPending = `
+union all
+(select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)`
+
+const byKeys = `
 union all
 (select 4, l.id
    from unnest($4::text[]) k (email_key)
@@ -62,16 +75,19 @@ func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 	if p.q.Deleted { // their words are as old as they were when they were deleted
 		return []source{{query: byDeleted, whole: 1}}, nil
 	}
-	words := tsquery(p.q.Terms(p.workspace))
+	indexed := source{byWords, []any{tsquery(p.q.Terms(p.workspace))}, 3}
+	if p.q.NeedsVersion() {
+		indexed.query = byNewWords
+	}
 	switch {
 	case p.q.AddressKey != "":
-		s, err := p.byAddress(ctx, words)
+		s, err := p.byAddress(ctx, indexed)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, s)
-	case words != "":
-		all = append(all, source{byWords, []any{words}, 3})
+	case indexed.args[0] != "":
+		all = append(all, indexed)
 	}
 	if p.hasUpdated() && !p.q.Sort.Updated {
 		from, until := timeRange(p.q.UpdatedFrom, p.q.UpdatedUntil)
@@ -87,8 +103,9 @@ func (p *leadSearch) sources(ctx context.Context) (all []source, err error) {
 // maxKeys is how many chatbots an email is asked for by key.
 const maxKeys = 1000
 
-// byAddress finds an email by its unique keys also while the words of more leads are pending than can be read.
-func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error) {
+// byAddress finds an email as indexed does, and by its unique keys also while the words of more leads are pending than
+// can be read.
+func (p *leadSearch) byAddress(ctx context.Context, indexed source) (source, error) {
 	bots, err := p.db.ListChatbots(ctx, p.workspace, id.UUID{}, maxKeys)
 	if err != nil {
 		return source{}, err
@@ -97,7 +114,7 @@ func (p *leadSearch) byAddress(ctx context.Context, words string) (source, error
 	for _, b := range bots {
 		keys = append(keys, p.q.AddressKey+" "+id.Chatbot.Format(b.ID))
 	}
-	s := source{byKeys, []any{words, pqStrings(&keys)}, 1}
+	s := source{indexed.query + byKeys, append(indexed.args, pqStrings(&keys)), 1}
 	if p.q.DuplicatesAllowed || len(bots) == maxKeys {
 		s.whole = 3 // there are keys that nobody can guess
 	}
@@ -194,10 +211,10 @@ func (p *leadSearch) compare(x, y LeadKey) int {
 
 // readPlaces reads the leads at places, which are in order, and keeps those that fit.
 func (p *leadSearch) readPlaces(ctx context.Context, places []LeadKey) error {
-	// Beyond those of leadFilter: $13 the ids.
+	// Beyond those of leadFilter: $14 the ids.
 	const query = `
 select ` + leadColumns + `, null, c.nth, true
-  from unnest($13::uuid[]) with ordinality c (id, nth)
+  from unnest($14::uuid[]) with ordinality c (id, nth)
  cross join lateral (select * from leads where workspace_id = $1 and id between c.id and c.id order by id limit 1) l
  where ` + leadFilter + `
  order by c.nth`

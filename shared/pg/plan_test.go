@@ -44,6 +44,7 @@ func TestPlans(t *testing.T) {
 		"list leads, newest first":             f.listLeads,
 		"list leads since":                     f.leadsSince,
 		"search leads by a word":               f.searchLeads,
+		"search leads by a phone":              f.searchPhone,
 		"list deliveries":                      f.listDeliveries,
 		"list pending deliveries":              f.listPending,
 		"list exhausted and held deliveries":   f.listStuck,
@@ -147,7 +148,7 @@ with w as materialized (
 ), en as (
     insert into enrichments (workspace_id, lead_id, due_at, facts, enriched_at, words)
     select ws, id, case when n % 50 = 0 then at end, cast(to_json(repeat('fact ', 60)) as json), at,
-           to_tsvector('simple', 'lead rare' || n / 20 || ' ' || left(replace(cast(ws as text), '-', ''), 32)) from l
+           to_tsvector('simple', '2 rare' || n / 20 || ' ' || left(replace(cast(ws as text), '-', ''), 32)) from l
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, data, created_at)
     select ws, id, 'lead.created', id, '{}', at from l
@@ -247,6 +248,13 @@ func (f *filled) leadsSince(t *testing.T, x *explainer) {
 
 func (f *filled) searchLeads(t *testing.T, x *explainer) {
 	q := pg.LeadQuery{Query: lead.Query{Text: []string{"rare7"}}, Limit: 50}
+	if _, _, err := x.custom.FindLeads(t.Context(), f.ws, q); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *filled) searchPhone(t *testing.T, x *explainer) {
+	q := pg.LeadQuery{Query: lead.Query{Phone: "15550100131"}, Limit: 50}
 	if _, _, err := x.custom.FindLeads(t.Context(), f.ws, q); err != nil {
 		t.Fatal(err)
 	}

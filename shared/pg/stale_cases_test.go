@@ -254,6 +254,19 @@ func (s *stale) leadCases() []staleCase {
 			all, _, err := db.FindLeads(ctx, s.ws, q)
 			return wantCount(err, len(all), 1)
 		}},
+		{"find a lead by its phone", 250, func() { // 250 are scanned before the index is asked
+			s.exec(`update enrichments set due_at = null where workspace_id = $1`, s.ws)
+			called := s.ids(`select id from leads where workspace_id = $1 order by id limit 1`, s.ws)[0]
+			s.exec(`update leads set phone = '+1 555 999 9999' where workspace_id = $1 and id = $2`, s.ws, called)
+			s.exec(`update enrichments set due_at = now() where workspace_id = $1 and lead_id = $2`, s.ws, called)
+			if _, err := s.silent.Enrich(s.Context(), s.ws, 1, find); err != nil {
+				s.Fatal(err)
+			}
+		}, func(ctx context.Context, db *pg.DB) error {
+			q := pg.LeadQuery{Query: lead.Query{Phone: "15559999999"}, Limit: 5, Facts: true}
+			all, _, err := db.FindLeads(ctx, s.ws, q)
+			return wantCount(err, len(all), 1)
+		}},
 	}
 }
 

@@ -113,7 +113,7 @@ func TestExportNDJSON(t *testing.T) {
 		t.Errorf("the last line is %s, the list shows %s", lines[4500], list[0])
 	}
 	for query, want := range map[string]int{"status=lost": 1, "q=fill12": 1 + 10 + 100 + 1000,
-		"email=fill7@example.com": 1, "status=won": 0, "deleted=true": 0} {
+		"email=fill7@example.com": 1, "status=converted": 0, "deleted=true": 0} {
 		got := b.send(t, b.secret, "GET", "/api/v1/leads/export?format=ndjson&"+query, "")
 		if n := strings.Count(got.text, "\n"); n != want && !(query == "q=fill12" && n == 111) {
 			t.Errorf("export by %s = %d leads, want %d", query, n, want)

@@ -51,6 +51,9 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := params.err(); err != nil {
 		return err
 	}
+	if err := a.knowsStatuses(r, p, q); err != nil {
+		return err
+	}
 	transfer, done, err := a.exports.take(p.WorkspaceID, interruptWrite(w))
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -32,6 +33,9 @@ func (a *api) listLeads(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	q.Limit, q.After = params.limit(), params.leadCursor(q.Sort)
 	q.Scan, q.Facts = a.PageScan, true
 	if err := params.err(); err != nil {
+		return err
+	}
+	if err := a.knowsStatuses(r, p, q); err != nil {
 		return err
 	}
 	found, next, err := a.DB.FindLeads(r.Context(), p.WorkspaceID, q)
@@ -101,8 +105,8 @@ func (a *api) knowsChatbot(r *http.Request, p *tenant.Principal, chatbot id.UUID
 
 // Parameters of lists of leads. That of metadata is any number of names.
 var (
-	leadFilters = []string{"chatbotId", "status", "source", "email", "createdFrom", "createdUntil", "updatedFrom",
-		"updatedUntil", "q", "deleted", metadataParam}
+	leadFilters = []string{"chatbotId", "status", "source", "email", "domain", "phone", "createdFrom", "createdUntil",
+		"updatedFrom", "updatedUntil", "q", "deleted", metadataParam}
 	leadParams   = append([]string{"limit", "cursor", "sort", "since"}, leadFilters...)
 	exportParams = append([]string{"format"}, leadFilters...)
 )
@@ -123,7 +127,7 @@ var sorts = map[string]pg.LeadSort{
 // leadFilter reads what a list or an export of leads picks.
 func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
 	l.ChatbotID = q.id("chatbotId", id.Chatbot)
-	l.Status = q.text("status", tenant.MaxStatus)
+	l.Statuses = q.statuses(p.Settings.Statuses)
 	l.Source = q.text("source", lead.MaxSource)
 	if q.Has("email") {
 		var ok bool
@@ -131,25 +135,89 @@ func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
 			q.addError("email", lead.EmailRule+plusHint)
 		}
 	}
+	if q.Has("domain") {
+		var ok bool
+		if l.Domain, ok = lead.ParseDomain(q.Get("domain")); !ok {
+			q.addError("domain", "Must be the domain of email addresses, such as example.com")
+		}
+	}
+	if q.Has("phone") {
+		l.Phone = q.phone()
+	}
 	l.CreatedFrom, l.CreatedUntil = q.timeRange("createdFrom", "createdUntil")
 	l.UpdatedFrom, l.UpdatedUntil = q.timeRange("updatedFrom", "updatedUntil")
-	l.Text = q.search()
+	q.search(&l)
 	l.Deleted = q.bool("deleted")
 	l.Metadata = q.metadata()
 	l.DuplicatesAllowed = p.Settings.Dedupe == tenant.DedupeNone
 	return l
 }
 
-func (q *params) search() []string {
-	words := lead.SearchWords(q.text("q", lead.MaxSearch))
+// statuses reads one status or several with commas between. known are those the workspace has now.
+func (q *params) statuses(known []string) []string {
+	text := q.text("status", tenant.MaxStatuses*(tenant.MaxStatus+1))
 	switch {
-	case q.Get("q") != "" && len(words) == 0:
-		q.addError("q", "Must contain a letter or a digit")
-	case len(words) > lead.MaxSearchWords:
-		q.addError("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
+	case text == "":
+		return nil
+	case slices.Contains(known, text): // it may have a comma itself
+		return []string{text}
+	}
+	all := strings.Split(text, ",")
+	if len(all) > tenant.MaxStatuses {
+		q.addError("status", fmt.Sprintf("Must be at most %d statuses, with commas between", tenant.MaxStatuses))
 		return nil
 	}
-	return words
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}
+
+// knowsStatuses refuses a status that neither the workspace nor any of its leads has: an empty answer would look like
+// one about it. Leads keep a status that the workspace has no longer, and are found by it.
+func (a *api) knowsStatuses(r *http.Request, p *tenant.Principal, q pg.LeadQuery) error {
+	for _, status := range q.Statuses {
+		if slices.Contains(p.Settings.Statuses, status) {
+			continue
+		}
+		one := pg.LeadQuery{Query: lead.Query{Statuses: []string{status}}, Deleted: q.Deleted, Limit: 1, Scan: a.PageScan}
+		found, next, err := a.DB.FindLeads(r.Context(), p.WorkspaceID, one)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 && next == (pg.LeadKey{}) {
+			return fault.InvalidField("status", fault.Truncate(status), "Must be one or more of "+
+				strings.Join(p.Settings.Statuses, ", ")+", separated by commas")
+		}
+	}
+	return nil
+}
+
+// phone reads a phone number in any spelling, or its end.
+func (q *params) phone() string {
+	numbers := lead.PhoneDigits(q.text("phone", lead.MaxPhone))
+	if len(numbers) != 1 {
+		rule := "Must be a phone number, or at least its last %d digits" + plusHint
+		q.addError("phone", fmt.Sprintf(rule, lead.MinPhoneDigits))
+		return ""
+	}
+	return numbers[0]
+}
+
+// search reads what is looked for: words, a phone number in any spelling, or @ and a domain.
+func (q *params) search(l *pg.LeadQuery) {
+	text := q.text("q", lead.MaxSearch)
+	if domain, ok := lead.ParseDomain(text); ok && strings.HasPrefix(strings.TrimSpace(text), "@") && l.Domain == "" {
+		l.Domain = domain
+		return
+	}
+	l.Text, l.TextPhone = lead.SearchWords(text), lead.SearchedPhone(text)
+	switch {
+	case text != "" && len(l.Text) == 0:
+		q.addError("q", "Must contain a letter or a digit")
+	case len(l.Text) > lead.MaxSearchWords:
+		q.addError("q", fmt.Sprintf("Must be at most %d words", lead.MaxSearchWords))
+	}
 }
 
 func (q *params) metadata() (pairs []lead.Pair) {

@@ -57,8 +57,8 @@ func (b *bundle) mustPeople(t *testing.T, n int) (ids []string) {
 			path = "/api/v1/chatbots/" + id.Chatbot.Format(b.chatbot) + "/leads"
 		}
 		body := fmt.Sprintf(
-			`{"name":"Person %d","email":"lead%d@example.com","source":%q,"status":%q,"metadata":{"campaign":"c%d", "company":"Firm %d"}}`,
-			i, i, []string{"api", "web site"}[i%2], []string{"new", "lost", "converted"}[i%3], i%4, i%5)
+			`{"name":"Person %d","email":"lead%d@example.com","source":%q,"status":%q,"phone":"+1 (555) 010-%04d","metadata":{"campaign":"c%d", "company":"Firm %d"}}`,
+			i, i, []string{"api", "web site"}[i%2], []string{"new", "lost", "converted"}[i%3], i, i%4, i%5)
 		ids = append(ids, mustID(t, b.send(t, b.secret, "POST", path, body)))
 	}
 	return ids
@@ -92,7 +92,9 @@ func TestLeadsByFilter(t *testing.T) {
 				"":                everything,
 				"sort=-createdAt": everything, "sort=createdAt": reversed(everything), "deleted=false": everything,
 				"deleted=true": {"lead23@example.com"},
-				"status=lost":  all(func(i int) bool { return i%3 == 1 }), "status=unknown": nil,
+				"status=lost":  all(func(i int) bool { return i%3 == 1 }), "status=qualified": nil,
+				"status=lost,converted":                     all(func(i int) bool { return i%3 > 0 }),
+				"status=lost,%20new":                        all(func(i int) bool { return i%3 < 2 }),
 				"source=web%20site":                         all(func(i int) bool { return i%2 == 1 }),
 				"chatbotId=" + id.Chatbot.Format(b.chatbot): all(func(i int) bool { return i%2 == 1 }),
 				"email=LEAD7@Example.com":                   {"lead7@example.com"},
@@ -106,6 +108,19 @@ func TestLeadsByFilter(t *testing.T) {
 				"metadata.campaign=c2&metadata.company=Firm%202":       all(func(i int) bool { return i%20 == 2 }),
 				"metadata.campaign=":                                   nil,
 				"updatedFrom=2029-01-01T00:00:00Z":                     {"lead2@example.com"},
+				"createdFrom=2020-01-01&createdUntil=2020-01-01":       {"lead0@example.com"},
+				"createdFrom=2020-01-02&createdUntil=2020-01-05":       nil,
+				"createdUntil=2019-12-31":                              nil,
+				"updatedFrom=2030-01-01&updatedUntil=9999-12-31":       {"lead2@example.com"},
+				"phone=%2B1%20555%20010-0007":                          {"lead7@example.com"},
+				"phone=0007":                                           {"lead7@example.com"},
+				"q=%2B15550100007":                                     {"lead7@example.com"},
+				"q=(555)%20010-0007":                                   {"lead7@example.com"},
+				"q=0007":                                               {"lead7@example.com"},
+				"q=@EXAMPLE.com":                                       everything,
+				"q=@xample.com":                                        nil,
+				"domain=example.com&status=new&q=person%200":           {"lead15@example.com", "lead0@example.com"},
+				"domain=mail.example.com":                              nil,
 				"createdUntil=2021-01-01T00:00:00Z":                    {"lead0@example.com"},
 				"createdFrom=2021-01-01T00:00:00Z&status=new&q=person": all(func(i int) bool { return i%3 == 0 && i > 0 }),
 				"sort=-updatedAt&status=converted": append([]string{"lead2@example.com"},
@@ -188,6 +203,28 @@ func TestLeadsAreFoundAtOnce(t *testing.T) {
 	}
 }
 
+// A status that is refused is told those there are; one that only leads have any more still finds them.
+func TestLeadsOfAFormerStatus(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.mustPeople(t, 4)
+	b.patchWorkspace(t, b.secret, `{"statuses":["new","won, at last","done"]}`)
+	b.forward(time.Second)
+	for _, path := range []string{"/api/v1/leads?status=", "/api/v1/leads/export?format=ndjson&status="} {
+		for status, want := range map[string]int{
+			"lost": 200, "new,lost": 200, "won,%20at%20last": 200, "new,won": 400, "qualified": 400,
+		} {
+			got := b.send(t, b.secret, "GET", path+status, "")
+			if got.status != want || want == 400 && !strings.Contains(got.text, "new, won, at last, done") {
+				t.Errorf("%s%s = %d %s, want %d, a refusal with the statuses there are", path, status, got.status, got.text, want)
+			}
+		}
+	}
+	if got, _ := page[shownLead](t, b, "/api/v1/leads?status=lost"); len(got) != 1 {
+		t.Errorf("%d leads of a status that the workspace has no longer, want 1", len(got))
+	}
+}
+
 func TestLeadListInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -204,7 +241,13 @@ func TestLeadListInput(t *testing.T) {
 		"metadata=x": "metadata",
 		"metadata.%3Ckey%3E=x&metadata.a=1&metadata.b=1&metadata.c=1&metadata.d=1&metadata.e=1": "metadata.e",
 		"createdFrom=2026-01-01T00:00:00Z&createdUntil=2026-01-01T00:00:00Z":                    "createdUntil",
-		"updatedFrom=2026-01-02T00:00:00Z&updatedUntil=2026-01-01T00:00:00Z":                    "updatedUntil",
+		"createdFrom=2026-01-02&createdUntil=2026-01-01":                                        "createdUntil",
+		"createdFrom=2026-02-30": "createdFrom", "createdFrom=1579046400": "createdFrom",
+		"createdFrom=2026-01-15T10:30:00": "createdFrom", "createdUntil=2026-01-15%2010:30:00": "createdUntil",
+		"status=unknown": "status", "status=new,unknown": "status", "status=new,": "status", "status=,": "status",
+		"status=" + strings.Repeat("a,", 50): "status", "domain=": "domain", "domain=ann": "domain", "domain=a@b": "domain",
+		"phone=": "phone", "phone=131": "phone", "phone=call%20me": "phone", "phone=%2B1234%2B1234": "phone",
+		"updatedFrom=2026-01-02T00:00:00Z&updatedUntil=2026-01-01T00:00:00Z": "updatedUntil",
 		"metadata.a=x&metadata.a=y": "metadata.a", "metadata.a=" + strings.Repeat("x", 1001): "metadata.a",
 		"format=csv": "format",
 	} {

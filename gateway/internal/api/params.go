@@ -112,24 +112,33 @@ func (q *params) text(name string, limit int) string {
 	return text
 }
 
-// timeRange reads the two ends of a range of time, of which until is not part.
+// timeRange reads the two ends of a range of time, of which until is not part. Either may be a day (UTC): the range is
+// from its beginning, or until its end.
 func (q *params) timeRange(fromName, untilName string) (from, until time.Time) {
-	from, until = q.time(fromName), q.time(untilName)
+	from, _ = q.timeOrDay(fromName)
+	until, isDay := q.timeOrDay(untilName)
+	if next := until.AddDate(0, 0, 1); isDay && next.Year() <= 9999 {
+		until = next
+	}
 	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
 		q.addError(untilName, laterRule(fromName))
 	}
 	return from, until
 }
 
-func (q *params) time(name string) (at time.Time) {
+func (q *params) timeOrDay(name string) (at time.Time, isDay bool) {
 	if !q.Has(name) {
-		return at
+		return at, false
 	}
-	at, ok := parseTime(q.Get(name))
+	text := q.Get(name)
+	if at, ok := parseTime(text); ok {
+		return at, false
+	}
+	at, ok := parseTime(text + "T00:00:00Z")
 	if !ok {
-		q.addError(name, timeRule+plusHint)
+		q.addError(name, timeRule+plusHint+", or a day (UTC) such as 2026-01-15")
 	}
-	return at
+	return at, ok
 }
 
 // parseTime reads a time that ids and answers can hold; zero where that cannot be.
@@ -145,6 +154,9 @@ const (
 	timeRule = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z"
 	plusHint = " (in a URL, write + as %2B)"
 )
+
+// onceRule is for a parameter that is given twice.
+const onceRule = "Must be given only once (status and state take several values, separated by commas)"
 
 func laterRule(from string) string { return "Must be later than " + from }
 
@@ -211,7 +223,7 @@ func checkQuery(raw string, known []string) error {
 			field := fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]), Message: rule}
 			invalid = append(invalid, field)
 		case len(values) > 1:
-			field := fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: "Must be given only once"}
+			field := fault.Field{Field: name, Value: fault.Truncate(values[1]), Message: onceRule}
 			invalid = append(invalid, field)
 		case !isText(name) || !isText(values[0]):
 			invalid = append(invalid, fault.Field{Field: fault.Truncate(name), Value: fault.Truncate(values[0]),
