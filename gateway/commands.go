@@ -20,12 +20,14 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/secret"
 )
 
 // operator is what every command works with, except serve and those of a client.
 type operator struct {
 	ctx     context.Context
 	db      *pg.DB
+	secrets *secret.Keyring
 	tenants tenants.Service
 	out     io.Writer
 }
@@ -47,12 +49,12 @@ func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) e
 	if cmd.Command() == "migrate" {
 		err = db.Await(ctx, quiet)
 	} else {
-		err = db.Start(ctx, quiet, pg.StartOptions{AllowUnsafe: true})
+		err = db.Start(ctx, quiet, pg.StartOptions{AllowUnsafe: true, Secrets: c.secrets()})
 	}
 	if err != nil {
 		return err
 	}
-	o := &operator{ctx, db, tenants.Service{DB: db, Now: time.Now}, stdout}
+	o := &operator{ctx, db, c.secrets(), tenants.Service{DB: db, Now: time.Now}, stdout}
 	return forTerminal(cmd, cmd.Run(o))
 }
 

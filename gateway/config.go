@@ -9,6 +9,7 @@ import (
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
+	"leadgate/shared/secret"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
@@ -21,6 +22,7 @@ type cli struct {
 
 	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
+	SecretKeys  config.Secret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
 	Serve     settings         `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
@@ -29,6 +31,7 @@ type cli struct {
 	Chatbot   chatbotCommand   `cmd:"" help:"Create and list a workspace's chatbots."`
 	Lead      leadCommand      `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
 	Key       keyCommand       `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
+	Secrets   secretsCommand   `cmd:"" help:"Encrypt the stored secrets anew, and show with which keys they are."`
 }
 
 // settings is what serve takes.
@@ -56,12 +59,21 @@ func (c *cli) Check() (mistakes []error) {
 	if c.DBConns < 2 || c.DBConns > 1000 {
 		mistakes = append(mistakes, config.Invalid("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
 	}
+	if _, err := secret.Parse(c.SecretKeys.Reveal()); err != nil {
+		mistakes = append(mistakes, config.Invalid("secret-keys", "%v", err))
+	}
 	if db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{}); err != nil {
 		mistakes = append(mistakes, config.Invalid("database-url", "%v", err))
 	} else {
 		db.Close()
 	}
 	return mistakes
+}
+
+// secrets returns the keys of stored secrets.
+func (c *cli) secrets() *secret.Keyring {
+	keys, _ := secret.Parse(c.SecretKeys.Reveal()) // Check has read it
+	return keys
 }
 
 // Check returns everything that is wrong with the settings of serve.

@@ -133,7 +133,11 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c
 		return nil, nil, err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	if err := db.Start(ctx, log, pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe}); err != nil {
+	opt := pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe, Secrets: c.secrets()}
+	if err := db.Start(ctx, log, opt); err != nil {
+		return nil, nil, err
+	}
+	if err := db.CheckSecrets(ctx, log); err != nil {
 		return nil, nil, err
 	}
 	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})

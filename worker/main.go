@@ -22,6 +22,7 @@ import (
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
+	"leadgate/shared/secret"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
 	"leadgate/shared/version"
@@ -76,7 +77,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	if err := db.Start(ctx, log, pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe}); err != nil {
+	secrets, _ := secret.Parse(s.SecretKeys.Reveal()) // Check has reported its errors
+	opt := pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe, Secrets: secrets}
+	if err := db.Start(ctx, log, opt); err != nil {
+		return err
+	}
+	if err := db.CheckSecrets(ctx, log); err != nil {
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))

@@ -41,6 +41,8 @@ var walls = []struct {
 	{[]string{"leadgate/shared/devstack", "leadgate/shared/pg/pgtest", "leadgate/shared/rdb/redistest"},
 		[]string{"shared/dev", "shared/bench", "shared/chaos", "shared/e2e", "shared/pg/pgtest", "shared/rdb/redistest"},
 		"test stores never get into a binary that users run"},
+	{[]string{"leadgate/shared/secret"}, []string{"shared/pg", "shared/devstack", "gateway", "worker"},
+		"secrets are sealed where rows are written and opened where they are read; mains and devstack hand the keys over"},
 	{[]string{"leadgate/shared/spectest"}, []string{"shared/e2e"}, "answers are held against the document in tests"},
 	{[]string{"github.com/santhosh-tekuri/jsonschema/v6"}, []string{"shared/spectest"},
 		"only what holds answers against the document validates schemas"},
@@ -48,8 +50,8 @@ var walls = []struct {
 
 // domain packages speak only the standard library, each other's facts, and text.
 var domain = []string{
-	"shared/fault", "shared/id", "shared/limit", "shared/strictjson", "shared/lead", "shared/leadfile", "shared/tenant",
-	"shared/webhook",
+	"shared/fault", "shared/id", "shared/limit", "shared/secret", "shared/strictjson", "shared/lead", "shared/leadfile",
+	"shared/tenant", "shared/webhook",
 }
 
 var domainImports = []string{

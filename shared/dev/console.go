@@ -115,6 +115,7 @@ func writeEnv(path string, s *devstack.System) error {
 	var text strings.Builder
 	for _, v := range [][2]string{
 		{"LEADGATE_URL", s.URL}, {"LEADGATE_ADMIN_URL", s.AdminURL}, {"LEADGATE_ADMIN_TOKEN", s.AdminToken},
+		{"LEADGATE_SECRET_KEYS", s.SecretKeys},
 		{"LEADGATE_KEY", s.Key}, {"LEADGATE_CHATBOT_ID", s.ChatbotID}, {"LEADGATE_WORKSPACE_ID", s.WorkspaceID},
 		{"LEADGATE_WORKER_URL", s.WorkerURL}, {"DATABASE_URL", s.DatabaseURL}, {"REDIS_URL", s.RedisURL},
 	} {

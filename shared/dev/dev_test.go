@@ -117,7 +117,7 @@ func TestSession(t *testing.T) {
 
 	first := dotenv(t, dir)
 	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_WORKER_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
-		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
+		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL", "LEADGATE_SECRET_KEYS"} {
 		if first[name] == "" {
 			t.Errorf("%s is not in DIR/env", name)
 		}

@@ -3,6 +3,7 @@ package devstack
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,6 +53,19 @@ func openDemo(ctx context.Context, db *pg.DB, dir string, now time.Time) (demo, 
 		return d, err
 	}
 	return d, WriteFile(file, text)
+}
+
+// openSecretKeys returns what stored secrets are sealed with: the key of the last run, else a new one.
+func openSecretKeys(dir string) (string, error) {
+	file := filepath.Join(dir, "secret-keys")
+	text, err := os.ReadFile(file)
+	if !errors.Is(err, os.ErrNotExist) {
+		return string(text), err
+	}
+	key := make([]byte, 32)
+	rand.Read(key) // never fails (crypto/rand)
+	text = fmt.Appendf(nil, "dev:%s", base64.StdEncoding.EncodeToString(key))
+	return string(text), WriteFile(file, text)
 }
 
 func (d demo) works(ctx context.Context, db *pg.DB, now time.Time) (bool, error) {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"leadgate/shared/pg"
+	"leadgate/shared/secret"
 )
 
 // SystemOptions of Start.
@@ -47,6 +48,7 @@ type SystemOptions struct {
 //	Postgres, Redis   <- worker, worker ...  <- gateway        started from left to right, stopped from right to left
 type System struct {
 	URL, AdminURL, AdminToken   string
+	SecretKeys                  string   // LEADGATE_SECRET_KEYS
 	URLs                        []string // of all gateways; the first is URL
 	WorkerURL                   string   // of the first worker's metrics and profiles
 	WorkspaceID, ChatbotID, Key string   // the demo tenant; Key has the default scopes
@@ -196,7 +198,14 @@ func (s *System) makeTenant(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe()}
+	if s.SecretKeys, err = openSecretKeys(s.opt.Dir); err != nil {
+		return err
+	}
+	keys, err := secret.Parse(s.SecretKeys)
+	if err != nil {
+		return err
+	}
+	opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe(), Secrets: keys}
 	if err := db.Start(ctx, slog.New(slog.DiscardHandler), opt); err != nil {
 		return err
 	}
@@ -246,7 +255,7 @@ func (s *System) process(e entry, name string) (*Process, error) {
 	env := []string{"DATABASE_URL=" + s.DatabaseURL, "REDIS_URL=" + s.RedisURL,
 		// A developer's webhook receiver is on this machine and has no certificate.
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128", "LEADGATE_WEBHOOK_ALLOW_HTTP=true",
-		fmt.Sprintf("LEADGATE_ALLOW_UNSAFE_POSTGRES=%v", s.mayBeUnsafe())}
+		fmt.Sprintf("LEADGATE_ALLOW_UNSAFE_POSTGRES=%v", s.mayBeUnsafe()), "LEADGATE_SECRET_KEYS=" + s.SecretKeys}
 	listen, ops := s.opt.Listen, s.opt.AdminListen
 	if e.name != "gateway" || len(s.gateways) > 0 {
 		var err error

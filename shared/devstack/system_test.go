@@ -157,12 +157,15 @@ func TestSystem(t *testing.T) {
 
 	// The tenant stays over a restart, and only its owner can read the key.
 	again := mustSystem(t, devstack.SystemOptions{Root: root, Dir: dir})
-	if again.Key != s.Key || again.ChatbotID != s.ChatbotID || again.AdminToken != s.AdminToken {
-		t.Error("the demo tenant changed over a restart")
+	if again.Key != s.Key || again.ChatbotID != s.ChatbotID || again.AdminToken != s.AdminToken ||
+		again.SecretKeys != s.SecretKeys {
+		t.Error("the demo tenant, or the key of its secrets, changed over a restart")
 	}
-	info, err := os.Stat(filepath.Join(dir, "demo.json"))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("demo.json has mode %v, %v, want 0600", info.Mode(), err)
+	for _, file := range []string{"demo.json", "secret-keys"} {
+		info, err := os.Stat(filepath.Join(dir, file))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, %v, want 0600", file, info.Mode(), err)
+		}
 	}
 
 	// An end nobody asked for is told.

@@ -117,7 +117,7 @@ func mustEnv(t *testing.T, file string) map[string]string {
 	t.Helper()
 	vars := map[string]string{}
 	for _, name := range []string{"LEADGATE_URL", "LEADGATE_ADMIN_URL", "LEADGATE_WORKER_URL", "LEADGATE_ADMIN_TOKEN", "LEADGATE_KEY",
-		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL"} {
+		"LEADGATE_CHATBOT_ID", "LEADGATE_WORKSPACE_ID", "DATABASE_URL", "REDIS_URL", "LEADGATE_SECRET_KEYS"} {
 		value, err := exec.Command("env", "-i", "sh", "-c", fmt.Sprintf(`. %s; printf %%s "$%s"`, file, name)).Output()
 		if err != nil || len(value) == 0 {
 			t.Errorf("DIR/env gives %s the value %q, %v", name, value, err)

@@ -55,40 +55,18 @@ func Parse(body []byte, statuses []string) (Draft, error) {
 func (d *Draft) read(r *strictjson.Reader, statuses []string) {
 	switch r.Name() {
 	case "name":
-		d.Name = readText(r, MaxName)
+		d.Name = r.Text(MaxName)
 	case "email":
 		d.email(r)
 	case "phone":
-		d.Phone = readText(r, MaxPhone)
+		d.Phone = r.Text(MaxPhone)
 	case "source":
-		d.Source = readText(r, MaxSource)
+		d.Source = r.Text(MaxSource)
 	case "status":
-		d.Status = readStatus(r, statuses)
+		d.Status = r.Choice(statuses)
 	case "metadata":
-		if !r.Blank() {
-			d.Metadata = r.Object(MaxMetadata, MaxDepth)
-		}
+		d.Metadata = r.Object(MaxMetadata, MaxDepth)
 	}
-}
-
-// readText reads a text of at most limit characters, without the space around it, which people do not see, and with
-// spaces for line breaks and other control characters; "": none.
-func readText(r *strictjson.Reader, limit int) string {
-	text, _ := r.String("Must be a string")
-	text = tidy(text)
-	if wrong := strictjson.CheckText(text, limit); wrong != "" {
-		r.Refuse(wrong)
-		return ""
-	}
-	return text
-}
-
-// readStatus reads one of statuses, in any case; "": none.
-func readStatus(r *strictjson.Reader, statuses []string) string {
-	if r.Blank() {
-		return ""
-	}
-	return r.ChoiceFold(statuses)
 }
 
 func (d *Draft) email(r *strictjson.Reader) {

@@ -30,15 +30,15 @@ func ParsePatch(body []byte, statuses []string) (Patch, error) {
 	for r.Next() {
 		switch r.Name() {
 		case "name":
-			p.Name = some(readText(r, MaxName))
+			p.Name = some(r.Text(MaxName))
 		case "email":
 			p.email(r)
 		case "phone":
-			p.Phone = some(readText(r, MaxPhone))
+			p.Phone = some(r.Text(MaxPhone))
 		case "source":
 			p.Source = needed(r, MaxSource)
 		case "status":
-			if status := r.ChoiceFold(statuses); status != "" {
+			if status := r.Choice(statuses); status != "" {
 				p.Status = &status
 			} else if !r.Given() {
 				r.Refuse("Must not be null: a lead has a status")
@@ -61,8 +61,8 @@ func some(text string) *string { return &text }
 func needed(r *strictjson.Reader, limit int) *string {
 	rule := fmt.Sprintf("Must be a string of 1 to %d characters", limit)
 	text, isString := r.String(rule)
-	if isString && tidy(text) != "" {
-		return some(readText(r, limit))
+	if isString && text != "" {
+		return some(r.Text(limit))
 	}
 	if isString || !r.Given() {
 		r.Refuse(rule)

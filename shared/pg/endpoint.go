@@ -3,8 +3,6 @@ package pg
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,10 +16,10 @@ import (
 // CreateEndpoint stores e; beyond webhook.MaxEndpoints of its workspace, and while MaxDeletedEndpoints deleted ones are
 // kept, it is a CONFLICT.
 func (db *DB) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
-	return db.InTx(ctx, func(tx *sqlx.Tx) error { return insertEndpoint(ctx, tx, e) })
+	return db.InTx(ctx, func(tx *sqlx.Tx) error { return db.insertEndpoint(ctx, tx, e) })
 }
 
-func insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error {
+func (db *DB) insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error {
 	// $13 whether it is enabled, $14 now, $15 how many a workspace can have
 	const q = `
 insert into endpoints (
@@ -38,13 +36,13 @@ select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12,
 		return err
 	}
 	e = withDefaults(e)
-	headers, err := json.Marshal(e.Headers)
+	sealed, err := db.sealEndpoint(&e)
 	if err != nil {
 		return conn.Fail(ctx, "create endpoint", err)
 	}
 	made, err := conn.Exec(ctx, tx, "create endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description,
-		pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight, seconds(e.Timeout),
-		e.Secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
+		pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
+		seconds(e.Timeout), sealed.secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
 	if err == nil && made == 0 {
 		return tooMany(webhook.MaxEndpoints, "webhook endpoints")
 	}
@@ -93,15 +91,16 @@ func healthTargets(h *webhook.Health) []any {
 		&h.Notified}
 }
 
-func scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
-	var headers, former []byte
+// scanEndpoint reads an endpoint, which is Unreadable where its secrets cannot be opened.
+func (db *DB) scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
+	var sealed sealedEndpoint
 	var chatbots []string
 	var seconds int
 	var disabled sql.NullTime
 	var reason string
 	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots),
-		&headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
-		&e.Secret, &former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt}
+		&sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+		&sealed.secret, &sealed.former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return e, err
 	}
@@ -116,7 +115,7 @@ func scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
 	if disabled.Valid {
 		e.Disabled = &webhook.Disabled{At: disabled.Time, Reason: reason}
 	}
-	return e, errors.Join(json.Unmarshal(headers, &e.Headers), json.Unmarshal(former, &e.Former))
+	return e, db.openEndpoint(&e, sealed)
 }
 
 // GetEndpoint returns a workspace's endpoint.
@@ -125,7 +124,7 @@ func (db *DB) GetEndpoint(ctx context.Context, workspace, endpoint id.UUID) (web
 select ` + endpointColumns + `
   from endpoints e
  where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null`
-	return conn.One(ctx, db, "get endpoint", scanEndpoint, endpointNotFound(), q, workspace, endpoint)
+	return conn.One(ctx, db, "get endpoint", db.scanEndpoint, endpointNotFound(), q, workspace, endpoint)
 }
 
 // ListEndpoints returns a workspace's endpoints, newest first; there are never more than webhook.MaxEndpoints.
@@ -135,5 +134,5 @@ select ` + endpointColumns + `
   from endpoints e
  where e.workspace_id = $1 and e.deleted_at is null
  order by e.id desc limit $2`
-	return conn.Collect(ctx, db, "list endpoints", scanEndpoint, q, workspace, webhook.MaxEndpoints)
+	return conn.Collect(ctx, db, "list endpoints", db.scanEndpoint, q, workspace, webhook.MaxEndpoints)
 }

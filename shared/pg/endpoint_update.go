@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -30,9 +29,12 @@ select ` + endpointColumns + `
  where e.workspace_id = $1 and e.id = $2 and e.deleted_at is null
    for no key update`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		e, err = conn.One(ctx, tx, "update endpoint", scanEndpoint, endpointNotFound(), read, workspace, endpoint)
+		e, err = conn.One(ctx, tx, "update endpoint", db.scanEndpoint, endpointNotFound(), read, workspace, endpoint)
 		if err != nil {
 			return err
+		}
+		if e.Unreadable != nil {
+			return secretsUnreadable(e.Unreadable)
 		}
 		before := e
 		if err := change(&e); err != nil {
@@ -44,7 +46,7 @@ select ` + endpointColumns + `
 		}
 		if !reflect.DeepEqual(before, e) {
 			e.UpdatedAt = now
-			if err := writeEndpoint(ctx, tx, e, moved || !e.Enabled); err != nil {
+			if err := db.writeEndpoint(ctx, tx, e, moved || !e.Enabled); err != nil {
 				return err
 			}
 		}
@@ -63,7 +65,7 @@ select ` + endpointColumns + `
 
 // writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so
 // that a drain under way stops: what it still finds out is not about the endpoint as it is now.
-func writeEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint, stop bool) error {
+func (db *DB) writeEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint, stop bool) error {
 	// $1 workspace, $2 endpoint, $3 to $17 what its owner sees, $18 to $25 health, $26 stop
 	const q = `
 update endpoints
@@ -75,15 +77,7 @@ update endpoints
        drain_token = case when not $26 then drain_token end, drain_until = case when not $26 then drain_until end
  where workspace_id = $1 and id = $2`
 	e = withDefaults(e)
-	headers, err := json.Marshal(e.Headers)
-	if err != nil {
-		return conn.Fail(ctx, "write endpoint", err)
-	}
-	former := e.Former
-	if former == nil {
-		former = []webhook.FormerSecret{}
-	}
-	formerText, err := json.Marshal(former)
+	sealed, err := db.sealEndpoint(&e)
 	if err != nil {
 		return conn.Fail(ctx, "write endpoint", err)
 	}
@@ -93,8 +87,8 @@ update endpoints
 	}
 	h := e.Health
 	_, err = conn.Exec(ctx, tx, "write endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes),
-		uuids(e.ChatbotIDs), string(headers), e.Payload, e.Rate, e.MaxInFlight,
-		seconds(e.Timeout), e.Secret, string(formerText), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
+		uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
+		seconds(e.Timeout), sealed.secret, string(sealed.former), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
 		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt,
 		h.Notified, stop)
 	return err

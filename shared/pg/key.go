@@ -26,7 +26,8 @@ const keyColumns = `k.workspace_id, k.id, k.name, k.hint, k.kind, coalesce(k.pub
 
 const keyTables = ` from api_keys k join workspaces w on w.id = k.workspace_id `
 
-func scanKey(row conn.Row) (k tenant.Key, err error) {
+// scanKey reads a key, whose form is Unreadable where its secret cannot be opened.
+func (db *DB) scanKey(row conn.Row) (k tenant.Key, err error) {
 	var scopes []string
 	var form []byte
 	err = row.Scan(&k.WorkspaceID, &k.ID, &k.Name, &k.Hint, &k.Kind, &k.Public, &form, &k.Test, pqStrings(&scopes),
@@ -35,25 +36,8 @@ func scanKey(row conn.Row) (k tenant.Key, err error) {
 		return k, err
 	}
 	k.Scopes = convert[tenant.Scope](scopes)
-	k.Form, err = readForm(form)
+	k.Form, err = db.openForm(k.WorkspaceID, k.ID, form)
 	return k, err
-}
-
-// readForm reads a key's form; nil means that the key has none.
-func readForm(text []byte) (f *tenant.Form, err error) {
-	if text == nil {
-		return nil, nil
-	}
-	return f, json.Unmarshal(text, &f)
-}
-
-// formText returns a form as a parameter; nil is null.
-func formText(f *tenant.Form) (any, error) {
-	if f == nil {
-		return nil, nil
-	}
-	text, err := json.Marshal(f)
-	return string(text), err
 }
 
 // convert changes the string type of a list's items.
@@ -69,14 +53,14 @@ func convert[To, From ~string](from []From) []To {
 // when that has 1000 live keys.
 func (db *DB) CreateKey(ctx context.Context, k tenant.Key, hash [32]byte, entries ...*tenant.AuditEntry) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if err := insertKey(ctx, tx, k, hash); err != nil {
+		if err := db.insertKey(ctx, tx, k, hash); err != nil {
 			return err
 		}
 		return insertAudit(ctx, tx, entries...)
 	})
 }
 
-func insertKey(ctx context.Context, tx *sqlx.Tx, k tenant.Key, hash [32]byte) error {
+func (db *DB) insertKey(ctx context.Context, tx *sqlx.Tx, k tenant.Key, hash [32]byte) error {
 	// $7 creation, $8 expiry, $9 how many live keys are allowed, $10 kind, $11 the text of a publishable key, $12 form
 	const q = `
 insert into api_keys (workspace_id, id, hash, hint, name, scopes, created_at, expires_at, kind, public, form)
@@ -88,7 +72,7 @@ select $1::uuid, $2::uuid, $3::bytea, $4::text, $5::text, $6::text[], $7::timest
 		return err
 	}
 	scopes := convert[string](k.Scopes)
-	form, err := formText(k.Form)
+	form, err := db.sealForm(k.WorkspaceID, k.ID, k.Form)
 	if err != nil {
 		return conn.Fail(ctx, "create key", err)
 	}
@@ -121,13 +105,13 @@ delete from api_keys where workspace_id = $1 and id in (
 // GetKey returns a workspace's key, live or not; NOT_FOUND when there is none.
 func (db *DB) GetKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id = $1 and k.id = $2`
-	return conn.One(ctx, db, "get key", scanKey, keyNotFound(), q, workspace, key)
+	return conn.One(ctx, db, "get key", db.scanKey, keyNotFound(), q, workspace, key)
 }
 
 // GetManagedKey returns a key of a workspace or of its sandbox, live or not; NOT_FOUND when there is none.
 func (db *DB) GetManagedKey(ctx context.Context, workspace, key id.UUID) (tenant.Key, error) {
 	const q = `select ` + keyColumns + keyTables + `where k.workspace_id in (` + managed + `) and k.id = $2`
-	return conn.One(ctx, db, "get key", scanKey, keyNotFound(), q, workspace, key)
+	return conn.One(ctx, db, "get key", db.scanKey, keyNotFound(), q, workspace, key)
 }
 
 // managed are the workspaces whose keys workspace $1 manages: itself and its sandbox, if it has one.
@@ -141,7 +125,7 @@ select ` + keyColumns + keyTables + `
  where k.workspace_id = $1 and k.id < $2
  order by k.id desc
  limit $3`
-	return conn.Collect(ctx, db, "list keys", scanKey, q, workspace, orNewest(before), page(limit))
+	return conn.Collect(ctx, db, "list keys", db.scanKey, q, workspace, orNewest(before), page(limit))
 }
 
 // ListManagedKeys is ListKeys of a workspace and its sandbox.
@@ -151,7 +135,7 @@ select ` + keyColumns + keyTables + `
  where k.workspace_id in (` + managed + `) and k.id < $2
  order by k.id desc
  limit $3`
-	return conn.Collect(ctx, db, "list keys", scanKey, q, workspace, orNewest(before), page(limit))
+	return conn.Collect(ctx, db, "list keys", db.scanKey, q, workspace, orNewest(before), page(limit))
 }
 
 // UpdateKey lets change alter a key's name and form, one caller at a time, and returns the key as it is then; gateways
@@ -164,14 +148,14 @@ select ` + keyColumns + keyTables + `
    for no key update of k`
 	const write = `update api_keys set name = $3, form = $4 where workspace_id = $1 and id = $2`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		k, err = conn.One(ctx, tx, "update key", scanKey, keyNotFound(), read, workspace, key)
+		k, err = conn.One(ctx, tx, "update key", db.scanKey, keyNotFound(), read, workspace, key)
 		if err != nil {
 			return err
 		}
 		if err := change(&k); err != nil {
 			return err
 		}
-		form, err := formText(k.Form)
+		form, err := db.sealForm(k.WorkspaceID, k.ID, k.Form)
 		if err != nil {
 			return conn.Fail(ctx, "update key", err)
 		}
@@ -192,7 +176,7 @@ update api_keys set expires_at = least(expires_at, $3::timestamptz)
  where workspace_id = $1 and id = $2 and revoked_at is null and (expires_at is null or expires_at > $4)`
 	next.WorkspaceID = workspace
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if err := insertKey(ctx, tx, next, hash); err != nil {
+		if err := db.insertKey(ctx, tx, next, hash); err != nil {
 			return err
 		}
 		n, err := conn.Exec(ctx, tx, "rotate key", q, workspace, old, oldExpires, next.CreatedAt)
@@ -244,7 +228,10 @@ select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_a
 		err = json.Unmarshal(settings, &p.Settings)
 	}
 	if err == nil {
-		p.Form, err = readForm(form)
+		p.Form, err = db.openForm(p.WorkspaceID, p.KeyID, form)
+	}
+	if err == nil && p.Form != nil && p.Form.Unreadable != nil { // without its secret the form's captcha is open
+		err = secretsUnreadable(p.Form.Unreadable)
 	}
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !k.Live(now) {
 		return tenant.Principal{}, fault.New(fault.Unauthorized,

@@ -113,7 +113,7 @@ var leaseQueries = map[LeaseMode]string{
 func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
 	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
 	due := 0
-	scan := func(row conn.Row) error { return b.scan(row, &due) }
+	scan := func(row conn.Row) error { return b.scan(row, &due, db.openEndpoint) }
 	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", scan, leaseQueries[r.Mode],
 		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32))
 	b.More = len(b.Due) > 0 && (len(b.Due) < due || due == r.Limit)
@@ -126,18 +126,20 @@ func (db *DB) HasLease(ctx context.Context, workspace, endpoint, token id.UUID) 
 	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
 }
 
-// scan reads one row; the first has the endpoint. due is how many are due, as far as the limit goes.
-func (b *LeasedBatch) scan(row conn.Row, due *int) error {
+// scan reads one row; the first has the endpoint, which open reads the secrets of. due is how many are due, as far as
+// the limit goes.
+func (b *LeasedBatch) scan(row conn.Row, due *int, open func(*webhook.Endpoint, sealedEndpoint) error) error {
 	var j webhook.DueDelivery
 	var first struct {
-		url, secret               string
-		headers, former, schedule []byte
-		paced                     *time.Time
-		seconds                   int
+		url      string
+		sealed   sealedEndpoint
+		schedule []byte
+		paced    *time.Time
+		seconds  int
 	}
 	e := &b.Endpoint
-	targets := []any{&first.url, &first.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds, &first.secret,
-		&first.former, &first.paced, &first.schedule,
+	targets := []any{&first.url, &first.sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds,
+		&first.sealed.secret, &first.sealed.former, &first.paced, &first.schedule,
 		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
 		due}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
@@ -147,14 +149,11 @@ func (b *LeasedBatch) scan(row conn.Row, due *int) error {
 	if len(b.Due) > 1 {
 		return nil
 	}
-	e.URL, e.Secret, e.Timeout = first.url, first.secret, time.Duration(first.seconds)*time.Second
+	e.URL, e.Timeout = first.url, time.Duration(first.seconds)*time.Second
 	if first.paced != nil {
 		b.PacedUntil = *first.paced
 	}
-	if err := json.Unmarshal(first.headers, &e.Headers); err != nil {
-		return err
-	}
-	if err := json.Unmarshal(first.former, &e.Former); err != nil {
+	if err := open(e, first.sealed); err != nil {
 		return err
 	}
 	if first.schedule == nil {

@@ -9,12 +9,14 @@ import (
 	"log/slog"
 
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/secret"
 )
 
 // DB is a pool of connections to one database.
 type DB struct {
 	*conn.Pool
-	allowUnsafe bool // see StartOptions
+	allowUnsafe bool            // see StartOptions
+	secrets     *secret.Keyring // likewise
 }
 
 // Options of Open.
@@ -42,8 +44,9 @@ func SQLState(err error) string { return conn.SQLState(err) }
 
 // StartOptions of Start.
 type StartOptions struct {
-	Migrate     bool // bring the schema up to date; else it is only checked
-	AllowUnsafe bool // accept a Postgres that can lose what it has committed
+	Migrate     bool            // bring the schema up to date; else it is only checked
+	AllowUnsafe bool            // accept a Postgres that can lose what it has committed
+	Secrets     *secret.Keyring // seals secrets that are stored; nil: they are in clear
 }
 
 // Start waits for Postgres, checks that it keeps what it commits, sees to the schema, and makes the partitions ahead.
@@ -52,7 +55,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
-	db.allowUnsafe = o.AllowUnsafe
+	db.allowUnsafe, db.secrets = o.AllowUnsafe, o.Secrets
 	if err := db.checkDurable(ctx); err != nil {
 		if !errors.Is(err, ErrUnsafe) || !o.AllowUnsafe {
 			return err

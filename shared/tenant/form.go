@@ -84,6 +84,9 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 	if f.Captcha != old.Captcha && !secretGiven {
 		f.CaptchaSecret = "" // of another verifier, or of none
 	}
+	if f.Captcha != old.Captcha || secretGiven {
+		f.Unreadable = nil
+	}
 	wrong, more := r.Wrong()
 	for i := range wrong {
 		wrong[i].Field, wrong[i].Pointer = "form."+wrong[i].Field, fault.Truncate("/form"+wrong[i].Pointer)
@@ -176,7 +179,7 @@ func (f Form) Check() (wrong []fault.Field) {
 		}
 	}
 	switch {
-	case f.Captcha != "" && f.CaptchaSecret == "":
+	case f.Captcha != "" && f.CaptchaSecret == "" && f.Unreadable == nil:
 		refuse("captchaSecret", "", nil, "Must be given with captcha: the verifier asks for it")
 	case f.Captcha == "" && f.CaptchaSecret != "":
 		refuse("captchaSecret", "", nil, "Must be given together with captcha")

@@ -167,6 +167,7 @@ type Form struct {
 	OnDuplicate   string `json:"onDuplicate,omitempty"`
 	Captcha       string `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha"; "": none
 	CaptchaSecret string `json:"captchaSecret,omitempty"` // for the verifier; never shown
+	Unreadable    error  `json:"-"`                       // why CaptchaSecret, which is empty then, cannot be read; nil: it is
 	// what to do while the verifier does not answer: "accept" or "refuse"; "": accept
 	CaptchaOutage string `json:"captchaOutage,omitempty"`
 	// of a reCAPTCHA that scores, 0 to 1; lower is no person; nil: DefaultCaptchaScore

@@ -55,6 +55,7 @@ type Endpoint struct {
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 	Health      Health // of its latest attempts
+	Unreadable  error  // why Headers, Secret and Former, which are empty then, cannot be read: a fault of ours; nil: they are
 }
 
 // Ordered reports whether each delivery waits until the one before it has ended.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
@@ -123,6 +124,9 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.E
 	}
 	shown := make([]webhookView, len(all))
 	for i, e := range all {
+		if err := readable(e); err != nil {
+			return nil, err
+		}
 		shown[i] = a.showWebhook(e)
 		shown[i].Backlog = showBacklog(e, counts[e.ID], limit)
 	}
@@ -139,5 +143,20 @@ func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
 func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, error) {
-	return pathRecord(r, p, id.Endpoint, a.DB.GetEndpoint)
+	e, err := pathRecord(r, p, id.Endpoint, a.DB.GetEndpoint)
+	if err == nil {
+		err = readable(e)
+	}
+	return e, err
+}
+
+// readable is UNAVAILABLE where an endpoint's secrets cannot be read, which only the operator can mend. Such an endpoint
+// can be deleted.
+func readable(e webhook.Endpoint) error {
+	if e.Unreadable == nil {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Unavailable, RetryAfter: 10 * time.Second, Cause: e.Unreadable,
+		Public: "The secrets of the webhook endpoint " + id.Endpoint.Format(e.ID) +
+			" cannot be read at the moment, please retry later"}
 }

@@ -135,7 +135,7 @@ func ViewKey(k tenant.Key) KeyView {
 		LastUsedAt: optionalStamp(k.LastUsedAt),
 	}
 	if k.Form != nil {
-		v.Form = &FormView{k.Form.WithDefaults(), k.Form.CaptchaSecret != ""}
+		v.Form = &FormView{k.Form.WithDefaults(), k.Form.CaptchaSecret != "" || k.Form.Unreadable != nil}
 		v.Form.CaptchaSecret = ""
 	}
 	return v

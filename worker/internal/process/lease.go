@@ -25,6 +25,10 @@ func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 		d.seen.at(asked)
 		d.health.begin(&leased.Endpoint)
 	}
+	if e := &leased.Endpoint; e.Unreadable != nil {
+		d.Log.Error("secrets unreadable, deliveries wait", "key", d.key.String(), "error", e.Unreadable.Error())
+		e.MaxInFlight = 1 // one attempt tells it for all
+	}
 	return leased, err
 }
 

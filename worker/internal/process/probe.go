@@ -96,6 +96,10 @@ func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failingErr
 		next = *e.Health.ProbeAt
 	}
 	in := min(max(next.Sub(p.Now()), minRetry), maxRetry)
+	if e.Unreadable != nil {
+		text := fmt.Sprintf("%v: %s wait, next try in %s", e.Unreadable, formatBacklog(b.Waiting), formatSeconds(in))
+		return &failingError{key, text, in}, nil
+	}
 	text := fmt.Sprintf("%s: failed %d times since %s, %s wait, next try in %s",
 		webhook.Reason(e.Health.LastError, webhook.Host(e.URL)), e.Health.Failures, formatSince(e.Health.FailingSince),
 		formatBacklog(b.Waiting), formatSeconds(in))

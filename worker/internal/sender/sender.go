@@ -53,6 +53,10 @@ func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 // is to be recorded.
 func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery) (webhook.Attempt, bool) {
 	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
+	if e.Unreadable != nil { // never without its signature and headers
+		a.Error = webhook.FailedInternal.WithDetail("the endpoint's secrets cannot be read")
+		return a, true
+	}
 	timeout := webhook.DefaultTimeout
 	if e.Timeout > 0 {
 		timeout = min(e.Timeout, webhook.MaxTimeout)
