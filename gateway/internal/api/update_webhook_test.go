@@ -135,7 +135,7 @@ func TestDisableHoldsAndEnableDelivers(t *testing.T) {
 		t.Helper()
 		got := b.webhook(t, "GET", path, "", 200).Backlog
 		if got == nil || got.Pending != pending || got.Held != held || got.Exhausted != 0 ||
-			(got.OldestPendingAt == nil) != (pending == 0) {
+			(got.OldestPendingAt == nil) != (pending == 0) || (got.OldestHeldAt == nil) != (held == 0) {
 			t.Errorf("backlog = %+v, want %d pending, %d held", got, pending, held)
 		}
 	}

@@ -41,6 +41,7 @@ type shownWebhook struct {
 	Backlog *struct {
 		Pending, Exhausted, Held int
 		OldestPendingAt          *string
+		OldestHeldAt             *string
 	}
 }
 
@@ -81,7 +82,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	if l := got.header.Get("Location"); l != "/api/v1/webhooks/"+m[2] {
 		t.Errorf("Location = %q, want /api/v1/webhooks/%s", l, m[2])
 	}
-	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null},` + m[3]
+	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null,"oldestHeldAt":null},` + m[3]
 	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+shown+
 		"}}\n" {
 		t.Errorf("GET = %s, want the same with a backlog and without the secret", read.text)

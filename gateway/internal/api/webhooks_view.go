@@ -62,6 +62,7 @@ type backlog struct {
 	Exhausted       int     `json:"exhausted"`
 	Held            int     `json:"held"`
 	OldestPendingAt *string `json:"oldestPendingAt"`
+	OldestHeldAt    *string `json:"oldestHeldAt"`
 }
 
 func (a *api) showWebhook(e webhook.Endpoint) webhookView {
@@ -136,9 +137,14 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.E
 // showBacklog shows as held what is still to be held since the endpoint was disabled.
 func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog {
 	if !e.Enabled {
-		c = pg.UndeliveredCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
+		held := c.OldestHeld
+		if held == nil || c.Oldest != nil && c.Oldest.Before(*held) {
+			held = c.Oldest
+		}
+		c = pg.UndeliveredCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit), OldestHeld: held}
 	}
-	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
+	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest),
+		OldestHeldAt: optionalStamp(c.OldestHeld)}
 }
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
