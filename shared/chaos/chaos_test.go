@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,53 +18,71 @@ import (
 	"leadgate/shared/pg/pgtest"
 )
 
-// Every scenario, short. They mostly wait for what is taken over, so all are under way at once, and only a few are
-// loaded at a time.
+var seed = flag.Uint64("seed", 0, "of what scenarios choose at random; 0 is another one each time")
+
+// The scenarios of CI. Those that are selected are under way at once, which is why they begin when all have been asked.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	root, err := devstack.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt := options{duration: 3 * time.Second, conns: 16, rate: 150, backlog: 1000, retries: 500, rows: 20_000,
-		bin: filepath.Join(t.TempDir(), "bin"), newDir: newDir, getenv: os.Getenv}
-	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
-		t.Fatal(err)
-	}
-	type outcome struct {
-		report string
-		err    error
-	}
-	all := scenarios()
-	outcomes := make([]chan outcome, len(all))
-	for i := range all {
-		outcomes[i] = make(chan outcome, 1)
-	}
-	go func() {
-		slots := make(chan struct{}, 2)
-		for i, s := range slices.Backward(all) { // the last ones wait longest
-			slots <- struct{}{}
-			opt := opt
-			opt.loaded = sync.OnceFunc(func() { <-slots })
-			go func() {
-				defer opt.loaded()
-				r, err := s.run(t.Context(), opt)
-				outcomes[i] <- outcome{r, err}
-			}()
-		}
-	}()
-	for i, s := range all {
+	opt := mustShort(t)
+	outcomes := map[string]chan outcome{}
+	var selected []scenario
+	for _, s := range opt.scenarios {
+		ended := make(chan outcome, 1)
+		outcomes[s.name] = ended
 		t.Run(s.name, func(t *testing.T) {
-			o := <-outcomes[i]
-			if errors.Is(o.err, errStandIn) {
+			selected = append(selected, s)
+			t.Parallel() // waits until TestScenarios returns
+			o := <-ended
+			if errors.Is(o.err, errNotHere) {
 				t.Skip(o.err)
 			}
-			t.Logf("%s\n%s", s.what, o.report)
+			t.Logf("%s\nafter %v, with -seed %d\n%s", s.what, o.took, opt.seed, o.report)
 			if o.err != nil {
 				t.Errorf("violated: %v", o.err)
 			}
 		})
 	}
+	opt.scenarios = selected
+	go func() {
+		for o := range runAll(t.Context(), opt) {
+			outcomes[o.name] <- o
+		}
+	}()
+}
+
+// The checker of power cuts sees what is lost when commits are confirmed before they are synced.
+func TestPowerCutFindsLostLeads(t *testing.T) {
+	t.Parallel()
+	opt := mustShort(t)
+	opt.cuts, opt.unsafe = 2, "synchronous_commit"
+	var err error
+	if opt.scenarios, err = choose("power-cut"); err != nil {
+		t.Fatal(err)
+	}
+	for o := range runAll(t.Context(), opt) {
+		if errors.Is(o.err, errNotHere) {
+			t.Skip(o.err)
+		}
+		if o.err == nil || !strings.Contains(o.err.Error(), "201 named lead") {
+			t.Errorf("with commits that are not synced: %v, want leads lost\n%s", o.err, o.report)
+		}
+	}
+}
+
+// mustShort returns the options of CI.
+func mustShort(t *testing.T) (opt options) {
+	t.Helper()
+	opt.short()
+	opt.seed, opt.newDir, opt.getenv = cmp.Or(*seed, rand.Uint64()), newDir, os.Getenv
+	root, err := devstack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt.bin = filepath.Join(t.TempDir(), "bin")
+	if err := devstack.Build(t.Context(), root, opt.bin); err != nil {
+		t.Fatal(err)
+	}
+	return opt
 }
 
 // newDir makes a system's directory with a cluster in it, which saves each scenario an initdb and all migrations.
@@ -77,8 +97,8 @@ func newDir(ctx context.Context) (string, error) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-scenarios", "earthquake"}, {"-scenarios", "flush,"}, {"-conns", "0"},
-		{"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"extra"},
-		{"-nonsense"}} {
+		{"-duration", "1s"}, {"-rate", "0"}, {"-backlog", "10"}, {"-retries", "10"}, {"-rows", "10"}, {"-cuts", "0"}, {"-unsafe", "jit"}, {"extra"},
+		{"-seed", "x"}, {"-nonsense"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			if _, err := parse(args, io.Discard); !errors.Is(err, errUsage) {
 				t.Errorf("parse(%q) = %v, want a usage error", args, err)
@@ -89,5 +109,10 @@ func TestUsage(t *testing.T) {
 	if err != nil || len(opt.scenarios) != 2 || opt.scenarios[0].name != "redis-hang" || opt.conns != 8 ||
 		opt.duration != 10*time.Second {
 		t.Errorf("parse() = %+v, %v, want two scenarios in the given order on 8 connections", opt, err)
+	}
+	opt, err = parse([]string{"-short", "-rate", "20", "-seed", "7"}, io.Discard)
+	if err != nil || len(opt.scenarios) != len(shortScenarios()) || opt.rate != 20 || opt.duration != 3*time.Second ||
+		opt.seed != 7 {
+		t.Errorf("parse() = %+v, %v, want the scenarios of CI at 20 posts a second", opt, err)
 	}
 }

@@ -23,7 +23,7 @@ func drains() []scenario {
 			drain: stopPostgresDraining},
 		{name: "drain-worker-flush",
 			what:  "the worker is killed while it drains a backlog, Redis is flushed, and the worker is started again",
-			drain: killAndFlushDraining},
+			short: true, drain: killAndFlushDraining},
 	}
 }
 

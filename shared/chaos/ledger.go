@@ -16,7 +16,7 @@ type rules struct {
 	unavailable bool // Postgres or the gateway is away for a while: 503 with Retry-After is right
 	// the gateway is killed: a request may get no answer, and then may or may not have made a lead
 	broken  bool
-	slowest time.Duration // an answer may take
+	slowest time.Duration // an answer may take, beside twice what the slowest took before the outage
 }
 
 // ledger is all that is known when it is over.

@@ -36,8 +36,10 @@ type load struct {
 	addr, path, key string
 	run             string // tells this load's emails from others'
 	conns, rate     int
+	random          func(client int) *rand.Rand
 
 	emails  atomic.Int64 // how many were posted
+	created atomic.Int64 // how many were answered 201
 	stop    context.CancelFunc
 	clients sync.WaitGroup
 	noted   [][]answer // by client; read after end
@@ -70,6 +72,7 @@ func (l *load) email(number, spelling int) string {
 func (l *load) client(ctx context.Context, i int, due time.Time) {
 	pace := time.Duration(float64(l.conns) / float64(l.rate) * float64(time.Second))
 	due = due.Add(pace * time.Duration(i) / time.Duration(l.conns))
+	random := l.random(i)
 	var c *loadgen.Conn
 	var body []byte
 	for {
@@ -87,7 +90,7 @@ func (l *load) client(ctx context.Context, i int, due time.Time) {
 				continue
 			}
 		}
-		number, spelling := l.next()
+		number, spelling := l.next(random)
 		body = loadgen.AppendLead(body[:0], l.email(number, spelling))
 		a := l.post(c, body)
 		a.email = number
@@ -103,9 +106,9 @@ func (l *load) client(ctx context.Context, i int, due time.Time) {
 }
 
 // next chooses a new email, or an earlier one in another spelling.
-func (l *load) next() (number, spelling int) {
-	if known := l.emails.Load(); known > 0 && rand.Float64() < repeats {
-		return int(rand.Int64N(known)), 1 + rand.IntN(loadgen.Spellings-1)
+func (l *load) next(random *rand.Rand) (number, spelling int) {
+	if known := l.emails.Load(); known > 0 && random.Float64() < repeats {
+		return int(random.Int64N(known)), 1 + random.IntN(loadgen.Spellings-1)
 	}
 	return int(l.emails.Add(1) - 1), 0
 }
@@ -121,7 +124,10 @@ func (l *load) post(c *loadgen.Conn, body []byte) answer {
 	if a.lead, a.err = got.Lead(); a.err != nil {
 		return a
 	}
-	if a.status == http.StatusConflict {
+	switch a.status {
+	case http.StatusCreated:
+		l.created.Add(1)
+	case http.StatusConflict:
 		got, err := c.Get("/api/v1/leads/"+a.lead, l.key)
 		a.read = got.Status
 		if err != nil {

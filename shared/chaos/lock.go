@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -88,6 +87,7 @@ func (run *runner) postHeld(ctx context.Context, key string, rows int) error {
 	until := time.Now().Add(run.outage)
 	for n := range lockPosters {
 		g.Go(func() error {
+			random := run.random(n)
 			c, err := loadgen.Dial(strings.TrimPrefix(run.URL, "http://"))
 			if err != nil {
 				return err
@@ -105,7 +105,7 @@ func (run *runner) postHeld(ctx context.Context, key string, rows int) error {
 				switch got.Status {
 				case http.StatusCreated, http.StatusConflict:
 				case http.StatusServiceUnavailable: // so that they do not all come in one batch, and spare the others
-					pause(ctx, rand.N(300*time.Millisecond))
+					pause(ctx, time.Duration(random.IntN(300))*time.Millisecond)
 				default:
 					return fmt.Errorf("a held email was answered %d", got.Status)
 				}

@@ -23,7 +23,7 @@ import (
 func changes() []scenario {
 	return []scenario{
 		{name: "order", what: "requests change the same leads at once through two gateways, for an endpoint that takes one webhook at a time",
-			gateways: 2, whole: changeAtOnce},
+			gateways: 2, short: true, whole: changeAtOnce},
 	}
 }
 

@@ -72,6 +72,22 @@ func (r *report) latencies(within bool) (all []time.Duration) {
 	return all
 }
 
+// before is how long half of the answers, and the slowest of them, took before the outage: what this machine takes as
+// busy as it is, by which the bounds of the scenarios are widened.
+func (r *report) before() (median, slowest time.Duration) {
+	var all []time.Duration
+	for i := range r.ledger.answers {
+		if a := &r.ledger.answers[i]; a.status != 0 && a.at().Before(r.from) {
+			all = append(all, a.took)
+		}
+	}
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2], all[len(all)-1]
+}
+
 func (r *report) latency(within bool) string {
 	all := r.latencies(within)
 	if len(all) == 0 {

@@ -77,10 +77,10 @@ func (run *runner) runRetries(ctx context.Context) (*retried, error) {
 	var mu sync.Mutex
 	third := make(chan struct{})
 	work, ctx := errgroup.WithContext(ctx)
-	for range run.conns {
+	for conn := range run.conns {
 		work.Go(func() error {
 			f := &loadgen.FlakyClient{Addr: strings.TrimPrefix(run.URL, "http://"), Path: "/api/v1/leads", Key: run.Key,
-				Breaks: 0.3}
+				Breaks: 0.3, Random: run.random(conn)}
 			defer f.Close()
 			replayed := 0
 			for n := int(next.Add(1)); n <= run.retries; n = int(next.Add(1)) {

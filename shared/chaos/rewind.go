@@ -23,7 +23,7 @@ import (
 // older file was restored.
 func rewinds() []scenario {
 	return []scenario{
-		{name: "redis-rewind", freezes: true, whole: rewinding(rewindRedis),
+		{name: "redis-rewind", short: true, freezes: true, whole: rewinding(rewindRedis),
 			what: "Redis comes back as it was before leads were created, deleted, erased and moved to other emails"},
 		{name: "postgres-rewind", whole: rewinding(rewindPostgres),
 			what: "Postgres comes back as it was before leads were created, deleted, erased and moved, and Redis knows them"},

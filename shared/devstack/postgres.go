@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -24,13 +25,14 @@ import (
 // PostgresOptions of StartPostgres.
 type PostgresOptions struct {
 	// holds the cluster; where the store's user cannot reach it, a directory in /var/tmp stands for it
-	Dir      string
-	Port     int                 // 0: a free one
-	Durable  bool                // fsync and the rest of it; else fast and lost with the machine
-	MaxConns int                 // 0: 200
-	Log      io.Writer           // the server's log; nil: nowhere
-	Getenv   func(string) string // PG_BINDIR; nil: looks in the usual places only
-	OnExit   func(error)         // an end nobody asked for; nil: nobody is notified
+	Dir       string
+	Port      int                 // 0: a free one
+	Durable   bool                // fsync and the rest of it; else fast and lost with the machine
+	PowerCuts bool                // its power can be cut (CutPower); ErrNoPowerCuts where that is not possible
+	MaxConns  int                 // 0: 200
+	Log       io.Writer           // the server's log; nil: nowhere
+	Getenv    func(string) string // PG_BINDIR; nil: looks in the usual places only
+	OnExit    func(error)         // an end nobody asked for; nil: nobody is notified
 }
 
 // Postgres is a private cluster on 127.0.0.1. Its superuser is "leadgate" with a random password.
@@ -39,7 +41,11 @@ type Postgres struct {
 	port     int
 	dir      string
 	password string
+	disk     *disk // nil: its power cannot be cut
 }
+
+// ErrNoPowerCuts is wrapped by why the power of a Postgres cannot be cut on this machine.
+var ErrNoPowerCuts = errors.New("power cuts need Linux and a C compiler")
 
 const superuser = "leadgate"
 
@@ -55,7 +61,7 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := initCluster(ctx, bin, who, dir, opt.Durable); err != nil {
+	if err := initCluster(ctx, bin, who, dir, opt); err != nil {
 		return nil, err
 	}
 	if err := endStray(ctx, data); err != nil {
@@ -66,6 +72,11 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	p := &Postgres{dir: dir, password: string(password), port: opt.Port}
+	if opt.PowerCuts {
+		if p.disk, err = newDisk(ctx, dir, who); err != nil {
+			return nil, err
+		}
+	}
 	p.Process = &Process{Name: "postgres", out: opt.Log, ready: p.ready, stopSignal: syscall.SIGINT,
 		killSignal: syscall.SIGQUIT,
 		setAttr:    who.setCredential}
@@ -117,8 +128,15 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	}
 	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...)
 	cmd.Dir = data
+	if p.disk != nil {
+		cmd.Env = append(cmd.Environ(), p.disk.env()...)
+	}
 	return cmd
 }
+
+// CutPower ends Postgres as a power cut of its machine does: of each file there is what was synced, and of each block that
+// was written since, what keep says. Start boots the machine again.
+func (p *Postgres) CutPower(keep func() bool) error { return p.disk.cut(p.Process, keep) }
 
 // ready is a query, answered with our own password: no other server on the port can pass for this one.
 func (p *Postgres) ready(ctx context.Context, _ int) error {
@@ -188,7 +206,7 @@ func dataMajor(dir string) int {
 }
 
 // initCluster makes dir/data by way of dir/new, so that a half-made cluster is never taken for one.
-func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, durable bool) error {
+func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, opt PostgresOptions) error {
 	data, fresh := filepath.Join(dir, "data"), filepath.Join(dir, "new")
 	if dataMajor(data) != 0 {
 		return nil
@@ -210,8 +228,11 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, d
 	}
 	args := []string{"-D", fresh, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "--pwfile=" +
 		password}
-	if !durable {
+	if !opt.Durable {
 		args = append(args, "--no-sync")
+	}
+	if opt.PowerCuts {
+		args = append(args, "--wal-segsize=1") // MiB; a segment is copied at each commit
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
 	cmd.Dir, cmd.SysProcAttr = fresh, &syscall.SysProcAttr{Setpgid: true}

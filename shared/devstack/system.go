@@ -34,6 +34,7 @@ type SystemOptions struct {
 	Gateways    int                         // 0: 1; the first one listens where Listen and AdminListen say
 	Workers     int                         // 0: 1
 	Durable     bool                        // stores that survive the machine's crash; else fast ones
+	PowerCuts   bool                        // the power of the private Postgres can be cut
 	InProcess   bool                        // miniredis even where there is a redis-server
 	DatabaseURL string                      // used instead of a private Postgres
 	RedisURL    string                      // used instead of a private Redis
@@ -163,7 +164,7 @@ func (s *System) startPostgres(ctx context.Context) (err error) {
 	}
 	s.say("starting Postgres")
 	s.Postgres, err = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(s.opt.Dir, "postgres"), Durable: s.opt.Durable,
-		Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.onExit})
+		PowerCuts: s.opt.PowerCuts, Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.onExit})
 	if err != nil {
 		return err
 	}

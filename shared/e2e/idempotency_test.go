@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -29,9 +30,10 @@ func TestRetriesOverBrokenConnections(t *testing.T) {
 	const clients = 24
 	var next, broken, replayed atomic.Int64
 	var wg sync.WaitGroup
-	for range clients {
+	for client := range uint64(clients) {
 		wg.Go(func() {
-			f := &loadgen.FlakyClient{Addr: strings.TrimPrefix(c.URL, "http://"), Path: "/api/v1/leads", Key: c.key, Breaks: 0.4}
+			f := &loadgen.FlakyClient{Addr: strings.TrimPrefix(c.URL, "http://"), Path: "/api/v1/leads", Key: c.key, Breaks: 0.4,
+				Random: rand.New(rand.NewPCG(1, client))}
 			defer f.Close()
 			for {
 				n := int(next.Add(1))

@@ -18,7 +18,8 @@ import (
 // Idempotency-Key until it has an answer. It is used by one goroutine.
 type FlakyClient struct {
 	Addr, Path, Key string
-	Breaks          float64 // how many of the tries break off, 0 to 1
+	Breaks          float64    // how many of the tries break off, 0 to 1
+	Random          *rand.Rand // chooses which, and where
 
 	Tries, Broken int // so far
 
@@ -40,14 +41,14 @@ var errBroken = errors.New("the connection broke off")
 // way.
 func (f *FlakyClient) Post(ctx context.Context, key string, body []byte) (Response, error) {
 	for {
-		res, err := f.try(key, body, rand.Float64() < f.Breaks)
+		res, err := f.try(key, body, f.Random.Float64() < f.Breaks)
 		if err == nil && !res.retryable() {
 			return res, nil
 		}
 		select {
 		case <-ctx.Done():
 			return res, fmt.Errorf("no answer to %s: %w, last %d %s (%v)", key, ctx.Err(), res.Status, res.Body, err)
-		case <-time.After(time.Duration(5+rand.IntN(25)) * time.Millisecond):
+		case <-time.After(time.Duration(5+f.Random.IntN(25)) * time.Millisecond):
 		}
 	}
 }
@@ -111,17 +112,17 @@ func (f *FlakyClient) try(key string, body []byte, breakOff bool) (res Response,
 // reset.
 func (f *FlakyClient) breakOff(request []byte) error {
 	part := len(request)
-	if rand.IntN(3) == 0 {
-		part = rand.IntN(len(request))
+	if f.Random.IntN(3) == 0 {
+		part = f.Random.IntN(len(request))
 	}
-	if rand.IntN(2) == 0 {
+	if f.Random.IntN(2) == 0 {
 		f.conn.(*net.TCPConn).SetLinger(0)
 	}
 	if _, err := f.conn.Write(request[:part]); err != nil {
 		return err
 	}
-	if part == len(request) && rand.IntN(2) == 0 {
-		_, _ = io.CopyN(io.Discard, f.conn, 1+rand.Int64N(600)) // it may be shorter
+	if part == len(request) && f.Random.IntN(2) == 0 {
+		_, _ = io.CopyN(io.Discard, f.conn, 1+f.Random.Int64N(600)) // it may be shorter
 	}
 	return errBroken
 }

@@ -42,8 +42,7 @@ type Handler func(w http.ResponseWriter, r *http.Request, newID id.UUID) (Result
 //	      \-> answered: send that again     in progress: 409     the key of another request: 422
 //
 // A key that is not completed for 30 s is reclaimed by the next request. That one creates with the same id, and finds
-// what was created before. A key whose request was a mistake is forgotten, unless it was reclaimed: who had it before may
-// have created something.
+// what was created before.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, q Request, do Handler) error {
 	key, err := readKey(r)
 	if err != nil {
@@ -88,12 +87,8 @@ func (s *Service) process(
 		httpx.Fail(answer, r, err)
 	}
 	done = true
-	if !storable(answer.status) || res.Partial { // if it fails, the key expires
-		if madeNothing(answer.status) && !entry.Expired {
-			s.forgetKey(r.Context(), end)
-		} else {
-			_, _ = complete() // without an answer
-		}
+	if !storable(answer.status) || res.Partial {
+		_, _ = complete() // without an answer; if that fails, the key expires
 		answer.send()
 		return nil
 	}

@@ -70,8 +70,7 @@ func (j *importer) begin(r *run) (ok bool, err error) {
 		return false, nil
 	}
 	j.deletedTo = j.imp.Position
-	in := importReader{Processor: r.Processor, imp: j.imp, settings: j.settings, chatbots: map[id.UUID]bool{},
-		odd: j.imp.Warnings}
+	in := importReader{Processor: r.Processor, imp: j.imp, settings: j.settings, chatbots: map[id.UUID]bool{}}
 	if in.rows, err = j.roundRows(r); err != nil {
 		return false, err
 	}
