@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,16 +9,13 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"leadgate/shared/client"
 	"leadgate/shared/config"
-	"leadgate/shared/fault"
 	"leadgate/shared/leadfile"
 )
 
@@ -29,22 +26,28 @@ type clientCLI struct {
 }
 
 type leadCommand struct {
-	Import leadImport `cmd:"" help:"Import a CSV or NDJSON file, and wait until it is done."`
+	Import leadImport `cmd:"" help:"Import a file (CSV, NDJSON, .xlsx), and wait until it is done."`
 	Export leadExport `cmd:"" help:"Write leads to a CSV or NDJSON file."`
 }
 
 // leadImport sends a file to POST /api/v1/imports and follows it.
 type leadImport struct {
-	File        string        `arg:"" help:"A CSV or NDJSON file, - for standard input."`
+	File        string        `arg:"" help:"A file of leads: CSV, NDJSON or .xlsx, compressed or not; - for standard input."`
 	URL         string        `name:"url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" help:"Where the API is."`
 	Key         config.Secret `name:"key" from:"LEADGATE_KEY" required:"" help:"API key with leads:write and leads:read."`
-	Format      string        `name:"format" enum:",csv,ndjson" default:"" help:"csv or ndjson; by the file's name unless given, and else csv."`
+	Format      string        `name:"format" enum:",csv,ndjson" default:"" help:"csv or ndjson; by its content unless given."`
+	Charset     string        `name:"charset" help:"Of the text, such as windows-1250; found out unless given."`
+	Sheet       string        `name:"sheet" help:"Of a workbook; the first unless given."`
+	Delimiter   string        `name:"delimiter" help:"Between cells: one character; found out unless given."`
+	Quote       string        `name:"quote" help:"Around cells: one character, or none; the double quote unless given."`
+	Header      string        `name:"header" placeholder:"ROW" help:"Which row names the columns, or none; found out unless given."`
 	Mapping     string        `name:"mapping" placeholder:"JSON" help:"Where columns go that go elsewhere than their names say: {\"Work email\":\"email\",\"Internal\":null}."`
 	Chatbot     string        `name:"chatbot" placeholder:"cb_..." help:"Whose leads these are."`
 	Source      string        `name:"source" help:"Source of the leads that name none."`
 	OnDuplicate string        `name:"on-duplicate" enum:",error,update,return" default:"" help:"What becomes of a row whose email a lead has: error (it is reported), update or return (it is left out)."`
+	DryRun      bool          `name:"dry-run" help:"Only show how the file is read and what its first 20 rows would become."`
 	NoEvents    bool          `name:"no-events" help:"Make no lead.created events: webhooks are not told."`
-	Errors      string        `name:"errors" placeholder:"FILE" help:"Where to write why rows were left out; imp_...-errors.csv unless given."`
+	Errors      string        `name:"errors" placeholder:"FILE" help:"Where to write why rows were left out, and what was odd about others; imp_...-errors.csv unless given."`
 }
 
 // Check says everything that is wrong.
@@ -99,14 +102,13 @@ func (l *leadImport) run(ctx context.Context, o client.Options, out io.Writer) e
 		return err
 	}
 	defer file.Close()
-	start := bufio.NewReaderSize(file, 2*leadfile.MaxRow)
-	if err := l.checkStart(start); err != nil {
-		return err
-	}
 	api := newClient(l.URL, l.Key, o)
 	defer api.Close()
+	if l.DryRun {
+		return l.preview(ctx, api, file, size, out)
+	}
 	show := newProgress(out)
-	made, err := l.upload(ctx, api, &countingReader{from: start}, size, show)
+	made, err := l.upload(ctx, api, &countingReader{from: file}, size, show)
 	if err != nil {
 		show.end()
 		return err
@@ -145,39 +147,6 @@ func (l *leadImport) open() (file *os.File, size int64, err error) {
 	return file, info.Size(), nil
 }
 
-func (l *leadImport) format() string {
-	switch {
-	case l.Format != "":
-		return l.Format
-	case slices.Contains([]string{".ndjson", ".jsonl"}, strings.ToLower(filepath.Ext(l.File))):
-		return string(leadfile.NDJSON)
-	}
-	return string(leadfile.CSV)
-}
-
-// checkStart finds mistakes in the file's start before it is sent.
-func (l *leadImport) checkStart(file *bufio.Reader) error {
-	first, err := file.Peek(leadfile.MaxRow + 2)
-	if err != nil && err != io.EOF {
-		return err
-	}
-	if l.format() == string(leadfile.NDJSON) {
-		err = leadfile.CheckLines(first)
-	} else {
-		m, _ := l.mapping() // it was checked
-		_, _, err = leadfile.ReadHeader(first, m)
-	}
-	var refused *fault.Error
-	if !errors.As(err, &refused) || refused.Fields() == nil {
-		return err
-	}
-	shown := client.Error{Message: l.File + " cannot be imported"}
-	for _, f := range refused.Fields() {
-		shown.Fields = append(shown.Fields, client.Field(f))
-	}
-	return &shown
-}
-
 // upload sends the file, and shows meanwhile how much of it.
 func (l *leadImport) upload(
 	ctx context.Context, api *client.Client, file *countingReader, size int64, show *progress,
@@ -197,10 +166,28 @@ func (l *leadImport) upload(
 			}
 		}
 	})
-	return api.UploadImport(ctx, file, size, client.ImportOptions{
-		Format: l.format(), Mapping: l.Mapping, ChatbotID: l.Chatbot, Source: l.Source, OnDuplicate: l.OnDuplicate,
-		NoEvents: l.NoEvents,
-	})
+	return api.UploadImport(ctx, file, size, l.options())
+}
+
+func (l *leadImport) options() client.ImportOptions {
+	return client.ImportOptions{
+		Format: l.Format, Charset: l.Charset, Sheet: l.Sheet, Delimiter: l.Delimiter, Quote: l.Quote, Header: l.Header,
+		Mapping: l.Mapping, ChatbotID: l.Chatbot, Source: l.Source, OnDuplicate: l.OnDuplicate, NoEvents: l.NoEvents,
+	}
+}
+
+// preview says how the file is read, and what its first rows would become.
+func (l *leadImport) preview(ctx context.Context, api *client.Client, file io.Reader, size int64, out io.Writer) error {
+	text, err := api.PreviewImport(ctx, file, size, l.options())
+	if err != nil {
+		return err
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, indented.String())
+	return err
 }
 
 const (
@@ -235,9 +222,9 @@ func (l *leadImport) follow(
 
 // conclude says what the import came to, and writes its report.
 func (l *leadImport) conclude(ctx context.Context, api *client.Client, i client.Import, out io.Writer) error {
-	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected\n",
-		i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected)
-	if i.Rejected > 0 || i.Duplicates > 0 && l.OnDuplicate != "return" {
+	fmt.Fprintf(out, "Import %s is %s: %d rows, %d created, %d updated, %d duplicates, %d rejected, "+
+		"%d with warnings\n", i.ID, i.State, i.Rows, i.Created, i.Updated, i.Duplicates, i.Rejected, i.Warnings)
+	if i.Rejected+i.Warnings > 0 || i.Duplicates > 0 && l.OnDuplicate != "return" {
 		path := l.Errors
 		if path == "" {
 			path = i.ID + "-errors.csv"
@@ -245,7 +232,7 @@ func (l *leadImport) conclude(ctx context.Context, api *client.Client, i client.
 		if err := l.report(ctx, api, i.ID, path); err != nil {
 			return fmt.Errorf("report of import %s: %w", i.ID, err)
 		}
-		fmt.Fprintf(out, "Why rows were left out: %s\n", path)
+		fmt.Fprintf(out, "Why rows were left out, or are odd: %s\n", path)
 	}
 	switch {
 	case i.State != "done" && i.Reason != nil:

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,7 +11,12 @@ import (
 
 // ImportOptions say how a file becomes leads; the zero value is the API's default.
 type ImportOptions struct {
-	Format      string // csv or ndjson; csv unless set
+	Format      string // csv or ndjson; by the content unless set
+	Charset     string // of the text; found out unless set, like the next four
+	Sheet       string // of a workbook
+	Delimiter   string // one character
+	Quote       string // one character, or none
+	Header      string // the number of the row that names the columns, or none
 	Mapping     string // a JSON object of column names and the fields they go to
 	ChatbotID   string
 	Source      string
@@ -24,6 +30,7 @@ type Import struct {
 	Bytes, Position                              int64
 	Progress                                     float64 // 0 to 1
 	Rows, Created, Updated, Duplicates, Rejected int
+	Warnings                                     int     // rows that became leads although something was odd about them
 	Reason                                       *string // why it failed
 	CreatedAt, UpdatedAt                         time.Time
 	FinishedAt                                   *time.Time // nil: it is not over
@@ -31,29 +38,45 @@ type Import struct {
 
 // UploadImport sends a file; its rows become leads later. size is that of the file, -1 when it is not known.
 func (c *Client) UploadImport(ctx context.Context, file io.Reader, size int64, o ImportOptions) (i Import, err error) {
+	err = c.sendFile(ctx, file, size, o.query(), &i)
+	return i, err
+}
+
+// PreviewImport returns how a file is read and what its first rows would become, as JSON. It imports nothing.
+func (c *Client) PreviewImport(ctx context.Context, file io.Reader, size int64, o ImportOptions) (text json.RawMessage,
+	err error) {
+	q := o.query()
+	q.Set("dryRun", "true")
+	err = c.sendFile(ctx, file, size, q, &text)
+	return text, err
+}
+
+func (o *ImportOptions) query() url.Values {
 	q := values(map[string]string{
-		"format": o.Format, "mapping": o.Mapping, "chatbotId": o.ChatbotID, "source": o.Source, "onDuplicate": o.OnDuplicate,
+		"format": o.Format, "charset": o.Charset, "sheet": o.Sheet, "delimiter": o.Delimiter, "quote": o.Quote,
+		"header": o.Header, "mapping": o.Mapping, "chatbotId": o.ChatbotID, "source": o.Source, "onDuplicate": o.OnDuplicate,
 	})
 	if o.NoEvents {
 		q.Set("events", "false")
 	}
+	return q
+}
+
+func (c *Client) sendFile(ctx context.Context, file io.Reader, size int64, q url.Values, answer any) error {
 	req, err := c.newRequest(ctx, http.MethodPost, "/api/v1/imports", q, file)
 	if err != nil {
-		return i, err
+		return err
 	}
 	if req.ContentLength = size; size == 0 {
 		req.Body = http.NoBody
 	}
-	req.Header.Set("Content-Type", "text/csv")
-	if o.Format == "ndjson" {
-		req.Header.Set("Content-Type", "application/x-ndjson")
-	}
+	req.Header.Set("Content-Type", "application/octet-stream") // the content tells
 	res, err := c.stream(req)
 	if err != nil {
-		return i, err
+		return err
 	}
 	defer res.Body.Close()
-	return i, decode(res, &i)
+	return decode(res, answer)
 }
 
 // GetImport returns how far an import is.
@@ -63,7 +86,7 @@ func (c *Client) GetImport(ctx context.Context, imp string) (i Import, err error
 }
 
 // ImportErrors returns the report of an import, a CSV file that the caller closes: each row that became no lead, and
-// why.
+// why; and what was odd about others, with the code WARNING.
 func (c *Client) ImportErrors(ctx context.Context, imp string) (io.ReadCloser, error) {
 	return c.download(ctx, importPath(imp)+"/errors", nil)
 }

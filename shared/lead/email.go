@@ -18,14 +18,20 @@ const (
 // domains maps and checks a domain name as UTS 46 has it for look-up, and refuses what DNS could not hold.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 
-// ParseEmail reads an address as people type it. email is it without the space around it; key is the same for every
-// spelling of one address: NFC, lower case, and the domain as A-labels (RFC 5890). Plus tags and dots stay: they are
-// other addresses.
+// ParseEmail reads an address as people type it. email is it without the space around it, without what cannot be seen,
+// and in ASCII where it has full-width letters, as East Asian keyboards write them: that is what mail is sent to. key is
+// the same for every spelling of one address: NFKC, lower case, and the domain as A-labels (RFC 5890). Plus tags and dots
+// stay: they are other addresses.
 //
-// It takes a dot-atom of UTF-8 letters (RFC 5322, RFC 6531) at a domain of two labels or more. It refuses quoted local
-// parts, comments and IP literals, which mail for people does not use, and characters that cannot be seen.
+// It takes what <input type=email> takes (WHATWG HTML), and UTF-8 letters besides (RFC 6531), at a domain of two labels or
+// more that is no IP address. It refuses quoted local parts, comments and literals, which mail for people does not use.
 func ParseEmail(typed string) (email, key string, ok bool) {
-	email = strings.TrimSpace(typed)
+	email = trim(typed)
+	if !ascii(email) {
+		if email, ok = plain(email); !ok {
+			return "", "", false
+		}
+	}
 	if len(email) > MaxEmail {
 		return "", "", false
 	}
@@ -47,6 +53,37 @@ func ParseEmail(typed string) (email, key string, ok bool) {
 	return email, local + "@" + domain, true
 }
 
+// maxTyped is how long a text may be to be looked at: nobody types more invisible characters than others.
+const maxTyped = 8 * MaxEmail
+
+// plain takes the width off an address, and what cannot be seen. Joiners are refused between letters that are not ASCII:
+// there they can make another word.
+func plain(email string) (string, bool) {
+	if len(email) > maxTyped {
+		return "", false
+	}
+	joined := false
+	email = strings.Map(func(r rune) rune {
+		switch {
+		case r >= '！' && r <= '～': // the width of ASCII
+			return r - '！' + '!'
+		case r == '\u200c' || r == '\u200d':
+			joined = true
+			return -1
+		case r != ' ' && unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+			return -1
+		}
+		return r
+	}, email)
+	if at := strings.LastIndexByte(email, '@'); at >= 0 {
+		email = email[:at] + fullStops.Replace(email[at:])
+	}
+	return email, !joined || ascii(email)
+}
+
+// fullStops are the dots of domains that are not ASCII (UTS 46).
+var fullStops = strings.NewReplacer("。", ".", "｡", ".")
+
 // ParseDomain reads the domain of addresses, with the @ before it or without, and returns it as keys have it.
 func ParseDomain(typed string) (key string, ok bool) {
 	return domainKey(strings.TrimPrefix(strings.TrimSpace(typed), "@"))
@@ -56,32 +93,36 @@ func ParseDomain(typed string) (key string, ok bool) {
 func localKey(local string) (string, bool) {
 	if ascii(local) {
 		local = strings.ToLower(local)
-	} else {
-		if !visible(local) {
-			return "", false
-		}
-		// Letters are lowered apart from their marks: else İ as one character and as two would be two addresses.
-		local = norm.NFC.String(strings.ToLower(norm.NFD.String(local)))
+		return local, goodLocal(local)
 	}
-	if local == "" || len(local) > maxLocal {
+	if !visible(local) {
 		return "", false
 	}
-	dot := true // what stands before is the start or a dot
+	// Letters are lowered apart from their marks: else İ as one character and as two would be two addresses.
+	key := norm.NFKC.String(strings.ToLower(norm.NFKD.String(local)))
+	if !goodLocal(key) { // a ligature of several words, for one
+		key = norm.NFC.String(strings.ToLower(norm.NFD.String(local)))
+	}
+	return key, goodLocal(key)
+}
+
+// goodLocal reports whether a local part in lower case has what those of ASCII have (WHATWG HTML), and UTF-8 letters with
+// their marks besides.
+func goodLocal(local string) bool {
+	if local == "" || len(local) > maxLocal {
+		return false
+	}
+	alone := true // a mark would have no letter before it
 	for _, r := range local {
 		switch {
-		case r == '.' && dot:
-			return "", false
-		case r == '.':
-			dot = true
-			continue
-		case r < utf8.RuneSelf && !atext[r]:
-			return "", false
-		case r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.N) && (dot || !unicode.Is(unicode.M, r)):
-			return "", false
+		case r < utf8.RuneSelf && r != '.' && !atext[r]:
+			return false
+		case r >= utf8.RuneSelf && !unicode.In(r, unicode.L, unicode.N) && (alone || !unicode.Is(unicode.M, r)):
+			return false
 		}
-		dot = false
+		alone = r == '.'
 	}
-	return local, !dot
+	return true
 }
 
 // domainKey checks the part after the @ and returns it as the key has it.
@@ -93,6 +134,9 @@ func domainKey(domain string) (string, bool) {
 		return "", false
 	}
 	mapped, err := domains.ToASCII(domain)
+	if err != nil && ascii(domain) { // no label of IDNA, but one of DNS
+		mapped, err = strings.ToLower(domain), nil
+	}
 	if err != nil || strings.ContainsRune(mapped, utf8.RuneError) {
 		return "", false
 	}

@@ -17,7 +17,7 @@ type Lead struct {
 	ID          id.UUID
 	ChatbotID   id.UUID // zero: the lead came without a chatbot
 	Name        string  // "" is shown as null
-	Email       string  // as typed, trimmed
+	Email       string  // as ParseEmail shows it
 	// what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
 	UniqueKey  string
 	Phone      string // "" is shown as null

@@ -25,7 +25,7 @@ var fields = []string{"name", "email", "phone", "source", "status", "metadata"}
 // Draft is a lead as a request asks for it: checked, with defaults, and without an id.
 type Draft struct {
 	Name       string
-	Email      string // as typed, trimmed
+	Email      string // as ParseEmail shows it
 	AddressKey string
 	Phone      string
 	Source     string

@@ -10,7 +10,7 @@ import (
 // Patch is what is to change of a lead: a JSON merge patch (RFC 7396), checked. What is nil or "" stays as it is.
 type Patch struct {
 	Name       *string // "" clears it
-	Email      string  // as typed, trimmed
+	Email      string  // as ParseEmail shows it
 	AddressKey string  // its key; an email is given with both
 	Phone      *string // "" clears it
 	Source     *string

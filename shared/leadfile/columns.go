@@ -1,7 +1,6 @@
 package leadfile
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,123 +8,58 @@ import (
 	"unicode/utf8"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
 )
 
 // Column is one column of a CSV file and the lead's field it goes to.
 type Column struct {
 	Name string `json:"name"`
-	To   string `json:"to,omitempty"` // one of targets, or "metadata." and a name; "": nowhere
+	To   string `json:"to,omitempty"`   // one of targets, or "metadata." and a name; "": nowhere
+	Rank int    `json:"rank,omitempty"` // of several columns for a field the lowest has it; the others go to metadata
 }
 
-// What a column can go to, besides the members of metadata.
+// What a column can go to, besides the members of metadata: the fields of a lead.
 const (
-	toEmail     = "email"
-	toName      = "name"
-	toFirstName = "firstName" // is joined with the last
-	toLastName  = "lastName"
-	toPhone     = "phone"
-	toSource    = "source"
-	toStatus    = "status"
-	toChatbot   = "chatbotId"
-	toMetadata  = "metadata" // a JSON object, as an export has it
-	memberOf    = toMetadata + "."
+	toEmail    = lead.FieldEmail
+	toChatbot  = lead.FieldChatbot
+	toMetadata = lead.FieldMetadata // a JSON object, as an export has it
+	memberOf   = toMetadata + "."
 )
 
-var targets = []string{toEmail, toName, toFirstName, toLastName, toPhone, toSource, toStatus, toChatbot, toMetadata}
+var targets = []string{toEmail, lead.FieldName, lead.FieldFirstName, lead.FieldLastName, lead.FieldPhone,
+	lead.FieldSource, lead.FieldStatus, toChatbot, toMetadata}
 
 const targetRule = "Must be null, or one of email, name, firstName, lastName, phone, source, status, chatbotId, metadata, or metadata. and a name"
 
-// byName is where a column goes whose name people use for a field, written as plain has it.
-var byName = map[string]string{
-	"email": toEmail, "mail": toEmail, "emailaddress": toEmail,
-	"name": toName, "fullname": toName,
-	"firstname": toFirstName, "givenname": toFirstName,
-	"lastname": toLastName, "surname": toLastName, "familyname": toLastName,
-	"phone": toPhone, "telephone": toPhone, "mobile": toPhone, "phonenumber": toPhone, "mobilephone": toPhone,
-	"source": toSource, "status": toStatus, "chatbotid": toChatbot, "metadata": toMetadata,
-}
+// saidRank is the rank of a column that the mapping sends to a field: before whatever names say.
+const saidRank = -10
 
-// plain is a column's name without what people write differently.
+// plain is a column's name without what people write differently, and what cannot be seen.
 func plain(name string) string {
 	return strings.Map(func(r rune) rune {
-		if r == ' ' || r == '_' || r == '-' || r == '.' {
+		if r == '_' || r == '-' || r == '.' || !visible(r) {
 			return -1
 		}
 		return unicode.ToLower(r)
 	}, name)
 }
 
-// Mapping is where the columns of a CSV file go that go elsewhere than their names say; nil: nowhere.
+// Mapping is where the columns of a CSV file go that go elsewhere than their names say; nil: nowhere. Their names
+// match whatever their case, spaces and hyphens.
 type Mapping map[string]*string
 
-// ReadHeader reads the first row of a CSV file: first is how it begins, at least MaxRow bytes or all of it.
-// start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
-func ReadHeader(first []byte, m Mapping) (o Options, start int64, err error) {
-	if err := CheckText(first); err != nil {
-		return o, 0, err
-	}
-	text := bytes.TrimPrefix(first, mark)
-	skipped := len(first) - len(text)
-	for len(text) > 0 && (text[0] == '\n' || text[0] == '\r') {
-		text = text[1:]
-		skipped++
-	}
-	if len(text) == 0 {
-		return o, 0, fault.InvalidField("body", nil, "Must be a file with a header that names its columns: it is empty")
-	}
-	o.Delimiter = string(delimiterOf(text))
-	c := csv{delimiter: o.Delimiter[0]}
-	n, wrong := c.record(text, len(first) <= MaxRow)
-	switch {
-	case wrong != nil:
-		return o, 0, fault.InvalidField("header", nil, "Must be one row of column names: "+wrong.text)
-	case c.long:
-		return o, 0, fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names, of at most %d bytes",
-			MaxRow))
-	}
-	h := header{mapping: m}
-	h.read(c.cells)
-	if len(h.wrong) > 0 {
-		return o, 0, fault.Invalid(h.wrong)
-	}
-	o.Columns = h.columns
-	return o, int64(skipped + n), nil
-}
-
-// delimiterOf is whichever of comma, semicolon and tab a header has most often outside of quotes.
-func delimiterOf(text []byte) byte {
-	var count [3]int
-	const all = ",;\t"
-	quoted := false
-	for _, b := range text[:min(len(text), MaxRow)] {
-		switch {
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '\n' || b == '\r':
-			text = nil
-		default:
-			if i := strings.IndexByte(all, b); i >= 0 {
-				count[i]++
-			}
-		}
-		if text == nil {
-			break
-		}
-	}
-	most := 0
-	for i := range count {
-		if count[i] > count[most] {
-			most = i
-		}
-	}
-	return all[most]
-}
+// own are the columns of an export that an import has no use for. A file is an export where it has all of them, and the
+// id of a lead.
+var own = []string{"id", "createdAt", "updatedAt"}
 
 // header is a header being read.
 type header struct {
 	mapping Mapping
 	columns []Column
+	typed   []string          // names of the columns as the file has them
+	said    []bool            // the mapping tells where the column goes
+	taken   map[string]string // which column a target has got
 	wrong   []fault.Field
 }
 
@@ -137,37 +71,78 @@ func (h *header) refuse(field, value, message string) {
 	h.wrong = append(h.wrong, fault.Field{Field: fault.Truncate(field), Value: told, Message: message})
 }
 
-func (h *header) read(names []string) {
+// name gives columns their names, and sends them to the fields of a lead.
+func (l *layout) name(m Mapping) error {
+	names := l.names
+	for len(names) > 0 && !filled(names[len(names)-1]) && len(names) > l.email+1 {
+		names = names[:len(names)-1]
+	}
 	if len(names) > MaxColumns {
-		h.refuse("header", "", fmt.Sprintf("Must have at most %d columns", MaxColumns))
-		return
+		return fault.InvalidField("header", nil, fmt.Sprintf("Must have at most %d columns", MaxColumns))
 	}
+	if len(names) == 0 {
+		return fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names: the file begins with a row "+
+			"that is longer than %d bytes, or with a quote that is not closed", MaxRow))
+	}
+	h := header{mapping: m, typed: names, said: make([]bool, len(names)), taken: map[string]string{}}
 	for i, name := range names {
-		h.name(i, strings.TrimSpace(name))
+		h.columns = append(h.columns, Column{Name: h.unique(tidy(name, i))})
 	}
-	taken := h.mapped()
-	h.named(taken)
-	if len(h.wrong) == 0 && taken[toEmail] == "" {
-		h.refuse(toEmail, "", "Must be a column of the file, or be assigned to one with mapping: the file has "+h.offer())
+	h.mapped()
+	if h.taken[toEmail] == "" && l.known <= beforeRows && l.email >= 0 && !h.said[l.email] {
+		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
 	}
+	l.Exported = isExport(l.names, l.next)
+	h.named(l.Exported)
+	if h.taken[toEmail] == "" && l.known == saidBySends && l.email >= 0 && !h.said[l.email] {
+		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
+	}
+	if len(h.wrong) == 0 && h.taken[toEmail] == "" {
+		h.refuse(toEmail, "", fmt.Sprintf("Must be a column of the file, or be assigned to one with mapping: "+
+			"row %d was read as the header, and has %s", max(1, l.Header), h.offer()))
+	}
+	if len(h.wrong) > 0 {
+		return fault.Invalid(h.wrong)
+	}
+	l.Columns = h.columns
+	return nil
 }
 
-// name takes one column's name.
-func (h *header) name(at int, name string) {
-	switch {
-	case utf8.RuneCountInString(name) > MaxName:
-		h.refuse("header", name, fmt.Sprintf("The name of column %d must be at most %d characters", at+1, MaxName))
-	case strings.ContainsFunc(name, unicode.IsControl):
-		h.refuse("header", "", fmt.Sprintf("The name of column %d must not contain control characters", at+1))
-	case name != "" && slices.ContainsFunc(h.columns, func(c Column) bool { return c.Name == name }):
-		h.refuse("header", name, "Must be the name of only one column")
-	}
-	h.columns = append(h.columns, Column{Name: name})
+// isExport reports whether names and the cells of the first row, if there is one, are those of an export.
+func isExport(names, cells []string) bool {
+	at := slices.Index(names, "id")
+	return at >= 0 && slices.Contains(names, "createdAt") && slices.Contains(names, "updatedAt") &&
+		slices.Contains(names, toMetadata) && (cells == nil || at < len(cells) && isLeadID(cells[at]))
 }
 
-// mapped gives columns what the mapping says, and returns which column each target has got.
-func (h *header) mapped() (taken map[string]string) {
-	taken = map[string]string{}
+func isLeadID(text string) bool {
+	_, err := id.Lead.Parse(text)
+	return err == nil
+}
+
+// tidy is a column's name on one line, without what cannot be seen, and not too long.
+func tidy(name string, at int) string {
+	name = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(name, ""), func(r rune) bool { return !visible(r) }), " ")
+	if name == "" {
+		return columnName(at)
+	}
+	if utf8.RuneCountInString(name) > MaxName {
+		name = string([]rune(name)[:MaxName-1]) + "…"
+	}
+	return name
+}
+
+// unique is a name that no column has yet: the second "Notes" is "Notes 2".
+func (h *header) unique(name string) string {
+	wanted := name
+	for n := 2; slices.ContainsFunc(h.columns, func(c Column) bool { return c.Name == name }); n++ {
+		name = fmt.Sprintf("%s %d", wanted, n)
+	}
+	return name
+}
+
+// mapped gives columns what the mapping says. What it drops is dropped wherever the name stands.
+func (h *header) mapped() {
 	names := make([]string, 0, len(h.mapping))
 	for name := range h.mapping {
 		names = append(names, name)
@@ -175,49 +150,74 @@ func (h *header) mapped() (taken map[string]string) {
 	slices.Sort(names) // mistakes come in one order
 	for _, name := range names {
 		to := h.mapping[name]
-		i := slices.IndexFunc(h.columns, func(c Column) bool { return c.Name == strings.TrimSpace(name) })
+		at := h.find(name)
 		switch {
-		case i < 0 || h.columns[i].Name == "":
+		case len(at) == 0:
 			h.refuse("mapping", name, "Must be the name of a column: the file has "+h.offer())
+			continue
 		case to == nil:
 		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) ||
 			utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
 			h.refuse("mapping", *to, targetRule)
-		case taken[*to] != "":
-			h.refuse("mapping", *to, "Must be assigned to only one column: "+fault.Truncate(taken[*to])+" has it too")
+		case h.taken[*to] != "":
+			h.refuse("mapping", *to, "Must be assigned to only one column: "+fault.Truncate(h.taken[*to])+" has it too")
 		default:
-			h.columns[i].To, taken[*to] = *to, name
+			h.columns[at[0]].To, h.columns[at[0]].Rank, h.taken[*to] = *to, saidRank, name
+			at = at[:1]
+		}
+		for _, i := range at {
+			h.said[i] = true
 		}
 	}
-	return taken
+}
+
+// find returns the columns of a name: those that have it to the letter, or else those that have it in another case.
+func (h *header) find(name string) (at []int) {
+	for i, c := range h.columns {
+		if c.Name == name || strings.TrimSpace(h.typed[i]) == strings.TrimSpace(name) {
+			at = append(at, i)
+		}
+	}
+	if len(at) > 0 || plain(name) == "" {
+		return at
+	}
+	for i, c := range h.columns {
+		if plain(c.Name) == plain(name) || plain(h.typed[i]) == plain(name) {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // named gives the columns of which the mapping says nothing what their names say, or a member of metadata.
-func (h *header) named(taken map[string]string) {
+func (h *header) named(exported bool) {
 	for i := range h.columns {
 		c := &h.columns[i]
-		if _, said := h.mapping[c.Name]; said || c.Name == "" || c.To != "" {
+		if h.said[i] || c.To != "" || exported && slices.Contains(own, c.Name) {
 			continue
 		}
-		to := byName[plain(c.Name)]
-		if to == "" || taken[to] != "" || taken[toName] != "" && (to == toFirstName || to == toLastName) || to == toName &&
-			taken[toFirstName]+taken[toLastName] != "" {
-			to = memberOf + c.Name
+		c.To, c.Rank = lead.FieldOf(h.typed[i])
+		if c.To == "" || h.taken[c.To] != "" && (c.To == toChatbot || c.To == toMetadata) {
+			c.To, c.Rank = h.member(c.Name), 0
 		}
-		if other := taken[to]; other != "" {
-			h.refuse("header", c.Name, "Must not go to "+fault.Truncate(to)+", where "+fault.Truncate(other)+
-				" goes: assign it with mapping")
-			continue
-		}
-		c.To, taken[to] = to, c.Name
+		h.taken[c.To] = c.Name
 	}
+}
+
+// member is a member of metadata that no other column goes to.
+func (h *header) member(name string) string {
+	to := memberOf + name
+	for n := 2; h.taken[to] != ""; n++ {
+		to = fmt.Sprintf("%s%s %d", memberOf, name, n)
+	}
+	return to
 }
 
 // offer names the columns.
 func (h *header) offer() string {
 	var names []string
-	for _, c := range h.columns {
-		if c.Name != "" {
+	for i, c := range h.columns {
+		if filled(h.typed[i]) {
 			names = append(names, c.Name)
 		}
 	}
@@ -226,36 +226,3 @@ func (h *header) offer() string {
 
 // mark is the byte order mark that some programs put before UTF-8.
 var mark = []byte("\xEF\xBB\xBF")
-
-// CheckText is a VALIDATION_ERROR where a file that begins so is no UTF-8 text. The last character may be cut off.
-func CheckText(first []byte) error {
-	rule := "Must be UTF-8 text"
-	switch {
-	case bytes.HasPrefix(first, []byte{0xFF, 0xFE}) || bytes.HasPrefix(first, []byte{0xFE, 0xFF}):
-		return fault.InvalidField("body", nil, rule+": this is UTF-16. Spreadsheets can save as \"CSV UTF-8\"")
-	case bytes.HasPrefix(first, []byte("PK\x03\x04")) || bytes.HasPrefix(first, []byte{0xD0, 0xCF, 0x11, 0xE0}):
-		return fault.InvalidField("body", nil,
-			rule+": this is a workbook or an archive. Spreadsheets can save as \"CSV UTF-8\"")
-	case bytes.HasPrefix(first, []byte{0x1F, 0x8B}):
-		return fault.InvalidField("body", nil, rule+": this is compressed")
-	}
-	for at := 0; at < len(first); {
-		if first[at] < utf8.RuneSelf {
-			if first[at] == 0 {
-				return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is NUL", rule, at))
-			}
-			at++
-			continue
-		}
-		r, size := utf8.DecodeRune(first[at:])
-		if r == utf8.RuneError && size == 1 {
-			if !utf8.FullRune(first[at:]) {
-				return nil
-			}
-			return fault.InvalidField("body", nil, fmt.Sprintf("%s: byte %d is not. Spreadsheets can save as \"CSV UTF-8\"",
-				rule, at))
-		}
-		at += size
-	}
-	return nil
-}

@@ -1,21 +1,20 @@
 package leadfile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
-	"leadgate/shared/strictjson"
 )
 
 // field is a column as rows are read: where its cells go.
 type field struct {
 	name   string
 	to     string // one of targets, toMember, or "": nowhere
-	member []byte // the JSON of metadata before its value: `"utm_source":`
+	rank   int
+	member string // of metadata
 }
 
 const toMember = memberOf
@@ -23,160 +22,113 @@ const toMember = memberOf
 func fieldsOf(columns []Column) []field {
 	all := make([]field, len(columns))
 	for i, c := range columns {
-		all[i] = field{name: c.Name, to: c.To}
+		all[i] = field{name: c.Name, to: c.To, rank: c.Rank}
 		if member, ok := strings.CutPrefix(c.To, memberOf); ok {
-			all[i].to = toMember
-			all[i].member, _ = jsontext.AppendQuote(nil, member) // it was checked with the header
-			all[i].member = append(all[i].member, ':')
+			all[i].to, all[i].member = toMember, member
 		}
 	}
 	return all
 }
 
-// draft makes a lead of the cells of a row. An empty cell is none.
-func (r *Reader) draft(cells []string) (d lead.Draft, chatbot id.UUID, wrong *Mistake) {
-	chatbot = r.chatbot
-	var first, last string
-	object := ""
-	meta := append(r.scratch[:0], '{')
+// cells makes a lead of the cells of a row.
+func (r *Reader) cells(row *Row, cells []string) {
+	row.Chatbot = r.chatbot
 	for i, cell := range cells {
-		cell = strings.TrimSpace(cell)
 		if cell == "" {
 			continue
 		}
+		if r.exported || cell[0] == '\'' || cell[0] == '=' {
+			if cell = cellText(cell); cell == "" {
+				continue
+			}
+		}
 		if i >= len(r.fields) {
-			return d, chatbot, mistake("row", cell, fmt.Sprintf("Must have at most %d cells, one for each column",
-				len(r.fields)))
+			if filled(cell) {
+				r.lead.Member(columnName(i), cell)
+				r.lead.Warn("row", "Has more cells than the %d columns: what is in column %d is in metadata, and cells before "+
+					"it may have shifted", len(r.fields), i+1)
+			}
+			continue
 		}
 		f := &r.fields[i]
-		if cell[0] == '\'' {
-			cell = lead.UnsafeCell(cell)
-		}
-		problem := ""
 		switch f.to {
 		case toMember:
-			if strings.IndexByte(cell, 0) >= 0 {
-				problem = "Must not contain the character U+0000"
-			}
-			meta = append(meta, f.member...)
-			meta, _ = jsontext.AppendQuote(meta, cell) // it is UTF-8
-			meta = append(meta, ',')
-		case toEmail:
-			var ok bool
-			if d.Email, d.AddressKey, ok = lead.ParseEmail(cell); !ok {
-				problem = lead.EmailRule
-			}
-		case toName:
-			d.Name, problem = cell, strictjson.CheckText(cell, lead.MaxName)
-		case toFirstName:
-			first, problem = cell, strictjson.CheckText(cell, lead.MaxName)
-		case toLastName:
-			last, problem = cell, strictjson.CheckText(cell, lead.MaxName)
-		case toPhone:
-			d.Phone, problem = cell, strictjson.CheckText(cell, lead.MaxPhone)
-		case toSource:
-			d.Source, problem = cell, strictjson.CheckText(cell, lead.MaxSource)
-		case toStatus:
-			d.Status, problem = r.status(cell)
-		case toChatbot:
-			chatbot, problem = parseChatbot(cell)
+			r.lead.Member(f.member, cell)
 		case toMetadata:
-			object = cell
+			r.lead.Object(f.name, []byte(cell))
+		case toChatbot:
+			r.setChatbot(row, f.name, strings.TrimSpace(cell))
+		case "":
 		default:
-			if f.name == "" {
-				problem = fmt.Sprintf("Must be in a column that has a name: column %d has none", i+1)
-			}
-		}
-		if problem != "" {
-			return d, chatbot, mistake(f.shown(), cell, problem)
+			r.lead.Set(f.to, f.name, f.rank, cell)
 		}
 	}
-	r.scratch = meta
-	if d.Email == "" {
-		return d, chatbot, mistake(toEmail, "", lead.EmailRule)
+	if r.csv.literal {
+		r.lead.Warn("row", "Has a cell that goes on after its closing quote: its quotes are taken as they are")
 	}
-	if first != "" || last != "" {
-		d.Name = strings.TrimSpace(first + " " + last)
-		if problem := strictjson.CheckText(d.Name, lead.MaxName); problem != "" {
-			return d, chatbot, mistake(toName, d.Name, problem)
-		}
+	if r.csv.rowlike > 0 {
+		r.lead.Warn("row", "Looks like %d rows: a quoted cell has lines with an address and as many cells as the file has "+
+			"columns. Is a quote not closed?", r.csv.rowlike+1)
 	}
-	if d.Metadata, wrong = metadataOf(meta, object); wrong != nil {
-		return d, chatbot, wrong
-	}
-	r.defaults(&d)
-	return d, chatbot, nil
+	r.take(row)
 }
 
-// shown is what a mistake calls the column: the name it has in the file.
-func (f *field) shown() string {
-	if f.name == "" {
-		return "row"
+// cellText is the text of a cell without what keeps a spreadsheet from taking it for a formula or a number: the
+// apostrophe of an export, or ="...".
+func cellText(cell string) string {
+	if len(cell) > 2 && cell[0] == '=' && cell[1] == '"' && cell[len(cell)-1] == '"' {
+		return strings.ReplaceAll(cell[2:len(cell)-1], `""`, `"`)
 	}
-	return f.name
+	return lead.UnsafeCell(cell)
 }
 
-// defaults fills in what a row does not say.
-func (r *Reader) defaults(d *lead.Draft) {
-	if d.Source == "" {
-		d.Source, d.NoSource = lead.DefaultSource, true
-		if r.source != "" {
-			d.Source = r.source
-		}
+// setChatbot reads whose lead a row is. A lead is kept without a chatbot rather than not at all.
+func (r *Reader) setChatbot(row *Row, name, text string) {
+	if text == "" {
+		return
 	}
-	if d.Status == "" {
-		d.Status, d.NoStatus = r.statuses[0], true
-	}
-}
-
-// status reads one as spreadsheets have them: with or without capitals.
-func (r *Reader) status(cell string) (status, problem string) {
-	for _, s := range r.statuses {
-		if strings.EqualFold(s, cell) {
-			return s, ""
-		}
-	}
-	return "", "Must be one of: " + strings.Join(r.statuses, ", ")
-}
-
-func parseChatbot(text string) (chatbot id.UUID, problem string) {
 	chatbot, err := id.Chatbot.Parse(text)
 	if err != nil {
-		problem = id.Chatbot.Rule()
+		r.lead.Member(name, text)
+		r.lead.Warn(name, "%s: it is in metadata", id.Chatbot.Rule())
+		return
 	}
-	return chatbot, problem
+	row.Chatbot = chatbot
 }
 
-// metadataOf closes the members of metadata, and joins them with a whole object, if there is one.
-func metadataOf(members []byte, object string) (metadata []byte, wrong *Mistake) {
-	if object == "" {
-		if n := len(members) - 1; members[n] == ',' {
-			members = members[:n]
+// take makes the lead of what was gathered from a row.
+func (r *Reader) take(row *Row) {
+	var wrong *lead.EmailError
+	d, err := r.lead.Draft()
+	if errors.As(err, &wrong) {
+		name := wrong.Name
+		if name == "" {
+			name = toEmail
 		}
-		metadata = append(make([]byte, 0, len(members)+1), members...)
-		metadata = append(metadata, '}')
-		if len(metadata) > lead.MaxMetadata {
-			return nil, mistake(toMetadata, "", fmt.Sprintf("Must be at most %d bytes of JSON", lead.MaxMetadata))
-		}
-		return metadata, nil
+		row.Wrong = mistake(name, wrong.Value, wrong.Error())
 	}
-	inner, isObject := strings.CutPrefix(object, "{")
-	if !isObject {
-		return nil, mistake(toMetadata, object, "Must be a JSON object")
+	if d.NoSource && r.source != "" {
+		d.Source = r.source
 	}
-	if n := len(members) - 1; members[n] == ',' && strings.HasPrefix(strings.TrimLeft(inner, " \t\r\n"), "}") {
-		members = members[:n]
-	}
-	body := append([]byte(`{"metadata":`), members...)
-	body = append(append(body, inner...), '}')
-	in := strictjson.NewReader(body, []string{toMetadata})
-	for in.Next() {
-		metadata = in.Object(lead.MaxMetadata, lead.MaxDepth)
-	}
-	if err := in.Err(); err != nil {
-		m := first(err)
-		m.Field = toMetadata
-		return nil, m
-	}
-	return metadata, nil
+	row.Draft, row.Warnings = d, r.lead.Warnings()
+	r.lead.Reset()
 }
+
+// Odd is a warning about a row as its report has it: of several the first, and how many more there are.
+func Odd(row int, all []lead.Warning) Mistake {
+	m := Mistake{Row: row, Code: OddCode, Field: clean(all[0].Field), Message: all[0].Message}
+	if m.Field == "" {
+		m.Field = "row"
+	}
+	for i, w := range all[1:] {
+		if len(m.Message)+len(w.Message) > maxMessage {
+			m.Message += fmt.Sprintf("; and %d more", len(all)-1-i)
+			break
+		}
+		m.Message += "; " + w.Field + ": " + w.Message
+	}
+	return m
+}
+
+// maxMessage is how long a report says what was odd about a row, in bytes.
+const maxMessage = 500

@@ -3,11 +3,12 @@ package leadfile
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/id"
 	"leadgate/shared/lead"
 )
 
@@ -21,73 +22,106 @@ func (r *Reader) line(data []byte, last bool) (n int, row Row, blank bool) {
 	if len(line) > MaxRow || len(line) == len(data) && !last {
 		return 0, row, false
 	}
-	line = bytes.TrimSpace(line)
-	if len(line) == 0 {
+	if line = bytes.TrimSpace(line); len(line) == 0 || len(line) == 1 && line[0] == endOfFile {
 		return n, row, true
 	}
-	row.Draft, row.Chatbot, row.Wrong = r.object(line)
+	r.object(&row, line)
 	return n, row, false
 }
 
-// object makes a lead of a JSON object.
-func (r *Reader) object(line []byte) (d lead.Draft, chatbot id.UUID, wrong *Mistake) {
-	chatbot = r.chatbot
-	if bytes.Contains(line, []byte(`"chatbotId"`)) {
-		var named json.RawMessage
-		if line, named = without(line); named != nil && string(named) != "null" {
-			var text string
-			if err := json.Unmarshal(named, &text); err != nil {
-				return d, chatbot, mistake(toChatbot, string(named), id.Chatbot.Rule())
+// endOfFile is what DOS puts at the end of a text.
+const endOfFile = 0x1A
+
+// object makes a lead of a JSON object: as POST does, and where that cannot, as a row of a CSV file becomes one.
+func (r *Reader) object(row *Row, line []byte) {
+	row.Chatbot = r.chatbot
+	var refused error
+	if !bytes.Contains(line, []byte(`"chatbotId"`)) {
+		d, err := lead.Parse(line, r.statuses)
+		if err == nil {
+			if d.NoSource && r.source != "" {
+				d.Source = r.source
 			}
-			u, err := id.Chatbot.Parse(text)
-			if err != nil {
-				return d, chatbot, mistake(toChatbot, text, id.Chatbot.Rule())
-			}
-			chatbot = u
+			row.Draft = d
+			return
+		}
+		refused = err
+	}
+	all, ok := membersOf(line)
+	if !ok {
+		if refused == nil {
+			_, refused = lead.Parse(line, r.statuses)
+		}
+		row.Wrong = first(refused)
+		return
+	}
+	exported := slices.ContainsFunc(all, func(m member) bool {
+		if m.name != "id" {
+			return false
+		}
+		var text string
+		return json.Unmarshal(m.raw, &text) == nil && isLeadID(text)
+	})
+	for _, m := range all {
+		if !exported || !slices.Contains(own, m.name) && !slices.Contains(ownLines, m.name) {
+			r.member(row, m)
 		}
 	}
-	d, err := lead.Parse(line, r.statuses)
-	if err != nil {
-		return d, chatbot, first(err)
-	}
-	if d.NoSource && r.source != "" {
-		d.Source = r.source
-	}
-	return d, chatbot, nil
+	r.take(row)
 }
 
-// without takes the chatbotId out of an object. One that cannot be read is returned as it is, and so is one with two
-// chatbotIds: whoever reads it then says so.
-func without(object []byte) (rest []byte, chatbot json.RawMessage) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
+// ownLines are what an export as NDJSON has besides own.
+var ownLines = []string{"workspaceId", "enrichment", "deletedAt"}
+
+// member gives the lead what a member of an object is for it.
+func (r *Reader) member(row *Row, m member) {
+	switch field, rank := lead.FieldOf(m.name); field {
+	case "":
+		r.lead.MemberJSON(m.name, m.raw)
+	case lead.FieldMetadata:
+		r.lead.Object(m.name, m.raw)
+	case lead.FieldChatbot:
+		var text string
+		if json.Unmarshal(m.raw, &text) != nil {
+			text = string(m.raw)
+		}
+		r.setChatbot(row, m.name, text)
+	default:
+		r.lead.SetJSON(field, m.name, rank, m.raw)
+	}
+}
+
+// member is a member of a JSON object.
+type member struct {
+	name string
+	raw  []byte
+}
+
+// membersOf returns the members of a JSON object, a repeated one as often as it comes; ok is false where it is none.
+func membersOf(line []byte) (all []member, ok bool) {
+	dec := jsontext.NewDecoder(bytes.NewReader(line), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
-		return object, nil
+		return nil, false
 	}
 	dec.ReadToken()
-	rest = append(make([]byte, 0, len(object)), '{')
 	for dec.PeekKind() == '"' {
-		name, err := dec.ReadValue()
+		name, err := dec.ReadToken()
 		if err != nil {
-			return object, nil
+			return nil, false
 		}
-		name = bytes.Clone(name) // it does not outlive the next read
+		m := member{name: name.String()}
 		value, err := dec.ReadValue()
 		if err != nil {
-			return object, nil
+			return nil, false
 		}
-		if string(name) == `"chatbotId"` {
-			chatbot = bytes.Clone(value)
-			continue
-		}
-		if len(rest) > 1 {
-			rest = append(rest, ',')
-		}
-		rest = append(append(append(rest, name...), ':'), value...)
+		m.raw = bytes.Clone(value) // it does not outlive the next read
+		all = append(all, m)
 	}
 	if _, err := dec.ReadToken(); err != nil {
-		return object, nil
+		return nil, false
 	}
-	return append(append(rest, '}'), object[dec.InputOffset():]...), chatbot
+	_, err := dec.ReadToken()
+	return all, err == io.EOF
 }
 
 // first is the first mistake of a VALIDATION_ERROR.
@@ -114,9 +148,6 @@ func first(err error) *Mistake {
 
 // CheckLines is a VALIDATION_ERROR where a file that begins so is no NDJSON.
 func CheckLines(first []byte) error {
-	if err := CheckText(first); err != nil {
-		return err
-	}
 	text := bytes.TrimSpace(bytes.TrimPrefix(first, mark))
 	switch {
 	case len(text) == 0:
@@ -126,4 +157,10 @@ func CheckLines(first []byte) error {
 			"Must be a file with a JSON object on each line: it begins with something else")
 	}
 	return nil
+}
+
+// LooksLikeLines reports whether a file that begins so is NDJSON: no header of a CSV file begins with a brace.
+func LooksLikeLines(first []byte) bool {
+	text := bytes.TrimSpace(bytes.TrimPrefix(first, mark))
+	return len(text) > 0 && text[0] == '{'
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"leadgate/shared/fault"
@@ -16,11 +17,12 @@ import (
 
 // Row is one row of a file: a lead, or what is wrong with it.
 type Row struct {
-	Number  int // 1 is the first lead
-	Draft   lead.Draft
-	Chatbot id.UUID  // zero: none
-	Wrong   *Mistake // nil: nothing
-	End     int64    // where the next row begins in the file
+	Number   int // 1 is the first lead
+	Draft    lead.Draft
+	Chatbot  id.UUID        // zero: none
+	Wrong    *Mistake       // nil: nothing
+	Warnings []lead.Warning // what was odd and did not cost the lead
+	End      int64          // where the next row begins in the file
 }
 
 // Reader reads rows from a place in a file on. It holds no more than a few rows of it.
@@ -37,7 +39,8 @@ type Reader struct {
 	chatbot  id.UUID
 	csv      *csv // nil: it is NDJSON
 	fields   []field
-	scratch  []byte
+	exported bool // it is an export, whose cells are guarded
+	lead     *lead.Gatherer
 }
 
 // ErrBlank says that nothing but blank rows came for a while: who reads on may note first where it stands, at Offset.
@@ -53,7 +56,7 @@ const bufSize = 4 * MaxRow
 // lead's status may be.
 func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
 	r := &Reader{src: src, buf: make([]byte, bufSize), at: imp.Position, number: imp.Rows, statuses: statuses,
-		source: imp.Options.Source}
+		source: imp.Options.Source, exported: imp.Options.Exported, lead: lead.NewGatherer(statuses)}
 	if text := imp.Options.ChatbotID; text != "" {
 		var err error
 		if r.chatbot, err = id.Chatbot.Parse(text); err != nil {
@@ -64,7 +67,7 @@ func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
 		if len(imp.Options.Delimiter) != 1 {
 			return nil, errors.New("options of the import: no delimiter")
 		}
-		r.csv = &csv{delimiter: imp.Options.Delimiter[0]}
+		r.csv = newCSV(&imp.Options)
 		r.fields = fieldsOf(imp.Options.Columns)
 	}
 	return r, nil
@@ -155,29 +158,42 @@ func (r *Reader) next() (row Row, blank bool, err error) {
 		r.skip(n)
 		return row, blank, err
 	}
-	n, wrong := r.csv.record(data, last)
-	switch {
-	case wrong != nil:
-		wrong.row = r.number + 1
-		return row, false, wrong
-	case r.csv.long:
+	n = r.csv.record(data, last)
+	if r.csv.long {
 		return row, false, r.pass(&row)
 	}
 	raw := data[:n]
 	r.skip(n)
-	if !slices.ContainsFunc(r.csv.cells, func(cell string) bool { return strings.TrimSpace(cell) != "" }) {
-		return row, true, nil
-	}
 	switch {
+	case r.csv.open:
+		row.Wrong = mistake("row", string(bytes.TrimSpace(raw[:min(len(raw), MaxName)])),
+			"Must close each quote in its line: a quote inside a quoted cell is written twice")
+	case !slices.ContainsFunc(r.csv.cells, filled):
+		return row, true, nil
 	case !utf8.Valid(raw):
-		row.Wrong = mistake("row", "", "Must be UTF-8 text")
-	case r.csv.stray:
-		row.Wrong = mistake("row", r.csv.cells[0],
-			"Must end at the quote that closes a cell; write a quote inside a cell as two")
+		row.Wrong = mistake("row", "", "Must be text of the file's charset: a character of this row is none. "+
+			"Say with charset= which one it is")
 	default:
-		row.Draft, row.Chatbot, row.Wrong = r.draft(r.csv.cells)
+		r.cells(&row, r.csv.cells)
 	}
 	return row, false, nil
+}
+
+// filled reports whether there is anything to see in a cell.
+func filled(cell string) bool {
+	if cell == "" {
+		return false
+	}
+	if b := cell[0]; b > ' ' && b < utf8.RuneSelf {
+		return true
+	}
+	return strings.ContainsFunc(cell, visible)
+}
+
+// visible reports whether a character shows something; the end-of-file mark of DOS, for one, does not.
+func visible(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) &&
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // pass skips a row that is longer than MaxRow.

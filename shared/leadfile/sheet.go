@@ -7,6 +7,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/leadfile/decode"
 )
 
 // Bounds of a file.
@@ -25,7 +26,7 @@ type Format string
 
 // The formats.
 const (
-	CSV    Format = "csv"    // RFC 4180 with a header; also with semicolons or tabs
+	CSV    Format = "csv"    // RFC 4180, and what people have besides it; also of a workbook
 	NDJSON Format = "ndjson" // a JSON object on each line
 )
 
@@ -46,6 +47,11 @@ const (
 type Options struct {
 	Columns     []Column         `json:"columns,omitempty"`   // of a CSV file, in order
 	Delimiter   string           `json:"delimiter,omitempty"` // of its cells
+	Quote       string           `json:"quote,omitempty"`     // around cells; "": the double one, "none"
+	Escape      bool             `json:"escape,omitempty"`    // a backslash before a quote takes it literally
+	Header      int              `json:"header,omitempty"`    // which row names the columns; 0: none
+	Exported    bool             `json:"exported,omitempty"`  // it is an export, with ids and times
+	Found       *decode.Found    `json:"found,omitempty"`     // what the file was; nil: by an earlier version
 	ChatbotID   string           `json:"chatbotId,omitempty"` // cb_...; of rows that name none
 	Source      string           `json:"source,omitempty"`    // of rows that name none; "": lead.DefaultSource
 	OnDuplicate lead.OnDuplicate `json:"onDuplicate,omitempty"`
@@ -75,9 +81,16 @@ type Tally struct {
 	Updated    int
 	Duplicates int
 	Rejected   int
+	Warnings   int // leads that were made or changed, or are duplicates that were left out, with an oddity in their row
 }
 
-// Mistake is why a row made no lead: the first that was found.
+// OddCode is the code of a Mistake that did not cost the lead.
+const OddCode = "WARNING"
+
+// MaxOdd is how many rows with an oddity an import reports; it counts the others too.
+const MaxOdd = 10_000
+
+// Mistake is why a row made no lead: the first that was found; or, by the code OddCode, what was odd about one that did.
 type Mistake struct {
 	Row     int // 1 is the first lead
 	Code    string

@@ -22,7 +22,7 @@ var statuses = []string{"new", "contacted"}
 // mustPlan reads a file's header as an upload does.
 func mustPlan(t testing.TB, text string, m leadfile.Mapping) *leadfile.Import {
 	t.Helper()
-	o, start, err := leadfile.ReadHeader([]byte(text), m)
+	o, start, err := leadfile.ReadHeader([]byte(text), leadfile.Said{Mapping: m})
 	if err != nil {
 		t.Fatalf("ReadHeader(%.80q) = %v", text, err)
 	}
@@ -56,6 +56,9 @@ func told(row leadfile.Row) string {
 	text := fmt.Sprintf("%d %s <%s> %s %s/%s %s", row.Number, d.Name, d.Email, d.Phone, d.Source, d.Status, d.Metadata)
 	if row.Chatbot != (id.UUID{}) {
 		text += " " + id.Chatbot.Format(row.Chatbot)
+	}
+	for _, w := range row.Warnings {
+		text += " ?" + w.Field
 	}
 	return text
 }
@@ -96,13 +99,13 @@ func TestRowsBecomeLeads(t *testing.T) {
 			"email,name,status,\nx,,,\n,Ann,,\na@example.com,,gone,\na@example.com,,,1\na@example.com,,,,2\n\"a@example.com\"x,,\na@example.com,\"a\nb\",\na@example.com,\xff,\n", nil,
 			[]string{
 				`1! email="x" Must be a valid email address`,
-				`2! email="" Must be a valid email address`,
-				`3! status="gone" Must be one of: new, contacted`,
-				`4! row="1" Must be in a column that has a name: column 4 has none`,
-				`5! row="2" Must have at most 4 cells, one for each column`,
-				`6! row="a@example.comx" Must end at the quote that closes a cell; write a quote inside a cell as two`,
-				`7! name="a\nb" Must not contain control characters`,
-				`8! row="" Must be UTF-8 text`,
+				`2! email="" Must be given: a lead is known by its email`,
+				`3  <a@example.com>  api/new {"status":"gone"} ?status`,
+				`4  <a@example.com>  api/new {"Column 4":"1"} ?row`,
+				`5  <a@example.com>  api/new {"Column 5":"2"} ?row`,
+				`6! email="\"a@example.com\"x" Must be a valid email address`,
+				`7 a b <a@example.com>  api/new {}`,
+				`8! row="" Must be text of the file's charset: a character of this row is none. Say with charset= which one it is`,
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,7 +131,7 @@ func TestLongTexts(t *testing.T) {
 	if err != nil || len(got) != 5 {
 		t.Fatalf("rows = %d, %v, want 5", len(got), err)
 	}
-	for i, want := range []string{"1 é", "2! name=", `3! metadata="" Must be at most 32768 bytes of JSON`,
+	for i, want := range []string{"1 é", "2 éé", "3  <a@example.com>  api/new {\"note\":\"xxx",
 		`4! row="" Must be at most 65536 bytes`, "5  <c@example.com>"} {
 		if !strings.HasPrefix(got[i], want) {
 			t.Errorf("row %d = %.100q, want it to begin with %q", i+1, got[i], want)
@@ -140,12 +143,6 @@ func TestLongTexts(t *testing.T) {
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string][2]string{
-		"a quote that never ends": {"email\na@example.com\n\"b@example.com\nc@example.com\n",
-			"Row 2: a cell begins with a quote that never ends"},
-		"a quote that ends too late": {"email\na@example.com\n\"b@example.com\n" + strings.Repeat("c@example.com\n",
-			6000) + "\"\n", "Row 2: a cell begins with a quote that never ends"},
-		"a row over many lines is too long": {"email,a,b\na@example.com\nx,\"\n\"," + strings.Repeat("y", leadfile.MaxRow) +
-			"\n", "Row 2: it is longer than 65536 bytes and goes over several lines"},
 		"a line that is longer than any row": {"email\na@example.com\n" + strings.Repeat("x", 2<<20),
 			"Row 2: it is longer than 1048576 bytes: this is no list of rows"},
 	} {
@@ -214,34 +211,25 @@ func TestHeaders(t *testing.T) {
 		want    []string // field, value, message of each mistake
 	}{
 		"no email": {"name,phone\n", nil,
-			[]string{"email <nil> Must be a column of the file, or be assigned to one with mapping: the file has name, phone"}},
-		"a column twice": {"email,a,a\n", nil, []string{"header a Must be the name of only one column"}},
+			[]string{"email <nil> Must be a column of the file, or be assigned to one with mapping: row 1 was read as the header, and has name, phone"}},
 		"unknown column, target": {"email,a\n", leadfile.Mapping{"b": to("name"), "a": to("nickname")},
 			[]string{"mapping nickname Must be null, or one of email",
 				"mapping b Must be the name of a column: the file has email, a"}},
 		"a target twice": {"email,a,b\n", leadfile.Mapping{"a": to("name"), "b": to("name")},
 			[]string{"mapping name Must be assigned to only one column: a has it too"}},
-		"two to one member": {"email,a,b\n", leadfile.Mapping{"a": to("metadata.b")},
-			[]string{"header b Must not go to metadata.b, where a goes: assign it with mapping"}},
 		"an empty member": {"email,a\n", leadfile.Mapping{"a": to("metadata.")},
 			[]string{"mapping metadata. Must be null, or one of"}},
 		"the email dropped": {"email,a\n", leadfile.Mapping{"email": nil}, []string{"email <nil> Must be a column"}},
 		"nothing":           {"", nil, []string{"body <nil> Must be a file with a header"}},
 		"blank lines":       {"\n\r\n", nil, []string{"body <nil> Must be a file with a header"}},
-		"UTF-16":            {"\xFF\xFEe\x00", nil, []string{"body <nil> Must be UTF-8 text: this is UTF-16"}},
-		"a workbook":        {"PK\x03\x04....", nil, []string{"body <nil> Must be UTF-8 text: this is a workbook"}},
-		"Latin-1": {"email,name\na@example.com,J\xf6rg\n", nil,
-			[]string{"body <nil> Must be UTF-8 text: byte 26 is not"}},
-		"a control": {"email,\"a\nb\"\n", nil,
-			[]string{"header <nil> The name of column 2 must not contain control characters"}},
 		"too many": {"email" + strings.Repeat(",a", 600), nil,
 			[]string{"header <nil> Must have at most 500 columns"}},
 		"a quote without end": {"\"email,a\n", nil,
-			[]string{"header <nil> Must be one row of column names: a cell begins with a quote that never ends"}},
-		"too long": {strings.Repeat("email,", 100_000), nil, []string{"header <nil> Must be"}},
+			[]string{"header <nil> Must be one row of column names"}},
+		"too long": {strings.Repeat("email,", 100_000), nil, []string{"header <nil> Must be one row of column names"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := leadfile.ReadHeader([]byte(c.text), c.mapping)
+			_, _, err := leadfile.ReadHeader([]byte(c.text), leadfile.Said{Mapping: c.mapping})
 			var f *fault.Error
 			if !errors.As(err, &f) || f.Kind != fault.Validation {
 				t.Errorf("%s: ReadHeader() = %v, want a VALIDATION_ERROR", name, err)
@@ -286,12 +274,12 @@ func TestNDJSON(t *testing.T) {
 		`2  <b@example.com>  web/new {} ` + bot,
 		`3  <c@example.com>  fair/new {}`,
 		`4! email="nobody" Must be a valid email address`,
-		`5! chatbotId="we_1" Must be the id of a chatbot: cb_ followed by 26 letters and digits`,
-		`6! chatbotId="7" Must be the id of a chatbot: cb_ followed by 26 letters and digits`,
+		`5  <d@example.com>  fair/new {"chatbotId":"we_1"} ?chatbotId`,
+		`6  <d@example.com>  fair/new {"chatbotId":"7"} ?chatbotId`,
 		`7! body="" Must be complete JSON: the body ends too early`,
 		`8! body="" Must be a JSON object`,
 		`9! body="" Must be one JSON object and nothing after it`,
-		`10! chatbotId="" Must be given only once`,
+		`10  <d@example.com>  fair/new {} ` + bot,
 		`11! row="" Must be at most 65536 bytes`,
 		`12  <e@example.com>  fair/new {}`,
 	}
@@ -311,7 +299,7 @@ func FuzzCSV(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		o, start, err := leadfile.ReadHeader([]byte(text), nil)
+		o, start, err := leadfile.ReadHeader([]byte(text), leadfile.Said{})
 		if err != nil {
 			if !fault.Is(err, fault.Validation) {
 				t.Fatalf("ReadHeader(%q) = %v, want a VALIDATION_ERROR", text, err)

@@ -109,6 +109,8 @@ type UndeliveredCounts struct {
 	Exhausted int
 	Held      int
 	Oldest    *time.Time // when the oldest counted pending delivery was made; nil when none waits
+	// when the oldest held delivery was made; nil when none is held. It is the next that retention drops
+	OldestHeld *time.Time
 }
 
 // CountBacklogs counts what endpoints of a workspace did not get, each count to limit, at a cost that does not grow
@@ -116,7 +118,7 @@ type UndeliveredCounts struct {
 func (db *DB) CountBacklogs(ctx context.Context, workspace id.UUID, endpoints []id.UUID,
 	limit int) (map[id.UUID]UndeliveredCounts, error) {
 	const q = `
-select e.id, p.n, p.oldest, s.exhausted, s.held
+select e.id, p.n, p.oldest, s.exhausted, s.held, s.oldest_held
   from unnest($2::uuid[]) as e (id)
  cross join lateral (
     select count(*) as n, min(created_at) as oldest from (
@@ -125,20 +127,21 @@ select e.id, p.n, p.oldest, s.exhausted, s.held
          order by next_at limit $3) as d) as p
  cross join lateral (
     select least(count(*) filter (where state = 'exhausted'), $3) as exhausted,
-           least(count(*) filter (where state = 'held'), $3) as held
+           least(count(*) filter (where state = 'held'), $3) as held,
+           min(created_at) filter (where state = 'held') as oldest_held
       from (
-        (select id, state from deliveries
+        (select id, state, created_at from deliveries
           where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held')
           order by id limit $3)
         union
-        (select id, state from deliveries
+        (select id, state, created_at from deliveries
           where workspace_id = $1 and endpoint_id = e.id and state in ('exhausted', 'held')
           order by id desc limit $3)) as d) as s`
 	all := make(map[id.UUID]UndeliveredCounts, len(endpoints))
 	err := conn.Each(ctx, db, "count backlogs", func(row conn.Row) error {
 		var e id.UUID
 		var c UndeliveredCounts
-		err := row.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held)
+		err := row.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held, &c.OldestHeld)
 		all[e] = c
 		return err
 	}, q, workspace, uuids(endpoints), limit)

@@ -226,13 +226,17 @@ func TestCountBacklogs(t *testing.T) {
 	db.MustExecContext(t.Context(), `
 update deliveries d set state = (array['pending', 'pending', 'exhausted', 'exhausted', 'exhausted', 'held'])[n], created_at = now() - n * interval '1 hour'
   from (select id, row_number() over (order by id) as n from deliveries where endpoint_id = $1) as o where d.id = o.id`, d.endpoint.ID)
-	var oldest time.Time
-	if err := db.GetContext(t.Context(), &oldest,
-		`select min(created_at) from deliveries where endpoint_id = $1 and state = 'pending'`, d.endpoint.ID); err != nil {
-		t.Fatal(err)
+	oldestOf := func(state string) (at time.Time) {
+		if err := db.GetContext(t.Context(), &at,
+			`select min(created_at) from deliveries where endpoint_id = $1 and state = $2`, d.endpoint.ID, state); err != nil {
+			t.Fatal(err)
+		}
+		return at
 	}
+	oldest, held := oldestOf("pending"), oldestOf("held")
 	got, err := db.CountBacklogs(t.Context(), d.ws, []id.UUID{d.endpoint.ID, idle.ID, other.endpoint.ID}, 10_000)
-	want := map[id.UUID]pg.UndeliveredCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest},
+	want := map[id.UUID]pg.UndeliveredCounts{d.endpoint.ID: {Pending: 2, Exhausted: 3, Held: 1, Oldest: &oldest,
+		OldestHeld: &held},
 		idle.ID: {}, other.endpoint.ID: {}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("CountBacklogs = %v (-want +got):\n%s", err, diff)

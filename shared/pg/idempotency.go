@@ -25,7 +25,7 @@ type IdempotencyEntry struct {
 	Acquired   bool // the caller processes the request, and calls CompleteIdempotent then
 
 	Mismatch bool // the key came with another request before
-	Expired  bool // it has no answer, and whoever acquired it is out of time: see ReclaimIdempotent
+	Expired  bool // it had no answer, and whoever acquired it is out of time: see ReclaimIdempotent
 	Status   int  // of the answer; 0: the request is in progress
 	Header   []byte
 	Body     []byte // nil with a Status: erased with its lead
@@ -254,6 +254,32 @@ returning d.id`
 		}, q, args...)
 	})
 	return kept, err
+}
+
+// ForgetIdempotent frees keys whose requests made nothing and are not answered by what is kept: any request may have them
+// then. One that somebody else has by now stays.
+func (db *DB) ForgetIdempotent(ctx context.Context, all []IdempotentAnswer) error {
+	const q = `
+delete from idempotency where ctid = any(array(
+    select d.ctid
+      from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[]) as i (workspace_id, key_hash, id, taken_at)
+     cross join lateral (
+        select ctid, id, taken_at, status from idempotency
+         where workspace_id = i.workspace_id and key_hash between i.key_hash and i.key_hash
+         order by key_hash limit 1) d
+     where d.id = i.id and d.taken_at = i.taken_at and d.status is null))`
+	n := len(all)
+	workspaces, keys, ids, at := newColumn(n, 36), newColumn(n, 70), newColumn(n, 36), newColumn(n, 28)
+	for i := range all {
+		workspaces.uuid(all[i].Workspace)
+		keys.hex(all[i].Key[:])
+		ids.uuid(all[i].ID)
+		at.time(all[i].AcquiredAt)
+	}
+	return conn.Retry(ctx, func() error {
+		_, err := conn.Exec(ctx, db.Prepared(), "forget idempotency keys", q, workspaces.done(), keys.done(), ids.done(), at.done())
+		return err
+	})
 }
 
 // ReadIdempotencyEntry returns the entry of a key without acquiring it.

@@ -21,13 +21,13 @@ const (
 
 const importColumns = `
        i.workspace_id, i.id, i.state, i.format, i.options, i.bytes, i.position, i.rows, i.created, i.updated, i.duplicates,
-       i.rejected, coalesce(i.reason, ''), i.created_at, i.updated_at, i.finished_at`
+       i.rejected, i.warnings, coalesce(i.reason, ''), i.created_at, i.updated_at, i.finished_at`
 
 func scanImport(row conn.Row) (i leadfile.Import, err error) {
 	var options []byte
 	if err := row.Scan(&i.WorkspaceID, &i.ID, &i.State, &i.Format, &options, &i.Bytes, &i.Position, &i.Rows, &i.Created,
 		&i.Updated,
-		&i.Duplicates, &i.Rejected, &i.Reason, &i.CreatedAt, &i.UpdatedAt, &i.FinishedAt); err != nil {
+		&i.Duplicates, &i.Rejected, &i.Warnings, &i.Reason, &i.CreatedAt, &i.UpdatedAt, &i.FinishedAt); err != nil {
 		return i, err
 	}
 	return i, json.Unmarshal(options, &i.Options)
@@ -142,7 +142,7 @@ returning ` + importColumns
 	return i, err
 }
 
-// ImportErrors returns what was wrong with the rows of an import after one of them, at most 1000.
+// ImportErrors returns what was wrong or odd with the rows of an import after one of them, at most 1000.
 func (db *DB) ImportErrors(ctx context.Context, workspace, imp id.UUID, after int) ([]leadfile.Mistake, error) {
 	const q = `
 select row, code, field, coalesce(value, ''), message, coalesce(lead_id, '00000000-0000-0000-0000-000000000000')

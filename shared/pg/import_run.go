@@ -1,7 +1,6 @@
 package pg
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,7 +71,8 @@ select count(*) from endpoints
 type ImportRow struct {
 	NewLead
 	Number int
-	Patch  lead.Patch // for the lead that has its email
+	Patch  lead.Patch        // for the lead that has its email
+	Odd    *leadfile.Mistake // what was odd about it; without a message it is only counted; nil: nothing
 }
 
 // ImportBatch is what one commit does for an import.
@@ -223,6 +223,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		c.out.Holders[i] = res
 		if !res.Taken {
 			c.out.Tally.Created++
+			c.odd(&c.Rows[i], first.ID)
 			continue
 		}
 		c.duplicate(&c.Rows[i], res.Holder)
@@ -256,6 +257,7 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 		switch {
 		case err == nil:
 			c.out.Tally.Updated++
+			c.odd(u.row, u.lead)
 			c.out.Wake = append(c.out.Wake, done.Wake...)
 		case fault.Is(err, fault.NotFound):
 			return errLeadDeleted
@@ -291,58 +293,18 @@ func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID,
 	return u, conn.Fail(ctx, "owe enrichment", err)
 }
 
-// report records why rows made no lead. What it says of a lead is erased with the lead: of one that was erased since it
-// was found it says nothing, and the others cannot be erased before the commit.
-func (c *importCommit) report(ctx context.Context, tx *sqlx.Tx) error {
-	// $1 workspace, $2 import, $3 rows, $4 codes, $5 fields, $6 values, $7 messages, $8 leads, $9 message about an
-	// erased lead
-	const q = `
-with there as materialized (
-    select l.id
-      from (select distinct id from unnest($8::uuid[]) m (id) where id is not null order by id) m
-     cross join lateral (
-        select id from leads where workspace_id = $1 and id between m.id and m.id order by id limit 1 for key share) l
-)
-insert into import_errors (workspace_id, import_id, row, code, field, value, message, lead_id)
-select $1, $2, m.row, m.code, m.field,
-       case when m.lead_id is null or l.id is not null then m.value end,
-       case when m.lead_id is null or l.id is not null then m.message else $9 end,
-       l.id
-  from unnest($3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::uuid[])
-    as m (row, code, field, value, message, lead_id)
-  left join there l on l.id = m.lead_id`
-	if len(c.mistakes) == 0 {
-		return nil
-	}
-	slices.SortFunc(c.mistakes, func(a, b leadfile.Mistake) int { return cmp.Compare(a.Row, b.Row) })
-	n := len(c.mistakes)
-	rows, codes, fields := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8)
-	values, messages, leads := newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
-	for _, m := range c.mistakes {
-		rows.int(int64(m.Row))
-		codes.string(m.Code)
-		fields.string(m.Field)
-		values.optionalString(m.Value)
-		messages.string(m.Message)
-		leads.optionalUUID(m.Lead)
-	}
-	_, err := conn.Exec(ctx, tx, "report rows", q, c.Workspace, c.Import, rows.done(), codes.done(), fields.done(),
-		values.done(),
-		messages.done(), leads.done(), leadfile.ErasedLead)
-	return err
-}
-
 // move counts the rows and moves the import's position behind them.
 func (c *importCommit) move(ctx context.Context, tx *sqlx.Tx) error {
 	const q = `
 update imports
    set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7,
-       rejected = rejected + $8, state = coalesce(nullif($9, ''), state), reason = nullif($10, ''), updated_at = now(),
+       rejected = rejected + $8, warnings = warnings + $11, state = coalesce(nullif($9, ''), state),
+       reason = nullif($10, ''), updated_at = now(),
        finished_at = case when $9 <> '' then now() end
  where workspace_id = $1 and id = $2`
 	t := &c.out.Tally
 	_, err := conn.Exec(ctx, tx, "move import", q, c.Workspace, c.Import, c.To, t.Rows, t.Created, t.Updated, t.Duplicates,
 		t.Rejected,
-		string(c.End), c.Reason)
+		string(c.End), c.Reason, t.Warnings)
 	return err
 }

@@ -20,51 +20,64 @@ const (
 	partitionDate = "20060102" // its Monday, after the table's name
 )
 
-// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago, and returns
-// their names. A week of deliveries of which one is still pending is kept, and so are its events; kept has the names of
-// such weeks of deliveries.
+// detachedByUs is the comment of a partition that retention detaches: nothing else that is detached is dropped.
+const detachedByUs = "leadgate: retention drops this"
+
+// Dropped is what DropOldPartitions did.
+type Dropped struct {
+	Partitions []string    // names
+	Kept       []string    // weeks of deliveries of which one is still pending, and whose events are kept too
+	Held       []HeldCount // deliveries that went with them
+}
+
+// HeldCount is how many deliveries were dropped that an endpoint did not get, because it was disabled all the time.
+type HeldCount struct {
+	EndpointRef
+	Deliveries int
+}
+
+// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago. A week of
+// deliveries of which one is still pending is kept, and so are its events.
 //
 // A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
-// on, and then dropped. What a crash or a lock left half done is finished by the next run, so a table with a
-// partition's name that is not attached is dropped too: whoever wants to keep one renames it. Of several workers one
-// does this, and the others return at once.
-func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (dropped, kept []string, err error) {
+// on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its comment:
+// what somebody else detached is his, and stays. Of several workers one does this, and the others return at once.
+func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (out Dropped, err error) {
 	admin, err := db.OpenAdminPool() // what is set in its sessions ends with them, and so does the lock
 	if err != nil {
-		return nil, nil, fmt.Errorf("retention: %w", err)
+		return out, fmt.Errorf("retention: %w", err)
 	}
 	defer admin.Close()
 	session, err := admin.Connx(ctx)
 	if err != nil {
-		return nil, nil, conn.Fail(ctx, "retention", err)
+		return out, conn.Fail(ctx, "retention", err)
 	}
 	defer session.Close()
 	const lock = `select pg_try_advisory_lock(hashtext('leadgate.retention'))`
 	const unlock = `select pg_advisory_unlock(hashtext('leadgate.retention'))`
 	locked, _, err := conn.Find(ctx, session, "lock retention", conn.Value[bool], lock)
 	if err != nil || !locked {
-		return nil, nil, err
+		return out, err
 	}
 	// Postgres may see the session's end later than the next worker asks
 	defer session.ExecContext(context.WithoutCancel(ctx), unlock)
 	set := fmt.Sprintf(`set lock_timeout = %d`, retentionLock.Milliseconds())
 	if _, err := conn.Exec(ctx, session, "retention", set); err != nil {
-		return nil, nil, err
+		return out, err
 	}
 	r := retention{session: session, weeks: map[time.Time]bool{}}
 	old, err := r.old(ctx, keep)
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		err = r.dropAll(ctx, old)
 	}
-	err = r.dropAll(ctx, old)
-	return r.dropped, r.kept, err
+	return r.Dropped, err
 }
 
 // retention is one run of DropOldPartitions.
 type retention struct {
-	session       *sqlx.Conn
-	weeks         map[time.Time]bool // of deliveries that are still there
-	dropped, kept []string
+	Dropped
+	session *sqlx.Conn
+	weeks   map[time.Time]bool // of deliveries that are still there
 }
 
 // partition is a week of a table.
@@ -73,6 +86,7 @@ type partition struct {
 	table, of    string // the same, quoted and with their schema
 	attached     bool
 	detaching    bool // a detachment was interrupted
+	ours         bool // it is attached, or retention detached it
 	monday       time.Time
 }
 
@@ -82,7 +96,9 @@ type partition struct {
 func (r *retention) old(ctx context.Context, keep time.Duration) (old []partition, err error) {
 	const q = `
 select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, p.relname),
-       c.relispartition, coalesce(i.inhdetachpending, false) as detaching, now()
+       c.relispartition, coalesce(i.inhdetachpending, false) as detaching,
+       c.relispartition and not coalesce(i.inhdetachpending, false) or obj_description(c.oid, 'pg_class') is not distinct from $1,
+       now()
   from pg_class p
   join pg_namespace n on n.oid = p.relnamespace
   join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ ('^' || p.relname || '_[0-9]{8}$')
@@ -93,22 +109,26 @@ select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%
 	err = conn.Each(ctx, r.session, "list partitions", func(row conn.Row) error {
 		var p partition
 		var now time.Time
-		if err := row.Scan(&p.parent, &p.name, &p.table, &p.of, &p.attached, &p.detaching, &now); err != nil {
+		if err := row.Scan(&p.parent, &p.name, &p.table, &p.of, &p.attached, &p.detaching, &p.ours,
+			&now); err != nil {
 			return err
 		}
 		monday, err := time.Parse(partitionDate, p.name[len(p.parent)+1:])
 		if err != nil || monday.Weekday() != time.Monday {
 			return nil // not one of ours
 		}
+		if !p.ours && !p.detaching {
+			return nil
+		}
 		p.monday = monday
-		if p.parent == "deliveries" {
+		if p.parent == "deliveries" && p.ours {
 			r.weeks[p.monday] = true
 		}
 		if !p.monday.Add(week + keep).After(now) {
 			old = append(old, p)
 		}
 		return nil
-	}, q)
+	}, q, detachedByUs)
 	return old, err
 }
 
@@ -137,11 +157,17 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 		}
 		p.attached = false
 	}
+	if !p.ours { // no other can be detached before it
+		return nil
+	}
 	pending, err := r.pending(ctx, p)
 	if err != nil {
 		return err
 	}
 	if p.attached && !pending {
+		if err := r.exec(ctx, `comment on table `+p.table+` is '`+detachedByUs+`'`); err != nil {
+			return err
+		}
 		if err := r.exec(ctx, `alter table `+p.of+` detach partition `+p.table+` concurrently`); err != nil {
 			return err
 		}
@@ -151,13 +177,17 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 		}
 	}
 	if pending {
-		r.kept = append(r.kept, p.name)
+		r.Kept = append(r.Kept, p.name)
 		return r.attach(ctx, p)
+	}
+	held, err := r.held(ctx, p)
+	if err != nil {
+		return err
 	}
 	if err := r.exec(ctx, `drop table `+p.table); err != nil {
 		return err
 	}
-	r.dropped = append(r.dropped, p.name)
+	r.Partitions, r.Held = append(r.Partitions, p.name), append(r.Held, held...)
 	if p.parent == "deliveries" {
 		delete(r.weeks, p.monday)
 	}
@@ -177,14 +207,31 @@ select exists (
 	return found, err
 }
 
+// held counts the held deliveries of a week, by endpoint. It looks across workspaces.
+func (r *retention) held(ctx context.Context, p *partition) ([]HeldCount, error) {
+	if p.parent != "deliveries" {
+		return nil, nil
+	}
+	q := `
+select workspace_id, endpoint_id, count(*) from ` + p.table + ` where state = 'held' group by workspace_id, endpoint_id`
+	return conn.Collect(ctx, r.session, "count held deliveries", func(row conn.Row) (h HeldCount, err error) {
+		err = row.Scan(&h.Workspace, &h.Endpoint, &h.Deliveries)
+		return h, err
+	}, q)
+}
+
 // attach brings back a partition that was detached although something in it is pending.
 func (r *retention) attach(ctx context.Context, p *partition) error {
 	if p.attached {
 		return nil
 	}
 	bound := func(at time.Time) string { return `(uuid_floor('` + at.Format(time.RFC3339) + `'))` }
-	return r.exec(ctx, `alter table `+p.of+` attach partition `+p.table+
+	err := r.exec(ctx, `alter table `+p.of+` attach partition `+p.table+
 		` for values from `+bound(p.monday)+` to `+bound(p.monday.Add(week)))
+	if err == nil {
+		err = r.exec(ctx, `comment on table `+p.table+` is null`)
+	}
+	return err
 }
 
 // exec runs a statement without parameters, outside of any transaction.

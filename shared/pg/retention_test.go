@@ -13,6 +13,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
@@ -52,11 +53,11 @@ select $1, delivery_id(id, $2), $2, id, $4, case when $4 = 'pending' then now() 
 // mustDrop drops what is older than a month and fails unless that succeeds.
 func (d *desk) mustDrop() (dropped, kept []string) {
 	d.Helper()
-	dropped, kept, err := d.db.DropOldPartitions(d.Context(), month)
+	out, err := d.db.DropOldPartitions(d.Context(), month)
 	if err != nil {
-		d.Fatalf("DropOldPartitions = %v, %v, %v, want no error", dropped, kept, err)
+		d.Fatalf("DropOldPartitions = %+v, %v, want no error", out, err)
 	}
-	return dropped, kept
+	return out.Partitions, out.Kept
 }
 
 // count is of the rows a query yields.
@@ -122,11 +123,11 @@ func TestRetentionCountsFromTheEndOfTheWeek(t *testing.T) {
 		want []string
 	}{{age + time.Minute, nil}, {age - time.Second, []string{part("attempts", 3), part("deliveries", 3), part("events",
 		3)}}} {
-		dropped, _, err := d.db.DropOldPartitions(t.Context(), c.keep)
+		out, err := d.db.DropOldPartitions(t.Context(), c.keep)
 		if err != nil {
 			t.Fatal(err)
 		}
-		same(t, fmt.Sprintf("dropped, kept for %s", c.keep), dropped, c.want)
+		same(t, fmt.Sprintf("dropped, kept for %s", c.keep), out.Partitions, c.want)
 	}
 }
 
@@ -158,8 +159,8 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 	}
 	ended := make(chan result, 1)
 	go func() {
-		dropped, _, err := d.db.DropOldPartitions(t.Context(), month)
-		ended <- result{dropped, err}
+		out, err := d.db.DropOldPartitions(t.Context(), month)
+		ended <- result{out.Partitions, err}
 	}()
 	var first result
 	var slowest time.Duration
@@ -222,8 +223,8 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `select from deliveries`); err != nil {
 		t.Fatal(err)
 	}
-	if dropped, _, err := d.db.DropOldPartitions(t.Context(), month); err == nil {
-		t.Fatalf("DropOldPartitions = %v while somebody reads, want an error", dropped)
+	if out, err := d.db.DropOldPartitions(t.Context(), month); err == nil {
+		t.Fatalf("DropOldPartitions = %+v while somebody reads, want an error", out)
 	}
 	if _, err := tx.ExecContext(t.Context(),
 		`update deliveries set state = 'pending', next_at = now() where id < uuid_floor($1)`, monday(7)); err != nil {
@@ -249,36 +250,61 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	same(t, "dropped once it is delivered", dropped, []string{part("deliveries", 8), part("events", 8)})
 }
 
-// What was detached and not dropped is dropped the next time, unless something in it is owed. What only looks like it
-// stays.
+// What retention detached and did not drop is dropped the next time, unless something in it is owed. What somebody else
+// detached stays, and so does what only looks like it.
 func TestDetachedLeftoversAreDropped(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	for _, n := range []int{9, 8, 7, 3} {
+	for _, n := range []int{10, 9, 8, 7, 3} {
 		state := webhook.Delivered
 		if n == 8 {
 			state = webhook.Pending
 		}
 		d.mustPast(n, state)
 		d.exec(`alter table deliveries detach partition ` + part("deliveries", n))
+		if n == 9 || n == 8 {
+			d.exec(`comment on table ` + part("deliveries", n) + ` is 'leadgate: retention drops this'`)
+		}
 	}
 	archive, tuesday := part("deliveries", 7)+"_archive", "deliveries_"+monday(7).AddDate(0, 0, 1).Format("20060102")
 	d.exec(`alter table ` + part("deliveries", 7) + ` rename to ` + archive)
 	d.exec(`create table ` + tuesday +
-		` (); create table deliveries_20269999 (); create table "old-deliveries_20200106" ()`)
+		` (); create table deliveries_20269999 (); create table "old-deliveries_20200106" (); create table events_20250106 ()`)
 
 	dropped, kept := d.mustDrop()
-	same(t, "dropped", dropped, []string{part("deliveries", 9), part("events", 9), part("events", 7), part("attempts", 9),
-		part("attempts", 8), part("attempts", 7)})
+	same(t, "dropped", dropped, []string{part("deliveries", 9), part("events", 10), part("events", 9), part("events", 7),
+		part("attempts", 10), part("attempts", 9), part("attempts", 8), part("attempts", 7)})
 	same(t, "kept", kept, []string{part("deliveries", 8)})
 	if got := d.count(`select from deliveries`); got != 1 {
-		t.Errorf("deliveries = %d, want the pending one, which was detached by mistake", got)
+		t.Errorf("deliveries = %d, want the pending one, which is brought back", got)
 	}
-	for _, table := range []string{archive, tuesday, part("deliveries", 3), `deliveries_20269999`,
-		`"old-deliveries_20200106"`} {
+	for _, table := range []string{archive, tuesday, part("deliveries", 10), part("deliveries", 3), `deliveries_20269999`,
+		`"old-deliveries_20200106"`, `events_20250106`} {
 		if d.count(`select where to_regclass($1) is not null`, table) != 1 {
 			t.Errorf("table %s is gone, want it kept", table)
 		}
+	}
+}
+
+// Held deliveries that are dropped with their week are told, endpoint by endpoint.
+func TestDroppedHeldDeliveriesAreCounted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	other := newDesk(t, d.db)
+	d.mustPast(8, webhook.Held)
+	d.mustPast(8, webhook.Held)
+	d.mustPast(8, webhook.Exhausted)
+	d.mustPast(3, webhook.Held)
+	other.mustPast(8, webhook.Held)
+	out, err := d.db.DropOldPartitions(t.Context(), month)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(out.Held, func(a, b pg.HeldCount) int { return b.Deliveries - a.Deliveries })
+	want := []pg.HeldCount{{EndpointRef: pg.EndpointRef{Workspace: d.ws, Endpoint: d.endpoint.ID}, Deliveries: 2},
+		{EndpointRef: pg.EndpointRef{Workspace: other.ws, Endpoint: other.endpoint.ID}, Deliveries: 1}}
+	if diff := cmp.Diff(want, out.Held); diff != "" {
+		t.Errorf("held deliveries that were dropped (-want +got):\n%s", diff)
 	}
 }
 
@@ -296,13 +322,13 @@ func TestSeveralDropAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
-			dropped, _, err := d.db.DropOldPartitions(t.Context(), month)
+			out, err := d.db.DropOldPartitions(t.Context(), month)
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			got = append(got, dropped...)
+			got = append(got, out.Partitions...)
 		})
 	}
 	all.Wait()
@@ -324,7 +350,7 @@ func TestDropIsCutShort(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, _, err := d.db.DropOldPartitions(ctx, month); err == nil {
+	if _, err := d.db.DropOldPartitions(ctx, month); err == nil {
 		t.Error("DropOldPartitions succeeded in spite of its deadline")
 	}
 	reader.Rollback()

@@ -34,6 +34,9 @@ func (db *DB) migrate(ctx context.Context, log *slog.Logger, patience time.Durat
 	if err != nil {
 		return len(done), fmt.Errorf("migrate: %w", err)
 	}
+	if err := m.rekeyEmails(ctx); err != nil {
+		return len(done), fmt.Errorf("migrate: %w", err)
+	}
 	return len(done), db.EnsurePartitions(ctx)
 }
 

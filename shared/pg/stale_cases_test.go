@@ -276,6 +276,15 @@ func (s *stale) requestCases() []staleCase {
 			all, err := db.BeginIdempotent(ctx, s.requests(20))
 			return wantCount(err, len(all), 20)
 		}},
+		{"forget keys", 20, func() {
+			s.exec(`update idempotency set status = null, body = null, headers = null, leads = null where workspace_id = $1`, s.ws)
+		}, func(ctx context.Context, db *pg.DB) error {
+			var all []pg.IdempotentAnswer
+			for _, r := range s.requests(20) {
+				all = append(all, pg.IdempotentAnswer{Workspace: s.ws, Key: r.Key, ID: r.ID})
+			}
+			return db.ForgetIdempotent(ctx, all)
+		}},
 		{"keep answers", 20, func() {
 			s.exec(`
 update idempotency set status = null, body = null, headers = null, leads = null where workspace_id = $1`, s.ws)

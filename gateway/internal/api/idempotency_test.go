@@ -87,13 +87,35 @@ func TestKeyedRequestHappensOnce(t *testing.T) {
 	}
 }
 
-// Mistakes are answers like others; what a repetition may cure is not kept.
+// What was made or found is kept; a mistake is not, and its key takes the mended request. Nor is what a repetition may
+// cure.
 func TestWhichAnswersAreKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	wrong := b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"nonsense"}`)
 	wrong.wantError(t, "a mistake", 400, "VALIDATION_ERROR")
-	b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"nonsense"}`).wantReplay(t, "a mistake again", wrong)
+	again := b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"nonsense"}`)
+	again.wantError(t, "a mistake again", 400, "VALIDATION_ERROR")
+	if again.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("a mistake is kept: %s", again.text)
+	}
+	corrected := b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"sense@example.com"}`)
+	mustID(t, corrected)
+	b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"sense@example.com"}`).wantReplay(t, "mended, again", corrected)
+	b.keyed(t, b.secret, "/api/v1/leads", "wrong", `{"email":"nonsense"}`).wantError(t, "the mistake after that", 422,
+		"IDEMPOTENCY_MISMATCH")
+	b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", `{"leads":[]}`).wantError(t, "an empty batch", 400, "VALIDATION_ERROR")
+	if got := b.keyed(t, b.secret, "/api/v1/leads/batch", "batch", `{"leads":[{"email":"one@example.com"}]}`); got.status != 207 {
+		t.Errorf("a mended batch = %d %s, want 207", got.status, got.text)
+	}
+	var kept int
+	if err := b.db.GetContext(t.Context(), &kept, `select count(*) from idempotency where status is null or status = 400`); err != nil ||
+		kept > 0 {
+		t.Errorf("%d keys of mistakes are left, %v", kept, err)
+	}
+	taken := b.keyed(t, b.secret, "/api/v1/leads", "taken", `{"email":"sense@example.com"}`)
+	taken.wantError(t, "a duplicate", 409, "DUPLICATE_EMAIL")
+	b.keyed(t, b.secret, "/api/v1/leads", "taken", `{"email":"sense@example.com"}`).wantReplay(t, "a duplicate again", taken)
 
 	const mended = `{"email":"mended@example.com"}`
 	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads", strings.NewReader(mended))

@@ -17,21 +17,23 @@ import (
 
 // importView is an import as the API shows it.
 type importView struct {
-	ID         string  `json:"id"`
-	State      string  `json:"state"`
-	Format     string  `json:"format"`
-	Bytes      int64   `json:"bytes"`
-	Position   int64   `json:"position"`
-	Progress   float64 `json:"progress"`
-	Rows       int     `json:"rows"`
-	Created    int     `json:"created"`
-	Updated    int     `json:"updated"`
-	Duplicates int     `json:"duplicates"`
-	Rejected   int     `json:"rejected"`
-	Reason     *string `json:"reason"`
-	CreatedAt  string  `json:"createdAt"`
-	UpdatedAt  string  `json:"updatedAt"`
-	FinishedAt *string `json:"finishedAt"`
+	ID         string        `json:"id"`
+	State      string        `json:"state"`
+	Format     string        `json:"format"`
+	Bytes      int64         `json:"bytes"`
+	Position   int64         `json:"position"`
+	Progress   float64       `json:"progress"`
+	Rows       int           `json:"rows"`
+	Created    int           `json:"created"`
+	Updated    int           `json:"updated"`
+	Duplicates int           `json:"duplicates"`
+	Rejected   int           `json:"rejected"`
+	Warnings   int           `json:"warnings"`
+	Reason     *string       `json:"reason"`
+	CreatedAt  string        `json:"createdAt"`
+	UpdatedAt  string        `json:"updatedAt"`
+	FinishedAt *string       `json:"finishedAt"`
+	Detected   *detectedView `json:"detected"`
 }
 
 func showImport(i leadfile.Import) importView {
@@ -43,6 +45,7 @@ func showImport(i leadfile.Import) importView {
 		ID: id.Import.Format(i.ID), State: string(i.State), Format: string(i.Format), Bytes: i.Bytes, Position: position,
 		Progress: importProgress(i),
 		Rows:     i.Rows, Created: i.Created, Updated: i.Updated, Duplicates: i.Duplicates, Rejected: i.Rejected,
+		Warnings: i.Warnings, Detected: showDetected(&i),
 		Reason:    optional(i.Reason),
 		CreatedAt: stamp(i.CreatedAt), UpdatedAt: stamp(i.UpdatedAt), FinishedAt: optionalStamp(i.FinishedAt),
 	}
@@ -67,7 +70,14 @@ func (a *api) getImport(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 // listImports answers the workspace's imports, newest first.
 func (a *api) listImports(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	idOf := func(i leadfile.Import) id.UUID { return i.ID }
-	return list(id.Import, a.DB.ListImports, showImport, idOf)(w, r, p)
+	brief := func(i leadfile.Import) importView {
+		v := showImport(i)
+		if v.Detected != nil {
+			v.Detected.Columns = nil // a page of them would be large
+		}
+		return v
+	}
+	return list(id.Import, a.DB.ListImports, brief, idOf)(w, r, p)
 }
 
 // cancelImport ends an import; the leads it made stay. Cancelling again changes nothing; an import that has ended is a
@@ -78,7 +88,7 @@ func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 
 const reportSize = 2 << 20 // bytes of memory: a page of a report, and its text
 
-// getImportErrors streams why rows of an import made no lead, as CSV that no spreadsheet takes for formulas. An import
+// getImportErrors streams why rows of an import made no lead, or what was odd about them, as CSV that no spreadsheet takes for formulas. An import
 // that runs has the rows so far. When it cannot go on, the answer breaks off: a report that ends early must not look
 // like a whole one.
 func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {

@@ -3,15 +3,10 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"mime"
-	"net"
 	"net/http"
-	"os"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -20,12 +15,23 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
+	"leadgate/shared/leadfile/decode"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
 )
 
-var importParams = []string{"format", "mapping", "chatbotId", "source", "onDuplicate", "events"}
+var importParams = []string{"format", "charset", "sheet", "delimiter", "quote", "header", "mapping", "chatbotId", "source",
+	"onDuplicate", "events", "dryRun"}
+
+// importRequest is what the head of a request says of a file.
+type importRequest struct {
+	leadfile.Import // without a format: its content tells
+	said            leadfile.Said
+	decode          decode.Options
+	multipart       string // its boundary; "": the body is the file
+	dryRun          bool
+}
 
 // createImport takes a file of leads in. It is stored piece by piece as it comes, and 202 says that all of it is there.
 // Everything that the parameters and the header can tell is told before anything is stored.
@@ -34,7 +40,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := refuseKey(r); err != nil {
 		return err
 	}
-	imp, mapping, err := readImport(r)
+	imp, err := readImport(r)
 	if err != nil {
 		return err
 	}
@@ -54,7 +60,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := httpx.Charge(r, uploadSize); err != nil {
 		return err
 	}
-	up, err := a.newUpload(w, r, transfer)
+	up, found, err := a.newUpload(w, r, &imp, transfer)
 	if err != nil {
 		return err
 	}
@@ -62,12 +68,16 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err != nil {
 		return err
 	}
-	if err := readStart(&imp, mapping, first); err != nil {
+	if err := imp.readStart(first); err != nil {
 		return err
+	}
+	imp.Options.Found = &found
+	if imp.dryRun {
+		return up.preview(w, &imp, p.Settings.Statuses, first)
 	}
 	now := a.now()
 	imp.WorkspaceID, imp.ID, imp.CreatedAt = p.WorkspaceID, id.New(), now
-	made, err := up.store(&imp, first)
+	made, err := up.store(&imp.Import, first)
 	if err != nil {
 		return err
 	}
@@ -93,13 +103,15 @@ func refuseKey(r *http.Request) error {
 }
 
 // readImport reads what the head of the request says about the file.
-func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err error) {
-	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return imp, nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the file uncompressed")
+func readImport(r *http.Request) (imp importRequest, err error) {
+	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
+	case "", "identity", "gzip", "x-gzip": // the file itself tells
+	default:
+		return imp, fault.New(fault.MediaType, "Content-Encoding is not supported; send the file as it is, or with gzip")
 	}
 	q := readParams(r)
-	if imp.Format, err = q.format(r.Header.Get("Content-Type")); err != nil {
-		return imp, nil, err
+	if err := imp.readType(q, r.Header.Get("Content-Type")); err != nil {
+		return imp, err
 	}
 	o := &imp.Options
 	if chatbot := q.id("chatbotId", id.Chatbot); chatbot != (id.UUID{}) {
@@ -111,41 +123,53 @@ func readImport(r *http.Request) (imp leadfile.Import, m leadfile.Mapping, err e
 	}
 	o.OnDuplicate = cmp.Or(lead.OnDuplicate(q.choice("onDuplicate", texts(lead.OnDuplicates())...)), lead.RefuseDuplicate)
 	o.Quiet = q.Has("events") && !q.bool("events")
-	return imp, q.mapping(imp.Format), q.err()
+	imp.dryRun = q.bool("dryRun")
+	if name := q.text("charset", 40); name != "" {
+		if imp.decode.Charset = name; !decode.KnownCharset(name) {
+			q.addError("charset", decode.CharsetRule)
+		}
+	}
+	imp.decode.Sheet = q.text("sheet", maxSheetName)
+	imp.said = leadfile.Said{Mapping: q.mapping(), Delimiter: q.Get("delimiter"), Quote: q.Get("quote"),
+		Header: q.Get("header")}
+	q.invalid = append(q.invalid, imp.said.Check()...)
+	return imp, q.err()
 }
 
-// format is the file's, by the parameter or by the Content-Type.
-func (q *params) format(contentType string) (leadfile.Format, error) {
+const maxSheetName = 200
+
+// fileTypes are the media types that files of leads are sent with. Which of the formats it is, the content tells: a
+// browser calls a CSV file what the operating system does, and curl calls everything a form.
+var fileTypes = []string{"", "application/octet-stream", "application/x-www-form-urlencoded", "application/csv",
+	"application/x-csv", "application/vnd.ms-excel", "application/msexcel", "application/excel",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/x-ndjson", "application/ndjson",
+	"application/jsonl", "application/x-jsonlines", "application/gzip", "application/x-gzip", "application/zip",
+	"application/x-zip-compressed", "multipart/form-data"}
+
+// readType reads what the Content-Type and format say. A charset counts where it is not the one that clients add by
+// themselves.
+func (imp *importRequest) readType(q *params, contentType string) error {
 	media, extra, err := mime.ParseMediaType(contentType)
-	if charset := extra["charset"]; err == nil && charset != "" && !strings.EqualFold(charset, "utf-8") &&
-		!strings.EqualFold(charset, "us-ascii") {
-		return "", fault.New(fault.MediaType, "The file must be in UTF-8")
+	if err != nil && contentType != "" || !slices.Contains(fileTypes, media) && !strings.HasPrefix(media, "text/") {
+		return fault.New(fault.MediaType, "Content-Type must be that of a file: text/csv, application/x-ndjson, "+
+			"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, application/octet-stream, or "+
+			"multipart/form-data with one file")
 	}
-	said := map[string]leadfile.Format{
-		"text/csv": leadfile.CSV, "text/tab-separated-values": leadfile.CSV, "application/csv": leadfile.CSV,
-		"application/x-ndjson": leadfile.NDJSON, "application/ndjson": leadfile.NDJSON, "application/jsonl": leadfile.NDJSON,
-		"application/x-jsonlines": leadfile.NDJSON,
-	}[media]
-	if !q.Has("format") {
-		if said == "" {
-			return "", fault.New(fault.MediaType, "Content-Type must be text/csv or application/x-ndjson")
+	if name := extra["charset"]; decode.KnownCharset(name) && !decode.IsUTF8(name) {
+		imp.decode.Charset = name
+	}
+	if media == "multipart/form-data" {
+		if imp.multipart = extra["boundary"]; imp.multipart == "" {
+			return fault.New(fault.MediaType, "Content-Type multipart/form-data must have a boundary")
 		}
-		return said, nil
 	}
-	format := leadfile.Format(q.choice("format", string(leadfile.CSV), string(leadfile.NDJSON)))
-	if format != "" && said != "" && said != format {
-		q.addError("format", "Must match the Content-Type, which says "+string(said))
-	}
-	return format, nil
+	imp.Format = leadfile.Format(q.choice("format", string(leadfile.CSV), string(leadfile.NDJSON)))
+	return nil
 }
 
 // mapping reads where columns go that go elsewhere than their names say.
-func (q *params) mapping(format leadfile.Format) (m leadfile.Mapping) {
+func (q *params) mapping() (m leadfile.Mapping) {
 	if !q.Has("mapping") {
-		return nil
-	}
-	if format == leadfile.NDJSON {
-		q.addError("mapping", "Must not be given: only a CSV file has columns")
 		return nil
 	}
 	if err := json.Unmarshal([]byte(q.Get("mapping")), &m); err != nil || m == nil {
@@ -155,141 +179,26 @@ func (q *params) mapping(format leadfile.Format) (m leadfile.Mapping) {
 	return m
 }
 
-// readStart reads how the file begins: of CSV the header.
-func readStart(imp *leadfile.Import, m leadfile.Mapping, first []byte) error {
+// readStart reads how the file begins: which format it is, and of CSV the header.
+func (imp *importRequest) readStart(first []byte) error {
+	if imp.Format == "" {
+		imp.Format = leadfile.CSV
+		if leadfile.LooksLikeLines(first) {
+			imp.Format = leadfile.NDJSON
+		}
+	}
 	if imp.Format == leadfile.NDJSON {
+		if imp.said.Mapping != nil {
+			return fault.InvalidField("mapping", nil, "Must not be given: only a CSV file has columns")
+		}
 		return leadfile.CheckLines(first)
 	}
-	o, start, err := leadfile.ReadHeader(first, m)
+	o, start, err := leadfile.ReadHeader(first, imp.said)
 	if err != nil {
 		return err
 	}
-	imp.Options.Columns, imp.Options.Delimiter, imp.Position = o.Columns, o.Delimiter, start
-	return nil
-}
-
-// Bounds of uploads at a gateway.
-const (
-	maxUploads  = 2               // of a workspace at a time
-	allUploads  = 8               // of all: each has a piece in memory
-	uploadPiece = 1 << 20         // bytes
-	uploadSize  = 3 * uploadPiece // bytes of memory: a piece, and what is sent to Postgres of it
-	answerTime  = time.Minute     // for the answer, once the file is there
-	storeTime   = 10 * time.Second
-)
-
-// upload is a file that comes in.
-type upload struct {
-	*api
-	r        *http.Request
-	control  *http.ResponseController
-	buf      []byte
-	size     int64 // so far
-	ended    bool  // all of it is there
-	transfer *transfer
-}
-
-func (a *api) newUpload(w http.ResponseWriter, r *http.Request, t *transfer) (*upload, error) {
-	if r.ContentLength > leadfile.MaxBytes {
-		return nil, fileTooLarge()
-	}
-	return &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, uploadPiece),
-		transfer: t}, nil
-}
-
-func fileTooLarge() error {
-	return fault.New(fault.TooLarge, fmt.Sprintf("The file is larger than %d MiB", leadfile.MaxBytes>>20))
-}
-
-// piece reads the next piece, which is valid until the one after it, from a client that keeps the minimum rate. The
-// answer has time of its own after it.
-func (u *upload) piece() ([]byte, error) {
-	until := func(end time.Time) error {
-		return errors.Join(u.control.SetReadDeadline(end), u.control.SetWriteDeadline(end.Add(answerTime)))
-	}
-	n := 0
-	for n < len(u.buf) && !u.ended {
-		got, err := u.transfer.move(until, func() (int, error) { return u.r.Body.Read(u.buf[n:]) })
-		n += got
-		switch {
-		case err == io.EOF:
-			u.ended = true
-		case err != nil:
-			return nil, brokenUpload(err)
-		}
-	}
-	if u.size += int64(n); u.size > leadfile.MaxBytes {
-		return nil, fileTooLarge()
-	}
-	return u.buf[:n], nil
-}
-
-// brokenUpload tells a file that came too slowly from one that ended too early. The connection's own error also tells
-// the client's address.
-func brokenUpload(err error) error {
-	if fault.Is(err, fault.Unavailable) { // it gave way
-		return err
-	}
-	f := fault.InvalidField("body", nil, "The file broke off before its end")
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		f = fault.New(fault.Timeout,
-			fmt.Sprintf("The file arrived too slowly: send at least %d KiB per second, and all of it within an hour",
-				minTransferRate>>10))
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	f.Cause = err
-	return f
-}
-
-// store keeps the import and its file, of which first was read. What breaks off leaves a failed import and no file.
-func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import, err error) {
-	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
-	defer cancel()
-	if err := u.DB.CreateImport(ctx, *imp); err != nil {
-		return made, err
-	}
-	if made, err = u.pieces(imp, first); err == nil {
-		return made, nil
-	}
-	reason := leadfile.UploadBrokeOff
-	if fault.Is(err, fault.TooLarge) || u.transfer.gaveWay.Load() != nil {
-		reason = fault.From(err).Public
-	}
-	ctx, cancel = context.WithTimeout(u.r.Context(), storeTime)
-	defer cancel()
-	if failed := u.DB.FailUpload(ctx, imp.WorkspaceID, imp.ID, reason); failed != nil {
-		httpx.AddLogField(u.r, "fail_upload", failed.Error()) // upkeep does it
-	}
-	return made, err
-}
-
-func (u *upload) pieces(imp *leadfile.Import, data []byte) (made leadfile.Import, err error) {
-	for start := int64(0); len(data) > 0; {
-		if err := u.keep(imp, start, data); err != nil {
-			return made, err
-		}
-		start += int64(len(data))
-		if u.ended {
-			break
-		}
-		if data, err = u.piece(); err != nil {
-			return made, err
-		}
-	}
-	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
-	defer cancel()
-	httpx.AddLogField(u.r, "file_bytes", u.size)
-	return u.DB.CompleteImport(ctx, imp.WorkspaceID, imp.ID)
-}
-
-func (u *upload) keep(imp *leadfile.Import, start int64, data []byte) error {
-	ctx, cancel := context.WithTimeout(u.r.Context(), storeTime)
-	defer cancel()
-	if err := u.DB.AddImportChunk(ctx, imp.WorkspaceID, imp.ID, start, data); err != nil {
-		return fmt.Errorf("import %s: %w", id.Import.Format(imp.ID), err)
-	}
+	o.ChatbotID, o.Source, o.OnDuplicate, o.Quiet = imp.Options.ChatbotID, imp.Options.Source, imp.Options.OnDuplicate,
+		imp.Options.Quiet
+	imp.Options, imp.Position = o, start
 	return nil
 }

@@ -188,3 +188,33 @@ func TestBodyLimit(t *testing.T) {
 		t.Errorf("a body of exactly 64 KiB = %d %s, want 201", got.status, got.text)
 	}
 }
+
+// One address is one lead, however a keyboard, a browser or a mail program wrote it, and mail can be sent to what is
+// shown.
+func TestOneEmailInManySpellings(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, first := range []struct {
+		typed, shown string
+		others       []string
+	}{
+		{"Ｂｏｂ＠Example.com", "Bob@Example.com", []string{"bob@example.com", "ｂｏｂ@example.com", "bob@ｅｘａｍｐｌｅ。com"}},
+		{"ann\u200b@example.com\ufeff", "ann@example.com", []string{"ANN@example.com", "a\u00adnn@example.com"}},
+		{"x@BÜCHER.example.com", "x@BÜCHER.example.com", []string{"x@xn--bcher-kva.example.com", "x@bu\u0308cher.example.com"}},
+		{"a..b.@example.com", "a..b.@example.com", []string{"A..B.@EXAMPLE.com"}},
+	} {
+		t.Run(first.shown, func(t *testing.T) {
+			made := b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"`+first.typed+`"}`)
+			lead := mustID(t, made)
+			if !strings.Contains(made.text, `"email":"`+first.shown+`"`) {
+				t.Errorf("POST %q shows %s, want %s", first.typed, made.text, first.shown)
+			}
+			for _, other := range first.others {
+				got := b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"`+other+`"}`)
+				if got.wantError(t, other, 409, "DUPLICATE_EMAIL"); !strings.Contains(got.text, lead) {
+					t.Errorf("POST %q = %s, want lead %s", other, got.text, lead)
+				}
+			}
+		})
+	}
+}

@@ -41,6 +41,7 @@ type shownWebhook struct {
 	Backlog *struct {
 		Pending, Exhausted, Held int
 		OldestPendingAt          *string
+		OldestHeldAt             *string
 	}
 }
 
@@ -81,7 +82,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	if l := got.header.Get("Location"); l != "/api/v1/webhooks/"+m[2] {
 		t.Errorf("Location = %q, want /api/v1/webhooks/%s", l, m[2])
 	}
-	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null},` + m[3]
+	shown := m[1] + `,"backlog":{"pending":0,"exhausted":0,"held":0,"oldestPendingAt":null,"oldestHeldAt":null},` + m[3]
 	if read := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+m[2], ""); read.text != `{"success":true,"data":{`+shown+
 		"}}\n" {
 		t.Errorf("GET = %s, want the same with a backlog and without the secret", read.text)
@@ -122,7 +123,7 @@ func TestCreateWebhookTakesEverything(t *testing.T) {
 	want := shownWebhook{ID: made.ID, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt, WorkspaceID: made.WorkspaceID,
 		DisabledAt: &made.CreatedAt, DisabledReason: &reason, FormerSecrets: made.FormerSecrets,
 		URL: "https://hooks.example.com/", Description: "d", EventTypes: []string{"endpoint.failing"},
-		ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "***", "x-team": "***"},
+		ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "Bearer t~k3n", "x-team": ""},
 		Payload: "thin", Rate: &rate, MaxInFlight: 1, TimeoutSeconds: 30, Signature: "v1", Secret: own}
 	want.Health.State = "disabled"
 	if diff := cmp.Diff(want, made); diff != "" {

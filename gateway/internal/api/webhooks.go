@@ -25,9 +25,6 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
-	if err := mayHandle(p, e); err != nil {
-		return err
-	}
 	if err := a.DB.CreateEndpoint(r.Context(), e); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"leadgate/shared/fault"
@@ -19,7 +18,7 @@ type webhookView struct {
 	Description    string            `json:"description"`
 	EventTypes     []string          `json:"eventTypes"`
 	ChatbotIDs     []string          `json:"chatbotIds"`
-	Headers        map[string]string `json:"headers"` // names; the values are masked
+	Headers        map[string]string `json:"headers"`
 	Payload        string            `json:"payload"`
 	Rate           *int              `json:"rate"`
 	MaxInFlight    int               `json:"maxInFlight"`
@@ -63,11 +62,12 @@ type backlog struct {
 	Exhausted       int     `json:"exhausted"`
 	Held            int     `json:"held"`
 	OldestPendingAt *string `json:"oldestPendingAt"`
+	OldestHeldAt    *string `json:"oldestHeldAt"`
 }
 
 func (a *api) showWebhook(e webhook.Endpoint) webhookView {
 	shown := webhookView{
-		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: webhook.MaskHeaders(e.Headers),
+		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers,
 		Payload: e.Payload,
 		Rate:    optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
 		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)),
@@ -137,9 +137,14 @@ func (a *api) showBacklogs(r *http.Request, p *tenant.Principal, all []webhook.E
 // showBacklog shows as held what is still to be held since the endpoint was disabled.
 func showBacklog(e webhook.Endpoint, c pg.UndeliveredCounts, limit int) *backlog {
 	if !e.Enabled {
-		c = pg.UndeliveredCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit)}
+		held := c.OldestHeld
+		if held == nil || c.Oldest != nil && c.Oldest.Before(*held) {
+			held = c.Oldest
+		}
+		c = pg.UndeliveredCounts{Exhausted: c.Exhausted, Held: min(c.Held+c.Pending, limit), OldestHeld: held}
 	}
-	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest)}
+	return &backlog{Pending: c.Pending, Exhausted: c.Exhausted, Held: c.Held, OldestPendingAt: optionalStamp(c.Oldest),
+		OldestHeldAt: optionalStamp(c.OldestHeld)}
 }
 
 // endpoint returns the endpoint the path names; another workspace's is as unknown as a malformed id.
@@ -149,17 +154,6 @@ func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, 
 		err = readable(e)
 	}
 	return e, err
-}
-
-// mayHandle is FORBIDDEN where a key that may not read leads would make or change an endpoint that gets their events,
-// and so read them all the same.
-func mayHandle(p *tenant.Principal, endpoints ...webhook.Endpoint) error {
-	getsLeads := func(e webhook.Endpoint) bool { return e.GetsLeads() }
-	if p.May(tenant.LeadsRead) || !slices.ContainsFunc(endpoints, getsLeads) {
-		return nil
-	}
-	return fault.New(fault.Forbidden, "This API key lacks the scope "+string(tenant.LeadsRead)+", without which it cannot "+
-		`make or change an endpoint that gets events of leads. With "eventTypes": ["endpoint.*"] it can make others`)
 }
 
 // readable is UNAVAILABLE where an endpoint's secrets cannot be read, which only the operator can mend. Such an endpoint

@@ -5,17 +5,15 @@ import (
 	"net/http"
 )
 
-// storable reports whether a repetition of the request gets the answer again. It does not where it could get a better
-// one: 5xx, 408, 429, and those that depend on what is not part of the request's hash: the API key (401, 403), what
-// exists (404) and the header (405, 413, 415).
+// storable reports whether a repetition of the request gets the answer again: what was made, or found. It does not
+// where it could get a better one.
 func storable(status int) bool {
-	switch status {
-	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
-		http.StatusTooManyRequests:
-		return false
-	}
-	return status < http.StatusInternalServerError
+	return status >= http.StatusOK && status < http.StatusBadRequest || status == http.StatusConflict
+}
+
+// madeNothing reports whether the answer tells of a mistake: the key is free, also for a request that is mended.
+func madeNothing(status int) bool {
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusConflict
 }
 
 // storedHeaders are the header fields that belong to an answer and not to one sending of it.

@@ -42,7 +42,8 @@ type Handler func(w http.ResponseWriter, r *http.Request, newID id.UUID) (Result
 //	      \-> answered: send that again     in progress: 409     the key of another request: 422
 //
 // A key that is not completed for 30 s is reclaimed by the next request. That one creates with the same id, and finds
-// what was created before.
+// what was created before. A key whose request was a mistake is forgotten, unless it was reclaimed: who had it before may
+// have created something.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, q Request, do Handler) error {
 	key, err := readKey(r)
 	if err != nil {
@@ -87,8 +88,12 @@ func (s *Service) process(
 		httpx.Fail(answer, r, err)
 	}
 	done = true
-	if !storable(answer.status) || res.Partial {
-		_, _ = complete() // without an answer; if that fails, the key expires
+	if !storable(answer.status) || res.Partial { // if it fails, the key expires
+		if madeNothing(answer.status) && !entry.Expired {
+			s.forgetKey(r.Context(), end)
+		} else {
+			_, _ = complete() // without an answer
+		}
 		answer.send()
 		return nil
 	}

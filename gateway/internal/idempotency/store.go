@@ -3,6 +3,7 @@ package idempotency
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"leadgate/shared/batch"
@@ -10,7 +11,7 @@ import (
 	"leadgate/shared/pg"
 )
 
-// Limits of the two batchers; a full queue is a 503 at once.
+// Limits of the batchers; a full queue is a 503 at once.
 const (
 	batchQueue, batchMax, batchWorkers = 4096, 256, 2
 
@@ -25,6 +26,7 @@ type Service struct {
 	log   *slog.Logger
 	begin *batch.Batcher[pg.IdempotentRequest, beginResult]
 	end   *batch.Batcher[pg.IdempotentAnswer, endResult]
+	gone  *batch.Batcher[pg.IdempotentAnswer, error]
 }
 
 type beginResult struct {
@@ -45,6 +47,7 @@ func New(db *pg.DB, log *slog.Logger) *Service {
 		func(err error) beginResult { return beginResult{err: err} }))
 	s.end = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeAll,
 		func(err error) endResult { return endResult{err: err} }))
+	s.gone = batch.New(limits, batch.Recover(log, "forget idempotent", s.forgetAll, func(err error) error { return err }))
 	return s
 }
 
@@ -52,6 +55,7 @@ func New(db *pg.DB, log *slog.Logger) *Service {
 func (s *Service) Stop() {
 	s.begin.Stop()
 	s.end.Stop()
+	s.gone.Stop()
 }
 
 // acquire begins a request, also one that the process which had it before did not complete in time. Without Postgres it
@@ -73,6 +77,13 @@ func (s *Service) acquire(ctx context.Context, r pg.IdempotentRequest) (pg.Idemp
 func (s *Service) complete(ctx context.Context, answer pg.IdempotentAnswer) (kept bool, err error) {
 	res, err := s.end.Do(ctx, answer)
 	return res.kept, either(err, res.err)
+}
+
+// forgetKey frees the key of a request that made nothing. If that fails, it is the same request's until it expires.
+func (s *Service) forgetKey(ctx context.Context, which pg.IdempotentAnswer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	_, _ = s.gone.Do(ctx, which)
 }
 
 // either returns the error of a batcher as UNAVAILABLE, and without one that of its statement.
@@ -110,4 +121,14 @@ func (s *Service) completeAll(answers []pg.IdempotentAnswer) []endResult {
 		}
 	}
 	return out
+}
+
+func (s *Service) forgetAll(keys []pg.IdempotentAnswer) []error {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	err := s.db.ForgetIdempotent(ctx, keys)
+	if err != nil && !fault.Is(err, fault.Unavailable) {
+		s.log.Error("forget idempotent failed", "keys", len(keys), "error", err.Error())
+	}
+	return slices.Repeat([]error{err}, len(keys))
 }

@@ -70,7 +70,8 @@ func (j *importer) begin(r *run) (ok bool, err error) {
 		return false, nil
 	}
 	j.deletedTo = j.imp.Position
-	in := importReader{Processor: r.Processor, imp: j.imp, settings: j.settings, chatbots: map[id.UUID]bool{}}
+	in := importReader{Processor: r.Processor, imp: j.imp, settings: j.settings, chatbots: map[id.UUID]bool{},
+		odd: j.imp.Warnings}
 	if in.rows, err = j.roundRows(r); err != nil {
 		return false, err
 	}

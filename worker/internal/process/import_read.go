@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/leadfile"
@@ -20,6 +19,7 @@ type importReader struct {
 	settings tenant.Settings
 	rows     int              // of a batch, at most
 	chatbots map[id.UUID]bool // those asked for so far, and whether they exist
+	odd      int              // rows with an oddity so far
 }
 
 func (in *importReader) run(ctx context.Context, to chan<- readBatch) {
@@ -101,12 +101,11 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 		row := &good[i]
 		d := &row.Draft
 		if (row.Chatbot != id.UUID{}) && !in.chatbots[row.Chatbot] {
-			next.Mistakes = append(next.Mistakes, leadfile.Mistake{Row: row.Number, Code: string(fault.ChatbotNotFound),
-				Field: "chatbotId", Value: id.Chatbot.Format(row.Chatbot),
-				Message: "Must be the id of a chatbot in your workspace"})
-			continue
+			row.Warnings = append(row.Warnings, lead.Warning{Field: lead.FieldChatbot,
+				Message: "Is left out: your workspace has no chatbot " + id.Chatbot.Format(row.Chatbot)})
+			row.Chatbot = id.UUID{}
 		}
-		made := pg.ImportRow{Number: row.Number}
+		made := pg.ImportRow{Number: row.Number, Odd: in.oddity(row)}
 		leadID := id.New()
 		made.Lead = lead.New(d, lead.Origin{
 			Workspace: in.imp.WorkspaceID, ID: leadID, Chatbot: row.Chatbot,
@@ -122,6 +121,18 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 		next.ends = append(next.ends, row.End)
 	}
 	return nil
+}
+
+// oddity is what the report says of a row that is kept, of the first MaxOdd of them.
+func (in *importReader) oddity(row *leadfile.Row) *leadfile.Mistake {
+	if len(row.Warnings) == 0 {
+		return nil
+	}
+	if in.odd++; in.odd > leadfile.MaxOdd {
+		return &leadfile.Mistake{}
+	}
+	m := leadfile.Odd(row.Number, row.Warnings)
+	return &m
 }
 
 // findChatbots asks which of the chatbots that rows name exist.

@@ -20,12 +20,12 @@ import (
 func (b *bundle) mustUpload(file string, piece int, o leadfile.Options) leadfile.Import {
 	b.Helper()
 	i := leadfile.Import{WorkspaceID: b.ws, ID: id.New(), Format: leadfile.CSV, CreatedAt: time.Now()}
-	read, start, err := leadfile.ReadHeader([]byte(file), nil)
+	read, start, err := leadfile.ReadHeader([]byte(file), leadfile.Said{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	o.Columns, o.Delimiter, i.Position = read.Columns, read.Delimiter, start
-	i.Options = o
+	read.Source, read.OnDuplicate, read.Quiet, read.ChatbotID = o.Source, o.OnDuplicate, o.Quiet, o.ChatbotID
+	i.Options, i.Position = read, start
 	if err := b.db.CreateImport(b.Context(), i); err != nil {
 		b.Fatal(err)
 	}
@@ -117,14 +117,14 @@ func TestImportArrives(t *testing.T) {
 	b.worker(options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	got := b.awaitImport(i, leadfile.Done)
-	if want := (leadfile.Tally{Rows: 8, Created: 3, Duplicates: 2, Rejected: 3}); got.Tally != want ||
+	if want := (leadfile.Tally{Rows: 8, Created: 4, Duplicates: 2, Rejected: 2, Warnings: 1}); got.Tally != want ||
 		got.Position != got.Bytes || got.FinishedAt == nil {
 		t.Errorf("import = %+v, want %+v and all of the file", got, want)
 	}
 	want := []string{
 		`2 VALIDATION_ERROR E-Mail "nobody"`, `3 DUPLICATE_EMAIL email "OLD@example.com"`,
 		`4 DUPLICATE_EMAIL email "Ann@Example.com"`,
-		`5 EMAIL_SUPPRESSED email ""`, `6 CHATBOT_NOT_FOUND chatbotId "` + elsewhere + `"`,
+		`5 EMAIL_SUPPRESSED email ""`, `6 WARNING chatbotId ""`,
 	}
 	if diff := cmp.Diff(want, b.report(i)); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
@@ -141,12 +141,12 @@ func TestImportArrives(t *testing.T) {
 		ann.Metadata != `{"Plan":"pro"}` {
 		t.Errorf("lead = %+v, want what the row says", ann)
 	}
-	for range 3 {
+	for range 4 {
 		verify(t, e, rec.mustNext(t))
 	}
 	testwait.Until(t, "the deliveries to be recorded", func() bool {
 		states, _ := b.states(e)
-		return states[webhook.Delivered] == 3
+		return states[webhook.Delivered] == 4
 	})
 	if n := b.number(`select count(*) from import_chunks`); n != 0 {
 		t.Errorf("%d pieces of the file are left", n)
@@ -172,10 +172,10 @@ func TestImportFails(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.worker(options{})
-	i := b.mustUpload("email\na@example.com\n\"b@example.com\nc@example.com\n", 10, leadfile.Options{})
+	i := b.mustUpload("email\na@example.com\n"+strings.Repeat("b", 2<<20), 1<<20, leadfile.Options{})
 	b.mustWake(task.Import(b.ws, i.ID))
 	got := b.awaitImport(i, leadfile.Failed)
-	if got.Reason != "Row 2: a cell begins with a quote that never ends" || got.Rows != 1 || got.Created != 1 {
+	if got.Reason != "Row 2: it is longer than 1048576 bytes: this is no list of rows" || got.Rows != 1 || got.Created != 1 {
 		t.Errorf("import = %+v, want one row and why", got)
 	}
 	gone := b.mustUpload("email\na@example.com\n", 100, leadfile.Options{})

@@ -12,12 +12,13 @@ const (
 )
 
 type metrics struct {
-	woken   *prometheus.CounterVec
-	settled prometheus.Counter
-	dropped prometheus.Counter
-	kept    prometheus.Gauge
-	purged  prometheus.Counter
-	keys    prometheus.Counter
+	woken       *prometheus.CounterVec
+	settled     prometheus.Counter
+	dropped     prometheus.Counter
+	kept        prometheus.Gauge
+	heldDropped prometheus.Counter
+	purged      prometheus.Counter
+	keys        prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -30,12 +31,14 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
 		kept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept",
 			Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
+		heldDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_held_deliveries_dropped_total",
+			Help: "Deliveries that were dropped with an old week, held because their endpoint was disabled until then."}),
 		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total",
 			Help: "Deleted leads that were erased because they can be restored no longer."}),
 		keys: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total",
 			Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
 	}
-	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.purged, m.keys)
+	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.keys)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

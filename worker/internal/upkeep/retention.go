@@ -28,17 +28,31 @@ func (u *Upkeep) createPartitions(ctx context.Context) (n int, more bool, err er
 	return 0, err != nil, err
 }
 
-// dropPartitions drops weeks of events, deliveries and attempts that are older than the retention.
+// maxToldHeld is how many endpoints a log names whose held deliveries were dropped.
+const maxToldHeld = 20
+
+// dropPartitions drops weeks of events, deliveries and attempts that are older than the retention. It tells of held
+// deliveries that go with them: nobody can have them sent any more.
 func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err error) {
-	dropped, kept, err := u.DB.DropOldPartitions(ctx, u.Retention)
-	u.metrics.kept.Set(float64(len(kept)))
-	if len(dropped) > 0 {
-		u.Log.Info("old partitions dropped", "partitions", strings.Join(dropped, " "))
+	out, err := u.DB.DropOldPartitions(ctx, u.Retention)
+	u.metrics.kept.Set(float64(len(out.Kept)))
+	if len(out.Partitions) > 0 {
+		u.Log.Info("old partitions dropped", "partitions", strings.Join(out.Partitions, " "))
 	}
-	if len(kept) > 0 {
-		u.Log.Warn("old partitions kept: deliveries are still pending", "partitions", strings.Join(kept, " "))
+	if len(out.Kept) > 0 {
+		u.Log.Warn("old partitions kept: deliveries are still pending", "partitions", strings.Join(out.Kept, " "))
 	}
-	return len(dropped), false, err
+	for i, h := range out.Held {
+		u.metrics.heldDropped.Add(float64(h.Deliveries))
+		if i < maxToldHeld {
+			u.Log.Warn("held deliveries dropped: their endpoint was disabled until they were too old",
+				"workspace", id.Workspace.Format(h.Workspace), "endpoint", id.Endpoint.Format(h.Endpoint), "deliveries", h.Deliveries)
+		}
+	}
+	if more := len(out.Held) - maxToldHeld; more > 0 {
+		u.Log.Warn("held deliveries dropped: more endpoints", "endpoints", more)
+	}
+	return len(out.Partitions), false, err
 }
 
 // untilNextHour makes a chore of a method that deletes what is old; what it cannot delete now waits for an hour.

@@ -1,0 +1,258 @@
+package decode
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// guess returns the charset of a text that begins so and has no byte order mark; "" is none that can be told.
+//
+//   - Every second byte is NUL: UTF-16.
+//   - UTF-8, unless more of its characters beyond ASCII are wrong than right, and wrong ones are in one line of a
+//     thousand and in two at least, or in more than a fifth of the lines: fewer are damage, and cost their rows.
+//   - Whichever other charset its characters beyond ASCII look most like, if they look much like it: letters of a word
+//     in windows-1252 stand among ASCII letters, those of windows-1251 among each other, and of the pairs of bytes in
+//     Shift_JIS, GB18030, EUC-KR and Big5 nearly all are those of common characters.
+func guess(sample []byte) string {
+	if name := guess16(sample); name != "" {
+		return name
+	}
+	c := countUTF8(sample)
+	if c.right >= c.wrong || c.wrongLines < 2 && 5*c.wrongLines <= c.lines ||
+		1000*c.wrongLines < c.lines {
+		return utf8Name
+	}
+	best, most := "", 0.5
+	for _, of := range charsets {
+		l := of.look(sample)
+		if total := l.good + l.bad + l.rare; total > 0 {
+			if score := (float64(l.good) + float64(l.rare)/4 - float64(l.bad)) / float64(total); score > most {
+				best, most = of.name, score
+			}
+		}
+	}
+	return best
+}
+
+// guess16 returns the UTF-16 in which every second byte of Latin text is NUL.
+func guess16(sample []byte) string {
+	var nul [2]int
+	sample = sample[:min(len(sample), 64<<10)]
+	for i, b := range sample {
+		if b == 0 {
+			nul[i%2]++
+		}
+	}
+	few := len(sample) / 2 / 10
+	switch {
+	case nul[1] > few && nul[1] > 20*nul[0]:
+		return "utf-16le"
+	case nul[0] > few && nul[0] > 20*nul[1]:
+		return "utf-16be"
+	}
+	return ""
+}
+
+// count is how much of a text is UTF-8.
+type count struct {
+	right, wrong      int // characters beyond ASCII
+	lines, wrongLines int
+}
+
+func countUTF8(sample []byte) (c count) {
+	for line := range bytes.Lines(sample) {
+		c.lines++
+		before := c.wrong
+		for len(line) > 0 {
+			if line[0] < utf8.RuneSelf {
+				line = line[1:]
+				continue
+			}
+			r, size := utf8.DecodeRune(line)
+			switch {
+			case r != utf8.RuneError || size > 1:
+				c.right++
+			case utf8.FullRune(line): // else it is cut off
+				c.wrong++
+			}
+			line = line[size:]
+		}
+		if c.wrong > before {
+			c.wrongLines++
+		}
+	}
+	return c
+}
+
+// looks are how many bytes beyond ASCII are parts of characters that are usual in a charset, rare, or none.
+type looks struct{ good, rare, bad int }
+
+var charsets = []struct {
+	name string
+	look func(sample []byte) looks
+}{
+	{"windows-1252", western},
+	{"windows-1251", cyrillic},
+	{"shift_jis", pairs{shiftJIS, func(b byte) bool { return b >= 0xA1 && b <= 0xDF }}.look},
+	{"euc-kr", korean},
+	{"gb18030", pairs{gb18030, nil}.look},
+	{"big5", pairs{big5, nil}.look},
+}
+
+func letter(b byte) bool { b |= 0x20; return b >= 'a' && b <= 'z' }
+
+// at returns the byte there, or a space beyond the ends.
+func at(sample []byte, i int) byte {
+	if i < 0 || i >= len(sample) {
+		return ' '
+	}
+	return sample[i]
+}
+
+// western counts what windows-1252 has: letters with marks, one or two in a row, within a word of ASCII letters; and
+// the punctuation of word processors.
+func western(sample []byte) (l looks) {
+	isLetter := func(b byte) bool {
+		return b >= 0xC0 && b != 0xD7 && b != 0xF7 || b == 0x8A || b == 0x8C || b == 0x8E || b == 0x9A || b == 0x9C ||
+			b == 0x9E || b == 0x9F
+	}
+	for i := 0; i < len(sample); i++ {
+		b := sample[i]
+		if b < utf8.RuneSelf {
+			continue
+		}
+		if !isLetter(b) {
+			switch {
+			case charmap.Windows1252.DecodeByte(b) == utf8.RuneError, b == 0x81, b == 0x8D, b == 0x8F, b == 0x90, b == 0x9D:
+				l.bad++
+			case b >= 0xA2 && b <= 0xBE && b != 0xA7 && b != 0xAA && b != 0xAB && b != 0xB0 && b != 0xB4 && b != 0xB7 &&
+				b != 0xBA && b != 0xBB && letter(at(sample, i-1)) && letter(at(sample, i+1)):
+				l.bad++ // a sign within a word
+			default:
+				l.rare++
+			}
+			continue
+		}
+		end := i + 1
+		for end < len(sample) && isLetter(sample[end]) {
+			end++
+		}
+		switch n := end - i; {
+		case n <= 2 && (letter(at(sample, i-1)) || letter(at(sample, end))):
+			l.good += n
+		case n == 1:
+			l.rare++
+		default:
+			l.bad += n
+		}
+		i = end - 1
+	}
+	return l
+}
+
+// cyrillic counts what windows-1251 has: words of Cyrillic letters, with capitals only where a word begins or all over.
+func cyrillic(sample []byte) (l looks) {
+	upper := func(b byte) bool { return b >= 0xC0 && b <= 0xDF || b == 0xA8 }
+	isLetter := func(b byte) bool { return b >= 0xC0 || b == 0xA8 || b == 0xB8 }
+	for i := 0; i < len(sample); i++ {
+		b := sample[i]
+		if b < utf8.RuneSelf {
+			continue
+		}
+		if !isLetter(b) {
+			if b == 0x98 || b >= 0xA1 && b <= 0xBF && b != 0xAB && b != 0xB9 && b != 0xBB {
+				l.bad++
+			} else {
+				l.rare++
+			}
+			continue
+		}
+		end, mixed := i+1, 0
+		for end < len(sample) && isLetter(sample[end]) {
+			if upper(sample[end]) && !upper(sample[end-1]) {
+				mixed++
+			}
+			end++
+		}
+		switch n := end - i; {
+		case letter(at(sample, i-1)) || letter(at(sample, end)) || mixed > 0:
+			l.bad += n
+		case n == 1:
+			l.rare++
+		default:
+			l.good += n
+		}
+		i = end - 1
+	}
+	return l
+}
+
+// pairs count what a charset of two bytes a character has.
+type pairs struct {
+	of     func(lead, trail byte) (usual, valid bool)
+	single func(b byte) bool // those beyond ASCII that are a character by themselves
+}
+
+func (p pairs) look(sample []byte) (l looks) {
+	for i := 0; i < len(sample); i++ {
+		b := sample[i]
+		if b < utf8.RuneSelf {
+			continue
+		}
+		if p.single != nil && p.single(b) {
+			l.rare++
+			continue
+		}
+		usual, valid := p.of(b, at(sample, i+1))
+		switch {
+		case usual:
+			l.good += 2
+		case valid:
+			l.rare += 2
+		default:
+			l.bad++
+			continue
+		}
+		i++
+	}
+	return l
+}
+
+func within(b, from, to byte) bool { return b >= from && b <= to }
+
+// shiftJIS knows kana, punctuation, full-width letters and the first level of kanji as usual.
+func shiftJIS(lead, trail byte) (usual, valid bool) {
+	valid = (within(lead, 0x81, 0x9F) || within(lead, 0xE0, 0xEA)) && within(trail, 0x40, 0xFC) && trail != 0x7F
+	usual = valid && (lead == 0x81 && trail <= 0x5B || lead == 0x82 || lead == 0x83 && trail <= 0x96 ||
+		within(lead, 0x88, 0x97) || lead == 0x98 && trail <= 0x72)
+	return usual, valid
+}
+
+// gb18030 knows the first level of GB 2312, which is in the order of pinyin, and punctuation as usual.
+func gb18030(lead, trail byte) (usual, valid bool) {
+	valid = within(lead, 0xA1, 0xF7) && within(trail, 0xA1, 0xFE)
+	return valid && within(lead, 0xB0, 0xD7) || valid && lead == 0xA3, valid
+}
+
+// korean counts Hangul. A few of them could as well be Chinese in GB18030, many could not.
+func korean(sample []byte) looks {
+	l := pairs{eucKR, nil}.look(sample)
+	if l.good < 20 {
+		l.good, l.rare = 0, l.rare+l.good
+	}
+	return l
+}
+
+// eucKR knows Hangul as usual.
+func eucKR(lead, trail byte) (usual, valid bool) {
+	valid = within(lead, 0xA1, 0xFD) && within(trail, 0xA1, 0xFE)
+	return valid && within(lead, 0xB0, 0xC8), valid
+}
+
+// big5 knows the first level of its characters as usual.
+func big5(lead, trail byte) (usual, valid bool) {
+	valid = within(lead, 0xA1, 0xF9) && (within(trail, 0x40, 0x7E) || within(trail, 0xA1, 0xFE))
+	return valid && within(lead, 0xA4, 0xC6), valid
+}

@@ -1,0 +1,304 @@
+package leadfile
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/lead"
+)
+
+// Said is what the sender of a CSV file says of it; what is left out is found.
+type Said struct {
+	Mapping   Mapping
+	Delimiter string // one character
+	Quote     string // one character, or "none"
+	Header    string // which row names the columns, from 1 on, or "none"
+}
+
+// noQuote says that a file has no quotes, or that none of its rows names the columns.
+const (
+	noQuote  = "none"
+	noHeader = "none"
+)
+
+// Bounds of looking for a header.
+const (
+	headerRows = 50 // from the first on
+	dataRows   = 10 // after it, of which most have an address
+)
+
+// delimiters are those that are tried, in this order.
+const delimiters = ",;\t|"
+
+// Check returns what is wrong with what is said, for the parameters of an upload.
+func (s *Said) Check() (wrong []fault.Field) {
+	refuse := func(field, value, message string) {
+		wrong = append(wrong, fault.Field{Field: field, Value: fault.Truncate(value), Message: message})
+	}
+	if s.Delimiter != "" && !separates(s.Delimiter) {
+		refuse("delimiter", s.Delimiter, "Must be one character that separates cells, such as , ; | or a tab (%09)")
+	}
+	if s.Quote != "" && s.Quote != noQuote && (!separates(s.Quote) || s.Quote == s.Delimiter) {
+		refuse("quote", s.Quote, `Must be one character, such as ' or ", that is not the delimiter, or none`)
+	}
+	if n, err := strconv.Atoi(s.Header); s.Header != "" && s.Header != noHeader && (err != nil || n < 1 || n > headerRows) {
+		refuse("header", s.Header, fmt.Sprintf("Must be the number of the row that names the columns, 1 to %d, or none",
+			headerRows))
+	}
+	return wrong
+}
+
+// separates reports whether text is one ASCII character that no word has.
+func separates(text string) bool {
+	return len(text) == 1 && text[0] < utf8.RuneSelf && (text[0] > ' ' || text[0] == '\t' || text[0] == ' ') &&
+		!('0' <= text[0] && text[0] <= '9' || 'a' <= text[0]|0x20 && text[0]|0x20 <= 'z' || text[0] == '@')
+}
+
+// ReadHeader finds out how a CSV file is written, and what its columns are. first is how it begins, decode.Sample bytes
+// or all of it; start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
+//
+// The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab and pipe gives a header with
+// most columns. The header is the first of 50 rows with a name that is known for an email, or that the mapping sends
+// there; where there is none, the row before the first that has an address in a column which has one in most of the
+// rows after it too. A file that begins with such rows has no header: its columns are "Column 1" and so on.
+func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
+	if wrong := said.Check(); len(wrong) > 0 {
+		return o, 0, fault.Invalid(wrong)
+	}
+	text := bytes.TrimPrefix(first, mark)
+	skipped := len(first) - len(text)
+	named, n := separatorLine(text)
+	if text, skipped = text[n:], skipped+n; said.Delimiter == "" {
+		said.Delimiter = named
+	}
+	if !slices.ContainsFunc(strings.Split(string(text[:min(len(text), MaxRow)]), "\n"), filled) {
+		return o, 0, fault.InvalidField("body", nil, "Must be a file with a header that names its columns: it is empty")
+	}
+	o.Quote = said.Quote
+	if o.Quote == `"` {
+		o.Quote = ""
+	}
+	tried := delimiters
+	if said.Delimiter != "" {
+		tried = said.Delimiter
+	}
+	var best *layout
+	for i := range len(tried) {
+		o.Delimiter = tried[i : i+1]
+		if l := layoutOf(text, o, &said); best == nil || l.better(best) {
+			best = l
+		}
+	}
+	best.Options.Escape = best.escapes(text)
+	if err := best.name(said.Mapping); err != nil {
+		return o, 0, err
+	}
+	return best.Options, int64(skipped) + best.start, nil
+}
+
+// separatorLine reads the line "sep=;" that files for Excel begin with.
+func separatorLine(text []byte) (delimiter string, n int) {
+	line := text[:min(len(text), 16)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	bare := bytes.Trim(line, `"`)
+	if len(bare) != 5 || !strings.EqualFold(string(bare[:4]), "sep=") || !separates(string(bare[4:])) {
+		return "", 0
+	}
+	n = len(line)
+	if n < len(text) && text[n] == '\r' {
+		n++
+	}
+	if n < len(text) && text[n] == '\n' {
+		n++
+	}
+	return string(bare[4:]), n
+}
+
+// How well a header is known; the better, the larger.
+const (
+	noneFound   = iota
+	onlyRows    // rows have addresses, and no row before them names the columns
+	beforeRows  // the row before those with addresses
+	namesEmail  // a row with a known name
+	saidBySends // the sender says which
+)
+
+// layout is how a file looks with one delimiter.
+type layout struct {
+	Options
+	known int
+	names []string // of the columns
+	next  []string // the cells of the first row after them; nil: there is none
+	email int      // the column with addresses, where no name tells it; -1: none
+	start int64    // of the rows after the header, or of all rows
+}
+
+func (l *layout) better(than *layout) bool {
+	if l.known != than.known {
+		return l.known > than.known
+	}
+	return len(l.names) > len(than.names)
+}
+
+// row is one of the rows that a file begins with.
+type startRow struct {
+	cells  []string
+	number int
+	end    int64
+}
+
+// layoutOf looks at a file with one delimiter.
+func layoutOf(text []byte, o Options, said *Said) *layout {
+	l := &layout{Options: o, email: -1}
+	rows := startRows(text, newCSV(&o), headerRows+dataRows)
+	switch n, err := strconv.Atoi(said.Header); {
+	case said.Header == noHeader:
+		l.known = saidBySends
+		l.bare(rows)
+		l.email = addressColumn(rows)
+		return l
+	case err == nil:
+		l.known = saidBySends
+		for i := range rows {
+			if rows[i].number == n {
+				l.take(rows, i)
+			}
+		}
+		return l
+	}
+	for i := range rows[:min(len(rows), headerRows)] {
+		at := addressColumn(rows[i:])
+		switch {
+		case said.namesEmail(rows[i].cells):
+			l.known = namesEmail
+			l.take(rows, i)
+			return l
+		case at < 0 || at >= len(rows[i].cells) || !isAddress(rows[i].cells[at]):
+		case i == 0 || len(rows[i-1].cells) <= at || !filled(rows[i-1].cells[at]):
+			l.known, l.email = onlyRows, at
+			l.bare(rows[i:])
+			return l
+		default:
+			l.known = beforeRows
+			l.take(rows, i-1)
+			l.email = at
+			return l
+		}
+	}
+	if len(rows) > 0 {
+		l.take(rows, 0)
+		l.email = -1
+	}
+	return l
+}
+
+// take takes the names of the columns from a row.
+func (l *layout) take(rows []startRow, i int) {
+	l.names, l.start, l.Header = rows[i].cells, rows[i].end, rows[i].number
+	l.email = addressColumn(rows[i+1:])
+	if i+1 < len(rows) {
+		l.next = rows[i+1].cells
+	}
+}
+
+// bare makes names for columns that have none. Rows that are before them are rows as well.
+func (l *layout) bare(rows []startRow) {
+	for _, r := range rows {
+		for len(l.names) < len(r.cells) {
+			l.names = append(l.names, columnName(len(l.names)))
+		}
+	}
+}
+
+func columnName(at int) string { return fmt.Sprintf("Column %d", at+1) }
+
+// startRows reads up to limit rows that are not blank.
+func startRows(text []byte, c *csv, limit int) (rows []startRow) {
+	for at, number := 0, 1; at < len(text) && len(rows) < limit; number++ {
+		n := c.record(text[at:], true)
+		if c.long {
+			break
+		}
+		at += n
+		if !c.open && slices.ContainsFunc(c.cells, filled) {
+			rows = append(rows, startRow{slices.Clone(c.cells), number, int64(at)})
+		}
+	}
+	return rows
+}
+
+// addressColumn is the column with an address in the first row that has one, if most of the rows after it have one
+// there too; -1 is none.
+func addressColumn(rows []startRow) int {
+	rows = rows[:min(len(rows), dataRows)]
+	for i, r := range rows {
+		for at, cell := range r.cells {
+			if !isAddress(cell) {
+				continue
+			}
+			n := 0
+			for _, r := range rows[i:] {
+				if at < len(r.cells) && isAddress(r.cells[at]) {
+					n++
+				}
+			}
+			if 2*n > len(rows)-i {
+				return at
+			}
+		}
+	}
+	return -1
+}
+
+func isAddress(cell string) bool {
+	if strings.IndexByte(cell, '@') < 0 {
+		return false
+	}
+	g := lead.NewGatherer([]string{""})
+	g.Set(toEmail, toEmail, 0, cellText(cell))
+	_, err := g.Draft()
+	return err == nil
+}
+
+// namesEmail reports whether a row names the column of the email, and has no address itself.
+func (s *Said) namesEmail(cells []string) bool {
+	found := false
+	for _, cell := range cells {
+		if isAddress(cell) {
+			return false
+		}
+		field, _ := lead.FieldOf(cell)
+		found = found || field == toEmail
+		for name, to := range s.Mapping {
+			found = found || to != nil && *to == toEmail && plain(name) == plain(cell)
+		}
+	}
+	return found
+}
+
+// escapes reports whether a backslash takes the quote after it literally, as tools of MySQL have it: a quote after one
+// is followed by what cannot follow a quote that ends a cell.
+func (l *layout) escapes(text []byte) bool {
+	c := newCSV(&l.Options)
+	if c.quote == 0 || !bytes.Contains(text, []byte{'\\', c.quote}) {
+		return false
+	}
+	for at := 0; at < len(text); {
+		n := c.record(text[at:], true)
+		if c.long {
+			return false
+		}
+		if c.literal && c.slashed {
+			return true
+		}
+		at += n
+	}
+	return false
+}
