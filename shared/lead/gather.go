@@ -16,7 +16,8 @@ import (
 // Reset, and is for one goroutine.
 type Gatherer struct {
 	statuses []string
-	reserved int // bytes of metadata that members leave free
+	reserved int    // bytes of metadata that members leave free
+	told     string // the member of metadata that has the warnings; "": none
 	slots    [slots]slot
 	email    address
 	meta     metadata
@@ -86,6 +87,9 @@ func (g *Gatherer) Reset() {
 
 // Reserve keeps bytes of metadata free of members, for Mark.
 func (g *Gatherer) Reserve(bytes int) { g.reserved = min(bytes, MaxMetadata/2) }
+
+// TellIn puts the warnings into metadata too, as the member called name, as far as there is room.
+func (g *Gatherer) TellIn(name string) { g.told = name }
 
 // Warn tells of something odd about a field.
 func (g *Gatherer) Warn(field, format string, args ...any) {
@@ -194,6 +198,7 @@ func (g *Gatherer) Draft() (Draft, error) {
 	d.Source = g.cut(FieldSource, g.slots[slotSource].text, MaxSource)
 	d.Status = g.status(g.slots[slotStatus].text)
 	g.unfold()
+	g.tell()
 	d.Metadata = g.meta.object()
 	d.fill(g.statuses)
 	return d, nil

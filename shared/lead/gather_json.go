@@ -24,6 +24,16 @@ func (g *Gatherer) SetJSON(field, name string, rank int, raw []byte) {
 	}
 }
 
+// TextOf returns the text that a JSON value is for a field, as SetJSON reads it. It is not whole where the value says
+// more than the text.
+func TextOf(field string, raw []byte) (text string, whole bool) {
+	if raw = bytes.TrimSpace(raw); len(raw) == 0 {
+		return "", true
+	}
+	text, whole = textOf(field, raw, maxUnwrap)
+	return tidy(text), whole
+}
+
 // maxUnwrap is how many lists and objects may be around a text.
 const maxUnwrap = 4
 

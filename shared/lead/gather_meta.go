@@ -2,6 +2,7 @@ package lead
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -193,6 +194,22 @@ func (g *Gatherer) Mark(name string, value []byte) {
 	g.reserved = 0
 	g.MemberJSON(name, value)
 	g.reserved = reserved
+}
+
+// maxTold is how many bytes of metadata warnings take at most.
+const maxTold = 2 << 10
+
+// tell marks the lead with its warnings.
+func (g *Gatherer) tell() {
+	if g.told == "" || len(g.warnings) == 0 {
+		return
+	}
+	for n := len(g.warnings); n > 0; n-- {
+		if told, _ := json.Marshal(g.warnings[:n]); len(told) <= maxTold { // texts only: cannot fail
+			g.Mark(g.told, told)
+			return
+		}
+	}
 }
 
 // Object gives members of metadata as one JSON object. Where nothing else is in metadata, it stays as it came.

@@ -94,6 +94,12 @@ func readAddress(text string) (email, key string, rest beside, ok bool) {
 	return email, key, rest, found > 0
 }
 
+// EmailKey returns the key of the email that a Gatherer would take from a text, and whether it would.
+func EmailKey(text string) (key string, ok bool) {
+	_, key, _, ok = readAddress(tidy(text))
+	return key, ok
+}
+
 // aroundAt takes away the spaces that keyboards put around an @.
 var aroundAt = strings.NewReplacer(" @ ", "@", " @", "@", "@ ", "@")
 

@@ -40,6 +40,7 @@ const (
 var formFields = []string{
 	"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate",
 	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "perMinute", "perMinuteIp",
+	"preset", "fields", "ignore",
 }
 
 // ReadForm reads the current member of in, "form", over old, and adds its mistakes to in. An absent member stays as it
@@ -79,6 +80,12 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 			f.PerMinute = r.Integer(1, MaxFormRate)
 		case "perMinuteIp":
 			f.PerMinuteIP = r.Integer(1, MaxFormRate)
+		case "preset":
+			f.Preset = r.Text(MaxName)
+		case "fields":
+			f.Fields = readFields(r)
+		case "ignore":
+			f.Ignore = r.Texts(maxIgnored, maxPath)
 		}
 	}
 	if f.Captcha != old.Captcha && !secretGiven {
@@ -184,7 +191,7 @@ func (f Form) Check() (wrong []fault.Field) {
 	case f.Captcha == "" && f.CaptchaSecret != "":
 		refuse("captchaSecret", "", nil, "Must be given together with captcha")
 	}
-	return wrong
+	return append(wrong, f.checkMapping()...)
 }
 
 func goodHoneypot(name string) bool {
@@ -193,7 +200,7 @@ func goodHoneypot(name string) bool {
 		return false
 	}
 	visible := !strings.ContainsFunc(name, invisible)
-	return visible && utf8.RuneCountInString(name) <= MaxHoneypot && FormField(name) == ""
+	return visible && utf8.RuneCountInString(name) <= MaxHoneypot && !IsLeadField(name)
 }
 
 // WithDefaults returns f with every zero field filled in.

@@ -1,6 +1,10 @@
 package tenant
 
-import "strings"
+import (
+	"slices"
+
+	"leadgate/shared/lead"
+)
 
 // Names of a form's fields that are about the form and not about the lead.
 const (
@@ -26,31 +30,8 @@ func CaptchaField(captcha string) string {
 	return ""
 }
 
-// The results of FormField.
-const (
-	FieldName      = "name"
-	FieldFirstName = "firstName"
-	FieldLastName  = "lastName"
-	FieldEmail     = "email"
-	FieldPhone     = "phone"
-)
-
-// aliases are the names that forms use for a lead's fields, in lower case and without separators.
-var aliases = map[string]string{
-	"name": FieldName, "fullname": FieldName, "yourname": FieldName,
-	"firstname": FieldFirstName, "fname": FieldFirstName, "givenname": FieldFirstName,
-	"lastname": FieldLastName, "lname": FieldLastName, "surname": FieldLastName, "familyname": FieldLastName,
-	"email": FieldEmail, "emailaddress": FieldEmail, "mail": FieldEmail, "youremail": FieldEmail,
-	"phone": FieldPhone, "phonenumber": FieldPhone, "tel": FieldPhone, "telephone": FieldPhone, "mobile": FieldPhone,
-}
-
-// FormField returns which field of a lead a form's field of this name is, whatever its case and separators; "": none.
-func FormField(name string) string {
-	return aliases[strings.ToLower(strings.Map(func(r rune) rune {
-		switch r {
-		case '_', '-', ' ', '.':
-			return -1
-		}
-		return r
-	}, name))]
+// IsLeadField reports whether forms are likely to call a field of a lead so: then no honeypot can be called so.
+func IsLeadField(name string) bool {
+	field, rank := lead.FieldOf(name)
+	return rank <= 0 && slices.Contains(FormTargets(), field)
 }

@@ -125,17 +125,13 @@ func TestParseOrigin(t *testing.T) {
 	}
 }
 
-func TestFormField(t *testing.T) {
+func TestIsLeadField(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{
-		"email": "email", "E-Mail": "email", "Email Address": "email", "first_name": "firstName", "LastName": "lastName",
-		"last-name": "lastName",
-		"NAME":      "name", "full name": "name", "tel": "phone", "Phone.Number": "phone", "company": "", "": "",
-		"email2": "",
-	} {
+	for name, want := range map[string]bool{"email": true, "E-Mail": true, "first_name": true, "tel": true, "nombre": false,
+		"company": false, "": false, "email2": false, "website": false, "source": false} {
 		t.Run(name, func(t *testing.T) {
-			if got := tenant.FormField(name); got != want {
-				t.Errorf("FormField(%q) = %q, want %q", name, got, want)
+			if got := tenant.IsLeadField(name); got != want {
+				t.Errorf("IsLeadField(%q) = %v, want %v", name, got, want)
 			}
 		})
 	}

@@ -174,6 +174,12 @@ type Form struct {
 	CaptchaMinScore *float64 `json:"captchaMinScore,omitempty"`
 	PerMinute       int      `json:"perMinute,omitempty"`   // submissions; 0: DefaultFormPerMinute
 	PerMinuteIP     int      `json:"perMinuteIp,omitempty"` // of one address; 0: DefaultFormPerMinuteIP
+	// where a known tool has the fields, one of Presets; "": it is guessed
+	Preset string `json:"preset,omitempty"`
+	// what the form calls a lead's fields: for each of FormTargets, or a member of metadata, a path, or several of which
+	// the first counts that has something; what is not there is guessed
+	Fields map[string][]string `json:"fields,omitempty"`
+	Ignore []string            `json:"ignore,omitempty"` // paths of what is not kept
 }
 
 // Defaults of a Form.

@@ -129,6 +129,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/keys", tenant.KeysManage, a.listKeys, options{}, []string{"limit", "cursor"}},
 		{"GET", "/api/v1/keys/{id}", tenant.KeysManage, a.getKey, options{}, nil},
 		{"PATCH", "/api/v1/keys/{id}", tenant.KeysManage, a.updateKey, options{}, nil},
+		{"POST", "/api/v1/keys/{id}/preview", tenant.KeysManage, a.previewForm, options{}, nil},
 		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, options{}, nil},
 		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, options{}, nil},
 		{"GET", "/api/v1/usage", anyScope, a.getUsage, options{}, []string{"from", "until"}},

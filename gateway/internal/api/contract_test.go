@@ -23,6 +23,9 @@ var before = map[string]func(t *testing.T, b *bundle, c owner, path string) stri
 		}
 		return path + "?email=a@example.com"
 	},
+	"previewForm": func(t *testing.T, b *bundle, c owner, _ string) string {
+		return "/api/v1/keys/" + b.mustMakeKey(t, c.secret, `{"name":"page","kind":"publishable"}`).ID + "/preview"
+	},
 }
 
 // Every operation answers its own example with a documented success; that the answer is as documented is seen wherever

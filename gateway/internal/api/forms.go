@@ -5,6 +5,9 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"leadgate/gateway/internal/form"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/fault"
 	"leadgate/shared/tenant"
 )
 
@@ -16,4 +19,24 @@ func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Princ
 // preflightForm answers a browser that asks whether a script may send a form.
 func (a *api) preflightForm(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
 	return a.Forms.Preflight(w, r, mux.Vars(r)["formKey"])
+}
+
+// previewForm tells what a submission of a key's form would become, and stores nothing.
+func (a *api) previewForm(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.pathKey(r, p)
+	if err != nil {
+		return err
+	}
+	if k.Form == nil {
+		return fault.New(fault.Conflict, "This key has no form: only a publishable key has one")
+	}
+	body, err := httpx.ReadBody(w, r, form.MaxBody)
+	if err != nil {
+		return err
+	}
+	preview, err := form.Show(r.Header.Get("Content-Type"), body, k.Form.WithDefaults(), p.Settings.Statuses)
+	if err != nil {
+		return err
+	}
+	return httpx.Data(w, http.StatusOK, preview)
 }

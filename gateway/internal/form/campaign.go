@@ -1,6 +1,7 @@
 package form
 
 import (
+	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
@@ -27,18 +28,25 @@ func campaignName(name string) string {
 	return ""
 }
 
-// campaign returns the metadata with what the page's URL says: campaign parameters, the page and the one before it,
-// each only where the form has no field for it. A URL's query can hold anything, so only known parameters are taken
+// campaign returns the members of metadata that the page's URL says: campaign parameters, the page and the one before
+// it, each only where the form has no field for it. A URL's query can hold anything, so only known parameters are taken
 // from it.
-func (s *Submission) campaign(referer string) []member {
-	all := slices.Clone(s.metadata)
+func (s *Submission) campaign(referer string) (all []member) {
+	has := map[string]bool{}
+	page := s.Page
+	for _, m := range s.metadata.list {
+		name := normalizeFieldName(m.name)
+		has[name] = true
+		if slices.Contains(pageFields, name) && pageURL(page) == nil && len(m.values) == 1 {
+			_ = json.Unmarshal(m.values[0], &page) // what is no text is no page
+		}
+	}
 	add := func(name, text string) {
-		same := func(m member) bool { return normalizeFieldName(m.name) == normalizeFieldName(name) }
-		if text != "" && !slices.ContainsFunc(all, same) {
+		if plain := normalizeFieldName(name); text != "" && !has[plain] {
+			has[plain] = true
 			all = append(all, member{name, [][]byte{quote(text)}})
 		}
 	}
-	page := s.Page
 	if pageURL(page) == nil {
 		page = referer
 	}
@@ -54,6 +62,9 @@ func (s *Submission) campaign(referer string) []member {
 	}
 	return all
 }
+
+// pageFields are what tools call the URL of a form's page, as normalizeFieldName has it.
+var pageFields = []string{"pageurl", "pageuri", "sourceurl", "landingpage", "landingurl", "referer"}
 
 // normalizeFieldName returns a name as the enrichment compares it.
 func normalizeFieldName(name string) string {

@@ -3,176 +3,191 @@ package form
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/url"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/lead"
 )
 
-// Limits of a submission.
-const (
-	MaxBody   = 64 << 10 // bytes
-	maxFields = 200
-)
+// MaxBody is how many bytes a submission may have: services send the questions with the answers.
+const MaxBody = 256 << 10
 
 // Media types of a submission.
 const (
 	urlencodedType = "application/x-www-form-urlencoded"
 	multipartType  = "multipart/form-data"
 	jsonType       = "application/json"
+	textType       = "text/plain"
 )
 
-// entry is one field as it came.
-type entry struct {
-	name string
-	text string
-	raw  []byte // JSON that is not a string, which text holds too
+// body is a submission as it came: a tree whose root is an object.
+type body struct {
+	root     *node
+	warnings []lead.Warning
 }
 
-func (e entry) empty() bool { return e.raw == nil && strings.TrimSpace(e.text) == "" }
+func (b *body) warn(field, message string) {
+	b.warnings = append(b.warnings, lead.Warning{Field: field, Message: message})
+}
 
-// read reads the fields of a body, in their order. Errors: UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR.
-func read(contentType string, body []byte) (all []entry, err error) {
+// read reads the fields of a body, in their order. JSON is read whatever it is called: browsers send it as text/plain
+// (sendBeacon, no-cors), and command lines as a form. Errors: UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR.
+func read(contentType string, raw []byte) (*body, error) {
 	media, params, err := mime.ParseMediaType(contentType)
-	if charset, given := params["charset"]; err != nil || given && !strings.EqualFold(charset, "utf-8") {
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		media = ""
 	}
-	switch media {
-	case urlencodedType:
-		all, err = readURLEncoded(string(body))
-	case multipartType:
-		all, err = readMultipart(body, params["boundary"])
-	case jsonType:
-		all, err = readObject(body)
+	b := &body{root: &node{kind: objectKind}}
+	d := newDecoder(params["charset"])
+	switch {
+	case media == jsonType || media == "text/json" || strings.HasSuffix(media, "+json"):
+		err = b.readJSON(d.body(raw))
+	case media == multipartType:
+		err = b.readMultipart(raw, params["boundary"], d)
+	case looksLikeJSON(raw) && (media == "" || media == textType || media == urlencodedType):
+		if err = b.readJSON(d.body(raw)); err != nil && media == urlencodedType {
+			err = b.readURLEncoded(string(raw), d)
+		}
+	case media == urlencodedType:
+		err = b.readURLEncoded(string(raw), d)
 	default:
-		return nil, fault.New(fault.MediaType,
-			"Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+", in UTF-8")
+		return nil, fault.New(fault.MediaType, "Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+
+			"; "+textType+" is taken where the body is a JSON object")
 	}
 	if err != nil {
 		return nil, err
 	}
-	var wrong []fault.Field
-	for _, e := range all {
-		if !utf8.ValidString(e.name) || !utf8.ValidString(e.text) {
-			wrong = append(wrong, fault.Field{Field: shown(e.name), Message: "Must be valid UTF-8"})
-		}
+	if d.guessed {
+		b.warn("body", "Was read as windows-1252, because it is not UTF-8: put accept-charset=\"utf-8\" on the form")
 	}
-	if wrong != nil {
-		return nil, fault.Invalid(wrong)
-	}
-	return all, nil
+	b.root.unfold()
+	return b, nil
 }
 
-// shown returns the name of a field as an answer can hold it.
-func shown(name string) string { return fault.Truncate(strings.ToValidUTF8(name, "\uFFFD")) }
+func looksLikeJSON(raw []byte) bool {
+	raw = bytes.TrimLeft(bytes.TrimPrefix(raw, mark), " \t\r\n")
+	return len(raw) > 0 && (raw[0] == '{' || raw[0] == '[')
+}
 
 func unreadable(message string) error { return fault.InvalidField("body", nil, message) }
 
-var errTooMany = unreadable("Must have at most 200 fields")
+// pair is a field of a form that is no JSON, not decoded.
+type pair struct{ name, text string }
 
-func readURLEncoded(body string) (all []entry, err error) {
-	for pair := range strings.SplitSeq(body, "&") {
-		if pair == "" {
-			continue
-		}
-		if len(all) == maxFields {
-			return nil, errTooMany
-		}
-		name, text, _ := strings.Cut(pair, "=")
-		name, err1 := url.QueryUnescape(name)
-		text, err2 := url.QueryUnescape(text)
-		if err1 != nil || err2 != nil {
-			return nil, unreadable("Must be URL-encoded")
-		}
-		all = append(all, entry{name: name, text: text})
+// putAll makes the tree of a form's fields. Their encoding is that of the request or, where it says none, that of the
+// page, which browsers tell in a field.
+func (b *body) putAll(pairs []pair, d *decoder) {
+	if len(pairs) > maxFields {
+		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxFields))
+		pairs = pairs[:maxFields]
 	}
-	return all, nil
+	if d.named == nil {
+		for _, p := range pairs {
+			if p.name == charsetField && p.text != "" {
+				*d = *newDecoder(p.text)
+				break
+			}
+		}
+	}
+	for _, p := range pairs {
+		b.root.put(d.text(p.name), d.text(p.text))
+	}
 }
 
-func readMultipart(body []byte, boundary string) (all []entry, err error) {
+func (b *body) readURLEncoded(raw string, d *decoder) error {
+	var pairs []pair
+	for field := range strings.SplitSeq(strings.TrimRight(raw, "\r\n"), "&") {
+		if field == "" {
+			continue
+		}
+		name, text, _ := strings.Cut(field, "=")
+		pairs = append(pairs, pair{unescape(name), unescape(text)})
+		if len(pairs) > maxFields {
+			break
+		}
+	}
+	b.putAll(pairs, d)
+	return nil
+}
+
+// unescape decodes a name or text; a % that no two hexadecimal digits follow stays as it is.
+func unescape(raw string) string {
+	text, err := url.QueryUnescape(raw)
+	if err == nil {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case raw[i] == '+':
+			b.WriteByte(' ')
+		case raw[i] == '%' && i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2]):
+			one, _ := url.QueryUnescape(raw[i : i+3])
+			b.WriteString(one)
+			i += 2
+		default:
+			b.WriteByte(raw[i])
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+func (b *body) readMultipart(raw []byte, boundary string, d *decoder) error {
 	const broken = "Must be complete multipart/form-data"
 	// Without the check of the end, a body that broke off would look complete.
-	if boundary == "" || !bytes.Contains(body, []byte("--"+boundary+"--")) {
-		return nil, unreadable(broken)
+	if boundary == "" || !bytes.Contains(raw, []byte("--"+boundary+"--")) {
+		return unreadable(broken)
 	}
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
-	var files []fault.Field
-	for n := 0; ; n++ {
+	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
+	var pairs []pair
+	for len(pairs) <= maxFields {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, unreadable(broken)
-		}
-		if n == maxFields {
-			return nil, errTooMany
-		}
-		name := part.FormName()
-		if part.FileName() != "" {
-			files = append(files, fault.Field{Field: shown(name), Message: "Must not be a file: this form accepts none"})
-			continue
+			return unreadable(broken)
 		}
 		text, err := io.ReadAll(part)
 		if err != nil {
-			return nil, unreadable(broken)
+			return unreadable(broken)
 		}
-		all = append(all, entry{name: name, text: string(text)})
+		name := part.FormName()
+		if file := part.FileName(); file != "" {
+			b.warn(strings.ToValidUTF8(name, "\uFFFD"), "Is a file, of which only the name is kept: this form accepts none")
+			text = []byte(file)
+		}
+		pairs = append(pairs, pair{name, string(text)})
 	}
-	if files != nil {
-		return nil, fault.Invalid(files)
-	}
-	return all, nil
+	b.putAll(pairs, d)
+	return nil
 }
 
-// readObject reads a JSON object. Its values are checked when the lead is read.
-func readObject(body []byte) (all []entry, err error) {
-	const broken = "Must be one complete JSON object in UTF-8, with no name given twice"
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body))
-	if dec.PeekKind() != '{' {
-		return nil, unreadable("Must be a JSON object")
+var errTrailing = errors.New("something follows")
+
+// readJSON reads a JSON object, or a list of one, or of answers.
+func (b *body) readJSON(raw []byte) error {
+	if !looksLikeJSON(raw) {
+		return unreadable("Must be a JSON object")
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, unreadable(broken)
+	root, err := readJSON(raw)
+	if errors.Is(err, errTrailing) {
+		return unreadable("Must be one JSON object and nothing after it")
 	}
-	for dec.PeekKind() == '"' {
-		if len(all) == maxFields {
-			return nil, errTooMany
-		}
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, unreadable(broken)
-		}
-		e := entry{name: name.String()} // before reading on: the token does not outlive the next read
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return nil, unreadable(broken)
-		}
-		switch raw[0] {
-		case 'n':
-			continue
-		case '"':
-			text, err := jsontext.AppendUnquote(nil, raw)
-			if err != nil {
-				return nil, unreadable(broken)
-			}
-			e.text = string(text)
-		default:
-			e.raw, e.text = bytes.Clone(raw), string(raw)
-		}
-		all = append(all, e)
+	if err != nil {
+		return unreadable("Must be one complete JSON object in UTF-8")
 	}
-	if _, err := dec.ReadToken(); err != nil { // "}"
-		return nil, unreadable(broken)
+	if root.kind == listKind && len(root.all) == 1 && root.all[0].kind == objectKind && answerOf(root.all[0]) == nil {
+		root = root.all[0]
 	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, unreadable("Must be one JSON object and nothing after it")
-	}
-	return all, nil
+	root.name, root.parent, root.raw = "", nil, nil
+	b.root = root
+	return nil
 }

@@ -1,10 +1,9 @@
 package form
 
 import (
+	"errors"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
@@ -26,63 +25,54 @@ type Submission struct {
 	Hasty   bool   // the form was filled in faster than a person can
 
 	referrer string
-	lead     map[string]entry // by tenant.FieldName and so on
-	metadata []member
-}
-
-// member is a member of the metadata: its values as JSON.
-type member struct {
-	name   string
-	values [][]byte
+	root     *node
+	picks    []pick
+	metadata members
+	parents  map[string]*node // in which node each name of metadata is
+	warnings []lead.Warning
 }
 
 // Read reads a submission of f, which has its defaults. Empty fields are ignored, because a form sends everything that
 // was not filled in as empty. Names that begin with "_" are the form's own; unknown ones are ignored.
-func Read(contentType string, body []byte, f tenant.Form) (*Submission, error) {
-	entries, err := read(contentType, body)
+func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
+	b, err := read(contentType, raw)
 	if err != nil {
 		return nil, err
 	}
-	s := &Submission{lead: map[string]entry{}}
-	var wrong []fault.Field
-	for _, e := range entries {
-		if s.own(e, f) || e.name == "" || e.empty() {
-			continue
-		}
-		field := tenant.FormField(e.name)
-		first, taken := s.lead[field]
-		switch {
-		case field == "":
-			s.add(e)
-		case !taken:
-			s.lead[field] = e
-		case first.name != e.name: // a second phone, under a name of its own
-			s.add(e)
-		case first.text != e.text:
-			again := fault.Field{Field: fault.Truncate(e.name), Value: fault.Truncate(e.text), Message: "Must be given once"}
-			wrong = append(wrong, again)
-		}
+	s := &Submission{root: b.root, warnings: b.warnings, parents: map[string]*node{}}
+	for _, n := range b.root.all {
+		n.gone = s.own(n, f)
 	}
-	if wrong != nil && !s.Robot() {
-		return nil, fault.Invalid(wrong)
+	if s.Robot() {
+		return s, nil
 	}
-	s.compose()
+	s.picks = find(b.root, f)
+	if name := s.twoAddresses(); name != "" {
+		return nil, fault.InvalidField(fault.Truncate(name), nil,
+			"Was given twice, with two different addresses: please give the right one only")
+	}
+	s.collect(b.root)
 	return s, nil
 }
 
 // Robot reports whether a robot sent the submission.
 func (s *Submission) Robot() bool { return s.Trapped || s.Hasty }
 
-// own reads a field that is about the form itself and reports whether e is one.
-func (s *Submission) own(e entry, f tenant.Form) bool {
+// Warn tells of something odd that did not cost the lead.
+func (s *Submission) Warn(field, message string) {
+	s.warnings = append(s.warnings, lead.Warning{Field: field, Message: message})
+}
+
+// own reads a field that is about the form itself and reports whether n is one.
+func (s *Submission) own(n *node, f tenant.Form) bool {
 	first := func(to *string) {
 		if *to == "" {
-			*to = strings.TrimSpace(e.text)
+			*to = strings.TrimSpace(n.string())
 		}
 	}
-	switch e.name {
+	switch n.name {
 	case f.Honeypot:
-		s.Trapped = s.Trapped || !e.empty() && string(e.raw) != "false"
+		s.Trapped = s.Trapped || !n.empty() && string(n.raw) != "false"
 	case tenant.FormNext:
 		first(&s.Next)
 	case tenant.FormPage:
@@ -90,114 +80,212 @@ func (s *Submission) own(e entry, f tenant.Form) bool {
 	case referrerField:
 		first(&s.referrer)
 	case tenant.FormElapsed: // pages without script cannot tell, and what cannot be read tells nothing
-		ms, err := strconv.ParseFloat(strings.TrimSpace(e.text), 64)
+		ms, err := strconv.ParseFloat(strings.TrimSpace(n.string()), 64)
 		s.Hasty = s.Hasty || err == nil && ms >= 0 && ms < float64(f.MinFillMS)
 	case tenant.TurnstileField, tenant.HCaptchaField, tenant.ReCaptchaField:
-		if e.name == tenant.CaptchaField(f.Captcha) {
+		if n.name == tenant.CaptchaField(f.Captcha) {
 			first(&s.Token)
 		}
 	default:
-		return strings.HasPrefix(e.name, "_") && campaignName(e.name) == "" || f.Captcha != "" && e.name == captchaMark
+		return strings.HasPrefix(n.name, "_") && campaignName(n.name) == "" || isSecret(n.name) ||
+			f.Captcha != "" && n.name == captchaMark
 	}
 	return true
 }
 
-func (s *Submission) add(e entry) {
-	value := e.raw
-	if value == nil {
-		value = quote(e.text)
-	}
-	for i := range s.metadata {
-		if s.metadata[i].name == e.name {
-			s.metadata[i].values = append(s.metadata[i].values, value)
-			return
-		}
-	}
-	s.metadata = append(s.metadata, member{e.name, [][]byte{value}})
+// isSecret reports whether a service proves with this field who it is; such a key is not kept.
+func isSecret(name string) bool {
+	return strings.EqualFold(name, "google_key") || strings.EqualFold(name, "HandshakeKey")
 }
 
-func quote(text string) []byte {
-	b, _ := jsontext.AppendQuote(nil, text) // never fails: what is not UTF-8 was refused
-	return b
-}
-
-// compose makes the name from its parts; beside a whole name they are metadata.
-func (s *Submission) compose() {
-	first, last := s.lead[tenant.FieldFirstName], s.lead[tenant.FieldLastName]
-	delete(s.lead, tenant.FieldFirstName)
-	delete(s.lead, tenant.FieldLastName)
-	_, whole := s.lead[tenant.FieldName]
-	var parts []string
-	for _, part := range []entry{first, last} {
-		switch {
-		case part.empty():
-		case whole:
-			s.add(part)
-		case part.raw != nil: // no text: the lead's reading says so
-			s.lead[tenant.FieldName] = part
-			return
-		default:
-			parts = append(parts, strings.TrimSpace(part.text))
-		}
-	}
-	if len(parts) > 0 {
-		s.lead[tenant.FieldName] = entry{text: strings.Join(parts, " ")}
-	}
-}
-
-// captchaMark is the member of metadata that says that the verifier was unavailable.
-const captchaMark = "captcha"
-
-// Lead reads the lead by the rules of the API, so that both make the same leads. The error lists every mistake. f has
-// its defaults; referer is the header, which names the page where the form does not; unverified marks a lead whose
-// captcha could not be verified.
-func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unverified bool) (lead.Draft, error) {
-	metadata := s.campaign(referer)
-	if unverified {
-		metadata = append(metadata, member{captchaMark, [][]byte{quote("unverified")}})
-	}
-	b := append([]byte(`{"source":`), quote(f.Source)...)
-	for _, name := range []string{tenant.FieldName, tenant.FieldEmail, tenant.FieldPhone} {
-		e, given := s.lead[name]
-		if !given {
+// twoAddresses returns the name of the email's field where the form has it twice with different addresses: then only
+// the visitor knows which is right. "": there is no such.
+func (s *Submission) twoAddresses() string {
+	var best *pick
+	key := ""
+	for i := range s.picks {
+		p := &s.picks[i]
+		if p.to != lead.FieldEmail || p.rank < 0 || p.value.kind != textKind {
 			continue
 		}
-		b = append(append(append(b, ','), quote(name)...), ':')
-		if e.raw != nil {
-			b = append(b, e.raw...)
-		} else {
-			b = append(b, quote(e.text)...)
+		k, ok := lead.EmailKey(p.value.text)
+		switch {
+		case !ok:
+		case best == nil:
+			best, key = p, k
+		case k != key && p.in == best.in && p.value.name == best.value.name && p.value.name != "" &&
+			p.value.parent == best.value.parent:
+			return p.name
 		}
 	}
-	b = append(b, `,"metadata":{`...)
-	for i, m := range metadata {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(append(b, quote(m.name)...), ':')
-		b = appendValues(b, m.values)
-	}
-	d, err := lead.Parse(append(b, "}}"...), statuses)
-	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
-		missing := fault.Field{Field: name, Message: "Please solve the captcha."}
-		if err == nil {
-			return d, fault.Invalid([]fault.Field{missing})
-		}
-		return d, fault.Invalid(append(fault.From(err).Fields(), missing))
-	}
-	return d, err
+	return ""
 }
 
-func appendValues(b []byte, values [][]byte) []byte {
-	if len(values) == 1 {
-		return append(b, values[0]...)
-	}
-	b = append(b, '[')
-	for i, v := range values {
-		if i > 0 {
-			b = append(b, ',')
+// collect makes metadata of what goes nowhere else. Objects and lists of which a part went elsewhere come as their
+// members.
+func (s *Submission) collect(n *node) {
+	in := n.within()
+	for at, c := range in.all {
+		if c.answer == nil && !c.gone && (in.kind == listKind || in != s.root) && n.opened {
+			if a := answerOf(c); a != nil {
+				c.answer, c.label = a.value, a.labels[0]
+			}
 		}
-		b = append(b, v...)
+		switch {
+		case c.gone, c.taken, c.empty():
+		case c.answer != nil:
+			if !c.answer.taken && !c.answer.empty() {
+				s.keep(c.label, in, c.answer)
+			}
+		case c.opened:
+			s.collect(c)
+		case c.label != "":
+			s.keep(c.label, in, c)
+		case c.name == "":
+			s.keep(itoa(at), in, c)
+		default:
+			s.keep(c.name, in, c)
+		}
 	}
-	return append(b, ']')
+}
+
+// keep adds a member of metadata. Values of one name in one place make a list; of another place the name of that is put
+// before it.
+func (s *Submission) keep(name string, in, value *node) {
+	if campaign := campaignName(name); campaign != "" && in != s.root {
+		name = campaign
+	}
+	if strings.EqualFold(name, "gcl_id") { // as Google's lead forms call it
+		name = "gclid"
+	}
+	raw := value.json()
+	if value.kind == textKind {
+		raw = quote(strings.TrimSpace(value.text))
+	}
+	for range maxLevels {
+		from, has := s.parents[name]
+		if !has || from == in {
+			break
+		}
+		if old := s.metadata.list[s.metadata.at[name]].json(); string(old) == string(raw) {
+			return
+		}
+		name = strings.TrimPrefix(in.path()+".", ".") + name
+	}
+	s.parents[name] = in
+	s.metadata.add(name, raw)
+}
+
+// captchaMark is the member of metadata that says that the verifier was unavailable, and warningsMark that which has
+// what was odd. No field of a form can be called like the second.
+const (
+	captchaMark  = "captcha"
+	warningsMark = "_warnings"
+)
+
+// warningBytes is kept free for warnings.
+const warningBytes = 3 << 10
+
+// Lead makes the lead. Only its email can be refused; what else is odd is told in metadata. f has its defaults; referer
+// is the header, which names the page where the form does not; unverified marks a lead whose captcha could not be
+// verified.
+func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unverified bool) (lead.Draft, error) {
+	d, _, refused := s.make(f, statuses, referer, unverified)
+	var wrong []fault.Field
+	if refused != nil {
+		wrong = append(wrong, s.refusal(refused))
+	}
+	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
+		wrong = append(wrong, fault.Field{Field: name, Message: "Please solve the captcha."})
+	}
+	if wrong != nil {
+		return lead.Draft{}, fault.Invalid(wrong)
+	}
+	return d, nil
+}
+
+// make makes the lead, and tells what was odd.
+func (s *Submission) make(f tenant.Form, statuses []string, referer string, unverified bool) (
+	d lead.Draft, warnings []lead.Warning, wrong *lead.EmailError) {
+	g := lead.NewGatherer(statuses)
+	marks := s.campaign(referer)
+	if unverified {
+		marks = append(marks, member{captchaMark, [][]byte{quote("unverified")}})
+	}
+	reserve := warningBytes
+	for _, m := range marks {
+		reserve += len(m.name) + len(m.json()) + len(`"":,`)
+	}
+	g.Reserve(reserve)
+	g.TellIn(warningsMark)
+	g.Set(lead.FieldSource, lead.FieldSource, 0, f.Source)
+	for _, p := range s.picks {
+		name, isMember := strings.CutPrefix(p.to, tenant.MemberOf)
+		switch raw := p.value.within().json(); {
+		case isMember:
+			g.MemberJSON(name, raw)
+		case p.value.kind == textKind && p.value.inside == nil:
+			g.Set(p.to, p.name, p.rank, p.value.text)
+		default:
+			g.SetJSON(p.to, p.name, p.rank, raw)
+		}
+	}
+	for _, m := range s.metadata.list {
+		g.MemberJSON(m.name, m.json())
+	}
+	for _, w := range s.warnings {
+		g.Warn(w.Field, "%s", w.Message)
+	}
+	for _, m := range marks {
+		g.Mark(m.name, m.json())
+	}
+	d, err := g.Draft()
+	if err != nil && !errors.As(err, &wrong) {
+		wrong = &lead.EmailError{} // it has no other errors
+	}
+	return d, g.Warnings(), wrong
+}
+
+// refusal says what is wrong with the email. Whoever sets the form up learns which fields came, and never their values.
+func (s *Submission) refusal(err *lead.EmailError) fault.Field {
+	if !err.Missing() {
+		return fault.Field{Field: fault.Truncate(err.Name), Message: err.Error()}
+	}
+	message := "Is missing: nothing was sent"
+	if names := s.names(); len(names) > 0 {
+		message = "Is missing. The form has " + strings.Join(names, ", ") +
+			": call one of them email, or say in the key's form.fields which it is"
+	}
+	return fault.Field{Field: lead.FieldEmail, Message: message}
+}
+
+// Limits of the names that are told.
+const (
+	maxNames    = 20
+	maxNameSize = 60 // characters
+)
+
+// names returns what the fields that came are called.
+func (s *Submission) names() (all []string) {
+	var walk func(n *node, levels int)
+	walk = func(n *node, levels int) {
+		for _, c := range n.within().all {
+			if len(all) == maxNames || c.gone {
+				continue
+			}
+			if c.holds() && c.answer == nil && levels > 0 && len(c.within().all) > 0 {
+				walk(c, levels-1)
+				continue
+			}
+			name := c.path()
+			if c.label != "" {
+				name = c.label
+			}
+			if name != "" {
+				all = append(all, fault.TruncateTo(name, maxNameSize))
+			}
+		}
+	}
+	walk(s.root, maxLevels)
+	return all
 }

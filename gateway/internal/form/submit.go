@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"leadgate/gateway/internal/form/captcha"
 	"leadgate/gateway/internal/httpx"
@@ -67,10 +70,30 @@ func (s *Service) Preflight(w http.ResponseWriter, r *http.Request, key string) 
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "POST")
-	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Access-Control-Allow-Headers", allowedHeaders(r.Header))
+	h.Add("Vary", "Access-Control-Request-Headers")
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// maxAskedHeaders is how many bytes of names of headers a preflight may ask for.
+const maxAskedHeaders = 1024
+
+// allowedHeaders returns the headers that a script may send: those that it asks for, because libraries add their own
+// and none of them means anything here. Names only (RFC 9110, 5.6.2): nothing else is told back.
+func allowedHeaders(h http.Header) string {
+	allowed := []string{"Content-Type"}
+	asked := strings.Join(h.Values("Access-Control-Request-Headers"), ",")
+	if len(asked) > maxAskedHeaders {
+		return allowed[0]
+	}
+	for name := range strings.SplitSeq(asked, ",") {
+		if name = strings.TrimSpace(name); httpguts.ValidHeaderFieldName(name) && !strings.EqualFold(name, allowed[0]) {
+			allowed = append(allowed, name)
+		}
+	}
+	return strings.Join(allowed, ", ")
 }
 
 // open finds the form and checks that the asking page may use it. From then on scripts of that page can read the
@@ -116,8 +139,9 @@ func (q *request) submit() (Outcome, error) {
 	arrived := q.Now()
 	next := ""
 	if q.plain {
-		if next, err = q.origins.Next(s, q.form, q.r.Header); err != nil {
-			return Invalid, err
+		var wrong error
+		if next, wrong = q.origins.Next(s, q.form, q.r.Header); wrong != nil { // costs the redirect, not the lead
+			s.Warn(tenant.FormNext, fault.From(wrong).Fields()[0].Message)
 		}
 	}
 	outcome := Robot

@@ -1,0 +1,143 @@
+package form
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"leadgate/shared/lead"
+)
+
+// take adds a pick that is certain.
+func (d *finder) take(p pick) {
+	if p.value.taken || p.value.empty() {
+		return
+	}
+	p.value.taken = true
+	d.picks = append(d.picks, p)
+}
+
+// settle decides which of all that was found is the lead's. The email comes first: a name belongs to it where it stands
+// beside it, answers a question, or is called a person's.
+func (d *finder) settle() []pick {
+	email := d.email()
+	var home, address *node
+	if email != nil {
+		home, address = email.in, email.value
+	}
+	d.number()
+	d.numbered(home)
+	kept := d.picks[:0]
+	for _, p := range d.picks {
+		stray := p.to == lead.FieldName && !p.sure && p.in != home && !p.value.holds() && !isPerson(p.in.called())
+		if p.rank > mapped/2 && p.value != address && (p.other || stray) {
+			continue
+		}
+		p.value.taken = true
+		p.value.open()
+		kept = append(kept, p)
+	}
+	away := func(p pick) int {
+		if p.in == home || p.rank < mapped/2 {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(kept, func(a, b pick) int {
+		return cmp.Or(cmp.Compare(away(a), away(b)), cmp.Compare(a.rank, b.rank), cmp.Compare(a.depth, b.depth))
+	})
+	for i := range kept {
+		kept[i].rank = i
+	}
+	return kept
+}
+
+// email returns the best of the emails, those that are addresses before those that are not; where there is none, the
+// one address that some other value is.
+func (d *finder) email() (best *pick) {
+	worth := func(p *pick) int {
+		n := p.rank*maxLevels + p.depth
+		if _, ok := lead.EmailKey(p.text()); !ok {
+			n += 10_000_000
+		}
+		if p.other {
+			n += 1_000_000
+		}
+		return n
+	}
+	for i := range d.picks {
+		p := &d.picks[i]
+		if p.to == lead.FieldEmail && (best == nil || worth(p) < worth(best)) {
+			best = p
+		}
+	}
+	if best != nil {
+		if _, ok := lead.EmailKey(best.text()); ok {
+			return best
+		}
+	}
+	if n := only(d.addresses, strings.ToLower); n != nil {
+		d.picks = append(d.picks, pick{to: lead.FieldEmail, value: n, name: cmp.Or(n.label, n.name), in: n.parent, rank: 999})
+		best = &d.picks[len(d.picks)-1]
+	}
+	return best
+}
+
+// number takes the one phone number that a value without a telling name is, where no other phone was found.
+func (d *finder) number() {
+	if slices.ContainsFunc(d.picks, func(p pick) bool { return p.to == lead.FieldPhone && !p.other }) {
+		return
+	}
+	digits := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	if n := only(d.numbers, digits); n != nil {
+		d.picks = append(d.picks, pick{to: lead.FieldPhone, value: n, name: cmp.Or(n.label, n.name), in: n.parent, rank: 999})
+	}
+}
+
+// only returns the first of nodes whose texts are all the same; nil: there is none, or others.
+func only(nodes []*node, plain func(string) string) *node {
+	for _, n := range nodes {
+		if plain(strings.TrimSpace(n.text)) != plain(strings.TrimSpace(nodes[0].text)) {
+			return nil
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	return nodes[0]
+}
+
+// numbered takes the parts of a name that have numbers for names, beside the email: Gravity Forms sends the first as
+// 1.3 and the last as 1.6. An address has other parts too, from 1 to 6.
+func (d *finder) numbered(home *node) {
+	if home == nil || slices.ContainsFunc(d.picks, func(p pick) bool {
+		return !p.other && (p.to == lead.FieldName || p.to == lead.FieldFirstName || p.to == lead.FieldLastName)
+	}) {
+		return
+	}
+	parts := map[string]*node{}
+	for _, n := range home.all {
+		if n.kind == textKind && !n.empty() {
+			parts[n.name] = n
+		}
+	}
+	for _, n := range home.all {
+		field, ok := strings.CutSuffix(n.name, ".3")
+		first, last := parts[field+".3"], parts[field+".6"]
+		if !ok || first == nil || last == nil || parts[field+".1"] != nil || parts[field+".5"] != nil ||
+			strings.ContainsFunc(field, func(r rune) bool { return !unicode.IsDigit(r) }) {
+			continue
+		}
+		d.picks = append(d.picks, pick{to: lead.FieldFirstName, value: first, name: first.name, in: home},
+			pick{to: lead.FieldLastName, value: last, name: last.name, in: home})
+		return
+	}
+}
