@@ -214,7 +214,7 @@ func keyNotFound() error { return fault.New(fault.NotFound, "API key not found")
 // workspaces. The hash is what finds the workspace.
 func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
 	const q = `
-select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, w.settings,
+select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, ` + settingsOf + `,
        coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
   from api_keys k join workspaces w on w.id = k.workspace_id
  where k.hash = $1`

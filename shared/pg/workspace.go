@@ -19,7 +19,15 @@ const maxPage = 1000
 // page returns limit, bounded to 1..maxPage.
 func page(limit int) int { return min(max(limit, 1), maxPage) }
 
-const workspaceColumns = `id, name, settings, test_of, created_at, updated_at`
+const workspaceColumns = `w.id, w.name, ` + settingsOf + `, w.test_of, w.created_at, w.updated_at`
+
+// settingsOf are the settings of workspace w. A sandbox has the limits of its live workspace, whatever its own row says:
+// both have one budget.
+const settingsOf = `case when w.test_of is null then w.settings else (
+            select (w.settings - array['rate', 'burst', 'ownRate', 'ownBurst']) || jsonb_strip_nulls(jsonb_build_object(
+                   'rate', l.settings -> 'rate', 'burst', l.settings -> 'burst',
+                   'ownRate', l.settings -> 'ownRate', 'ownBurst', l.settings -> 'ownBurst'))
+              from workspaces l where l.id = w.test_of) end`
 
 func scanWorkspace(row conn.Row) (w tenant.Workspace, err error) {
 	var settings []byte
@@ -33,7 +41,7 @@ func scanWorkspace(row conn.Row) (w tenant.Workspace, err error) {
 
 // CreateWorkspace stores w and the audit entries.
 func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, entries ...*tenant.AuditEntry) error {
-	const q = `insert into workspaces (` + workspaceColumns + `) values ($1, $2, $3, $4, $5, $6)`
+	const q = `insert into workspaces (id, name, settings, test_of, created_at, updated_at) values ($1, $2, $3, $4, $5, $6)`
 	settings, err := json.Marshal(w.Settings)
 	if err != nil {
 		return conn.Fail(ctx, "create workspace", err)
@@ -50,14 +58,14 @@ func (db *DB) CreateWorkspace(ctx context.Context, w tenant.Workspace, entries .
 
 // GetWorkspace returns a workspace; NOT_FOUND when there is none.
 func (db *DB) GetWorkspace(ctx context.Context, workspace id.UUID) (tenant.Workspace, error) {
-	const q = `select ` + workspaceColumns + ` from workspaces where id = $1`
+	const q = `select ` + workspaceColumns + ` from workspaces w where w.id = $1`
 	return conn.One(ctx, db, "get workspace", scanWorkspace, workspaceNotFound(), q, workspace)
 }
 
 // ListWorkspaces returns the workspaces after one of them, oldest first; a zero after means from the start. At most
 // 1000. It looks across workspaces.
 func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]tenant.Workspace, error) {
-	const q = `select ` + workspaceColumns + ` from workspaces where id > $1 order by id limit $2`
+	const q = `select ` + workspaceColumns + ` from workspaces w where w.id > $1 order by w.id limit $2`
 	return conn.Collect(ctx, db, "list workspaces", scanWorkspace, q, after, page(limit))
 }
 
@@ -66,7 +74,7 @@ func (db *DB) ListWorkspaces(ctx context.Context, after id.UUID, limit int) ([]t
 // there is no such workspace.
 func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change func(*tenant.Workspace) error,
 	entries ...*tenant.AuditEntry) (w tenant.Workspace, err error) {
-	const read = `select ` + workspaceColumns + ` from workspaces where id = $1 for no key update`
+	const read = `select ` + workspaceColumns + ` from workspaces w where w.id = $1 for no key update of w`
 	const write = `update workspaces set name = $2, settings = $3, updated_at = $4 where id = $1`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		w, err = conn.One(ctx, tx, "update workspace", scanWorkspace, workspaceNotFound(), read, workspace)
@@ -87,6 +95,12 @@ func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change fun
 		return insertAudit(ctx, tx, entries...)
 	})
 	return w, err
+}
+
+// Payer returns the workspace whose share a workspace uses up: itself, or of a sandbox the live one. It never changes.
+func (db *DB) Payer(ctx context.Context, workspace id.UUID) (id.UUID, error) {
+	const q = `select coalesce(test_of, id) from workspaces where id = $1`
+	return conn.One(ctx, db.Prepared(), "find payer", conn.Value[id.UUID], workspaceNotFound(), q, workspace)
 }
 
 func workspaceNotFound() error { return fault.New(fault.NotFound, "Workspace not found") }

@@ -223,6 +223,15 @@ type Principal struct {
 	ExpiresAt   *time.Time // of the key; nil: never
 }
 
+// Payer is the workspace whose rate, slots and memory the principal uses up: that of live data, also for its sandbox, so
+// that nobody has everything twice.
+func (p *Principal) Payer() id.UUID {
+	if p.TestOf != (id.UUID{}) {
+		return p.TestOf
+	}
+	return p.WorkspaceID
+}
+
 // KeyUse records when a key was last used.
 type KeyUse struct {
 	WorkspaceID id.UUID

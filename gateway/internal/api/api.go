@@ -212,7 +212,7 @@ func (a *api) handler(rt route) httpx.Handler {
 		}
 		httpx.AddLogField(r, "workspace", id.Workspace.Format(p.WorkspaceID))
 		httpx.AddLogField(r, "key", id.Key.Format(p.KeyID))
-		httpx.ChargeTo(r, p.WorkspaceID)
+		httpx.ChargeTo(r, p.Payer())
 		if p.Kind == tenant.PublishableKey {
 			return a.secretRouteWithPublishableKey(r)
 		}

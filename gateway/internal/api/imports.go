@@ -108,7 +108,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 		return err
 	}
 	page := func(after int) ([]leadfile.Mistake, error) { // it has its turn, and no longer: not while the client reads
-		done, err := a.reads.acquire(r.Context(), p.WorkspaceID)
+		done, err := a.reads.acquire(r.Context(), p.Payer())
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="`+id.Import.Format(wanted)+`-errors.csv"`)
 	var text bytes.Buffer
-	transfer, out := newTransfer(p.WorkspaceID, a.TransferWindow, nil), csv.NewWriter(&text)
+	transfer, out := newTransfer(p.Payer(), a.TransferWindow, nil), csv.NewWriter(&text)
 	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
 	for {
 		for _, m := range mistakes {

@@ -52,7 +52,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 			return err
 		}
 	}
-	transfer, done, err := a.uploads.take(p.WorkspaceID, interruptRead(w))
+	transfer, done, err := a.uploads.take(p.Payer(), interruptRead(w))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (a *api) limitBatches(do operation) operation {
 			a.Usage.CountRejected(p.WorkspaceID, err)
 			return err
 		}
-		release, err := a.batches.tryAcquire(p.WorkspaceID)
+		release, err := a.batches.tryAcquire(p.Payer())
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := a.knowsStatuses(r, p, q); err != nil {
 		return err
 	}
-	transfer, done, err := a.exports.take(p.WorkspaceID, interruptWrite(w))
+	transfer, done, err := a.exports.take(p.Payer(), interruptWrite(w))
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (e *export) begin() (leads []lead.Lead, err error) {
 // page reads the next page. It takes a turn among the expensive reads for it and not longer: a client that reads slowly
 // keeps nobody else waiting.
 func (e *export) page() ([]lead.Lead, error) {
-	done, err := e.api.reads.acquire(e.r.Context(), e.p.WorkspaceID)
+	done, err := e.api.reads.acquire(e.r.Context(), e.p.Payer())
 	if err != nil {
 		return nil, err
 	}

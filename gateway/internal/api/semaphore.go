@@ -65,7 +65,7 @@ func (s semaphore) answer(err error) error {
 // answer slowly keeps nobody waiting.
 func (a *api) limitExpensive(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-		release, err := a.reads.tryAcquire(p.WorkspaceID)
+		release, err := a.reads.tryAcquire(p.Payer())
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := readEmptyBody(w, r); err != nil {
 		return err
 	}
-	done, err := a.tests.tryAcquire(p.WorkspaceID)
+	done, err := a.tests.tryAcquire(p.Payer())
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func (q *request) open(key string) (Outcome, error) {
 	}
 	httpx.AddLogField(q.r, "workspace", id.Workspace.Format(p.WorkspaceID))
 	httpx.AddLogField(q.r, "key", id.Key.Format(p.KeyID))
-	httpx.ChargeTo(q.r, p.WorkspaceID)
+	httpx.ChargeTo(q.r, p.Payer())
 	q.p, q.form, q.origins = p, p.Form.WithDefaults(), OriginsOf(p)
 	return NotAdmitted, q.origins.Admit(q.w, q.r.Header)
 }
@@ -210,7 +210,7 @@ func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err er
 func (q *request) verify(token string) (captcha.Verdict, error) {
 	wait, cancel := context.WithTimeout(q.r.Context(), captcha.Timeout)
 	defer cancel()
-	release, err := q.verifying.Acquire(wait, q.p.WorkspaceID)
+	release, err := q.verifying.Acquire(wait, q.p.Payer())
 	if err != nil { // too many are being verified, which must not open a form
 		httpx.AddLogField(q.r, "captcha", err.Error())
 		return 0, fault.StoreUnavailable(fmt.Errorf("wait for a verification: %w", err), time.Second)

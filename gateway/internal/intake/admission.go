@@ -29,10 +29,10 @@ func (a *Admission) Err() error {
 
 // Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email
 // of l unless that is nil. Without Redis this process alone decides the rate limit, and nothing is reserved: Postgres
-// decides about duplicates.
+// decides about duplicates. Nor is anything reserved in a sandbox, whose rate limit is in the slot of its live workspace.
 func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) Admission {
-	r := rdb.AdmissionRequest{Workspace: p.WorkspaceID, Rate: p.Settings.RateLimit()}
-	if l != nil && p.Settings.Dedupe != tenant.DedupeNone {
+	r := rdb.AdmissionRequest{Workspace: p.Payer(), Rate: p.Settings.RateLimit()}
+	if l != nil && r.Workspace == p.WorkspaceID && p.Settings.Dedupe != tenant.DedupeNone {
 		r.UniqueKey, r.LeadID = l.UniqueKey, l.ID
 	}
 	res, err := s.admissions.Do(ctx, r)
@@ -42,7 +42,7 @@ func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) 
 		admission = rdb.Admission{Decision: s.local.Take(r.Workspace, r.Rate, s.Now())}
 	}
 	if admission.Limited {
-		s.Usage.Count(r.Workspace, usage.Limited, 1)
+		s.Usage.Count(p.WorkspaceID, usage.Limited, 1)
 		if l != nil {
 			s.metrics.count("limited")
 		}

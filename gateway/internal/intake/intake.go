@@ -114,8 +114,8 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 
 // commit makes l durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL. Where l had to
 // wait it counts as updated when it was written.
-func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err error) {
-	res := s.write(ctx, pg.NewLead{Lead: *l, EventID: id.New()})
+func (s *Service) commit(ctx context.Context, p *tenant.Principal, l *lead.Lead) (holder id.UUID, err error) {
+	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New()})
 	switch {
 	case queueFull(res.err):
 		s.metrics.count("queue_full")
@@ -140,17 +140,17 @@ func (s *Service) commit(ctx context.Context, l *lead.Lead) (holder id.UUID, err
 }
 
 // write makes l durable together with others, or by itself where that would hold them up.
-func (s *Service) write(ctx context.Context, l pg.NewLead) commitResult {
+func (s *Service) write(ctx context.Context, p *tenant.Principal, l pg.NewLead) commitResult {
 	now := s.Now()
 	if s.lanes.isContended(l.WorkspaceID, now) {
-		return s.insertAlone(ctx, l)
+		return s.insertAlone(ctx, p, l)
 	}
 	res, err := s.commits.Do(ctx, queuedLead{l, now})
 	if err != nil { // full, stopping, or the caller is out of time: the lead may still be committed
 		return commitResult{err: fault.StoreUnavailable(err, fullRetry)}
 	}
 	if res.lockTimeout() {
-		return s.insertAlone(ctx, l)
+		return s.insertAlone(ctx, p, l)
 	}
 	return res
 }

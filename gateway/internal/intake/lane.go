@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
 	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
 )
 
 // How long a lead may be held up by another transaction that has its email: an import's round, or an open change. No
@@ -64,10 +65,10 @@ func (l *lanes) contend(workspace id.UUID, now time.Time) {
 
 // insertAlone writes a lead by itself, in its caller's goroutine. Where another transaction has the email it tries
 // again in the other lane, until that has ended.
-func (s *Service) insertAlone(ctx context.Context, l pg.NewLead) commitResult {
+func (s *Service) insertAlone(ctx context.Context, p *tenant.Principal, l pg.NewLead) commitResult {
 	waiting, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
-	res := s.insertIn(waiting, s.lanes.alone, l)
+	res := s.insertIn(waiting, s.lanes.alone, p, l)
 	if !res.lockTimeout() {
 		return res
 	}
@@ -75,7 +76,7 @@ func (s *Service) insertAlone(ctx context.Context, l pg.NewLead) commitResult {
 	defer cancel()
 	retryLocked(blocked, func() error {
 		s.lanes.contend(l.WorkspaceID, s.Now())
-		res = s.insertIn(blocked, s.lanes.blocked, l)
+		res = s.insertIn(blocked, s.lanes.blocked, p, l)
 		return res.err
 	})
 	return res
@@ -93,8 +94,9 @@ func retryLocked(ctx context.Context, insert func() error) {
 }
 
 // insertIn writes a lead with a slot of a lane, for which it waits until ctx ends.
-func (s *Service) insertIn(ctx context.Context, lane *limit.Semaphore[id.UUID], l pg.NewLead) commitResult {
-	release, err := lane.Acquire(ctx, l.WorkspaceID)
+func (s *Service) insertIn(ctx context.Context, lane *limit.Semaphore[id.UUID], p *tenant.Principal,
+	l pg.NewLead) commitResult {
+	release, err := lane.Acquire(ctx, p.Payer())
 	if err != nil {
 		return commitResult{err: fault.StoreUnavailable(err, fullRetry)}
 	}

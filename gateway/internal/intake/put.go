@@ -82,7 +82,7 @@ func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (
 			return holder, duplicate(l.Email, holder)
 		}
 	}
-	return s.commit(ctx, l)
+	return s.commit(ctx, p, l)
 }
 
 // useExisting reads or updates the lead whose ID l has. NOT_FOUND: it has the email no longer.

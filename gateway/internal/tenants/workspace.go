@@ -56,9 +56,11 @@ func readLimits(body []byte, w *tenant.Workspace, create bool) (given map[string
 			given["name"] = w.Name
 		case "rate":
 			s.Rate = in.Integer(0, tenant.MaxRate)
+			refuseInSandbox(in, w)
 			given["rateCeiling"] = s.Rate
 		case "burst":
 			s.Burst = in.Integer(0, 10*tenant.MaxRate)
+			refuseInSandbox(in, w)
 			given["burstCeiling"] = s.Burst
 		case "statuses":
 			s.Statuses = readStatuses(in)
@@ -70,6 +72,13 @@ func readLimits(body []byte, w *tenant.Workspace, create bool) (given map[string
 	}
 	requireName(in, !create || given["name"] != nil)
 	return given, in.Err()
+}
+
+// refuseInSandbox refuses a limit that a sandbox shares with its live workspace.
+func refuseInSandbox(in *strictjson.Reader, w *tenant.Workspace) {
+	if in.Given() && w.TestOf != (id.UUID{}) {
+		in.Refuse("Must be set for the live workspace: its test data shares the limit")
+	}
 }
 
 func readStatuses(in *strictjson.Reader) []string {
@@ -116,8 +125,10 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 			}
 		case "rate":
 			s.OwnRate = in.Integer(1, ceiling.Rate)
+			refuseInSandbox(in, w)
 		case "burst":
 			s.OwnBurst = in.Integer(1, ceiling.Burst)
+			refuseInSandbox(in, w)
 		case "statuses":
 			s.Statuses = readStatuses(in)
 			if in.Empty() {

@@ -33,6 +33,7 @@ type drain struct {
 	*Processor
 	key task.Key
 
+	payer   id.UUID   // whose share of memory and sockets it uses up; zero until its first lease
 	token   id.UUID   // names the lease; new with every task, so that a repeated task never takes over its own lease
 	leased  bool      // we have the lease, as far as we know
 	renewed time.Time // when the lease was last taken or renewed

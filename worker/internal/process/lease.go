@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/webhook"
 )
@@ -13,6 +14,9 @@ import (
 // worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 	asked := time.Now()
+	if d.payer == (id.UUID{}) {
+		d.payer = d.Processor.payer(r.abort, d.key.Workspace)
+	}
 	share := d.acquireMemory()
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
 		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode})

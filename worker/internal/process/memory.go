@@ -21,7 +21,7 @@ func (d *drain) acquireMemory() (share int64) {
 	if d.limit > leaseLimit {
 		want = leaseBytes
 	}
-	return d.Memory.TryAcquireUpTo(d.key.Workspace, want)
+	return d.Memory.TryAcquireUpTo(d.payer, want)
 }
 
 // holdMemory makes of the share what the leased deliveries do take.
@@ -29,32 +29,32 @@ func (d *drain) holdMemory(share int64, due []webhook.DueDelivery) {
 	for i := range due {
 		d.held += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
 	}
-	d.Memory.Charge(d.key.Workspace, d.held-share)
+	d.Memory.Charge(d.payer, d.held-share)
 }
 
 // holdAnswer adds what is kept of a receiver's answer.
 func (d *drain) holdAnswer(bytes int) {
 	d.held += int64(bytes)
-	d.Memory.Charge(d.key.Workspace, int64(bytes))
+	d.Memory.Charge(d.payer, int64(bytes))
 }
 
 // releaseMemory follows the end of a batch.
 func (d *drain) releaseMemory() {
-	d.Memory.Release(d.key.Workspace, d.held)
+	d.Memory.Release(d.payer, d.held)
 	d.held = 0
 }
 
 // acquireSockets takes sockets, and memory for the attempts on them, n at most and perhaps none.
 func (d *drain) acquireSockets(n int) (sockets int) {
-	share := d.Memory.TryAcquireUpTo(d.key.Workspace, int64(n)*attemptBytes)
-	sockets = d.sockets.TryAcquireUpTo(d.key.Workspace, int(share/attemptBytes))
-	d.Memory.Release(d.key.Workspace, share-int64(sockets)*attemptBytes)
+	share := d.Memory.TryAcquireUpTo(d.payer, int64(n)*attemptBytes)
+	sockets = d.sockets.TryAcquireUpTo(d.payer, int(share/attemptBytes))
+	d.Memory.Release(d.payer, share-int64(sockets)*attemptBytes)
 	return sockets
 }
 
 func (d *drain) releaseSockets(sockets int) {
-	d.sockets.Release(d.key.Workspace, sockets)
-	d.Memory.Release(d.key.Workspace, int64(sockets)*attemptBytes)
+	d.sockets.Release(d.payer, sockets)
+	d.Memory.Release(d.payer, int64(sockets)*attemptBytes)
 }
 
 // nextLimit returns how many deliveries the next lease may have: more once there is a backlog.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"leadgate/shared/limit"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/task"
+	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
@@ -134,6 +136,36 @@ func TestAttemptsShareTheMemoryBudget(t *testing.T) {
 	if u := memory.Usage(); all > most || u.Used > budget/4 {
 		t.Errorf("%d attempts with %d KiB are under way, want %d with %d at most", all, u.Used>>10, most, budget/4>>10)
 	}
+}
+
+// A sandbox has no share of its own: what its drains hold is its live workspace's.
+func TestSandboxSharesTheMemoryBudget(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	live := b.ws
+	sandbox := tenant.Workspace{ID: id.New(), TestOf: live, CreatedAt: time.Now()}
+	if _, err := b.db.EnsureSandbox(b.Context(), sandbox); err != nil {
+		t.Fatal(err)
+	}
+	b.ws = sandbox.ID
+	var now, most atomic.Int64
+	rec := mustReceive(t, func(int, http.ResponseWriter, *http.Request) {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		time.Sleep(20 * time.Millisecond) // so that attempts overlap, if there are several
+		now.Add(-1)
+	})
+	e := b.mustEndpoint(rec.URL)
+	memory := limit.NewBudget[id.UUID](8 << 20)
+	memory.Charge(live, 2<<20) // its quarter
+	b.worker(options{memory: memory})
+	b.mustWake(b.mustLeads(20)...)
+	b.awaitStates(e, 20, webhook.Delivered)
+	if most.Load() != 1 {
+		t.Errorf("%d attempts at a time, want one after the other: the live workspace has their share", most.Load())
+	}
+	testwait.Until(t, "what was held given back", func() bool { return memory.Usage().Used == 2<<20 })
 }
 
 // A drain for which the budget has nothing left sends one delivery after the other.

@@ -69,7 +69,8 @@ type Processor struct {
 	metrics   metrics
 	random    func() float64 // in [0,1), for jitter
 	inspector *asynq.Inspector
-	sockets   *limit.Semaphore[id.UUID] // of workspaces
+	sockets   *limit.Semaphore[id.UUID] // of workspaces with their sandboxes
+	payers    payers
 
 	softStop, hardStop context.Context // end when runs must not begin anything, and when they must end
 
