@@ -3,7 +3,6 @@ package pg
 import (
 	"database/sql"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -96,8 +95,11 @@ func putQuoted[T string | []byte](c *column, s T) {
 // done is the parameter.
 func (c *column) done() string { return string(append(c.text, '}')) }
 
-// interval is d as a Postgres interval.
-func interval(d time.Duration) string { return fmt.Sprintf("%d microseconds", d.Microseconds()) }
+// interval is d as a Postgres interval. It is in seconds, because to Postgres 14 a field of more than 31 bits is an
+// error.
+func interval(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) + " seconds"
+}
 
 // clock is now as a parameter, or null for the database's own clock.
 func clock(now time.Time) sql.NullTime { return sql.NullTime{Time: now, Valid: !now.IsZero()} }

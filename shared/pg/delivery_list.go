@@ -89,9 +89,10 @@ with scanned as (
      order by d.id desc limit $8
 )` + pageRows
 
-	// leadPage goes by the events of a lead, and for each by its deliveries.
+	// leadPage goes by the events of a lead, and for each by its deliveries, until it has as many of these. The marker is
+	// at the delivery, or else the event, that was the last.
 	leadPage = `
-with scanned as (
+with scanned as materialized (
     select d.* from (` + leadEvents + ` limit $5) v
      cross join lateral (
         select * from deliveries d
@@ -99,10 +100,16 @@ with scanned as (
            and d.id between cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid)
                         and cast(left(cast(v.id as text), 20) || 'fff-ffffffffffff' as uuid)
            and d.id < $2 and (cast($9 as uuid) is null or d.endpoint_id = $9)
-         order by d.id offset 0) d
+         order by d.id desc offset 0) d
+     order by v.lead_id desc, v.id desc, d.id desc
+     limit $5
 ), marker (id) as (
-    select cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid)
-      from (` + leadEvents + ` offset $5 - 1 limit 1) v
+    select id from (
+        (select id from scanned order by id desc offset $5 - 1 limit 1)
+        union all
+        (select cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid)
+           from (` + leadEvents + ` offset $5 - 1 limit 1) v)) m
+     order by id desc limit 1
 ), found as materialized (
     select ` + deliveryColumns + `
       from (select * from scanned order by id desc) d ` + deliveryJoins + `
@@ -158,7 +165,7 @@ const (
 	deliveryFilter = `(cast($6 as text[]) is null or ` + shownState + ` = any($6)) and ($7 = '' or v.type = $7)`
 
 	leadEvents = `
-        select v.id from events v
+        select v.lead_id, v.id from events v
          where v.workspace_id = (select $1::uuid) and v.lead_id between $10 and $10 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
            and v.id <= cast(left(cast(cast($2 as uuid) as text), 20) || 'fff-ffffffffffff' as uuid)
            and cast(left(cast(v.id as text), 20) || '000-000000000000' as uuid) < $2

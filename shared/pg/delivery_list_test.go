@@ -167,3 +167,38 @@ func TestFindDeliveries(t *testing.T) {
 		}
 	}
 }
+
+// A page of a lead's deliveries reads as many as it may, however many endpoints its events went to.
+func TestDeliveriesOfALeadAreBounded(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	for range 5 {
+		d.mustEndpoint(true)
+	}
+	l := pgtest.Lead(t, d.db, d.ws)
+	for n := range 3 {
+		if _, err := d.db.UpdateLead(t.Context(), d.ws, l.ID, func(l *lead.Lead) error {
+			l.Name = fmt.Sprint(n)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := map[id.UUID]bool{}
+	q := pg.DeliveryQuery{Filter: webhook.Filter{LeadID: l.ID}, Limit: 100, Scan: 5}
+	for pages := 1; ; pages++ {
+		found, next, err := d.db.FindDeliveries(t.Context(), d.ws, q)
+		if err != nil || len(found) > q.Scan || pages > 10 {
+			t.Fatalf("page %d = %d deliveries, %v, want %d at most", pages, len(found), err, q.Scan)
+		}
+		for _, f := range found {
+			seen[f.ID] = true
+		}
+		if q.Before = next; next == (id.UUID{}) {
+			break
+		}
+	}
+	if want := d.count(`select from deliveries where workspace_id = $1`, d.ws); len(seen) != want || want < 20 {
+		t.Errorf("%d deliveries on all pages, want %d", len(seen), want)
+	}
+}

@@ -52,6 +52,7 @@ type Result struct {
 	Error      string        // "" when it succeeded
 	Status     int           // 0 when there was no answer
 	RetryAfter time.Duration // what the answer asked for; 0: nothing
+	Wish       Wish          // what else it asked for
 	At         time.Time
 }
 

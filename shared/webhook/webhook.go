@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"strings"
 	"time"
 
 	"leadgate/shared/id"
@@ -16,7 +17,7 @@ const (
 	LeadRestored    = "lead.restored"
 	LeadEnriched    = "lead.enriched"
 	EndpointFailing = "endpoint.failing" // another endpoint of the workspace has failed for a day
-	// another endpoint of the workspace was disabled: it only failed or answered 410
+	// another endpoint of the workspace was disabled: it only failed, or said that it wants nothing more
 	EndpointDisabled = "endpoint.disabled"
 	WebhookTest      = "webhook.test" // sent to one endpoint when its owner asks, whatever it subscribes to
 )
@@ -77,7 +78,7 @@ type Disabled struct {
 const (
 	DisabledByOwner = "owner"   // asked for
 	DisabledFailing = "failing" // nothing but failures for days
-	DisabledGone    = "gone"    // it answered 410
+	DisabledGone    = "gone"    // it answered 410, or WishDisable
 )
 
 // Limits of endpoints.
@@ -145,6 +146,25 @@ type Attempt struct {
 	At           time.Time
 
 	RetryAfter time.Duration // what the answer asked for; not kept
+	Wish       Wish          // what else it asked for; not kept
+}
+
+// Wish is what a receiver asks for in the header webhook-delivery of its answer.
+type Wish string
+
+// The wishes.
+const (
+	WishDisable Wish = "disable"       // nothing more for this endpoint
+	WishAbort   Wish = "abort-message" // no more tries of this delivery, where this one failed
+)
+
+// ParseWish reads the header webhook-delivery; "" where it asks for nothing that is known.
+func ParseWish(text string) Wish {
+	switch w := Wish(strings.ToLower(strings.TrimSpace(text))); w {
+	case WishDisable, WishAbort:
+		return w
+	}
+	return ""
 }
 
 // DueDelivery is a due delivery with everything that sending it needs.

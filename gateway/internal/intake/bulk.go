@@ -147,10 +147,7 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []I
 		if !out[i].Exists || out[i].Err != nil {
 			continue
 		}
-		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, out[i].ID, items[i].Patch().Apply)
-		if fault.Is(err, fault.NotFound) { // deleted, or moved to another email, since: so the email is free
-			err = fault.StoreUnavailable(errHolderGone, fullRetry)
-		}
+		u, err := s.updateOne(ctx, p, items[i:i+1], &out[i])
 		out[i].Err = err
 		wake, changed = append(wake, u.Wake...), changed || u.Changed
 	}
@@ -159,4 +156,24 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []I
 		slices.SortFunc(wake, byID)
 		s.Publish(ctx, Change{Workspace: p.WorkspaceID, Enrich: true, Wake: slices.Compact(wake)})
 	}
+}
+
+// updateOne updates the lead that has the email of the one item. Where that is deleted meanwhile, the email is free, and
+// the item becomes a lead.
+func (s *Service) updateOne(ctx context.Context, p *tenant.Principal, item []Item, out *BulkResult) (u pg.Updated,
+	err error) {
+	for range putTries {
+		u, err = s.DB.UpdateLead(ctx, p.WorkspaceID, out.ID, item[0].Patch().Apply)
+		if !fault.Is(err, fault.NotFound) {
+			return u, err
+		}
+		again, err := s.CreateMany(ctx, p, item, lead.RefuseDuplicate)
+		if err != nil {
+			return pg.Updated{}, err
+		}
+		if *out = again[0]; out.Err != nil || !out.Exists {
+			return pg.Updated{}, out.Err
+		}
+	}
+	return pg.Updated{}, fault.StoreUnavailable(errHolderGone, fullRetry)
 }

@@ -64,4 +64,31 @@ func TestEmailGivenUpMeanwhileIsTaken(t *testing.T) {
 		}
 		b.wantDuplicate(t, "a@example.com", out[1].ID)
 	})
+	t.Run("batch that updates", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		former := b.mustCreate(t, "a@example.com")
+		kept := b.mustCreate(t, "b@example.com")
+		// It is deleted between the insert that found its email taken and the update.
+		b.db.MustExecContext(t.Context(), `
+create function lose() returns trigger language plpgsql as $$ begin
+    if new.name = 'first' then delete from leads where id = '`+former.ID.String()+`'; end if;
+    return new;
+end $$;
+create trigger lose before update on leads for each row execute function lose()`)
+		first, second := draft("b@example.com"), draft("a@example.com")
+		first.Name, second.Name = "first", "second"
+		items := []intake.Item{{Draft: first}, {Draft: second}, {Draft: draft("a@example.com")}}
+		out, err := b.CreateMany(t.Context(), b.principal, items, lead.UpdateDuplicate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out[0].Err != nil || out[0].ID != kept.ID || !out[0].Exists {
+			t.Errorf("result of b@example.com = %+v, want the kept lead", out[0])
+		}
+		if out[1].Err != nil || out[1].Exists || out[1].ID == former.ID || out[2].Err != nil || out[2].ID != out[1].ID {
+			t.Errorf("results of a@example.com = %+v, %+v, want one new lead", out[1], out[2])
+		}
+		b.wantDuplicate(t, "a@example.com", out[1].ID)
+	})
 }

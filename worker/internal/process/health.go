@@ -14,7 +14,7 @@ type endpointHealth struct {
 
 	mu     sync.Mutex
 	health webhook.Health
-	gone   bool // it answered 410
+	gone   bool // it answered 410, or that it wants nothing more
 }
 
 // begin takes the health over that was leased with the endpoint.
@@ -30,7 +30,7 @@ func (h *endpointHealth) record(r webhook.Result, now time.Time, random float64,
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.health.Record(r, now, random, ordered, retryAt)
-	h.gone = h.gone || r.Status == http.StatusGone
+	h.gone = h.gone || r.Status == http.StatusGone || r.Wish == webhook.WishDisable
 	return h.gone || h.health.Open()
 }
 

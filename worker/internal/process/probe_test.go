@@ -143,6 +143,37 @@ func TestProbeIsNotLate(t *testing.T) {
 	})
 }
 
+// A receiver may end the tries of a delivery that it refuses.
+func TestReceiverAborts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("webhook-delivery", "abort-message")
+		w.WriteHeader(400)
+	})
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{})
+	b.mustWake(b.mustLeads(1)...)
+	b.awaitStates(e, 1, webhook.Exhausted)
+}
+
+// What arrived has arrived, also where the answer says that nothing more is wanted.
+func TestReceiverDisablesTheEndpoint(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	rec := mustReceive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Webhook-Delivery", " Disable")
+	})
+	e := b.mustEndpoint(rec.URL)
+	b.worker(options{sweep: 100 * time.Millisecond})
+	b.mustWake(b.mustLeads(1)...)
+	testwait.Until(t, "the endpoint disabled", func() bool {
+		now, err := b.db.GetEndpoint(t.Context(), b.ws, e.ID)
+		return err == nil && !now.Enabled && now.Disabled != nil && now.Disabled.Reason == webhook.DisabledGone
+	})
+	b.awaitStates(e, 1, webhook.Delivered)
+}
+
 // 410 says that nobody wants them any more: the endpoint is disabled, and what waits is held.
 func TestGoneDisablesTheEndpoint(t *testing.T) {
 	t.Parallel()

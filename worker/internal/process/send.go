@@ -20,7 +20,8 @@ func (b *batch) send(j *webhook.DueDelivery) (o webhook.Outcome, made bool) {
 	}
 	o = webhook.Outcome{Attempt: a, State: webhook.Delivered}
 	now, ordered := b.Now(), b.endpoint.Ordered()
-	res := webhook.Result{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, At: a.At}
+	res := webhook.Result{Delivery: a.DeliveryID, Error: a.Error, Status: a.Status, RetryAfter: a.RetryAfter, Wish: a.Wish,
+		At: a.At}
 	var retryAt *time.Time
 	if a.Error != "" {
 		o.State = webhook.Exhausted

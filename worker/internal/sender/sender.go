@@ -77,7 +77,7 @@ func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDe
 	}
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about
 	// it.
-	a.Status = res.StatusCode
+	a.Status, a.Wish = res.StatusCode, webhook.ParseWish(res.Header.Get("Webhook-Delivery"))
 	if !webhook.Succeeded(a.Status) {
 		a.Error = webhook.StatusError(a.Status)
 		a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.now())
