@@ -25,6 +25,7 @@ import (
 	"leadgate/shared/secret"
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
+	"leadgate/shared/tenant"
 	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/enrich"
@@ -148,12 +149,12 @@ const lookupTime = 2 * time.Second
 
 // newFind returns what process asks for facts about leads. A provider's error may quote the lead, so only its name is
 // logged.
-func newFind(log *slog.Logger) func(context.Context, []lead.Lead) []pg.Finding {
+func newFind(log *slog.Logger) func(context.Context, tenant.Settings, []lead.Lead) []pg.Finding {
 	pipeline := enrich.New(lookupTime)
 	pipeline.Failed = func(provider string, _ error) { log.Warn("enrichment provider failed", "provider", provider) }
-	return func(ctx context.Context, leads []lead.Lead) []pg.Finding {
+	return func(ctx context.Context, s tenant.Settings, leads []lead.Lead) []pg.Finding {
 		out := make([]pg.Finding, len(leads))
-		for i, f := range pipeline.Find(ctx, leads) {
+		for i, f := range pipeline.Find(ctx, s, leads) {
 			out[i] = pg.Finding(f)
 		}
 		return out

@@ -58,7 +58,7 @@ var domainImports = []string{
 	"leadgate/shared/fault", "leadgate/shared/id", "leadgate/shared/limit", "leadgate/shared/strictjson",
 	"leadgate/shared/lead",
 	"github.com/google/uuid", "github.com/go-json-experiment/json", "golang.org/x/net/idna", "golang.org/x/text/",
-	"code.dny.dev/ssrf",
+	"code.dny.dev/ssrf", "github.com/nyaruka/phonenumbers",
 }
 
 type source struct {

@@ -34,7 +34,9 @@ type Settings struct {
 	OwnBurst       int      `json:"ownBurst,omitempty"`       // at most Burst
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own
 	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // empty means DedupeWorkspace
-	Suppressing    bool     `json:"suppressing,omitempty"`    // there are suppressed emails; read by version 0.1.0 only
+	// where phones without + are from, ISO 3166-1 alpha-2; empty: nobody knows
+	DefaultRegion string `json:"defaultRegion,omitempty"`
+	Suppressing   bool   `json:"suppressing,omitempty"` // there are suppressed emails; read by version 0.1.0 only
 	// bumped by each deletion, which invalidates cached chatbots
 	ChatbotsVersion int64 `json:"chatbotsGone,omitempty"`
 }

@@ -17,6 +17,7 @@ type shownWorkspace struct {
 	Rate, Burst, RateCeiling, BurstCeiling int
 	Statuses, AllowedOrigins               []string
 	RetrySchedule                          []int
+	DefaultRegion                          *string
 }
 
 // patchWorkspace changes the workspace and returns what it answers.
@@ -41,9 +42,10 @@ func TestWorkspaceSettings(t *testing.T) {
 		t.Errorf("GET workspace = %+v, want it with its defaults, for a key without scopes too", first)
 	}
 	changed := b.patchWorkspace(t, b.secret,
-		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60]}`)
+		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","defaultRegion":"se","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60]}`)
 	if changed.Name != "Acme" || changed.Rate != 5 || changed.Burst != 7 || changed.RateCeiling != tenant.DefaultRate ||
 		!slices.Equal(changed.Statuses, []string{"hot", "cold"}) || changed.Dedupe != "chatbot" ||
+		changed.DefaultRegion == nil || *changed.DefaultRegion != "SE" ||
 		len(changed.AllowedOrigins) != 2 || !slices.Equal(changed.RetrySchedule, []int{0, 60}) {
 		t.Errorf("PATCH workspace = %+v, want what was given", changed)
 	}
@@ -57,9 +59,9 @@ func TestWorkspaceSettings(t *testing.T) {
 		t.Errorf("PATCH that changes nothing moves updatedAt from %s to %s", changed.UpdatedAt, again.UpdatedAt)
 	}
 	reset := b.patchWorkspace(t, b.secret,
-		`{"rate":null,"burst":null,"statuses":null,"dedupe":null,"allowedOrigins":null,"retrySchedule":null}`)
+		`{"rate":null,"burst":null,"statuses":null,"dedupe":null,"defaultRegion":null,"allowedOrigins":null,"retrySchedule":null}`)
 	if reset.Rate != first.Rate || reset.Burst != first.Burst || !slices.Equal(reset.Statuses, first.Statuses) ||
-		reset.Dedupe != "workspace" || len(reset.AllowedOrigins) != 0 || len(reset.RetrySchedule) != 12 ||
+		reset.DefaultRegion != nil || reset.Dedupe != "workspace" || len(reset.AllowedOrigins) != 0 || len(reset.RetrySchedule) != 12 ||
 		reset.Name != "Acme" {
 		t.Errorf("PATCH with nulls = %+v, want the defaults", reset)
 	}
@@ -113,7 +115,8 @@ func TestWorkspaceMistakes(t *testing.T) {
 	if !slices.Equal(pointers, want) {
 		t.Errorf("mistakes at %v, want all of %v", pointers, want)
 	}
-	for _, body := range []string{`{"name":null}`, `{"statuses":[]}`, `{"retrySchedule":[]}`,
+	for _, body := range []string{`{"name":null}`, `{"defaultRegion":"UK"}`, `{"defaultRegion":""}`, `{"defaultRegion":"SWE"}`,
+		`{"defaultRegion":46}`, `{"statuses":[]}`, `{"retrySchedule":[]}`,
 		`{"allowedOrigins":["https://user@example.com"]}`, `{"allowedOrigins":["javascript:alert(1)"]}`, `[]`,
 		`{"allowedOrigins":[` + strings.Repeat(`"https://a.example.com",`, 50) + `"*"]}`} {
 		t.Run(body[:min(len(body), 60)], func(t *testing.T) {

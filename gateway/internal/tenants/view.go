@@ -32,6 +32,7 @@ type WorkspaceView struct {
 	BurstCeiling   int           `json:"burstCeiling"`
 	Statuses       []string      `json:"statuses"`
 	Dedupe         tenant.Dedupe `json:"dedupe"`
+	DefaultRegion  *string       `json:"defaultRegion"` // null: none
 	AllowedOrigins []string      `json:"allowedOrigins"`
 	RetrySchedule  []int         `json:"retrySchedule"` // seconds before each attempt
 	CreatedAt      string        `json:"createdAt"`
@@ -46,9 +47,18 @@ func ViewWorkspace(w tenant.Workspace) WorkspaceView {
 		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
 		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
 		Statuses: s.Statuses, Dedupe: cmp.Or(s.Dedupe, tenant.DedupeWorkspace),
+		DefaultRegion:  optionalText(s.DefaultRegion),
 		AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: retrySchedule(s),
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
+}
+
+// optionalText shows an empty text as null.
+func optionalText(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func retrySchedule(s tenant.Settings) (seconds []int) {

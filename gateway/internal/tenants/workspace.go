@@ -3,9 +3,11 @@ package tenants
 import (
 	"context"
 	"reflect"
+	"strings"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/strictjson"
 	"leadgate/shared/tenant"
 )
@@ -116,7 +118,7 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 	s := &w.Settings
 	ceiling := s.WithDefaults()
 	in := strictjson.NewReader(body,
-		[]string{"name", "rate", "burst", "statuses", "dedupe", "allowedOrigins", "retrySchedule"})
+		[]string{"name", "rate", "burst", "statuses", "dedupe", "defaultRegion", "allowedOrigins", "retrySchedule"})
 	for in.Next() {
 		switch in.Name() {
 		case "name":
@@ -139,6 +141,8 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 			if s.Dedupe == tenant.DedupeWorkspace {
 				s.Dedupe = "" // the default
 			}
+		case "defaultRegion":
+			s.DefaultRegion = readRegion(in)
 		case "allowedOrigins":
 			s.AllowedOrigins = in.Texts(tenant.MaxOrigins, fault.MaxValue)
 			for _, problem := range tenant.CheckOrigins(s.AllowedOrigins) {
@@ -156,6 +160,18 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 		}
 	}
 	return in.Err()
+}
+
+// readRegion reads a country; null is none.
+func readRegion(in *strictjson.Reader) string {
+	const rule = "Must be a country in two letters (ISO 3166-1), such as SE or US"
+	text, given := in.String(rule)
+	text = strings.ToUpper(text)
+	if given && !lead.IsRegion(text) {
+		in.Refuse(rule)
+		return ""
+	}
+	return text
 }
 
 // names are the texts of named strings.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 	"leadgate/worker/internal/enrich/attribution"
 	"leadgate/worker/internal/enrich/email"
 	"leadgate/worker/internal/enrich/phone"
@@ -19,8 +20,8 @@ type Provider interface {
 	// Name is the section of the facts and the provider's name to administrators: "email".
 	Name() string
 	// Lookup returns facts that marshal to a JSON object, or nil when there is nothing to say about l, which it must
-	// not change. It is called by many goroutines at once and returns soon after ctx ends.
-	Lookup(ctx context.Context, l *lead.Lead) (facts any, err error)
+	// not change. s is what l's workspace wants. It is called by many goroutines at once and returns soon after ctx ends.
+	Lookup(ctx context.Context, l *lead.Lead, s tenant.Settings) (facts any, err error)
 }
 
 // Finding is what was found out about one lead; pg.Finding has the same form.
@@ -54,11 +55,11 @@ func New(timeout time.Duration) *Pipeline {
 	return &Pipeline{Providers: []Provider{email.New(), phone.New(), attribution.New()}, Timeout: timeout}
 }
 
-// Find returns a Finding for each of leads, in order. When ctx ends the rest of them count as failed.
-func (p *Pipeline) Find(ctx context.Context, leads []lead.Lead) []Finding {
+// Find returns a Finding for each of leads, of a workspace with settings s, in order. When ctx ends the rest of them count as failed.
+func (p *Pipeline) Find(ctx context.Context, s tenant.Settings, leads []lead.Lead) []Finding {
 	answers := make([][]answer, len(p.Providers))
 	for i, provider := range p.Providers {
-		answers[i] = p.ask(ctx, provider, leads)
+		answers[i] = p.ask(ctx, asked{provider, s}, leads)
 	}
 	findings := make([]Finding, len(leads))
 	if ctx.Err() == nil { // facts that only lack because we stop would be lacking for good
@@ -121,12 +122,18 @@ type answer struct {
 
 func (a answer) late() bool { return errors.Is(a.err, context.DeadlineExceeded) }
 
+// asked is a provider, and for whom it is asked.
+type asked struct {
+	provider Provider
+	settings tenant.Settings
+}
+
 // patience is how many leads of a batch a provider may be late for; then it is late for the rest, unasked. Waiting for
 // each would outlast the task, whose transaction would take the other providers' facts back with it, every time anew.
 const patience = 3
 
 // ask asks provider about leads, one after the other.
-func (p *Pipeline) ask(ctx context.Context, provider Provider, leads []lead.Lead) []answer {
+func (p *Pipeline) ask(ctx context.Context, provider asked, leads []lead.Lead) []answer {
 	answers := make([]answer, 0, len(leads))
 	for len(answers) < len(leads) {
 		err := ctx.Err()
@@ -154,7 +161,7 @@ func tooOftenLate(answers []answer) bool {
 
 // askOn asks about the leads that have no answer yet, in one goroutine, up to the first that takes too long: that one
 // is late, and a provider that does not mind ctx is left behind.
-func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Lead, answers []answer) []answer {
+func (p *Pipeline) askOn(ctx context.Context, provider asked, leads []lead.Lead, answers []answer) []answer {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	rest := leads[len(answers):]
@@ -164,7 +171,7 @@ func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Le
 			if ctx.Err() != nil {
 				return
 			}
-			out <- lookup(ctx, provider, &rest[i])
+			out <- provider.lookup(ctx, &rest[i])
 		}
 	}()
 	timer := time.NewTimer(p.Timeout)
@@ -186,13 +193,13 @@ func (p *Pipeline) askOn(ctx context.Context, provider Provider, leads []lead.Le
 	return answers
 }
 
-func lookup(ctx context.Context, provider Provider, l *lead.Lead) (a answer) {
+func (a asked) lookup(ctx context.Context, l *lead.Lead) (found answer) {
 	defer func() {
 		if r := recover(); r != nil {
-			a = answer{err: fmt.Errorf("panic: %v", r)}
+			found = answer{err: fmt.Errorf("panic: %v", r)}
 		}
 	}()
-	facts, err := provider.Lookup(ctx, l)
+	facts, err := a.provider.Lookup(ctx, l, a.settings)
 	if err != nil || facts == nil {
 		return answer{err: err}
 	}

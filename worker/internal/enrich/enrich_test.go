@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 	"leadgate/worker/internal/enrich"
 	"leadgate/worker/internal/enrich/enrichtest"
 )
@@ -24,8 +25,10 @@ type provider struct {
 	do   func(ctx context.Context) (any, error)
 }
 
-func (p provider) Name() string                                          { return p.name }
-func (p provider) Lookup(ctx context.Context, _ *lead.Lead) (any, error) { return p.do(ctx) }
+func (p provider) Name() string { return p.name }
+func (p provider) Lookup(ctx context.Context, _ *lead.Lead, _ tenant.Settings) (any, error) {
+	return p.do(ctx)
+}
 
 func gives(facts any, err error) func(context.Context) (any, error) {
 	return func(context.Context) (any, error) { return facts, err }
@@ -34,7 +37,7 @@ func gives(facts any, err error) func(context.Context) (any, error) {
 func TestFindOfTheBuiltInProviders(t *testing.T) {
 	t.Parallel()
 	l := enrichtest.Leads(t)["whole"]
-	got := enrich.New(time.Minute).Find(t.Context(), []lead.Lead{l, {UniqueKey: "a@gmail.com", Metadata: []byte("{}")}})
+	got := enrich.New(time.Minute).Find(t.Context(), tenant.Settings{}, []lead.Lead{l, {UniqueKey: "a@gmail.com", Metadata: []byte("{}")}})
 	want := []enrich.Finding{
 		{Facts: []byte(
 			`{"email":{"domain":"example.com","freeMail":false,"disposable":false,"roleAccount":false,"companyDomain":"example.com"},` +
@@ -66,7 +69,7 @@ func TestAFailingProviderCostsOnlyItsOwnFacts(t *testing.T) {
 			provider{"good", gives(map[string]int{"n": 1}, nil)},
 		},
 	}
-	got := p.Find(t.Context(), make([]lead.Lead, 1))
+	got := p.Find(t.Context(), tenant.Settings{}, make([]lead.Lead, 1))
 	const want = `{"good":{"n":1},"providers":{"down":"failed","panics":"failed","hangs":"timeout","waits":"timeout","odd":"failed","worse":"failed","good":"found"}}`
 	if len(got) != 1 || string(got[0].Facts) != want || !json.Valid(got[0].Facts) {
 		t.Errorf("Find() = %s, want %s", got[0].Facts, want)
@@ -86,7 +89,7 @@ func TestAHangingProviderHoldsUpThreeLeadsOfABatch(t *testing.T) {
 	impatient := provider{"impatient", gives(nil, fmt.Errorf("its own client: %w", context.DeadlineExceeded))}
 	good := provider{"good", gives(map[string]int{"n": 1}, nil)}
 	p := enrich.Pipeline{Timeout: 20 * time.Millisecond, Providers: []enrich.Provider{slow, impatient, good}}
-	for i, got := range p.Find(t.Context(), make([]lead.Lead, 200)) {
+	for i, got := range p.Find(t.Context(), tenant.Settings{}, make([]lead.Lead, 200)) {
 		const want = `{"good":{"n":1},"providers":{"slow":"timeout","impatient":"timeout","good":"found"}}`
 		if string(got.Facts) != want || got.Retry != 0 {
 			t.Fatalf("Find() of lead %d = %s, retry %v; want %s", i, got.Facts, got.Retry, want)
@@ -111,7 +114,7 @@ func TestAProviderThatWasLateTwiceIsAskedOn(t *testing.T) {
 	}}
 	p := enrich.Pipeline{Timeout: time.Minute, Providers: []enrich.Provider{hiccup}}
 	found := 0
-	for _, got := range p.Find(t.Context(), make([]lead.Lead, 50)) {
+	for _, got := range p.Find(t.Context(), tenant.Settings{}, make([]lead.Lead, 50)) {
 		if strings.Contains(string(got.Facts), `"hiccup":"found"`) {
 			found++
 		}
@@ -125,14 +128,14 @@ func TestFindAgainLaterWhenNobodyAnswered(t *testing.T) {
 	t.Parallel()
 	down := provider{"down", gives(nil, errors.New("down"))}
 	p := enrich.Pipeline{Timeout: time.Minute, Providers: []enrich.Provider{down, down}}
-	if got := p.Find(t.Context(), make([]lead.Lead, 1)); len(got) != 1 || got[0].Facts != nil || got[0].Retry <= 0 {
+	if got := p.Find(t.Context(), tenant.Settings{}, make([]lead.Lead, 1)); len(got) != 1 || got[0].Facts != nil || got[0].Retry <= 0 {
 		t.Errorf("Find() = %+v, want no facts and a retry", got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	leads := []lead.Lead{{UniqueKey: "a@example.com", Metadata: []byte("{}")}, {UniqueKey: "b@example.com",
 		Metadata: []byte("{}")}}
-	for i, got := range enrich.New(time.Minute).Find(ctx, leads) {
+	for i, got := range enrich.New(time.Minute).Find(ctx, tenant.Settings{}, leads) {
 		if got.Facts != nil || got.Retry <= 0 {
 			t.Errorf("Find() after its context ended: finding %d = %+v, want no facts and a retry", i, got)
 		}

@@ -13,11 +13,12 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
-func facts(_ context.Context, leads []lead.Lead) []pg.Finding {
+func facts(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 	out := make([]pg.Finding, len(leads))
 	for i := range out {
 		out[i].Facts = []byte(`{"email":{"domain":"example.com"}}`)
@@ -57,15 +58,39 @@ func TestEnrichmentIsTriedAgain(t *testing.T) {
 	rec := mustReceive(t, nil)
 	b.mustEndpoint(rec.URL, webhook.LeadEnriched)
 	var asked atomic.Int32
-	b.worker(options{sweep: 100 * time.Millisecond, find: func(ctx context.Context, leads []lead.Lead) []pg.Finding {
+	find := func(ctx context.Context, s tenant.Settings, leads []lead.Lead) []pg.Finding {
 		if asked.Add(1) == 1 {
 			return []pg.Finding{{Retry: 0}}
 		}
-		return facts(ctx, leads)
-	}})
+		return facts(ctx, s, leads)
+	}
+	b.worker(options{sweep: 100 * time.Millisecond, find: find})
 	b.mustLeads(1)
 	rec.mustNext(t)
 	if n := asked.Load(); n != 2 {
 		t.Errorf("find was asked %d times, want 2", n)
+	}
+}
+
+// Facts are found as the lead's workspace wants them.
+func TestEnrichmentKnowsItsWorkspace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := b.db.UpdateWorkspace(t.Context(), b.ws, func(w *tenant.Workspace) error {
+		w.Settings.DefaultRegion = "SE"
+		return nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan tenant.Settings, 1)
+	find := func(ctx context.Context, s tenant.Settings, leads []lead.Lead) []pg.Finding {
+		asked <- s
+		return facts(ctx, s, leads)
+	}
+	b.worker(options{sweep: 100 * time.Millisecond, find: find})
+	b.mustLeads(1)
+	if s := <-asked; s.DefaultRegion != "SE" {
+		t.Errorf("find was asked for settings %+v, want those of the workspace", s)
 	}
 }

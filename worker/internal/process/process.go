@@ -19,6 +19,7 @@ import (
 	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -52,8 +53,8 @@ type Deps struct {
 
 	// Send makes one attempt. made is false when the context ended first.
 	Send func(context.Context, *webhook.Endpoint, *webhook.DueDelivery) (a webhook.Attempt, made bool)
-	// Find returns what is known about each lead, in the leads' order.
-	Find func(context.Context, []lead.Lead) []pg.Finding
+	// Find returns what is known about each lead of a workspace with these settings, in the leads' order.
+	Find func(context.Context, tenant.Settings, []lead.Lead) []pg.Finding
 
 	Schedule     webhook.Schedule // of workspaces that have none of their own
 	MaxRun       time.Duration    // of one run, before it goes to the back of the queue; 0: 5 s

@@ -26,6 +26,7 @@ import (
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
+	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/process"
@@ -102,7 +103,7 @@ type options struct {
 	schedule webhook.Schedule
 	sweep    time.Duration // 0: none
 	maxRun   time.Duration
-	find     func(context.Context, []lead.Lead) []pg.Finding
+	find     func(context.Context, tenant.Settings, []lead.Lead) []pg.Finding
 
 	disableAfter time.Duration
 	memory       *limit.Budget[id.UUID] // nil: 128 MiB

@@ -13,6 +13,7 @@ import (
 
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 )
 
 // Facts is the section "attribution". Every text is cut to 200 characters.
@@ -44,7 +45,7 @@ func (p *Provider) Name() string { return "attribution" }
 
 // Lookup returns Facts, or nil when the metadata tells nothing. What stands in the metadata itself comes before what
 // stands under "utm", then the landing page's query, then the referrer's.
-func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
+func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (any, error) {
 	top, err := texts(l.Metadata)
 	if err != nil {
 		return nil, err

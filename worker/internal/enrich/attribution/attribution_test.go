@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 	"leadgate/worker/internal/enrich/attribution"
 	"leadgate/worker/internal/enrich/enrichtest"
 )
@@ -40,13 +41,13 @@ func TestLookup(t *testing.T) {
 		`{"utm_source":"a","utm":1e400}`:                      attribution.Facts{UTM: m{"source": "a"}},
 	} {
 		t.Run(metadata, func(t *testing.T) {
-			got, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(metadata)})
+			got, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(metadata)}, tenant.Settings{})
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("Lookup(%s) differs (-want +got):\n%s\nerr = %v", metadata, diff, err)
 			}
 		})
 	}
-	if _, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(`[]`)}); err == nil {
+	if _, err := p.Lookup(t.Context(), &lead.Lead{Metadata: []byte(`[]`)}, tenant.Settings{}); err == nil {
 		t.Error("Lookup([]) succeeded, want an error")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 )
 
 var (
@@ -59,7 +60,7 @@ func lines(list string) []string {
 func (p *Provider) Name() string { return "email" }
 
 // Lookup returns Facts.
-func (p *Provider) Lookup(_ context.Context, l *lead.Lead) (any, error) {
+func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (any, error) {
 	local, domain, ok := strings.Cut(l.AddressKey(), "@")
 	if !ok || domain == "" {
 		return nil, fmt.Errorf("lead without an email key")

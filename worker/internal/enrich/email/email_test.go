@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 	"leadgate/worker/internal/enrich/email"
 	"leadgate/worker/internal/enrich/enrichtest"
 )
@@ -46,7 +47,7 @@ func TestLookup(t *testing.T) {
 			if !ok {
 				t.Fatalf("ParseEmail(%q) refuses", typed)
 			}
-			got, err := p.Lookup(t.Context(), &lead.Lead{UniqueKey: key})
+			got, err := p.Lookup(t.Context(), &lead.Lead{UniqueKey: key}, tenant.Settings{})
 			if diff := cmp.Diff(any(want), got); diff != "" || err != nil {
 				t.Errorf("Lookup(%q) differs (-want +got):\n%s\nerr = %v", typed, diff, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 	"leadgate/worker/internal/enrich"
 )
 
@@ -38,7 +39,7 @@ func Conform(t *testing.T, p enrich.Provider) {
 		go func() {
 			defer close(returned)
 			l := Leads(t)["whole"]
-			p.Lookup(ctx, &l)
+			p.Lookup(ctx, &l, tenant.Settings{})
 		}()
 		select {
 		case <-returned:
@@ -72,7 +73,7 @@ func conform(t *testing.T, p enrich.Provider, l lead.Lead) {
 }
 
 func section(t *testing.T, p enrich.Provider, l *lead.Lead) []byte {
-	facts, err := p.Lookup(t.Context(), l)
+	facts, err := p.Lookup(t.Context(), l, tenant.Settings{})
 	if err != nil {
 		t.Errorf("Lookup() = %v, want no error", err)
 	}
