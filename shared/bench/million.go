@@ -191,7 +191,7 @@ func (b *bench) export(ctx context.Context) error {
 func (s *fixture) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
 	idle := resident(s.Gateway().PID())
 	begin := time.Now()
-	file, err := s.api(t).ExportLeads(ctx, format, client.LeadFilter{})
+	file, err := s.api(t).ExportLeads(ctx, client.ExportOptions{Format: format}, client.LeadFilter{})
 	if err != nil {
 		return err
 	}

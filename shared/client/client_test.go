@@ -219,7 +219,7 @@ func TestNothingIsWaitedForLong(t *testing.T) {
 	if _, err := c.GetLead(t.Context(), "lead_1"); err == nil {
 		t.Error("GetLead() = nil, want an error")
 	}
-	file, err := c.ExportLeads(t.Context(), "csv", LeadFilter{})
+	file, err := c.ExportLeads(t.Context(), ExportOptions{Format: "csv"}, LeadFilter{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,11 +159,26 @@ func (c *Client) LeadsSince(ctx context.Context, since string, limit int) (all C
 	return all, err
 }
 
-// ExportLeads returns all leads as a file, csv or ndjson, which the caller closes. An error of a Read means that it is
-// not whole.
-func (c *Client) ExportLeads(ctx context.Context, format string, f LeadFilter) (io.ReadCloser, error) {
+// ExportOptions say how leads are written to a file; the zero value is the API's default.
+type ExportOptions struct {
+	Format    string // csv or ndjson
+	BOM       bool   // a CSV file begins with a byte order mark
+	Plain     bool   // cells of a CSV file are as they are, formulas too
+	Delimiter string // of a CSV file: , ; | or a tab
+}
+
+// ExportLeads returns all leads as a file, which the caller closes. An error of a Read means that it is not whole.
+func (c *Client) ExportLeads(ctx context.Context, o ExportOptions, f LeadFilter) (io.ReadCloser, error) {
 	q := f.query()
-	q.Set("format", format)
+	for name, value := range values(map[string]string{"format": o.Format, "delimiter": o.Delimiter}) {
+		q[name] = value
+	}
+	if o.BOM {
+		q.Set("bom", "true")
+	}
+	if o.Plain {
+		q.Set("plain", "true")
+	}
 	return c.download(ctx, "/api/v1/leads/export", q)
 }
 

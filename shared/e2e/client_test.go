@@ -86,7 +86,7 @@ func TestClientLeads(t *testing.T) {
 	if err != nil || len(last.Data) != 1 || last.Data[0].ID != made.ID {
 		t.Errorf("ListLeads(next) = %+v, %v, want the first lead", last, err)
 	}
-	file, err := api.ExportLeads(t.Context(), "csv", client.LeadFilter{Email: "ada@example.com"})
+	file, err := api.ExportLeads(t.Context(), client.ExportOptions{Format: "csv"}, client.LeadFilter{Email: "ada@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,14 +42,18 @@ func TestImportAFile(t *testing.T) {
 	}
 	good := file.String()
 	file.WriteString("nobody,,,,\nP1@example.com,,,,\n")
-	for name, text := range map[string]string{"good.csv": good, "bad.csv": file.String()} {
+	for name, text := range map[string]string{"good.csv": good, "bad.csv": file.String(), "none.csv": "Name,City\nAnn,Oslo\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if out, code := c.runImport(t, dir, "good.csv"); code != 1 || !strings.Contains(out,
-		"Must be a column of the file, or be assigned to one with mapping: the file has Work Email, First Name, Last Name, Plan, Row") {
-		t.Errorf("without a mapping = %d %s, want why not", code, out)
+	if out, code := c.runImport(t, dir, "none.csv"); code != 1 || !strings.Contains(out,
+		"Must be a column of the file, or be assigned to one with mapping: row 1 was read as the header, and has Name, City") {
+		t.Errorf("without an email = %d %s, want why not", code, out)
+	}
+	if out, code := c.runImport(t, dir, "good.csv", "--dry-run"); code != 0 || !strings.Contains(out, `"name": "Ann Lee"`) ||
+		!strings.Contains(out, `"charset": "utf-8"`) {
+		t.Errorf("dry run = %d %s, want the first rows", code, out)
 	}
 	mapping := `{"Work Email":"email"}`
 	out, code := c.runImport(t, dir, "bad.csv", "--mapping", mapping, "--chatbot", c.chatbot, "--errors", "report.csv")

@@ -149,7 +149,7 @@ func (h *header) mapped() {
 	}
 	slices.Sort(names) // mistakes come in one order
 	for _, name := range names {
-		to := h.mapping[name]
+		to := target(h.mapping[name])
 		at := h.find(name)
 		switch {
 		case len(at) == 0:
@@ -169,6 +169,19 @@ func (h *header) mapped() {
 			h.said[i] = true
 		}
 	}
+}
+
+// target is a field as the mapping names it, in any case.
+func target(to *string) *string {
+	if to == nil {
+		return nil
+	}
+	for _, t := range targets {
+		if strings.EqualFold(t, *to) {
+			return &t
+		}
+	}
+	return to
 }
 
 // find returns the columns of a name: those that have it to the letter, or else those that have it in another case.

@@ -38,7 +38,7 @@ func (r *Reader) cells(row *Row, cells []string) {
 			continue
 		}
 		if r.exported || cell[0] == '\'' || cell[0] == '=' {
-			if cell = cellText(cell); cell == "" {
+			if cell = cellText(cell, r.csv.delimiter); cell == "" {
 				continue
 			}
 		}
@@ -75,11 +75,11 @@ func (r *Reader) cells(row *Row, cells []string) {
 
 // cellText is the text of a cell without what keeps a spreadsheet from taking it for a formula or a number: the
 // apostrophe of an export, or ="...".
-func cellText(cell string) string {
+func cellText(cell string, delimiter byte) string {
 	if len(cell) > 2 && cell[0] == '=' && cell[1] == '"' && cell[len(cell)-1] == '"' {
 		return strings.ReplaceAll(cell[2:len(cell)-1], `""`, `"`)
 	}
-	return lead.UnsafeCell(cell)
+	return lead.UnsafeCell(cell, delimiter)
 }
 
 // setChatbot reads whose lead a row is. A lead is kept without a chatbot rather than not at all.

@@ -262,7 +262,7 @@ func isAddress(cell string) bool {
 		return false
 	}
 	g := lead.NewGatherer([]string{""})
-	g.Set(toEmail, toEmail, 0, cellText(cell))
+	g.Set(toEmail, toEmail, 0, cellText(cell, ','))
 	_, err := g.Draft()
 	return err == nil
 }
@@ -277,7 +277,7 @@ func (s *Said) namesEmail(cells []string) bool {
 		field, _ := lead.FieldOf(cell)
 		found = found || field == toEmail
 		for name, to := range s.Mapping {
-			found = found || to != nil && *to == toEmail && plain(name) == plain(cell)
+			found = found || to != nil && strings.EqualFold(*to, toEmail) && plain(name) == plain(cell)
 		}
 	}
 	return found

@@ -166,7 +166,7 @@ func TestBrokenFiles(t *testing.T) {
 // A reader that begins where another one stopped reads the same as one that did not stop.
 func TestReadingOn(t *testing.T) {
 	t.Parallel()
-	text := "\xEF\xBB\xBFemail,note\na@example.com,\"x\ny\"\n\nb@example.com,z\r\nbad,\nc@example.com,\n"
+	text := "\xEF\xBB\xBFemail,note\na@example.com,\"x\ny\"\n\nb@example.com,z\r\nbad,\"\nc@example.com,\"d\" e\n\x1a"
 	imp := mustPlan(t, text, nil)
 	want, err := readAll(t, imp, text)
 	if err != nil || len(want) != 4 {

@@ -28,7 +28,9 @@ type shownImport struct {
 	Bytes, Position                              int64
 	Progress                                     float64
 	Rows, Created, Updated, Duplicates, Rejected int
+	Warnings                                     int
 	Reason, FinishedAt                           *string
+	Detected                                     *detected
 }
 
 // upload sends a file as whoever has secret.
@@ -106,7 +108,7 @@ func TestImportFromBeginningToEnd(t *testing.T) {
 	report := b.send(t, b.secret, "GET", path+"/errors", "")
 	rows, err := csv.NewReader(strings.NewReader(report.text)).ReadAll()
 	wantRows := [][]string{{"row", "code", "field", "value", "message"}, {"1", "VALIDATION_ERROR", "E-Mail", "'=cmd()",
-		"Must be a valid email address"}, {"2", "VALIDATION_ERROR", "a,b", "'+1\n\"x\"", "No"}}
+		"Must be a valid email address"}, {"2", "VALIDATION_ERROR", "a,b", "+1\n\"x\"", "No"}}
 	if diff := cmp.Diff(wantRows, rows); err != nil || diff != "" ||
 		report.header.Get("Content-Type") != "text/csv; charset=utf-8" ||
 		!strings.Contains(report.header.Get("Content-Disposition"), made.ID) {

@@ -129,8 +129,8 @@ func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.
 	out.Write([]string{"row", "code", "field", "value", "message"}) // a buffer takes everything
 	for {
 		for _, m := range mistakes {
-			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field), lead.SafeCell(m.Value),
-				lead.SafeCell(m.Message)})
+			out.Write([]string{strconv.Itoa(m.Row), m.Code, lead.SafeCell(m.Field, ','), lead.SafeCell(m.Value, ','),
+				lead.SafeCell(m.Message, ',')})
 		}
 		out.Flush()
 		if err := transfer.send(w, text.Bytes()); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/csv"
 	"net/http"
+	"strings"
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
@@ -25,10 +26,35 @@ const (
 // exportFormats are how an export can be written.
 var exportFormats = map[string]struct {
 	mediaType string
-	make      func() exportWriter
+	make      func(csvStyle) exportWriter
 }{
-	"csv":    {"text/csv; charset=utf-8", func() exportWriter { return newCSVExport() }},
-	"ndjson": {"application/x-ndjson", func() exportWriter { return &ndjsonExport{} }},
+	"csv":    {"text/csv; charset=utf-8", func(s csvStyle) exportWriter { return newCSVExport(s) }},
+	"ndjson": {"application/x-ndjson", func(csvStyle) exportWriter { return &ndjsonExport{} }},
+}
+
+// csvStyle is how a CSV file is written.
+type csvStyle struct {
+	delimiter byte
+	bom       bool // it begins with a byte order mark, without which Excel takes it for text of its own charset
+	plain     bool // cells are as they are, for programs: a spreadsheet may take them for formulas
+}
+
+// csvStyle reads how a CSV file is wanted.
+func (q *params) csvStyle(format string) csvStyle {
+	s := csvStyle{delimiter: ',', bom: q.bool("bom"), plain: q.bool("plain")}
+	if q.Has("delimiter") {
+		if s.delimiter = 0; len(q.Get("delimiter")) == 1 && strings.Contains(",;|\t", q.Get("delimiter")) {
+			s.delimiter = q.Get("delimiter")[0]
+		} else {
+			q.addError("delimiter", "Must be one of , ; | or a tab (%09)")
+		}
+	}
+	for _, name := range []string{"bom", "plain", "delimiter"} {
+		if format != "csv" && q.Has(name) {
+			q.addError(name, "Must not be given: only a CSV file has it")
+		}
+	}
+	return s
 }
 
 // exportWriter writes leads into a buffer; head comes before the first one.
@@ -47,7 +73,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	params := readParams(r)
 	q := params.leadFilter(p)
 	name := cmp.Or(params.choice("format", "csv", "ndjson"), "csv")
-	format := exportFormats[name]
+	format, style := exportFormats[name], params.csvStyle(name)
 	if err := params.err(); err != nil {
 		return err
 	}
@@ -62,7 +88,7 @@ func (a *api) exportLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err := httpx.Charge(r, exportSize); err != nil {
 		return err
 	}
-	out := format.make()
+	out := format.make(style)
 	q.Sort, q.Limit, q.Facts = pg.LeadSort{Ascending: true}, exportPage, out.facts()
 	q.State = &pg.ListState{}
 	e := &export{api: a, w: w, r: r, p: p, q: q, transfer: transfer}
@@ -153,22 +179,29 @@ func (e *export) stream(out exportWriter, leads []lead.Lead) error {
 	}
 }
 
-// csvExport is RFC 4180 with a head; no cell of it is a formula.
+// csvExport is RFC 4180 with a head; no cell of it is a formula, unless it is plain.
 type csvExport struct {
+	csvStyle
 	buf bytes.Buffer
 	csv *csv.Writer
 }
 
-func newCSVExport() *csvExport {
-	x := &csvExport{}
+func newCSVExport(s csvStyle) *csvExport {
+	x := &csvExport{csvStyle: s}
 	x.csv = csv.NewWriter(&x.buf)
+	x.csv.Comma = rune(s.delimiter)
 	return x
 }
 
 func (x *csvExport) facts() bool { return false }
 
 func (x *csvExport) head() []byte {
-	return []byte("id,name,email,phone,source,status,chatbotId,createdAt,updatedAt,metadata\n")
+	names := "id,name,email,phone,source,status,chatbotId,createdAt,updatedAt,metadata\n"
+	names = strings.ReplaceAll(names, ",", string(rune(x.delimiter)))
+	if x.bom {
+		names = "\uFEFF" + names
+	}
+	return []byte(names)
 }
 
 func (x *csvExport) rows(leads []lead.Lead) ([]byte, error) {
@@ -180,9 +213,8 @@ func (x *csvExport) rows(leads []lead.Lead) ([]byte, error) {
 			chatbot = id.Chatbot.Format(l.ChatbotID)
 		}
 		err := x.csv.Write([]string{
-			id.Lead.Format(l.ID), lead.SafeCell(l.Name), lead.SafeCell(l.Email), lead.SafeCell(l.Phone), lead.SafeCell(l.Source),
-			lead.SafeCell(l.Status),
-			chatbot, stamp(l.CreatedAt), stamp(l.UpdatedAt), lead.SafeCell(string(l.Metadata)),
+			id.Lead.Format(l.ID), x.cell(l.Name), x.cell(l.Email), x.cell(l.Phone), x.cell(l.Source), x.cell(l.Status),
+			chatbot, stamp(l.CreatedAt), stamp(l.UpdatedAt), x.cell(string(l.Metadata)),
 		})
 		if err != nil {
 			return nil, err
@@ -190,6 +222,13 @@ func (x *csvExport) rows(leads []lead.Lead) ([]byte, error) {
 	}
 	x.csv.Flush()
 	return x.buf.Bytes(), x.csv.Error()
+}
+
+func (x *csvExport) cell(text string) string {
+	if x.plain {
+		return text
+	}
+	return lead.SafeCell(text, x.delimiter)
 }
 
 // ndjsonExport is a lead a line, as the list shows it.

@@ -142,8 +142,8 @@ func western(sample []byte) (l looks) {
 		switch n := end - i; {
 		case n <= 2 && (letter(at(sample, i-1)) || letter(at(sample, end))):
 			l.good += n
-		case n == 1:
-			l.rare++
+		case n <= 2:
+			l.rare += n
 		default:
 			l.bad += n
 		}

@@ -167,6 +167,34 @@ func TestImportWithoutEventsAndUnique(t *testing.T) {
 	}
 }
 
+// What is odd about a row that becomes a lead is counted and, up to a limit, reported with the lead; an erasure takes it
+// out of the report.
+func TestImportWarns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	i := b.mustUpload("email,status\na@example.com,Hot\nb@example.com,lost\na@example.com,Cold\nno,Hot\n", 100,
+		leadfile.Options{OnDuplicate: lead.UpdateDuplicate})
+	b.worker(options{})
+	b.mustWake(task.Import(b.ws, i.ID))
+	got := b.awaitImport(i, leadfile.Done)
+	if want := (leadfile.Tally{Rows: 4, Created: 2, Updated: 1, Rejected: 1, Warnings: 2}); got.Tally != want {
+		t.Errorf("import = %+v, want %+v", got.Tally, want)
+	}
+	want := []string{`1 WARNING status ""`, `3 WARNING status ""`, `4 VALIDATION_ERROR email "no"`}
+	if diff := cmp.Diff(want, b.report(i)); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	if n := b.number(`select count(*) from import_errors e join leads l on l.id = e.lead_id where l.email = 'a@example.com'`); n != 2 {
+		t.Errorf("%d warnings are the lead's, want both", n)
+	}
+	many := b.mustUpload("email,status\n"+strings.Repeat("a@example.com,Hot\n", 5), 100, leadfile.Options{OnDuplicate: "update"})
+	b.mustExec(`update imports set warnings = $2 where id = $1`, many.ID, leadfile.MaxOdd-2)
+	b.mustWake(task.Import(b.ws, many.ID))
+	if got := b.awaitImport(many, leadfile.Done); got.Warnings != leadfile.MaxOdd+3 || len(b.report(many)) != 2 {
+		t.Errorf("import = %+v, reports %q, want all counted and two reported", got.Tally, b.report(many))
+	}
+}
+
 // A file that cannot be read on fails with a reason; what stands before stays.
 func TestImportFails(t *testing.T) {
 	t.Parallel()
