@@ -49,6 +49,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	}
 	defer os.RemoveAll(dir)
 	root, err := devstack.Root()
+	if opt.programs != "" {
+		root = filepath.Join(dir, "programs")
+		err = checkout(ctx, opt.programs, root)
+	}
 	if err != nil {
 		return err
 	}

@@ -17,18 +17,20 @@ var errUsage = errors.New("usage")
 
 // options are the flags, and where the programs are.
 type options struct {
-	scenarios []scenario
-	duration  time.Duration // of the load, half of which is the outage
-	conns     int
-	rate      int    // posts a second, together
-	backlog   int    // deliveries that wait when a drain begins
-	retries   int    // leads that are posted under keys
-	rows      int    // of a file that is imported
-	cuts      int    // of the power
-	unsafe    string // a setting of Postgres that is turned off first; "": none
-	seed      uint64 // of what is chosen at random
-	atOnce    int    // scenarios that are loaded at a time, while others wait; 0: one is under way at a time
-	logs      string
+	scenarios      []scenario
+	duration       time.Duration // of the load, half of which is the outage
+	conns          int
+	rate           int    // posts a second, together
+	backlog        int    // deliveries that wait when a drain begins
+	retries        int    // leads that are posted under keys
+	rows           int    // of a file that is imported
+	programs       string // the revision whose gateway and worker are broken; "": the working tree's
+	formerRevision string // which runs before an upgrade; "": the last with the released schema
+	cuts           int    // of the power
+	unsafe         string // a setting of Postgres that is turned off first; "": none
+	seed           uint64 // of what is chosen at random
+	atOnce         int    // scenarios that are loaded at a time, while others wait; 0: one is under way at a time
+	logs           string
 
 	bin       string
 	newDir    func(context.Context) (string, error) // makes a system's directory; nil: Start does
@@ -68,6 +70,8 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.IntVar(&opt.retries, "retries", opt.retries, "leads that are posted under keys until they have an answer, 100 to 1000000")
 	f.IntVar(&opt.rows, "rows", opt.rows, "of a file that is imported, 10000 to 1000000")
 	f.IntVar(&opt.cuts, "cuts", opt.cuts, "of the power, 1 to 1000")
+	f.StringVar(&opt.programs, "programs", "", "break gateway and worker of this `revision` instead of the working tree's: a checker must see what was wrong there")
+	f.StringVar(&opt.formerRevision, "former", "", "the `revision` that runs before an upgrade (default the last one with the released schema)")
 	f.StringVar(&opt.unsafe, "unsafe", "", "turn this `setting` of Postgres off, fsync or synchronous_commit: power-cut must see what is lost then")
 	f.Uint64Var(&opt.seed, "seed", rand.Uint64(), "of what is chosen at random; each run prints its own")
 	f.StringVar(&opt.logs, "logs", "", "keep what the parts said in this `directory`")

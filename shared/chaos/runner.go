@@ -34,7 +34,9 @@ type runner struct {
 	scenario
 	options
 	parts     *parts
+	former    *former // nil: the programs under test are all there is
 	db        *pg.DB
+	dir       string
 	workspace id.UUID // the demo workspace
 	receivers []*loadgen.Receiver
 	load      load
@@ -60,30 +62,68 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		return "", err
 	}
 	defer output.close()
-	dir := ""
-	if opt.newDir != nil && !s.powerCuts { // its cluster is made for that
-		if dir, err = opt.newDir(ctx); err != nil {
-			return "", err
-		}
-		defer devstack.Remove(dir)
+	run := &runner{scenario: s, options: opt, parts: output, outage: opt.duration / 2}
+	defer func() { run.stop() }()
+	if err := run.start(ctx); err != nil {
+		return "", err
 	}
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Bin: opt.bin, Gateways: s.gateways, Workers: s.workers,
-		Durable: !s.volatile, PowerCuts: s.powerCuts, Env: s.env, InProcess: opt.inProcess, Getenv: opt.getenv, Output: output.part})
+	if err := run.open(); err != nil {
+		return "", err
+	}
+	if run.workspace, err = id.Workspace.Parse(run.WorkspaceID); err != nil {
+		return "", err
+	}
+	return run.measure(ctx)
+}
+
+// start starts the system that is to be broken.
+func (run *runner) start(ctx context.Context) (err error) {
+	if run.newDir != nil && !run.powerCuts && !run.upgrade { // those make a cluster of their own
+		run.dir, err = run.newDir(ctx)
+	} else {
+		run.dir, err = devstack.TempDir("leadgate-chaos-")
+	}
 	if err != nil {
-		return "", errPower(err)
+		return err
 	}
-	defer sys.Stop()
-	if s.freezes && sys.Redis.PID() == 0 {
-		return "", errStandIn
+	if run.upgrade {
+		return run.startFormer(ctx)
 	}
-	run := &runner{System: sys, scenario: s, options: opt, parts: output, outage: opt.duration / 2}
-	if run.db, err = pg.Open(sys.DatabaseURL, pg.Options{MaxConns: 4, Application: "leadgate chaos"}); err != nil {
-		return "", err
+	run.System, err = devstack.Start(ctx, devstack.SystemOptions{Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
+		Workers: run.workers, Durable: !run.volatile, PowerCuts: run.powerCuts, Env: run.env, InProcess: run.inProcess,
+		Getenv: run.getenv, Output: run.parts.part})
+	if err != nil {
+		return errPower(err)
 	}
-	defer run.db.Close()
-	if run.workspace, err = id.Workspace.Parse(sys.WorkspaceID); err != nil {
-		return "", err
+	if run.freezes && run.Redis.PID() == 0 {
+		return errStandIn
 	}
+	return nil
+}
+
+// open connects to the system's Postgres.
+func (run *runner) open() (err error) {
+	run.db, err = pg.Open(run.DatabaseURL, pg.Options{MaxConns: 4, Application: "leadgate chaos"})
+	return err
+}
+
+// stop stops what runs, and throws its data away.
+func (run *runner) stop() {
+	if run.db != nil {
+		run.db.Close()
+	}
+	if run.former != nil {
+		run.former.end()
+	}
+	if run.System != nil {
+		run.System.Stop()
+	}
+	devstack.Remove(run.dir)
+}
+
+// measure does what the scenario is.
+func (run *runner) measure(ctx context.Context) (report string, err error) {
+	s := run.scenario
 	if s.whole != nil {
 		return s.whole(ctx, run)
 	}
@@ -93,7 +133,7 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 			return "", err
 		}
 		defer r.Close()
-		if err := r.Subscribe(ctx, sys.URL, sys.Key, s.events()...); err != nil {
+		if err := r.Subscribe(ctx, run.URL, run.Key, s.events()...); err != nil {
 			return "", err
 		}
 		run.receivers = append(run.receivers, r)
@@ -138,6 +178,9 @@ func (run *runner) runLoad(ctx context.Context) (*report, error) {
 	usual, slowest := rep.before()
 	rep.ledger.slowest += 2 * slowest
 	run.loaded()
+	if err == nil && run.after != nil {
+		err = run.after(ctx, run)
+	}
 	if err != nil {
 		return rep, err
 	}

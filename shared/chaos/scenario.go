@@ -26,11 +26,14 @@ type scenario struct {
 	volatile    bool          // the stores keep nothing on disk that they could read at their next start
 	freezes     bool          // needs a Redis that is a process
 	powerCuts   bool          // of Postgres' machine the power can be cut
+	upgrade     bool          // the former version runs first
 	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
 	env         []string      // NAME=value, of the gateway and the workers
 	maxPeak     int64         // bytes of memory that a process may have had; 0: no matter
 
 	inject func(context.Context, *runner) error // breaks a system under load
+	// nil; or what happens between the load and the check
+	after func(context.Context, *runner) error
 	// nil; or falls on a system that drains a backlog, instead of inject
 	drain func(context.Context, *runner, *drained) error
 	// nil; or falls on a system to which leads are posted under keys, instead of inject
@@ -45,7 +48,7 @@ type scenario struct {
 const maxMedian = 200 * time.Millisecond
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), imports())
+	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), imports())
 }
 
 // shortScenarios are those that CI runs: together they need a minute, and each fault of the failure policy is in one of
