@@ -2,9 +2,9 @@ package main
 
 import (
 	"net/netip"
-	"strings"
 	"time"
 
+	"leadgate/shared/admintoken"
 	"leadgate/shared/config"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
@@ -38,7 +38,7 @@ type cli struct {
 type settings struct {
 	Listen         string        `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminListen    string        `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
-	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters."`
+	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters; several, between white space, while it is changed."`
 	RedisURL       config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate        bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	AllowUnsafe    bool          `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
@@ -51,8 +51,6 @@ type settings struct {
 	MemoryBudget   config.Bytes  `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
 }
-
-const minToken = 16 // characters
 
 // Check returns everything that is wrong with the settings that all commands share.
 func (c *cli) Check() (mistakes []error) {
@@ -86,10 +84,8 @@ func (s *settings) Check() (mistakes []error) {
 			wrong(flag, "%v", err)
 		}
 	}
-	if len(s.AdminToken) < minToken {
-		wrong("admin-token", "must have at least %d characters", minToken)
-	} else if isCommand(s.AdminToken.Reveal()) {
-		wrong("admin-token", "is a command that no shell has run; put in what it prints")
+	if because := admintoken.Check(s.AdminToken.Reveal()); because != "" {
+		wrong("admin-token", "%s", because)
 	}
 	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
 		wrong("redis-url", "%v", err)
@@ -114,12 +110,6 @@ func (s *settings) Check() (mistakes []error) {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)
 	}
 	return mistakes
-}
-
-// isCommand reports whether a value is shell text, such as $(openssl rand -hex 24): a file of settings is read by no
-// shell, and everybody who has read the manual would know such a token.
-func isCommand(value string) bool {
-	return strings.HasPrefix(value, "$(") || strings.HasPrefix(value, "${") || strings.HasPrefix(value, "`")
 }
 
 // trusted returns the networks of the proxies in front.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"leadgate/shared/admintoken"
 	"leadgate/shared/config"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
@@ -17,6 +18,7 @@ type settings struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
 	OpsListen    string        `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
+	OpsToken     config.Secret `name:"ops-token" from:"LEADGATE_WORKER_TOKEN" help:"Token that /debug/pprof asks for, at least 16 characters; several, between white space, while it is changed. Without it there is no pprof."`
 	DatabaseURL  config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	RedisURL     config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate      bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
@@ -53,6 +55,11 @@ func (s *settings) Check() (invalid []error) {
 	}
 	if err := config.CheckAddress(s.OpsListen); err != nil {
 		add("ops-listen", "%v", err)
+	}
+	if token := s.OpsToken.Reveal(); token != "" {
+		if because := admintoken.Check(token); because != "" {
+			add("ops-token", "%s", because)
+		}
 	}
 	if db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{}); err != nil {
 		add("database-url", "%v", err)

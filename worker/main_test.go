@@ -153,9 +153,13 @@ func TestRun(t *testing.T) {
 		t.Errorf("events = %v, want lead.created and a lead.enriched with facts", got)
 	}
 	for path, want := range map[string]string{"/healthz": "ok", "/readyz": `"redis":"ok"`,
-		"/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "goroutine"} {
-		if status, body := get(t, w.ops+path); status != 200 || !strings.Contains(body, want) {
-			t.Errorf("GET %s = %d %.200s, want 200 and %q", path, status, body, want)
+		"/metrics": "leadgate_enriched_total 1", "/debug/pprof/": "LEADGATE_WORKER_TOKEN"} {
+		wanted := 200
+		if strings.HasPrefix(path, "/debug/") { // off, unless there is a token
+			wanted = 404
+		}
+		if status, body := get(t, w.ops+path); status != wanted || !strings.Contains(body, want) {
+			t.Errorf("GET %s = %d %.200s, want %d and %q", path, status, body, wanted, want)
 		}
 	}
 	w.mustStop(t)
@@ -168,6 +172,56 @@ func TestRun(t *testing.T) {
 			t.Errorf("log tells %q:\n%s", private, log)
 		}
 	}
+}
+
+// Profiles show what a worker works on, and cost it time: only who has a token gets them.
+func TestProfilesNeedAToken(t *testing.T) {
+	t.Parallel()
+	const token, other = "a-token-for-tests-of-it", "another-token-for-tests"
+	w := start(t, pgtest.URL(t), redistest.Start(t).URL(), "LEADGATE_WORKER_TOKEN="+token+" "+other)
+	ask := func(path, header string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "GET", w.ops+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header != "" {
+			r.Header.Set("Authorization", header)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return res.StatusCode, string(body)
+	}
+	basic := &http.Request{Header: http.Header{}}
+	basic.SetBasicAuth("anyone", token)
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol"} {
+		for _, header := range []string{"Bearer " + token, "Bearer " + other, basic.Header.Get("Authorization")} {
+			if status, body := ask(path, header); status != 200 {
+				t.Errorf("GET %s with the token = %d %.100s, want 200", path, status, body)
+			}
+		}
+		for _, header := range []string{"", "Bearer wrong", "Bearer " + token + " " + other} {
+			if status, body := ask(path, header); status != 401 || strings.Contains(body, "goroutine") {
+				t.Errorf("GET %s with %q = %d %.100s, want 401", path, header, status, body)
+			}
+		}
+	}
+	for _, path := range []string{"/healthz", "/metrics"} {
+		if status, _ := ask(path, ""); status != 200 {
+			t.Errorf("GET %s without a token = %d, want 200", path, status)
+		}
+	}
+	for range 10 {
+		ask("/debug/pprof/", "Bearer guess")
+	}
+	if status, _ := ask("/debug/pprof/", "Bearer "+token); status != 429 {
+		t.Errorf("GET after many guesses = %d, want 429", status)
+	}
+	w.mustStop(t)
 }
 
 func TestMemoryBudgetIsShown(t *testing.T) {

@@ -5,26 +5,62 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/admintoken"
+	"leadgate/shared/config"
+	"leadgate/shared/fault"
 	"leadgate/shared/pg"
 )
 
-// newOps returns the server of the operators' pages. pprof's cmdline is not among them: a flag may hold a secret.
-func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry) *http.Server {
+// newOps returns the server of the operators' pages. Of these, profiles show what a process works on and cost it time:
+// they are for who has one of the tokens, and without a token for nobody. pprof's cmdline is not among them: a flag may
+// hold a secret.
+func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry, tokens config.Secret) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.Handle("GET /readyz", ready(db, c))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if tokens == "" {
+		mux.HandleFunc("/debug/pprof/", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "Profiles are off: set LEADGATE_WORKER_TOKEN, which they ask for", http.StatusNotFound)
+		})
+	} else {
+		mux.Handle("GET /debug/pprof/", guarded(tokens, profiles()))
+	}
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+}
+
+func profiles() http.Handler {
+	mux := http.NewServeMux()
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	return mux
+}
+
+// guarded lets in requests with one of the tokens, as a Bearer or as the password of Basic.
+func guarded(tokens config.Secret, next http.Handler) http.Handler {
+	guard := admintoken.New(tokens.Reveal(), time.Now)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := guard.Request(r); err != nil {
+			f := fault.From(err)
+			if f.RetryAfter > 0 {
+				w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
+			} else {
+				w.Header().Set("WWW-Authenticate", `Basic realm="leadgate worker", charset="UTF-8"`)
+			}
+			http.Error(w, f.Public, f.Kind.Status())
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // ready asks both stores. Without Postgres a worker can do nothing. Without Redis it waits, which a restart does not

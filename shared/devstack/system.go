@@ -272,7 +272,7 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		env = append(env, "LEADGATE_LISTEN="+listen, "LEADGATE_ADMIN_LISTEN="+ops, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)
 	} else {
 		s.WorkerURL = cmp.Or(s.WorkerURL, clientURL(ops))
-		env = append(env, "LEADGATE_WORKER_LISTEN="+ops)
+		env = append(env, "LEADGATE_WORKER_LISTEN="+ops, "LEADGATE_WORKER_TOKEN="+s.AdminToken)
 	}
 	for _, v := range slices.Concat(env, s.opt.Env) { // what our own environment names as a file must not contradict it
 		variable, _, _ := strings.Cut(v, "=")

@@ -31,7 +31,7 @@ import (
 type Deps struct {
 	DB             *pg.DB
 	Redis          redis.UniversalClient // shared with the rest of the gateway and not closed here
-	Token          config.Secret         // opens everything but health, metrics and the login form
+	Token          config.Secret         // each of them, between white space, opens everything but health, metrics and the login form
 	Edge           *httpx.Edge
 	Log            *slog.Logger // nil: slog.Default
 	QueuesWritable bool         // the dashboard may run, archive and delete tasks

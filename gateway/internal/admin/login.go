@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/admintoken"
 	"leadgate/shared/fault"
 )
 
@@ -44,7 +45,7 @@ func (s *server) page(next http.Handler) http.Handler {
 			return err
 		}
 		form := loginPage{Next: local(r.URL.RequestURI())}
-		if _, tried := credential(r); tried {
+		if _, tried := admintoken.Credential(r); tried {
 			form.Wrong = fault.From(err).Public
 		}
 		return s.render(w, fault.From(err).Kind.Status(), "login.html", form)
@@ -82,7 +83,8 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		return fault.InvalidField("body", nil, "Must be a form of at most 8 KiB")
 	}
 	next := local(r.PostForm.Get("next"))
-	if err := s.sessions.checkToken(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token"))); err != nil {
+	token, err := s.sessions.guard.Token(r.RemoteAddr, strings.TrimSpace(r.PostForm.Get("token")))
+	if err != nil {
 		f := fault.From(err)
 		httpx.AddLogField(r, "login", "refused")
 		if f.RetryAfter > 0 {
@@ -90,11 +92,11 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.render(w, f.Kind.Status(), "login.html", loginPage{Next: next, Wrong: f.Public})
 	}
-	return s.open(w, r, next)
+	return s.open(w, r, token, next)
 }
 
-func (s *server) open(w http.ResponseWriter, r *http.Request, next string) error {
-	http.SetCookie(w, s.sessions.cookie(r))
+func (s *server) open(w http.ResponseWriter, r *http.Request, token int, next string) error {
+	http.SetCookie(w, s.sessions.cookie(r, token))
 	httpx.AddLogField(r, "login", "opened")
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil

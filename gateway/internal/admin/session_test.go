@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/admin"
+	"leadgate/shared/config"
 )
 
 // guardedPaths are paths behind the token, one of each guard.
@@ -74,6 +75,40 @@ func TestTokenOpensEveryGuardedPath(t *testing.T) {
 			if a := b.do(b.request("GET", path, "", "Authorization", credential)); a.status != http.StatusOK {
 				t.Errorf("GET %s with %s = %d %s, want 200", path, credential, a.status, a.body)
 			}
+		}
+	}
+}
+
+// While the token is changed both open everything. What the old one opened ends with it, and what the new one opened
+// goes on.
+func TestTokensOverlap(t *testing.T) {
+	t.Parallel()
+	const fresh = "another-admin-token-for-tests"
+	of := func(tokens string) *bundle {
+		return setup(t, func(d *admin.Deps) { d.Token = config.Secret(tokens) })
+	}
+	both, after := of(token+" \n"+fresh), of(fresh)
+	for name, c := range map[string]struct {
+		token string
+		want  int // afterwards
+	}{"old": {token, http.StatusUnauthorized}, "new": {fresh, http.StatusOK}} {
+		login := both.login(c.token, "")
+		cookie, _, _ := strings.Cut(login.header.Get("Set-Cookie"), ";")
+		for what, header := range map[string][]string{"Bearer": {"Authorization", "Bearer " + c.token}, "a session": {"Cookie",
+			cookie}} {
+			if a := both.do(both.request("GET", "/admin/queues", "", header...)); a.status != http.StatusOK {
+				t.Errorf("%s token by %s while both are set = %d, want 200", name, what, a.status)
+			}
+			after.clock.Forward(time.Minute)
+			if a := after.do(after.request("GET", "/admin/queues", "", header...)); a.status != c.want {
+				t.Errorf("%s token by %s afterwards = %d, want %d", name, what, a.status, c.want)
+			}
+		}
+	}
+	for _, wrong := range []string{token + " " + fresh, token + "\n" + fresh, ""} {
+		both.clock.Forward(time.Minute)
+		if a := both.do(both.request("GET", "/admin/queues", "", "Authorization", basic("x", wrong))); a.status != http.StatusUnauthorized {
+			t.Errorf("GET with %q = %d, want 401", wrong, a.status)
 		}
 	}
 }
