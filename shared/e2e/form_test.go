@@ -116,8 +116,8 @@ func TestPlainFormInABrowser(t *testing.T) {
 		l.Metadata["message"] != "Two\r\nlines & \"more\"" {
 		t.Errorf("lead = %+v, want what was filled in", l)
 	}
-	if page, _ := l.Metadata["page_url"].(string); !strings.HasPrefix(page, p.URL+"/") {
-		t.Errorf("page_url = %q, want a page of %s", page, p.URL)
+	if l.Metadata["page_url"] != p.URL+"/plain.html" || l.Metadata["utm_source"] != "ads" {
+		t.Errorf("metadata = %v, want the page and its campaign", l.Metadata)
 	}
 	// A robot fills in what people do not see, and is thanked all the same.
 	if got := p.visit(t, "plain.html", "email=robot@example.com&trap"); got != "GET /thanks" {

@@ -9,6 +9,7 @@ import (
 
 	"leadgate/gateway/internal/form"
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 )
 
 // A preview tells what a submission would become, and makes nothing.
@@ -50,4 +51,19 @@ func TestPreviewForm(t *testing.T) {
 	}
 	secret := b.mustMakeKey(t, b.secret, `{"name":"api","scopes":["leads:read"]}`)
 	b.send(t, b.secret, "POST", "/api/v1/keys/"+secret.ID+"/preview", "{}").wantError(t, "a secret key", 409, "CONFLICT")
+}
+
+// The guide says of every preset what to set in the tool.
+func TestGuideHasEveryPreset(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	page := b.send(t, "", "GET", "/docs/forms", "")
+	if page.status != 200 || page.header.Get("Content-Type") != "text/html; charset=utf-8" {
+		t.Fatalf("GET /docs/forms = %d, headers %v", page.status, page.header)
+	}
+	for _, preset := range tenant.Presets() {
+		if !strings.Contains(page.text, `<h3 id="`+preset+`">`) {
+			t.Errorf("/docs/forms says nothing about %s", preset)
+		}
+	}
 }

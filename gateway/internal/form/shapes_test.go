@@ -205,3 +205,16 @@ func TestShapes(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPresetHasAShape(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	for _, s := range append(builderShapes(), serviceShapes()...) {
+		shown[s.preset] = true
+	}
+	for _, preset := range tenant.Presets() {
+		if !shown[preset] {
+			t.Errorf("no shape of %s is tested", preset)
+		}
+	}
+}
