@@ -164,7 +164,7 @@ func (g *Gatherer) setEmail(given slot) {
 		g.put(slotName, slot{given.name, maxRank, tidy(rest.name)})
 	}
 	if rest.others {
-		g.Warn(given.name, "Has several addresses: the first is the lead's email")
+		g.Warn(given.name, "Has more than an address: the first is the lead's email")
 		g.Member(given.name, given.text)
 	}
 	next := address{slot: given, shown: shown, key: key, wrong: g.email.wrong}

@@ -87,7 +87,7 @@ func textOfList(field string, raw []byte, depth int) (text string, whole bool) {
 
 // The members of an object that are its value, in the order in which they are looked for.
 var (
-	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "raw_value"}
+	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer", "raw_value"}
 	nameOrder  = []string{"first", "given", "middle", "last", "family"}
 	phoneOrder = []string{"country", "countrycode", "area", "areacode", "phone", "number"}
 )

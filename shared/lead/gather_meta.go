@@ -146,7 +146,9 @@ func (g *Gatherer) drop(name string, start int) {
 
 // begin appends the name of a member and returns where it starts; -1: it is left out.
 func (g *Gatherer) begin(name string) (start int) {
-	name = fault.TruncateTo(tidy(name), maxMemberName)
+	if name = fault.TruncateTo(tidy(name), maxMemberName); name == "" {
+		name = "unnamed"
+	}
 	free := g.meta.take(name)
 	if free == "" {
 		g.Warn(name, "Is left out: there are too many of this name")

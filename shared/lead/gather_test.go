@@ -53,6 +53,7 @@ func TestGatherer(t *testing.T) {
 		{"name=Eve;email=Ann <a@example.com>", `Eve|a@example.com||api|new|{"email":"Ann"}`, ""},
 		{"email=a @ example.com", "|a@example.com||api|new|{}", ""},
 		{"email=a@example.com, b@example.com", `|a@example.com||api|new|{"email":"a@example.com, b@example.com"}`, "email"},
+		{"email=a@example.com (at work)", `|a@example.com||api|new|{"email":"a@example.com (at work)"}`, "email"},
 		{"email=oops;work_email=a@example.com", `|a@example.com||api|new|{"email":"oops"}`, "email"},
 		{"work_email=w@example.com;email=a@example.com", `|a@example.com||api|new|{"work_email":"w@example.com"}`, ""},
 		{"email=a@example.com;email_confirm=A@example.com", "|a@example.com||api|new|{}", ""},

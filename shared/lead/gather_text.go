@@ -59,15 +59,15 @@ func withoutScheme(phone string) string {
 // beside is what a text has besides the address in it.
 type beside struct {
 	name   string // whose address it is
-	others bool   // it has other addresses
+	others bool   // it has other addresses, or words
 }
 
 // maxAddresses is how much of a text is searched for addresses, in bytes.
 const maxAddresses = 2000
 
 // readAddress reads an email as ParseEmail does, and also as links, mail programs, lists and people write one:
-// "mailto:ann@example.com", "Ann <ann@example.com>", "ann@example.com; bob@example.com", "ann @ example.com". It does
-// not look for an address among other words: "ann smith@example.com" is not Smith's.
+// "mailto:ann@example.com", "Ann <ann@example.com>", "ann@example.com; bob@example.com", "ann @ example.com",
+// "ann@example.com (at work)". It does not look for an address after other words: "ann smith@example.com" is not Smith's.
 func readAddress(text string) (email, key string, rest beside, ok bool) {
 	if email, key, ok = ParseEmail(text); ok || len(text) > maxAddresses || !strings.ContainsAny(text, "@＠") {
 		return email, key, rest, ok
@@ -82,14 +82,15 @@ func readAddress(text string) (email, key string, rest beside, ok bool) {
 	found := 0
 	for part := range strings.FieldsFuncSeq(aroundAt.Replace(text), betweenAddresses) {
 		e, k, is := ParseEmail(strings.Trim(withoutMailto(part), `<>()[]"'.`))
-		if !is {
+		switch {
+		case !is && (found == 0 || strings.Contains(part, "@")):
 			return "", "", rest, false
-		}
-		if found++; found == 1 {
+		case found == 0:
 			email, key = e, k
-		} else if k != key {
-			rest.others = true
+		default:
+			rest.others = rest.others || k != key
 		}
+		found++
 	}
 	return email, key, rest, found > 0
 }

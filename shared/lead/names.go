@@ -55,7 +55,10 @@ func FieldOf(name string) (field string, rank int) {
 	}
 	rank = w.rank + max(0, 2*number-2)
 	for _, r := range roles {
-		if r.contact && w.field != FieldEmail && w.field != FieldPhone {
+		isPart := w.field == FieldFirstName || w.field == FieldLastName
+		switch {
+		case r.noPerson && (isPart || w.field == FieldName), r.noName && w.field == FieldName,
+			r != role{} && isPart && w.rank > 0: // the last contact is no surname
 			return "", 0
 		}
 		if r.rank > 0 || w.field == FieldName {
@@ -116,26 +119,29 @@ func plainLetter(r rune) rune {
 
 // role is a word beside a field's own: whose it is, or of which kind.
 type role struct {
-	rank    int  // is added; below 0 only for names
-	contact bool // it is about emails and phones alone: a company's name is not a person's
+	rank     int  // is added; below 0 only for names
+	noName   bool // with it a name is another thing's: user_name and form_name are no persons' names
+	noPerson bool // with it a first name is not the person's either: it is somebody else's
 }
 
 // nameRoles are the words beside a field's own that leave its meaning as it is.
 var nameRoles = foldRoles(map[string]role{
 	// fillers of questions, marks of what must be given, and what builders put before a name
 	`your my the a an of is what s please enter in here required optional mandatory pflichtfeld obligatoire
-	obligatorio value text input field txt fld frm inp no label webtolead cf wpcf ff dein deine ihr ihre bitte votre ton
-	vos tu su sus il tuo suo la le el les de del des du di do da el o uw je din ditt deres twoj twoje numer`: {},
+	obligatorio value text input field txt fld frm inp no label webtolead cf wpcf ff et pb mf ctl content billing dein
+	deine ihr ihre bitte votre ton vos tu su sus seu sua il tuo suo ваш ваше ваша la le el
+	les de del des du di do da o uw je din ditt deres twoj twoje numer`: {},
 	// whose it is
 	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer kontakt
 	kunde kunden cliente contacto contatto contato`: {rank: -1},
-	`user member primary main default preferred best personal direct`:          {contact: true},
-	`home private privat privee private particular domicile thuis maison casa`: {rank: 2, contact: true},
+	`user member primary main default preferred best personal direct form sender`: {noName: true},
+	`home private privat privee private particular domicile thuis maison casa`:    {rank: 2, noPerson: true},
 	`work business office company professional job daytime geschaftlich dienstlich firma buro bureau pro trabajo empresa
-	lavoro trabalho corporate organization organisation firmen`: {rank: 3, contact: true},
-	`other alternate alternative secondary second additional another assistant`: {rank: 8, contact: true},
+	lavoro trabalho corporate organization organisation firmen`: {rank: 3, noPerson: true},
+	`other alternate alternative secondary second additional another assistant`: {rank: 8, noPerson: true},
+	`shipping delivery`: {rank: 8},
 	`confirm confirmation repeat again verify retype reenter wiederholen bestatigen confirmer confirmar conferma
-	herhaal`: {rank: 20, contact: true},
+	herhaal 確認 確認用`: {rank: 20},
 })
 
 func foldRoles(lists map[string]role) map[string]role {
@@ -183,7 +189,7 @@ func foldWords() map[string]word {
 // Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian, Ukrainian, Japanese, Chinese, Korean, Arabic, Hebrew; and
 // the names that builders of forms and other systems have.
 const (
-	emailWords = `email mail emailaddress mailaddress emailid mailid emailadr useremail eaddress
+	emailWords = `email emails mail emailaddress emailaddresses emailaddr emailadress mailadress mailaddress emailid mailid emailadr useremail eaddress
 		emailadresse mailadresse epost epostadresse elektronischepost
 		courriel adresseemail adressemail adresseelectronique adressecourriel courrierelectronique emel
 		correo correoelectronico direcciondecorreo direccioncorreo direccioncorreoelectronico direccionemail
@@ -193,7 +199,7 @@ const (
 		emailcim adresadeemail adresaemail eposta epostaadresi epostaadresiniz mailadresi
 		ηλεκτρονικόταχυδρομείο почта электроннаяпочта элпочта электронныйадрес адресэлектроннойпочты емейл имейл мейл емайл
 		електроннапошта пошта メール メールアドレス eメール eメールアドレス 電子メール
-		邮箱 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
+		您的邮箱 你的邮箱 邮箱 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
 		البريدالإلكتروني بريدالكتروني الإيميل אימייל דואל דוארלאלקטרוני דואראלקטרוני`
 
 	nameWords = `name nombre nom nome naam navn namn nimi imie jmeno nev nume ad isim adi όνομα имя імя
@@ -203,7 +209,7 @@ const (
 		nombrecompleto nombreyapellido nombreyapellidos nombreapellidos nomecompleto nomeesobrenome nomeecognome nomecognome
 		nominativo volledigenaam voorenachternaam fuldenavn fultnavn fulltnamn fornavnogefternavn forochefternamn kokonimi imieinazwisko imienazwisko imięinazwisko celejmeno jmenoaprijmeni teljesnev numecomplet numesiprenume
 		adsoyad adisoyadi adiniz adinizsoyadiniz isimsoyisim ονοματεπώνυμο фио полноеимя имяифамилия фамилияимя піб
-		氏名 ご氏名 姓名 성명 성함 الاسمالكامل שםמלא`
+		firstandlastname firstlastname namefirstlast namefirstandlast 您的姓名 你的姓名 氏名 ご氏名 姓名 성명 성함 الاسمالكامل שםמלא`
 	firstNameWords = `firstname fname givenname forename namefirst christianname firstnames givennames vorname
 		prenom nombres primernombre nombredepila primeironome voornaam fornavn fornamn fornafn etunimi tilltalsnamn
 		krestnijmeno krestnijmeno keresztnev utonev prenume ilkad onadi μικρόόνομα 名 下の名前 الاسمالأول שםפרטי`
@@ -211,7 +217,7 @@ const (
 		nomfamille patronyme apellido apellidos primerapellido apellidopaterno sobrenome apelido ultimonome cognome achternaam
 		familienaam efternavn etternavn efternamn sukunimi nazwisko prijmeni priezvisko vezeteknev csaladnev numedefamilie
 		soyad soyadi soyisim soyadiniz επώνυμο επίθετο фамилия прізвище 姓 名字姓 苗字 성 اسمالعائلة الكنية שםמשפחה`
-	phoneWords = `phone phoneno phonenr phonenum phonenumber telephone telephoneno telephonenumber tel telno telnr telephonenr
+	phoneWords = `phone phones phonenumbers phoneno phonenr phonenum phonenumber telephone telephoneno telephonenumber tel telno telnr telephonenr
 		contactnumber contactno contactphone contactphonenumber callback callbacknumber dayphone phonecontact
 		telefon telefonnummer telefonnr telefonnumer rufnummer telnummer festnetz festnetznummer fon
 		numerodetelephone numerotelephone notelephone ntelephone telefono numerodetelefono numerotelefono
@@ -219,7 +225,7 @@ const (
 		telefoon telefoonnummer telefoonnr puhelin puhelinnumero telefonu nrtelefonu telefonnumber telefonniczny
 		telefonicislo telefonszam nrdetelefon numardetelefon telefonnumarasi telefonnumaraniz τηλέφωνο телефон
 		номертелефона контактныйтелефон номертелефону 電話 電話番号 お電話番号 电话 电话号码 联系电话 聯絡電話 電話號碼
-		联系方式 전화 전화번호 연락처 الهاتف رقمالهاتف הטלפון טלפון מספרטלפון`
+		联系方式 您的电话 你的电话 전화 전화번호 연락처 الهاتف رقمالهاتف הטלפון טלפון מספרטלפון`
 	mobileWords = `mobile mobileno mobilenr mobilenumber mobilephone mobilephonenumber phonemobile cell cellphone
 		cellphonenumber cellnumber cellular phonecell handphone handphonenumber
 		handy handynummer mobil mobilnummer mobiltelefon mobilfunk mobilfunknummer natel portable telephoneportable

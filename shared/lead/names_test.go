@@ -15,7 +15,10 @@ func TestFieldOf(t *testing.T) {
 			`webtolead_email1|q3_email|q4_yourEmail|No Label email|What is your email address?|Your email?|Email *|` +
 			`Email (required)|Work Email|Company email|email_confirm|Adresse e-mail|Courriel|Endereço de e-mail|` +
 			`Indirizzo email|E-mailadres|Adres e-mail|E-post|Sähköposti|E-posta adresiniz|Электронная почта|メールアドレス|` +
-			`邮箱|电子邮件|이메일|` + "\ufeffEmail|e\u200bmail|" + `ＥＭＡＩＬ|email2|User Email|contact_email|INPUT_EMAIL`,
+			`邮箱|电子邮件|이메일|` + "\ufeffEmail|e\u200bmail|" + `ＥＭＡＩＬ|email2|User Email|contact_email|INPUT_EMAIL|` +
+			`et_pb_contact_email_0|mf-email|ctl00$MainContent$txtEmail|contactForm:email|EmailInput|billing_email|Ihre E-Mail|` +
+			`Votre adresse e-mail|Il tuo indirizzo email|Seu e-mail|Ваш email|メールアドレス（確認用）|您的邮箱|emailaddress1|` +
+			`Your best email`,
 		lead.FieldPhone: `phone|Phone Number|phone_number|PHONE|mobile|mobilephone|mobile_phone|Mobile Phone|tel|Tel.|` +
 			`telephone|your-tel|cell|Cell Phone|contact_number|phone_mobile|phone_work|mobile_no|Phone 1 - Value|` +
 			`Business Phone|Primary Phone|SMS|whatsapp|Telefon|Telefonnummer|Handy|Téléphone|N° de téléphone|` +
@@ -23,9 +26,11 @@ func TestFieldOf(t *testing.T) {
 			`Numer telefonu|Cep Telefonu|Телефон|Номер телефона|電話番号|手机号|휴대폰|q5_phoneNumber|User Phone|Home Phone`,
 		lead.FieldName: `name|Name|full_name|Full Name|FULL_NAME|your-name|lead_name|contact_name|Display Name|Your name?|` +
 			`No Label name|q3_name|Nombre completo|Nom complet|Nome|Imię i nazwisko|Ad Soyad|ФИО|Имя|お名前|氏名|姓名|이름|` +
-			`Vor- und Nachname|What's your name?|Customer name|Nom et prénom`,
+			`Vor- und Nachname|What's your name?|Customer name|Nom et prénom|et_pb_contact_name_0|Ihr Name|` +
+			`Name (First and Last)|name-1`,
 		lead.FieldFirstName: `first_name|First Name|firstname|firstName|fname|FNAME|f_name|given_name|forename|Vorname|` +
-			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?`,
+			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?|` +
+			`user_first_name|billing_first_name`,
 		lead.FieldLastName: `last_name|Last Name|lastname|lname|LNAME|surname|Family Name|Nachname|Apellidos|Sobrenome|` +
 			`Cognome|Achternaam|Efternamn|Nazwisko|Soyadı|Фамилия|姓|Last|Name (Last)|Nom de famille`,
 		lead.FieldSource: "source|Lead Source", lead.FieldStatus: "Status|lead_status", lead.FieldChatbot: "chatbotId",
@@ -34,7 +39,7 @@ func TestFieldOf(t *testing.T) {
 			`Account Name|email opt in|Email Status|email_verified|Email marketing consent|Mailing address|address|Adresse|` +
 			`Phone 1 - Type|phone extension|fax|Fax number|Last Login|LASTUPDATED|Last modified|First seen|message|subject|` +
 			`username|user_name|utm_source|field_4a1b|1.3|2|MMERGE3|number|contact|No Label field_4a1b|partner_name|` +
-			`Street|City|ip|Remote IP|campaign_name|business name|home|work|` + strings.Repeat("email ", 50),
+			`Street|City|ip|Remote IP|campaign_name|form:name|user name|company first name|Last contact|First form|business name|home|work|` + strings.Repeat("email ", 50),
 	} {
 		for name := range strings.SplitSeq(names, "|") {
 			t.Run(field+"/"+name, func(t *testing.T) {

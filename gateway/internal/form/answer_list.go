@@ -33,9 +33,24 @@ func plainName(name string) string {
 	}, strings.ToLower(name))
 }
 
+// noAnswer is found where there is none.
+var noAnswer = &answer{}
+
 // answerOf reads an object that is one answer; nil: it is none. An object that has an email or a phone beside its value
 // is a person.
 func answerOf(n *node) *answer {
+	if n.asked == nil {
+		if n.asked = readAnswer(n); n.asked == nil {
+			n.asked = noAnswer
+		}
+	}
+	if n.asked == noAnswer {
+		return nil
+	}
+	return n.asked
+}
+
+func readAnswer(n *node) *answer {
 	if n.kind != objectKind || len(n.all) < 2 || len(n.all) > maxAnswer {
 		return nil
 	}

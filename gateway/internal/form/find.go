@@ -35,6 +35,7 @@ type finder struct {
 	questions map[string]question
 	picks     []pick
 	addresses []*node // texts that are an email and nothing else
+	others    []*node // the same in what describes another thing
 	numbers   []*node // texts that are a phone number and nothing else
 }
 
@@ -180,15 +181,22 @@ func (p *pick) text() string {
 
 // note remembers a text that is an address or a number and nothing else.
 func (d *finder) note(n *node, other bool) {
-	if n.kind != textKind || other {
+	if n.kind != textKind {
 		return
 	}
 	text := strings.TrimSpace(n.text)
 	switch {
 	case strings.Contains(text, "@"):
-		if _, _, ok := lead.ParseEmail(text); ok {
+		_, _, ok := lead.ParseEmail(text)
+		if !ok && strings.HasSuffix(text, ">") {
+			_, ok = lead.EmailKey(text)
+		}
+		if ok && other {
+			d.others = append(d.others, n)
+		} else if ok {
 			d.addresses = append(d.addresses, n)
 		}
+	case other:
 	case strings.HasPrefix(text, "+") && len(text) < lead.MaxPhone && isOpaque(cmp.Or(n.label, n.name)):
 		digits := 0
 		for _, r := range text {
@@ -207,7 +215,7 @@ func (d *finder) note(n *node, other bool) {
 
 // isOpaque reports whether a name says nothing: "3", "field_12", "input_2".
 func isOpaque(name string) bool {
-	for _, word := range strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) }) {
+	for _, word := range nameWords(name) {
 		if !slices.Contains([]string{"field", "fields", "input", "question", "answer", "entry", "q", "a", "item", "text",
 			"value"}, word) {
 			return false
@@ -218,18 +226,27 @@ func isOpaque(name string) bool {
 
 // isOther reports whether what is called so is another thing than the person who sent the form.
 func isOther(name string) bool {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
-	return len(words) > 0 && slices.Contains(otherThings, words[len(words)-1])
+	words := nameWords(name)
+	n := len(words)
+	return n > 0 && slices.Contains(otherThings, words[n-1]) || n == 1 && slices.Contains(otherAlone, words[0])
 }
 
-var otherThings = []string{"form", "page", "campaign", "company", "organization", "organisation", "product", "items",
-	"event", "list", "owner", "agent", "assignee", "author", "creator", "admin", "staff", "settings", "config", "meta",
-	"workspace", "tenant", "team", "store", "shop", "site", "website", "referrer", "spouse", "partner", "variant", "device",
-	"browser", "geo", "location", "context", "source", "recipient", "manager", "address", "account"}
+// otherThings end the names of other things; those of otherAlone are other things where they are the whole name.
+var (
+	otherThings = []string{"form", "page", "campaign", "company", "organization", "organisation", "product", "event", "owner",
+		"agent", "assignee", "author", "creator", "admin", "staff", "settings", "config", "workspace", "tenant", "team", "store",
+		"shop", "site", "website", "referrer", "spouse", "partner", "variant", "device", "browser", "geo", "location", "context",
+		"recipient", "manager", "address", "account"}
+	otherAlone = []string{"meta", "source", "list", "items", "to"}
+)
+
+func nameWords(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
+}
 
 // isPerson reports whether what is called so is the person who sent the form.
 func isPerson(name string) bool {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
-	return len(words) > 0 && slices.Contains([]string{"contact", "lead", "customer", "person", "user", "client", "visitor",
+	words := nameWords(name)
+	return len(words) > 0 && slices.Contains([]string{"contact", "profile", "lead", "customer", "person", "user", "client", "visitor",
 		"member", "subscriber", "respondent", "name", "names", "merges"}, words[len(words)-1])
 }

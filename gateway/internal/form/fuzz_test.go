@@ -31,11 +31,21 @@ func FuzzForm(f *testing.F) {
 	} {
 		f.Add(seed[0], []byte(seed[1]), "https://www.example.com/page")
 	}
+	for _, s := range append(builderShapes(), serviceShapes()...) {
+		f.Add(s.contentType, []byte(s.body), "")
+	}
+	f.Add("text/plain; charset=shift_jis", []byte("{\"mail\":\"\\u0061@example.com\",\"x\":\"[{\\\"a\\\":1}]\"}"), "x")
 	f.Fuzz(func(t *testing.T, contentType string, body []byte, referer string) {
 		if len(body) > form.MaxBody {
 			return
 		}
-		settings := tenant.Form{Captcha: tenant.Turnstile, CaptchaSecret: "s", MinFillMS: 10}.WithDefaults()
+		settings := tenant.Form{Captcha: tenant.Turnstile, CaptchaSecret: "s", MinFillMS: 10, Preset: "typeform",
+			Fields: map[string][]string{"email": {"a[type=email].email", "a[0]", "x"}, "metadata.b": {"b.c", "note"}},
+			Ignore: []string{"ignore", "a.b*"}}.WithDefaults()
+		if _, err := form.Show(contentType, body, settings, tenant.DefaultStatuses()); err != nil &&
+			fault.From(err).Kind.Status() >= 500 {
+			t.Fatalf("Show() = %v", err)
+		}
 		origins, h := form.Origins{"https://www.example.com"}, http.Header{"Referer": {referer}}
 		s, err := form.Read(contentType, body, settings)
 		if err == nil {

@@ -49,7 +49,7 @@ func read(contentType string, raw []byte) (*body, error) {
 		err = b.readJSON(d.body(raw))
 	case media == multipartType:
 		err = b.readMultipart(raw, params["boundary"], d)
-	case looksLikeJSON(raw) && (media == "" || media == textType || media == urlencodedType):
+	case looksLikeJSON(raw):
 		if err = b.readJSON(d.body(raw)); err != nil && media == urlencodedType {
 			err = b.readURLEncoded(string(raw), d)
 		}
@@ -172,22 +172,38 @@ func (b *body) readMultipart(raw []byte, boundary string, d *decoder) error {
 
 var errTrailing = errors.New("something follows")
 
-// readJSON reads a JSON object, or a list of one, or of answers.
+// readJSON reads a JSON object, or a list of one, or of answers; some tools send that as a text of JSON.
 func (b *body) readJSON(raw []byte) error {
-	if !looksLikeJSON(raw) {
+	root, err := readJSON(raw)
+	if err == nil && root.kind == textKind && looksLikeJSON([]byte(root.text)) {
+		root, err = readJSON([]byte(root.text))
+	}
+	switch {
+	case errors.Is(err, errTrailing):
+		return unreadable("Must be one JSON object and nothing after it")
+	case err != nil && looksLikeJSON(raw):
+		return unreadable("Must be one complete JSON object in UTF-8")
+	case err != nil || !root.holds():
 		return unreadable("Must be a JSON object")
 	}
-	root, err := readJSON(raw)
-	if errors.Is(err, errTrailing) {
-		return unreadable("Must be one JSON object and nothing after it")
+	if root.cut {
+		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxNodes))
 	}
-	if err != nil {
-		return unreadable("Must be one complete JSON object in UTF-8")
-	}
-	if root.kind == listKind && len(root.all) == 1 && root.all[0].kind == objectKind && answerOf(root.all[0]) == nil {
-		root = root.all[0]
+	if first := root.person(); first != nil {
+		if len(root.all) > 1 {
+			b.warn("body", fmt.Sprintf("Is a list of %d: only the first can be a lead", len(root.all)))
+		}
+		root = first
 	}
 	root.name, root.parent, root.raw = "", nil, nil
 	b.root = root
 	return nil
+}
+
+// person returns the first item of a list, where that is one thing and no answer among others.
+func (n *node) person() *node {
+	if n.kind != listKind || len(n.all) == 0 || n.all[0].kind != objectKind || answerOf(n.all[0]) != nil {
+		return nil
+	}
+	return n.all[0]
 }

@@ -77,7 +77,11 @@ func (d *finder) email() (best *pick) {
 			return best
 		}
 	}
-	if n := only(d.addresses, strings.ToLower); n != nil {
+	addresses := d.addresses
+	if len(addresses) == 0 {
+		addresses = d.others
+	}
+	if n := only(addresses, strings.ToLower); n != nil {
 		d.picks = append(d.picks, pick{to: lead.FieldEmail, value: n, name: cmp.Or(n.label, n.name), in: n.parent, rank: 999})
 		best = &d.picks[len(d.picks)-1]
 	}

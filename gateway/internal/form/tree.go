@@ -38,9 +38,11 @@ type node struct {
 
 	label  string           // what it answers, where that is not its name
 	answer *node            // of an item of a list of answers: what was answered
+	asked  *answer          // what answerOf found; noAnswer: nothing
 	taken  bool             // it goes to a field of the lead
 	opened bool             // something in it goes another way than all of it
 	gone   bool             // it is not kept
+	cut    bool             // it has more children than are looked at
 	index  map[string]*node // of the objects and lists in it, while they are made
 }
 
@@ -218,6 +220,7 @@ func (t *jsonTree) value(levels int) (*node, error) {
 	if k == '{' {
 		n.kind = objectKind
 	}
+	before := t.left
 	for end := t.dec.PeekKind(); end != '}' && end != ']'; end = t.dec.PeekKind() {
 		name := ""
 		if k == '{' {
@@ -226,6 +229,13 @@ func (t *jsonTree) value(levels int) (*node, error) {
 				return nil, err
 			}
 			name = token.String()
+		}
+		if t.left <= 0 {
+			n.cut = true
+			if err := t.dec.SkipValue(); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		child, err := t.value(levels - 1)
 		if err != nil {
@@ -238,6 +248,10 @@ func (t *jsonTree) value(levels int) (*node, error) {
 		return nil, err
 	}
 	n.raw = t.body[start:t.dec.InputOffset()]
+	if n.cut && levels < maxLevels { // it is kept, but not searched
+		t.left = before
+		return &node{kind: scalarKind, raw: n.raw}, nil
+	}
 	return n, nil
 }
 
