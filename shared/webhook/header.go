@@ -54,14 +54,37 @@ func CheckHeaderValue(value string) string {
 	return ""
 }
 
-// MergeHeaders returns what headers are after changes: nil removes a name. Names are compared without case (RFC
-// 9110), and the newest spelling stays.
+// HeaderMask stands for the value of a header wherever one is shown. Given as a value, it keeps the one that is there.
+const HeaderMask = "***"
+
+// MaskHeaders returns headers as they may be shown: values can be secrets.
+func MaskHeaders(headers map[string]string) map[string]string {
+	masked := make(map[string]string, len(headers))
+	for name := range headers {
+		masked[name] = HeaderMask
+	}
+	return masked
+}
+
+// MergeHeaders returns what headers are after changes: nil removes a name, HeaderMask keeps its value, and is left
+// where there is none. Names are compared without case (RFC 9110), and the newest spelling stays.
 func MergeHeaders(headers map[string]string, changes map[string]*string) map[string]string {
 	merged := map[string]string{}
 	maps.Copy(merged, headers)
 	for name, value := range changes {
-		maps.DeleteFunc(merged, func(old, _ string) bool { return strings.EqualFold(old, name) })
-		if value != nil {
+		kept := HeaderMask
+		maps.DeleteFunc(merged, func(old, value string) bool {
+			if !strings.EqualFold(old, name) {
+				return false
+			}
+			kept = value
+			return true
+		})
+		switch {
+		case value == nil:
+		case *value == HeaderMask:
+			merged[name] = kept
+		default:
 			merged[name] = *value
 		}
 	}

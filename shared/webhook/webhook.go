@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ func EventTypes() []string {
 
 // EventGroups returns the patterns that subscribe to all types of a group, including later ones.
 func EventGroups() []string { return []string{"lead.*", "endpoint.*"} }
+
+// OfLeads reports whether events of a type, or of a group of types, hold leads' data.
+func OfLeads(eventType string) bool { return strings.HasPrefix(eventType, "lead.") }
 
 // Payloads an endpoint can ask for.
 const (
@@ -61,6 +65,9 @@ type Endpoint struct {
 
 // Ordered reports whether each delivery waits until the one before it has ended.
 func (e *Endpoint) Ordered() bool { return e.MaxInFlight == 1 }
+
+// GetsLeads reports whether leads' data is sent to the endpoint.
+func (e *Endpoint) GetsLeads() bool { return slices.ContainsFunc(e.EventTypes, OfLeads) }
 
 // FormerSecret is a secret that was replaced and still signs, until its receiver uses the new one.
 type FormerSecret struct {

@@ -37,7 +37,7 @@ type attempt struct {
 	Number       int     `json:"number"`
 	Status       *int    `json:"status"`
 	Error        *string `json:"error"`
-	ResponseHead *string `json:"responseHead"` // null in lists
+	ResponseHead *string `json:"responseHead"` // null in lists, and where the event's data would be
 	LatencyMs    int64   `json:"latencyMs"`
 	At           string  `json:"at"`
 }
@@ -67,7 +67,9 @@ func (a *api) showWhole(r *http.Request, p *tenant.Principal, d webhook.Delivery
 	}
 	shown := showDelivery(d, attempts[d.ID])
 	for i, t := range attempts[d.ID] {
-		shown.Attempts[i].ResponseHead = &t.ResponseHead
+		if mayReadEvent(p, d.EventType) { // a receiver may answer what it was sent
+			shown.Attempts[i].ResponseHead = &t.ResponseHead
+		}
 	}
 	return shown, nil
 }
@@ -186,7 +188,7 @@ func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return err
 	}
 	if err == nil {
-		full := showFullEvent(e)
+		full := showFullEvent(p, e)
 		answer.Event = &full
 	}
 	return httpx.Data(w, http.StatusOK, answer)

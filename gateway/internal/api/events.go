@@ -27,7 +27,7 @@ type event struct {
 	CreatedAt string  `json:"createdAt"`
 }
 
-// fullEvent is an event with what is sent of it.
+// fullEvent is an event with what is sent of it; null where it is of a lead and the key may not read leads.
 type fullEvent struct {
 	event
 	Data json.RawMessage `json:"data"`
@@ -40,7 +40,18 @@ func showEvent(e pg.Event) event {
 	}
 }
 
-func showFullEvent(e pg.Event) fullEvent { return fullEvent{event: showEvent(e), Data: e.Data} }
+func showFullEvent(p *tenant.Principal, e pg.Event) fullEvent {
+	shown := fullEvent{event: showEvent(e)}
+	if mayReadEvent(p, e.Type) {
+		shown.Data = e.Data
+	}
+	return shown
+}
+
+// mayReadEvent reports whether a key may read what events of a type hold, and what receivers answered to it.
+func mayReadEvent(p *tenant.Principal, eventType string) bool {
+	return p.May(tenant.LeadsRead) || !webhook.OfLeads(eventType)
+}
 
 // listEvents answers the workspace's events that the parameters pick, newest first.
 func (a *api) listEvents(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
@@ -84,5 +95,5 @@ func (a *api) getEvent(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 	return httpx.Data(w, http.StatusOK, struct {
 		fullEvent
 		Deliveries []delivery `json:"deliveries"`
-	}{showFullEvent(e), deliveries})
+	}{showFullEvent(p, e), deliveries})
 }

@@ -123,7 +123,7 @@ func TestCreateWebhookTakesEverything(t *testing.T) {
 	want := shownWebhook{ID: made.ID, CreatedAt: made.CreatedAt, UpdatedAt: made.UpdatedAt, WorkspaceID: made.WorkspaceID,
 		DisabledAt: &made.CreatedAt, DisabledReason: &reason, FormerSecrets: made.FormerSecrets,
 		URL: "https://hooks.example.com/", Description: "d", EventTypes: []string{"endpoint.failing"},
-		ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "Bearer t~k3n", "x-team": ""},
+		ChatbotIDs: []string{bot}, Headers: map[string]string{"Authorization": "***", "x-team": "***"},
 		Payload: "thin", Rate: &rate, MaxInFlight: 1, TimeoutSeconds: 30, Signature: "v1", Secret: own}
 	want.Health.State = "disabled"
 	if diff := cmp.Diff(want, made); diff != "" {

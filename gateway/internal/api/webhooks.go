@@ -25,6 +25,9 @@ func (a *api) createWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 	if err != nil {
 		return err
 	}
+	if err := mayHandle(p, e); err != nil {
+		return err
+	}
 	if err := a.DB.CreateEndpoint(r.Context(), e); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,15 @@ func (d *edit) apply(e *webhook.Endpoint) []fault.Field {
 		return []fault.Field{{Field: "headers", Pointer: "/headers", Value: n,
 			Message: fmt.Sprintf("Must be at most %d headers, including those that are kept", webhook.MaxHeaders)}}
 	}
-	return nil
+	var wrong []fault.Field
+	for _, name := range slices.Sorted(maps.Keys(e.Headers)) {
+		if e.Headers[name] == webhook.HeaderMask {
+			pointer := "/headers/" + strings.ReplaceAll(name, "~", "~0")
+			wrong = append(wrong, fault.Field{Field: "headers", Pointer: pointer, Value: webhook.HeaderMask,
+				Message: "Must be the value itself: " + webhook.HeaderMask + " keeps the value of a header that is there"})
+		}
+	}
+	return wrong
 }
 
 // read reads the current member, one of webhookFields.

@@ -44,7 +44,7 @@ func (a *api) updateWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Pr
 		if len(wrong) > 0 {
 			return fault.Invalid(wrong)
 		}
-		return nil
+		return mayHandle(p, before, *e)
 	}, replay)
 	if err != nil {
 		return err

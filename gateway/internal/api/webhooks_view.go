@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"leadgate/shared/fault"
@@ -18,7 +19,7 @@ type webhookView struct {
 	Description    string            `json:"description"`
 	EventTypes     []string          `json:"eventTypes"`
 	ChatbotIDs     []string          `json:"chatbotIds"`
-	Headers        map[string]string `json:"headers"`
+	Headers        map[string]string `json:"headers"` // names; the values are masked
 	Payload        string            `json:"payload"`
 	Rate           *int              `json:"rate"`
 	MaxInFlight    int               `json:"maxInFlight"`
@@ -67,7 +68,7 @@ type backlog struct {
 
 func (a *api) showWebhook(e webhook.Endpoint) webhookView {
 	shown := webhookView{
-		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: e.Headers,
+		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: webhook.MaskHeaders(e.Headers),
 		Payload: e.Payload,
 		Rate:    optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
 		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)),
@@ -154,6 +155,17 @@ func (a *api) endpoint(r *http.Request, p *tenant.Principal) (webhook.Endpoint, 
 		err = readable(e)
 	}
 	return e, err
+}
+
+// mayHandle is FORBIDDEN where a key that may not read leads would make or change an endpoint that gets their events,
+// and so read them all the same.
+func mayHandle(p *tenant.Principal, endpoints ...webhook.Endpoint) error {
+	getsLeads := func(e webhook.Endpoint) bool { return e.GetsLeads() }
+	if p.May(tenant.LeadsRead) || !slices.ContainsFunc(endpoints, getsLeads) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "This API key lacks the scope "+string(tenant.LeadsRead)+", without which it cannot "+
+		`make or change an endpoint that gets events of leads. With "eventTypes": ["endpoint.*"] it can make others`)
 }
 
 // readable is UNAVAILABLE where an endpoint's secrets cannot be read, which only the operator can mend. Such an endpoint

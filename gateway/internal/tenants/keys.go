@@ -173,6 +173,16 @@ func (s Service) checkChatbot(ctx context.Context, workspace id.UUID, f *tenant.
 // mayGrant is FORBIDDEN where an actor that is a key would give or get more than it may do itself, by creating a key or
 // learning its text: a scope that it lacks, or a form, which creates leads.
 func (a Actor) mayGrant(kind tenant.KeyKind, scopes []tenant.Scope) error {
+	return a.mayHandle(kind, scopes, "cannot grant scopes that it lacks")
+}
+
+// mayEnd is FORBIDDEN where an actor that is a key would change or end one that may do more than itself: it could put
+// those out of work who are set above it.
+func (a Actor) mayEnd(k tenant.Key) error {
+	return a.mayHandle(k.Kind, k.Scopes, "cannot change or revoke a key that has scopes that it lacks")
+}
+
+func (a Actor) mayHandle(kind tenant.KeyKind, scopes []tenant.Scope, cannot string) error {
 	if a.key == nil {
 		return nil
 	}
@@ -192,8 +202,7 @@ func (a Actor) mayGrant(kind tenant.KeyKind, scopes []tenant.Scope) error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	return fault.New(fault.Forbidden,
-		"This API key cannot grant scopes that it lacks: "+strings.Join(names(lacking), ", "))
+	return fault.New(fault.Forbidden, "This API key "+cannot+": "+strings.Join(names(lacking), ", "))
 }
 
 // ReadOverlap reads for how long a rotated key goes on working; without a body that is tenant.DefaultOverlap.
@@ -230,7 +239,7 @@ func (s Service) RotateKey(ctx context.Context, by Actor, old tenant.Key, overla
 }
 
 // UpdateKey applies a merge patch (RFC 7396) to a key's name and to what its form does. What a secret key may do cannot
-// be changed: another key is created instead.
+// be changed: another key is created instead. An actor that is a key is FORBIDDEN to change one that may do more.
 func (s Service) UpdateKey(ctx context.Context, by Actor, k tenant.Key, body []byte) (tenant.Key, error) {
 	patched := k
 	in := readKeyPatch(body, &patched)
@@ -238,6 +247,9 @@ func (s Service) UpdateKey(ctx context.Context, by Actor, k tenant.Key, body []b
 		return k, err
 	}
 	if err := in.Err(); err != nil {
+		return k, err
+	}
+	if err := by.mayEnd(k); err != nil {
 		return k, err
 	}
 	entry := s.entry(by, "", id.Key.Format(k.ID), nil)
@@ -251,9 +263,6 @@ func (s Service) UpdateKey(ctx context.Context, by Actor, k tenant.Key, body []b
 			fields = append(fields, "name")
 		}
 		if !reflect.DeepEqual(before.Form, k.Form) {
-			if err := by.mayGrant(tenant.PublishableKey, nil); err != nil {
-				return err
-			}
 			fields = append(fields, "form")
 		}
 		if fields != nil {
@@ -292,9 +301,12 @@ func readKeyPatch(body []byte, k *tenant.Key) *strictjson.Reader {
 }
 
 // RevokeKey ends a key for good, within a second, and returns it; revoking it again changes nothing. A key may revoke
-// itself: the operator can create another.
+// itself: the operator can create another. It is FORBIDDEN to revoke one that may do more than itself.
 func (s Service) RevokeKey(ctx context.Context, by Actor, key id.UUID) (k tenant.Key, err error) {
 	if k, err = s.GetKey(ctx, by, key); err != nil {
+		return k, err
+	}
+	if err := by.mayEnd(k); err != nil {
 		return k, err
 	}
 	var details map[string]any // the operator's entry is in the key's own workspace, which says its mode
