@@ -53,6 +53,9 @@ func readItem(r *strictjson.Reader, statuses []string) (b BatchItem) {
 }
 
 func (b *BatchItem) chatbot(r *strictjson.Reader) {
+	if r.Blank() {
+		return
+	}
 	rule := id.Chatbot.Rule()
 	text, given := r.String(rule)
 	if !given {

@@ -16,7 +16,7 @@ func TestParseBatch(t *testing.T) {
 	t.Parallel()
 	chatbot := id.New()
 	body := `{"leads":[{"email":"A@Example.com","name":"Zoë","metadata":{"a":[1, 2]},"chatbotId":"` + id.Chatbot.Format(chatbot) + `"},
-		{"email":"nonsense","extra":1},7,{},{"email":"b@example.com","chatbotId":"cb_x","status":"odd"},{"email":"c@example.com","source":"web","chatbotId":null}]}`
+		{"email":"nonsense","extra":1},7,{},{"email":"b@example.com","chatbotId":"cb_x","status":"odd"},{"email":"c@example.com","source":"web","chatbotId":" ","status":""}]}`
 	got, err := lead.ParseBatch([]byte(body), tenant.DefaultStatuses())
 	if err != nil || len(got) != 6 {
 		t.Fatalf("ParseBatch() = %d items, %v, want 6", len(got), err)

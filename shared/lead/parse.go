@@ -55,18 +55,40 @@ func Parse(body []byte, statuses []string) (Draft, error) {
 func (d *Draft) read(r *strictjson.Reader, statuses []string) {
 	switch r.Name() {
 	case "name":
-		d.Name = r.Text(MaxName)
+		d.Name = readText(r, MaxName)
 	case "email":
 		d.email(r)
 	case "phone":
-		d.Phone = r.Text(MaxPhone)
+		d.Phone = readText(r, MaxPhone)
 	case "source":
-		d.Source = r.Text(MaxSource)
+		d.Source = readText(r, MaxSource)
 	case "status":
-		d.Status = r.Choice(statuses)
+		d.Status = readStatus(r, statuses)
 	case "metadata":
-		d.Metadata = r.Object(MaxMetadata, MaxDepth)
+		if !r.Blank() {
+			d.Metadata = r.Object(MaxMetadata, MaxDepth)
+		}
 	}
+}
+
+// readText reads a text of at most limit characters, without the space around it, which people do not see, and with
+// spaces for line breaks and other control characters; "": none.
+func readText(r *strictjson.Reader, limit int) string {
+	text, _ := r.String("Must be a string")
+	text = tidy(text)
+	if wrong := strictjson.CheckText(text, limit); wrong != "" {
+		r.Refuse(wrong)
+		return ""
+	}
+	return text
+}
+
+// readStatus reads one of statuses, in any case; "": none.
+func readStatus(r *strictjson.Reader, statuses []string) string {
+	if r.Blank() {
+		return ""
+	}
+	return r.ChoiceFold(statuses)
 }
 
 func (d *Draft) email(r *strictjson.Reader) {

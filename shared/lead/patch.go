@@ -30,15 +30,15 @@ func ParsePatch(body []byte, statuses []string) (Patch, error) {
 	for r.Next() {
 		switch r.Name() {
 		case "name":
-			p.Name = some(r.Text(MaxName))
+			p.Name = some(readText(r, MaxName))
 		case "email":
 			p.email(r)
 		case "phone":
-			p.Phone = some(r.Text(MaxPhone))
+			p.Phone = some(readText(r, MaxPhone))
 		case "source":
 			p.Source = needed(r, MaxSource)
 		case "status":
-			if status := r.Choice(statuses); status != "" {
+			if status := r.ChoiceFold(statuses); status != "" {
 				p.Status = &status
 			} else if !r.Given() {
 				r.Refuse("Must not be null: a lead has a status")
@@ -61,8 +61,8 @@ func some(text string) *string { return &text }
 func needed(r *strictjson.Reader, limit int) *string {
 	rule := fmt.Sprintf("Must be a string of 1 to %d characters", limit)
 	text, isString := r.String(rule)
-	if isString && text != "" {
-		return some(r.Text(limit))
+	if isString && tidy(text) != "" {
+		return some(readText(r, limit))
 	}
 	if isString || !r.Given() {
 		r.Refuse(rule)

@@ -35,9 +35,12 @@ func TestPatchChangesWhatIsGiven(t *testing.T) {
 	for body, change := range map[string]func(*lead.Lead){
 		`{}`:                             func(*lead.Lead) {},
 		`{"name":"Bob","status":"lost"}`: func(l *lead.Lead) { l.Name, l.Status = "Bob", "lost" },
-		`{"name":null,"phone":""}`:       func(l *lead.Lead) { l.Name, l.Phone = "", "" },
-		`{"source":"page"}`:              func(l *lead.Lead) { l.Source = "page" },
-		`{"email":" ANN@example.com"}`:   func(l *lead.Lead) { l.Email = "ANN@example.com" },
+		`{"name":" Bob\n","status":"LOST","source":" page "}`: func(l *lead.Lead) {
+			l.Name, l.Status, l.Source = "Bob", "lost", "page"
+		},
+		`{"name":null,"phone":" "}`:    func(l *lead.Lead) { l.Name, l.Phone = "", "" },
+		`{"source":"page"}`:            func(l *lead.Lead) { l.Source = "page" },
+		`{"email":" ANN@example.com"}`: func(l *lead.Lead) { l.Email = "ANN@example.com" },
 		`{"email":"Bob@example.com"}`: func(l *lead.Lead) {
 			l.Email, l.UniqueKey = "Bob@example.com",
 				"bob@example.com"

@@ -127,6 +127,18 @@ func (r *Reader) Name() string { return r.known[r.at] }
 // Given reports whether the current member is anything but null.
 func (r *Reader) Given() bool { return !r.null() }
 
+// Blank reports whether the current member is null, or a text of which nothing can be seen.
+func (r *Reader) Blank() bool {
+	if r.raw[0] != '"' || len(r.raw) > maxBlank {
+		return r.null()
+	}
+	first := r.raw[1]
+	return first == '"' || (first <= ' ' || first == '\\' || first >= 0x7F) && strings.TrimSpace(unquote(r.raw)) == ""
+}
+
+// maxBlank is how many bytes of JSON are looked at for a text of which nothing can be seen.
+const maxBlank = 64
+
 // Empty reports whether the current member is an array or object with nothing in it.
 func (r *Reader) Empty() bool {
 	return (r.raw[0] == '[' || r.raw[0] == '{') && len(bytes.TrimSpace(r.raw[1:len(r.raw)-1])) == 0

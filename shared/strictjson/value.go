@@ -175,13 +175,27 @@ func (r *Reader) Bool() bool {
 }
 
 // Choice reads one of allowed.
-func (r *Reader) Choice(allowed []string) string {
+func (r *Reader) Choice(allowed []string) string { return r.choose(allowed, nil) }
+
+// ChoiceFold reads one of allowed in any case, with or without space around it, and returns it as allowed has it.
+func (r *Reader) ChoiceFold(allowed []string) string {
+	return r.choose(allowed, func(a, text string) bool { return strings.EqualFold(a, strings.TrimSpace(text)) })
+}
+
+// choose reads one of allowed; same, unless it is nil, reports whether another spelling is meant as one of them.
+func (r *Reader) choose(allowed []string, same func(a, text string) bool) string {
 	if r.null() {
 		return ""
 	}
 	if r.raw[0] == '"' {
 		if i := index(allowed, r.raw); i >= 0 {
 			return allowed[i]
+		}
+		text := unquote(r.raw)
+		for _, a := range allowed {
+			if same != nil && same(a, text) {
+				return a
+			}
 		}
 	}
 	r.Refuse("Must be one of: " + strings.Join(allowed, ", "))

@@ -342,6 +342,8 @@ func TestReadJSON(t *testing.T) {
 		{js, "", strings.NewReader(strings.Repeat("x", 1<<20)), 413, ""},
 		{"", "", strings.NewReader("1"), 415, ""},
 		{"text/plain", "", strings.NewReader("1"), 415, ""},
+		{"application/json; charset=utf8", "", strings.NewReader("\ufeff1"), 200, "1"},
+		{"application/json; charset=US-ASCII", "", strings.NewReader("1"), 200, "1"},
 		{"application/json; charset=latin1", "", strings.NewReader("1"), 415, ""},
 		{"application/json; charset", "", strings.NewReader("1"), 415, ""},
 		{js, "gzip", strings.NewReader("1"), 415, ""},

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -24,8 +25,12 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
 		return nil, fault.New(fault.MediaType, "Content-Encoding is not supported; send the body uncompressed")
 	}
-	return ReadBody(w, r, maxBytes)
+	body, err := ReadBody(w, r, maxBytes)
+	return bytes.TrimPrefix(body, utf8Mark), err
 }
+
+// utf8Mark is the byte order mark that some programs write before UTF-8; a reader of JSON may ignore it (RFC 8259, 8.1).
+var utf8Mark = []byte("\xEF\xBB\xBF")
 
 // ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the
 // body was read by then. Errors: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, VALIDATION_ERROR when the body breaks off, and
@@ -87,7 +92,8 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// isJSON accepts application/json and others, alone or with charset=utf-8 (RFC 8259 knows no other).
+// isJSON accepts application/json and others, alone or with a charset that is UTF-8 or a part of it: RFC 8259 knows no
+// other.
 func isJSON(contentType string, others []string) bool {
 	if contentType == "application/json" {
 		return true
@@ -97,8 +103,11 @@ func isJSON(contentType string, others []string) bool {
 		return false
 	}
 	charset, given := params["charset"]
-	return !given || strings.EqualFold(charset, "utf-8")
+	return !given || slices.Contains(utf8Names, strings.ToLower(charset))
 }
+
+// utf8Names are names that programs have for UTF-8 (WHATWG Encoding, 4.2) and for ASCII, in lower case.
+var utf8Names = []string{"utf-8", "utf8", "us-ascii", "ascii"}
 
 func tooLarge(maxBytes int64) error {
 	return fault.New(fault.TooLarge, "The request body is larger than "+strconv.FormatInt(maxBytes/1024, 10)+" KiB")
