@@ -37,7 +37,7 @@ const (
 // nouns are what people call the things that clients name by their ids.
 var nouns = map[Prefix]string{
 	Workspace: "workspace", Chatbot: "chatbot", Lead: "lead", Key: "API key", Endpoint: "webhook endpoint", Event: "event",
-	Delivery: "delivery", Replay: "replay", Import: "import",
+	Delivery: "delivery", Replay: "replay", Import: "import", Audit: "receipt",
 }
 
 // Noun is what people call a thing that p names: "webhook endpoint".

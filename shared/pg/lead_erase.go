@@ -21,6 +21,8 @@ type Erasure struct {
 	Note          *tenant.AuditEntry     // its Details become what was erased; nil: it is not audited
 	Check         func(*lead.Lead) error // can refuse; nil: nobody does
 	OnlyPurgeable bool                   // a lead that can still be restored is NOT_FOUND
+	Within        time.Duration          // what takes longer goes on as a job, which workers do; 0: nothing does; needs Note
+	Job           bool                   // it is the work of such a job
 }
 
 // Erased is what was erased of a lead, and what is to be done about it.
@@ -35,6 +37,8 @@ type Erased struct {
 	Attempts   int // at deliveries of those events, of which the receivers' answers are deleted
 	Answers    int // kept for an Idempotency-Key, and deleted
 	Reports    int // rows of imports' reports about the lead, and emptied
+
+	Running id.UUID // the receipt of the job as which it goes on; zero: it is done
 }
 
 // eraseBatch is how many events of a lead one commit erases, with their deliveries and attempts.
@@ -43,13 +47,21 @@ const eraseBatch = 500
 // EraseLead is the erasure of GDPR, article 17: it removes a lead, deleted before or not, and everything that tells who
 // it was; NOT_FOUND when there is none. What stays is that there was something: ids, times, counts. All of it is one
 // commit, with the audit and the lead.deleted event; only where the lead has more than eraseBatch events, these go
-// first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on.
+// first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on. Where it
+// becomes a job, the lead is deleted, its email is suppressed if it is to be, and a worker erases what is left.
 //
 // It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
 // one was at it. An attempt that is under way by then arrives all the same.
 func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
+	begin := time.Now()
 	for more := true; more; {
+		if e.after != (id.UUID{}) && how.Within > 0 && time.Since(begin) > how.Within {
+			if err := db.handOver(ctx, &e); err != nil {
+				return Erased{}, err
+			}
+			break
+		}
 		err := conn.Retry(ctx, func() error {
 			return db.withPartitions(ctx, func() error {
 				step := e // a step that is rolled back counts nothing
@@ -105,10 +117,16 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	if err := noJIT(ctx, tx); err != nil {
 		return false, conn.Fail(ctx, "erase lead", err)
 	}
-	if more, err = e.events(ctx, tx); err != nil || more {
-		return more, err
+	if more, err = e.events(ctx, tx); err != nil {
+		return false, err
 	}
-	return false, e.end(ctx, tx)
+	if more && e.Job {
+		err = e.progress(ctx, tx)
+	}
+	if !more {
+		err = e.end(ctx, tx)
+	}
+	return more, err
 }
 
 // events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read
@@ -251,6 +269,9 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx) error {
 	if err == nil && e.Note != nil {
 		e.Note.Details, e.Note.CreatedAt = e.Details(e.Suppress), e.At
 		err = insertAudit(ctx, tx, e.Note)
+	}
+	if err == nil {
+		err = e.endJob(ctx, tx)
 	}
 	if err == nil && e.Suppress {
 		_, err = suppress(ctx, tx, e.workspace, e.Lead.AddressKey())

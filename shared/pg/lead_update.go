@@ -61,7 +61,11 @@ func updating(change func(*lead.Lead) error) alteration {
 // its email; check can refuse. NOT_FOUND when there is none.
 func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check func(*lead.Lead) error) (Updated,
 	error) {
-	return db.alterLead(ctx, workspace, leadID, alteration{
+	return db.alterLead(ctx, workspace, leadID, deletion(check))
+}
+
+func deletion(check func(*lead.Lead) error) alteration {
+	return alteration{
 		which: liveLead,
 		change: func(l *lead.Lead, now time.Time) error {
 			if err := check(l); err != nil {
@@ -75,7 +79,7 @@ func (db *DB) DeleteLead(ctx context.Context, workspace, leadID id.UUID, check f
 		data: func(l *lead.Lead, dst []byte, _ *lead.Lead) []byte {
 			return l.AppendDeleted(dst, *l.DeletedAt, false)
 		},
-	})
+	}
 }
 
 // RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none,

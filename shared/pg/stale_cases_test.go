@@ -212,6 +212,13 @@ func (s *stale) leadCases() []staleCase {
 			e, err := db.EraseLead(ctx, s.ws, erased, pg.Erasure{})
 			return wantCount(err, e.Events, 8)
 		}},
+		{"erase a lead as a job", 8, func() {
+			erased = s.nextLead()
+			s.tell(erased, 7)
+		}, func(ctx context.Context, db *pg.DB) error {
+			e, err := db.EraseLead(ctx, s.ws, erased, pg.Erasure{Job: true})
+			return wantCount(err, e.Events, 8)
+		}},
 		{"enrich leads", 20, nil, func(ctx context.Context, db *pg.DB) error {
 			got, err := db.Enrich(ctx, s.ws, 20, find)
 			return wantCount(err, got.Taken, 20)

@@ -31,7 +31,8 @@ const (
 	readTimeout  = 5 * time.Second // of a request that creates no lead
 )
 
-// Deps of New; all are needed but Now, Usage, PageScan, TransferWindow, BatchMemory and Registry.
+// Deps of New; all are needed but Now, Usage, PageScan, TransferWindow, BatchMemory, EraseWithin
+// and Registry.
 type Deps struct {
 	DB             *pg.DB
 	Auth           *auth.Auth
@@ -47,6 +48,7 @@ type Deps struct {
 	PageScan       int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
 	TransferWindow time.Duration               // in which uploads and streams must keep the minimum rate; 0: 30 s
 	BatchMemory    int64                       // bytes that batches may take while they are written; 0: 128 MiB
+	EraseWithin    time.Duration               // after which an erasure goes on as a job; 0: 3 s
 	Registry       prometheus.Registerer       // nil: its metrics are not published
 }
 
@@ -89,6 +91,7 @@ func (a *api) routes() []route {
 			options{NoTimeout: true}, []string{"erase", "suppress"}},
 		{"POST", "/api/v1/leads/{id}/restore", tenant.LeadsWrite, a.restoreLead, options{}, nil},
 		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.limitExpensive(a.getTimeline), options{}, nil},
+		{"GET", "/api/v1/erasures/{id}", tenant.LeadsWrite, a.getErasure, options{}, nil},
 		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, options{}, nil},
 		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, options{}, []string{"email"}},
 
@@ -168,6 +171,9 @@ func New(d Deps) http.Handler {
 	}
 	if d.TransferWindow == 0 {
 		d.TransferWindow = transferWindow
+	}
+	if d.EraseWithin == 0 {
+		d.EraseWithin = eraseWithin
 	}
 	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
 	a.tenants = tenants.Service{DB: d.DB, Now: d.Now}

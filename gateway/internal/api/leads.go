@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -232,10 +231,6 @@ func (a *api) restoreLead(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 // restorable is lead.RestoreWithin in words.
 var restorable = strconv.Itoa(int(lead.RestoreWithin.Hours()/24)) + " days"
 
-// eraseTimeout is for leads of which hundreds of thousands of events tell. What was erased by then stays so, and a
-// repetition goes on from there.
-const eraseTimeout = time.Minute
-
 // deleteLead deletes a lead so that it can be restored for lead.RestoreWithin, or erases it for good, deleted or not,
 // and answers what that came to.
 func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
@@ -268,38 +263,4 @@ func (a *api) deleteLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	a.Intake.Publish(ctx, intake.ChangeOf(&u))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// receipt is what an erasure came to. It is kept as the audit entry of the same id.
-type receipt struct {
-	ID       string `json:"id"`
-	LeadID   string `json:"leadId"`
-	ErasedAt string `json:"erasedAt"`
-	Erased   struct {
-		Leads      int `json:"leads"`
-		Events     int `json:"events"`
-		Deliveries int `json:"deliveries"`
-		Attempts   int `json:"attempts"`
-		Answers    int `json:"answers"`
-		Reports    int `json:"reports"`
-	} `json:"erased"`
-	Suppressed bool `json:"suppressed"`
-}
-
-func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool,
-	m match) error {
-	note := tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
-	ctx, cancel := context.WithTimeout(r.Context(), eraseTimeout)
-	defer cancel()
-	e, err := a.DB.EraseLead(ctx, p.WorkspaceID, wanted, pg.Erasure{Suppress: suppress, Note: note, Check: m.check})
-	if err != nil {
-		return err
-	}
-	a.Intake.Publish(ctx, intake.Change{Workspace: p.WorkspaceID, Lead: wanted, Released: e.ReleasedKey, Wake: e.Wake})
-	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), ErasedAt: stamp(e.At),
-		Suppressed: suppress}
-	n := &shown.Erased
-	n.Leads, n.Events, n.Deliveries, n.Attempts, n.Answers, n.Reports = 1, e.Events, e.Deliveries, e.Attempts, e.Answers,
-		e.Reports
-	return httpx.Data(w, http.StatusOK, shown)
 }

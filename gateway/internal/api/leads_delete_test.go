@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"leadgate/gateway/internal/api"
 	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
 
@@ -161,4 +163,65 @@ func TestDeleteLeadWithoutRedis(t *testing.T) {
 		t.Fatalf("DELETE = %d %s, want 204", got.status, got.text)
 	}
 	b.mustCreate(t, b.owner, "a@example.com")
+}
+
+// A lead of which very many events tell is deleted at once, and erased by and by; its receipt becomes whole.
+func TestErasureGoesOn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *api.Deps) { d.EraseWithin = time.Nanosecond })
+	path := "/api/v1/leads/" + b.mustCreate(t, b.owner, "a@example.com")
+	const events = 2000
+	b.db.MustExecContext(t.Context(), `
+insert into events (workspace_id, id, type, lead_id, data, created_at)
+select $1, delivery_id(uuid_floor(at), gen_random_uuid()), 'lead.updated', $2, '{"email":"a@example.com"}', at
+  from (select now() - interval '1 minute' + n * interval '1 ms' from generate_series(2, $3) n) x (at)`,
+		b.workspace, b.leadID(t, strings.TrimPrefix(path, "/api/v1/leads/")), events)
+	type receipt struct {
+		ID, LeadID, State string
+		ErasedAt          *string
+		Erased            map[string]int
+		Suppressed        bool
+	}
+	read := func(a answer, status int) (r receipt) {
+		t.Helper()
+		if err := json.Unmarshal(a.body.Data, &r); err != nil || a.status != status {
+			t.Fatalf("answer = %d %s, want a receipt with %d", a.status, a.text, status)
+		}
+		return r
+	}
+	first := b.send(t, b.secret, "DELETE", path+"?erase=true&suppress=true", "")
+	begun := read(first, 202)
+	if begun.State != "running" || begun.ErasedAt != nil || begun.Erased["leads"] != 0 || begun.Erased["events"] != 500 ||
+		first.header.Get("Location") != "/api/v1/erasures/"+begun.ID {
+		t.Errorf("first answer = %s to %s, want a running receipt", first.text, first.header.Get("Location"))
+	}
+	b.send(t, b.secret, "GET", path, "").wantError(t, "the lead", 404, "NOT_FOUND")
+	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"a@example.com"}`).wantError(t, "its email", 409, "EMAIL_SUPPRESSED")
+	again := read(b.send(t, b.secret, "DELETE", path+"?erase=true", ""), 202)
+	if again.ID != begun.ID {
+		t.Errorf("another erasure has the receipt %s, want %s", again.ID, begun.ID)
+	}
+	where := "/api/v1/erasures/" + begun.ID
+	if r := read(b.send(t, b.secret, "GET", where, ""), 200); r.State != "running" || r.LeadID != begun.LeadID ||
+		r.Erased["events"] != 1000 || !r.Suppressed {
+		t.Errorf("the receipt meanwhile = %+v, want it running, with 1000 events", r)
+	}
+	running, err := b.db.RunningErasures(t.Context(), 10)
+	if err != nil || len(running) != 1 {
+		t.Fatalf("RunningErasures() = %v, %v, want one", running, err)
+	}
+	if _, err := b.db.EraseLead(t.Context(), running[0].Workspace, running[0].Lead, pg.Erasure{Job: true}); err != nil {
+		t.Fatal(err)
+	}
+	r := read(b.send(t, b.secret, "GET", where, ""), 200)
+	if r.State != "done" || r.ErasedAt == nil || r.Erased["leads"] != 1 || r.Erased["events"] != events+1 || !r.Suppressed {
+		t.Errorf("the receipt then = %+v, want it done, with %d events", r, events+1)
+	}
+	b.send(t, b.mustWorkspace(t, tenant.Settings{}).secret, "GET", where, "").wantError(t, "another's", 404, "NOT_FOUND")
+	b.send(t, b.secret, "GET", "/api/v1/erasures/aud_x", "").wantError(t, "no id", 404, "NOT_FOUND")
+	var told int
+	if err := b.db.GetContext(t.Context(), &told, `
+select (select count(*) from erasures) + (select count(*) from events where data::text like '%a@example.com%')`); err != nil || told > 0 {
+		t.Errorf("%d rows are left, %v", told, err)
+	}
 }

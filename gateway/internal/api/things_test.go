@@ -43,6 +43,11 @@ func makers() map[string]func(*testing.T, *bundle, owner) string {
 			got.status = http.StatusCreated // it is 202
 			return mustID(t, got)
 		},
+		"AuditId": func(t *testing.T, b *bundle, c owner) string {
+			got := b.send(t, c.secret, "DELETE", "/api/v1/leads/"+makers()["LeadId"](t, b, c)+"?erase=true", "")
+			got.status = http.StatusCreated // it is 200
+			return mustID(t, got)
+		},
 		"KeyId": func(t *testing.T, b *bundle, c owner) string {
 			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/keys", `{"name":"`+marker+`"}`))
 		},

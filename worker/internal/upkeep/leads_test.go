@@ -116,3 +116,27 @@ end $$`)
 		t.Errorf("%d leads are left, want 4", n)
 	}
 }
+
+// An erasure that a request has begun is ended by the sweep, and so is one whose lead is gone already.
+func TestSweepEndsErasures(t *testing.T) {
+	t.Parallel()
+	db, c := pgtest.New(t), redistest.New(t)
+	ws, _ := mustOwe(t, db)
+	l := mustInsert(t, db, ws, "x@example.com")
+	const begun = `
+insert into erasures (workspace_id, id, lead_id, suppressed, events, deliveries, attempts, created_at) values ($1, $2, $3, false, 7, 0, 0, now())`
+	receipt, gone := id.New(), id.New()
+	mustExec(t, db, begun, ws, receipt, l)
+	mustExec(t, db, begun, ws, gone, id.New())
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
+	testwait.Until(t, "the erasures to end", func() bool {
+		return mustCount(t, db, `select count(*) from erasures`) == 0
+	})
+	testwait.Until(t, "one to be counted", func() bool { return counted(t, metrics, "leadgate_leads_erased_total", "") == 1 })
+	for receipt, want := range map[id.UUID]int{receipt: 8, gone: 7} {
+		got, err := db.GetErasure(t.Context(), ws, receipt)
+		if err != nil || got.Running || got.Details["events"] != float64(want) {
+			t.Errorf("GetErasure() = %+v, %v, want it done with %d events", got, err, want)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type metrics struct {
 	kept        prometheus.Gauge
 	heldDropped prometheus.Counter
 	purged      prometheus.Counter
+	erased      prometheus.Counter
 	keys        prometheus.Counter
 }
 
@@ -35,10 +36,12 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Deliveries that were dropped with an old week, held because their endpoint was disabled until then."}),
 		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total",
 			Help: "Deleted leads that were erased because they can be restored no longer."}),
+		erased: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_erased_total",
+			Help: "Leads with many events whose erasure was begun by a request and ended by the sweep."}),
 		keys: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total",
 			Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
 	}
-	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.keys)
+	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.erased, m.keys)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

@@ -97,7 +97,7 @@ func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 		}
 		woken := map[pg.EndpointRef]bool{}
 		for i := 0; i < len(due) && (i == 0 || time.Now().Before(end)); i++ {
-			ok, err := u.purgeLead(ctx, due[i].LeadRef, woken)
+			ok, err := u.eraseLead(ctx, due[i].LeadRef, pg.Erasure{OnlyPurgeable: true}, woken)
 			if ok {
 				n++
 			}
@@ -107,11 +107,7 @@ func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 			errs = append(errs, err)
 			u.purged = due[i]
 		}
-		keys := make([]task.Key, 0, len(woken))
-		for w := range woken {
-			keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
-		}
-		errs = append(errs, u.Waker.Wake(ctx, keys))
+		errs = append(errs, u.wakeDrains(ctx, woken))
 		if len(due) < u.purgeBatch && (len(due) == 0 || u.purged == due[len(due)-1]) {
 			u.purged = pg.Purge{}
 			return n, false, errors.Join(errs...)
@@ -120,17 +116,48 @@ func (u *Upkeep) purgeLeads(ctx context.Context) (n int, more bool, err error) {
 	return n, true, errors.Join(errs...)
 }
 
-// purgeLead erases one lead, and adds the endpoints that get its event to woken. It is no error that there is no such
+// erasureBatch is how many erasures one sweep goes on with.
+const erasureBatch = 20
+
+// erasures goes on with erasures that requests have begun. One that fails keeps no other waiting.
+func (u *Upkeep) erasures(ctx context.Context) (n int, more bool, err error) {
+	running, err := u.DB.RunningErasures(ctx, erasureBatch)
+	errs := []error{err}
+	woken := map[pg.EndpointRef]bool{}
+	for _, l := range running {
+		ok, err := u.eraseLead(ctx, l, pg.Erasure{Job: true}, woken)
+		if ok {
+			n++
+		}
+		errs = append(errs, err)
+	}
+	errs = append(errs, u.wakeDrains(ctx, woken))
+	return n, true, errors.Join(errs...)
+}
+
+// wakeDrains wakes the drains of endpoints.
+func (u *Upkeep) wakeDrains(ctx context.Context, woken map[pg.EndpointRef]bool) error {
+	keys := make([]task.Key, 0, len(woken))
+	for w := range woken {
+		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
+	}
+	return u.Waker.Wake(ctx, keys)
+}
+
+// eraseLead erases one lead, and adds the endpoints that get its event to woken. It is no error that there is no such
 // lead: another worker was faster, or it was restored.
-func (u *Upkeep) purgeLead(ctx context.Context, l pg.LeadRef, woken map[pg.EndpointRef]bool) (ok bool, err error) {
+func (u *Upkeep) eraseLead(ctx context.Context, l pg.LeadRef, how pg.Erasure, woken map[pg.EndpointRef]bool) (ok bool,
+	err error) {
 	ctx, cancel := context.WithTimeout(ctx, eraseTimeout)
 	defer cancel()
-	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, pg.Erasure{OnlyPurgeable: true})
+	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, how)
 	switch {
+	case fault.Is(err, fault.NotFound) && how.Job:
+		return false, u.DB.EndErasure(ctx, l)
 	case fault.Is(err, fault.NotFound):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("purge %s: %w", id.Lead.Format(l.Lead), err)
+		return false, fmt.Errorf("erase %s: %w", id.Lead.Format(l.Lead), err)
 	}
 	for _, w := range e.Wake {
 		woken[w] = true

@@ -71,6 +71,7 @@ func New(d Deps) *Upkeep {
 		{name: "enrichments", do: u.enrichments},
 		{name: "replays", do: u.replays},
 		{name: "imports", do: u.imports},
+		{name: "erasures", count: u.metrics.erased, do: u.erasures},
 		{name: "partitions ahead", every: time.Hour, do: u.createPartitions},
 		{name: "old partitions", every: time.Hour, count: u.metrics.dropped, do: u.dropPartitions},
 		{name: "old endpoints and replays", every: time.Hour, do: untilNextHour(u.deleteOldEndpoints)},
