@@ -102,6 +102,11 @@ func TestReport(t *testing.T) {
 	if got, ok := r.firstCreated(); got != 40*time.Millisecond || !ok {
 		t.Errorf("firstCreated() = %v, %t, want 40ms", got, ok)
 	}
+	r.ledger.answers = append(r.ledger.answers, answer{status: 201, sent: at(100), took: time.Second / 2},
+		answer{status: 409, sent: at(100), took: 2 * time.Millisecond}, answer{status: 201, sent: at(200), took: time.Second / 4})
+	if median, slowest := r.before(); median != time.Second/4 || slowest != time.Second/2 {
+		t.Errorf("before() = %v, %v, want 250ms and 500ms", median, slowest)
+	}
 	if got, want := r.backlog(), 700*time.Millisecond; got != want {
 		t.Errorf("backlog() = %v, want %v", got, want)
 	}

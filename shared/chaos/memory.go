@@ -21,7 +21,7 @@ import (
 
 const (
 	smallMemory = 256 << 20 // bytes, of the container for which the gateway and the worker are started
-	peakMargin  = 32 << 20  // what a peak may be above that: stacks and allocators' own count in it, and not in the limit
+	peakMargin  = 16 << 20  // what a peak may be above that: stacks and allocators' own count in it, and not in the limit
 
 	attackers     = 8   // tenants that upload
 	attackerConns = 16  // of each

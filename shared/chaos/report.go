@@ -18,6 +18,7 @@ type report struct {
 	began, ended time.Time // the load
 	ledger       *ledger
 	stall        time.Duration // the longest silence of a subscriber
+	notes        string        // what else there is to tell; ""
 	peaks        string        // the most memory that each process had; "": no matter
 }
 
@@ -57,7 +58,7 @@ func (r *report) String() string {
 		}
 	}
 	fmt.Fprintf(b, "  %d leads, %d webhooks, of which %d came more than once\n", len(r.ledger.rows), events, again)
-	return b.String() + r.peaks
+	return b.String() + r.notes + r.peaks
 }
 
 func (r *report) latencies(within bool) (all []time.Duration) {

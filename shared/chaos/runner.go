@@ -40,8 +40,9 @@ type runner struct {
 	workspace id.UUID // the demo workspace
 	receivers []*loadgen.Receiver
 	load      load
-	outage    time.Duration // how long what is broken stays so
-	was       outage        // when it really was so
+	notes     strings.Builder // what inject has to tell
+	outage    time.Duration   // how long what is broken stays so
+	was       outage          // when it really was so
 }
 
 // run runs the scenario on a system of its own: load --> fault --> repair --> the rest of the load --> all webhooks -->
@@ -54,6 +55,8 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		limit += importLimit
 	case s.powerCuts:
 		limit += time.Duration(opt.cuts) * 10 * time.Second
+	case s.stale:
+		limit += takeover + time.Duration(opt.backlog)*20*time.Millisecond
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -174,7 +177,7 @@ func (run *runner) runLoad(ctx context.Context) (*report, error) {
 		pause(ctx, run.duration/4)
 	}
 	rep.ledger.answers = run.load.end()
-	rep.ended, rep.outage = time.Now(), run.was
+	rep.ended, rep.outage, rep.notes = time.Now(), run.was, run.notes.String()
 	usual, slowest := rep.before()
 	rep.ledger.slowest += 2 * slowest
 	run.loaded()

@@ -27,6 +27,7 @@ type scenario struct {
 	freezes     bool          // needs a Redis that is a process
 	powerCuts   bool          // of Postgres' machine the power can be cut
 	upgrade     bool          // the former version runs first
+	stale       bool          // backlogs of two tenants are worked on
 	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
 	env         []string      // NAME=value, of the gateway and the workers
 	maxPeak     int64         // bytes of memory that a process may have had; 0: no matter
@@ -48,7 +49,7 @@ type scenario struct {
 const maxMedian = 200 * time.Millisecond
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), imports())
+	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), imports())
 }
 
 // shortScenarios are those that CI runs: together they need a minute, and each fault of the failure policy is in one of
