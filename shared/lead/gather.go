@@ -85,8 +85,10 @@ func (g *Gatherer) Reset() {
 	g.warnings = nil
 }
 
-// Reserve keeps bytes of metadata free of members, for Mark.
-func (g *Gatherer) Reserve(bytes int) { g.reserved = min(bytes, MaxMetadata/2) }
+// Reserve keeps bytes of metadata, and names in it, free of members, for Mark.
+func (g *Gatherer) Reserve(bytes int, names ...string) {
+	g.reserved, g.meta.reserved = min(bytes, MaxMetadata/2), names
+}
 
 // TellIn puts the warnings into metadata too, as the member called name, as far as there is room.
 func (g *Gatherer) TellIn(name string) { g.told = name }

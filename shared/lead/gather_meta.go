@@ -3,6 +3,7 @@ package lead
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,6 +27,8 @@ type metadata struct {
 	names []string
 	index map[string]struct{} // of names, once they are many
 	whole []byte              // an object whose members follow the others
+
+	reserved []string // names for Mark alone
 }
 
 func (m *metadata) reset() {
@@ -37,6 +40,9 @@ func (m *metadata) reset() {
 func (m *metadata) room() int { return MaxMetadata - len("{}") + len(",") - len(m.buf) }
 
 func (m *metadata) has(name string) bool {
+	if slices.Contains(m.reserved, name) {
+		return true
+	}
 	if len(m.names) <= fewMembers {
 		for _, n := range m.names {
 			if n == name {
@@ -192,10 +198,10 @@ func (g *Gatherer) MemberJSON(name string, raw []byte) {
 
 // Mark gives a member that Reserve kept room for, whatever else came; value is JSON.
 func (g *Gatherer) Mark(name string, value []byte) {
-	reserved := g.reserved
-	g.reserved = 0
+	reserved, names := g.reserved, g.meta.reserved
+	g.reserved, g.meta.reserved = 0, nil
 	g.MemberJSON(name, value)
-	g.reserved = reserved
+	g.reserved, g.meta.reserved = reserved, names
 }
 
 // maxTold is how many bytes of metadata warnings take at most.
@@ -222,7 +228,7 @@ func (g *Gatherer) Object(name string, raw []byte) {
 	case raw[0] != '{' || !jsontext.Value(raw).IsValid() || g.meta.whole != nil:
 		g.Warn(name, "Is kept as it is: it is no JSON object")
 		g.MemberJSON(name, raw)
-	case len(raw) > MaxMetadata || strictjson.CheckValue(raw, MaxDepth) != "":
+	case len(raw) > MaxMetadata || len(g.meta.reserved) > 0 || strictjson.CheckValue(raw, MaxDepth) != "":
 		for _, m := range members(raw) {
 			g.MemberJSON(m.name, m.raw)
 		}

@@ -216,7 +216,11 @@ func (s *Submission) make(f tenant.Form, statuses []string, referer string, unve
 	for _, m := range marks {
 		reserve += len(m.name) + len(m.json()) + len(`"":,`)
 	}
-	g.Reserve(reserve)
+	reserved := []string{warningsMark}
+	if f.Captcha != "" {
+		reserved = append(reserved, captchaMark)
+	}
+	g.Reserve(reserve, reserved...)
 	g.TellIn(warningsMark)
 	g.Set(lead.FieldSource, lead.FieldSource, 0, f.Source)
 	for _, p := range s.picks {

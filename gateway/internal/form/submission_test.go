@@ -208,4 +208,12 @@ func TestCaptchaToken(t *testing.T) {
 	if err != nil || string(d.Metadata) != `{"captcha":"unverified"}` || s.Token != "t" {
 		t.Errorf("Lead() = %s, %v, token %q, want only the mark", d.Metadata, err, s.Token)
 	}
+	// What marks a lead cannot be forged from inside an object.
+	s = mustRead(t, jsonBody, `{"h-captcha-response":"t","data":{"email":"a@example.com","captcha":"solved","_warnings":1,`+
+		`"\u200bcaptcha":"solved"}}`, f)
+	d, err = s.Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", true)
+	if err != nil || !strings.Contains(string(d.Metadata), `"captcha":"unverified"`) ||
+		strings.Contains(string(d.Metadata), `"captcha":"solved"`) || strings.Contains(string(d.Metadata), `"_warnings":1`) {
+		t.Errorf("Lead() = %s, %v, want the mark and none that was sent", d.Metadata, err)
+	}
 }
