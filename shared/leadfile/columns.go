@@ -57,6 +57,7 @@ var own = []string{"id", "createdAt", "updatedAt"}
 type header struct {
 	mapping Mapping
 	columns []Column
+	counts  map[string]int    // of names
 	typed   []string          // names of the columns as the file has them
 	said    []bool            // the mapping tells where the column goes
 	taken   map[string]string // which column a target has got
@@ -84,7 +85,8 @@ func (l *layout) name(m Mapping) error {
 		return fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names: the file begins with a row "+
 			"that is longer than %d bytes, or with a quote that is not closed", MaxRow))
 	}
-	h := header{mapping: m, typed: names, said: make([]bool, len(names)), taken: map[string]string{}}
+	h := header{mapping: m, counts: map[string]int{}, typed: names, said: make([]bool, len(names)),
+		taken: map[string]string{}}
 	for i, name := range names {
 		h.columns = append(h.columns, Column{Name: h.unique(tidy(name, i))})
 	}
@@ -135,9 +137,11 @@ func tidy(name string, at int) string {
 // unique is a name that no column has yet: the second "Notes" is "Notes 2".
 func (h *header) unique(name string) string {
 	wanted := name
-	for n := 2; slices.ContainsFunc(h.columns, func(c Column) bool { return c.Name == name }); n++ {
-		name = fmt.Sprintf("%s %d", wanted, n)
+	for h.counts[name] > 0 {
+		h.counts[wanted]++
+		name = fmt.Sprintf("%s %d", wanted, h.counts[wanted])
 	}
+	h.counts[name]++
 	return name
 }
 

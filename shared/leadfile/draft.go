@@ -37,7 +37,7 @@ func (r *Reader) cells(row *Row, cells []string) {
 		if cell == "" {
 			continue
 		}
-		if r.exported || cell[0] == '\'' || cell[0] == '=' {
+		if r.exported || strings.IndexByte(`'=\#`, cell[0]) >= 0 {
 			if cell = cellText(cell, r.csv.delimiter); cell == "" {
 				continue
 			}
@@ -60,6 +60,9 @@ func (r *Reader) cells(row *Row, cells []string) {
 			r.setChatbot(row, f.name, strings.TrimSpace(cell))
 		case "":
 		default:
+			if f.to == lead.FieldPhone && strings.Contains(cell, "E+") {
+				r.lead.Warn(f.name, "Looks like a number that a spreadsheet has rounded: format its column as text")
+			}
 			r.lead.Set(f.to, f.name, f.rank, cell)
 		}
 	}
@@ -74,10 +77,13 @@ func (r *Reader) cells(row *Row, cells []string) {
 }
 
 // cellText is the text of a cell without what keeps a spreadsheet from taking it for a formula or a number: the
-// apostrophe of an export, or ="...".
+// apostrophe of an export, or ="...". What MySQL and spreadsheets write for a missing value is none.
 func cellText(cell string, delimiter byte) string {
 	if len(cell) > 2 && cell[0] == '=' && cell[1] == '"' && cell[len(cell)-1] == '"' {
 		return strings.ReplaceAll(cell[2:len(cell)-1], `""`, `"`)
+	}
+	if cell == `\N` || cell == "#N/A" {
+		return ""
 	}
 	return lead.UnsafeCell(cell, delimiter)
 }

@@ -46,7 +46,8 @@ func (s *Said) Check() (wrong []fault.Field) {
 	if s.Quote != "" && s.Quote != noQuote && (!separates(s.Quote) || s.Quote == s.Delimiter) {
 		refuse("quote", s.Quote, `Must be one character, such as ' or ", that is not the delimiter, or none`)
 	}
-	if n, err := strconv.Atoi(s.Header); s.Header != "" && s.Header != noHeader && (err != nil || n < 1 || n > headerRows) {
+	n, err := strconv.Atoi(s.Header)
+	if s.Header != "" && s.Header != noHeader && (err != nil || n < 1 || n > headerRows) {
 		refuse("header", s.Header, fmt.Sprintf("Must be the number of the row that names the columns, 1 to %d, or none",
 			headerRows))
 	}
@@ -149,9 +150,10 @@ func (l *layout) better(than *layout) bool {
 
 // row is one of the rows that a file begins with.
 type startRow struct {
-	cells  []string
-	number int
-	end    int64
+	cells   []string
+	address []bool // which cells are one
+	number  int
+	end     int64
 }
 
 // layoutOf looks at a file with one delimiter.
@@ -176,11 +178,11 @@ func layoutOf(text []byte, o Options, said *Said) *layout {
 	for i := range rows[:min(len(rows), headerRows)] {
 		at := addressColumn(rows[i:])
 		switch {
-		case said.namesEmail(rows[i].cells):
+		case said.namesEmail(&rows[i]):
 			l.known = namesEmail
 			l.take(rows, i)
 			return l
-		case at < 0 || at >= len(rows[i].cells) || !isAddress(rows[i].cells[at]):
+		case at < 0 || at >= len(rows[i].address) || !rows[i].address[at]:
 		case i == 0 || len(rows[i-1].cells) <= at || !filled(rows[i-1].cells[at]):
 			l.known, l.email = onlyRows, at
 			l.bare(rows[i:])
@@ -228,7 +230,11 @@ func startRows(text []byte, c *csv, limit int) (rows []startRow) {
 		}
 		at += n
 		if !c.open && slices.ContainsFunc(c.cells, filled) {
-			rows = append(rows, startRow{slices.Clone(c.cells), number, int64(at)})
+			r := startRow{cells: slices.Clone(c.cells), number: number, end: int64(at)}
+			for i, cell := range r.cells {
+				r.address = append(r.address, i <= MaxColumns && isAddress(cell))
+			}
+			rows = append(rows, r)
 		}
 	}
 	return rows
@@ -239,13 +245,13 @@ func startRows(text []byte, c *csv, limit int) (rows []startRow) {
 func addressColumn(rows []startRow) int {
 	rows = rows[:min(len(rows), dataRows)]
 	for i, r := range rows {
-		for at, cell := range r.cells {
-			if !isAddress(cell) {
+		for at, is := range r.address {
+			if !is {
 				continue
 			}
 			n := 0
 			for _, r := range rows[i:] {
-				if at < len(r.cells) && isAddress(r.cells[at]) {
+				if at < len(r.address) && r.address[at] {
 					n++
 				}
 			}
@@ -257,8 +263,11 @@ func addressColumn(rows []startRow) int {
 	return -1
 }
 
+// maxAddressCell is how long a cell is looked at for an address, in bytes.
+const maxAddressCell = 1000
+
 func isAddress(cell string) bool {
-	if strings.IndexByte(cell, '@') < 0 {
+	if len(cell) > maxAddressCell || !strings.ContainsAny(cell, "@＠") {
 		return false
 	}
 	g := lead.NewGatherer([]string{""})
@@ -268,19 +277,18 @@ func isAddress(cell string) bool {
 }
 
 // namesEmail reports whether a row names the column of the email, and has no address itself.
-func (s *Said) namesEmail(cells []string) bool {
-	found := false
-	for _, cell := range cells {
-		if isAddress(cell) {
-			return false
-		}
-		field, _ := lead.FieldOf(cell)
-		found = found || field == toEmail
-		for name, to := range s.Mapping {
-			found = found || to != nil && strings.EqualFold(*to, toEmail) && plain(name) == plain(cell)
-		}
+func (s *Said) namesEmail(r *startRow) bool {
+	if slices.Contains(r.address, true) {
+		return false
 	}
-	return found
+	mails := map[string]bool{}
+	for name, to := range s.Mapping {
+		mails[plain(name)] = to != nil && strings.EqualFold(*to, toEmail)
+	}
+	return slices.ContainsFunc(r.cells[:min(len(r.cells), MaxColumns)], func(cell string) bool {
+		field, _ := lead.FieldOf(cell)
+		return field == toEmail || mails[plain(cell)]
+	})
 }
 
 // escapes reports whether a backslash takes the quote after it literally, as tools of MySQL have it: a quote after one

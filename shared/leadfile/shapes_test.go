@@ -132,6 +132,8 @@ func TestShapes(t *testing.T) {
 			"mailto:bob@example.com,p:+15550101,'=1\n", decode.Options{}, leadfile.Said{},
 			[]string{`1 Ann <ann@example.com> +15550100 api/new {"zip":"00123"}`,
 				`2  <bob@example.com> +15550101 api/new {"zip":"=1"}`}},
+		{"what stands for nothing, and a number that was rounded", "email,name,phone,n\nann@example.com,\\N,1.55501E+10,#N/A\n",
+			decode.Options{}, leadfile.Said{}, []string{`1  <ann@example.com> 1.55501E+10 api/new {} ?phone`}},
 		{"phones of three names", "Business Phone,Mobile Phone,E-mail Address\n1555,1556,ann@example.com\n1557,,bob@example.com\n",
 			decode.Options{}, leadfile.Said{}, []string{`1  <ann@example.com> 1556 api/new {"Business Phone":"1555"}`,
 				`2  <bob@example.com> 1557 api/new {}`}},

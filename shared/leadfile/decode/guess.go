@@ -2,9 +2,8 @@ package decode
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
 )
 
 // guess returns the charset of a text that begins so and has no byte order mark; "" is none that can be told.
@@ -14,7 +13,8 @@ import (
 //     thousand and in two at least, or in more than a fifth of the lines: fewer are damage, and cost their rows.
 //   - Whichever other charset its characters beyond ASCII look most like, if they look much like it: letters of a word
 //     in windows-1252 stand among ASCII letters, those of windows-1251 among each other, and of the pairs of bytes in
-//     Shift_JIS, GB18030, EUC-KR and Big5 nearly all are those of common characters.
+//     Shift_JIS, GB18030, EUC-KR and Big5 nearly all are those of common characters. What looks like none of them may be
+//     the text of a Mac, if its lines end with CR alone, or of DOS.
 func guess(sample []byte) string {
 	if name := guess16(sample); name != "" {
 		return name
@@ -93,12 +93,19 @@ var charsets = []struct {
 	name string
 	look func(sample []byte) looks
 }{
-	{"windows-1252", western},
+	{"windows-1252", western.look},
 	{"windows-1251", cyrillic},
 	{"shift_jis", pairs{shiftJIS, func(b byte) bool { return b >= 0xA1 && b <= 0xDF }}.look},
 	{"euc-kr", korean},
 	{"gb18030", pairs{gb18030, nil}.look},
 	{"big5", pairs{big5, nil}.look},
+	{"macintosh", func(sample []byte) looks {
+		if bytes.IndexByte(sample, '\n') >= 0 {
+			return looks{}
+		}
+		return macRoman.look(sample)
+	}},
+	{"cp850", dos.look},
 }
 
 func letter(b byte) bool { b |= 0x20; return b >= 'a' && b <= 'z' }
@@ -111,36 +118,41 @@ func at(sample []byte, i int) byte {
 	return sample[i]
 }
 
-// western counts what windows-1252 has: letters with marks, one or two in a row, within a word of ASCII letters; and
-// the punctuation of word processors.
-func western(sample []byte) (l looks) {
-	isLetter := func(b byte) bool {
-		return b >= 0xC0 && b != 0xD7 && b != 0xF7 || b == 0x8A || b == 0x8C || b == 0x8E || b == 0x9A || b == 0x9C ||
-			b == 0x9E || b == 0x9F
-	}
+// latin counts what a charset of Latin letters has: letters with marks, one or two in a row, within a word of ASCII
+// letters; and the signs and punctuation of word processors, one at a time.
+type latin struct {
+	letter func(b byte) bool // beyond ASCII
+	other  func(b byte) bool // letters that are rare
+	sign   func(b byte) bool // signs that do not stand within a word
+	none   func(b byte) bool // no characters
+}
+
+func (c latin) look(sample []byte) (l looks) {
 	for i := 0; i < len(sample); i++ {
 		b := sample[i]
 		if b < utf8.RuneSelf {
 			continue
 		}
-		if !isLetter(b) {
+		before, after := at(sample, i-1), at(sample, i+1)
+		if !c.letter(b) {
 			switch {
-			case charmap.Windows1252.DecodeByte(b) == utf8.RuneError, b == 0x81, b == 0x8D, b == 0x8F, b == 0x90, b == 0x9D:
+			case c.other(b):
+				l.rare++
+			case c.none(b) || c.sign(b) && letter(before) && letter(after):
 				l.bad++
-			case b >= 0xA2 && b <= 0xBE && b != 0xA7 && b != 0xAA && b != 0xAB && b != 0xB0 && b != 0xB4 && b != 0xB7 &&
-				b != 0xBA && b != 0xBB && letter(at(sample, i-1)) && letter(at(sample, i+1)):
-				l.bad++ // a sign within a word
+			case before < utf8.RuneSelf && after < utf8.RuneSelf:
+				l.good++
 			default:
 				l.rare++
 			}
 			continue
 		}
 		end := i + 1
-		for end < len(sample) && isLetter(sample[end]) {
+		for end < len(sample) && sample[end] >= utf8.RuneSelf && c.letter(sample[end]) {
 			end++
 		}
 		switch n := end - i; {
-		case n <= 2 && (letter(at(sample, i-1)) || letter(at(sample, end))):
+		case n <= 2 && (letter(before) || letter(at(sample, end))):
 			l.good += n
 		case n <= 2:
 			l.rare += n
@@ -151,6 +163,34 @@ func western(sample []byte) (l looks) {
 	}
 	return l
 }
+
+func oneOf(list string) func(b byte) bool {
+	return func(b byte) bool { return strings.IndexByte(list, b) >= 0 }
+}
+
+var western = latin{
+	letter: func(b byte) bool { return b >= 0xC0 && b != 0xD7 && b != 0xF7 },
+	other:  oneOf("\x8A\x8C\x8E\x9A\x9C\x9E\x9F"),
+	sign:   func(b byte) bool { return b != 0x92 && b != 0x96 && b != 0x97 && b != 0xB4 && b != 0xB7 },
+	none:   oneOf("\x81\x8D\x8F\x90\x9D"),
+}
+
+// What Macs had before they had Unicode, and what DOS had: a spreadsheet still offers both. Their letters are the same
+// bytes; lines of a Mac's files end with CR alone.
+var (
+	macRoman = latin{
+		letter: func(b byte) bool { return b <= 0x9F || b == 0xA7 || b >= 0xE7 && b <= 0xEF || b == 0xCB || b == 0xE5 },
+		other:  oneOf("\xAE\xAF\xBE\xBF\xCC\xCD\xCE\xCF\xD8\xD9\xE6\xF1\xF2\xF3\xF4"),
+		sign:   func(b byte) bool { return b != 0xD5 },
+		none:   func(byte) bool { return false },
+	}
+	dos = latin{
+		letter: func(b byte) bool { return b <= 0x9A || b >= 0xA0 && b <= 0xA5 || b == 0xE1 },
+		other:  oneOf("\x9B\x9D\xB5\xB6\xB7\xC6\xC7\xD2\xD3\xD4\xD6\xD7\xD8\xDE\xE0\xE2\xE3\xE4\xE5\xE9\xEA\xEB"),
+		sign:   func(byte) bool { return true },
+		none:   func(b byte) bool { return b >= 0xB0 && b <= 0xDF },
+	}
+)
 
 // cyrillic counts what windows-1251 has: words of Cyrillic letters, with capitals only where a word begins or all over.
 func cyrillic(sample []byte) (l looks) {
