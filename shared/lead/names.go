@@ -32,10 +32,30 @@ func FieldOf(name string) (field string, rank int) {
 		return "", 0
 	}
 	parts := nameParts(name)
+	if field, rank = fieldOf(parts); field != "" {
+		return field, rank
+	}
+	for i := len(parts) - 2; i >= 0; i-- { // "Hi! What's your name?"
+		if parts[i] == "your" {
+			field, rank = fieldOf(parts[i+1:])
+			break
+		}
+	}
+	if field == "" {
+		return "", 0
+	}
+	return field, rank + inSentence
+}
+
+// inSentence is the rank of what only the end of a sentence says.
+const inSentence = 10
+
+// fieldOf is FieldOf for the words of a name.
+func fieldOf(parts []string) (field string, rank int) {
 	if w, ok := vocabulary[strings.Join(parts, "")]; ok {
 		return w.field, w.rank
 	}
-	kept, number := parts[:0], 0
+	kept, number := make([]string, 0, len(parts)), 0
 	roles := make([]role, 0, 8)
 	for i, part := range parts {
 		r, isRole := nameRoles[part]

@@ -62,8 +62,8 @@ var presets = map[string]preset{
 			"rawRequest.validatedNewRequiredFieldIDs", "rawRequest.path", "rawRequest.preview"},
 	},
 	"mailchimp": {
-		fields: map[string][]string{"email": {"EMAIL", "data[email]"}, "firstName": {"FNAME", "data[merges][FNAME]"},
-			"lastName": {"LNAME", "data[merges][LNAME]"}, "phone": {"PHONE", "data[merges][PHONE]"}},
+		fields: map[string][]string{"email": {"EMAIL", "data[email]", "MERGE0"},
+			"firstName": {"FNAME", "data[merges][FNAME]", "MERGE1"}, "lastName": {"LNAME", "data[merges][LNAME]", "MERGE2"}, "phone": {"PHONE", "data[merges][PHONE]"}},
 		ignore: []string{"u", "id", "f_id", "subscribe", "b_*", "ht", "mc_signupsource", "data[ip_opt]", "data[ip_signup]",
 			"data[merges][EMAIL]"},
 	},

@@ -47,7 +47,7 @@ func find(root *node, f tenant.Form) []pick {
 	for _, target := range slices.Sorted(maps.Keys(fields)) {
 		for i, path := range fields[target] {
 			for _, n := range root.at(path) {
-				d.take(pick{to: target, value: n, name: path, in: n.parent, rank: mapped + i, sure: true})
+				d.take(pick{to: target, value: n, name: cmp.Or(n.name, path), in: n.parent, rank: mapped + i, sure: true})
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func (d *finder) look(n *node, depth int, other bool) {
 		case d.means(&p, []string{q.title, child.name}, q.kind):
 			d.picks = append(d.picks, p)
 		case child.holds():
-			d.look(child, depth+1, other || isOther(child.name))
+			d.look(child, depth+1, isOther(child.name) || other && !isPerson(child.name) && !isAnswers(child.name))
 			continue
 		case campaignName(child.name) != "":
 			child.open()
@@ -239,6 +239,11 @@ var (
 		"recipient", "manager", "address", "account"}
 	otherAlone = []string{"meta", "source", "list", "items", "to"}
 )
+
+// isAnswers reports whether what is called so is what was filled in, also inside of what describes the form.
+func isAnswers(name string) bool {
+	return slices.Contains([]string{"fields", "answers", "responses", "submission", "values"}, strings.ToLower(name))
+}
 
 func nameWords(name string) []string {
 	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })

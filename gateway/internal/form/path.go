@@ -9,7 +9,8 @@ import (
 // maxFound is how many nodes a path leads to, at most.
 const maxFound = 20
 
-// at returns the nodes that a path leads to. A name alone is also looked for as that of an answer, wherever it is.
+// at returns the nodes that a path leads to from the root or, where it leads nowhere, from something inside. A name
+// alone is also looked for as that of an answer.
 func (n *node) at(path string) (found []*node) {
 	steps, ok := tenant.ParsePath(path)
 	if !ok {
@@ -20,13 +21,31 @@ func (n *node) at(path string) (found []*node) {
 			found = append(found, child)
 		}
 	}
-	if len(found) == 0 {
-		n.follow(steps, &found)
+	if len(found) > 0 {
+		return found
 	}
+	n.follow(steps, &found)
 	if len(found) == 0 && !strings.ContainsAny(path, "[]") {
 		n.seek(path, maxLevels, &found)
 	}
+	if len(found) == 0 && len(steps) > 1 {
+		n.inner(steps, maxLevels, &found)
+	}
 	return found
+}
+
+// inner appends what steps lead to from the first of the objects in n from which they lead anywhere.
+func (n *node) inner(steps []tenant.Step, levels int, found *[]*node) {
+	for _, child := range n.within().all {
+		if len(*found) > 0 || levels == 0 {
+			return
+		}
+		if child.holds() {
+			if child.follow(steps, found); len(*found) == 0 {
+				child.inner(steps, levels-1, found)
+			}
+		}
+	}
 }
 
 func sameName(name, wanted string) bool {

@@ -31,7 +31,9 @@ func (d *finder) settle() []pick {
 	kept := d.picks[:0]
 	for _, p := range d.picks {
 		stray := p.to == lead.FieldName && !p.sure && p.in != home && !p.value.holds() && !isPerson(p.in.called())
-		if p.rank > mapped/2 && p.value != address && (p.other || stray) {
+		// beside the email also another thing has a first name that is the person's
+		other := p.other && !(p.in == home && (p.to == lead.FieldFirstName || p.to == lead.FieldLastName))
+		if p.rank > mapped/2 && p.value != address && (other || stray) {
 			continue
 		}
 		p.value.taken = true
@@ -120,7 +122,7 @@ func only(nodes []*node, plain func(string) string) *node {
 }
 
 // numbered takes the parts of a name that have numbers for names, beside the email: Gravity Forms sends the first as
-// 1.3 and the last as 1.6. An address has other parts too, from 1 to 6.
+// 1.3 or input_1.3 and the last as 1.6. An address has other parts too, from 1 to 6.
 func (d *finder) numbered(home *node) {
 	if home == nil || slices.ContainsFunc(d.picks, func(p pick) bool {
 		return !p.other && (p.to == lead.FieldName || p.to == lead.FieldFirstName || p.to == lead.FieldLastName)
@@ -137,7 +139,7 @@ func (d *finder) numbered(home *node) {
 		field, ok := strings.CutSuffix(n.name, ".3")
 		first, last := parts[field+".3"], parts[field+".6"]
 		if !ok || first == nil || last == nil || parts[field+".1"] != nil || parts[field+".5"] != nil ||
-			strings.ContainsFunc(field, func(r rune) bool { return !unicode.IsDigit(r) }) {
+			strings.ContainsFunc(strings.TrimPrefix(field, "input_"), func(r rune) bool { return !unicode.IsDigit(r) }) {
 			continue
 		}
 		d.picks = append(d.picks, pick{to: lead.FieldFirstName, value: first, name: first.name, in: home},

@@ -158,6 +158,9 @@ func (s *Submission) keep(name string, in, value *node) {
 	if strings.EqualFold(name, "gcl_id") { // as Google's lead forms call it
 		name = "gclid"
 	}
+	if in != s.root && isOther(in.called()) { // the name of a company is not to look like the lead's
+		name = in.called() + "." + name
+	}
 	raw := value.json()
 	if value.kind == textKind {
 		raw = quote(strings.TrimSpace(value.text))
