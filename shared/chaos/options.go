@@ -27,7 +27,6 @@ type options struct {
 	programs       string // the revision whose gateway and worker are broken; "": the working tree's
 	formerRevision string // which runs before an upgrade; "": the last with the released schema
 	cuts           int    // of the power
-	unsafe         string // a setting of Postgres that is turned off first; "": none
 	seed           uint64 // of what is chosen at random
 	atOnce         int    // scenarios that are loaded at a time, while others wait; 0: one is under way at a time
 	logs           string
@@ -72,7 +71,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.IntVar(&opt.cuts, "cuts", opt.cuts, "of the power, 1 to 1000")
 	f.StringVar(&opt.programs, "programs", "", "break gateway and worker of this `revision` instead of the working tree's: a checker must see what was wrong there")
 	f.StringVar(&opt.formerRevision, "former", "", "the `revision` that runs before an upgrade (default the last one with the released schema)")
-	f.StringVar(&opt.unsafe, "unsafe", "", "turn this `setting` of Postgres off, fsync or synchronous_commit: power-cut must see what is lost then")
+	unsafe := f.String("unsafe", "", "turn this `setting` of Postgres off, fsync or synchronous_commit: power-cut must see what is lost then")
 	f.Uint64Var(&opt.seed, "seed", rand.Uint64(), "of what is chosen at random; each run prints its own")
 	f.StringVar(&opt.logs, "logs", "", "keep what the parts said in this `directory`")
 	if err := f.Parse(args); err != nil {
@@ -84,9 +83,12 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 ||
 		opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 ||
 		opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 || opt.cuts < 1 || opt.cuts > 1000 ||
-		!slices.Contains([]string{"", "fsync", "synchronous_commit"}, opt.unsafe) {
+		!slices.Contains([]string{"", "fsync", "synchronous_commit"}, *unsafe) {
 		fmt.Fprintln(out, "want no arguments beside flags, and those within their limits (-help)")
 		return opt, errUsage
+	}
+	for i := range opt.scenarios {
+		opt.scenarios[i].unsafe = *unsafe
 	}
 	return opt, nil
 }

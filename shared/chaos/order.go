@@ -185,5 +185,5 @@ func (f *follower) check(ctx context.Context, api *client.Client, leads []string
 				told.Name))
 		}
 	}
-	return errors.Join(wrong...)
+	return joinFirst(wrong)
 }

@@ -25,6 +25,7 @@ type scenario struct {
 	hold        time.Duration // a subscriber takes to answer
 	volatile    bool          // the stores keep nothing on disk that they could read at their next start
 	freezes     bool          // needs a Redis that is a process
+	unsafe      string        // a setting of Postgres that is off while its power is cut; "": none
 	powerCuts   bool          // of Postgres' machine the power can be cut
 	upgrade     bool          // the former version runs first
 	stale       bool          // backlogs of two tenants are worked on

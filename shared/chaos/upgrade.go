@@ -17,7 +17,7 @@ func upgrades() []scenario {
 	return []scenario{
 		{name: "migrate-under-load", what: "the former version takes leads in while the database is migrated beside a reader " +
 			"that does not go away, and then the new version takes over",
-			rules: rules{slowest: time.Second}, upgrade: true, short: true, inject: migrate, after: takeOver},
+			rules: rules{slowest: time.Second}, upgrade: true, inject: migrate, after: takeOver},
 	}
 }
 
