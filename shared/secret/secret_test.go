@@ -160,3 +160,29 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+// FuzzOpen opens whatever a row may hold: it never fails otherwise than with an error, text in clear is as it is, and
+// what was sealed comes back.
+func FuzzOpen(f *testing.F) {
+	ring, err := secret.Parse("k:" + newKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, text := range []string{"", "whsec_x", "§", "§§", "§k§", "§k§AAAA", "§other§AAAA", "§§§k§", ring.Seal("x", about)} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := ring.Open(text, "elsewhere")
+		if !strings.HasPrefix(text, secret.Mark) && (got != text || err != nil) {
+			t.Errorf("Open(%q) = %q, %v, want it as it is", text, got, err)
+		}
+		if err != nil && got != "" {
+			t.Errorf("Open(%q) = %q beside the error %v", text, got, err)
+		}
+		for _, by := range []*secret.Keyring{ring, nil} {
+			if got, err := ring.Open(by.Seal(text, about), about); got != text || err != nil {
+				t.Errorf("Open(Seal(%q)) = %q, %v", text, got, err)
+			}
+		}
+	})
+}
