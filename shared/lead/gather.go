@@ -125,8 +125,11 @@ func (g *Gatherer) Set(field, name string, rank int, text string) {
 	case FieldLastName:
 		g.put(slotLast, given)
 	case FieldPhone:
-		given.text = withoutScheme(text)
-		g.put(slotPhone, given)
+		if given.text = withoutScheme(text); CanBePhone(rank, text) {
+			g.put(slotPhone, given)
+		} else {
+			g.Member(name, text)
+		}
 	case FieldSource:
 		g.put(slotSource, given)
 	case FieldStatus:

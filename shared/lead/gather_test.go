@@ -58,6 +58,7 @@ func TestGatherer(t *testing.T) {
 		{"work_email=w@example.com;email=a@example.com", `|a@example.com||api|new|{"work_email":"w@example.com"}`, ""},
 		{"email=a@example.com;email_confirm=A@example.com", "|a@example.com||api|new|{}", ""},
 		{"email=a@example.com;Business Phone=2;Mobile=1;Home Phone=1", `|a@example.com|1|api|new|{"Business Phone":"2"}`, ""},
+		{"email=a@example.com;SMS=yes;whatsapp=+1 555 0100", `|a@example.com|+1 555 0100|api|new|{"SMS":"yes"}`, ""},
 		{"email=a@example.com;Vorname=Ann;Name=Baker", "Ann Baker|a@example.com||api|new|{}", ""},
 		{"email=a@example.com;nombre=Ana;apellidos=Ruiz", "Ana Ruiz|a@example.com||api|new|{}", ""},
 		{"email=a@example.com;name=Ann Baker;first_name=ann", `Ann Baker|a@example.com||api|new|{"first_name":"ann"}`, ""},

@@ -31,6 +31,10 @@ func FieldOf(name string) (field string, rank int) {
 	if len(name) > maxKnownName {
 		return "", 0
 	}
+	if isPlainWord(name) { // most names of what programs send
+		w := vocabulary[name]
+		return w.field, w.rank
+	}
 	parts := nameParts(name)
 	if field, rank = fieldOf(parts); field != "" {
 		return field, rank
@@ -45,6 +49,16 @@ func FieldOf(name string) (field string, rank int) {
 		return "", 0
 	}
 	return field, rank + inSentence
+}
+
+// isPlainWord reports whether name is as nameParts has it: one word of small letters.
+func isPlainWord(name string) bool {
+	for i := range len(name) {
+		if name[i] < 'a' || name[i] > 'z' {
+			return false
+		}
+	}
+	return true
 }
 
 // inSentence is the rank of what only the end of a sentence says.
@@ -174,6 +188,20 @@ func foldRoles(lists map[string]role) map[string]role {
 	return all
 }
 
+// byMessage is the rank of numbers for messages. What is called so can also be a consent.
+const byMessage = 6
+
+// CanBePhone reports whether a text can be the phone that a name of this rank means: "yes" under SMS is none.
+func CanBePhone(rank int, text string) bool {
+	digits := 0
+	for _, r := range text {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+	}
+	return rank < byMessage || digits >= minDigits
+}
+
 // word is what a name means.
 type word struct {
 	field string
@@ -194,7 +222,7 @@ func foldWords() map[string]word {
 		{FieldName, 0, fullNameWords}, {FieldName, 1, nameWords}, {FieldName, 3, "displayname fileas"},
 		{FieldFirstName, 0, firstNameWords}, {FieldFirstName, 1, "first"},
 		{FieldLastName, 0, lastNameWords}, {FieldLastName, 1, "last"},
-		{FieldPhone, 0, phoneWords}, {FieldPhone, 1, mobileWords}, {FieldPhone, 6, "sms whatsapp whatsappnumber viber"},
+		{FieldPhone, 0, phoneWords}, {FieldPhone, 1, mobileWords}, {FieldPhone, byMessage, "sms whatsapp whatsappnumber viber"},
 		{FieldSource, 0, "source leadsource"}, {FieldStatus, 0, "status leadstatus"},
 		{FieldChatbot, 0, "chatbotid"}, {FieldMetadata, 0, "metadata"},
 	} {
@@ -222,7 +250,7 @@ const (
 		您的邮箱 你的邮箱 邮箱 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
 		البريدالإلكتروني بريدالكتروني الإيميل אימייל דואל דוארלאלקטרוני דואראלקטרוני`
 
-	nameWords = `name nombre nom nome naam navn namn nimi imie jmeno nev nume ad isim adi όνομα имя імя
+	nameWords = `name contactperson ansprechpartner ansprechpartnerin kontaktperson contactpersoon personadecontacto nombre nom nome naam navn namn nimi imie jmeno nev nume isim adi adiniz όνομα имя імя
 		名前 お名前 名字 이름 이름을 الاسم שם`
 	fullNameWords = `fullname completename namefull vollername vollstandigername vorundnachname vorundzuname vornamenachname
 		nachnamevorname namevorname nomcomplet nometprenom nomprenom prenometnom prenomnom
@@ -252,7 +280,7 @@ const (
 		numeroportable numerodeportable telephonemobile movil telefonomovil celular numerodecelular telefonocelular telemovel
 		telefonecelular cellulare numerocellulare numerodicellulare telefonocellulare mobiel mobielnummer mobielenummer gsm
 		gsmnummer mobilnumber matkapuhelin komorka komorkowy telefonkomorkowy mobilcislo mobilszam telefonmobil
-		ceptelefonu ceptel cep cepnumarasi κινητό мобильный мобильныйтелефон номермобильного сотовый мобільний
+		ceptelefonu ceptel cepnumarasi κινητό мобильный мобильныйтелефон номермобильного сотовый мобільний
 		携帯 携帯電話 携帯番号 携帯電話番号 手机 手机号 手机号码 移动电话 手機 手機號碼 行動電話 휴대폰 휴대전화 휴대폰번호 핸드폰
 		الجوال رقمالجوال الموبايل נייד טלפוןנייד`
 )

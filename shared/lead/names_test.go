@@ -27,7 +27,7 @@ func TestFieldOf(t *testing.T) {
 		lead.FieldName: `name|Name|full_name|Full Name|FULL_NAME|your-name|lead_name|contact_name|Display Name|Your name?|` +
 			`No Label name|q3_name|Nombre completo|Nom complet|Nome|Imię i nazwisko|Ad Soyad|ФИО|Имя|お名前|氏名|姓名|이름|` +
 			`Vor- und Nachname|What's your name?|Customer name|Nom et prénom|et_pb_contact_name_0|Ihr Name|` +
-			`Name (First and Last)|name-1|Hi there! What's your name?|` +
+			`Name (First and Last)|name-1|Contact person|Ansprechpartner|Hi there! What's your name?|` +
 			`Before we start, please tell us your full name`,
 		lead.FieldFirstName: `first_name|First Name|firstname|firstName|fname|FNAME|f_name|given_name|forename|Vorname|` +
 			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?|` +
@@ -40,7 +40,7 @@ func TestFieldOf(t *testing.T) {
 			`Account Name|email opt in|Email Status|email_verified|Email marketing consent|Mailing address|address|Adresse|` +
 			`Phone 1 - Type|phone extension|fax|Fax number|Last Login|LASTUPDATED|Last modified|First seen|message|subject|` +
 			`username|user_name|utm_source|field_4a1b|1.3|2|MMERGE3|number|contact|No Label field_4a1b|partner_name|` +
-			`Street|City|ip|Remote IP|campaign_name|form:name|user name|company first name|Last contact|First form|What is your company name?|What is your dog's name?|your phone model|business name|home|work|` + strings.Repeat("email ", 50),
+			`Street|City|ip|Remote IP|campaign_name|form:name|user name|company first name|Last contact|First form|What is your company name?|What is your dog's name?|your phone model|Nombre de la empresa|Nom de la société|Name der Firma|ad|CEP|business name|home|work|` + strings.Repeat("email ", 50),
 	} {
 		for name := range strings.SplitSeq(names, "|") {
 			t.Run(field+"/"+name, func(t *testing.T) {

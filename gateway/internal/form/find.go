@@ -160,7 +160,7 @@ func (d *finder) means(p *pick, labels []string, kind string) bool {
 	case p.value.holds() && p.to == lead.FieldEmail:
 		return strings.ContainsAny(text, "@＠")
 	case p.to == lead.FieldPhone:
-		return strings.ContainsFunc(text, unicode.IsDigit) || !p.value.holds()
+		return lead.CanBePhone(p.rank, text) && (strings.ContainsFunc(text, unicode.IsDigit) || !p.value.holds())
 	case p.to != lead.FieldEmail:
 		return strings.ContainsFunc(text, unicode.IsLetter)
 	}

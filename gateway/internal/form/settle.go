@@ -49,8 +49,10 @@ func (d *finder) settle() []pick {
 	slices.SortStableFunc(kept, func(a, b pick) int {
 		return cmp.Or(cmp.Compare(away(a), away(b)), cmp.Compare(a.rank, b.rank), cmp.Compare(a.depth, b.depth))
 	})
-	for i := range kept {
-		kept[i].rank = i
+	of := map[string]int{}
+	for i := range kept { // the order is all that is left of the ranks
+		kept[i].rank = of[kept[i].to]
+		of[kept[i].to]++
 	}
 	return kept
 }
