@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 	post(`{"email":"not valid"}`)                   // rejected
 	post(`{"email":"b@example.com"}`, "chatbots/x") // rejected
 	b.send(t, b.secret, "GET", "/api/v1/leads/x", "")
-	for range 2 { // the same request twice is one lead
+	for range 2 { // the same request twice is one lead, and a mistake each time
 		b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"k@example.com"}`)
 		b.keyed(t, b.secret, "/api/v1/leads", "l", `{"email":"wrong"}`)
 	}
@@ -71,8 +71,8 @@ func TestUsage(t *testing.T) {
 		-29).Format(time.DateOnly) {
 		t.Fatalf("GET usage = %s, want the last 30 days", got.text)
 	}
-	if d := days[0]; d.Accepted != 4 || d.Duplicates != 2 || d.Rejected != 3 || d.Limited != 0 || days[1].Accepted != 0 {
-		t.Errorf("today = %+v, want 4 accepted, 2 duplicates, 3 rejected, none limited", d)
+	if d := days[0]; d.Accepted != 4 || d.Duplicates != 2 || d.Rejected != 4 || d.Limited != 0 || days[1].Accepted != 0 {
+		t.Errorf("today = %+v, want 4 accepted, 2 duplicates, 4 rejected, none limited", d)
 	}
 	b.forward(2 * time.Second)
 	for b.send(t, other.secret, "GET", "/api/v1/usage", "").status != 200 { // it has one request a second
