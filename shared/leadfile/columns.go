@@ -24,6 +24,7 @@ const (
 	toEmail    = lead.FieldEmail
 	toChatbot  = lead.FieldChatbot
 	toMetadata = lead.FieldMetadata // a JSON object, as an export has it
+	toLead     = "id"               // of an export
 	memberOf   = toMetadata + "."
 )
 
@@ -210,7 +211,13 @@ func (h *header) find(name string) (at []int) {
 func (h *header) named(exported bool) {
 	for i := range h.columns {
 		c := &h.columns[i]
-		if h.said[i] || c.To != "" || exported && slices.Contains(own, c.Name) {
+		switch {
+		case h.said[i] || c.To != "":
+			continue
+		case exported && c.Name == toLead:
+			c.To = toLead
+			continue
+		case exported && slices.Contains(own, c.Name):
 			continue
 		}
 		c.To, c.Rank = lead.FieldOf(h.typed[i])

@@ -58,6 +58,8 @@ func (r *Reader) cells(row *Row, cells []string) {
 			r.lead.Object(f.name, []byte(cell))
 		case toChatbot:
 			r.setChatbot(row, f.name, strings.TrimSpace(cell))
+		case toLead:
+			row.Lead, _ = id.Lead.Parse(cell) // of what is none there is none
 		case "":
 		default:
 			if f.to == lead.FieldPhone && strings.Contains(cell, "E+") {

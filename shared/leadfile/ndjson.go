@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
 	"leadgate/shared/lead"
 )
 
@@ -60,7 +61,11 @@ func (r *Reader) object(row *Row, line []byte) {
 			return false
 		}
 		var text string
-		return json.Unmarshal(m.raw, &text) == nil && isLeadID(text)
+		if json.Unmarshal(m.raw, &text) != nil || !isLeadID(text) {
+			return false
+		}
+		row.Lead, _ = id.Lead.Parse(text)
+		return true
 	})
 	for _, m := range all {
 		if !exported || !slices.Contains(own, m.name) && !slices.Contains(ownLines, m.name) {

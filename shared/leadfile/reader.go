@@ -17,7 +17,8 @@ import (
 
 // Row is one row of a file: a lead, or what is wrong with it.
 type Row struct {
-	Number   int // 1 is the first lead
+	Number   int     // 1 is the first lead
+	Lead     id.UUID // that the row of an export names; zero: none
 	Draft    lead.Draft
 	Chatbot  id.UUID        // zero: none
 	Wrong    *Mistake       // nil: nothing

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -72,6 +73,7 @@ type ImportRow struct {
 	NewLead
 	Number int
 	Patch  lead.Patch        // for the lead that has its email
+	Own    id.UUID           // the lead that the row names, for an update; zero: whichever has its email
 	Odd    *leadfile.Mistake // what was odd about it; without a message it is only counted; nil: nothing
 }
 
@@ -136,12 +138,14 @@ type importCommit struct {
 	out      ImportResult
 	mistakes []leadfile.Mistake // those of the batch, and those that it found out
 	updates  []importUpdate
+	named    map[int]id.UUID // the leads that rows name, by the row's place in the batch
 }
 
 // importUpdate is a row for a lead that is there.
 type importUpdate struct {
-	lead id.UUID
-	row  *ImportRow
+	lead  id.UUID
+	row   *ImportRow
+	moves bool // the lead has another email than the row
 }
 
 func (c *importCommit) run(ctx context.Context, tx *sqlx.Tx) error {
@@ -160,6 +164,9 @@ select from imports
 	c.mistakes = slices.Clone(c.Mistakes)
 	t := &c.out.Tally
 	t.Rows, t.Rejected = len(c.Rows)+len(c.Mistakes), len(c.Mistakes)
+	if err := c.findNamed(ctx, tx); err != nil {
+		return err
+	}
 	if len(c.Rows) > 0 {
 		if err := c.insert(ctx, tx); err != nil {
 			return err
@@ -188,6 +195,9 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 	at := make([]int, len(c.Rows)) // of the row's lead in leads
 	byKey := make(map[string]int, len(c.Rows))
 	for i := range c.Rows {
+		if _, named := c.named[i]; named {
+			continue
+		}
 		l := &c.Rows[i].NewLead
 		n, again := byKey[l.UniqueKey]
 		if !again {
@@ -197,6 +207,13 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		}
 		at[i] = n
 	}
+	c.out.Holders = make([]LeadResult, len(c.Rows))
+	for i, holder := range c.named {
+		c.out.Holders[i] = LeadResult{Taken: true, Holder: holder}
+	}
+	if len(leads) == 0 {
+		return nil
+	}
 	in, err := runInsertLeads(ctx, c.stmt, leads, insertWaits{enrich: importEnrichDelay, lock: importLockWait})
 	if err == nil {
 		err = checkInserted(ctx, tx, leads, in.Leads)
@@ -205,8 +222,10 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		return err
 	}
 	c.out.Wake = in.Wake
-	c.out.Holders = make([]LeadResult, len(c.Rows))
 	for i := range c.Rows {
+		if _, named := c.named[i]; named {
+			continue
+		}
 		first := &leads[at[i]]
 		res := in.Leads[at[i]]
 		switch {
@@ -235,7 +254,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 func (c *importCommit) duplicate(row *ImportRow, holder id.UUID) {
 	switch c.OnDuplicate {
 	case lead.UpdateDuplicate:
-		c.updates = append(c.updates, importUpdate{holder, row})
+		c.updates = append(c.updates, importUpdate{lead: holder, row: row})
 		return
 	case lead.ReturnDuplicate:
 	default:
@@ -253,12 +272,22 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 		if c.Quiet {
 			apply = updateQuietly
 		}
+		if u.moves {
+			apply = c.moving(apply)
+		}
 		done, err := apply(ctx, tx, c.Workspace, u.lead, u.row.Patch.Apply)
+		var taken *EmailTaken
 		switch {
 		case err == nil:
 			c.out.Tally.Updated++
 			c.odd(u.row, u.lead)
 			c.out.Wake = append(c.out.Wake, done.Wake...)
+		case errors.As(err, &taken):
+			c.out.Tally.Duplicates++
+			c.mistakes = append(c.mistakes, leadfile.Duplicate(u.row.Number, u.row.Email, taken.Holder))
+		case fault.Is(err, fault.Suppressed):
+			c.out.Tally.Rejected++
+			c.mistakes = append(c.mistakes, leadfile.Suppressed(u.row.Number))
 		case fault.Is(err, fault.NotFound):
 			return errLeadDeleted
 		case fault.Is(err, fault.Validation):
@@ -271,26 +300,6 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 	slices.SortFunc(c.out.Wake, func(a, b EndpointRef) int { return slices.Compare(a.Endpoint[:], b.Endpoint[:]) })
 	c.out.Wake = slices.Compact(c.out.Wake)
 	return nil
-}
-
-// updateQuietly is updateLeadTx without an event.
-func updateQuietly(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID,
-	change func(*lead.Lead) error) (u Updated, err error) {
-	const q = `update enrichments set due_at = now(), attempts = 0 where workspace_id = $1 and lead_id = $2`
-	l, now, err := lockLead(ctx, tx, workspace, leadID, `l.deleted_at is null`)
-	if err != nil {
-		return u, err
-	}
-	u.Lead, u.Former = l, l
-	if err := change(&u.Lead); err != nil || !lead.Differs(&u.Lead, &u.Former) {
-		return u, err
-	}
-	u.Changed, u.Lead.UpdatedAt = true, lead.NextUpdate(l.UpdatedAt, now)
-	if err := writeLead(ctx, tx, &u); err != nil {
-		return u, err
-	}
-	_, err = tx.ExecContext(ctx, q, workspace, leadID)
-	return u, conn.Fail(ctx, "owe enrichment", err)
 }
 
 // move counts the rows and moves the import's position behind them.

@@ -132,7 +132,7 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 			})
 		})
 		if errors.Is(err, ErrUniqueViolation) {
-			return db.emailTaken(ctx, &u.Lead)
+			return emailTaken(ctx, db, &u.Lead)
 		}
 		return err
 	})
@@ -140,7 +140,7 @@ func (db *DB) alterLead(ctx context.Context, workspace, leadID id.UUID, a altera
 }
 
 // emailTaken returns why l cannot have its email. It is conn.ErrRetry when nobody has it any more.
-func (db *DB) emailTaken(ctx context.Context, l *lead.Lead) error {
+func emailTaken(ctx context.Context, db conn.Queryer, l *lead.Lead) error {
 	const q = `select id from leads where workspace_id = (select $1::uuid) and email_key = $2`
 	if err := checkSuppression(ctx, db, l); err != nil {
 		return err

@@ -115,7 +115,7 @@ func (in *importReader) build(ctx context.Context, next *readBatch, good []leadf
 			made.EventID = id.New()
 		}
 		if next.OnDuplicate == lead.UpdateDuplicate {
-			made.Patch = d.Patch()
+			made.Patch, made.Own = d.Patch(), row.Lead
 		}
 		next.Rows = append(next.Rows, made)
 		next.ends = append(next.ends, row.End)
