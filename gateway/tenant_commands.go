@@ -122,6 +122,7 @@ type createKey struct {
 	Test    bool       `help:"Create a key for the workspace's sandbox, whose data is separate from live data."`
 	Origin  []string   `placeholder:"https://www.example.com" help:"Sites whose pages may use the form of a publishable key. The default is the workspace's list."`
 	Chatbot string     `placeholder:"cb_..." help:"The chatbot that leads from a publishable key belong to."`
+	Preset  string     `placeholder:"typeform" help:"The tool whose forms send to a publishable key; see /docs/forms of the gateway. It sends from no page, so its origin is '*'."`
 }
 
 // Run creates the key.
@@ -129,8 +130,8 @@ func (c *createKey) Run(o *operator) error {
 	fields := map[string]any{
 		"name": c.Name, "kind": c.Kind, "mode": tenant.ModeOf(c.Test), "scopes": c.Scopes,
 	}
-	if len(c.Origin) > 0 || c.Chatbot != "" {
-		fields["form"] = tenant.Form{Origins: c.Origin, ChatbotID: c.Chatbot}
+	if len(c.Origin) > 0 || c.Chatbot != "" || c.Preset != "" {
+		fields["form"] = tenant.Form{Origins: c.Origin, ChatbotID: c.Chatbot, Preset: c.Preset}
 	}
 	if c.Expires != nil {
 		fields["expiresAt"] = o.tenants.Now().UTC().Add(time.Duration(*c.Expires)).Truncate(time.Millisecond)
