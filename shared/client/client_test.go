@@ -259,6 +259,10 @@ func TestRequests(t *testing.T) {
 			_, err := c.ListLeads(ctx, LeadFilter{Status: "new", Metadata: map[string]string{"k": "v"}}, 5, "next")
 			return err
 		}, `GET /api/v1/leads?cursor=next&limit=5&metadata.k=v&status=new  `},
+		"changes": {func(ctx context.Context, c *Client) error {
+			_, err := c.LeadsSince(ctx, "2026-01-15T10:30:00Z", 7)
+			return err
+		}, "GET /api/v1/leads?limit=7&since=2026-01-15T10%3A30%3A00Z  "},
 		"a file": {func(ctx context.Context, c *Client) error {
 			_, err := c.UploadImport(ctx, strings.NewReader("email\n"), 6, ImportOptions{Source: "web", NoEvents: true})
 			return err
