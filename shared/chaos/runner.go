@@ -119,6 +119,9 @@ func (run *runner) stop() {
 		run.former.end()
 	}
 	if run.System != nil {
+		if run.powerCuts { // what it left behind may be broken so that it does not end when it is asked to
+			run.Postgres.CutPower(func() bool { return false })
+		}
 		run.System.Stop()
 	}
 	devstack.Remove(run.dir)

@@ -100,9 +100,13 @@ func (d *disk) cut(server *Process, keep func() bool) error {
 	return errors.Join(err, d.who.chown(d.dir))
 }
 
-// killTree kills a process and its children. It makes no new ones meanwhile, and they are gone when this returns.
+// killTree kills a process, if it runs, and its children. It makes no new ones meanwhile, and they are gone when this
+// returns.
 func killTree(p *Process) error {
 	pid := p.PID()
+	if pid == 0 {
+		return nil
+	}
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		return err
 	}

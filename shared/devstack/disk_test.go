@@ -31,8 +31,10 @@ func TestPowerCut(t *testing.T) {
 		mustExec(t, db, "checkpoint")
 		mustExec(t, db, "insert into t select generate_series(1001, 2000)")
 		mustExec(t, db, "set synchronous_commit = off; insert into t values (2001)")
-		if err := p.CutPower(func() bool { return keep }); err != nil {
-			t.Fatalf("%s: CutPower() = %v", name, err)
+		for range 2 { // the second finds nothing that runs
+			if err := p.CutPower(func() bool { return keep }); err != nil {
+				t.Fatalf("%s: CutPower() = %v", name, err)
+			}
 		}
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatalf("%s: Start() = %v", name, err)
