@@ -18,12 +18,12 @@ func TestFieldOf(t *testing.T) {
 			`邮箱|电子邮件|이메일|` + "\ufeffEmail|e\u200bmail|" + `ＥＭＡＩＬ|email2|User Email|contact_email|INPUT_EMAIL|` +
 			`et_pb_contact_email_0|mf-email|ctl00$MainContent$txtEmail|contactForm:email|EmailInput|billing_email|Ihre E-Mail|` +
 			`Votre adresse e-mail|Il tuo indirizzo email|Seu e-mail|Ваш email|メールアドレス（確認用）|您的邮箱|emailaddress1|` +
-			`Your best email`,
+			`Your best email|البريد الإلكتروني|Alamat email|อีเมล|ईमेल`,
 		lead.FieldPhone: `phone|Phone Number|phone_number|PHONE|mobile|mobilephone|mobile_phone|Mobile Phone|tel|Tel.|` +
 			`telephone|your-tel|cell|Cell Phone|contact_number|phone_mobile|phone_work|mobile_no|Phone 1 - Value|` +
 			`Business Phone|Primary Phone|SMS|whatsapp|Telefon|Telefonnummer|Handy|Téléphone|N° de téléphone|` +
 			`Numéro de téléphone|Teléfono|Móvil|Telefone|Celular|Cellulare|Telefoonnummer|GSM|Telefon komórkowy|` +
-			`Numer telefonu|Cep Telefonu|Телефон|Номер телефона|電話番号|手机号|휴대폰|q5_phoneNumber|User Phone|Home Phone`,
+			`Numer telefonu|Cep Telefonu|Телефон|Номер телефона|電話番号|手机号|휴대폰|q5_phoneNumber|User Phone|Home Phone|Số điện thoại|เบอร์โทรศัพท์|Nomor Telepon|رقم الهاتف`,
 		lead.FieldName: `name|Name|full_name|Full Name|FULL_NAME|your-name|lead_name|contact_name|Display Name|Your name?|` +
 			`No Label name|q3_name|Nombre completo|Nom complet|Nome|Imię i nazwisko|Ad Soyad|ФИО|Имя|お名前|氏名|姓名|이름|` +
 			`Vor- und Nachname|What's your name?|Customer name|Nom et prénom|et_pb_contact_name_0|Ihr Name|` +
