@@ -266,11 +266,11 @@ func TestRequests(t *testing.T) {
 		"a file": {func(ctx context.Context, c *Client) error {
 			_, err := c.UploadImport(ctx, strings.NewReader("email\n"), 6, ImportOptions{Source: "web", NoEvents: true})
 			return err
-		}, "POST /api/v1/imports?events=false&source=web text/csv email\n"},
+		}, "POST /api/v1/imports?events=false&source=web application/octet-stream email\n"},
 		"an empty file": {func(ctx context.Context, c *Client) error {
 			_, err := c.UploadImport(ctx, strings.NewReader(""), 0, ImportOptions{Format: "ndjson"})
 			return err
-		}, "POST /api/v1/imports?format=ndjson application/x-ndjson "},
+		}, "POST /api/v1/imports?format=ndjson application/octet-stream "},
 		"deliveries": {func(ctx context.Context, c *Client) error {
 			_, err := c.ListDeliveries(ctx, "ep_1", "pending", 0, "")
 			return err

@@ -301,7 +301,8 @@ func TestListInput(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	hook := b.mustWebhooks(t, "")[0]
-	const stamps = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z (in a URL, write + as %2B)"
+	const stamps = "Must be an RFC 3339 time in the years 1970 to 9999, such as 2026-01-15T10:30:00Z (in a URL, write + as %2B), " +
+		"or a day (UTC) such as 2026-01-15"
 	for query, fields := range map[string][]string{
 		"deliveries?limit=0": {"limit"}, "deliveries?limit=201": {"limit"}, "deliveries?limit=": {"limit"},
 		"deliveries?limit=1e2": {"limit"},
@@ -313,7 +314,7 @@ func TestListInput(t *testing.T) {
 		"deliveries?endpointId=x&leadId=x&from=x&until=x&state=x&eventType=x&limit=x&cursor=x": {"endpointId", "state",
 			"eventType", "leadId", "from", "until", "limit", "cursor"},
 		"deliveries?leadId=" + hook:                                                   {"leadId"},
-		"deliveries?from=2026-01-15":                                                  {"from"},
+		"deliveries?from=2026-01-32":                                                  {"from"},
 		"deliveries?until=2026-01-15T10:30:00+01:00":                                  {"until"},
 		"deliveries?from=2026-01-15T10:30:00Z&until=2026-01-15T10:30:00Z":             {"until"},
 		"deliveries?from=0000-01-01T00:00:00%2B23:59&until=9999-12-31T23:59:59-23:59": {"from", "until"},
