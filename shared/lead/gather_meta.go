@@ -92,12 +92,11 @@ func (m *metadata) object() []byte {
 // Member gives a member of metadata: a text, of which an empty one is absent. Where another has the name already, a
 // number follows it.
 func (g *Gatherer) Member(name, text string) {
-	text = trim(text)
-	if text == "" {
-		return
-	}
 	if strings.IndexByte(text, 0) >= 0 {
 		text = strings.ReplaceAll(text, "\x00", " ")
+	}
+	if text = trim(text); text == "" {
+		return
 	}
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")

@@ -19,18 +19,18 @@ func tidy(text string) string {
 		case breaks(r):
 			space = true
 			continue
-		case space && r != ' ':
+		case space && r != ' ' && b.Len() > 0:
 			b.WriteByte(' ')
 		}
 		space = false
 		b.WriteRune(r)
 	}
-	return b.String()
+	return trim(b.String())
 }
 
 func breaks(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
-// trim returns text without what cannot be seen around it.
+// trim returns text without what cannot be seen around it. U+0000 stays: only a program sends it.
 func trim(text string) string {
 	if n := len(text); n == 0 || seen(text[0]) && seen(text[n-1]) {
 		return text
@@ -42,7 +42,7 @@ func trim(text string) string {
 func seen(b byte) bool { return b > ' ' && b < 0x7F }
 
 func unseen(r rune) bool {
-	return r <= ' ' || r >= 0x7F && (unicode.IsSpace(r) || unicode.IsControl(r) ||
+	return r <= ' ' && r != 0 || r >= 0x7F && (unicode.IsSpace(r) || unicode.IsControl(r) ||
 		unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point))
 }
 

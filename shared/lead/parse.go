@@ -1,6 +1,8 @@
 package lead
 
 import (
+	"strings"
+
 	"leadgate/shared/strictjson"
 )
 
@@ -75,6 +77,10 @@ func (d *Draft) read(r *strictjson.Reader, statuses []string) {
 // spaces for line breaks and other control characters; "": none.
 func readText(r *strictjson.Reader, limit int) string {
 	text, _ := r.String("Must be a string")
+	if strings.IndexByte(text, 0) >= 0 { // only a program that errs sends it
+		r.Refuse("Must not contain the character U+0000")
+		return ""
+	}
 	text = tidy(text)
 	if wrong := strictjson.CheckText(text, limit); wrong != "" {
 		r.Refuse(wrong)

@@ -45,7 +45,7 @@ func TestParse(t *testing.T) {
 		`{"email":"a@example.com","name":"","phone":"","source":"","status":"lost","metadata":{}}`: {
 			Email: "a@example.com", AddressKey: "a@example.com", Source: "api", Status: "lost", Metadata: []byte("{}"),
 			NoSource: true},
-		`{"email":"\u00a0a@example.com","name":"\ufeff Ann\r\nBaker\u200b ","phone":" \u0000","source":" web ","status":"Contacted","metadata":""}`: {
+		`{"email":"\u00a0a@example.com","name":"\ufeff Ann\r\nBaker\u200b ","phone":" \u0001","source":" web ","status":"Contacted","metadata":""}`: {
 			Name: "Ann Baker", Email: "a@example.com", AddressKey: "a@example.com", Source: "web", Status: "contacted",
 			Metadata: []byte("{}")},
 		`{"email":"a@example.com","metadata":{"b":"\u0001\n","a":1.10}}`: {
@@ -74,6 +74,7 @@ func TestParseBounds(t *testing.T) {
 		{"source", quote("ü", 100), quote("ü", 101), "Must be at most 100 characters"},
 		{"status", `" LOST "`, `"won"`, "Must be one of: new, contacted, lost"},
 		{"status", `""`, `1`, "Must be one of: new, contacted, lost"},
+		{"name", `"a\u0001b"`, `"a\u0000b"`, "Must not contain the character U+0000"},
 		{"metadata", `""`, `"x"`, "Must be a JSON object"},
 		{"metadata", nested(8), nested(9), "Must be nested at most 8 levels deep"},
 		{"metadata", padded(32 << 10), padded(32<<10 + 1), "Must be at most 32768 bytes of JSON"},
