@@ -180,7 +180,7 @@ func (g *Gatherer) setEmail(given slot) {
 	if given.rank < g.email.rank {
 		g.email, next = next, g.email
 	}
-	if next.key != g.email.key {
+	if next.key != g.email.key && !(rest.others && next.name == given.name) { // else it is a member already
 		g.Member(next.name, next.text)
 	}
 }
@@ -223,6 +223,9 @@ func (g *Gatherer) name() string {
 		text = joined(first.text, text)
 	case last.text != "" && first.text == "" && !contains(text, last.text):
 		text = joined(text, last.text)
+	case first.text != "" && last.text != "" && !contains(text, first.text) && !contains(text, last.text):
+		g.Member(whole.name, text) // somebody else's
+		text = joined(first.text, last.text)
 	default:
 		for _, part := range []slot{first, last} {
 			if part.text != "" {

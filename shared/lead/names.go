@@ -69,6 +69,9 @@ func fieldOf(parts []string) (field string, rank int) {
 	if w, ok := vocabulary[strings.Join(parts, "")]; ok {
 		return w.field, w.rank
 	}
+	if n := len(parts); n > 1 && parts[n-1] == "label" { // which kind it is of: "Phone 1 - Label"
+		return "", 0
+	}
 	kept, number := make([]string, 0, len(parts)), 0
 	roles := make([]role, 0, 8)
 	for i, part := range parts {

@@ -37,6 +37,9 @@ func (r *Reader) cells(row *Row, cells []string) {
 		if cell == "" {
 			continue
 		}
+		if !r.exported && cell[0] == '\'' && len(cell) > 1 && strings.Trim(cell[1:], "0123456789") == "" {
+			cell = cell[1:] // a spreadsheet's mark of text
+		}
 		if r.exported || strings.IndexByte(`'=\#`, cell[0]) >= 0 {
 			if cell = cellText(cell, r.csv.delimiter); cell == "" {
 				continue

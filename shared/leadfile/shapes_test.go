@@ -137,6 +137,15 @@ func TestShapes(t *testing.T) {
 		{"phones of three names", "Business Phone,Mobile Phone,E-mail Address\n1555,1556,ann@example.com\n1557,,bob@example.com\n",
 			decode.Options{}, leadfile.Said{}, []string{`1  <ann@example.com> 1556 api/new {"Business Phone":"1555"}`,
 				`2  <bob@example.com> 1557 api/new {}`}},
+		{"contacts of Google", "First Name,E-mail 1 - Label,E-mail 1 - Value,Phone 1 - Label,Phone 1 - Value\n" +
+			"Ann,* Work,ann@example.com,Mobile,'1555\n", decode.Options{}, leadfile.Said{}, []string{
+			`1 Ann <ann@example.com> 1555 api/new {"E-mail 1 - Label":"* Work","Phone 1 - Label":"Mobile"}`}},
+		{"names of two people", "First Name,Surname,Email,Buyer Email,Buyer Name\nAnn,Lee,ann@example.com,bob@example.com,Bob\n",
+			decode.Options{}, leadfile.Said{}, []string{
+				`1 Ann Lee <ann@example.com>  api/new {"Buyer Email":"bob@example.com","Buyer Name":"Bob"}`}},
+		{"more addresses in another column", "Email,Additional emails\nann@example.com,a@example.com;b@example.com\n",
+			decode.Options{}, leadfile.Said{}, []string{
+				`1  <ann@example.com>  api/new {"Additional emails":"a@example.com;b@example.com"} ?Additional emails`}},
 		{"statuses of another system", "email,status\nann@example.com,Open - Not Contacted\n", decode.Options{}, leadfile.Said{},
 			[]string{`1  <ann@example.com>  api/new {"status":"Open - Not Contacted"} ?status`}},
 		{"CR, CR CR LF, and both mixed", "email\rann@example.com\r\r\nbob@example.com\ncat@example.com\r\n", decode.Options{},

@@ -295,11 +295,14 @@ func TestNDJSON(t *testing.T) {
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{"email\na@example.com\n", "email;n\n\"a@example.com\";\"x\"\"y\"\n",
 		"name\temail\r\r\n\"", "email,metadata,a\na@example.com,{},1\n", "email,\n\x00,\xff\n",
-		"'=email,email\n'+a@example.com,=b"} {
-		f.Add(seed)
+		"'=email,email\n'+a@example.com,=b", "sep=;\na@example.com;\"x\nb@example.com;y\"\n",
+		"id,email,createdAt,updatedAt,metadata\n,\"a\\\"b\",,,\n"} {
+		f.Add(seed, "", "", "")
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		o, start, err := leadfile.ReadHeader([]byte(text), leadfile.Said{})
+	f.Add("email^n\n'a@example.com'^1\n", "^", "'", "1")
+	f.Add("a@example.com\n", ",", "none", "none")
+	f.Fuzz(func(t *testing.T, text, delimiter, quote, header string) {
+		o, start, err := leadfile.ReadHeader([]byte(text), leadfile.Said{Delimiter: delimiter, Quote: quote, Header: header})
 		if err != nil {
 			if !fault.Is(err, fault.Validation) {
 				t.Fatalf("ReadHeader(%q) = %v, want a VALIDATION_ERROR", text, err)
