@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// NewLead is a lead to create; only Email is required.
+// NewLead is a lead to create; only Email is required, or Phone where the workspace takes leads without an email.
 type NewLead struct {
 	Name      string          `json:"name,omitempty"`
 	Email     string          `json:"email"`

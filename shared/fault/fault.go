@@ -14,7 +14,9 @@ type Kind string
 const (
 	Validation      Kind = "VALIDATION_ERROR"
 	Duplicate       Kind = "DUPLICATE_EMAIL"
+	DuplicatePhone  Kind = "DUPLICATE_PHONE" // of a lead without an email
 	Suppressed      Kind = "EMAIL_SUPPRESSED"
+	SuppressedPhone Kind = "PHONE_SUPPRESSED"
 	Conflict        Kind = "CONFLICT"
 	Precondition    Kind = "PRECONDITION_FAILED"
 	KeyMismatch     Kind = "IDEMPOTENCY_MISMATCH"    // the key came with another request before
@@ -35,7 +37,7 @@ const (
 // statuses is the only table from kind to HTTP status.
 var statuses = map[Kind]int{
 	Validation: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, ChatbotNotFound: 404,
-	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, Suppressed: 409, Conflict: 409, KeyInProgress: 409,
+	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, DuplicatePhone: 409, Suppressed: 409, SuppressedPhone: 409, Conflict: 409, KeyInProgress: 409,
 	Precondition: 412, TooLarge: 413, MediaType: 415, KeyMismatch: 422,
 	RateLimited: 429, Internal: 500, Unavailable: 503,
 }
@@ -47,6 +49,12 @@ func (k Kind) Status() int {
 	}
 	return 500
 }
+
+// IsDuplicate reports whether err says that another lead has the email, or the phone.
+func IsDuplicate(err error) bool { return Is(err, Duplicate) || Is(err, DuplicatePhone) }
+
+// IsSuppressed reports whether err says that the email, or the phone, may not come back.
+func IsSuppressed(err error) bool { return Is(err, Suppressed) || Is(err, SuppressedPhone) }
 
 // Error carries what a client may see (Public, Details, RetryAfter) apart from what only the log may (Cause).
 type Error struct {

@@ -19,11 +19,11 @@ type BatchItem struct {
 
 // ParseBatch reads the body of a request that creates leads, {"leads":[{...}]}, each as in Parse, and maybe with a
 // chatbotId. The error is a VALIDATION_ERROR of a body that cannot be read as that.
-func ParseBatch(body []byte, statuses []string) ([]BatchItem, error) {
+func ParseBatch(body []byte, rules Rules) ([]BatchItem, error) {
 	batch := make([]BatchItem, 0, min(MaxBatch, 1+len(body)/minItem))
 	items := strictjson.NewItems(body, "leads", MaxBatch, batchFields)
 	for items.Next() {
-		batch = append(batch, readItem(items.Reader(), statuses))
+		batch = append(batch, readItem(items.Reader(), rules))
 	}
 	if err := items.Err(); err != nil {
 		return nil, err
@@ -34,21 +34,21 @@ func ParseBatch(body []byte, statuses []string) ([]BatchItem, error) {
 // minItem is what a lead takes at least: {"email":"a@b.cd"},
 const minItem = 19
 
-func readItem(r *strictjson.Reader, statuses []string) (b BatchItem) {
+func readItem(r *strictjson.Reader, rules Rules) (b BatchItem) {
 	for r.Next() {
 		if r.Name() == "chatbotId" {
 			b.chatbot(r)
 		} else {
-			b.Draft.read(r, statuses)
+			b.Draft.read(r, rules)
 		}
 	}
 	if r.IsObject() {
-		r.Require("email", EmailRule)
+		b.identify(r, rules)
 	}
 	if b.Err = r.Err(); b.Err != nil {
 		return BatchItem{Err: b.Err}
 	}
-	b.fill(statuses)
+	b.fill(rules.Statuses)
 	return b
 }
 

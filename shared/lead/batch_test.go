@@ -17,7 +17,7 @@ func TestParseBatch(t *testing.T) {
 	chatbot := id.New()
 	body := `{"leads":[{"email":"A@Example.com","name":"Zoë","metadata":{"a":[1, 2]},"chatbotId":"` + id.Chatbot.Format(chatbot) + `"},
 		{"email":"nonsense","extra":1},7,{},{"email":"b@example.com","chatbotId":"cb_x","status":"odd"},{"email":"c@example.com","source":"web","chatbotId":" ","status":""}]}`
-	got, err := lead.ParseBatch([]byte(body), tenant.DefaultStatuses())
+	got, err := lead.ParseBatch([]byte(body), tenant.Settings{}.WithDefaults().Rules())
 	if err != nil || len(got) != 6 {
 		t.Fatalf("ParseBatch() = %d items, %v, want 6", len(got), err)
 	}
@@ -56,7 +56,7 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 	many := func(n int) string {
 		return `{"leads":[` + strings.TrimSuffix(strings.Repeat(`{"email":"a@example.com"},`, n), ",") + `]}`
 	}
-	if got, err := lead.ParseBatch([]byte(many(lead.MaxBatch)), tenant.DefaultStatuses()); err != nil ||
+	if got, err := lead.ParseBatch([]byte(many(lead.MaxBatch)), tenant.Settings{}.WithDefaults().Rules()); err != nil ||
 		len(got) != lead.MaxBatch {
 		t.Errorf("a full batch = %d, %v, want all", len(got), err)
 	}
@@ -78,7 +78,7 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 		many(lead.MaxBatch + 1):                             `Must be an array of 1 to 500 objects`,
 	} {
 		t.Run(body[:min(len(body), 60)], func(t *testing.T) {
-			_, err := lead.ParseBatch([]byte(body), tenant.DefaultStatuses())
+			_, err := lead.ParseBatch([]byte(body), tenant.Settings{}.WithDefaults().Rules())
 			what := body[:min(len(body), 60)]
 			if !fault.Is(err, fault.Validation) {
 				t.Errorf("%s = %v, want a VALIDATION_ERROR", what, err)
@@ -98,7 +98,7 @@ func FuzzParseBatch(f *testing.F) {
 		`]`, `{}]},{"leads":[`, `null`, "{\"name\":\"\xff\"}"} {
 		f.Add(seed)
 	}
-	statuses := tenant.DefaultStatuses()
+	statuses := tenant.Settings{}.WithDefaults().Rules()
 	f.Fuzz(func(t *testing.T, one string) {
 		if strings.Contains(one, "chatbotId") {
 			return // Parse does not know it
@@ -137,7 +137,7 @@ func BenchmarkParseBatch(b *testing.B) {
 			`,{"name":"John Doe","email":"john.%d@example.com","phone":"+1-555-123-4567","source":"website","status":"new","metadata":{"utm_source":"google","interests":["product_a","product_b"],"company":"Tech Corp"}}`, i)
 	}
 	text := []byte(`{"leads":[` + body.String()[1:] + `]}`)
-	statuses := tenant.DefaultStatuses()
+	statuses := tenant.Settings{}.WithDefaults().Rules()
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -47,7 +47,7 @@ func (l *Lead) AppendUpdated(dst []byte, former *Lead) []byte {
 		dst = appendOptional(dst, former.Name)
 	}
 	if name(l.Email != former.Email, "email") {
-		dst = appendString(dst, former.Email)
+		dst = appendOptional(dst, former.Email)
 	}
 	if name(l.Phone != former.Phone, "phone") {
 		dst = appendOptional(dst, former.Phone)

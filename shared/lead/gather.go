@@ -9,13 +9,13 @@ import (
 )
 
 // Gatherer makes a Draft of what comes from where nobody reads an error: a form, or a row of a file. The email alone
-// decides whether there is a lead. Everything else is mended or, where it breaks a limit or has the wrong type, kept in
+// decides whether there is a lead, or a phone that can be called, where the rules take that. Everything else is mended or, where it breaks a limit or has the wrong type, kept in
 // metadata, with a Warning. What POST would take, it takes as POST does.
 //
 // Give it every value by Set, Member and the like, in any order, and then ask for the Draft. It can be used again after
 // Reset, and is for one goroutine.
 type Gatherer struct {
-	statuses []string
+	rules    Rules
 	reserved int    // bytes of metadata that members leave free
 	told     string // the member of metadata that has the warnings; "": none
 	slots    [slots]slot
@@ -37,13 +37,17 @@ const MaxWarnings = 20
 type EmailError struct {
 	Name  string // of the field whose value is no address; "": none came
 	Value string
+	Phone bool // a phone that can be called would have done as well
 }
 
 // Missing reports whether there was no email at all.
 func (e *EmailError) Missing() bool { return e.Name == "" }
 
 func (e *EmailError) Error() string {
-	if e.Missing() {
+	switch {
+	case e.Missing() && e.Phone:
+		return "Must be given: a lead is known by its email, or by a phone with its country code"
+	case e.Missing():
 		return "Must be given: a lead is known by its email"
 	}
 	return EmailRule
@@ -74,8 +78,8 @@ type address struct {
 	wrong      EmailError // the best of what is no address
 }
 
-// NewGatherer makes a Gatherer. statuses is what a lead's status may be; the first is the default.
-func NewGatherer(statuses []string) *Gatherer { return &Gatherer{statuses: statuses} }
+// NewGatherer makes a Gatherer.
+func NewGatherer(rules Rules) *Gatherer { return &Gatherer{rules: rules} }
 
 // Reset forgets everything that was given.
 func (g *Gatherer) Reset() {
@@ -191,21 +195,26 @@ const maxRank = 1000
 // Draft returns the lead, with defaults where nothing was given. The error is an *EmailError.
 func (g *Gatherer) Draft() (Draft, error) {
 	wrong := g.email.wrong
-	if g.email.key == "" {
+	shown, key, instead := g.email.shown, g.email.key, "another field's is taken"
+	if key == "" && g.rules.Phones {
+		number, _ := ParsePhone(g.slots[slotPhone].text, g.rules.Region)
+		key, instead, wrong.Phone = number.E164, "the lead is known by its phone", true
+	}
+	if key == "" {
 		return Draft{}, &wrong
 	}
 	if wrong.Name != "" {
 		g.Member(wrong.Name, wrong.Value)
-		g.Warn(wrong.Name, "Is not an email address: another field's is taken")
+		g.Warn(wrong.Name, "Is not an email address: %s", instead)
 	}
-	d := Draft{Email: g.email.shown, AddressKey: g.email.key, Name: g.name()}
+	d := Draft{Email: shown, AddressKey: key, Name: g.name()}
 	d.Phone = g.phone(g.slots[slotPhone].text)
 	d.Source = g.cut(FieldSource, g.slots[slotSource].text, MaxSource)
 	d.Status = g.status(g.slots[slotStatus].text)
 	g.unfold()
 	g.tell()
 	d.Metadata = g.meta.object()
-	d.fill(g.statuses)
+	d.fill(g.rules.Statuses)
 	return d, nil
 }
 
@@ -286,12 +295,12 @@ func (g *Gatherer) status(text string) string {
 	if text == "" {
 		return ""
 	}
-	for _, s := range g.statuses {
+	for _, s := range g.rules.Statuses {
 		if strings.EqualFold(s, text) {
 			return s
 		}
 	}
 	g.Member(FieldStatus, text)
-	g.Warn(FieldStatus, "Is none of %s: it is in metadata", fault.Truncate(strings.Join(g.statuses, ", ")))
+	g.Warn(FieldStatus, "Is none of %s: it is in metadata", fault.Truncate(strings.Join(g.rules.Statuses, ", ")))
 	return ""
 }

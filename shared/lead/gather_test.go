@@ -87,7 +87,7 @@ func TestGatherer(t *testing.T) {
 		{"email=a@example.com;*=[1]", `|a@example.com||api|new|{"metadata":[1]}`, "metadata"},
 	} {
 		t.Run(tc.given[:min(60, len(tc.given))], func(t *testing.T) {
-			g := lead.NewGatherer(tenant.DefaultStatuses())
+			g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
 			for range 2 { // the second after Reset
 				gather(g, strings.Split(tc.given, ";")...)
 				d, err := g.Draft()
@@ -115,7 +115,7 @@ func TestGathererRefuses(t *testing.T) {
 		"email=Ann <a@example.com>, Bob c": {Name: "email", Value: "Ann <a@example.com>, Bob c"},
 	} {
 		t.Run(given, func(t *testing.T) {
-			g := lead.NewGatherer(tenant.DefaultStatuses())
+			g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
 			gather(g, strings.Split(given, ";")...)
 			_, err := g.Draft()
 			var wrong *lead.EmailError
@@ -129,7 +129,7 @@ func TestGathererRefuses(t *testing.T) {
 // However much comes, metadata keep to their limit, what is reserved stays free, and the beginning is kept.
 func TestGathererKeepsToLimits(t *testing.T) {
 	t.Parallel()
-	g := lead.NewGatherer(tenant.DefaultStatuses())
+	g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
 	g.Reserve(100)
 	gather(g, "email=a@example.com", "a=1", "long="+strings.Repeat("\"é", 20<<10), "b=2", `c:={"x":1}`)
 	for range 300 {
@@ -157,7 +157,7 @@ func FuzzGatherer(f *testing.F) {
 	f.Add("work mail", "Ann <a@example.com>", "x", `"\u0000\ud800"`, `{"x":1,"x":2}`)
 	f.Add("email", "a@example.com;b@example.com", "phone", `[[[[["1"]]]]]`, strings.Repeat("[", 20))
 	f.Fuzz(func(t *testing.T, name, text, other, raw, object string) {
-		g := lead.NewGatherer(tenant.DefaultStatuses())
+		g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
 		gather(g, name+"="+text, other+":="+raw, name+":="+raw, other+"="+text, "*="+object)
 		d, err := g.Draft()
 		if err != nil {
@@ -168,7 +168,7 @@ func FuzzGatherer(f *testing.F) {
 		if err != nil {
 			t.Fatalf("metadata %q: %v", d.Metadata, err)
 		}
-		if posted, err := lead.Parse(body, tenant.DefaultStatuses()); err != nil || shown(posted)[:10] != shown(d)[:10] {
+		if posted, err := lead.Parse(body, tenant.Settings{}.WithDefaults().Rules()); err != nil || shown(posted)[:10] != shown(d)[:10] {
 			t.Fatalf("POST of %s: %v", body, err)
 		}
 	})

@@ -11,13 +11,13 @@ import (
 	"leadgate/shared/id"
 )
 
-// Lead is a visitor who left an email.
+// Lead is a visitor who left an email or, where the workspace takes that, a phone.
 type Lead struct {
 	WorkspaceID id.UUID
 	ID          id.UUID
 	ChatbotID   id.UUID // zero: the lead came without a chatbot
 	Name        string  // "" is shown as null
-	Email       string  // as ParseEmail shows it
+	Email       string  // as ParseEmail shows it; "": the lead is known by its phone, and it is shown as null
 	// what is unique in a workspace: the email's key, and maybe what it is unique with (tenant.Settings.UniqueKey)
 	UniqueKey  string
 	Phone      string // "" is shown as null
@@ -30,7 +30,8 @@ type Lead struct {
 	DeletedAt  *time.Time
 }
 
-// AddressKey returns the key of the email, the same for every spelling of one address.
+// AddressKey returns the key of the email, the same for every spelling of one address; of a lead without an email its
+// phone as E.164.
 func (l *Lead) AddressKey() string {
 	address, _, _ := strings.Cut(l.UniqueKey, " ")
 	return address
@@ -55,7 +56,7 @@ func (l *Lead) AppendJSON(dst []byte, withEnrichment bool) []byte {
 	dst = append(dst, `","name":`...)
 	dst = appendOptional(dst, l.Name)
 	dst = append(dst, `,"email":`...)
-	dst = appendString(dst, l.Email)
+	dst = appendOptional(dst, l.Email)
 	dst = append(dst, `,"phone":`...)
 	dst = appendOptional(dst, l.Phone)
 	dst = append(dst, `,"source":`...)

@@ -1,8 +1,11 @@
 package lead
 
-import "leadgate/shared/id"
+import (
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+)
 
-// OnDuplicate is what happens to a new lead whose email another lead has.
+// OnDuplicate is what happens to a new lead whose email, or phone where it has none, another lead has.
 type OnDuplicate string
 
 // The ways.
@@ -17,8 +20,23 @@ func OnDuplicates() []OnDuplicate {
 	return []OnDuplicate{RefuseDuplicate, UpdateDuplicate, ReturnDuplicate}
 }
 
-// SuppressedMessage tells a client that the email of a lead is suppressed, whether or not it was ever erased.
-const SuppressedMessage = "This email is suppressed; a lead can have it again once its suppression is deleted"
+// SuppressedError is the answer for a lead whose email, or phone where it has none, is suppressed, whether or not it was
+// ever erased.
+func SuppressedError(l *Lead) *fault.Error {
+	kind, what := fault.Suppressed, "email"
+	if l.Email == "" {
+		kind, what = fault.SuppressedPhone, "phone"
+	}
+	return fault.New(kind, "This "+what+" is suppressed; a lead can have it again once its suppression is deleted")
+}
+
+// DuplicateMessage tells whose email another lead has, or whose phone where it has no email, that it is so.
+func DuplicateMessage(l *Lead) string {
+	if l.Email == "" {
+		return "A lead with this phone already exists in your workspace"
+	}
+	return "A lead with this email already exists in your workspace"
+}
 
 // Origin is what a new lead has besides its draft.
 type Origin struct {

@@ -13,7 +13,7 @@ import (
 	"leadgate/shared/lead"
 )
 
-var statuses = []string{"new", "contacted", "lost"}
+var statuses = lead.Rules{Statuses: []string{"new", "contacted", "lost"}}
 
 const specBody = `{
   "name": "John Doe",

@@ -12,6 +12,8 @@ type Patch struct {
 	Name       *string // "" clears it
 	Email      string  // as ParseEmail shows it
 	AddressKey string  // its key; an email is given with both
+	NoEmail    bool    // the email is taken away, and the lead is known by its phone from then on
+	Region     string  // where a phone without + is from, as ParsePhone has it
 	Phone      *string // "" clears it
 	Source     *string
 	Status     *string
@@ -22,23 +24,24 @@ type Patch struct {
 	Held bool
 }
 
-// ParsePatch reads the body of a request that changes a lead. statuses is what its status may be.
-// The error is a VALIDATION_ERROR that tells every mistake of the body.
-func ParsePatch(body []byte, statuses []string) (Patch, error) {
-	var p Patch
+// ParsePatch reads the body of a request that changes a lead. The error is a VALIDATION_ERROR that tells every mistake of the body.
+func ParsePatch(body []byte, rules Rules) (Patch, error) {
+	p := Patch{Region: rules.Region}
 	r := strictjson.NewReader(body, fields)
 	for r.Next() {
 		switch r.Name() {
 		case "name":
 			p.Name = some(readText(r, MaxName))
 		case "email":
-			p.email(r)
+			if p.NoEmail = rules.Phones && !r.Given(); !p.NoEmail {
+				p.email(r)
+			}
 		case "phone":
 			p.Phone = some(readText(r, MaxPhone))
 		case "source":
 			p.Source = needed(r, MaxSource)
 		case "status":
-			if status := r.ChoiceFold(statuses); status != "" {
+			if status := r.ChoiceFold(rules.Statuses); status != "" {
 				p.Status = &status
 			} else if !r.Given() {
 				r.Refuse("Must not be null: a lead has a status")
@@ -104,8 +107,8 @@ func (d Draft) Patch() Patch {
 }
 
 // Apply changes l. Its other address is unique with what the former one was unique with; callers that know better set
-// UniqueKey after it. Errors: VALIDATION_ERROR when the metadata are too large once merged, NOT_FOUND for a patch that
-// is Held by an email which l has no longer.
+// UniqueKey after it. Errors: VALIDATION_ERROR when the metadata are too large once merged, or when a lead without an
+// email would have no phone to know it by; NOT_FOUND for a patch that is Held by an email which l has no longer.
 func (p Patch) Apply(l *Lead) error {
 	if p.Held && l.AddressKey() != p.AddressKey {
 		return NotFoundError()
@@ -124,14 +127,32 @@ func (p Patch) Apply(l *Lead) error {
 			l.Metadata = merged
 		}
 	}
-	if p.AddressKey != "" {
-		former := l.AddressKey()
-		l.Email, l.UniqueKey = p.Email, p.AddressKey+l.UniqueKey[len(former):]
-	}
 	set(&l.Name, p.Name)
 	set(&l.Phone, p.Phone)
 	set(&l.Source, p.Source)
 	set(&l.Status, p.Status)
+	return p.identify(l)
+}
+
+// identify gives l another key where it has another email or, without one, another phone.
+func (p Patch) identify(l *Lead) error {
+	key := p.AddressKey
+	switch {
+	case key != "" && p.Email == "" && l.Email != "":
+		return nil // a row without an email is for a lead that has got one since: it keeps it
+	case key != "":
+		l.Email = p.Email
+	case p.NoEmail || p.Phone != nil && l.Email == "":
+		number, ok := ParsePhone(l.Phone, p.Region)
+		if !ok {
+			return fault.Invalid([]fault.Field{{Field: "phone", Pointer: "/phone", Value: fault.Truncate(l.Phone),
+				Message: PhoneRule}})
+		}
+		l.Email, key = "", number.E164
+	default:
+		return nil
+	}
+	l.UniqueKey = key + l.UniqueKey[len(l.AddressKey()):]
 	return nil
 }
 

@@ -80,7 +80,10 @@ func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
 func Words(l *Lead) []string {
 	t := tag(l.WorkspaceID)
 	words := []string{WordsVersion, t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress +
-		hashed(l.AddressKey()), t + byDomain + hashed(domainOf(l.AddressKey()))}
+		hashed(l.AddressKey())}
+	if domain := domainOf(l.AddressKey()); domain != "" {
+		words = append(words, t+byDomain+hashed(domain))
+	}
 	if l.ChatbotID != (id.UUID{}) {
 		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
 	}
@@ -215,7 +218,7 @@ func SearchedPhone(text string) string {
 	return numbers[0]
 }
 
-// domainOf is the domain of an email's key.
+// domainOf is the domain of an email's key; "": it is a phone.
 func domainOf(addressKey string) string {
 	_, domain, _ := strings.Cut(addressKey, "@")
 	return domain

@@ -74,7 +74,7 @@ func (h *header) refuse(field, value, message string) {
 }
 
 // name gives columns their names, and sends them to the fields of a lead.
-func (l *layout) name(m Mapping) error {
+func (l *layout) name(said *Said) error {
 	names := l.names
 	for len(names) > 0 && !filled(names[len(names)-1]) && len(names) > l.email+1 {
 		names = names[:len(names)-1]
@@ -86,7 +86,7 @@ func (l *layout) name(m Mapping) error {
 		return fault.InvalidField("header", nil, fmt.Sprintf("Must be one row of column names: the file begins with a row "+
 			"that is longer than %d bytes, or with a quote that is not closed", MaxRow))
 	}
-	h := header{mapping: m, counts: map[string]int{}, typed: names, said: make([]bool, len(names)),
+	h := header{mapping: said.Mapping, counts: map[string]int{}, typed: names, said: make([]bool, len(names)),
 		taken: map[string]string{}}
 	for i, name := range names {
 		h.columns = append(h.columns, Column{Name: h.unique(tidy(name, i))})
@@ -100,7 +100,7 @@ func (l *layout) name(m Mapping) error {
 	if h.taken[toEmail] == "" && l.known == saidBySends && l.email >= 0 && !h.said[l.email] {
 		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
 	}
-	if len(h.wrong) == 0 && h.taken[toEmail] == "" {
+	if len(h.wrong) == 0 && h.taken[toEmail] == "" && (!said.Phones || h.taken[lead.FieldPhone] == "") {
 		h.refuse(toEmail, "", fmt.Sprintf("Must be a column of the file, or be assigned to one with mapping: "+
 			"row %d was read as the header, and has %s", max(1, l.Header), h.offer()))
 	}

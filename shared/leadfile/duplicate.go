@@ -13,16 +13,25 @@ const (
 	UploadBrokeOff = "The upload broke off"
 )
 
-// Duplicate is the mistake of a row whose email a lead has already.
-func Duplicate(row int, email string, holder id.UUID) Mistake {
-	return Mistake{Row: row, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(email),
-		Message: "A lead with this email already exists in your workspace", Lead: holder}
+// Duplicate is the mistake of a row whose email a lead has already, or whose phone where it has no email.
+func Duplicate(row int, l *lead.Lead, holder id.UUID) Mistake {
+	m := Mistake{Row: row, Code: string(fault.Duplicate), Field: "email", Value: fault.Truncate(l.Email), Lead: holder}
+	if l.Email == "" {
+		m.Code, m.Field, m.Value = string(fault.DuplicatePhone), "phone", fault.Truncate(l.Phone)
+	}
+	m.Message = lead.DuplicateMessage(l)
+	return m
 }
 
-// Suppressed is the mistake of a row whose email may not come back. It does not say which: the report is kept, and the
+// Suppressed is the mistake of a row whose email or phone may not come back. It does not say which: the report is kept, and the
 // email may be that of an erased lead.
-func Suppressed(row int) Mistake {
-	return Mistake{Row: row, Code: string(fault.Suppressed), Field: "email", Message: lead.SuppressedMessage}
+func Suppressed(row int, l *lead.Lead) Mistake {
+	err := lead.SuppressedError(l)
+	m := Mistake{Row: row, Code: string(err.Kind), Field: "email", Message: err.Public}
+	if l.Email == "" {
+		m.Field = "phone"
+	}
+	return m
 }
 
 // MetadataTooLarge is the mistake of a row that does not fit into the lead that has its email.

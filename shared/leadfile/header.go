@@ -18,6 +18,7 @@ type Said struct {
 	Delimiter string // one character
 	Quote     string // one character, or "none"
 	Header    string // which row names the columns, from 1 on, or "none"
+	Phones    bool   // a phone will do where there is no email
 }
 
 // noQuote says that a file has no quotes, or that none of its rows names the columns.
@@ -64,8 +65,8 @@ func separates(text string) bool {
 // or all of it; start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
 //
 // The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab and pipe gives a header with
-// most columns. The header is the first of 50 rows with a name that is known for an email, or that the mapping sends
-// there; where there is none, the row before the first that has an address in a column which has one in most of the
+// most columns. The header is the first of 50 rows with a name that is known for an email, or for a phone where that will
+// do, or that the mapping sends there; where there is none, the row before the first that has an address in a column which has one in most of the
 // rows after it too. A file that begins with such rows has no header: its columns are "Column 1" and so on.
 func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 	if wrong := said.Check(); len(wrong) > 0 {
@@ -96,7 +97,7 @@ func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 		}
 	}
 	best.Options.Escape = best.escapes(text)
-	if err := best.name(said.Mapping); err != nil {
+	if err := best.name(&said); err != nil {
 		return o, 0, err
 	}
 	return best.Options, int64(skipped) + best.start, nil
@@ -266,28 +267,34 @@ func addressColumn(rows []startRow) int {
 // maxAddressCell is how long a cell is looked at for an address, in bytes.
 const maxAddressCell = 1000
 
+// identifies reports whether a lead can be known by what a field has.
+func (s *Said) identifies(field string) bool {
+	return field == toEmail || s.Phones && field == lead.FieldPhone
+}
+
 func isAddress(cell string) bool {
 	if len(cell) > maxAddressCell || !strings.ContainsAny(cell, "@＠") {
 		return false
 	}
-	g := lead.NewGatherer([]string{""})
+	g := lead.NewGatherer(lead.Rules{Statuses: []string{""}})
 	g.Set(toEmail, toEmail, 0, cellText(cell, ','))
 	_, err := g.Draft()
 	return err == nil
 }
 
-// namesEmail reports whether a row names the column of the email, and has no address itself.
+// namesEmail reports whether a row names the column of the email, or of a phone where that will do, and has no address
+// itself.
 func (s *Said) namesEmail(r *startRow) bool {
 	if slices.Contains(r.address, true) {
 		return false
 	}
-	mails := map[string]bool{}
+	mapped := map[string]bool{}
 	for name, to := range s.Mapping {
-		mails[plain(name)] = to != nil && strings.EqualFold(*to, toEmail)
+		mapped[plain(name)] = to != nil && s.identifies(strings.ToLower(*to))
 	}
 	return slices.ContainsFunc(r.cells[:min(len(r.cells), MaxColumns)], func(cell string) bool {
 		field, _ := lead.FieldOf(cell)
-		return field == toEmail || mails[plain(cell)]
+		return s.identifies(field) || mapped[plain(cell)]
 	})
 }
 

@@ -38,7 +38,7 @@ func (r *Reader) object(row *Row, line []byte) {
 	row.Chatbot = r.chatbot
 	var refused error
 	if !bytes.Contains(line, []byte(`"chatbotId"`)) {
-		d, err := lead.Parse(line, r.statuses)
+		d, err := lead.Parse(line, r.rules)
 		if err == nil {
 			if d.NoSource && r.source != "" {
 				d.Source = r.source
@@ -51,7 +51,7 @@ func (r *Reader) object(row *Row, line []byte) {
 	all, ok := membersOf(line)
 	if !ok {
 		if refused == nil {
-			_, refused = lead.Parse(line, r.statuses)
+			_, refused = lead.Parse(line, r.rules)
 		}
 		row.Wrong = first(refused)
 		return

@@ -35,7 +35,7 @@ type Reader struct {
 	ended    error // of src; io.EOF: it was read to its end
 
 	number   int // of the last row
-	statuses []string
+	rules    lead.Rules
 	source   string
 	chatbot  id.UUID
 	csv      *csv // nil: it is NDJSON
@@ -53,11 +53,10 @@ const blankMost = 256 << 10
 // bufSize leaves room for reading ahead of the longest row.
 const bufSize = 4 * MaxRow
 
-// NewReader reads the file of an import on from its Position, where src begins, with row Rows+1. statuses is what a
-// lead's status may be.
-func NewReader(src io.Reader, imp *Import, statuses []string) (*Reader, error) {
-	r := &Reader{src: src, buf: make([]byte, bufSize), at: imp.Position, number: imp.Rows, statuses: statuses,
-		source: imp.Options.Source, exported: imp.Options.Exported, lead: lead.NewGatherer(statuses)}
+// NewReader reads the file of an import on from its Position, where src begins, with row Rows+1.
+func NewReader(src io.Reader, imp *Import, rules lead.Rules) (*Reader, error) {
+	r := &Reader{src: src, buf: make([]byte, bufSize), at: imp.Position, number: imp.Rows, rules: rules,
+		source: imp.Options.Source, exported: imp.Options.Exported, lead: lead.NewGatherer(rules)}
 	if text := imp.Options.ChatbotID; text != "" {
 		var err error
 		if r.chatbot, err = id.Chatbot.Parse(text); err != nil {

@@ -17,7 +17,7 @@ import (
 	"leadgate/shared/leadfile"
 )
 
-var statuses = []string{"new", "contacted"}
+var statuses = lead.Rules{Statuses: []string{"new", "contacted"}}
 
 // mustPlan reads a file's header as an upload does.
 func mustPlan(t testing.TB, text string, m leadfile.Mapping) *leadfile.Import {

@@ -78,7 +78,7 @@ func (f Fill) Into(ctx context.Context, db *pg.DB) error {
 	if f.Batch == 0 {
 		f.Batch = 500
 	}
-	draft, err := lead.Parse(AppendLead(nil, "template@example.com"), tenant.DefaultStatuses())
+	draft, err := lead.Parse(AppendLead(nil, "template@example.com"), tenant.Settings{}.WithDefaults().Rules())
 	if err != nil {
 		return err
 	}

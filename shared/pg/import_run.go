@@ -232,7 +232,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		case res.Suppressed:
 			c.out.Holders[i] = res
 			c.out.Tally.Rejected++
-			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number))
+			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number, &c.Rows[i].Lead))
 			continue
 		case res.Taken && res.Holder == id.UUID{}:
 			return errLeadDeleted
@@ -250,7 +250,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 	return nil
 }
 
-// duplicate sees to a row whose email a lead has.
+// duplicate sees to a row whose email or phone a lead has.
 func (c *importCommit) duplicate(row *ImportRow, holder id.UUID) {
 	switch c.OnDuplicate {
 	case lead.UpdateDuplicate:
@@ -258,7 +258,7 @@ func (c *importCommit) duplicate(row *ImportRow, holder id.UUID) {
 		return
 	case lead.ReturnDuplicate:
 	default:
-		c.mistakes = append(c.mistakes, leadfile.Duplicate(row.Number, row.Email, holder))
+		c.mistakes = append(c.mistakes, leadfile.Duplicate(row.Number, &row.Lead, holder))
 	}
 	c.out.Tally.Duplicates++
 }
@@ -276,7 +276,7 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 			apply = c.moving(apply)
 		}
 		done, err := apply(ctx, tx, c.Workspace, u.lead, u.row.Patch.Apply)
-		var taken *EmailTaken
+		var taken *Taken
 		switch {
 		case err == nil:
 			c.out.Tally.Updated++
@@ -284,10 +284,10 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 			c.out.Wake = append(c.out.Wake, done.Wake...)
 		case errors.As(err, &taken):
 			c.out.Tally.Duplicates++
-			c.mistakes = append(c.mistakes, leadfile.Duplicate(u.row.Number, u.row.Email, taken.Holder))
-		case fault.Is(err, fault.Suppressed):
+			c.mistakes = append(c.mistakes, leadfile.Duplicate(u.row.Number, &u.row.Lead, taken.Holder))
+		case fault.IsSuppressed(err):
 			c.out.Tally.Rejected++
-			c.mistakes = append(c.mistakes, leadfile.Suppressed(u.row.Number))
+			c.mistakes = append(c.mistakes, leadfile.Suppressed(u.row.Number, &u.row.Lead))
 		case fault.Is(err, fault.NotFound):
 			return errLeadDeleted
 		case fault.Is(err, fault.Validation):

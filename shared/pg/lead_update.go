@@ -24,16 +24,16 @@ type Updated struct {
 	Wake        []EndpointRef // endpoints that got deliveries
 }
 
-// EmailTaken says that another lead has the email.
-type EmailTaken struct {
-	Email  string
+// Taken says that another lead has the email of Lead, or its phone where it has no email.
+type Taken struct {
+	Lead   *lead.Lead
 	Holder id.UUID
 }
 
-func (e *EmailTaken) Error() string { return "the email belongs to " + id.Lead.Format(e.Holder) }
+func (e *Taken) Error() string { return "the email or phone belongs to " + id.Lead.Format(e.Holder) }
 
 // UpdateLead lets change alter a lead, one caller at a time, and returns what it is now. It is NOT_FOUND when there is
-// none, *EmailTaken when its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row,
+// none, *Taken when its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row,
 // the enrichment that is pending again, and lead.updated with its deliveries are one commit. Where change alters
 // nothing, nothing is written.
 func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated,
@@ -83,7 +83,7 @@ func deletion(check func(*lead.Lead) error) alteration {
 }
 
 // RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none,
-// *EmailTaken when its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
+// *Taken when its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
 func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings,
 	check func(*lead.Lead) error) (
 	Updated, error) {
@@ -150,7 +150,7 @@ func emailTaken(ctx context.Context, db conn.Queryer, l *lead.Lead) error {
 		return fmt.Errorf("the lead that had the email: %w", conn.ErrRetry)
 	}
 	if err == nil {
-		err = &EmailTaken{l.Email, holder}
+		err = &Taken{l, holder}
 	}
 	return err
 }

@@ -206,7 +206,7 @@ func TestEmailsChangeHandsWithoutDeadlock(t *testing.T) {
 				}
 				_, err = b.db.InsertLeads(t.Context(), leads)
 			}
-			var taken *pg.EmailTaken
+			var taken *pg.Taken
 			if err != nil && !errors.As(err, &taken) {
 				t.Errorf("%d: %v", i, err)
 			}
@@ -223,9 +223,9 @@ func TestUpdateLeadToATakenEmail(t *testing.T) {
 	b := newBook(t)
 	a, z := b.mustLead("a@example.com"), b.mustLead("z@example.com")
 	_, err := b.db.UpdateLead(t.Context(), b.ws, a.ID, func(l *lead.Lead) error { move("z@example.com")(l); return nil })
-	var taken *pg.EmailTaken
-	if !errors.As(err, &taken) || taken.Holder != z.ID || taken.Email != "z@example.com" {
-		t.Errorf("UpdateLead = %v, want EmailTaken by %v", err, z.ID)
+	var taken *pg.Taken
+	if !errors.As(err, &taken) || taken.Holder != z.ID || taken.Lead.Email != "z@example.com" {
+		t.Errorf("UpdateLead = %v, want Taken by %v", err, z.ID)
 	}
 	if got, err := b.db.GetLead(t.Context(), b.ws, a.ID); err != nil || got.Email != "a@example.com" {
 		t.Errorf("after it the lead = %+v, %v, want it as it was", got, err)
@@ -258,10 +258,10 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		}
 	}
 	other := b.mustLead("a@example.com")
-	var taken *pg.EmailTaken
+	var taken *pg.Taken
 	if _, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{},
 		func(*lead.Lead) error { return nil }); !errors.As(err, &taken) || taken.Holder != other.ID {
-		t.Errorf("RestoreLead = %v, want EmailTaken by %v", err, other.ID)
+		t.Errorf("RestoreLead = %v, want Taken by %v", err, other.ID)
 	}
 	if _, err := b.db.DeleteLead(t.Context(), b.ws, other.ID, pass); err != nil {
 		t.Fatal(err)
@@ -303,7 +303,7 @@ func TestRestoreLeadUniqueWithItsChatbot(t *testing.T) {
 		t.Errorf("RestoreLead = %q, %v, want the key %q", u.Lead.UniqueKey, err, want)
 	}
 	var p lead.Patch
-	if p, err = lead.ParsePatch([]byte(`{"email":"B@example.com"}`), nil); err != nil {
+	if p, err = lead.ParsePatch([]byte(`{"email":"B@example.com"}`), lead.Rules{}); err != nil {
 		t.Fatal(err)
 	}
 	v, err := b.db.UpdateLead(t.Context(), b.ws, l.ID, p.Apply)

@@ -41,7 +41,7 @@ func (s *stale) singleCases() []staleCase {
 		}},
 		{"give a lead an email that another has", 1, next, func(ctx context.Context, db *pg.DB) error {
 			_, err := db.UpdateLead(ctx, s.ws, one, func(l *lead.Lead) error { l.Email, l.UniqueKey = email, email; return nil })
-			if taken := (*pg.EmailTaken)(nil); errors.As(err, &taken) {
+			if taken := (*pg.Taken)(nil); errors.As(err, &taken) {
 				return nil
 			}
 			return fmt.Errorf("UpdateLead = %w, want that the email is taken", err)

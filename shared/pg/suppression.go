@@ -5,20 +5,19 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
 )
 
-// checkSuppression is EMAIL_SUPPRESSED when the email of l may not come back.
+// checkSuppression is EMAIL_SUPPRESSED when the email of l may not come back, PHONE_SUPPRESSED when its phone may not.
 func checkSuppression(ctx context.Context, on conn.Queryer, l *lead.Lead) error {
 	const q = `select exists (select from suppressions where workspace_id = $1 and email_hash = $2)`
 	hash := lead.SuppressionHash(l.WorkspaceID, l.AddressKey())
 	suppressed, err := conn.One(ctx, on, "look up suppression", conn.Value[bool], nil, q, l.WorkspaceID, hash)
 	if err == nil && suppressed {
-		err = fault.New(fault.Suppressed, lead.SuppressedMessage)
+		err = lead.SuppressedError(l)
 	}
 	return err
 }

@@ -164,8 +164,13 @@ func (r *Reader) Add(fields ...fault.Field) {
 // Require adds a mistake when name was absent or null. To be called after the last Next.
 func (r *Reader) Require(name, message string) {
 	if !r.given[slices.Index(r.known, name)] {
-		r.Add(fault.Field{Field: name, Pointer: r.pointer(name, ""), Message: message})
+		r.RefuseMember(name, nil, message)
 	}
+}
+
+// RefuseMember adds a mistake at a member that need not be the current one. To be called after the last Next.
+func (r *Reader) RefuseMember(name string, value any, message string) {
+	r.Add(fault.Field{Field: name, Pointer: r.pointer(name, ""), Value: value, Message: message})
 }
 
 // Err returns every mistake as one VALIDATION_ERROR, or nil. Of a body that cannot be read as JSON it tells only that.

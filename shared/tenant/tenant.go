@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/limit"
 )
 
@@ -34,11 +35,29 @@ type Settings struct {
 	OwnBurst       int      `json:"ownBurst,omitempty"`       // at most Burst
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own
 	Dedupe         Dedupe   `json:"dedupe,omitempty"`         // empty means DedupeWorkspace
+	Identify       Identify `json:"identify,omitempty"`       // empty means IdentifyEmail
 	// where phones without + are from, ISO 3166-1 alpha-2; empty: nobody knows
 	DefaultRegion string `json:"defaultRegion,omitempty"`
 	Suppressing   bool   `json:"suppressing,omitempty"` // there are suppressed emails; read by version 0.1.0 only
 	// bumped by each deletion, which invalidates cached chatbots
 	ChatbotsVersion int64 `json:"chatbotsGone,omitempty"`
+}
+
+// Identify says what a lead must have to be one.
+type Identify string
+
+// What identifies leads.
+const (
+	IdentifyEmail        Identify = "email"          // an email
+	IdentifyEmailOrPhone Identify = "email_or_phone" // an email, or else a phone that can be called
+)
+
+// Identifies returns all that can identify leads.
+func Identifies() []Identify { return []Identify{IdentifyEmail, IdentifyEmailOrPhone} }
+
+// Rules are what the workspace asks of its leads. s has its defaults.
+func (s Settings) Rules() lead.Rules {
+	return lead.Rules{Statuses: s.Statuses, Phones: s.Identify == IdentifyEmailOrPhone, Region: s.DefaultRegion}
 }
 
 // Dedupe says among which leads an email is unique.
@@ -54,7 +73,7 @@ const (
 // Dedupes returns all scopes of uniqueness.
 func Dedupes() []Dedupe { return []Dedupe{DedupeWorkspace, DedupeChatbot, DedupeNone} }
 
-// UniqueKey returns what is unique of a lead: its email's key, and after a space, which no key has, what it is unique
+// UniqueKey returns what is unique of a lead: its lead.AddressKey, and after a space, which no key has, what it is unique
 // with.
 func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 	switch s.Dedupe {

@@ -93,7 +93,7 @@ func (a *api) routes() []route {
 		{"GET", "/api/v1/leads/{id}/timeline", tenant.LeadsRead, a.limitExpensive(a.getTimeline), options{}, nil},
 		{"GET", "/api/v1/erasures/{id}", tenant.LeadsWrite, a.getErasure, options{}, nil},
 		{"POST", "/api/v1/suppressions", tenant.LeadsWrite, a.createSuppression, options{}, nil},
-		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, options{}, []string{"email"}},
+		{"DELETE", "/api/v1/suppressions", tenant.LeadsWrite, a.deleteSuppression, options{}, []string{"email", "phone"}},
 
 		{"POST", "/api/v1/imports", tenant.LeadsWrite, a.createImport, options{NoTimeout: true}, importParams},
 		{"GET", "/api/v1/imports", tenant.LeadsRead, a.listImports, options{}, []string{"limit", "cursor"}},

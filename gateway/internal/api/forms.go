@@ -34,7 +34,7 @@ func (a *api) previewForm(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	preview, err := form.Show(r.Header.Get("Content-Type"), body, k.Form.WithDefaults(), p.Settings.Statuses)
+	preview, err := form.Show(r.Header.Get("Content-Type"), body, k.Form.WithDefaults(), p.Settings.Rules())
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ type previewRow struct {
 }
 
 type previewLead struct {
-	Email    string          `json:"email"`
+	Email    *string         `json:"email"`
 	Name     *string         `json:"name"`
 	Phone    *string         `json:"phone"`
 	Source   string          `json:"source"`
@@ -80,8 +80,8 @@ const previewRows = 20
 
 // preview answers what the first rows of a file would become. It stores nothing, and reads the rest of the file only
 // because many clients read no answer before all is sent.
-func (u *upload) preview(w http.ResponseWriter, imp *importRequest, statuses []string, first []byte) error {
-	rows, err := leadfile.NewReader(bytes.NewReader(first[imp.Position:]), &imp.Import, statuses)
+func (u *upload) preview(w http.ResponseWriter, imp *importRequest, rules lead.Rules, first []byte) error {
+	rows, err := leadfile.NewReader(bytes.NewReader(first[imp.Position:]), &imp.Import, rules)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func showRow(row *leadfile.Row) previewRow {
 		return v
 	}
 	d := &row.Draft
-	v.Lead = &previewLead{Email: d.Email, Name: optional(d.Name), Phone: optional(d.Phone), Source: d.Source,
+	v.Lead = &previewLead{Email: optional(d.Email), Name: optional(d.Name), Phone: optional(d.Phone), Source: d.Source,
 		Status: d.Status, Metadata: d.Metadata}
 	if row.Chatbot != (id.UUID{}) {
 		chatbot := id.Chatbot.Format(row.Chatbot)

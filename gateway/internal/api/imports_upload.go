@@ -40,7 +40,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := refuseKey(r); err != nil {
 		return err
 	}
-	imp, err := readImport(r)
+	imp, err := readImport(r, p)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	}
 	imp.Options.Found = &found
 	if imp.dryRun {
-		return up.preview(w, &imp, p.Settings.Statuses, first)
+		return up.preview(w, &imp, p.Settings.Rules(), first)
 	}
 	now := a.now()
 	imp.WorkspaceID, imp.ID, imp.CreatedAt = p.WorkspaceID, id.New(), now
@@ -103,7 +103,7 @@ func refuseKey(r *http.Request) error {
 }
 
 // readImport reads what the head of the request says about the file.
-func readImport(r *http.Request) (imp importRequest, err error) {
+func readImport(r *http.Request, p *tenant.Principal) (imp importRequest, err error) {
 	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
 	case "", "identity", "gzip", "x-gzip": // the file itself tells
 	default:
@@ -131,7 +131,7 @@ func readImport(r *http.Request) (imp importRequest, err error) {
 	}
 	imp.decode.Sheet = q.text("sheet", maxSheetName)
 	imp.said = leadfile.Said{Mapping: q.mapping(), Delimiter: q.Get("delimiter"), Quote: q.Get("quote"),
-		Header: q.Get("header")}
+		Header: q.Get("header"), Phones: p.Settings.Rules().Phones}
 	q.invalid = append(q.invalid, imp.said.Check()...)
 	return imp, q.err()
 }

@@ -71,7 +71,7 @@ func (a *api) putLead(
 		}
 	}
 	out, err := a.Intake.Put(r.Context(), p, put)
-	if out.Existing && (err == nil || fault.Is(err, fault.Duplicate)) {
+	if out.Existing && (err == nil || fault.IsDuplicate(err)) {
 		res.Leads = []id.UUID{out.Lead.ID}
 	}
 	if out.Existing && on != lead.RefuseDuplicate {
@@ -112,7 +112,7 @@ func (a *api) readLead(
 	if err != nil {
 		return chatbot, d, on, err
 	}
-	d, err = lead.Parse(body, p.Settings.Statuses)
+	d, err = lead.Parse(body, p.Settings.Rules())
 	return chatbot, d, on, err
 }
 
@@ -164,7 +164,7 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	if err != nil {
 		return err
 	}
-	patch, err := lead.ParsePatch(body, p.Settings.Statuses)
+	patch, err := lead.ParsePatch(body, p.Settings.Rules())
 	if err != nil {
 		return err
 	}
@@ -172,12 +172,12 @@ func (a *api) updateLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		if err := m.check(l); err != nil {
 			return err
 		}
-		moves := patch.AddressKey != "" && patch.AddressKey != l.AddressKey()
+		former := l.AddressKey()
 		if err := patch.Apply(l); err != nil {
 			return err
 		}
-		if moves {
-			l.UniqueKey = p.Settings.UniqueKey(patch.AddressKey, l.ChatbotID, l.ID)
+		if key := l.AddressKey(); key != former {
+			l.UniqueKey = p.Settings.UniqueKey(key, l.ChatbotID, l.ID)
 		}
 		return nil
 	})

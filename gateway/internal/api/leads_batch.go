@@ -50,7 +50,7 @@ func (a *api) putLeads(
 	if err != nil {
 		return res, err
 	}
-	items, err := lead.ParseBatch(body, p.Settings.Statuses)
+	items, err := lead.ParseBatch(body, p.Settings.Rules())
 	if err != nil {
 		return res, err
 	}
@@ -77,7 +77,7 @@ func (a *api) putLeads(
 		if res.DuplicateOf >= 0 {
 			res.DuplicateOf = places[res.DuplicateOf]
 		}
-		answer.add(i, items[i].Email, res)
+		answer.add(i, &items[i].Draft, res)
 		next++
 	}
 	answer.end()
@@ -177,14 +177,14 @@ func (b *batchAnswer) begin(index, status int) {
 	b.body = strconv.AppendInt(b.body, int64(status), 10)
 }
 
-func (b *batchAnswer) add(index int, email string, res *intake.BulkResult) {
+func (b *batchAnswer) add(index int, d *lead.Draft, res *intake.BulkResult) {
 	switch {
 	case res.Err != nil:
 		b.fail(index, res.Err)
 		return
 	case res.Exists && b.on == lead.RefuseDuplicate:
 		b.duplicates++
-		b.duplicate(index, email, res)
+		b.duplicate(index, d, res)
 		return
 	case !res.Exists:
 		b.created++
@@ -203,14 +203,21 @@ func (b *batchAnswer) add(index int, email string, res *intake.BulkResult) {
 }
 
 // duplicate appends what a single lead's 409 says, and which item of the batch was first, if one was.
-func (b *batchAnswer) duplicate(index int, email string, res *intake.BulkResult) {
+func (b *batchAnswer) duplicate(index int, d *lead.Draft, res *intake.BulkResult) {
 	b.named = append(b.named, res.ID)
 	b.begin(index, http.StatusConflict)
-	b.body = append(b.body, `,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":`...)
-	b.body, _ = jsontext.AppendQuote(b.body, email)
+	what := "email"
+	if d.Email == "" {
+		what = "phone"
+		b.body = append(b.body, `,"error":"Phone already exists","code":"DUPLICATE_PHONE","details":{"phone":`...)
+		b.body, _ = jsontext.AppendQuote(b.body, d.Phone)
+	} else {
+		b.body = append(b.body, `,"error":"Email already exists","code":"DUPLICATE_EMAIL","details":{"email":`...)
+		b.body, _ = jsontext.AppendQuote(b.body, d.Email)
+	}
 	b.body = append(b.body, `,"existingLeadId":"`...)
 	b.body = id.Lead.Append(b.body, res.ID)
-	b.body = append(b.body, `","message":"A lead with this email already exists in your workspace"`...)
+	b.body = append(b.body, `","message":"A lead with this `+what+` already exists in your workspace"`...)
 	if res.DuplicateOf >= 0 {
 		b.body = append(b.body, `,"duplicateOf":`...)
 		b.body = strconv.AppendInt(b.body, int64(res.DuplicateOf), 10)

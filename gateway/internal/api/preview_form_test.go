@@ -27,8 +27,8 @@ func TestPreviewForm(t *testing.T) {
 		got.data(t, &p)
 		return p
 	}
-	ann := "Ann"
-	want := form.Preview{Accepted: true, Lead: &form.PreviewLead{Name: &ann, Email: "a@example.com", Source: "form",
+	ann, address := "Ann", "a@example.com"
+	want := form.Preview{Accepted: true, Lead: &form.PreviewLead{Name: &ann, Email: &address, Source: "form",
 		Status: "new", Metadata: json.RawMessage(`{"company":"Acme","topic":["x","y"]}`)},
 		Fields:  []form.PreviewField{{From: "q_company", To: "metadata.company"}, {From: "your_name", To: "name"}, {From: "mail", To: "email"}},
 		Ignored: []string{"_next", "token", "tracking_id"}, Warnings: []lead.Warning{}, Errors: []lead.Warning{}}

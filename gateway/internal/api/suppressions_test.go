@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
 )
+
+const suppressedMessage = "This email is suppressed; a lead can have it again once its suppression is deleted"
 
 // An email that was suppressed, and never erased, is refused in the same words wherever a lead would take it.
 func TestASuppressedEmailIsRefusedInTheSameWords(t *testing.T) {
@@ -32,9 +33,9 @@ func TestASuppressedEmailIsRefusedInTheSameWords(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := b.send(t, fresh, test.method, test.path, test.body)
-			said := strings.Contains(got.text, `"error":"`+lead.SuppressedMessage+`"`)
+			said := strings.Contains(got.text, `"error":"`+suppressedMessage+`"`)
 			if got.status != test.status || !said || !strings.Contains(got.text, "EMAIL_SUPPRESSED") {
-				t.Errorf("answer = %d %s, want %d and %q", got.status, got.text, test.status, lead.SuppressedMessage)
+				t.Errorf("answer = %d %s, want %d and %q", got.status, got.text, test.status, suppressedMessage)
 			}
 		})
 	}

@@ -42,7 +42,7 @@ func FuzzForm(f *testing.F) {
 		settings := tenant.Form{Captcha: tenant.Turnstile, CaptchaSecret: "s", MinFillMS: 10, Preset: "typeform",
 			Fields: map[string][]string{"email": {"a[type=email].email", "a[0]", "x"}, "metadata.b": {"b.c", "note"}},
 			Ignore: []string{"ignore", "a.b*"}}.WithDefaults()
-		if _, err := form.Show(contentType, body, settings, tenant.DefaultStatuses()); err != nil &&
+		if _, err := form.Show(contentType, body, settings, tenant.Settings{}.WithDefaults().Rules()); err != nil &&
 			fault.From(err).Kind.Status() >= 500 {
 			t.Fatalf("Show() = %v", err)
 		}
@@ -58,7 +58,7 @@ func FuzzForm(f *testing.F) {
 			}
 			var d lead.Draft
 			s.Token = "t"
-			if d, err = s.Lead(settings, tenant.DefaultStatuses(), referer, true); err == nil {
+			if d, err = s.Lead(settings, tenant.Settings{}.WithDefaults().Rules(), referer, true); err == nil {
 				checkDraft(t, d)
 			}
 			form.WriteThanks(httptest.NewRecorder(), origins.Back(s, h))
@@ -88,7 +88,7 @@ func checkDraft(t *testing.T, d lead.Draft) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if posted, err := lead.Parse(again, tenant.DefaultStatuses()); err != nil || posted.Email != d.Email ||
+	if posted, err := lead.Parse(again, tenant.Settings{}.WithDefaults().Rules()); err != nil || posted.Email != d.Email ||
 		posted.Name != d.Name {
 		t.Fatalf("POST of %s = %+v, %v, want the form's lead %+v", again, posted, err, d)
 	}

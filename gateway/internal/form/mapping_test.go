@@ -63,7 +63,7 @@ func TestMapping(t *testing.T) {
 				t.Fatal(err)
 			}
 			var d lead.Draft
-			if d, err = s.Lead(f, tenant.DefaultStatuses(), "", false); err != nil {
+			if d, err = s.Lead(f, tenant.Settings{}.WithDefaults().Rules(), "", false); err != nil {
 				t.Fatal(err)
 			}
 			if got := d.Name + "|" + d.Email + "|" + d.Phone + "|" + string(d.Metadata); got != tc.want {

@@ -22,7 +22,7 @@ type Preview struct {
 // PreviewLead is the lead that there would be.
 type PreviewLead struct {
 	Name     *string         `json:"name"`
-	Email    string          `json:"email"`
+	Email    *string         `json:"email"`
 	Phone    *string         `json:"phone"`
 	Source   string          `json:"source"`
 	Status   string          `json:"status"`
@@ -40,7 +40,7 @@ const maxIgnored = 200
 
 // Show tells what a submission of f would become; f has its defaults. Nothing is stored, and no captcha asked. Errors:
 // UNSUPPORTED_MEDIA_TYPE; what else there is to say is in the Preview.
-func Show(contentType string, raw []byte, f tenant.Form, statuses []string) (Preview, error) {
+func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Preview, error) {
 	p := Preview{Fields: []PreviewField{}, Ignored: []string{}, Warnings: []lead.Warning{}, Errors: []lead.Warning{}}
 	s, err := Read(contentType, raw, f)
 	if fault.Is(err, fault.Validation) {
@@ -60,7 +60,7 @@ func Show(contentType string, raw []byte, f tenant.Form, statuses []string) (Pre
 	for _, found := range s.picks {
 		p.Fields = append(p.Fields, PreviewField{fault.Truncate(found.from()), found.to})
 	}
-	d, warnings, wrong := s.make(f, statuses, "", false)
+	d, warnings, wrong := s.make(f, rules, "", false)
 	p.Warnings = append(p.Warnings, warnings...)
 	if wrong != nil {
 		refused := s.refusal(wrong)
@@ -68,7 +68,7 @@ func Show(contentType string, raw []byte, f tenant.Form, statuses []string) (Pre
 		return p, nil
 	}
 	p.Accepted = true
-	p.Lead = &PreviewLead{optional(d.Name), d.Email, optional(d.Phone), d.Source, d.Status, d.Metadata}
+	p.Lead = &PreviewLead{optional(d.Name), optional(d.Email), optional(d.Phone), d.Source, d.Status, d.Metadata}
 	return p, nil
 }
 

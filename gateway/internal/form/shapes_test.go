@@ -176,7 +176,7 @@ func TestShapes(t *testing.T) {
 				if err != nil {
 					t.Fatalf("Read() = %+v", fault.From(err).Fields())
 				}
-				d, err := s.Lead(f, tenant.DefaultStatuses(), "", false)
+				d, err := s.Lead(f, tenant.Settings{}.WithDefaults().Rules(), "", false)
 				if err != nil {
 					t.Fatalf("Lead() = %+v", fault.From(err).Fields())
 				}

@@ -189,11 +189,11 @@ const (
 // warningBytes is kept free for warnings.
 const warningBytes = 3 << 10
 
-// Lead makes the lead. Only its email can be refused; what else is odd is told in metadata. f has its defaults; referer
+// Lead makes the lead. Only its email can be refused, or its phone where that would do; what else is odd is told in metadata. f has its defaults; referer
 // is the header, which names the page where the form does not; unverified marks a lead whose captcha could not be
 // verified.
-func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unverified bool) (lead.Draft, error) {
-	d, _, refused := s.make(f, statuses, referer, unverified)
+func (s *Submission) Lead(f tenant.Form, rules lead.Rules, referer string, unverified bool) (lead.Draft, error) {
+	d, _, refused := s.make(f, rules, referer, unverified)
 	var wrong []fault.Field
 	if refused != nil {
 		wrong = append(wrong, s.refusal(refused))
@@ -208,9 +208,9 @@ func (s *Submission) Lead(f tenant.Form, statuses []string, referer string, unve
 }
 
 // make makes the lead, and tells what was odd.
-func (s *Submission) make(f tenant.Form, statuses []string, referer string, unverified bool) (
+func (s *Submission) make(f tenant.Form, rules lead.Rules, referer string, unverified bool) (
 	d lead.Draft, warnings []lead.Warning, wrong *lead.EmailError) {
-	g := lead.NewGatherer(statuses)
+	g := lead.NewGatherer(rules)
 	marks := s.campaign(referer)
 	if unverified {
 		marks = append(marks, member{captchaMark, [][]byte{quote("unverified")}})
@@ -258,12 +258,15 @@ func (s *Submission) refusal(err *lead.EmailError) fault.Field {
 	if !err.Missing() {
 		return fault.Field{Field: fault.Truncate(err.Name), Message: err.Error()}
 	}
-	message := "Is missing: nothing was sent"
+	message, instead := "Is missing: nothing was sent", ""
+	if err.Phone {
+		instead = ". A phone with its country code would do as well"
+	}
 	if names := s.names(); len(names) > 0 {
 		message = "Is missing. The form has " + strings.Join(names, ", ") +
 			": call one of them email, or say in the key's form.fields which it is"
 	}
-	return fault.Field{Field: lead.FieldEmail, Message: message}
+	return fault.Field{Field: lead.FieldEmail, Message: message + instead}
 }
 
 // Limits of the names that are told.

@@ -43,7 +43,7 @@ func mustRead(t *testing.T, contentType, body string, f tenant.Form) *form.Submi
 
 func mustLead(t *testing.T, contentType, body string, f tenant.Form, referer string) lead.Draft {
 	t.Helper()
-	d, err := mustRead(t, contentType, body, f).Lead(f.WithDefaults(), tenant.DefaultStatuses(), referer, false)
+	d, err := mustRead(t, contentType, body, f).Lead(f.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), referer, false)
 	if err != nil {
 		t.Fatalf("Lead(%s) = %+v", body, fault.From(err).Fields())
 	}
@@ -74,7 +74,7 @@ func TestLead(t *testing.T) {
 	} {
 		t.Run(contentType, func(t *testing.T) {
 			s := mustRead(t, contentType, body, tenant.Form{})
-			got, err := s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
+			got, err := s.Lead(tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), "", false)
 			got.NoStatus = false
 			if err != nil {
 				t.Fatalf("%s: %+v", contentType, fault.From(err).Fields())
@@ -174,7 +174,7 @@ func TestMistakes(t *testing.T) {
 		t.Run(fmt.Sprintf("%.30s %.60s", tc.contentType, tc.body), func(t *testing.T) {
 			s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
 			if err == nil {
-				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
+				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), "", false)
 			}
 			if !fault.Is(err, fault.Validation) || fault.From(err).Fields()[0].Field != tc.field {
 				t.Errorf("%s %.60s = %v, want a mistake about %s", tc.contentType, tc.body, err, tc.field)
@@ -199,19 +199,19 @@ func TestCaptchaToken(t *testing.T) {
 	t.Parallel()
 	f := tenant.Form{Captcha: tenant.HCaptcha, CaptchaSecret: "s"}
 	_, err := mustRead(t, urlencoded, "email=x&cf-turnstile-response=other", f).Lead(f.WithDefaults(),
-		tenant.DefaultStatuses(), "", false)
+		tenant.Settings{}.WithDefaults().Rules(), "", false)
 	if got := fault.From(err).Fields(); len(got) != 2 || got[0].Field != "email" || got[1].Field != "h-captcha-response" {
 		t.Errorf("mistakes = %+v, want email and h-captcha-response", got)
 	}
 	s := mustRead(t, urlencoded, "email=a@example.com&h-captcha-response=t&g-recaptcha-response=t&captcha=fake", f)
-	d, err := s.Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", true)
+	d, err := s.Lead(f.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), "", true)
 	if err != nil || string(d.Metadata) != `{"captcha":"unverified"}` || s.Token != "t" {
 		t.Errorf("Lead() = %s, %v, token %q, want only the mark", d.Metadata, err, s.Token)
 	}
 	// What marks a lead cannot be forged from inside an object.
 	s = mustRead(t, jsonBody, `{"h-captcha-response":"t","data":{"email":"a@example.com","captcha":"solved","_warnings":1,`+
 		`"\u200bcaptcha":"solved"}}`, f)
-	d, err = s.Lead(f.WithDefaults(), tenant.DefaultStatuses(), "", true)
+	d, err = s.Lead(f.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), "", true)
 	if err != nil || !strings.Contains(string(d.Metadata), `"captcha":"unverified"`) ||
 		strings.Contains(string(d.Metadata), `"captcha":"solved"`) || strings.Contains(string(d.Metadata), `"_warnings":1`) {
 		t.Errorf("Lead() = %s, %v, want the mark and none that was sent", d.Metadata, err)

@@ -186,8 +186,8 @@ func (q *request) read() (*Submission, error) {
 // check returns the lead that s makes, or the outcome and the error. The captcha is verified last, because its token
 // can be used only once and mistakes must not use it up.
 func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err error) {
-	statuses, referer := q.p.Settings.Statuses, q.r.Header.Get("Referer")
-	draft, err = s.Lead(q.form, statuses, referer, false)
+	rules, referer := q.p.Settings.Rules(), q.r.Header.Get("Referer")
+	draft, err = s.Lead(q.form, rules, referer, false)
 	if err != nil || q.form.Captcha == "" {
 		return draft, Invalid, err
 	}
@@ -200,7 +200,7 @@ func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err er
 		wrong := "The captcha has expired or was not solved. Please solve it again."
 		return draft, NotSolved, fault.InvalidField(tenant.CaptchaField(q.form.Captcha), nil, wrong)
 	case verdict == captcha.Unavailable:
-		draft, err = s.Lead(q.form, statuses, referer, true)
+		draft, err = s.Lead(q.form, rules, referer, true)
 	}
 	return draft, Invalid, err
 }
@@ -266,12 +266,12 @@ func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
 		return Updated, nil
 	case err == nil:
 		return Stored, nil
-	case fault.Is(err, fault.Suppressed):
+	case fault.IsSuppressed(err):
 		q.Usage.CountRejected(q.p.WorkspaceID, err)
 		return Suppressed, nil
-	case fault.Is(err, fault.Duplicate) && updates: // each existing lead was gone when it was to be updated
+	case fault.IsDuplicate(err) && updates: // each existing lead was gone when it was to be updated
 		return Failed, fault.StoreUnavailable(err, time.Second)
-	case fault.Is(err, fault.Duplicate):
+	case fault.IsDuplicate(err):
 		return Duplicate, nil
 	case out.Existing && fault.Is(err, fault.Validation): // too large once merged; the client must not learn of the lead
 		return Duplicate, nil

@@ -60,7 +60,7 @@ func TestTransport(t *testing.T) {
 		{jsonBody, `[{"email":"kim@example.com","name":"José"},{"email":"ann@example.com"}]`, "José", ``, "body"},
 	} {
 		t.Run(tc.contentType+" "+tc.body[:min(30, len(tc.body))], func(t *testing.T) {
-			p, err := form.Show(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults(), tenant.DefaultStatuses())
+			p, err := form.Show(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules())
 			if err != nil || !p.Accepted {
 				t.Fatalf("%s %q = %+v, %v, want a lead", tc.contentType, tc.body, p, err)
 			}
@@ -71,9 +71,9 @@ func TestTransport(t *testing.T) {
 			for _, w := range p.Warnings {
 				warned += w.Field
 			}
-			if p.Lead.Email != "kim@example.com" || name != tc.name || warned != tc.warned ||
+			if *p.Lead.Email != "kim@example.com" || name != tc.name || warned != tc.warned ||
 				tc.metadata != "" && string(p.Lead.Metadata) != tc.metadata {
-				t.Errorf("%s %q = %s %q, metadata %s, warned of %q; want %q, %s, %q", tc.contentType, tc.body, p.Lead.Email, name,
+				t.Errorf("%s %q = %s %q, metadata %s, warned of %q; want %q, %s, %q", tc.contentType, tc.body, *p.Lead.Email, name,
 					p.Lead.Metadata, warned, tc.name, tc.metadata, tc.warned)
 			}
 			if warned != "" && !strings.Contains(string(p.Lead.Metadata), `"_warnings":[{"field":"`+warned) {
@@ -105,8 +105,8 @@ func TestOddValuesKeepThePerson(t *testing.T) {
 		{urlencoded, strings.Repeat("a=b&", 999) + "email=a@example.com&z=1", "||body"},
 	} {
 		t.Run(tc.body[:min(50, len(tc.body))], func(t *testing.T) {
-			p, err := form.Show(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults(), tenant.DefaultStatuses())
-			if err != nil || !p.Accepted || p.Lead.Email != "a@example.com" && p.Lead.Email != "A@Example.com" {
+			p, err := form.Show(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules())
+			if err != nil || !p.Accepted || *p.Lead.Email != "a@example.com" && *p.Lead.Email != "A@Example.com" {
 				t.Fatalf("%.80s = %+v, %v, want a lead", tc.body, p, err)
 			}
 			got := []string{"", "", ""}
@@ -139,7 +139,7 @@ func TestRefusalNamesWhatCame(t *testing.T) {
 		t.Run(body, func(t *testing.T) {
 			s, err := form.Read(urlencoded, []byte(body), tenant.Form{}.WithDefaults())
 			if err == nil {
-				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.DefaultStatuses(), "", false)
+				_, err = s.Lead(tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules(), "", false)
 			}
 			told := fault.From(err).Fields()
 			if len(told) != 1 || told[0].Field+": "+told[0].Message != want || told[0].Value != nil {

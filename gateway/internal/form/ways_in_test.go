@@ -71,7 +71,7 @@ func (v values) object(nested bool) map[string]any {
 // row reads the only row of a file.
 func row(t *testing.T, imp *leadfile.Import, text string) lead.Draft {
 	t.Helper()
-	r, err := leadfile.NewReader(strings.NewReader(text[imp.Position:]), imp, tenant.DefaultStatuses())
+	r, err := leadfile.NewReader(strings.NewReader(text[imp.Position:]), imp, tenant.Settings{}.WithDefaults().Rules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +84,14 @@ func row(t *testing.T, imp *leadfile.Import, text string) lead.Draft {
 
 var waysIn = map[string]wayIn{
 	"POST": func(t *testing.T, v values) lead.Draft {
-		d, err := lead.Parse(mustJSON(t, v.object(true)), tenant.DefaultStatuses())
+		d, err := lead.Parse(mustJSON(t, v.object(true)), tenant.Settings{}.WithDefaults().Rules())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return d
 	},
 	"batch": func(t *testing.T, v values) lead.Draft {
-		all, err := lead.ParseBatch(mustJSON(t, map[string]any{"leads": []any{v.object(true)}}), tenant.DefaultStatuses())
+		all, err := lead.ParseBatch(mustJSON(t, map[string]any{"leads": []any{v.object(true)}}), tenant.Settings{}.WithDefaults().Rules())
 		if err != nil || all[0].Err != nil {
 			t.Fatal(err, all)
 		}

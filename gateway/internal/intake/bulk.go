@@ -26,7 +26,7 @@ type BulkResult struct {
 	ID          id.UUID // of the lead that has the email now
 	Exists      bool    // that lead was created by another item or request
 	DuplicateOf int     // the place of that item, where it is of the same batch; else -1
-	Err         error   // EMAIL_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply
+	Err         error   // EMAIL_SUPPRESSED, PHONE_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply
 }
 
 // CreateMany makes leads durable in one statement, or several where they are large, for a request that was admitted:
@@ -90,7 +90,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 			one.Err = res.err
 			s.metrics.count("failed")
 		case res.Suppressed:
-			one.Err = fault.New(fault.Suppressed, lead.SuppressedMessage)
+			one.Err = lead.SuppressedError(&leads[i].Lead)
 			s.metrics.count("suppressed")
 		case !res.Taken:
 			one.ID = leads[i].ID
@@ -125,7 +125,7 @@ func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 		if of < 0 {
 			continue
 		}
-		if err := out[of].Err; fault.Is(err, fault.Suppressed) {
+		if err := out[of].Err; fault.IsSuppressed(err) {
 			out[i] = BulkResult{DuplicateOf: -1, Err: err}
 			s.metrics.count("suppressed")
 			continue

@@ -60,11 +60,11 @@ func (s *Service) Publish(ctx context.Context, c Change) {
 	}
 }
 
-// AsDuplicate returns a DUPLICATE_EMAIL for *pg.EmailTaken, and other errors as they are.
+// AsDuplicate returns a DUPLICATE_EMAIL or DUPLICATE_PHONE for *pg.Taken, and other errors as they are.
 func AsDuplicate(err error) error {
-	var taken *pg.EmailTaken
+	var taken *pg.Taken
 	if errors.As(err, &taken) {
-		return duplicate(taken.Email, taken.Holder)
+		return duplicate(taken.Lead, taken.Holder)
 	}
 	return err
 }

@@ -125,12 +125,12 @@ func (s *Service) commit(ctx context.Context, p *tenant.Principal, l *lead.Lead)
 		return holder, res.err
 	case res.Suppressed:
 		s.metrics.count("suppressed")
-		return holder, fault.New(fault.Suppressed, lead.SuppressedMessage)
+		return holder, lead.SuppressedError(l)
 	case res.Taken && res.Holder == (id.UUID{}): // deleted between two statements
 		return holder, fault.StoreUnavailable(errHolderGone, fullRetry)
 	case res.Taken:
 		s.metrics.count("duplicate")
-		return res.Holder, duplicate(l.Email, res.Holder)
+		return res.Holder, duplicate(l, res.Holder)
 	}
 	if !res.UpdatedAt.IsZero() {
 		l.UpdatedAt = res.UpdatedAt
@@ -160,15 +160,23 @@ func queueFull(err error) bool {
 	return errors.Is(err, batch.ErrFull) || errors.Is(err, limit.ErrKeyFull) || errors.Is(err, limit.ErrFull)
 }
 
-// duplicateDetails are the details of DUPLICATE_EMAIL.
+// duplicateDetails are the details of DUPLICATE_EMAIL, which has an email, and of DUPLICATE_PHONE.
 type duplicateDetails struct {
-	Email          string `json:"email"`
+	Email          string `json:"email,omitempty"`
+	Phone          string `json:"phone,omitempty"`
 	ExistingLeadID string `json:"existingLeadId"`
 	Message        string `json:"message"`
 }
 
-func duplicate(email string, holder id.UUID) error {
-	message := "A lead with this email already exists in your workspace"
-	return &fault.Error{Kind: fault.Duplicate, Public: "Email already exists",
-		Details: duplicateDetails{email, id.Lead.Format(holder), message}}
+func duplicate(l *lead.Lead, holder id.UUID) error {
+	err := &fault.Error{Kind: fault.Duplicate, Public: "Email already exists"}
+	if l.Email == "" {
+		err.Kind, err.Public = fault.DuplicatePhone, "Phone already exists"
+	}
+	details := duplicateDetails{Email: l.Email, ExistingLeadID: id.Lead.Format(holder), Message: lead.DuplicateMessage(l)}
+	if l.Email == "" {
+		details.Phone = l.Phone
+	}
+	err.Details = details
+	return err
 }

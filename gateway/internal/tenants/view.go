@@ -23,20 +23,21 @@ func optionalStamp(at *time.Time) *string {
 
 // WorkspaceView is a workspace as its own keys see it, with its defaults filled in.
 type WorkspaceView struct {
-	ID             string        `json:"id"`
-	Name           string        `json:"name"`
-	Mode           tenant.Mode   `json:"mode"`
-	Rate           int           `json:"rate"`
-	Burst          int           `json:"burst"`
-	RateCeiling    int           `json:"rateCeiling"` // the operator decides the ceilings
-	BurstCeiling   int           `json:"burstCeiling"`
-	Statuses       []string      `json:"statuses"`
-	Dedupe         tenant.Dedupe `json:"dedupe"`
-	DefaultRegion  *string       `json:"defaultRegion"` // null: none
-	AllowedOrigins []string      `json:"allowedOrigins"`
-	RetrySchedule  []int         `json:"retrySchedule"` // seconds before each attempt
-	CreatedAt      string        `json:"createdAt"`
-	UpdatedAt      string        `json:"updatedAt"`
+	ID             string          `json:"id"`
+	Name           string          `json:"name"`
+	Mode           tenant.Mode     `json:"mode"`
+	Rate           int             `json:"rate"`
+	Burst          int             `json:"burst"`
+	RateCeiling    int             `json:"rateCeiling"` // the operator decides the ceilings
+	BurstCeiling   int             `json:"burstCeiling"`
+	Statuses       []string        `json:"statuses"`
+	Dedupe         tenant.Dedupe   `json:"dedupe"`
+	Identify       tenant.Identify `json:"identify"`
+	DefaultRegion  *string         `json:"defaultRegion"` // null: none
+	AllowedOrigins []string        `json:"allowedOrigins"`
+	RetrySchedule  []int           `json:"retrySchedule"` // seconds before each attempt
+	CreatedAt      string          `json:"createdAt"`
+	UpdatedAt      string          `json:"updatedAt"`
 }
 
 // ViewWorkspace shows w to its own keys.
@@ -47,7 +48,7 @@ func ViewWorkspace(w tenant.Workspace) WorkspaceView {
 		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
 		Rate: perSecond, Burst: burst, RateCeiling: s.Rate, BurstCeiling: s.Burst,
 		Statuses: s.Statuses, Dedupe: cmp.Or(s.Dedupe, tenant.DedupeWorkspace),
-		DefaultRegion:  optionalText(s.DefaultRegion),
+		Identify: cmp.Or(s.Identify, tenant.IdentifyEmail), DefaultRegion: optionalText(s.DefaultRegion),
 		AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: retrySchedule(s),
 		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}

@@ -117,8 +117,8 @@ func (s Service) UpdateSettings(ctx context.Context, by Actor, body []byte) (ten
 func readSettings(body []byte, w *tenant.Workspace) error {
 	s := &w.Settings
 	ceiling := s.WithDefaults()
-	in := strictjson.NewReader(body,
-		[]string{"name", "rate", "burst", "statuses", "dedupe", "defaultRegion", "allowedOrigins", "retrySchedule"})
+	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "dedupe", "identify", "defaultRegion",
+		"allowedOrigins", "retrySchedule"})
 	for in.Next() {
 		switch in.Name() {
 		case "name":
@@ -140,6 +140,11 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 			s.Dedupe = tenant.Dedupe(in.Choice(names(tenant.Dedupes())))
 			if s.Dedupe == tenant.DedupeWorkspace {
 				s.Dedupe = "" // the default
+			}
+		case "identify":
+			s.Identify = tenant.Identify(in.Choice(names(tenant.Identifies())))
+			if s.Identify == tenant.IdentifyEmail {
+				s.Identify = "" // the default
 			}
 		case "defaultRegion":
 			s.DefaultRegion = readRegion(in)

@@ -103,7 +103,8 @@ func (c *Counter) CountRejected(workspace id.UUID, err error) {
 		return
 	}
 	switch fault.From(err).Kind {
-	case fault.Validation, fault.ChatbotNotFound, fault.MediaType, fault.TooLarge, fault.Timeout, fault.Suppressed:
+	case fault.Validation, fault.ChatbotNotFound, fault.MediaType, fault.TooLarge, fault.Timeout, fault.Suppressed,
+		fault.SuppressedPhone:
 		c.Count(workspace, Rejected, 1)
 	}
 }

@@ -32,7 +32,7 @@ func (in *importReader) run(ctx context.Context, to chan<- readBatch) {
 			return false
 		}
 	}
-	rows, err := leadfile.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Statuses)
+	rows, err := leadfile.NewReader(in.DB.OpenImport(ctx, &in.imp), &in.imp, in.settings.Rules())
 	if err != nil {
 		send(readBatch{err: err})
 		return

@@ -59,10 +59,13 @@ func lines(list string) []string {
 // Name is "email".
 func (p *Provider) Name() string { return "email" }
 
-// Lookup returns Facts.
+// Lookup returns Facts, or nil when the lead has no email.
 func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (any, error) {
 	local, domain, ok := strings.Cut(l.AddressKey(), "@")
-	if !ok || domain == "" {
+	if !ok {
+		return nil, nil
+	}
+	if domain == "" {
 		return nil, fmt.Errorf("lead without an email key")
 	}
 	registrable := registered(domain)

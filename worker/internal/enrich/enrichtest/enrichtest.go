@@ -92,6 +92,7 @@ func Leads(t *testing.T) map[string]lead.Lead {
 	for name, body := range map[string]string{
 		"whole":         `{"name":"John Doe","email":"john.doe@example.com","phone":"+1-555-123-4567","metadata":{"utm_source":"google","interests":["a","b"]}}`,
 		"email only":    `{"email":"a@example.com"}`,
+		"phone only":    `{"phone":"+1-650-253-0000"}`,
 		"IDN":           `{"email":"用户@例子.广告"}`,
 		"long domain":   `{"email":"a@` + strings.Repeat("a.", 100) + `example"}`,
 		"suffix domain": `{"email":"a@co.uk"}`,
@@ -106,7 +107,7 @@ func Leads(t *testing.T) map[string]lead.Lead {
 		"two spellings":      `{"email":"a@example.com","metadata":{"utm_source":"a","utmSource":"b","UTM-Source":"c","url":"https://example.com/?utm_medium=d&utmMedium=e"}}`,
 		"control characters": `{"email":"a@example.com","metadata":{"utm_source":"a\u0001\n\u2028b","\u0007":"x"}}`,
 	} {
-		d, err := lead.Parse([]byte(body), []string{"new"})
+		d, err := lead.Parse([]byte(body), lead.Rules{Statuses: []string{"new"}, Phones: true})
 		if err != nil {
 			t.Fatalf("lead %q is not accepted: %v", name, err)
 		}
