@@ -15,6 +15,7 @@ type IdempotentRequest struct {
 	Workspace id.UUID
 	Key       [32]byte // SHA-256 of the key
 	Request   [32]byte // SHA-256 of everything that makes two requests the same
+	Meaning   [32]byte // the same of what the request says, however it is written
 	ID        id.UUID  // of what the request creates, if it is the first with its key
 }
 
@@ -41,18 +42,21 @@ const acquiredFor = `interval '30 seconds'`
 // in order. A key whose answer was kept for KeyLife is free, whether it was deleted already or not.
 func (db *DB) BeginIdempotent(ctx context.Context, requests []IdempotentRequest) ([]IdempotencyEntry, error) {
 	const q = `
-insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, created_at)
-select workspace_id, key_hash, request_hash, id, now(), now()
-  from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::uuid[]) as i (workspace_id, key_hash, request_hash, id)
+insert into idempotency (workspace_id, key_hash, request_hash, meaning_hash, id, taken_at, created_at)
+select workspace_id, key_hash, request_hash, meaning_hash, id, now(), now()
+  from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::uuid[])
+    as i (workspace_id, key_hash, request_hash, meaning_hash, id)
  order by workspace_id, key_hash
 on conflict (workspace_id, key_hash) do nothing
 returning id, taken_at`
 	n := len(requests)
-	workspaces, keys, hashes, ids := newColumn(n, 36), newColumn(n, 70), newColumn(n, 70), newColumn(n, 36)
+	workspaces, keys, ids := newColumn(n, 36), newColumn(n, 70), newColumn(n, 36)
+	hashes, meanings := newColumn(n, 70), newColumn(n, 70)
 	for i := range requests {
 		workspaces.uuid(requests[i].Workspace)
 		keys.hex(requests[i].Key[:])
 		hashes.hex(requests[i].Request[:])
+		meanings.hex(requests[i].Meaning[:])
 		ids.uuid(requests[i].ID)
 	}
 	mine := make(map[id.UUID]time.Time, n)
@@ -62,7 +66,7 @@ returning id, taken_at`
 		err := row.Scan(&request, &at)
 		mine[request] = at
 		return err
-	}, q, workspaces.done(), keys.done(), hashes.done(), ids.done())
+	}, q, workspaces.done(), keys.done(), hashes.done(), meanings.done(), ids.done())
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +95,14 @@ func (db *DB) restartOutdated(
 	ctx context.Context, requests []IdempotentRequest, old []int, out []IdempotencyEntry,
 ) error {
 	const q = `
-update idempotency set request_hash = $3, id = $4, taken_at = now(), created_at = now(),
+update idempotency set request_hash = $3, meaning_hash = $6, id = $4, taken_at = now(), created_at = now(),
        status = null, headers = null, body = null, leads = null
  where workspace_id = $1 and key_hash = $2 and created_at < now() - cast($5 as interval)
 returning taken_at`
 	for _, i := range old {
 		r := &requests[i]
 		at, ok, err := conn.Find(ctx, db, "restart outdated key", conn.Value[time.Time], q,
-			r.Workspace, r.Key[:], r.Request[:], r.ID, interval(KeyLife))
+			r.Workspace, r.Key[:], r.Request[:], r.ID, interval(KeyLife), r.Meaning[:])
 		if err != nil {
 			return err
 		}
@@ -113,7 +117,7 @@ func (db *DB) readEntries(
 	ctx context.Context, requests []IdempotentRequest, others []int, out []IdempotencyEntry,
 ) (old []int, err error) {
 	const q = `
-select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
+select d.workspace_id, d.key_hash, d.request_hash, d.meaning_hash, d.id, d.taken_at,
        d.status is null and d.taken_at < now() - ` + acquiredFor + `, coalesce(d.status, 0), d.headers, d.body,
        d.created_at < now() - cast($3 as interval)
   from (select distinct workspace_id, key_hash from unnest($1::uuid[], $2::bytea[]) as u (workspace_id, key_hash)) i
@@ -132,15 +136,15 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
 	}
 	type found struct {
 		IdempotencyEntry
-		request []byte
-		old     bool
+		request, meaning []byte // a gateway of before keeps no meaning
+		old              bool
 	}
 	all := map[who]found{}
 	err = conn.Each(ctx, db, "read idempotency entries", func(row conn.Row) error {
 		var w who
 		var key []byte
 		var f found
-		err := row.Scan(&w.workspace, &key, &f.request, &f.ID, &f.AcquiredAt, &f.Expired, &f.Status, &f.Header, &f.Body,
+		err := row.Scan(&w.workspace, &key, &f.request, &f.meaning, &f.ID, &f.AcquiredAt, &f.Expired, &f.Status, &f.Header, &f.Body,
 			&f.old)
 		copy(w.key[:], key)
 		all[w] = f
@@ -159,7 +163,7 @@ select d.workspace_id, d.key_hash, d.request_hash, d.id, d.taken_at,
 			old = append(old, i)
 		}
 		out[i] = f.IdempotencyEntry
-		out[i].Mismatch = string(f.request) != string(c.Request[:])
+		out[i].Mismatch = string(f.request) != string(c.Request[:]) && string(f.meaning) != string(c.Meaning[:])
 	}
 	return old, nil
 }

@@ -67,9 +67,11 @@ func TestKeyedRequestHappensOnce(t *testing.T) {
 	}
 	b.keyed(t, b.secret, "/api/v1/leads", "k1", body).wantReplay(t, "the same after Redis was flushed", first)
 	for what, other := range map[string][2]string{
-		"another body":  {"/api/v1/leads", body + " "},
-		"another path":  {"/api/v1/chatbots/" + id.Chatbot.Format(b.chatbot) + "/leads", body},
-		"another route": {"/api/v1/leads/batch", `{"leads":[{"email":"other@example.com"}]}`},
+		"another email":           {"/api/v1/leads", strings.Replace(body, "once", "twice", 1)},
+		"a number of more digits": {"/api/v1/leads", strings.Replace(body, "1.50", "1.500", 1)},
+		"a parameter more":        {"/api/v1/leads?onDuplicate=return", body},
+		"another path":            {"/api/v1/chatbots/" + id.Chatbot.Format(b.chatbot) + "/leads", body},
+		"another route":           {"/api/v1/leads/batch", `{"leads":[{"email":"other@example.com"}]}`},
 	} {
 		b.keyed(t, b.secret, other[0], "k1", other[1]).wantError(t, what, 422, "IDEMPOTENCY_MISMATCH")
 	}
@@ -84,6 +86,31 @@ func TestKeyedRequestHappensOnce(t *testing.T) {
 	other := b.mustWorkspace(t, tenant.Settings{})
 	if got := b.keyed(t, other.secret, "/api/v1/leads", "k1", body); mustID(t, got) == made {
 		t.Errorf("another workspace's key = %s, want a lead of its own", got.text)
+	}
+}
+
+// Programs write one request in many ways: members in another order, spaces, escapes. It is the same all the same.
+func TestAnotherSpellingIsTheSameRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const path = "/api/v1/leads?onDuplicate=return"
+	first := b.keyed(t, b.secret, path, "k", `{"email":"bj\u00f6rk@example.com","metadata":{"a":1,"b":["x","y"],"id":123456789012345678}}`)
+	if mustID(t, first); first.status != 201 {
+		t.Fatalf("the first = %d %s, want 201", first.status, first.text)
+	}
+	for _, again := range []string{
+		`{"metadata":{"id":123456789012345678,"b":["x","y"],"a":1},"email":"bj\u00f6rk@example.com"}`,
+		"{\n  \"email\": \"björk@example.com\",\n  \"metadata\": {\"a\": 1, \"b\": [\"x\", \"y\"], \"id\": 123456789012345678}\n}\n",
+		`{"em\u0061il":"bj\u00F6rk@example\u002ecom","metadata":{"a":1,"b":["\u0078","y"],"id":123456789012345678}}`,
+	} {
+		b.keyed(t, b.secret, path, "k", again).wantReplay(t, again, first)
+	}
+	for what, other := range map[string]string{
+		"a list in another order":         `{"email":"björk@example.com","metadata":{"a":1,"b":["y","x"],"id":123456789012345678}}`,
+		"a number that rounds to it":      `{"email":"björk@example.com","metadata":{"a":1,"b":["x","y"],"id":123456789012345679}}`,
+		"a text that is another's number": `{"email":"björk@example.com","metadata":{"a":"1","b":["x","y"],"id":123456789012345678}}`,
+	} {
+		b.keyed(t, b.secret, path, "k", other).wantError(t, what, 422, "IDEMPOTENCY_MISMATCH")
 	}
 }
 

@@ -53,8 +53,8 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, q Request, do Ha
 	if err != nil {
 		return err
 	}
-	request := pg.IdempotentRequest{Workspace: q.Workspace, Key: sha256.Sum256([]byte(key)),
-		Request: requestHash(r, body, q.WriteOnly), ID: id.New()}
+	request := pg.IdempotentRequest{Workspace: q.Workspace, Key: sha256.Sum256([]byte(key)), ID: id.New()}
+	request.Request, request.Meaning = requestHashes(r, body, q.WriteOnly)
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()
 	entry, err := s.acquire(ctx, request)

@@ -1,10 +1,13 @@
 package idempotency
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
 )
@@ -59,11 +62,23 @@ func unquote(quoted string) (string, error) {
 	return "", errQuoting
 }
 
-// requestHash is the same for requests that ask for the same. Requests that may not read what they create get another,
-// shorter answer, and so have another hash.
-func requestHash(r *http.Request, body []byte, writeOnly bool) (sum [32]byte) {
+// requestHashes returns two hashes: one is the same for requests that are written the same, the other for requests that
+// say the same, whatever the order of their parameters and members and the spelling of their texts. Requests that may
+// not read what they create get another, shorter answer, and so have other hashes.
+func requestHashes(r *http.Request, body []byte, writeOnly bool) (written, meant [32]byte) {
+	written = hashRequest(r, r.URL.RawQuery, body, writeOnly)
+	said := jsontext.Value(bytes.Clone(body))
+	// Numbers stay as they are written: the ids of two ads can be one number to a client that rounds.
+	if said.Format(jsontext.ReorderRawObjects(true), jsontext.CanonicalizeRawInts(false),
+		jsontext.CanonicalizeRawFloats(false), jsontext.AllowDuplicateNames(false)) != nil {
+		said = body
+	}
+	return written, hashRequest(r, r.URL.Query().Encode(), said, writeOnly)
+}
+
+func hashRequest(r *http.Request, query string, body []byte, writeOnly bool) (sum [32]byte) {
 	h := sha256.New()
-	for _, part := range [...]string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery} {
+	for _, part := range [...]string{r.Method, r.URL.EscapedPath(), query} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
