@@ -157,6 +157,9 @@ func CheckLines(first []byte) error {
 	switch {
 	case len(text) == 0:
 		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it is empty")
+	case text[0] == '[':
+		return fault.InvalidField("body", nil,
+			"Must be a file with a JSON object on each line: it is one JSON array. jq -c '.[]' makes lines of it")
 	case text[0] != '{':
 		return fault.InvalidField("body", nil,
 			"Must be a file with a JSON object on each line: it begins with something else")
@@ -164,8 +167,13 @@ func CheckLines(first []byte) error {
 	return nil
 }
 
-// LooksLikeLines reports whether a file that begins so is NDJSON: no header of a CSV file begins with a brace.
+// LooksLikeLines reports whether a file that begins so is NDJSON, or a list as JSON, of which CheckLines says so: no
+// header of a CSV file begins with a brace.
 func LooksLikeLines(first []byte) bool {
 	text := bytes.TrimSpace(bytes.TrimPrefix(first, mark))
+	if rest, list := bytes.CutPrefix(text, []byte("[")); list {
+		text = bytes.TrimSpace(rest)
+		return len(text) == 0 || text[0] == '{' || text[0] == ']'
+	}
 	return len(text) > 0 && text[0] == '{'
 }

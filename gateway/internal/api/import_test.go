@@ -155,7 +155,7 @@ func TestImportMistakes(t *testing.T) {
 		code, want                     string
 	}{
 		{"a picture", "", "image/png", "email\n", 415, "UNSUPPORTED_MEDIA_TYPE", "text/csv, application/x-ndjson"},
-		{"JSON", "", "application/json", "[]", 415, "UNSUPPORTED_MEDIA_TYPE", ""},
+		{"an array as JSON", "", "application/json", `[{"email":"a@example.com"}]`, 400, "VALIDATION_ERROR", "it is one JSON array"},
 		{"every parameter", "?format=xls&mapping=[]&chatbotId=x&source=&onDuplicate=merge&events=no", csvType, "email\n", 400,
 			"VALIDATION_ERROR", `"format"|"chatbotId"|"source"|"onDuplicate"|"events"|"mapping"`},
 		{"a mapping of lines", "?mapping={}", lines, `{"email":"a@example.com"}`, 400, "VALIDATION_ERROR",
@@ -171,7 +171,7 @@ func TestImportMistakes(t *testing.T) {
 			"the file has email"},
 		{"nothing", "", csvType, "", 400, "VALIDATION_ERROR", "it is empty"},
 		{"no lines", "?format=ndjson", lines, "\n\n", 400, "VALIDATION_ERROR", "it is empty"},
-		{"an array", "?format=ndjson", lines, `[{"email":"a@example.com"}]`, 400, "VALIDATION_ERROR", "begins with something else"},
+		{"an array", "?format=ndjson", lines, `x{"email":"a@example.com"}`, 400, "VALIDATION_ERROR", "begins with something else"},
 		{"an old workbook", "", csvType, "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 400, "VALIDATION_ERROR", ".xlsx"},
 		{"half an archive", "", csvType, "PK\x03\x04aaaa", 400, "VALIDATION_ERROR", "cannot be unpacked"},
 		{"no charset that can be told", "", csvType, "email\n\x81\x8d\x8f\n\x90\x9d\x81\n", 400, "VALIDATION_ERROR",

@@ -143,8 +143,8 @@ const maxSheetName = 200
 var fileTypes = []string{"", "application/octet-stream", "application/x-www-form-urlencoded", "application/csv",
 	"application/x-csv", "application/vnd.ms-excel", "application/msexcel", "application/excel",
 	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/x-ndjson", "application/ndjson",
-	"application/jsonl", "application/x-jsonlines", "application/json", "application/gzip", "application/x-gzip", "application/zip",
-	"application/x-zip-compressed", "multipart/form-data"}
+	"application/jsonl", "application/x-jsonlines", "application/json", "application/gzip", "application/x-gzip",
+	"application/zip", "application/x-zip-compressed", "multipart/form-data"}
 
 // readType reads what the Content-Type and format say. A charset counts where it is not the one that clients add by
 // themselves.
