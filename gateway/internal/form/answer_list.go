@@ -17,8 +17,8 @@ type answer struct {
 // Names of an answer's members, as plainName has them, the best first.
 var (
 	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue", "text"}
-	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldname", "name",
-		"key", "alias", "ref", "columnid", "field", "id"}
+	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel", "fieldname",
+		"heading", "attribute", "property", "variable", "name", "key", "alias", "ref", "columnid", "fieldkey", "field", "id"}
 )
 
 // maxAnswer is how many members an object may have that is an answer.

@@ -191,7 +191,7 @@ func (d *finder) note(n *node, other bool) {
 		if !ok && strings.HasSuffix(text, ">") {
 			_, ok = lead.EmailKey(text)
 		}
-		if ok && other {
+		if ok && (other || saysOther(cmp.Or(n.label, n.name))) {
 			d.others = append(d.others, n)
 		} else if ok {
 			d.addresses = append(d.addresses, n)
@@ -211,47 +211,4 @@ func (d *finder) note(n *node, other bool) {
 			d.numbers = append(d.numbers, n)
 		}
 	}
-}
-
-// isOpaque reports whether a name says nothing: "3", "field_12", "input_2".
-func isOpaque(name string) bool {
-	for _, word := range nameWords(name) {
-		if !slices.Contains([]string{"field", "fields", "input", "question", "answer", "entry", "q", "a", "item", "text",
-			"value"}, word) {
-			return false
-		}
-	}
-	return true
-}
-
-// isOther reports whether what is called so is another thing than the person who sent the form.
-func isOther(name string) bool {
-	words := nameWords(name)
-	n := len(words)
-	return n > 0 && slices.Contains(otherThings, words[n-1]) || n == 1 && slices.Contains(otherAlone, words[0])
-}
-
-// otherThings end the names of other things; those of otherAlone are other things where they are the whole name.
-var (
-	otherThings = []string{"form", "page", "campaign", "company", "organization", "organisation", "product", "event", "owner",
-		"agent", "assignee", "author", "creator", "admin", "staff", "settings", "config", "workspace", "tenant", "team", "store",
-		"shop", "site", "website", "referrer", "spouse", "partner", "variant", "device", "browser", "geo", "location", "context",
-		"recipient", "manager", "address", "account"}
-	otherAlone = []string{"meta", "source", "list", "items", "to"}
-)
-
-// isAnswers reports whether what is called so is what was filled in, also inside of what describes the form.
-func isAnswers(name string) bool {
-	return slices.Contains([]string{"fields", "answers", "responses", "submission", "values"}, strings.ToLower(name))
-}
-
-func nameWords(name string) []string {
-	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
-}
-
-// isPerson reports whether what is called so is the person who sent the form.
-func isPerson(name string) bool {
-	words := nameWords(name)
-	return len(words) > 0 && slices.Contains([]string{"contact", "profile", "lead", "customer", "person", "user", "client", "visitor",
-		"member", "subscriber", "respondent", "name", "names", "merges"}, words[len(words)-1])
 }

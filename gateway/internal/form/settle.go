@@ -26,13 +26,16 @@ func (d *finder) settle() []pick {
 	if email != nil {
 		home, address = email.in, email.value
 	}
+	d.strangers(email)
 	d.number()
 	d.numbered(home)
 	kept := d.picks[:0]
 	for _, p := range d.picks {
-		stray := p.to == lead.FieldName && !p.sure && p.in != home && !p.value.holds() && !isPerson(p.in.called())
-		// beside the email also another thing has a first name that is the person's
-		other := p.other && !(p.in == home && (p.to == lead.FieldFirstName || p.to == lead.FieldLastName))
+		stray := p.to == lead.FieldName && p.rank > 0 && !p.sure && p.in != home && !p.value.holds() &&
+			!isPerson(p.in.called()) && !isAnswers(p.in.called())
+		// beside the email also another thing has a first name that is the person's, and a form the whole name
+		other := p.other && !(p.in == home && (p.to == lead.FieldFirstName || p.to == lead.FieldLastName ||
+			p.to == lead.FieldName && p.in.isForm()))
 		if p.rank > mapped/2 && p.value != address && (other || stray) {
 			continue
 		}
@@ -57,16 +60,44 @@ func (d *finder) settle() []pick {
 	return kept
 }
 
-// email returns the best of the emails, those that are addresses before those that are not; where there is none, the
-// one address that some other value is.
+// strangers marks what stands beside another's email: an object that has an email which is not the lead's is another
+// person, or a thing.
+func (d *finder) strangers(email *pick) {
+	if email == nil {
+		return
+	}
+	key, _ := lead.EmailKey(email.text())
+	found := map[*node]bool{}
+	for _, p := range d.picks {
+		if p.to != lead.FieldEmail || p.sure || p.in == email.in || p.in == d.root {
+			continue
+		}
+		if k, ok := lead.EmailKey(p.text()); ok && k != key && !email.in.inAny(map[*node]bool{p.in: true}) {
+			found[p.in] = true
+		}
+	}
+	if len(found) == 0 {
+		return
+	}
+	for i := range d.picks {
+		d.picks[i].other = d.picks[i].other || d.picks[i].in.inAny(found)
+	}
+}
+
+// email returns the best of the emails, those that are addresses before those that are not, and the person's before
+// those of what can be anybody; where there is none, the one address that some other value is.
 func (d *finder) email() (best *pick) {
 	worth := func(p *pick) int {
 		n := p.rank*maxLevels + p.depth
 		if _, ok := lead.EmailKey(p.text()); !ok {
 			n += 10_000_000
 		}
-		if p.other {
+		switch {
+		case p.other:
 			n += 1_000_000
+		case p.rank < byKind && p.sure, p.in.personal():
+		default:
+			n += 100_000
 		}
 		return n
 	}

@@ -2,6 +2,7 @@ package form
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,6 +27,7 @@ type Submission struct {
 
 	referrer string
 	root     *node
+	home     *node // in which the email is
 	picks    []pick
 	metadata members
 	parents  map[string]*node // in which node each name of metadata is
@@ -47,6 +49,9 @@ func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
 		return s, nil
 	}
 	s.picks = find(b.root, f)
+	if i := slices.IndexFunc(s.picks, func(p pick) bool { return p.to == lead.FieldEmail }); i >= 0 {
+		s.home = s.picks[i].in
+	}
 	if name := s.twoAddresses(); name != "" {
 		return nil, fault.InvalidField(fault.Truncate(name), nil,
 			"Was given twice, with two different addresses: please give the right one only")
@@ -158,7 +163,7 @@ func (s *Submission) keep(name string, in, value *node) {
 	if strings.EqualFold(name, "gcl_id") { // as Google's lead forms call it
 		name = "gclid"
 	}
-	if in != s.root && isOther(in.called()) { // the name of a company is not to look like the lead's
+	if in != s.root && isOther(in.called()) && !(in == s.home && in.isForm()) { // the name of a company is not to look like the lead's
 		name = in.called() + "." + name
 	}
 	raw := value.json()

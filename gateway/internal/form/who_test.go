@@ -1,0 +1,71 @@
+package form_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"leadgate/gateway/internal/form"
+	"leadgate/shared/fault"
+	"leadgate/shared/tenant"
+)
+
+// Who sent a form is told apart from the others whose addresses are in it.
+func TestTheVisitorAmongOthers(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ tool, body, name, phone, metadata string }{
+		{"organizer of a booking", `{"booking":{"organizer":{"name":"Pat Ray","email":"pat@example.com"},
+			"attendees":[{"name":"Kim Lee","email":"kim@example.com"}]}}`, "Kim Lee", "",
+			`{"organizer":{"name":"Pat Ray","email":"pat@example.com"}}`},
+		{"a thing that has no known name", `{"kennel":{"name":"Dogs","email":"dogs@example.com","phone":"+15550199"},
+			"customer":{"name":"Kim Lee","email":"kim@example.com"}}`, "Kim Lee", "",
+			`{"kennel":{"name":"Dogs","email":"dogs@example.com","phone":"+15550199"}}`},
+		{"whom a lead is assigned to", `{"assigned_to":{"email":"pat@example.com","name":"Pat"},
+			"details":{"email":"kim@example.com","name":"Kim Lee"}}`, "Kim Lee", "",
+			`{"assigned_to":{"email":"pat@example.com","name":"Pat"}}`},
+		{"a user beside the person", `{"first_name":"Kim","email":"kim@example.com","user":{"firstName":"Pat","lastName":"Ray",
+			"email":"pat@example.com","phone":"+15550199"}}`, "Kim", "",
+			`{"user":{"firstName":"Pat","lastName":"Ray","email":"pat@example.com","phone":"+15550199"}}`},
+		{"a second applicant", `{"applicant":{"firstName":"Kim","email":"kim@example.com"},
+			"coApplicant":{"firstName":"Pat","lastName":"Ray","email":"pat@example.com"}}`, "Kim", "",
+			`{"coApplicant":{"firstName":"Pat","lastName":"Ray","email":"pat@example.com"}}`},
+		{"the first of several people", `{"contacts":[{"name":"Kim Lee","email":"kim@example.com"},
+			{"name":"Pat Ray","email":"pat@example.com"}]}`, "Kim Lee", "", `{"1":{"name":"Pat Ray","email":"pat@example.com"}}`},
+		{"addresses whose names tell whose they are", `{"notification_email":"ops@example.com","recipient":"pat@example.com",
+			"from":"kim@example.com","full_name":"Kim Lee"}`, "Kim Lee", "",
+			`{"notification_email":"ops@example.com","recipient":"pat@example.com"}`},
+		{"a name that says whose it is, in another place", `{"customer_name":"Kim Lee","customer_phone":"+15550150",
+			"form_data":{"email":"kim@example.com"}}`, "Kim Lee", "+15550150", `{}`},
+		{"a name among fields", `{"email":"kim@example.com","fields":{"name":"Kim","last_name":"Lee"}}`, "Kim Lee", "", `{}`},
+		{"fields in what is called after the form", `{"contact_form":{"name":"Kim Lee","email":"kim@example.com","note":"Hello"}}`,
+			"Kim Lee", "", `{"note":"Hello"}`},
+		{"only a company's address", `{"company":{"name":"Acme","email":"kim@example.com"}}`, "", "", `{"company.name":"Acme"}`},
+		{"lists of attributes", `{"lead":[{"Attribute":"EmailAddress","Value":"kim@example.com"},{"Attribute":"FirstName",
+			"Value":"Kim"}]}`, "Kim", "", `{}`},
+		{"labels of fields", `{"data":[{"field_label":"Name","field_value":"Kim Lee","field_key":"f-0"},{"field_label":"Email",
+			"field_value":"kim@example.com","field_key":"f-1"}]}`, "Kim Lee", "", `{}`},
+	} {
+		t.Run(tc.tool, func(t *testing.T) {
+			f := tenant.Form{}.WithDefaults()
+			s, err := form.Read(jsonBody, []byte(tc.body), f)
+			if err != nil {
+				t.Fatalf("Read() = %+v", fault.From(err).Fields())
+			}
+			d, err := s.Lead(f, tenant.DefaultStatuses(), "", false)
+			if err != nil {
+				t.Fatalf("Lead() = %+v", fault.From(err).Fields())
+			}
+			if d.Email != email || d.Name != tc.name || d.Phone != tc.phone {
+				t.Errorf("the lead is %q, %q, %q; want %q, %q, %q", d.Name, d.Email, d.Phone, tc.name, email, tc.phone)
+			}
+			var got, want any
+			if json.Unmarshal(d.Metadata, &got) != nil || json.Unmarshal([]byte(tc.metadata), &want) != nil {
+				t.Fatalf("metadata = %s, want %s", d.Metadata, tc.metadata)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("metadata (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
