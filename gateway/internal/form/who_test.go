@@ -6,8 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"leadgate/gateway/internal/form"
-	"leadgate/shared/fault"
 	"leadgate/shared/tenant"
 )
 
@@ -47,15 +45,7 @@ func TestTheVisitorAmongOthers(t *testing.T) {
 			"field_value":"kim@example.com","field_key":"f-1"}]}`, "Kim Lee", "", `{}`},
 	} {
 		t.Run(tc.tool, func(t *testing.T) {
-			f := tenant.Form{}.WithDefaults()
-			s, err := form.Read(jsonBody, []byte(tc.body), f)
-			if err != nil {
-				t.Fatalf("Read() = %+v", fault.From(err).Fields())
-			}
-			d, err := s.Lead(f, tenant.DefaultStatuses(), "", false)
-			if err != nil {
-				t.Fatalf("Lead() = %+v", fault.From(err).Fields())
-			}
+			d := mustLead(t, jsonBody, tc.body, tenant.Form{}, "")
 			if d.Email != email || d.Name != tc.name || d.Phone != tc.phone {
 				t.Errorf("the lead is %q, %q, %q; want %q, %q, %q", d.Name, d.Email, d.Phone, tc.name, email, tc.phone)
 			}
