@@ -127,10 +127,13 @@ func (b *ledger) checkConflict(a *answer, holder string, violated func(string, .
 	}
 }
 
-// emailKey is what makes an email unique; "" for what is none.
+// emailKey is what makes an email unique, or the phone of a lead without one; "" for what is neither.
 func emailKey(typed string) string {
-	_, key, _ := lead.ParseEmail(typed)
-	return key
+	if _, key, ok := lead.ParseEmail(typed); ok {
+		return key
+	}
+	number, _ := lead.ParsePhone(typed, loadRegion)
+	return number.E164
 }
 
 // joinFirst joins the first few: the same violation tends to come in thousands.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ const repeats = 0.1
 type load struct {
 	addr, path, key string
 	run             string // tells this load's emails from others'
+	phones          bool   // every eighth lead has a phone and no email
 	conns, rate     int
 	random          func(client int) *rand.Rand
 
@@ -64,8 +66,12 @@ func (l *load) end() (all []answer) {
 	return all
 }
 
-// email spells an email for a post.
+// email spells an email for a post, or a phone: what the lead is known by.
 func (l *load) email(number, spelling int) string {
+	if l.phones && number%8 == 7 {
+		forms := []string{"+4670%03d%04d", "070-%03d %04d", "0046 (0)70 %03d%04d", "+46 70 %03d %04d (mobile)"}
+		return fmt.Sprintf(forms[spelling%len(forms)], number/10_000%1000, number%10_000)
+	}
 	return loadgen.Spelling(fmt.Sprintf("%s.%d", l.run, number), spelling)
 }
 
@@ -91,7 +97,11 @@ func (l *load) client(ctx context.Context, i int, due time.Time) {
 			}
 		}
 		number, spelling := l.next(random)
-		body = loadgen.AppendLead(body[:0], l.email(number, spelling))
+		if known := l.email(number, spelling); strings.Contains(known, "@") {
+			body = loadgen.AppendLead(body[:0], known)
+		} else {
+			body = fmt.Appendf(body[:0], `{"name":"John Doe","phone":%q,"source":"website"}`, known)
+		}
 		a := l.post(c, body)
 		a.email = number
 		l.noted[i] = append(l.noted[i], a)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -164,6 +166,20 @@ func (s scenario) events() []string {
 	return loadgen.LeadEvents()
 }
 
+// loadRegion is where the load's phones without + are from.
+const loadRegion = "SE"
+
+// takePhones lets the workspace take leads with a phone and no email, and waits until its gateways know.
+func (run *runner) takePhones(ctx context.Context) error {
+	_, err := run.db.UpdateWorkspace(ctx, run.workspace, func(w *tenant.Workspace) error {
+		w.Settings.Identify, w.Settings.DefaultRegion = tenant.IdentifyEmailOrPhone, loadRegion
+		return nil
+	}, nil)
+	pause(ctx, time.Second)
+	run.load.phones = err == nil
+	return err
+}
+
 func (run *runner) runLoad(ctx context.Context) (*report, error) {
 	rep := &report{ledger: &ledger{rules: run.rules, spell: func(n int) string { return run.load.email(n, 0) }},
 		began: time.Now()}
@@ -173,6 +189,11 @@ func (run *runner) runLoad(ctx context.Context) (*report, error) {
 	run.load.addr, run.load.path, run.load.key = strings.TrimPrefix(run.URL, "http://"),
 		"/api/v1/chatbots/"+run.ChatbotID+"/leads", run.Key
 	run.load.run, run.load.conns, run.load.rate, run.load.random = run.name, run.conns, run.rate, run.random
+	if run.former == nil && run.programs == "" { // older ones would refuse leads without an email
+		if err := run.takePhones(ctx); err != nil {
+			return rep, err
+		}
+	}
 	run.load.start(ctx)
 	pause(ctx, run.duration/4)
 	err := run.inject(ctx, run)
@@ -305,12 +326,14 @@ func (run *runner) readAll(b *ledger) error {
 				if err != nil {
 					return fmt.Errorf("read a lead: %w", err)
 				}
-				var shown struct{ Data struct{ ID, Email string } }
+				var shown struct {
+					Data struct{ ID, Email, Phone string }
+				}
 				if err := json.Unmarshal(got.Body, &shown); err != nil || shown.Data.ID != b.rows[i].lead {
 					continue
 				}
 				mu.Lock()
-				b.read[shown.Data.ID] = shown.Data.Email
+				b.read[shown.Data.ID] = cmp.Or(shown.Data.Email, shown.Data.Phone)
 				mu.Unlock()
 			}
 			return nil

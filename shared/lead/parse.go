@@ -129,7 +129,10 @@ func (d *Draft) identify(r *strictjson.Reader, rules Rules) {
 		r.Require("email", EmailRule)
 		return
 	}
-	if told, _ := r.Wrong(); d.AddressKey != "" || slices.ContainsFunc(told, isOfEmail) {
+	if d.AddressKey != "" {
+		return
+	}
+	if told, _ := r.Wrong(); slices.ContainsFunc(told, isOfEmail) {
 		return
 	}
 	if d.Phone == "" {

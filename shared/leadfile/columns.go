@@ -101,8 +101,12 @@ func (l *layout) name(said *Said) error {
 		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
 	}
 	if len(h.wrong) == 0 && h.taken[toEmail] == "" && (!said.Phones || h.taken[lead.FieldPhone] == "") {
-		h.refuse(toEmail, "", fmt.Sprintf("Must be a column of the file, or be assigned to one with mapping: "+
-			"row %d was read as the header, and has %s", max(1, l.Header), h.offer()))
+		message := fmt.Sprintf("Must be a column of the file, or be assigned to one with mapping: "+
+			"row %d was read as the header, and has %s", max(1, l.Header), h.offer())
+		if h.taken[lead.FieldPhone] != "" {
+			message += ". Leads with a phone alone are taken where the workspace's identify is email_or_phone"
+		}
+		h.refuse(toEmail, "", message)
 	}
 	if len(h.wrong) > 0 {
 		return fault.Invalid(h.wrong)
