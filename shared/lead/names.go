@@ -1,6 +1,7 @@
 package lead
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -40,15 +41,27 @@ func FieldOf(name string) (field string, rank int) {
 		return field, rank
 	}
 	for i := len(parts) - 2; i >= 0; i-- { // "Hi! What's your name?"
-		if parts[i] == "your" {
+		if slices.Contains(yours, parts[i]) {
 			field, rank = fieldOf(parts[i+1:])
 			break
 		}
 	}
-	if field == "" {
-		return "", 0
+	if field != "" {
+		return field, rank + inSentence
 	}
-	return field, rank + inSentence
+	if cut := strings.LastIndexAny(name, "_-"); cut > 0 && isID(name[cut+1:]) {
+		return FieldOf(name[:cut])
+	}
+	return "", 0
+}
+
+// yours is "your" in the questions of several languages.
+var yours = strings.Fields("your votre ton ta ihr ihre dein deine su " +
+	"tu seu sua tuo tua uw je twoj twoje din ditt ваш ваше ваша")
+
+// isID reports whether a builder made a part of a name, to tell fields apart: email_cfe1.
+func isID(part string) bool {
+	return len(part) >= 4 && strings.Trim(part, "0123456789abcdef") == "" && strings.ContainsAny(part, "0123456789")
 }
 
 // isPlainWord reports whether name is as nameParts has it: one word of small letters.
@@ -88,6 +101,9 @@ func fieldOf(parts []string) (field string, rank int) {
 	}
 	w, ok := vocabulary[strings.Join(kept, "")]
 	if !ok {
+		w, ok = twice(kept)
+	}
+	if !ok || parts[0] == "is" { // is_mobile: a question about it
 		return "", 0
 	}
 	rank = w.rank + max(0, 2*number-2)
@@ -103,6 +119,24 @@ func fieldOf(parts []string) (field string, rank int) {
 		}
 	}
 	return w.field, rank
+}
+
+// maxTwice is how many words two names of one field have together, at most.
+const maxTwice = 6
+
+// twice returns what is meant where a field is named twice: "First name / Prénom", "Telefon / Handy".
+func twice(words []string) (w word, ok bool) {
+	if len(words) > maxTwice {
+		return word{}, false
+	}
+	for i := 1; i < len(words); i++ {
+		a, known := vocabulary[strings.Join(words[:i], "")]
+		b := vocabulary[strings.Join(words[i:], "")]
+		if known && a.field == b.field {
+			return word{a.field, min(a.rank, b.rank)}, true
+		}
+	}
+	return word{}, false
 }
 
 // nameParts divides a name into words: lower case, without accents and without anything that is no letter or digit.
@@ -165,15 +199,16 @@ type role struct {
 var nameRoles = foldRoles(map[string]role{
 	// fillers of questions, marks of what must be given, and what builders put before a name
 	`your my the a an of is what s please enter in here required optional mandatory pflichtfeld obligatoire
-	obligatorio value text input field txt fld frm inp no label webtolead cf wpcf ff et pb mf ctl content billing dein
+	obligatorio value text input field txt fld frm inp no label webtolead cf wpcf acf ff et pb mf ctl content billing dein
 	deine ihr ihre bitte votre ton vos tu su sus seu sua il tuo suo ваш ваше ваша la le el
 	les de del des du di do da o uw je din ditt deres twoj twoje numer`: {},
 	// whose it is
-	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer kontakt
+	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer requester kontakt
 	kunde kunden cliente contacto contatto contato`: {rank: -1},
-	`user member primary main default preferred best personal direct form sender`: {noName: true},
-	`home private privat privee private particular domicile thuis maison casa`:    {rank: 2, noPerson: true},
-	`work business office company professional job daytime geschaftlich dienstlich firma buro bureau pro trabajo empresa
+	`user member primary main default preferred best personal direct form sender account login
+	signup`: {noName: true},
+	`home private privat privee private particular domicile thuis maison casa`: {rank: 2, noPerson: true},
+	`work business office company professional job daytime evening geschaftlich dienstlich firma buro bureau pro trabajo empresa
 	lavoro trabalho corporate organization organisation firmen`: {rank: 3, noPerson: true},
 	`other alternate alternative secondary second additional another assistant`: {rank: 8, noPerson: true},
 	`shipping delivery`: {rank: 8},
@@ -225,7 +260,8 @@ func foldWords() map[string]word {
 		{FieldName, 0, fullNameWords}, {FieldName, 1, nameWords}, {FieldName, 3, "displayname fileas"},
 		{FieldFirstName, 0, firstNameWords}, {FieldFirstName, 1, "first"},
 		{FieldLastName, 0, lastNameWords}, {FieldLastName, 1, "last"},
-		{FieldPhone, 0, phoneWords}, {FieldPhone, 1, mobileWords}, {FieldPhone, byMessage, "sms whatsapp whatsappnumber viber"},
+		{FieldPhone, 0, phoneWords}, {FieldPhone, 1, mobileWords}, {FieldPhone, byMessage, "sms whatsapp whatsappnumber numerodewhatsapp viber"},
+		{FieldPhone, -1, "fullphone phonefull internationalphone phoneinternational phonee164"},
 		{FieldSource, 0, "source leadsource"}, {FieldStatus, 0, "status leadstatus"},
 		{FieldChatbot, 0, "chatbotid"}, {FieldMetadata, 0, "metadata"},
 	} {
@@ -248,17 +284,17 @@ const (
 		endereçodeemail enderecoemail correioeletronico correioeletrónico
 		indirizzoemail indirizzomail postaelettronica emailadres mailadres epostadress eposti sahkoposti sahkopostiosoite
 		adresemail adrespocztyelektronicznej pocztaelektroniczna emailova emailovaadresa
-		emailcim adresadeemail adresaemail eposta epostaadresi epostaadresiniz mailadresi
+		emailcim emailcime adresadeemail adresaemail eposta epostaadresi epostaadresiniz mailadresi
 		ηλεκτρονικόταχυδρομείο почта электроннаяпочта элпочта электронныйадрес адресэлектроннойпочты емейл имейл мейл емайл
 		електроннапошта пошта メール メールアドレス eメール eメールアドレス 電子メール
-		您的邮箱 你的邮箱 邮箱 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
+		您的邮箱 你的邮箱 邮箱 您的邮箱地址 連絡先メールアドレス ご連絡先メールアドレス 电子邮箱 电子邮件 邮件 电邮 邮箱地址 邮件地址 電子郵件 電子信箱 信箱 電郵 이메일 메일 이메일주소 전자우편
 		alamatemail alamatsurel surel thudientu diachiemail อีเมล อีเมล์ ईमेल ईमेलपता elektronskaposta
 		البريدالإلكتروني بريدالكتروني الإيميل אימייל דואל דוארלאלקטרוני דואראלקטרוני`
 
 	nameWords = `name contactperson ansprechpartner ansprechpartnerin kontaktperson contactpersoon personadecontacto nombre nom nome naam navn namn nimi imie jmeno nev nume isim adi adiniz όνομα имя імя
 		名前 お名前 名字 이름 이름을 الاسم שם
 		nama ชื่อ नाम ime име`
-	fullNameWords = `fullname completename namefull vollername vollstandigername vorundnachname vorundzuname vornamenachname
+	fullNameWords = `fullname realname sendername fromname completename namefull vollername vollstandigername vorundnachname vorundzuname vornamenachname nameundvorname каквасзовут
 		nachnamevorname namevorname nomcomplet nometprenom nomprenom prenometnom prenomnom
 		nombrecompleto nombreyapellido nombreyapellidos nombreapellidos nomecompleto nomeesobrenome nomeecognome nomecognome
 		nominativo volledigenaam voorenachternaam fuldenavn fultnavn fulltnamn fornavnogefternavn forochefternamn kokonimi imieinazwisko imienazwisko imięinazwisko celejmeno jmenoaprijmeni teljesnev numecomplet numesiprenume
@@ -274,22 +310,22 @@ const (
 		soyad soyadi soyisim soyadiniz επώνυμο επίθετο фамилия прізвище 姓 名字姓 苗字 성 اسمالعائلة الكنية שםמשפחה namabelakang
 		นามสกุล prezime उपनाम`
 	phoneWords = `phone phones phonenumbers phoneno phonenr phonenum phonenumber telephone telephoneno telephonenumber tel telno telnr telephonenr
-		contactnumber contactno contactphone contactphonenumber callback callbacknumber dayphone phonecontact
+		contactnumber contactno contactphone contactphonenumber callback callbacknumber phonewithcountrycode phonenumberwithcountrycode dayphone phonecontact
 		telefon telefonnummer telefonnr telefonnumer rufnummer telnummer festnetz festnetznummer fon
-		numerodetelephone numerotelephone notelephone ntelephone telefono numerodetelefono numerotelefono
+		numerodetelephone numerotelephone notelephone ntelephone ntel telefono numerodetelefono numerotelefono
 		numeroditelefono telefone numerodetelefone fone contacttelefono recapitotelefonico
 		telefoon telefoonnummer telefoonnr puhelin puhelinnumero telefonu nrtelefonu telefonnumber telefonniczny
-		telefonicislo telefonszam nrdetelefon numardetelefon telefonnumarasi telefonnumaraniz τηλέφωνο телефон
-		номертелефона контактныйтелефон номертелефону 電話 電話番号 お電話番号 电话 电话号码 联系电话 聯絡電話 電話號碼
+		telefonicislo telefonnicislo telefonszam nrdetelefon numardetelefon telefonnumarasi telefonnumaraniz τηλέφωνο телефон
+		номертелефона контактныйтелефон контактныйномер телефондлясвязи номертелефону 電話 電話番号 お電話番号 电话 电话号码 联系电话 聯絡電話 電話號碼
 		联系方式 您的电话 你的电话 전화 전화번호 연락처 الهاتف رقمالهاتف הטלפון טלפון מספרטלפון
 		telepon nomortelepon notelepon sodienthoai dienthoai เบอร์โทร เบอร์โทรศัพท์ โทรศัพท์ फोन फोननंबर brojtelefona`
 	mobileWords = `mobile mobileno mobilenr mobilenumber mobilephone mobilephonenumber phonemobile cell cellphone
 		cellphonenumber cellnumber cellular phonecell handphone handphonenumber
 		handy handynummer mobil mobilnummer mobiltelefon mobilfunk mobilfunknummer natel portable telephoneportable
 		numeroportable numerodeportable telephonemobile movil telefonomovil celular numerodecelular telefonocelular telemovel
-		telefonecelular cellulare numerocellulare numerodicellulare telefonocellulare mobiel mobielnummer mobielenummer gsm
+		telefonecelular cellulare numerocellulare numerodicellulare telefonocellulare mobiel mobielnummer mobielenummer mobieletelefoon gsm
 		gsmnummer mobilnumber matkapuhelin komorka komorkowy telefonkomorkowy mobilcislo mobilszam telefonmobil
-		ceptelefonu ceptel cepnumarasi κινητό мобильный мобильныйтелефон номермобильного сотовый мобільний
+		ceptelefonu ceptelefonunumarasi ceptelefonunumaraniz ceptel cepnumarasi κινητό мобильный мобильныйтелефон номермобильного сотовый мобільний
 		携帯 携帯電話 携帯番号 携帯電話番号 手机 手机号 手机号码 移动电话 手機 手機號碼 行動電話 휴대폰 휴대전화 휴대폰번호 핸드폰
 		الجوال رقمالجوال الموبايل נייד טלפוןנייד
 		nohp nomorhp nomorponsel didong มือถือ मोबाइल मोबाइलनंबर`
