@@ -81,7 +81,7 @@ func readAddress(text string) (email, key string, rest beside, ok bool) {
 	}
 	found := 0
 	for part := range strings.FieldsFuncSeq(aroundAt.Replace(text), betweenAddresses) {
-		e, k, is := ParseEmail(strings.Trim(withoutMailto(part), `<>()[]"'.`))
+		e, k, is := ParseEmail(strings.Trim(withoutMailto(part), `<>()[]"'.“”„‘’«»`))
 		switch {
 		case !is && (found == 0 || strings.Contains(part, "@")):
 			return "", "", rest, false

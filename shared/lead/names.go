@@ -203,7 +203,8 @@ var nameRoles = foldRoles(map[string]role{
 	deine ihr ihre bitte votre ton vos tu su sus seu sua il tuo suo ваш ваше ваша la le el
 	les de del des du di do da o uw je din ditt deres twoj twoje numer`: {},
 	// whose it is
-	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer requester kontakt
+	`contact lead person visitor customer client subscriber guest applicant prospect respondent attendee buyer requester
+	invitee registrant participant recipient payer student patient donor kontakt
 	kunde kunden cliente contacto contatto contato`: {rank: -1},
 	`user member primary main default preferred best personal direct form sender account login
 	signup`: {noName: true},

@@ -50,8 +50,7 @@ func plain(name string) string {
 // match whatever their case, spaces and hyphens.
 type Mapping map[string]*string
 
-// own are the columns of an export that an import has no use for. A file is an export where it has all of them, and the
-// id of a lead.
+// own are the columns of an export that an import has no use for.
 var own = []string{"id", "createdAt", "updatedAt"}
 
 // header is a header being read.
@@ -92,13 +91,17 @@ func (l *layout) name(said *Said) error {
 		h.columns = append(h.columns, Column{Name: h.unique(tidy(name, i))})
 	}
 	h.mapped()
-	if h.taken[toEmail] == "" && l.known <= beforeRows && l.email >= 0 && !h.said[l.email] {
+	if h.taken[toEmail] == "" && l.known < namesEmail && l.email >= 0 && !h.said[l.email] {
 		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
 	}
-	l.Exported = isExport(l.names, l.next)
+	l.Exported = isExport(l.names, l.rows)
 	h.named(l.Exported)
 	if h.taken[toEmail] == "" && l.known == saidBySends && l.email >= 0 && !h.said[l.email] {
 		h.columns[l.email].To, h.taken[toEmail] = toEmail, h.columns[l.email].Name
+	}
+	if l.emailElsewhere(h.columns) && !h.said[l.email] {
+		h.columns[l.email].To, h.columns[l.email].Rank = toEmail, elsewhereRank
+		h.taken[toEmail] = h.columns[l.email].Name
 	}
 	if len(h.wrong) == 0 && h.taken[toEmail] == "" && (!said.Phones || h.taken[lead.FieldPhone] == "") {
 		message := fmt.Sprintf("Must be a column of the file, or be assigned to one with mapping: "+
@@ -115,11 +118,44 @@ func (l *layout) name(said *Said) error {
 	return nil
 }
 
-// isExport reports whether names and the cells of the first row, if there is one, are those of an export.
-func isExport(names, cells []string) bool {
-	at := slices.Index(names, "id")
-	return at >= 0 && slices.Contains(names, "createdAt") && slices.Contains(names, "updatedAt") &&
-		slices.Contains(names, toMetadata) && (cells == nil || at < len(cells) && isLeadID(cells[at]))
+// elsewhereRank is the rank of a column that only its addresses make one of emails.
+const elsewhereRank = 30
+
+// emailElsewhere reports whether columns that are called so have no emails, and another has those of different people:
+// a survey asks for them again, or "Email" says whether one may be written to.
+func (l *layout) emailElsewhere(columns []Column) bool {
+	if l.email < 0 || l.email >= len(columns) || !strings.HasPrefix(columns[l.email].To, memberOf) {
+		return false
+	}
+	different, n := map[string]bool{}, 0
+	for _, r := range l.rows {
+		for at, is := range r.address {
+			switch {
+			case is && at < len(columns) && columns[at].To == toEmail:
+				return false
+			case is && at == l.email:
+				different[r.cells[at]] = true
+				n++
+			}
+		}
+	}
+	return n > 1 && len(different) == n
+}
+
+// isExport reports whether a file is an export, maybe with columns that its owner took away: the ids in it are those of
+// leads, or it has no rows and all columns.
+func isExport(names []string, rows []startRow) bool {
+	at := slices.Index(names, toLead)
+	if at < 0 {
+		return false
+	}
+	for _, r := range rows {
+		if at < len(r.cells) && filled(r.cells[at]) {
+			return isLeadID(r.cells[at])
+		}
+	}
+	return !slices.ContainsFunc(own, func(name string) bool { return !slices.Contains(names, name) }) &&
+		slices.Contains(names, toMetadata)
 }
 
 func isLeadID(text string) bool {

@@ -25,6 +25,7 @@ type csv struct {
 	quote     byte // 0: none
 	escape    bool // a backslash in a quoted cell takes the quote or backslash after it literally
 	columns   int  // of the file; 0: not known yet
+	list      bool // every cell is a record
 
 	cells   []string // of the last record; their text is one string
 	text    []byte
@@ -40,7 +41,7 @@ type csv struct {
 const maxRowlike = 20
 
 func newCSV(o *Options) *csv {
-	c := &csv{delimiter: o.Delimiter[0], quote: '"', escape: o.Escape, columns: len(o.Columns)}
+	c := &csv{delimiter: o.Delimiter[0], quote: '"', escape: o.Escape, columns: len(o.Columns), list: o.List}
 	switch o.Quote {
 	case "":
 	case noQuote:
@@ -66,7 +67,7 @@ func (c *csv) record(data []byte, last bool) (n int) {
 	if k := len(line) - 1; k >= 0 && line[k] == '\r' {
 		line = line[:k]
 	}
-	if whole && len(line) <= MaxRow && (c.quote == 0 || bytes.IndexByte(line, c.quote) < 0) &&
+	if whole && !c.list && len(line) <= MaxRow && (c.quote == 0 || bytes.IndexByte(line, c.quote) < 0) &&
 		bytes.IndexByte(line, '\r') < 0 {
 		c.split(string(line))
 		return n
@@ -122,6 +123,9 @@ func (c *csv) quoted(data []byte) (n int) {
 			continue
 		case where == afterQuote && quote:
 			where = inQuotes
+		case b == c.delimiter && c.list:
+			c.cut()
+			return n + 1
 		case b == c.delimiter:
 			c.ends = append(c.ends, len(c.text))
 			where = atStart

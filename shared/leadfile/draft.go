@@ -65,8 +65,13 @@ func (r *Reader) cells(row *Row, cells []string) {
 			row.Lead, _ = id.Lead.Parse(cell) // of what is none there is none
 		case "":
 		default:
-			if f.to == lead.FieldPhone && strings.Contains(cell, "E+") {
-				r.lead.Warn(f.name, "Looks like a number that a spreadsheet has rounded: format its column as text")
+			if f.to == lead.FieldPhone {
+				if strings.Contains(cell, "E+") {
+					r.lead.Warn(f.name, "Looks like a number that a spreadsheet has rounded: format its column as text")
+				}
+				if digits, ok := strings.CutSuffix(cell, ".0"); ok && strings.Trim(digits, "0123456789") == "" {
+					cell = digits // a program took it for a number
+				}
 			}
 			r.lead.Set(f.to, f.name, f.rank, cell)
 		}

@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"leadgate/shared/fault"
-	"leadgate/shared/lead"
 )
 
 // Said is what the sender of a CSV file says of it; what is left out is found.
@@ -34,7 +33,7 @@ const (
 )
 
 // delimiters are those that are tried, in this order.
-const delimiters = ",;\t|"
+const delimiters = ",;\t|^~"
 
 // Check returns what is wrong with what is said, for the parameters of an upload.
 func (s *Said) Check() (wrong []fault.Field) {
@@ -64,11 +63,11 @@ func separates(text string) bool {
 // ReadHeader finds out how a CSV file is written, and what its columns are. first is how it begins, decode.Sample bytes
 // or all of it; start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
 //
-// The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab and pipe gives a header with
-// most columns. The header is the first of 50 rows with a name that is known for an email, or for a phone where that
-// will do, or that the mapping sends there; where there is none, the row before the first that has an address in a
-// column which has one in most of the rows after it too. A file that begins with such rows has no header: its columns
-// are "Column 1" and so on.
+// The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab, pipe, caret and tilde gives a
+// header with most columns. The header is the first of 50 rows with a name that is known for an email, or for a phone
+// where that will do, or that the mapping sends there; where there is none, the row before the first that has an address
+// in a column which has one in most of the rows after it too. A file that begins with such rows has no header: its
+// columns are "Column 1" and so on, or it is a list, if it has nothing but addresses.
 func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 	if wrong := said.Check(); len(wrong) > 0 {
 		return o, 0, fault.Invalid(wrong)
@@ -86,6 +85,9 @@ func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 	if o.Quote == `"` {
 		o.Quote = ""
 	}
+	if said.Quote == "" && quotedSingly(text) {
+		o.Quote = "'"
+	}
 	tried := delimiters
 	if said.Delimiter != "" {
 		tried = said.Delimiter
@@ -102,6 +104,18 @@ func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 		return o, 0, err
 	}
 	return best.Options, int64(skipped) + best.start, nil
+}
+
+// quotedSingly reports whether all of the first line is in single quotes.
+func quotedSingly(text []byte) bool {
+	line := text[:min(len(text), MaxRow)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	cells := bytes.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(delimiters, r) })
+	return len(cells) > 0 && !slices.ContainsFunc(cells, func(cell []byte) bool {
+		return len(cell) < 2 || cell[0] != '\'' || cell[len(cell)-1] != '\''
+	})
 }
 
 // separatorLine reads the line "sep=;" that files for Excel begin with.
@@ -129,6 +143,7 @@ const (
 	noneFound   = iota
 	onlyRows    // rows have addresses, and no row before them names the columns
 	beforeRows  // the row before those with addresses
+	onlyList    // there is nothing but addresses
 	namesEmail  // a row with a known name
 	saidBySends // the sender says which
 )
@@ -137,10 +152,10 @@ const (
 type layout struct {
 	Options
 	known int
-	names []string // of the columns
-	next  []string // the cells of the first row after them; nil: there is none
-	email int      // the column with addresses, where no name tells it; -1: none
-	start int64    // of the rows after the header, or of all rows
+	names []string   // of the columns
+	rows  []startRow // those after them
+	email int        // the column with addresses, where no name tells it; -1: none
+	start int64      // of the rows after the header, or of all rows
 }
 
 func (l *layout) better(than *layout) bool {
@@ -148,14 +163,6 @@ func (l *layout) better(than *layout) bool {
 		return l.known > than.known
 	}
 	return len(l.names) > len(than.names)
-}
-
-// row is one of the rows that a file begins with.
-type startRow struct {
-	cells   []string
-	address []bool // which cells are one
-	number  int
-	end     int64
 }
 
 // layoutOf looks at a file with one delimiter.
@@ -177,16 +184,20 @@ func layoutOf(text []byte, o Options, said *Said) *layout {
 		}
 		return l
 	}
+	if i := said.nameRow(rows[:min(len(rows), headerRows)]); i >= 0 {
+		l.known = namesEmail
+		l.take(rows, i)
+		return l
+	}
 	for i := range rows[:min(len(rows), headerRows)] {
 		at := addressColumn(rows[i:])
 		switch {
-		case said.namesEmail(&rows[i]):
-			l.known = namesEmail
-			l.take(rows, i)
-			return l
 		case at < 0 || at >= len(rows[i].address) || !rows[i].address[at]:
 		case i == 0 || len(rows[i-1].cells) <= at || !filled(rows[i-1].cells[at]):
 			l.known, l.email = onlyRows, at
+			if l.List = onlyAddresses(rows[i:]); l.List {
+				l.known = onlyList
+			}
 			l.bare(rows[i:])
 			return l
 		default:
@@ -206,14 +217,16 @@ func layoutOf(text []byte, o Options, said *Said) *layout {
 // take takes the names of the columns from a row.
 func (l *layout) take(rows []startRow, i int) {
 	l.names, l.start, l.Header = rows[i].cells, rows[i].end, rows[i].number
-	l.email = addressColumn(rows[i+1:])
-	if i+1 < len(rows) {
-		l.next = rows[i+1].cells
-	}
+	l.rows = rows[i+1:]
+	l.email = addressColumn(l.rows)
 }
 
 // bare makes names for columns that have none. Rows that are before them are rows as well.
 func (l *layout) bare(rows []startRow) {
+	if l.List {
+		l.names, l.email = []string{columnName(0)}, 0
+		return
+	}
 	for _, r := range rows {
 		for len(l.names) < len(r.cells) {
 			l.names = append(l.names, columnName(len(l.names)))
@@ -222,82 +235,6 @@ func (l *layout) bare(rows []startRow) {
 }
 
 func columnName(at int) string { return fmt.Sprintf("Column %d", at+1) }
-
-// startRows reads up to limit rows that are not blank.
-func startRows(text []byte, c *csv, limit int) (rows []startRow) {
-	for at, number := 0, 1; at < len(text) && len(rows) < limit; number++ {
-		n := c.record(text[at:], true)
-		if c.long {
-			break
-		}
-		at += n
-		if !c.open && slices.ContainsFunc(c.cells, filled) {
-			r := startRow{cells: slices.Clone(c.cells), number: number, end: int64(at)}
-			for i, cell := range r.cells {
-				r.address = append(r.address, i <= MaxColumns && isAddress(cell))
-			}
-			rows = append(rows, r)
-		}
-	}
-	return rows
-}
-
-// addressColumn is the column with an address in the first row that has one, if most of the rows after it have one
-// there too; -1 is none.
-func addressColumn(rows []startRow) int {
-	rows = rows[:min(len(rows), dataRows)]
-	for i, r := range rows {
-		for at, is := range r.address {
-			if !is {
-				continue
-			}
-			n := 0
-			for _, r := range rows[i:] {
-				if at < len(r.address) && r.address[at] {
-					n++
-				}
-			}
-			if 2*n > len(rows)-i {
-				return at
-			}
-		}
-	}
-	return -1
-}
-
-// maxAddressCell is how long a cell is looked at for an address, in bytes.
-const maxAddressCell = 1000
-
-// identifies reports whether a lead can be known by what a field has.
-func (s *Said) identifies(field string) bool {
-	return field == toEmail || s.Phones && field == lead.FieldPhone
-}
-
-func isAddress(cell string) bool {
-	if len(cell) > maxAddressCell || !strings.ContainsAny(cell, "@＠") {
-		return false
-	}
-	g := lead.NewGatherer(lead.Rules{Statuses: []string{""}})
-	g.Set(toEmail, toEmail, 0, cellText(cell, ','))
-	_, err := g.Draft()
-	return err == nil
-}
-
-// namesEmail reports whether a row names the column of the email, or of a phone where that will do, and has no address
-// itself.
-func (s *Said) namesEmail(r *startRow) bool {
-	if slices.Contains(r.address, true) {
-		return false
-	}
-	mapped := map[string]bool{}
-	for name, to := range s.Mapping {
-		mapped[plain(name)] = to != nil && s.identifies(strings.ToLower(*to))
-	}
-	return slices.ContainsFunc(r.cells[:min(len(r.cells), MaxColumns)], func(cell string) bool {
-		field, _ := lead.FieldOf(cell)
-		return s.identifies(field) || mapped[plain(cell)]
-	})
-}
 
 // escapes reports whether a backslash takes the quote after it literally, as tools of MySQL have it: a quote after one
 // is followed by what cannot follow a quote that ends a cell.

@@ -26,6 +26,7 @@ func (r *Reader) line(data []byte, last bool) (n int, row Row, blank bool) {
 	if line = bytes.TrimSpace(line); len(line) == 0 || len(line) == 1 && line[0] == endOfFile {
 		return n, row, true
 	}
+	line = bytes.TrimRight(line, ", \t") // it was one of a list
 	r.object(&row, line)
 	return n, row, false
 }
