@@ -197,8 +197,8 @@ func (a *api) knowsStatuses(r *http.Request, p *tenant.Principal, q pg.LeadQuery
 func (q *params) phone() string {
 	numbers := lead.PhoneDigits(q.text("phone", lead.MaxPhone))
 	if len(numbers) != 1 {
-		rule := "Must be a phone number, or at least its last %d digits" + plusHint
-		q.addError("phone", fmt.Sprintf(rule, lead.MinPhoneDigits))
+		q.addError("phone", fmt.Sprintf("Must be a phone number, or at least its last %d digits", lead.MinPhoneDigits)+
+			plusHint)
 		return ""
 	}
 	return numbers[0]

@@ -26,7 +26,8 @@ func (a *api) createSuppression(w http.ResponseWriter, r *http.Request, p *tenan
 	in := strictjson.NewReader(body, []string{"email", "phone"})
 	for in.Next() {
 		typed, given := in.String("Must be a string")
-		switch ok := true; {
+		var ok bool
+		switch {
 		case !in.Given():
 			in.Refuse("Must be an email, or a phone, and not null")
 		case !given:

@@ -71,7 +71,6 @@ func (d *decoder) open(raw io.Reader) (io.Reader, error) {
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		raw = small
 		switch {
 		case bytes.HasPrefix(magic, []byte{0x1F, 0x8B}):
 			z, err := gzip.NewReader(small)
