@@ -123,7 +123,13 @@ func textOfObject(field string, all []jsonMember, depth int) (text string, whole
 		add(member(func(name string) bool { f, _ := FieldOf(name); return f == FieldLastName }))
 	case FieldPhone:
 		for _, n := range phoneOrder {
-			add(named(n))
+			part := named(n)
+			if strings.HasPrefix(part, "+") && len(part) > len("+1-268") { // it is whole
+				return part, true
+			}
+			if strings.ContainsAny(part, "0123456789") { // no country's name
+				add(part)
+			}
 		}
 	}
 	if len(parts) > 1 || len(parts) == 1 && len(all) == 1 {

@@ -372,7 +372,7 @@ func TestFormMistakes(t *testing.T) {
 	if got.body.Details.Field != "email" || got.header.Get("Access-Control-Allow-Origin") != site {
 		t.Errorf("fetch = %s, headers %v, want the field, readable to the page", got.text, got.header)
 	}
-	b.fetch(t, path, "email=x", "Content-Type", "text/plain", "Accept", "application/json").wantError(t, "text/plain", 415,
+	b.fetch(t, path, "email", "Content-Type", "text/plain", "Accept", "application/json").wantError(t, "text/plain", 415,
 		"UNSUPPORTED_MEDIA_TYPE")
 	b.fetch(t, path, "{}", "Content-Encoding", "gzip").wantError(t, "gzip", 415, "UNSUPPORTED_MEDIA_TYPE")
 	b.fetch(t, path, strings.Repeat(" ", form.MaxBody+1)).wantError(t, "too large", 413, "PAYLOAD_TOO_LARGE")

@@ -92,7 +92,7 @@ func (d *finder) describe(n *node, levels int) {
 func (d *finder) look(n *node, depth int, other bool) {
 	in := n.within()
 	for _, child := range in.all {
-		if child.gone || child.taken || child.empty() || strings.HasPrefix(child.name, "_") && depth == 0 {
+		if child.gone || child.taken || child.empty() {
 			continue
 		}
 		if a := answerOf(child); a != nil {

@@ -28,6 +28,7 @@ func FuzzForm(f *testing.F) {
 		{"multipart/form-data; boundary=x",
 			"--x\r\nContent-Transfer-Encoding: quoted-printable\r\nContent-Disposition: form-data; name=a\r\n\r\n=FF=00\r\n--x--"},
 		{urlencoded, "a=%FF&%00=%00&email=\xff"}, {"text/plain;;", "x"},
+		{"text/plain", "a=b\nc\n=d\r\nemail=a@example.com\n"}, {jsonBody, "{\"a\":\"\n\\\"\",}"},
 	} {
 		f.Add(seed[0], []byte(seed[1]), "https://www.example.com/page")
 	}

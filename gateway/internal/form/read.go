@@ -44,6 +44,9 @@ func read(contentType string, raw []byte) (*body, error) {
 	}
 	b := &body{root: &node{kind: objectKind}}
 	d := newDecoder(params["charset"])
+	if media == urlencodedType && bytes.HasPrefix(bytes.ToUpper(raw[:min(3, len(raw))]), []byte("%7B")) { // JSON as a name
+		raw = []byte(unescape(strings.TrimSuffix(string(raw), "=")))
+	}
 	switch {
 	case media == jsonType || media == "text/json" || strings.HasSuffix(media, "+json"):
 		err = b.readJSON(d.body(raw))
@@ -55,9 +58,11 @@ func read(contentType string, raw []byte) (*body, error) {
 		}
 	case media == urlencodedType:
 		err = b.readURLEncoded(string(raw), d)
+	case (media == textType || contentType == "") && bytes.IndexByte(firstLine(raw), '=') > 0:
+		err = b.readPlain(string(raw), d)
 	default:
 		return nil, fault.New(fault.MediaType, "Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+
-			"; "+textType+" is taken where the body is a JSON object")
+			"; "+textType+" is taken where the body is a JSON object, or lines of name=value")
 	}
 	if err != nil {
 		return nil, err
@@ -105,14 +110,43 @@ func (b *body) readURLEncoded(raw string, d *decoder) error {
 		if field == "" {
 			continue
 		}
-		name, text, _ := strings.Cut(field, "=")
-		pairs = append(pairs, pair{unescape(name), unescape(text)})
+		name, text, _ := strings.Cut(strings.TrimPrefix(field, "amp;"), "=")
+		if _, _, ok := lead.ParseEmail(text); !ok || strings.Contains(text, "%") { // else it is not encoded, and a + is a +
+			text = unescape(text)
+		}
+		pairs = append(pairs, pair{unescape(name), text})
 		if len(pairs) > maxFields {
 			break
 		}
 	}
 	b.putAll(pairs, d)
 	return nil
+}
+
+// readPlain reads what a form sends with enctype="text/plain": a line for each field, and more where a text has line
+// breaks. Scripts call what is one line of encoded fields so too.
+func (b *body) readPlain(raw string, d *decoder) error {
+	raw = strings.TrimRight(strings.ReplaceAll(raw, "\r\n", "\n"), "\n")
+	if !strings.Contains(raw, "\n") {
+		return b.readURLEncoded(raw, d)
+	}
+	var pairs []pair
+	text, end := 0, 0 // where the text of the last field begins, and where it ends
+	for line := range strings.SplitAfterSeq(raw, "\n") {
+		if at := strings.IndexByte(line, '='); at > 0 && len(pairs) <= maxFields {
+			text = end + at + 1
+			pairs = append(pairs, pair{name: line[:at]})
+		}
+		end += len(line)
+		pairs[len(pairs)-1].text = strings.TrimSuffix(raw[text:end], "\n")
+	}
+	b.putAll(pairs, d)
+	return nil
+}
+
+func firstLine(raw []byte) []byte {
+	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	return line
 }
 
 // unescape decodes a name or text; a % that no two hexadecimal digits follow stays as it is.
@@ -160,7 +194,8 @@ func (b *body) readMultipart(raw []byte, boundary string, d *decoder) error {
 			return unreadable(broken)
 		}
 		name := part.FormName()
-		if file := part.FileName(); file != "" {
+		isJSON := strings.HasPrefix(part.Header.Get("Content-Type"), jsonType) // a Blob of a script, which is called a file
+		if file := part.FileName(); file != "" && !isJSON {
 			b.warn(strings.ToValidUTF8(name, "\uFFFD"), "Is a file, of which only the name is kept: this form accepts none")
 			text = []byte(file)
 		}
@@ -175,6 +210,12 @@ var errTrailing = errors.New("something follows")
 // readJSON reads a JSON object, or a list of one, or of answers; some tools send that as a text of JSON.
 func (b *body) readJSON(raw []byte) error {
 	root, err := readJSON(raw)
+	if err != nil && looksLikeJSON(raw) {
+		if mended, e := readJSON(mendJSON(raw)); e == nil {
+			root, err = mended, nil
+			b.warn("body", "Is no JSON as it stands: in a text a line break is written \\n, and no comma stands before } or ]")
+		}
+	}
 	if err == nil && root.kind == textKind && looksLikeJSON([]byte(root.text)) {
 		root, err = readJSON([]byte(root.text))
 	}

@@ -92,10 +92,16 @@ func (s *Submission) own(n *node, f tenant.Form) bool {
 			first(&s.Token)
 		}
 	default:
-		return strings.HasPrefix(n.name, "_") && campaignName(n.name) == "" || isSecret(n.name) ||
+		return strings.HasPrefix(n.name, "_") && campaignName(n.name) == "" && !isEmail(n.name) || isSecret(n.name) ||
 			f.Captcha != "" && n.name == captchaMark
 	}
 	return true
+}
+
+// isEmail reports whether a name means an email: other services call it _replyto.
+func isEmail(name string) bool {
+	field, _ := lead.FieldOf(name)
+	return field == lead.FieldEmail
 }
 
 // isSecret reports whether a service proves with this field who it is; such a key is not kept.

@@ -181,7 +181,7 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-	for _, contentType := range []string{"", "text/plain", "application/xml", ";"} {
+	for _, contentType := range []string{"application/octet-stream", "application/xml", ";"} {
 		t.Run(contentType, func(t *testing.T) {
 			if _, err := form.Read(contentType, []byte("email=a@example.com"), tenant.Form{}); !fault.Is(err, fault.MediaType) {
 				t.Errorf("Content-Type %q = %v, want UNSUPPORTED_MEDIA_TYPE", contentType, err)

@@ -57,6 +57,15 @@ func TestTransport(t *testing.T) {
 		{urlencoded + ";", "email=kim%40example.com&name=Jos%C3%A9", "José", `{}`, ""},
 		{multi, string(parted), "José", `{}`, ""},
 		{"multipart/form-data; charset=utf-8; boundary=x", file, "", ``, "cv"},
+		{"text/plain", "email=kim@example.com\r\nname=José\r\nnote=one\r\ntwo & three\r\n", "José", `{"note":"one\ntwo & three"}`, ""},
+		{"text/plain;charset=UTF-8", "email=kim@example.com&name=Jos%C3%A9", "José", `{}`, ""},
+		{"", "email=kim%40example.com&name=Jos%C3%A9", "José", `{}`, ""},
+		{urlencoded, "name=Jos%C3%A9&amp;email=kim%40example.com&amp;note=a", "José", `{"note":"a"}`, ""},
+		{urlencoded, "%7B%22email%22%3A%22kim%40example.com%22%2C%22name%22%3A%22Jos%C3%A9%22%7D=", "José", `{}`, ""},
+		{urlencoded, "_replyto=kim%40example.com&name=Jos%C3%A9&_subject=Hi", "José", `{}`, ""},
+		{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"data\"; filename=\"blob\"\r\n" +
+			"Content-Type: application/json\r\n\r\n" + object + "\r\n--x--\r\n", "José", `{}`, ""},
+		{jsonBody, "{\"email\":\"kim@example.com\",\"name\":\"José\",\"note\":\"a,]\n\tb\",}", "José", ``, "body"},
 		{jsonBody, `[{"email":"kim@example.com","name":"José"},{"email":"ann@example.com"}]`, "José", ``, "body"},
 	} {
 		t.Run(tc.contentType+" "+tc.body[:min(30, len(tc.body))], func(t *testing.T) {
@@ -92,6 +101,8 @@ func TestOddValuesKeepThePerson(t *testing.T) {
 		{urlencoded, "email=a@example.com&phone=%2B1+555+0150+or+in+the+evening+%2B1+555+0151+please", "|+1 555 0150|phone"},
 		{urlencoded, "email=a@example.com&name=Ann%0D%0ABaker%00", "Ann Baker||"},
 		{urlencoded, "email=&email=a@example.com", "||"},
+		{urlencoded, "email=a@example.com&phone=yes&sms=no", "|yes|"},
+		{jsonBody, `{"email":"a@example.com","phone":{"countryCode":"US","number":"+15550150","formatted":"x"}}`, "|+15550150|"},
 		{urlencoded, "email=a@example.com&email=A@Example.com", "||"},
 		{urlencoded, "email=a@example.com&name=Eve&name=Eve+Fox", "Eve||"},
 		{urlencoded, "email=a@example.com&email2=not", "||email2"},
