@@ -175,7 +175,7 @@ func TestImportMistakes(t *testing.T) {
 		{"an old workbook", "", csvType, "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 400, "VALIDATION_ERROR", ".xlsx"},
 		{"half an archive", "", csvType, "PK\x03\x04aaaa", 400, "VALIDATION_ERROR", "cannot be unpacked"},
 		{"no charset that can be told", "", csvType, "email\n\x81\x8d\x8f\n\x90\x9d\x81\n", 400, "VALIDATION_ERROR",
-			"charset=windows-1250"},
+			"charset=windows-1253"},
 		{"a form without a file", "", "multipart/form-data; boundary=B",
 			"--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--B--\r\n", 400, "VALIDATION_ERROR", "Must have a file"},
 		{"half a form", "", "multipart/form-data; boundary=B",

@@ -24,6 +24,9 @@ func (d *decoder) archive(r io.Reader) (inner, rows io.Reader, err error) {
 	if len(z.File) > maxEntries {
 		return nil, nil, refuse("it is an archive of too many files")
 	}
+	for _, f := range z.File {
+		f.Name = strings.ReplaceAll(f.Name, `\`, "/") // of libraries that keep to Windows' way
+	}
 	var files []*zip.File
 	for _, f := range z.File {
 		switch {
@@ -31,6 +34,8 @@ func (d *decoder) archive(r io.Reader) (inner, rows io.Reader, err error) {
 			d.packed("xlsx")
 			rows, err = d.workbook(z)
 			return nil, rows, err
+		case f.Name == "xl/workbook.bin":
+			return nil, nil, refuse("this is a binary workbook (.xlsb): save it as .xlsx")
 		case f.Name == "content.xml":
 			return nil, nil, refuse("this is an OpenDocument spreadsheet: save it as .xlsx or as \"CSV UTF-8\"")
 		case strings.HasSuffix(f.Name, "/"), strings.HasPrefix(f.Name, "__MACOSX/"), path.Base(f.Name)[0] == '.':
@@ -48,6 +53,9 @@ func (d *decoder) archive(r io.Reader) (inner, rows io.Reader, err error) {
 
 // entry opens a file of an archive, whose reader holds it to the size that it says.
 func (d *decoder) entry(f *zip.File) (io.Reader, error) {
+	if f.Flags&1 != 0 {
+		return nil, refuse("it has a password")
+	}
 	if f.UncompressedSize64 > freeRatio && f.UncompressedSize64 > maxRatio*f.CompressedSize64 {
 		return nil, tooDense()
 	}

@@ -63,7 +63,14 @@ func (d *decoder) text(raw io.Reader) (io.Reader, error) {
 	name := d.charset(sample)
 	if name == "" {
 		return nil, fault.InvalidField("body", nil, "Must be UTF-8 text, or text of a charset that can be told: say which "+
-			"with charset=, such as charset=windows-1250. Spreadsheets can save as \"CSV UTF-8\"")
+			"with charset=, such as charset=windows-1253. Spreadsheets can save as \"CSV UTF-8\"")
+	}
+	switch begin := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(sample[:min(len(sample), 100)], bom8))); {
+	case hasPrefix(begin, "<html", "<!doctype html", "<table", "<meta", "<?xml"):
+		return nil, refuse("this is a web page or XML, even if its name ends with .xls: open it in a spreadsheet, and save it " +
+			"as .xlsx or as \"CSV UTF-8\"")
+	case hasPrefix(begin, "begin:vcard"):
+		return nil, refuse("these are contact cards (vCard): export them as CSV")
 	}
 	d.found.Charset = name
 	if name == utf8Name {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"leadgate/shared/fault"
 )
@@ -88,6 +89,8 @@ func (d *decoder) open(raw io.Reader) (io.Reader, error) {
 		case bytes.HasPrefix(magic, []byte{0xD0, 0xCF, 0x11, 0xE0}):
 			return nil, refuse("this is a workbook of Excel 97 to 2003 (.xls), or one with a password: save it as .xlsx " +
 				"without a password, or as \"CSV UTF-8\"")
+		case hasPrefix(magic, "BZh", "\xFD7zXZ\x00", "\x28\xB5\x2F\xFD", "7z\xBC\xAF", "Rar!"):
+			return nil, refuse("it is compressed in a way that is not read here: use gzip or ZIP")
 		case bytes.HasPrefix(magic, []byte("%PDF")):
 			return nil, refuse("this is a PDF document")
 		default:
@@ -95,6 +98,10 @@ func (d *decoder) open(raw io.Reader) (io.Reader, error) {
 		}
 	}
 	return d.text(raw)
+}
+
+func hasPrefix(b []byte, prefixes ...string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return bytes.HasPrefix(b, []byte(p)) })
 }
 
 func (d *decoder) packed(as string) {

@@ -8,16 +8,20 @@ import (
 
 // guess returns the charset of a text that begins so and has no byte order mark; "" is none that can be told.
 //
-//   - Every second byte is NUL: UTF-16.
+//   - Every second byte is NUL: UTF-16. There is the sequence that begins Japanese: ISO-2022-JP.
 //   - UTF-8, unless more of its characters beyond ASCII are wrong than right, and wrong ones are in one line of a
 //     thousand and in two at least, or in more than a fifth of the lines: fewer are damage, and cost their rows.
 //   - Whichever other charset its characters beyond ASCII look most like, if they look much like it: letters of a word
 //     in windows-1252 stand among ASCII letters, those of windows-1251 among each other, and of the pairs of bytes in
-//     Shift_JIS, GB18030, EUC-KR and Big5 nearly all are those of common characters. What looks like none of them may be
+//     Shift_JIS, EUC-JP, GB18030, EUC-KR and Big5 nearly all are those of common characters. What looks like none of them may be
 //     the text of a Mac, if its lines end with CR alone, or of DOS.
+//   - Charsets that have their letters in the same places are told apart by refine.
 func guess(sample []byte) string {
 	if name := guess16(sample); name != "" {
 		return name
+	}
+	if bytes.Contains(sample, []byte("\x1B$B")) {
+		return "iso-2022-jp"
 	}
 	c := countUTF8(sample)
 	if c.right >= c.wrong || c.wrongLines < 2 && 5*c.wrongLines <= c.lines ||
@@ -33,7 +37,7 @@ func guess(sample []byte) string {
 			}
 		}
 	}
-	return best
+	return refine(best, sample)
 }
 
 // guess16 returns the UTF-16 in which every second byte of Latin text is NUL.
@@ -97,6 +101,7 @@ var charsets = []struct {
 	{"windows-1251", cyrillic},
 	{"shift_jis", pairs{shiftJIS, func(b byte) bool { return b >= 0xA1 && b <= 0xDF }}.look},
 	{"euc-kr", korean},
+	{"euc-jp", japanese},
 	{"gb18030", pairs{gb18030, nil}.look},
 	{"big5", pairs{big5, nil}.look},
 	{"macintosh", func(sample []byte) looks {
