@@ -12,8 +12,9 @@ import (
 )
 
 func requestOf(workspace id.UUID, key, request string) pg.IdempotentRequest {
-	return pg.IdempotentRequest{Workspace: workspace, Key: sha256.Sum256([]byte(key)),
-		Request: sha256.Sum256([]byte(request)), ID: id.New()}
+	said := sha256.Sum256([]byte(request))
+	return pg.IdempotentRequest{Workspace: workspace, Key: sha256.Sum256([]byte(key)), Request: said, Meaning: said,
+		ID: id.New()}
 }
 
 func mustBegin(t *testing.T, db *pg.DB, requests ...pg.IdempotentRequest) []pg.IdempotencyEntry {
