@@ -16,8 +16,10 @@ type answer struct {
 
 // Names of an answer's members, as plainName has them, the best first.
 var (
-	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue", "text"}
-	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel", "fieldname",
+	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue", "answertext", "responsetext",
+		"text", "content", "val"}
+	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel", "fieldtitle", "fieldname",
+		"caption",
 		"heading", "attribute", "property", "variable", "name", "key", "alias", "ref", "columnid", "fieldkey", "field", "id"}
 )
 
@@ -36,8 +38,8 @@ func plainName(name string) string {
 // noAnswer is found where there is none.
 var noAnswer = &answer{}
 
-// answerOf reads an object that is one answer; nil: it is none. An object that has an email or a phone beside its value
-// is a person.
+// answerOf reads an object that is one answer; nil: it is none. An object that has an email or a phone beside its value,
+// or with others in it, is a person.
 func answerOf(n *node) *answer {
 	if n.asked == nil {
 		if n.asked = readAnswer(n); n.asked == nil {
@@ -77,11 +79,8 @@ func readAnswer(n *node) *answer {
 	if of := byName[plainName(a.kind)]; a.kind != "" && of != nil && of != byName["type"] { // {"type":"email","email":…}
 		a.value = of
 	}
-	for _, m := range n.all {
-		field, _ := lead.FieldOf(m.name)
-		if m != a.value && m.kind == textKind && (field == lead.FieldEmail || field == lead.FieldPhone) {
-			return nil
-		}
+	if n.reaches(a.value) || a.value != nil && len(a.value.all) > 1 && a.value.reaches(nil) {
+		return nil
 	}
 	for _, text := range labels {
 		if text != "" {
@@ -102,6 +101,17 @@ func readAnswer(n *node) *answer {
 	}
 	a.value = chosen(a.value, byName["options"])
 	return &a
+}
+
+// reaches reports whether an email or a phone is a member of n, besides one.
+func (n *node) reaches(besides *node) bool {
+	for _, m := range n.all {
+		if field, _ := lead.FieldOf(m.name); m != besides && m.kind == textKind &&
+			(field == lead.FieldEmail || field == lead.FieldPhone) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *node) labelText() string {

@@ -134,6 +134,7 @@ func (d *finder) answered(child *node, a *answer, in *node, depth int, other boo
 	}
 	p := pick{value: a.value, name: labels[0], in: in, depth: depth, sure: true, other: other}
 	if d.means(&p, labels, kind) {
+		p.other = other || p.rank == byKind && saysOther(p.name)
 		d.picks = append(d.picks, p)
 	}
 	d.note(a.value, other)

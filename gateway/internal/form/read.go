@@ -149,6 +149,19 @@ func firstLine(raw []byte) []byte {
 	return line
 }
 
+// fieldsOf reads a text that is encoded fields, with an email among them; nil: it is none.
+func fieldsOf(text string) *node {
+	if !strings.Contains(text, "&") || strings.ContainsAny(text, " \r\n/?") || !strings.Contains(text, "%40") {
+		return nil
+	}
+	var b body
+	b.root = &node{kind: objectKind}
+	if err := b.readURLEncoded(text, &decoder{}); err != nil || !b.root.reaches(nil) {
+		return nil
+	}
+	return b.root
+}
+
 // unescape decodes a name or text; a % that no two hexadecimal digits follow stays as it is.
 func unescape(raw string) string {
 	text, err := url.QueryUnescape(raw)

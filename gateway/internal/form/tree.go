@@ -270,7 +270,7 @@ func leaf(raw []byte) *node {
 	return &node{kind: scalarKind, raw: bytes.Clone(raw)}
 }
 
-// unfold reads the JSON that texts below n are: some tools send all answers as one text.
+// unfold reads the JSON, or the encoded fields, that texts below n are: some tools send all answers as one text.
 func (n *node) unfold() {
 	for _, child := range n.all {
 		if child.kind != textKind {
@@ -278,6 +278,10 @@ func (n *node) unfold() {
 			continue
 		}
 		text := strings.TrimSpace(child.text)
+		if inside := fieldsOf(text); inside != nil {
+			child.inside, inside.parent = inside, child
+			continue
+		}
 		if len(text) < len(`{"a":1}`) || text[0] != '{' && text[0] != '[' {
 			continue
 		}

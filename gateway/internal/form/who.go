@@ -40,7 +40,7 @@ var (
 		device browser geo location context recipient receiver manager address account agency host organizer organiser rep
 		representative salesperson salesrep dealer dealership broker realtor seller vendor supplier business property hotel venue
 		clinic employee employer operator advisor adviser consultant landlord friend referral referee notification notifications
-		support sales provider merchant brand`)
+		support sales provider merchant brand listing`)
 	otherFirst = strings.Fields("created assigned modified updated referred co emergency")
 	otherAlone = strings.Fields("meta source list items to cc bcc")
 )
