@@ -162,6 +162,10 @@ func (g *Gatherer) put(at int, given slot) {
 func (g *Gatherer) setEmail(given slot) {
 	shown, key, rest, ok := readAddress(given.text)
 	if !ok {
+		shown, key, ok = addressWithin(given.text)
+		rest.others = ok
+	}
+	if !ok {
 		if g.email.wrong.Name == "" {
 			g.email.wrong = EmailError{Name: given.name, Value: given.text}
 		} else {

@@ -95,7 +95,25 @@ func readAddress(text string) (email, key string, rest beside, ok bool) {
 	return email, key, rest, found > 0
 }
 
-// EmailKey returns the key of the email that a Gatherer would take from a text, and whether it would.
+// addressWithin reads the one address that stands by itself in a text which ends with a bracket: "Ann Lee
+// (ann@example.com)", and links as formulas and Markdown have them.
+func addressWithin(text string) (email, key string, ok bool) {
+	if len(text) > maxAddresses || !strings.HasSuffix(text, ")") && !strings.HasSuffix(text, "]") {
+		return "", "", false
+	}
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(`()[]<>"`, r) }) {
+		e, k, is := ParseEmail(withoutMailto(trim(part)))
+		switch {
+		case is && key != "" && k != key:
+			return "", "", false
+		case is:
+			email, key = e, k
+		}
+	}
+	return email, key, key != ""
+}
+
+// EmailKey returns the key of the email that a text is, as a Gatherer reads it, and whether it is one.
 func EmailKey(text string) (key string, ok bool) {
 	_, key, _, ok = readAddress(tidy(text))
 	return key, ok

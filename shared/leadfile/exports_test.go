@@ -52,6 +52,18 @@ func TestExportsOfOthers(t *testing.T) {
 			[]string{`1  <ann@example.com> 5550100 api/new {}`}},
 		{"lines of a list as JSON", `{"email":"ann@example.com","name":"Ann"},` + "\n" + `{"email":"bob@example.com"}`, []string{
 			plainAnn, `2  <bob@example.com>  api/new {}`}},
+		{"records in a wrapper, and one whose owner alone has an email",
+			`{"id":"7","properties":{"email":"ann@example.com","firstname":"Ann","phone":"5550100"}}` + "\n" +
+				`{"name":"Cat","owner":{"email":"bob@example.com"}}` + "\n", []string{
+				`1 Ann <ann@example.com> 5550100 api/new {"id":"7"}`, `2! email="" Must be given: a lead is known by its email`}},
+		{"addresses in links and after names", "Email;Name\n=HYPERLINK(\"mailto:ann@example.com\",\"ann@example.com\");Ann\n" +
+			"[bob@example.com](mailto:bob@example.com);\nCat Ray (cat@example.com);\nDan (dan@example.com) <dan2@example.com>;\n" +
+			"dan smith@example.com;\n", []string{
+			`1 Ann <ann@example.com>  api/new {"Email":"=HYPERLINK(\"mailto:ann@example.com\",\"ann@example.com\")"} ?Email`,
+			`2  <bob@example.com>  api/new {"Email":"[bob@example.com](mailto:bob@example.com)"} ?Email`,
+			`3  <cat@example.com>  api/new {"Email":"Cat Ray (cat@example.com)"} ?Email`,
+			`4! Email="Dan (dan@example.com) <dan2@example.com>" Must be a valid email address`,
+			`5! Email="dan smith@example.com" Must be a valid email address`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -68,7 +68,7 @@ func (r *Reader) object(row *Row, line []byte) {
 		row.Lead, _ = id.Lead.Parse(text)
 		return true
 	})
-	for _, m := range all {
+	for _, m := range unwrapped(all) {
 		if !exported || !slices.Contains(own, m.name) && !slices.Contains(ownLines, m.name) {
 			r.member(row, m)
 		}
@@ -78,6 +78,30 @@ func (r *Reader) object(row *Row, line []byte) {
 
 // ownLines are what an export as NDJSON has besides own.
 var ownLines = []string{"workspaceId", "enrichment", "deletedAt"}
+
+// wrappers are members in which other systems keep the fields of a record.
+var wrappers = []string{"properties", "attributes", "fields", "data", "_source", "contact", "lead", "person", "customer",
+	"node", "record"}
+
+// unwrapped puts the members of a wrapper in its place, where it has the email and the object itself has none.
+func unwrapped(all []member) []member {
+	isEmail := func(m member) bool {
+		field, _ := lead.FieldOf(m.name)
+		return field == toEmail
+	}
+	if slices.ContainsFunc(all, isEmail) {
+		return all
+	}
+	for i, m := range all {
+		if !slices.Contains(wrappers, m.name) {
+			continue
+		}
+		if inner, ok := membersOf(m.raw); ok && slices.ContainsFunc(inner, isEmail) {
+			return slices.Concat(all[:i], inner, all[i+1:])
+		}
+	}
+	return all
+}
 
 // member gives the lead what a member of an object is for it.
 func (r *Reader) member(row *Row, m member) {
