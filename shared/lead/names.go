@@ -207,7 +207,7 @@ var nameRoles = foldRoles(map[string]role{
 	invitee registrant participant recipient payer student patient donor kontakt
 	kunde kunden cliente contacto contatto contato`: {rank: -1},
 	`user member primary main default preferred best personal direct form sender account login
-	signup`: {noName: true},
+	signup data payload properties fields attributes submission response entry`: {noName: true},
 	`home private privat privee private particular domicile thuis maison casa`: {rank: 2, noPerson: true},
 	`work business office company professional job daytime evening geschaftlich dienstlich firma buro bureau pro trabajo empresa
 	lavoro trabalho corporate organization organisation firmen`: {rank: 3, noPerson: true},

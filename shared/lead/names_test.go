@@ -18,7 +18,7 @@ func TestFieldOf(t *testing.T) {
 			`邮箱|电子邮件|이메일|` + "\ufeffEmail|e\u200bmail|" + `ＥＭＡＩＬ|email2|User Email|contact_email|INPUT_EMAIL|` +
 			`et_pb_contact_email_0|mf-email|ctl00$MainContent$txtEmail|contactForm:email|EmailInput|billing_email|Ihre E-Mail|` +
 			`Votre adresse e-mail|Il tuo indirizzo email|Seu e-mail|Ваш email|メールアドレス（確認用）|您的邮箱|emailaddress1|` +
-			`Your best email|field:email_cfe1|email-3f2a9c|Email / Courriel|account_email|Jaki jest twój adres e-mail?|` +
+			`Your best email|field:email_cfe1|email-3f2a9c|Email / Courriel|data__email|payload.data.email|properties.email|account_email|Jaki jest twój adres e-mail?|` +
 			`Quelle est votre adresse e-mail ?|البريد الإلكتروني|Alamat email|อีเมล|ईमेल`,
 		lead.FieldPhone: `phone|Phone Number|phone_number|PHONE|mobile|mobilephone|mobile_phone|Mobile Phone|tel|Tel.|` +
 			`telephone|your-tel|cell|Cell Phone|contact_number|phone_mobile|phone_work|mobile_no|Phone 1 - Value|` +
@@ -33,7 +33,7 @@ func TestFieldOf(t *testing.T) {
 			`Before we start, please tell us your full name|Quel est votre nom ?|¿Cuál es su nombre?|realname|` +
 			`Requester name|Name / Nom`,
 		lead.FieldFirstName: `first_name|First Name|firstname|firstName|fname|FNAME|f_name|given_name|forename|Vorname|` +
-			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?|First name / Prénom|field:first_name_8f5c|` +
+			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?|First name / Prénom|field:first_name_8f5c|payload.data.first_name|` +
 			`user_first_name|billing_first_name`,
 		lead.FieldLastName: `last_name|Last Name|lastname|lname|LNAME|surname|Family Name|Nachname|Apellidos|Sobrenome|` +
 			`Cognome|Achternaam|Efternamn|Nazwisko|Soyadı|Фамилия|姓|Last|Name (Last)|Nom de famille`,
@@ -43,7 +43,7 @@ func TestFieldOf(t *testing.T) {
 			`Account Name|email opt in|Email Status|email_verified|Email marketing consent|Mailing address|address|Adresse|` +
 			`Phone 1 - Type|phone extension|fax|Fax number|Last Login|LASTUPDATED|Last modified|First seen|message|subject|` +
 			`username|user_name|utm_source|field_4a1b|1.3|2|MMERGE3|number|contact|No Label field_4a1b|partner_name|` +
-			`Street|City|ip|Remote IP|campaign_name|form:name|user name|company first name|Last contact|First form|What is your company name?|What is your dog's name?|your phone model|Nombre de la empresa|Nom de la société|Name der Firma|ad|CEP|business name|home|work|is_mobile|` +
+			`Street|City|ip|Remote IP|campaign_name|form:name|user name|company first name|Last contact|First form|What is your company name?|What is your dog's name?|your phone model|Nombre de la empresa|Nom de la société|Name der Firma|ad|CEP|business name|home|work|is_mobile|payload.name|properties.name|data.agent.email|attributes.last|` +
 			`field_8f5c|Nom de votre entreprise|Name / Company|Email / SMS|Phone or email|name_cafe|Your email preferences|` + strings.Repeat("email ", 50),
 	} {
 		for name := range strings.SplitSeq(names, "|") {
