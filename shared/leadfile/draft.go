@@ -65,7 +65,12 @@ func (r *Reader) cells(row *Row, cells []string) {
 			row.Lead, _ = id.Lead.Parse(cell) // of what is none there is none
 		case "":
 		default:
+			if len(cell) <= maxNothing && standForNothing[cell] {
+				r.lead.Member(f.name, cell)
+				continue
+			}
 			if f.to == lead.FieldPhone {
+				cell = strings.TrimPrefix(cell, "=") // =+15550100
 				if strings.Contains(cell, "E+") {
 					r.lead.Warn(f.name, "Looks like a number that a spreadsheet has rounded: format its column as text")
 				}
@@ -85,6 +90,14 @@ func (r *Reader) cells(row *Row, cells []string) {
 	}
 	r.take(row)
 }
+
+// standForNothing are what programs write for a value that is missing or went wrong. They are no lead's name or phone, and
+// are kept as they came.
+var standForNothing = map[string]bool{"NULL": true, "null": true, "(null)": true, "<null>": true, "None": true, "none": true,
+	"NaN": true, "nan": true, "undefined": true, "N/A": true, "n/a": true, "-": true, "--": true, "#REF!": true,
+	"#VALUE!": true, "#NAME?": true, "#DIV/0!": true, "#NUM!": true, "#NULL!": true, "#ERROR!": true}
+
+const maxNothing = 9 // bytes
 
 // cellText is the text of a cell without what keeps a spreadsheet from taking it for a formula or a number: the
 // apostrophe of an export, or ="...". What MySQL and spreadsheets write for a missing value is none.

@@ -45,6 +45,11 @@ func TestExportsOfOthers(t *testing.T) {
 		{"two addresses of each", "ann@example.com,ann@home.example.com\nbob@example.com,bob@home.example.com\n", []string{
 			`1  <ann@example.com>  api/new {"Column 2":"ann@home.example.com"}`,
 			`2  <bob@example.com>  api/new {"Column 2":"bob@home.example.com"}`}},
+		{"what programs write for nothing, and a person called so", "Email,First Name,Last Name,Phone\n" +
+			"ann@example.com,Ann,NaN,NULL\nbob@example.com,None,Null,#VALUE!\ncat@example.com,N/A,-,=+15550100\n", []string{
+			`1 Ann <ann@example.com>  api/new {"Last Name":"NaN","Phone":"NULL"}`,
+			`2 Null <bob@example.com>  api/new {"First Name":"None","Phone":"#VALUE!"}`,
+			`3  <cat@example.com> +15550100 api/new {"First Name":"N/A","Last Name":"-"}`}},
 		{"tildes", "Email~Name\nann@example.com~Ann\n", []string{plainAnn}},
 		{"single quotes", "'Email';'Name'\n'ann@example.com';'Ann; Lee'\n'bob@example.com';'O''Neil'\n", []string{
 			`1 Ann; Lee <ann@example.com>  api/new {}`, `2 O'Neil <bob@example.com>  api/new {}`}},
