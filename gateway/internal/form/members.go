@@ -1,6 +1,11 @@
 package form
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // members are the members of a JSON object in the making, in their order.
 type members struct {
@@ -90,4 +95,19 @@ func mendJSON(raw []byte) []byte {
 func quote(text string) []byte {
 	b, _ := jsontext.AppendQuote(nil, text) // what is not UTF-8 becomes U+FFFD
 	return b
+}
+
+// isSecret reports whether a field is called like a password, a card or the token of a page: what pages send along that
+// nobody who reads leads is to have.
+func isSecret(name string) bool {
+	joined := strings.Join(nameWords(name), "")
+	for _, word := range []string{"password", "passwd", "passwort", "kennwort", "motdepasse", "contrasena", "contraseña",
+		"senha", "wachtwoord", "lösenord", "haslo", "hasło", "parola", "пароль", "パスワード", "密码", "비밀번호"} {
+		if strings.HasPrefix(joined, word) || strings.HasSuffix(joined, word) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"pwd", "csrf", "csrftoken", "xsrftoken", "csrfmiddlewaretoken", "authenticitytoken",
+		"requestverificationtoken", "wpnonce", "cardnumber", "creditcard", "creditcardnumber",
+		"ccnumber", "cvc", "cvv", "cardcvc", "cardcvv"}, joined)
 }

@@ -92,7 +92,7 @@ func (s *Submission) own(n *node, f tenant.Form) bool {
 			first(&s.Token)
 		}
 	default:
-		return strings.HasPrefix(n.name, "_") && campaignName(n.name) == "" && !isEmail(n.name) || isSecret(n.name) ||
+		return strings.HasPrefix(n.name, "_") && campaignName(n.name) == "" && !isEmail(n.name) || isServiceKey(n.name) ||
 			f.Captcha != "" && n.name == captchaMark
 	}
 	return true
@@ -104,8 +104,8 @@ func isEmail(name string) bool {
 	return field == lead.FieldEmail
 }
 
-// isSecret reports whether a service proves with this field who it is; such a key is not kept.
-func isSecret(name string) bool {
+// isServiceKey reports whether a service proves with this field who it is; such a key is not kept.
+func isServiceKey(name string) bool {
 	return strings.EqualFold(name, "google_key") || strings.EqualFold(name, "HandshakeKey")
 }
 
@@ -163,6 +163,10 @@ func (s *Submission) collect(n *node) {
 // keep adds a member of metadata. Values of one name in one place make a list; of another place the name of that is put
 // before it.
 func (s *Submission) keep(name string, in, value *node) {
+	if isSecret(name) {
+		s.Warn(name, "Is not kept: a lead is no place for it")
+		return
+	}
 	if campaign := campaignName(name); campaign != "" && in != s.root {
 		name = campaign
 	}
