@@ -26,6 +26,7 @@ type csv struct {
 	escape    bool // a backslash in a quoted cell takes the quote or backslash after it literally
 	columns   int  // of the file; 0: not known yet
 	list      bool // every cell is a record
+	inner     *csv // reads the cells in the one cell of a line; nil: there are none
 
 	cells   []string // of the last record; their text is one string
 	text    []byte
@@ -48,6 +49,11 @@ func newCSV(o *Options) *csv {
 		c.quote = 0
 	default:
 		c.quote = o.Quote[0]
+	}
+	if o.Wrapped {
+		in := *o
+		in.Wrapped = false
+		c.inner = newCSV(&in)
 	}
 	return c
 }
@@ -72,7 +78,12 @@ func (c *csv) record(data []byte, last bool) (n int) {
 		c.split(string(line))
 		return n
 	}
-	return c.quoted(data)
+	n = c.quoted(data)
+	if c.inner != nil && len(c.cells) == 1 {
+		c.inner.record([]byte(c.cells[0]), true)
+		c.cells = c.inner.cells
+	}
+	return n
 }
 
 // split cuts a line that has no quotes.

@@ -50,6 +50,8 @@ func TestExportsOfOthers(t *testing.T) {
 			`1 Ann <ann@example.com>  api/new {"Last Name":"NaN","Phone":"NULL"}`,
 			`2 Null <bob@example.com>  api/new {"First Name":"None","Phone":"#VALUE!"}`,
 			`3  <cat@example.com> +15550100 api/new {"First Name":"N/A","Last Name":"-"}`}},
+		{"quotes around each line", "\"Email,Name,Notes\"\n\"ann@example.com,Ann,\"\n\"bob@example.com,\"\"Bob, Jr\"\",x\"\ncat@example.com,Cat,\n",
+			[]string{plainAnn, `2 Bob, Jr <bob@example.com>  api/new {"Notes":"x"}`, `3 Cat <cat@example.com>  api/new {}`}},
 		{"tildes", "Email~Name\nann@example.com~Ann\n", []string{plainAnn}},
 		{"single quotes", "'Email';'Name'\n'ann@example.com';'Ann; Lee'\n'bob@example.com';'O''Neil'\n", []string{
 			`1 Ann; Lee <ann@example.com>  api/new {}`, `2 O'Neil <bob@example.com>  api/new {}`}},

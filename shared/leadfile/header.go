@@ -94,7 +94,8 @@ func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 	}
 	var best *layout
 	for i := range len(tried) {
-		o.Delimiter = tried[i : i+1]
+		o.Delimiter, o.Wrapped = tried[i:i+1], false
+		o.Wrapped = wraps(text, &o)
 		if l := layoutOf(text, o, &said); best == nil || l.better(best) {
 			best = l
 		}

@@ -50,6 +50,7 @@ type Options struct {
 	Quote       string           `json:"quote,omitempty"`     // around cells; "": the double one, "none"
 	Escape      bool             `json:"escape,omitempty"`    // a backslash before a quote takes it literally
 	Header      int              `json:"header,omitempty"`    // which row names the columns; 0: none
+	Wrapped     bool             `json:"wrapped,omitempty"`   // each line is one quoted cell, with the cells in it
 	List        bool             `json:"list,omitempty"`      // every cell is a row: a list of addresses
 	Exported    bool             `json:"exported,omitempty"`  // it is an export, with ids and times
 	Found       *decode.Found    `json:"found,omitempty"`     // what the file was; nil: by an earlier version

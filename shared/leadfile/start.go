@@ -34,6 +34,17 @@ func startRows(text []byte, c *csv, limit int) (rows []startRow) {
 	return rows
 }
 
+// wraps reports whether a program took each line for one cell and put quotes around it.
+func wraps(text []byte, o *Options) bool {
+	if text[0] != '"' {
+		return false
+	}
+	rows := startRows(text, newCSV(o), 2)
+	return len(rows) == 2 && !slices.ContainsFunc(rows, func(r startRow) bool {
+		return len(r.cells) != 1 || !strings.Contains(r.cells[0], o.Delimiter)
+	})
+}
+
 // addressColumn is the column that has an address in most of the rows that begin with the first that has one; -1 is none.
 // Of several it is the one with the most different ones: the address of who sold to them stands beside many people's.
 func addressColumn(rows []startRow) (column int) {
