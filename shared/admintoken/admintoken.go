@@ -99,8 +99,9 @@ func Credential(r *http.Request) (token string, given bool) {
 	return "", r.Header.Get("Authorization") != ""
 }
 
-// Token compares token with all of the Guard's, each in constant time, and returns which it is. An address that has sent
-// too many wrong tokens is refused even with a right one: otherwise the answer would tell it which guess was right.
+// Token compares token with all of the Guard's, each in constant time, and returns which it is. An address that has
+// sent too many wrong tokens is refused even with a right one: otherwise the answer would tell it which guess was
+// right.
 func (g *Guard) Token(remote, token string) (which int, err error) {
 	sum := sha256.Sum256([]byte(token))
 	from := address(remote)

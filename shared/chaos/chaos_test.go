@@ -20,8 +20,8 @@ import (
 
 var seed = flag.Uint64("seed", 0, "of what scenarios choose at random; 0 is another one each time")
 
-// lossy is a power cut that takes leads away, because commits are confirmed before they are synced: its checker must say
-// so.
+// lossy is a power cut that takes leads away, because commits are confirmed before they are synced: its checker must
+// say so.
 const lossy = "power-cut-unsafe"
 
 // The scenarios of CI. Those that are selected are under way at once, which is why they begin when all have been asked.

@@ -201,8 +201,8 @@ func (run *runner) checkPeaks() (report string, err error) {
 	return report, err
 }
 
-// privatePeakOf is the most memory that a process has had, in bytes, as Linux tells, without pages of files: how much of
-// the program itself is in memory depends on the machine and its other processes.
+// privatePeakOf is the most memory that a process has had, in bytes, as Linux tells, without pages of files: how much
+// of the program itself is in memory depends on the machine and its other processes.
 func privatePeakOf(pid int) (peak int64, err error) {
 	status, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

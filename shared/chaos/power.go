@@ -17,8 +17,8 @@ func powers() []scenario {
 	}
 }
 
-// cutPower cuts the power at moments in which leads are being made. Every other time there is a checkpoint, and a part of
-// what was not synced is there too.
+// cutPower cuts the power at moments in which leads are being made. Every other time there is a checkpoint, and a part
+// of what was not synced is there too.
 func cutPower(ctx context.Context, run *runner) error {
 	if run.unsafe != "" {
 		if err := run.turnOff(ctx, run.unsafe); err != nil {

@@ -73,8 +73,8 @@ func (d *disk) each(do func(file, copied string) error) error {
 	})
 }
 
-// cut ends the server at once, with all its children, and leaves of each file what the disk has: nothing, if it was never
-// synced; and of each block that was written since, what keep says.
+// cut ends the server at once, with all its children, and leaves of each file what the disk has: nothing, if it was
+// never synced; and of each block that was written since, what keep says.
 func (d *disk) cut(server *Process, keep func() bool) error {
 	if err := killTree(server); err != nil {
 		return fmt.Errorf("cut the power: %w", err)
@@ -129,8 +129,8 @@ func killTree(p *Process) error {
 // block is what a disk writes whole or not at all.
 const block = 4096
 
-// revert gives a file the content of its copy, and has the copy follow where blocks are kept: what is on the disk once is
-// there at the next cut too.
+// revert gives a file the content of its copy, and has the copy follow where blocks are kept: what is on the disk once
+// is there at the next cut too.
 func revert(file, copied string, keep func() bool) error {
 	written, err := os.ReadFile(file)
 	if err != nil {

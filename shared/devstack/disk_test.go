@@ -7,8 +7,8 @@ import (
 	"leadgate/shared/devstack"
 )
 
-// After a power cut there is what was synced, and nothing else: what a session committed asynchronously a moment before is
-// gone, and tables, indexes and the catalog are whole.
+// After a power cut there is what was synced, and nothing else: what a session committed asynchronously a moment before
+// is gone, and tables, indexes and the catalog are whole.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	dir := mustDir(t)

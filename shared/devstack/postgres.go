@@ -134,8 +134,8 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	return cmd
 }
 
-// CutPower ends Postgres as a power cut of its machine does: of each file there is what was synced, and of each block that
-// was written since, what keep says. Start boots the machine again.
+// CutPower ends Postgres as a power cut of its machine does: of each file there is what was synced, and of each block
+// that was written since, what keep says. Start boots the machine again.
 func (p *Postgres) CutPower(keep func() bool) error { return p.disk.cut(p.Process, keep) }
 
 // ready is a query, answered with our own password: no other server on the port can pass for this one.

@@ -189,8 +189,8 @@ func (s *System) startRedis(ctx context.Context) (err error) {
 	return nil
 }
 
-// mayBeUnsafe reports whether Postgres may lose what it has committed: ours when it is to be fast, and one that is given
-// as its owner likes.
+// mayBeUnsafe reports whether Postgres may lose what it has committed: ours when it is to be fast, and one that is
+// given as its owner likes.
 func (s *System) mayBeUnsafe() bool { return !s.opt.Durable || s.opt.DatabaseURL != "" }
 
 func (s *System) makeTenant(ctx context.Context) error {

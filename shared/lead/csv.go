@@ -6,17 +6,17 @@ import "strings"
 // where East Asian input is usual.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
-// separators are where a spreadsheet that is set otherwise than the file begins a new cell, quoted or not. A comma is one
-// of them in a file that other characters delimit: in one of commas, cells that have it are quoted.
+// separators are where a spreadsheet that is set otherwise than the file begins a new cell, quoted or not. A comma is
+// one of them in a file that other characters delimit: in one of commas, cells that have it are quoted.
 const (
 	separators      = ";|\t\r\n"
 	otherSeparators = separators + ","
 )
 
 // SafeCell returns text as a cell of a CSV file of which no spreadsheet takes anything for a formula, whatever
-// separates cells for it: with an apostrophe before what it would take for one. A sign and digits alone, such as a phone
-// number, are no formula. Text that looks as if it had an apostrophe already gets another, so that UnsafeCell gives back
-// every text as it was.
+// separates cells for it: with an apostrophe before what it would take for one. A sign and digits alone, such as a
+// phone number, are no formula. Text that looks as if it had an apostrophe already gets another, so that UnsafeCell
+// gives back every text as it was.
 func SafeCell(text string, delimiter byte) string {
 	return eachPart(text, delimiter, func(part string) string {
 		if escapable(part) && !isNumber(part) {

@@ -19,12 +19,13 @@ const (
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 
 // ParseEmail reads an address as people type it. email is it without the space around it, without what cannot be seen,
-// and in ASCII where it has full-width letters, as East Asian keyboards write them: that is what mail is sent to. key is
-// the same for every spelling of one address: NFKC, lower case, and the domain as A-labels (RFC 5890). Plus tags and dots
-// stay: they are other addresses.
+// and in ASCII where it has full-width letters, as East Asian keyboards write them: that is what mail is sent to. key
+// is the same for every spelling of one address: NFKC, lower case, and the domain as A-labels (RFC 5890). Plus tags and
+// dots stay: they are other addresses.
 //
-// It takes what <input type=email> takes (WHATWG HTML), and UTF-8 letters besides (RFC 6531), at a domain of two labels or
-// more that is no IP address. It refuses quoted local parts, comments and literals, which mail for people does not use.
+// It takes what <input type=email> takes (WHATWG HTML), and UTF-8 letters besides (RFC 6531), at a domain of two labels
+// or more that is no IP address. It refuses quoted local parts, comments and literals, which mail for people does not
+// use.
 func ParseEmail(typed string) (email, key string, ok bool) {
 	email = trim(typed)
 	if !ascii(email) {
@@ -56,8 +57,8 @@ func ParseEmail(typed string) (email, key string, ok bool) {
 // maxTyped is how long a text may be to be looked at: nobody types more invisible characters than others.
 const maxTyped = 8 * MaxEmail
 
-// plain takes the width off an address, and what cannot be seen. Joiners are refused between letters that are not ASCII:
-// there they can make another word.
+// plain takes the width off an address, and what cannot be seen. Joiners are refused between letters that are not
+// ASCII: there they can make another word.
 func plain(email string) (string, bool) {
 	if len(email) > maxTyped {
 		return "", false
@@ -106,8 +107,8 @@ func localKey(local string) (string, bool) {
 	return key, goodLocal(key)
 }
 
-// goodLocal reports whether a local part in lower case has what those of ASCII have (WHATWG HTML), and UTF-8 letters with
-// their marks besides.
+// goodLocal reports whether a local part in lower case has what those of ASCII have (WHATWG HTML), and UTF-8 letters
+// with their marks besides.
 func goodLocal(local string) bool {
 	if local == "" || len(local) > maxLocal {
 		return false
@@ -181,8 +182,8 @@ var atext = func() (t [utf8.RuneSelf]bool) {
 	return t
 }()
 
-// visible reports whether s is UTF-8 without space, control, format (joiners, directions) and other characters that show
-// nothing.
+// visible reports whether s is UTF-8 without space, control, format (joiners, directions) and other characters that
+// show nothing.
 func visible(s string) bool {
 	for i, r := range s {
 		if r == utf8.RuneError {

@@ -9,8 +9,9 @@ import (
 )
 
 // Gatherer makes a Draft of what comes from where nobody reads an error: a form, or a row of a file. The email alone
-// decides whether there is a lead, or a phone that can be called, where the rules take that. Everything else is mended or, where it breaks a limit or has the wrong type, kept in
-// metadata, with a Warning. What POST would take, it takes as POST does.
+// decides whether there is a lead, or a phone that can be called, where the rules take that. Everything else is mended
+// or, where it breaks a limit or has the wrong type, kept in metadata, with a Warning. What POST would take, it takes
+// as POST does.
 //
 // Give it every value by Set, Member and the like, in any order, and then ask for the Draft. It can be used again after
 // Reset, and is for one goroutine.
@@ -110,9 +111,9 @@ func (g *Gatherer) Warn(field, format string, args ...any) {
 // Warnings returns what was odd. Those about limits come with Draft.
 func (g *Gatherer) Warnings() []Warning { return g.warnings }
 
-// Set gives a text for a field, one of FieldEmail to FieldStatus. name is what the source calls the field, and rank says
-// which of several names for one field is meant, as FieldOf does: a text of a lower rank, or the first of one rank, is
-// the lead's, and the others are members of metadata under their own names. Empty texts are absent.
+// Set gives a text for a field, one of FieldEmail to FieldStatus. name is what the source calls the field, and rank
+// says which of several names for one field is meant, as FieldOf does: a text of a lower rank, or the first of one
+// rank, is the lead's, and the others are members of metadata under their own names. Empty texts are absent.
 func (g *Gatherer) Set(field, name string, rank int, text string) {
 	text = tidy(text)
 	if text == "" {

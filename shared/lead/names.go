@@ -273,10 +273,10 @@ func foldWords() map[string]word {
 	return all
 }
 
-// What people call a lead's fields: English, German, French, Spanish, Portuguese, Italian, Dutch, Scandinavian, Finnish,
-// Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian, Ukrainian, Japanese, Chinese, Korean, Arabic, Hebrew,
-// Indonesian, Vietnamese, Thai, Hindi, Serbo-Croatian, Bulgarian; and the names that builders of forms and other systems
-// have.
+// What people call a lead's fields: English, German, French, Spanish, Portuguese, Italian, Dutch, Scandinavian,
+// Finnish, Polish, Czech, Hungarian, Romanian, Turkish, Greek, Russian, Ukrainian, Japanese, Chinese, Korean, Arabic,
+// Hebrew, Indonesian, Vietnamese, Thai, Hindi, Serbo-Croatian, Bulgarian; and the names that builders of forms and
+// other systems have.
 const (
 	emailWords = `email emails mail emailaddress emailaddresses emailaddr emailadress mailadress mailaddress emailid mailid emailadr useremail eaddress
 		emailadresse mailadresse epost epostadresse elektronischepost

@@ -20,8 +20,8 @@ func OnDuplicates() []OnDuplicate {
 	return []OnDuplicate{RefuseDuplicate, UpdateDuplicate, ReturnDuplicate}
 }
 
-// SuppressedError is the answer for a lead whose email, or phone where it has none, is suppressed, whether or not it was
-// ever erased.
+// SuppressedError is the answer for a lead whose email, or phone where it has none, is suppressed, whether or not it
+// was ever erased.
 func SuppressedError(l *Lead) *fault.Error {
 	kind, what := fault.Suppressed, "email"
 	if l.Email == "" {

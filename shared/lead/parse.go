@@ -51,7 +51,8 @@ type Draft struct {
 	NoSource, NoStatus bool // the request names none: what is there is the default
 }
 
-// Parse reads the body of a request that creates a lead. The error is a VALIDATION_ERROR that tells every mistake of the body.
+// Parse reads the body of a request that creates a lead. The error is a VALIDATION_ERROR that tells every mistake of
+// the body.
 func Parse(body []byte, rules Rules) (Draft, error) {
 	var d Draft
 	r := strictjson.NewReader(body, fields)

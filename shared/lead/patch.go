@@ -24,7 +24,8 @@ type Patch struct {
 	Held bool
 }
 
-// ParsePatch reads the body of a request that changes a lead. The error is a VALIDATION_ERROR that tells every mistake of the body.
+// ParsePatch reads the body of a request that changes a lead. The error is a VALIDATION_ERROR that tells every mistake
+// of the body.
 func ParsePatch(body []byte, rules Rules) (Patch, error) {
 	p := Patch{Region: rules.Region}
 	r := strictjson.NewReader(body, fields)

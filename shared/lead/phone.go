@@ -17,9 +17,9 @@ type Phone struct {
 	Valid   bool   // its country hands out such numbers; it need not be in use
 }
 
-// ParsePhone reads the first phone number in text, whatever words stand around it. Letters are never dialled, as "+1 800
-// FLOWERS" would want it: of "070 123 45 67 (Axel)" nobody means the name. region is where a number without + is from,
-// ISO 3166-1 alpha-2; "": nobody knows, and such a number is none. It costs about 30 us.
+// ParsePhone reads the first phone number in text, whatever words stand around it. Letters are never dialled, as "+1
+// 800 FLOWERS" would want it: of "070 123 45 67 (Axel)" nobody means the name. region is where a number without + is
+// from, ISO 3166-1 alpha-2; "": nobody knows, and such a number is none. It costs about 30 us.
 func ParsePhone(text, region string) (p Phone, ok bool) {
 	head, tail := splitPhone(text)
 	number, err := phonenumbers.Parse(head, region)

@@ -91,8 +91,8 @@ func (r *Reader) cells(row *Row, cells []string) {
 	r.take(row)
 }
 
-// standForNothing are what programs write for a value that is missing or went wrong. They are no lead's name or phone, and
-// are kept as they came.
+// standForNothing are what programs write for a value that is missing or went wrong. They are no lead's name or phone,
+// and are kept as they came.
 var standForNothing = map[string]bool{"NULL": true, "null": true, "(null)": true, "<null>": true, "None": true, "none": true,
 	"NaN": true, "nan": true, "undefined": true, "N/A": true, "n/a": true, "-": true, "--": true, "#REF!": true,
 	"#VALUE!": true, "#NAME?": true, "#DIV/0!": true, "#NUM!": true, "#NULL!": true, "#ERROR!": true}

@@ -23,8 +23,8 @@ func Duplicate(row int, l *lead.Lead, holder id.UUID) Mistake {
 	return m
 }
 
-// Suppressed is the mistake of a row whose email or phone may not come back. It does not say which: the report is kept, and the
-// email may be that of an erased lead.
+// Suppressed is the mistake of a row whose email or phone may not come back. It does not say which: the report is kept,
+// and the email may be that of an erased lead.
 func Suppressed(row int, l *lead.Lead) Mistake {
 	err := lead.SuppressedError(l)
 	m := Mistake{Row: row, Code: string(err.Kind), Field: "email", Message: err.Public}

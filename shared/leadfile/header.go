@@ -63,11 +63,11 @@ func separates(text string) bool {
 // ReadHeader finds out how a CSV file is written, and what its columns are. first is how it begins, decode.Sample bytes
 // or all of it; start is where the rows begin. The error is a VALIDATION_ERROR that tells every mistake.
 //
-// The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab, pipe, caret and tilde gives a
-// header with most columns. The header is the first of 50 rows with a name that is known for an email, or for a phone
-// where that will do, or that the mapping sends there; where there is none, the row before the first that has an address
-// in a column which has one in most of the rows after it too. A file that begins with such rows has no header: its
-// columns are "Column 1" and so on, or it is a list, if it has nothing but addresses.
+// The delimiter is the one that a line "sep=" names, or whichever of comma, semicolon, tab, pipe, caret and tilde gives
+// a header with most columns. The header is the first of 50 rows with a name that is known for an email, or for a phone
+// where that will do, or that the mapping sends there; where there is none, the row before the first that has an
+// address in a column which has one in most of the rows after it too. A file that begins with such rows has no header:
+// its columns are "Column 1" and so on, or it is a list, if it has nothing but addresses.
 func ReadHeader(first []byte, said Said) (o Options, start int64, err error) {
 	if wrong := said.Check(); len(wrong) > 0 {
 		return o, 0, fault.Invalid(wrong)

@@ -92,7 +92,8 @@ const OddCode = "WARNING"
 // MaxOdd is how many rows with an oddity an import reports; it counts the others too.
 const MaxOdd = 10_000
 
-// Mistake is why a row made no lead: the first that was found; or, by the code OddCode, what was odd about one that did.
+// Mistake is why a row made no lead: the first that was found; or, by the code OddCode, what was odd about one that
+// did.
 type Mistake struct {
 	Row     int // 1 is the first lead
 	Code    string

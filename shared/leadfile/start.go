@@ -45,8 +45,9 @@ func wraps(text []byte, o *Options) bool {
 	})
 }
 
-// addressColumn is the column that has an address in most of the rows that begin with the first that has one; -1 is none.
-// Of several it is the one with the most different ones: the address of who sold to them stands beside many people's.
+// addressColumn is the column that has an address in most of the rows that begin with the first that has one; -1 is
+// none. Of several it is the one with the most different ones: the address of who sold to them stands beside many
+// people's.
 func addressColumn(rows []startRow) (column int) {
 	rows = rows[:min(len(rows), dataRows)]
 	for len(rows) > 0 && !slices.Contains(rows[0].address, true) {
@@ -116,8 +117,8 @@ func isAddress(cell string) bool {
 }
 
 // nameRow is the first row that names the column of the email, or of a phone where that will do, and has no address
-// itself; -1 is none. What stands before it is a title, even with an address in it, unless it is as long: then these rows
-// are people.
+// itself; -1 is none. What stands before it is a title, even with an address in it, unless it is as long: then these
+// rows are people.
 func (s *Said) nameRow(rows []startRow) int {
 	mapped := map[string]bool{}
 	for name, to := range s.Mapping {

@@ -15,8 +15,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// handOver makes a job of what is left of an erasure. The lead is deleted at once, and its email suppressed. Where there
-// is a job for it already, that goes on for both.
+// handOver makes a job of what is left of an erasure. The lead is deleted at once, and its email suppressed. Where
+// there is a job for it already, that goes on for both.
 func (db *DB) handOver(ctx context.Context, e *erasing) error {
 	const q = `
 insert into erasures (workspace_id, id, lead_id, key_id, suppressed, events, deliveries, attempts, created_at)
@@ -90,8 +90,8 @@ func (db *DB) EndErasure(ctx context.Context, l LeadRef) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return e.endJob(ctx, tx) })
 }
 
-// RunningErasures returns up to limit leads that are being erased as jobs, in any order, so that those that fail keep no
-// others waiting. It looks across workspaces.
+// RunningErasures returns up to limit leads that are being erased as jobs, in any order, so that those that fail keep
+// no others waiting. It looks across workspaces.
 func (db *DB) RunningErasures(ctx context.Context, limit int) ([]LeadRef, error) {
 	const q = `select workspace_id, lead_id from erasures order by random() limit $1`
 	return conn.Collect(ctx, db, "running erasures", func(row conn.Row) (l LeadRef, err error) {

@@ -260,8 +260,8 @@ returning d.id`
 	return kept, err
 }
 
-// ForgetIdempotent frees keys whose requests made nothing and are not answered by what is kept: any request may have them
-// then. One that somebody else has by now stays.
+// ForgetIdempotent frees keys whose requests made nothing and are not answered by what is kept: any request may have
+// them then. One that somebody else has by now stays.
 func (db *DB) ForgetIdempotent(ctx context.Context, all []IdempotentAnswer) error {
 	const q = `
 delete from idempotency where ctid = any(array(

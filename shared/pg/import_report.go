@@ -25,8 +25,8 @@ func (c *importCommit) odd(row *ImportRow, leadID id.UUID) {
 	}
 }
 
-// report records why rows made no lead, or what was odd about them. What it says of a lead is erased with the lead: of one that was erased since it
-// was found it says nothing, and the others cannot be erased before the commit.
+// report records why rows made no lead, or what was odd about them. What it says of a lead is erased with the lead: of
+// one that was erased since it was found it says nothing, and the others cannot be erased before the commit.
 func (c *importCommit) report(ctx context.Context, tx *sqlx.Tx) error {
 	// $1 workspace, $2 import, $3 rows, $4 codes, $5 fields, $6 values, $7 messages, $8 leads, $9 message about an
 	// erased lead

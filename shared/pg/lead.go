@@ -134,9 +134,9 @@ select exists (
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15
 // how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, and $17 when they were
 // updated, of those that are older than lateAfter. A suppression is looked up by its key for each lead, whatever the
-// planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for; what
-// it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's id, for
-// LeadsSince: clock_timestamp() is later.
+// planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for;
+// what it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's
+// id, for LeadsSince: clock_timestamp() is later.
 const insertLeads = `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()

@@ -13,12 +13,12 @@ import (
 const settling = `interval '5 s'`
 
 // lateAfter is how old a new lead may be when it is written and yet count as updated when it was created: a good deal
-// less than settling, so that Postgres changes the time only for gateways whose clocks are wrong. Older are a retry with
-// an Idempotency-Key, whose lead is as old as its first try, and what waited for a lock.
+// less than settling, so that Postgres changes the time only for gateways whose clocks are wrong. Older are a retry
+// with an Idempotency-Key, whose lead is as old as its first try, and what waited for a lock.
 const lateAfter = 2 * time.Second
 
-// updateLate gives leads that are older than lateAfter a new UpdatedAt, and returns these as a parameter of insertLeads;
-// null: there is none.
+// updateLate gives leads that are older than lateAfter a new UpdatedAt, and returns these as a parameter of
+// insertLeads; null: there is none.
 func updateLate(leads []NewLead, now time.Time) any {
 	var late *column
 	for i := range leads {
@@ -42,9 +42,9 @@ func updateLate(leads []NewLead, now time.Time) any {
 }
 
 // LeadsSince returns a workspace's leads, deleted ones too, that were updated after a place in the order of updates, at
-// most limit of them and about PageBytes, with their enrichment, and the place to go on from. With more there are others
-// already. Whoever goes on and on misses the last version of no lead, but of one that was erased: nothing appears any
-// more before a place that was returned, because that is behind the horizon.
+// most limit of them and about PageBytes, with their enrichment, and the place to go on from. With more there are
+// others already. Whoever goes on and on misses the last version of no lead, but of one that was erased: nothing
+// appears any more before a place that was returned, because that is behind the horizon.
 func (db *DB) LeadsSince(ctx context.Context, workspace id.UUID, after LeadKey, limit int) (found []lead.Lead,
 	next LeadKey, more bool, err error) {
 	horizon, err := db.horizon(ctx)

@@ -194,8 +194,8 @@ func TestLateLeadsCountAsUpdatedWhenTheyAreWritten(t *testing.T) {
 	}
 }
 
-// The place stays before the begin of a transaction that may have written leads, and so it does where Postgres hides when
-// that began. One that only reads does not hold it up.
+// The place stays before the begin of a transaction that may have written leads, and so it does where Postgres hides
+// when that began. One that only reads does not hold it up.
 func TestPlaceStaysBeforeOpenChanges(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)

@@ -16,10 +16,10 @@ import (
 // rekeyBatch is how many leads are read at a time; each is written in a transaction of its own.
 const rekeyBatch = 500
 
-// rekeyEmails gives leads the keys that lead.ParseEmail makes of their emails now. Versions to 0.1.0 made others of some
-// letters that are not ASCII, such as full-width ones. It runs with each migration, and not once, because gateways of
-// before may still write beside it. Where two leads turn out to have one email both stay: the one that has no such key
-// yet keeps its own, and the log names them. It looks across workspaces.
+// rekeyEmails gives leads the keys that lead.ParseEmail makes of their emails now. Versions to 0.1.0 made others of
+// some letters that are not ASCII, such as full-width ones. It runs with each migration, and not once, because gateways
+// of before may still write beside it. Where two leads turn out to have one email both stay: the one that has no such
+// key yet keeps its own, and the log names them. It looks across workspaces.
 func (m *migrator) rekeyEmails(ctx context.Context) error {
 	const q = `
 select workspace_id, id, email, email_key

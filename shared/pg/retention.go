@@ -40,8 +40,9 @@ type HeldCount struct {
 // deliveries of which one is still pending is kept, and so are its events.
 //
 // A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
-// on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its comment:
-// what somebody else detached is his, and stays. Of several workers one does this, and the others return at once.
+// on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its
+// comment: what somebody else detached is his, and stays. Of several workers one does this, and the others return at
+// once.
 func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (out Dropped, err error) {
 	admin, err := db.OpenAdminPool() // what is set in its sessions ends with them, and so does the lock
 	if err != nil {

@@ -21,8 +21,8 @@ func page(limit int) int { return min(max(limit, 1), maxPage) }
 
 const workspaceColumns = `w.id, w.name, ` + settingsOf + `, w.test_of, w.created_at, w.updated_at`
 
-// settingsOf are the settings of workspace w. A sandbox has the limits of its live workspace, whatever its own row says:
-// both have one budget.
+// settingsOf are the settings of workspace w. A sandbox has the limits of its live workspace, whatever its own row
+// says: both have one budget.
 const settingsOf = `case when w.test_of is null then w.settings else (
             select (w.settings - array['rate', 'burst', 'ownRate', 'ownBurst']) || jsonb_strip_nulls(jsonb_build_object(
                    'rate', l.settings -> 'rate', 'burst', l.settings -> 'burst',

@@ -73,8 +73,8 @@ const (
 // Dedupes returns all scopes of uniqueness.
 func Dedupes() []Dedupe { return []Dedupe{DedupeWorkspace, DedupeChatbot, DedupeNone} }
 
-// UniqueKey returns what is unique of a lead: its lead.AddressKey, and after a space, which no key has, what it is unique
-// with.
+// UniqueKey returns what is unique of a lead: its lead.AddressKey, and after a space, which no key has, what it is
+// unique with.
 func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 	switch s.Dedupe {
 	case DedupeChatbot:
@@ -244,8 +244,8 @@ type Principal struct {
 	ExpiresAt   *time.Time // of the key; nil: never
 }
 
-// Payer is the workspace whose rate, slots and memory the principal uses up: that of live data, also for its sandbox, so
-// that nobody has everything twice.
+// Payer is the workspace whose rate, slots and memory the principal uses up: that of live data, also for its sandbox,
+// so that nobody has everything twice.
 func (p *Principal) Payer() id.UUID {
 	if p.TestOf != (id.UUID{}) {
 		return p.TestOf

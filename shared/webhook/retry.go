@@ -25,8 +25,8 @@ const Jitter = 0.2
 const MaxRetryAfter = 24 * time.Hour
 
 // Next says when to try again after the schedule's first tries attempts, the last of which came to v; random is a
-// random number in [0,1). false: never, the schedule is used up, or the receiver wishes so. Retry-After is honoured where it asks for more
-// patience than the schedule has.
+// random number in [0,1). false: never, the schedule is used up, or the receiver wishes so. Retry-After is honoured
+// where it asks for more patience than the schedule has.
 func (s Schedule) Next(tries int, v Result, now time.Time, random float64) (time.Time, bool) {
 	if ClassOf(v.Error) == FailedInternal { // a fault of ours uses up no try
 		return now.Add(withJitter(internalWait, random)), true

@@ -147,8 +147,8 @@ var wireServer = netip.PrefixFrom(netip.AddrFrom4([4]byte{168, 63, 129, 16}), 32
 
 var internet = ssrf.New(ssrf.WithDeniedV4Prefixes(wireServer))
 
-// CheckDial is the guard against SSRF: it refuses every address but public unicast on port 80 or 443, and what a covers.
-// Its errors are those of ssrf. Of IPv6 only 2000::/3 is public, and of that neither 6to4 nor Teredo; NAT64 and
+// CheckDial is the guard against SSRF: it refuses every address but public unicast on port 80 or 443, and what a
+// covers. Its errors are those of ssrf. Of IPv6 only 2000::/3 is public, and of that neither 6to4 nor Teredo; NAT64 and
 // IPv4-mapped or -compatible forms are outside of it. So no form of an IPv4 address gets around the IPv4 list.
 func (a Allow) CheckDial(network, address string) error {
 	if to, err := netip.ParseAddrPort(address); err == nil && a.Covers(to.Addr()) {

@@ -21,8 +21,8 @@ const (
 )
 
 // sessionAuth authenticates operators by an admin token or by a session. A session is a signed expiry in a cookie, and
-// the server keeps nothing of it: it is valid on every gateway that has the token it was opened with, and ends when that
-// is taken out of the setting; a logout only removes the cookie from the browser.
+// the server keeps nothing of it: it is valid on every gateway that has the token it was opened with, and ends when
+// that is taken out of the setting; a logout only removes the cookie from the browser.
 type sessionAuth struct {
 	guard       *admintoken.Guard
 	signingKeys [][]byte // of each token

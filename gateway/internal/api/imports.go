@@ -88,9 +88,9 @@ func (a *api) cancelImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 
 const reportSize = 2 << 20 // bytes of memory: a page of a report, and its text
 
-// getImportErrors streams why rows of an import made no lead, or what was odd about them, as CSV that no spreadsheet takes for formulas. An import
-// that runs has the rows so far. When it cannot go on, the answer breaks off: a report that ends early must not look
-// like a whole one.
+// getImportErrors streams why rows of an import made no lead, or what was odd about them, as CSV that no spreadsheet
+// takes for formulas. An import that runs has the rows so far. When it cannot go on, the answer breaks off: a report
+// that ends early must not look like a whole one.
 func (a *api) getImportErrors(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	if err := requireHTTP11(r); err != nil {
 		return err

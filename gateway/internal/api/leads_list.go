@@ -260,7 +260,8 @@ func (q *params) leadCursor(sort pg.LeadSort) (after pg.LeadKey) {
 	return after
 }
 
-// A cursor is what list it is of and a lead's place in it; the last bytes tell it from what somebody made up or cut off.
+// A cursor is what list it is of and a lead's place in it; the last bytes tell it from what somebody made up or cut
+// off.
 const (
 	cursorBytes = 1 + 8 + 16
 	cursorCheck = 4

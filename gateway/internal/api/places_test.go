@@ -11,8 +11,8 @@ import (
 	"leadgate/shared/id"
 )
 
-// The slowest transfer of whoever has most places gives way, at once where that makes it fairer, and after a while where
-// each has one.
+// The slowest transfer of whoever has most places gives way, at once where that makes it fairer, and after a while
+// where each has one.
 func TestWhoGivesWay(t *testing.T) {
 	t.Parallel()
 	a, b, c, d := id.New(), id.New(), id.New(), id.New()

@@ -52,8 +52,8 @@ func TestBodiesAreRefusedAsDocumented(t *testing.T) {
 	}
 }
 
-// takes reports whether an answer finds nothing wrong with a field; others may be wrong without it, as a form is without
-// its kind.
+// takes reports whether an answer finds nothing wrong with a field; others may be wrong without it, as a form is
+// without its kind.
 func (a answer) takes(field string) bool {
 	for _, e := range a.body.Details.Errors {
 		if e.Pointer == "/"+field || strings.HasPrefix(e.Pointer, "/"+field+"/") {

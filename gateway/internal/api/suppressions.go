@@ -11,8 +11,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// createSuppression keeps an email from coming back as a lead, in every spelling, or a phone as a lead without an email.
-// Leads that have it stay.
+// createSuppression keeps an email from coming back as a lead, in every spelling, or a phone as a lead without an
+// email. Leads that have it stay.
 func (a *api) createSuppression(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	body, err := readJSON(w, r)
 	if err != nil {

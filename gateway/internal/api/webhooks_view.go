@@ -168,8 +168,8 @@ func mayHandle(p *tenant.Principal, endpoints ...webhook.Endpoint) error {
 		`make or change an endpoint that gets events of leads. With "eventTypes": ["endpoint.*"] it can make others`)
 }
 
-// readable is UNAVAILABLE where an endpoint's secrets cannot be read, which only the operator can mend. Such an endpoint
-// can be deleted.
+// readable is UNAVAILABLE where an endpoint's secrets cannot be read, which only the operator can mend. Such an
+// endpoint can be deleted.
 func readable(e webhook.Endpoint) error {
 	if e.Unreadable == nil {
 		return nil

@@ -16,11 +16,10 @@ type answer struct {
 
 // Names of an answer's members, as plainName has them, the best first.
 var (
-	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue", "answertext", "responsetext",
-		"text", "content", "val"}
-	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel", "fieldtitle", "fieldname",
-		"caption",
-		"heading", "attribute", "property", "variable", "name", "key", "alias", "ref", "columnid", "fieldkey", "field", "id"}
+	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue",
+		"answertext", "responsetext", "text", "content", "val"}
+	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel",
+		"fieldtitle", "fieldname", "caption", "heading", "attribute", "property", "variable", "name", "key", "alias", "ref", "columnid", "fieldkey", "field", "id"}
 )
 
 // maxAnswer is how many members an object may have that is an answer.
@@ -38,8 +37,8 @@ func plainName(name string) string {
 // noAnswer is found where there is none.
 var noAnswer = &answer{}
 
-// answerOf reads an object that is one answer; nil: it is none. An object that has an email or a phone beside its value,
-// or with others in it, is a person.
+// answerOf reads an object that is one answer; nil: it is none. An object that has an email or a phone beside its
+// value, or with others in it, is a person.
 func answerOf(n *node) *answer {
 	if n.asked == nil {
 		if n.asked = readAnswer(n); n.asked == nil {

@@ -173,7 +173,8 @@ func (s *Submission) keep(name string, in, value *node) {
 	if strings.EqualFold(name, "gcl_id") { // as Google's lead forms call it
 		name = "gclid"
 	}
-	if in != s.root && isOther(in.called()) && !(in == s.home && in.isForm()) { // the name of a company is not to look like the lead's
+	// The name of a company is not to look like the lead's.
+	if in != s.root && isOther(in.called()) && !(in == s.home && in.isForm()) {
 		name = in.called() + "." + name
 	}
 	raw := value.json()
@@ -204,9 +205,9 @@ const (
 // warningBytes is kept free for warnings.
 const warningBytes = 3 << 10
 
-// Lead makes the lead. Only its email can be refused, or its phone where that would do; what else is odd is told in metadata. f has its defaults; referer
-// is the header, which names the page where the form does not; unverified marks a lead whose captcha could not be
-// verified.
+// Lead makes the lead. Only its email can be refused, or its phone where that would do; what else is odd is told in
+// metadata. f has its defaults; referer is the header, which names the page where the form does not; unverified marks a
+// lead whose captcha could not be verified.
 func (s *Submission) Lead(f tenant.Form, rules lead.Rules, referer string, unverified bool) (lead.Draft, error) {
 	d, _, refused := s.make(f, rules, referer, unverified)
 	var wrong []fault.Field

@@ -29,7 +29,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, maxBytes int64, others ...
 	return bytes.TrimPrefix(body, utf8Mark), err
 }
 
-// utf8Mark is the byte order mark that some programs write before UTF-8; a reader of JSON may ignore it (RFC 8259, 8.1).
+// utf8Mark is the byte order mark that some programs write before UTF-8; a reader of JSON may ignore it (RFC 8259,
+// 8.1).
 var utf8Mark = []byte("\xEF\xBB\xBF")
 
 // ReadBody returns the body of a request, whatever it is, if it is at most maxBytes bytes. It can be called again: the

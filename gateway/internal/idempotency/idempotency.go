@@ -42,8 +42,8 @@ type Handler func(w http.ResponseWriter, r *http.Request, newID id.UUID) (Result
 //	      \-> answered: send that again     in progress: 409     the key of another request: 422
 //
 // A key that is not completed for 30 s is reclaimed by the next request. That one creates with the same id, and finds
-// what was created before. A key whose request was a mistake is forgotten, unless it was reclaimed: who had it before may
-// have created something.
+// what was created before. A key whose request was a mistake is forgotten, unless it was reclaimed: who had it before
+// may have created something.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, q Request, do Handler) error {
 	key, err := readKey(r)
 	if err != nil {

@@ -29,7 +29,8 @@ func (a *Admission) Err() error {
 
 // Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email
 // of l unless that is nil. Without Redis this process alone decides the rate limit, and nothing is reserved: Postgres
-// decides about duplicates. Nor is anything reserved in a sandbox, whose rate limit is in the slot of its live workspace.
+// decides about duplicates. Nor is anything reserved in a sandbox, whose rate limit is in the slot of its live
+// workspace.
 func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) Admission {
 	r := rdb.AdmissionRequest{Workspace: p.Payer(), Rate: p.Settings.RateLimit()}
 	if l != nil && r.Workspace == p.WorkspaceID && p.Settings.Dedupe != tenant.DedupeNone {

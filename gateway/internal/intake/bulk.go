@@ -158,8 +158,8 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []I
 	}
 }
 
-// updateOne updates the lead that has the email of the one item. Where that is deleted meanwhile, the email is free, and
-// the item becomes a lead.
+// updateOne updates the lead that has the email of the one item. Where that is deleted meanwhile, the email is free,
+// and the item becomes a lead.
 func (s *Service) updateOne(ctx context.Context, p *tenant.Principal, item []Item, out *BulkResult) (u pg.Updated,
 	err error) {
 	for range putTries {

@@ -38,9 +38,9 @@ const putTries = 3
 var errHolderGone = errors.New("the lead that has the email was just deleted")
 
 // Put is the upsert of a lead: it makes a lead durable or, where another lead has its email, does with that what
-// OnDuplicate says; so where it has no email and another such lead has its phone. Errors: RATE_LIMITED, DUPLICATE_EMAIL,
-// DUPLICATE_PHONE, EMAIL_SUPPRESSED, PHONE_SUPPRESSED, UNAVAILABLE, and those of
-// lead.Patch.Apply. A client that leaves does not end it: a lead that is committed must not turn into an error.
+// OnDuplicate says; so where it has no email and another such lead has its phone. Errors: RATE_LIMITED,
+// DUPLICATE_EMAIL, DUPLICATE_PHONE, EMAIL_SUPPRESSED, PHONE_SUPPRESSED, UNAVAILABLE, and those of lead.Patch.Apply. A
+// client that leaves does not end it: a lead that is committed must not turn into an error.
 func (s *Service) Put(ctx context.Context, p *tenant.Principal, r Request) (Outcome, error) {
 	if err := r.Admission.Err(); err != nil {
 		return Outcome{}, err

@@ -55,7 +55,8 @@ func New(timeout time.Duration) *Pipeline {
 	return &Pipeline{Providers: []Provider{email.New(), phone.New(), attribution.New()}, Timeout: timeout}
 }
 
-// Find returns a Finding for each of leads, of a workspace with settings s, in order. When ctx ends the rest of them count as failed.
+// Find returns a Finding for each of leads, of a workspace with settings s, in order. When ctx ends the rest of them
+// count as failed.
 func (p *Pipeline) Find(ctx context.Context, s tenant.Settings, leads []lead.Lead) []Finding {
 	answers := make([][]answer, len(p.Providers))
 	for i, provider := range p.Providers {

@@ -18,8 +18,8 @@ func (d *drain) finish(ctx context.Context) error {
 	return d.applyHealthPolicy(ctx)
 }
 
-// applyHealthPolicy disables an endpoint that wants nothing more or has done nothing but fail for DisableAfter, and notifies
-// the workspace of one that has failed for webhook.NotifyAfter.
+// applyHealthPolicy disables an endpoint that wants nothing more or has done nothing but fail for DisableAfter, and
+// notifies the workspace of one that has failed for webhook.NotifyAfter.
 func (d *drain) applyHealthPolicy(ctx context.Context) (err error) {
 	health, workspace, endpoint := &d.health, d.key.Workspace, d.key.Endpoint
 	h := health.now()

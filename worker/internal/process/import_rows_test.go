@@ -12,8 +12,8 @@ import (
 	"leadgate/shared/task"
 )
 
-// A row of an export changes the lead that it names: also where emails are not unique, and to another email, unless that
-// is another's.
+// A row of an export changes the lead that it names: also where emails are not unique, and to another email, unless
+// that is another's.
 func TestImportOfAnExport(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]string{"unique emails": `{}`, "emails of several leads": `{"dedupe":"none"}`} {
@@ -54,8 +54,8 @@ func TestImportOfAnExport(t *testing.T) {
 	}
 }
 
-// What is odd about a row that becomes a lead is counted and, up to a limit, reported with the lead; an erasure takes it
-// out of the report.
+// What is odd about a row that becomes a lead is counted and, up to a limit, reported with the lead; an erasure takes
+// it out of the report.
 func TestImportWarns(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -16,8 +16,8 @@ type payers struct {
 	of map[id.UUID]id.UUID
 }
 
-// payer returns the workspace whose share a workspace's drains use up: of a sandbox that is the live one. While Postgres
-// cannot say, a workspace pays for itself.
+// payer returns the workspace whose share a workspace's drains use up: of a sandbox that is the live one. While
+// Postgres cannot say, a workspace pays for itself.
 func (p *Processor) payer(ctx context.Context, workspace id.UUID) id.UUID {
 	p.payers.mu.Lock()
 	known, ok := p.payers.of[workspace]
