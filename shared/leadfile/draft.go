@@ -65,11 +65,11 @@ func (r *Reader) cells(row *Row, cells []string) {
 			row.Lead, _ = id.Lead.Parse(cell) // of what is none there is none
 		case "":
 		default:
-			if len(cell) <= maxNothing && standForNothing[cell] {
+			if !r.exported && len(cell) <= maxNothing && standForNothing[cell] {
 				r.lead.Member(f.name, cell)
 				continue
 			}
-			if f.to == lead.FieldPhone {
+			if f.to == lead.FieldPhone && !r.exported {
 				cell = strings.TrimPrefix(cell, "=") // =+15550100
 				if strings.Contains(cell, "E+") {
 					r.lead.Warn(f.name, "Looks like a number that a spreadsheet has rounded: format its column as text")
@@ -92,7 +92,7 @@ func (r *Reader) cells(row *Row, cells []string) {
 }
 
 // standForNothing are what programs write for a value that is missing or went wrong. They are no lead's name or phone,
-// and are kept as they came.
+// and are kept as they came. In our own exports they are what somebody has said.
 var standForNothing = map[string]bool{"NULL": true, "null": true, "(null)": true, "<null>": true, "None": true, "none": true,
 	"NaN": true, "nan": true, "undefined": true, "N/A": true, "n/a": true, "-": true, "--": true, "#REF!": true,
 	"#VALUE!": true, "#NAME?": true, "#DIV/0!": true, "#NUM!": true, "#NULL!": true, "#ERROR!": true}

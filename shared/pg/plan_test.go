@@ -114,6 +114,10 @@ func fillTables(t *testing.T) *filled {
 			f.ws, f.endpoint = w.ID, e
 		}
 	}
+	// A release from now there is no such index, and until then it is as good as another: a toss-up.
+	if _, err := db.ExecContext(t.Context(), `drop index enrichments_unread`); err != nil {
+		t.Fatal(err)
+	}
 	// Vacuum, because what waits to be put into a GIN index makes that look dear.
 	for _, table := range growing {
 		if _, err := db.ExecContext(t.Context(), `vacuum analyze `+table); err != nil {
