@@ -29,6 +29,9 @@ create table if not exists bench_leads (
     status text not null, metadata json not null, created_at timestamptz not null, updated_at timestamptz not null,
     primary key (workspace_id, id), unique (workspace_id, email_key))`
 
+// baselineWorkspace makes the workspace of the leads, whose settings enrichment asks for.
+const baselineWorkspace = `insert into workspaces (id, name, settings, created_at, updated_at) values ($1, 'baseline', '{}', now(), now())`
+
 const baselineInsert = `
 insert into bench_leads (workspace_id, id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
 values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (workspace_id, email_key) do nothing`
@@ -61,11 +64,13 @@ func openBaseline(ctx context.Context, dsn string) (*baseline, error) {
 	if _, err := db.ExecContext(ctx, baselineTable); err != nil {
 		return nil, fmt.Errorf("baseline table: %w", err)
 	}
-	insert, err := db.PrepareContext(ctx, baselineInsert)
-	if err != nil {
+	b := &baseline{db: db, workspace: id.New()}
+	if _, err := db.ExecContext(ctx, baselineWorkspace, b.workspace); err != nil {
 		return nil, fmt.Errorf("baseline: %w", err)
 	}
-	b := &baseline{db: db, insert: insert, workspace: id.New()}
+	if b.insert, err = db.PrepareContext(ctx, baselineInsert); err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
 	for _, q := range factInserts {
 		s, err := db.PrepareContext(ctx, q)
 		if err != nil {
