@@ -82,8 +82,8 @@ func deletion(check func(*lead.Lead) error) alteration {
 	}
 }
 
-// RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none,
-// *Taken when its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
+// RestoreLead brings back a lead that was deleted less than lead.RestoreWithin ago. It is NOT_FOUND when there is none
+// or it is being erased, *Taken when its email is another lead's since, EMAIL_SUPPRESSED when that may not come back.
 func (db *DB) RestoreLead(ctx context.Context, workspace, leadID id.UUID, s tenant.Settings,
 	check func(*lead.Lead) error) (
 	Updated, error) {
@@ -109,12 +109,13 @@ type alteration struct {
 	data   func(l *lead.Lead, dst []byte, former *lead.Lead) []byte // of the event
 }
 
-// Which leads l are to be locked.
+// Which leads l are to be locked; $1 is the workspace, $2 the lead.
 var (
 	anyLead        = `true`
 	liveLead       = `l.deleted_at is null`
-	restorableLead = fmt.Sprintf(`l.deleted_at > now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
-	purgeableLead  = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
+	restorableLead = fmt.Sprintf(`l.deleted_at > now() - interval '%d seconds' and not exists (
+    select from erasures e where e.workspace_id = $1 and e.lead_id = $2)`, int(lead.RestoreWithin.Seconds()))
+	purgeableLead = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
 )
 
 // keyWait is how long a lead waits for another transaction that has its new email. While it waits it has both emails,

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -55,19 +54,10 @@ type previewView struct {
 
 type previewRow struct {
 	Row       int            `json:"row"`
-	Lead      *previewLead   `json:"lead"`
+	Lead      *lead.Preview  `json:"lead"`
 	ChatbotID *string        `json:"chatbotId"`
 	Warnings  []lead.Warning `json:"warnings"`
 	Error     *previewError  `json:"error"`
-}
-
-type previewLead struct {
-	Email    *string         `json:"email"`
-	Name     *string         `json:"name"`
-	Phone    *string         `json:"phone"`
-	Source   string          `json:"source"`
-	Status   string          `json:"status"`
-	Metadata json.RawMessage `json:"metadata"`
 }
 
 type previewError struct {
@@ -118,9 +108,7 @@ func showRow(row *leadfile.Row) previewRow {
 		v.Error = &previewError{Field: m.Field, Value: optional(m.Value), Message: m.Message}
 		return v
 	}
-	d := &row.Draft
-	v.Lead = &previewLead{Email: optional(d.Email), Name: optional(d.Name), Phone: optional(d.Phone), Source: d.Source,
-		Status: d.Status, Metadata: d.Metadata}
+	v.Lead = row.Draft.Preview()
 	if row.Chatbot != (id.UUID{}) {
 		chatbot := id.Chatbot.Format(row.Chatbot)
 		v.ChatbotID = &chatbot

@@ -196,6 +196,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), 'lead.updated', $2, '
 		t.Errorf("first answer = %s to %s, want a running receipt", first.text, first.header.Get("Location"))
 	}
 	b.send(t, b.secret, "GET", path, "").wantError(t, "the lead", 404, "NOT_FOUND")
+	b.send(t, b.secret, "POST", path+"/restore", "").wantError(t, "to restore it", 404, "NOT_FOUND")
 	b.send(t, b.secret, "POST", "/api/v1/leads", `{"email":"a@example.com"}`).wantError(t, "its email", 409, "EMAIL_SUPPRESSED")
 	again := read(b.send(t, b.secret, "DELETE", path+"?erase=true", ""), 202)
 	if again.ID != begun.ID {

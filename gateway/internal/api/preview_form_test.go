@@ -28,7 +28,7 @@ func TestPreviewForm(t *testing.T) {
 		return p
 	}
 	ann, address := "Ann", "a@example.com"
-	want := form.Preview{Accepted: true, Lead: &form.PreviewLead{Name: &ann, Email: &address, Source: "form",
+	want := form.Preview{Accepted: true, Lead: &lead.Preview{Name: &ann, Email: &address, Source: "form",
 		Status: "new", Metadata: json.RawMessage(`{"company":"Acme","topic":["x","y"]}`)},
 		Fields:  []form.PreviewField{{From: "q_company", To: "metadata.company"}, {From: "your_name", To: "name"}, {From: "mail", To: "email"}},
 		Ignored: []string{"_next", "token", "tracking_id"}, Warnings: []lead.Warning{}, Errors: []lead.Warning{}}

@@ -1,8 +1,6 @@
 package form
 
 import (
-	"encoding/json"
-
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
@@ -11,22 +9,12 @@ import (
 // Preview is what a submission would become.
 type Preview struct {
 	Accepted bool           `json:"accepted"`
-	Lead     *PreviewLead   `json:"lead"`     // null: there would be none
+	Lead     *lead.Preview  `json:"lead"`     // null: there would be none
 	Fields   []PreviewField `json:"fields"`   // where the lead's fields came from, the first of each field counts
 	Ignored  []string       `json:"ignored"`  // what would not be kept
 	Warnings []lead.Warning `json:"warnings"` // what would be odd
 	Errors   []lead.Warning `json:"errors"`   // why there would be no lead
 	Robot    bool           `json:"robot"`    // it would be taken for a robot's
-}
-
-// PreviewLead is the lead that there would be.
-type PreviewLead struct {
-	Name     *string         `json:"name"`
-	Email    *string         `json:"email"`
-	Phone    *string         `json:"phone"`
-	Source   string          `json:"source"`
-	Status   string          `json:"status"`
-	Metadata json.RawMessage `json:"metadata"`
 }
 
 // PreviewField is a field that was found.
@@ -68,15 +56,8 @@ func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Prev
 		return p, nil
 	}
 	p.Accepted = true
-	p.Lead = &PreviewLead{optional(d.Name), optional(d.Email), optional(d.Phone), d.Source, d.Status, d.Metadata}
+	p.Lead = d.Preview()
 	return p, nil
-}
-
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }
 
 // from returns where a value is, and what it answers if that is not its name.

@@ -62,11 +62,18 @@ func unquote(quoted string) (string, error) {
 	return "", errQuoting
 }
 
+// maxMeant is how many bytes a body may have of which it is found out what it says.
+const maxMeant = 64 << 10
+
 // requestHashes returns two hashes: one is the same for requests that are written the same, the other for requests that
-// say the same, whatever the order of their parameters and members and the spelling of their texts. Requests that may
-// not read what they create get another, shorter answer, and so have other hashes.
+// say the same, whatever the order of their parameters and members and the spelling of their texts. It is told of
+// bodies to maxMeant only, because it takes a copy. Requests that may not read what they create get another, shorter
+// answer, and so have other hashes.
 func requestHashes(r *http.Request, body []byte, writeOnly bool) (written, meant [32]byte) {
 	written = hashRequest(r, r.URL.RawQuery, body, writeOnly)
+	if len(body) > maxMeant {
+		return written, written
+	}
 	said := jsontext.Value(bytes.Clone(body))
 	// Numbers stay as they are written: the ids of two ads can be one number to a client that rounds.
 	if said.Format(jsontext.ReorderRawObjects(true), jsontext.CanonicalizeRawInts(false),
