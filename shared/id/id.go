@@ -32,12 +32,14 @@ const (
 	Import    Prefix = "imp_"
 	Audit     Prefix = "aud_"
 	Request   Prefix = "req_"
+
+	Submission Prefix = "sub_"
 )
 
 // nouns are what people call the things that clients name by their ids.
 var nouns = map[Prefix]string{
 	Workspace: "workspace", Chatbot: "chatbot", Lead: "lead", Key: "API key", Endpoint: "webhook endpoint", Event: "event",
-	Delivery: "delivery", Replay: "replay", Import: "import", Audit: "receipt",
+	Delivery: "delivery", Replay: "replay", Import: "import", Audit: "receipt", Submission: "submission",
 }
 
 // Noun is what people call a thing that p names: "webhook endpoint".

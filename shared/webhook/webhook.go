@@ -17,6 +17,8 @@ const (
 	LeadDeleted     = "lead.deleted"
 	LeadRestored    = "lead.restored"
 	LeadEnriched    = "lead.enriched"
+	LeadSubmitted   = "lead.submitted"   // somebody whose lead is there sent a form again
+	LeadMarkedSpam  = "lead.marked_spam" // its owner marked a submission of the lead as spam
 	EndpointFailing = "endpoint.failing" // another endpoint of the workspace has failed for a day
 	// another endpoint of the workspace was disabled: it only failed, or said that it wants nothing more
 	EndpointDisabled = "endpoint.disabled"
@@ -25,7 +27,8 @@ const (
 
 // EventTypes returns every type an endpoint can subscribe to by name.
 func EventTypes() []string {
-	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, EndpointFailing, EndpointDisabled}
+	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, LeadSubmitted, LeadMarkedSpam,
+		EndpointFailing, EndpointDisabled}
 }
 
 // EventGroups returns the patterns that subscribe to all types of a group, including later ones.

@@ -1,0 +1,130 @@
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg/conn"
+)
+
+// InsertSubmissions writes submissions that change no lead: held and ignored ones. One that is there already, because a
+// request came again, stays as it is. Rows go in one order, so that concurrent batches cannot deadlock.
+func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) error {
+	const q = `
+insert into submissions (` + submissionColumns + `)
+select i.* from ` + submissionInput + ` as i (` + submissionColumns + `)
+ order by workspace_id, id
+on conflict (workspace_id, id) do nothing`
+	args, err := submissionArrays(all)
+	if err != nil {
+		return err
+	}
+	return db.withPartitions(ctx, func() error {
+		_, err := conn.Exec(ctx, db.Prepared(), "insert submissions", q, args...)
+		return err
+	})
+}
+
+// submissionColumns are the columns of a submission, for submissionArrays and scanSubmission.
+const submissionColumns = `workspace_id, id, form_id, lead_id, outcome, verdict, points, reasons, email, email_key, name, fields,
+       page, referrer, campaign, user_agent, address_hash, created_at, decided_at`
+
+// submissionInput has a row for each submission of submissionArrays.
+const submissionInput = `unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::integer[], $8::json[],
+       $9::text[], $10::text[], $11::text[], $12::json[], $13::text[], $14::text[], $15::json[], $16::text[], $17::bytea[],
+       $18::timestamptz[], $19::timestamptz[])`
+
+// submissionArrays returns the columns of submissions as arrays.
+func submissionArrays(all []lead.Submission) ([]any, error) {
+	c := [19]*column{}
+	for i, width := range [19]int{36, 36, 36, 36, 8, 8, 4, 64, 24, 24, 24, 512, 64, 64, 64, 128, 70, 24, 24} {
+		c[i] = newColumn(len(all), width)
+	}
+	for i := range all {
+		s := &all[i]
+		reasons, err := json.Marshal(s.Reasons)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.Reasons) == 0 {
+			reasons = []byte("[]")
+		}
+		campaign, err := json.Marshal(s.Campaign)
+		if err != nil {
+			return nil, err
+		}
+		c[0].uuid(s.WorkspaceID)
+		c[1].uuid(s.ID)
+		c[2].uuid(s.FormID)
+		c[3].optionalUUID(s.LeadID)
+		c[4].string(string(s.Outcome))
+		c[5].string(string(s.Verdict))
+		c[6].int(int64(s.Points))
+		c[7].bytes(reasons)
+		c[8].optionalString(s.Email)
+		c[9].optionalString(s.EmailKey)
+		c[10].optionalString(s.Name)
+		c[11].optionalString(string(s.Fields))
+		c[12].optionalString(s.Page)
+		c[13].optionalString(s.Referrer)
+		if len(s.Campaign) == 0 {
+			c[14].null()
+		} else {
+			c[14].bytes(campaign)
+		}
+		c[15].optionalString(s.UserAgent)
+		if s.AddressHash == nil {
+			c[16].null()
+		} else {
+			c[16].hex(s.AddressHash)
+		}
+		c[17].time(s.CreatedAt)
+		if s.DecidedAt.IsZero() {
+			c[18].null()
+		} else {
+			c[18].time(s.DecidedAt)
+		}
+	}
+	args := make([]any, len(c))
+	for i := range c {
+		args[i] = c[i].done()
+	}
+	return args, nil
+}
+
+// scanSubmission reads a row of submissionColumns.
+func scanSubmission(row conn.Row) (s lead.Submission, err error) {
+	var leadID *id.UUID
+	var email, key, name, page, referrer, agent sql.NullString
+	var reasons, fields, campaign []byte
+	var decided sql.NullTime
+	err = row.Scan(&s.WorkspaceID, &s.ID, &s.FormID, &leadID, &s.Outcome, &s.Verdict, &s.Points, &reasons, &email, &key, &name,
+		&fields, &page, &referrer, &campaign, &agent, &s.AddressHash, &s.CreatedAt, &decided)
+	if err != nil {
+		return s, err
+	}
+	if leadID != nil {
+		s.LeadID = *leadID
+	}
+	s.Email, s.EmailKey, s.Name = email.String, key.String, name.String
+	s.Page, s.Referrer, s.UserAgent, s.DecidedAt, s.Fields = page.String, referrer.String, agent.String, decided.Time, fields
+	if string(reasons) != "[]" {
+		err = json.Unmarshal(reasons, &s.Reasons)
+	}
+	if err == nil && campaign != nil {
+		err = json.Unmarshal(campaign, &s.Campaign)
+	}
+	return s, err
+}
+
+// GetSubmission returns a submission of a workspace; NOT_FOUND when there is none.
+func (db *DB) GetSubmission(ctx context.Context, workspace, submission id.UUID) (lead.Submission, error) {
+	const q = `
+select ` + submissionColumns + ` from submissions
+ where workspace_id = (select $1::uuid) and id between $2 and $2
+ order by id limit 1`
+	return conn.One(ctx, db, "get submission", scanSubmission, lead.SubmissionNotFoundError(), q, workspace, submission)
+}

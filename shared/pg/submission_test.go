@@ -1,0 +1,42 @@
+package pg_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg/pgtest"
+)
+
+func TestSubmissionComesBack(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	bare := lead.Submission{WorkspaceID: id.New(), ID: id.New(), FormID: id.New(), Outcome: lead.OutcomeSuppressed,
+		Verdict: lead.Clean, CreatedAt: now}
+	whole := lead.Submission{WorkspaceID: bare.WorkspaceID, ID: id.New(), FormID: bare.FormID, LeadID: id.New(),
+		Outcome: lead.OutcomeHeld, Verdict: lead.Spam, Points: 70,
+		Reasons: []lead.Reason{{Check: "honeypot", Points: 60, Note: `filled in with "x"`}, {Check: "links", Points: 10}},
+		Email:   "Ann@example.com", EmailKey: "ann@example.com", Name: `Ann "A", O'Neil\`,
+		Fields: []byte(`{"email":"Ann@example.com","message":["a","b"]}`), Page: "https://www.example.com/a",
+		Referrer: "https://search.example.com/", Campaign: map[string]string{"utm_source": "x"}, UserAgent: "Mozilla/5.0",
+		AddressHash: []byte{1, 2, 3}, CreatedAt: now, DecidedAt: now.Add(time.Second)}
+	for range 2 { // as when a request comes again
+		if err := db.InsertSubmissions(t.Context(), []lead.Submission{bare, whole}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []lead.Submission{bare, whole} {
+		got, err := db.GetSubmission(t.Context(), want.WorkspaceID, want.ID)
+		got.CreatedAt, got.DecidedAt = got.CreatedAt.UTC(), got.DecidedAt.UTC()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("came back as %+v (%v), want %+v", got, err, want)
+		}
+	}
+	if _, err := db.GetSubmission(t.Context(), id.New(), whole.ID); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another workspace's: %v, want NOT_FOUND", err)
+	}
+}
