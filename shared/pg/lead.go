@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -22,10 +23,13 @@ type EndpointRef struct {
 	Endpoint  id.UUID
 }
 
-// NewLead is a lead to insert with the id of its lead.created event; zero: there is none.
+// NewLead is a lead to insert with the id of its lead.created event; zero: there is none. Books count it by its way in,
+// and by its form if that has one; "": its caller counts it.
 type NewLead struct {
 	lead.Lead
 	EventID id.UUID
+	Way     tenant.Way
+	FormID  id.UUID
 }
 
 // Inserted is what became of a batch.
@@ -132,8 +136,8 @@ select exists (
 }
 
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15
-// how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, and $17 when they were
-// updated, of those that are older than lateAfter. A suppression is looked up by its key for each lead, whatever the
+// how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of
+// those that are older than lateAfter, and $18 and $19 their ways and forms, for books. A suppression is looked up by its key for each lead, whatever the
 // planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for;
 // what it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's
 // id, for LeadsSince: clock_timestamp() is later.
@@ -147,9 +151,9 @@ with patience as materialized (
              order by s.email_hash limit 1) as suppressed
       from patience
      cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[])
+                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[], $18::text[], $19::uuid[])
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data,
-            email_hash, updated_at)
+            email_hash, updated_at, way, form_id)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
     select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at,
@@ -168,7 +172,7 @@ with patience as materialized (
       join input i using (workspace_id, id)
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + fanOut + `
+), ` + bookLeads + `, ` + fanOut + `
 select case when i.suppressed then 'suppressed' when ins.id is null then 'taken' else 'late' end, i.workspace_id, i.id,
        ins.updated_at
   from input i left join ins using (workspace_id, id) where ins.id is null or ins.updated_at > i.created_at
@@ -190,6 +194,7 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	taken, suppressed, late := map[id.UUID]bool{}, map[id.UUID]bool{}, map[id.UUID]time.Time{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
+	args = append(args, leadWays(leads)...)
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var what string
 		var workspace, which id.UUID
@@ -216,33 +221,22 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	return out, nameHolders(ctx, prepared, leads, taken, out.Leads)
 }
 
-// nameHolders looks up, in a snapshot newer than the insert's, which leads have the emails of those taken.
-func nameHolders(
-	ctx context.Context, prepared conn.Queryer, leads []NewLead, taken map[id.UUID]bool, out []LeadResult,
-) error {
-	emails, places := make([]UniqueEmail, 0, len(taken)), make([]int, 0, len(taken))
-	for i := range leads {
-		if taken[leads[i].ID] {
-			emails, places = append(emails, leads[i].UniqueEmail()), append(places, i)
-		}
-	}
-	holders, err := findHolders(ctx, prepared, emails)
-	if err != nil {
-		return err
-	}
-	for n, i := range places {
-		// A lead that holds its own email was inserted by a first try whose answer was lost.
-		out[i] = LeadResult{Taken: holders[n] != leads[i].ID, Holder: holders[n]}
-	}
-	return nil
-}
-
 func suppressionHashes(leads []NewLead) string {
 	c := newColumn(len(leads), 70)
 	for i := range leads {
 		c.hex(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
 	}
 	return c.done()
+}
+
+// leadWays returns the ways and the forms of leads.
+func leadWays(leads []NewLead) []any {
+	ways, forms := newColumn(len(leads), 8), newColumn(len(leads), 36)
+	for i := range leads {
+		ways.optionalString(string(leads[i].Way))
+		forms.optionalUUID(leads[i].FormID)
+	}
+	return []any{ways.done(), forms.done()}
 }
 
 func leadArrays(leads []NewLead) []any {
@@ -274,50 +268,6 @@ func leadArrays(leads []NewLead) []any {
 		args[i] = c[i].done()
 	}
 	return args
-}
-
-// UniqueEmail is an email as it is unique in its workspace.
-type UniqueEmail struct {
-	Workspace id.UUID
-	Key       string // see tenant.Settings.UniqueKey
-}
-
-// UniqueEmail returns the email that l has, or wants.
-func (l *NewLead) UniqueEmail() UniqueEmail { return UniqueEmail{l.WorkspaceID, l.UniqueKey} }
-
-// FindHolders returns for each of emails, in order, the lead that has it; zero: none has. It looks across workspaces.
-func (db *DB) FindHolders(ctx context.Context, emails []UniqueEmail) ([]id.UUID, error) {
-	return findHolders(ctx, db.Prepared(), emails)
-}
-
-const selectHolders = `
-select i.place, l.id
-  from unnest($1::uuid[], $2::text[]) with ordinality as i (workspace_id, email_key, place)
- cross join lateral (
-    select id from leads
-     where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
-     order by email_key limit 1) l`
-
-func findHolders(ctx context.Context, prepared conn.Queryer, emails []UniqueEmail) ([]id.UUID, error) {
-	holders := make([]id.UUID, len(emails))
-	if len(emails) == 0 {
-		return holders, nil
-	}
-	workspaces, keys := newColumn(len(emails), 36), newColumn(len(emails), 24)
-	for _, e := range emails {
-		workspaces.uuid(e.Workspace)
-		keys.string(e.Key)
-	}
-	err := conn.Each(ctx, prepared, "find holders", func(row conn.Row) error {
-		var place int
-		var holder id.UUID
-		err := row.Scan(&place, &holder)
-		if err == nil {
-			holders[place-1] = holder
-		}
-		return err
-	}, selectHolders, workspaces.done(), keys.done())
-	return holders, err
 }
 
 // leadColumns are the columns of a lead l for scanLead, but for the facts of its enrichment, which come last.

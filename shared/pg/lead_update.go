@@ -35,10 +35,12 @@ func (e *Taken) Error() string { return "the email or phone belongs to " + id.Le
 // UpdateLead lets change alter a lead, one caller at a time, and returns what it is now. It is NOT_FOUND when there is
 // none, *Taken when its new email is another lead's, and EMAIL_SUPPRESSED when that may not come back. The row,
 // the enrichment that is pending again, and lead.updated with its deliveries are one commit. Where change alters
-// nothing, nothing is written.
-func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error) (Updated,
-	error) {
-	return db.alterLead(ctx, workspace, leadID, updating(change))
+// nothing, nothing is written but the entries that books get.
+func (db *DB) UpdateLead(ctx context.Context, workspace, leadID id.UUID, change func(*lead.Lead) error,
+	books ...tenant.BookEntry) (Updated, error) {
+	a := updating(change)
+	a.books = books
+	return db.alterLead(ctx, workspace, leadID, a)
 }
 
 // updateLeadTx is UpdateLead in a transaction that does more. Whoever changes several leads goes in the order of their
@@ -107,6 +109,7 @@ type alteration struct {
 	change func(l *lead.Lead, now time.Time) error
 	event  string
 	data   func(l *lead.Lead, dst []byte, former *lead.Lead) []byte // of the event
+	books  []tenant.BookEntry
 }
 
 // Which leads l are to be locked; $1 is the workspace, $2 the lead.
@@ -163,6 +166,9 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	}
 	u.Lead, u.Former = l, l
 	if err := a.change(&u.Lead, now); err != nil {
+		return u, err
+	}
+	if err := addBooks(ctx, tx, a.books...); err != nil {
 		return u, err
 	}
 	if !lead.Differs(&u.Lead, &u.Former) && (u.Lead.DeletedAt == nil) == (u.Former.DeletedAt == nil) {

@@ -1,0 +1,95 @@
+package pg
+
+import (
+	"context"
+	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
+)
+
+// addBooks counts, in the transaction of what it counts. Entries are only inserted, so that nobody waits for anybody
+// else's counter. Received is counted here: entries name only what became of it. What left no row is counted by
+// FlushBooks instead.
+func addBooks(ctx context.Context, on conn.Execer, entries ...tenant.BookEntry) error {
+	const q = `
+insert into book_entries (workspace_id, day, way, form_id, outcome, n)
+select * from ` + bookInput + ` as i (workspace_id, day, way, form_id, outcome, n)`
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err := conn.Exec(ctx, on, "add to books", q, bookArrays(entries)...)
+	return err
+}
+
+// bookInput has a row for each entry of bookArrays.
+const bookInput = `unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::text[], $6::bigint[])`
+
+// bookArrays returns the columns of entries, with what was received in all of them, as arrays.
+func bookArrays(entries []tenant.BookEntry) []any {
+	type account struct {
+		workspace, form id.UUID
+		day             string
+		way             tenant.Way
+	}
+	c := [6]*column{}
+	for i, width := range [6]int{36, 10, 8, 36, 20, 4} {
+		c[i] = newColumn(2*len(entries), width)
+	}
+	add := func(a account, o tenant.BookOutcome, n int64) {
+		if n == 0 {
+			return
+		}
+		c[0].uuid(a.workspace)
+		c[1].string(a.day)
+		c[2].string(string(a.way))
+		c[3].uuid(a.form)
+		c[4].string(string(o))
+		c[5].int(n)
+	}
+	received := make(map[account]int64, 1)
+	now := time.Now()
+	for i := range entries {
+		e := &entries[i]
+		at := e.Day
+		if at.IsZero() {
+			at = now
+		}
+		a := account{e.WorkspaceID, e.FormID, at.UTC().Format(time.DateOnly), e.Way}
+		add(a, e.Outcome, e.N)
+		if !e.Outcome.Informs() {
+			received[a] += e.N
+		}
+	}
+	for a, n := range received {
+		add(a, tenant.BookReceived, n)
+	}
+	args := make([]any, len(c))
+	for i := range c {
+		args[i] = c[i].done()
+	}
+	return args
+}
+
+// bookLeads counts the leads of the CTE "input" that are in "ins" or suppressed: what says neither was counted when it
+// was made, or is counted by whoever is told that the email is taken. A lead without a way is counted by its caller.
+const bookLeads = `book as (
+    insert into book_entries (workspace_id, day, way, form_id, outcome, n)
+    select i.workspace_id, i.day, i.way, i.form_id, o.outcome, i.n
+      from (select i.workspace_id, cast(i.created_at at time zone 'UTC' as date) as day, i.way,
+                   coalesce(i.form_id, '00000000-0000-0000-0000-000000000000') as form_id, ins.id is null as suppressed, count(*) as n
+              from input i left join ins using (workspace_id, id)
+             where i.way is not null and (ins.id is not null or i.suppressed)
+             group by 1, 2, 3, 4, 5) i
+     cross join lateral (values ('received'), (case when i.suppressed then 'suppressed' else 'new' end)) o (outcome)
+)`
+
+// bookSubmissions counts the submissions of a CTE, which has their workspace_id, form_id and created_at, as erased or
+// expired on the day they came. For statements that delete them.
+func bookSubmissions(cte string, outcome tenant.BookOutcome) string {
+	return `insert into book_entries (workspace_id, day, way, form_id, outcome, n)
+    select workspace_id, cast(created_at at time zone 'UTC' as date), '` + string(tenant.WayForm) + `', form_id, '` +
+		string(outcome) + `', count(*)
+      from ` + cte + ` group by 1, 2, 4`
+}
