@@ -210,6 +210,8 @@ const (
 	DefaultCaptchaScore    = 0.5
 	DefaultFormPerMinute   = 6000
 	DefaultFormPerMinuteIP = 20
+	DefaultSuspectAt       = 40 // points; a submission that has as many is marked
+	DefaultHoldAt          = 70 // points; a submission that has as many is held
 )
 
 // Scope is one kind of access that a key may have.

@@ -4,22 +4,13 @@ package email
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"leadgate/shared/lead"
+	"leadgate/shared/mailbox"
 	"leadgate/shared/tenant"
-)
-
-var (
-	//go:embed disposable.txt
-	disposableList string
-	//go:embed freemail.txt
-	freemailList string
 )
 
 // roles are local parts that belong to a job and not to a person (RFC 2142 and everyday use).
@@ -41,19 +32,13 @@ type Facts struct {
 
 // Provider has the lists.
 type Provider struct {
-	disposable, freemail, roles []string // sorted
+	domains *mailbox.Lists
+	roles   []string // sorted
 }
 
 // New reads the embedded lists.
 func New() *Provider {
-	return &Provider{disposable: lines(disposableList), freemail: lines(freemailList),
-		roles: slices.Sorted(strings.FieldsSeq(roles))}
-}
-
-// lines returns the sorted lines of a list after its heading.
-func lines(list string) []string {
-	_, list, _ = strings.Cut(list, "\n")
-	return strings.Split(strings.TrimSuffix(list, "\n"), "\n")
+	return &Provider{domains: mailbox.New(), roles: slices.Sorted(strings.FieldsSeq(roles))}
 }
 
 // Name is "email".
@@ -68,18 +53,17 @@ func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (a
 	if domain == "" {
 		return nil, fmt.Errorf("lead without an email key")
 	}
-	registrable := registered(domain)
 	f := Facts{
 		Domain:      domain,
-		Disposable:  listed(p.disposable, domain, registrable),
-		FreeMail:    listed(p.freemail, domain, registrable),
+		Disposable:  p.domains.Disposable(domain),
+		FreeMail:    p.domains.Free(domain),
 		RoleAccount: p.role(local),
 	}
 	if !f.FreeMail {
 		f.Suggestion = suggest(domain)
 	}
 	if !f.FreeMail && !f.Disposable && f.Suggestion == "" {
-		f.CompanyDomain = registrable
+		f.CompanyDomain = mailbox.Registered(domain)
 	}
 	return f, nil
 }
@@ -88,31 +72,4 @@ func (p *Provider) role(local string) bool {
 	local, _, _ = strings.Cut(local, "+")
 	_, ok := slices.BinarySearch(p.roles, local)
 	return ok
-}
-
-// registered returns the part of domain that somebody registered, or "" where no registry is known for it.
-func registered(domain string) string {
-	suffix, icann := publicsuffix.PublicSuffix(domain)
-	if !icann && !strings.Contains(suffix, ".") { // the rule for unknown endings
-		return ""
-	}
-	owned, err := publicsuffix.EffectiveTLDPlusOne(domain)
-	if err != nil { // domain is itself a suffix
-		return ""
-	}
-	return owned
-}
-
-// listed reports whether domain, or one of its parents down to the registrable one, is in list.
-func listed(list []string, domain, registrable string) bool {
-	for {
-		if _, ok := slices.BinarySearch(list, domain); ok {
-			return true
-		}
-		_, parent, _ := strings.Cut(domain, ".")
-		if domain == registrable || !strings.HasSuffix(parent, registrable) || registrable == "" {
-			return false
-		}
-		domain = parent
-	}
 }

@@ -1,4 +1,4 @@
-package email
+package mailbox
 
 import (
 	"slices"
@@ -10,8 +10,8 @@ import (
 // Binary search needs the lists sorted, and a domain in another form than keys have would never be found.
 func TestListsAreSortedKeys(t *testing.T) {
 	t.Parallel()
-	p := New()
-	for name, list := range map[string][]string{"disposable": p.disposable, "freemail": p.freemail} {
+	l := New()
+	for name, list := range map[string][]string{"disposable": l.disposable, "freemail": l.freemail} {
 		if len(list) < 5000 || !slices.IsSorted(list) {
 			t.Errorf("%s has %d domains, sorted: %v, want at least 5000, sorted", name, len(list), slices.IsSorted(list))
 		}

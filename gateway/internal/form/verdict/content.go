@@ -1,0 +1,103 @@
+package verdict
+
+import (
+	"fmt"
+	"strings"
+)
+
+// checkEmail is about the email.
+func checkEmail(s *submission) {
+	if d := domain(s.email); d != "" && s.domains.Disposable(d) {
+		s.add("disposable", 20, "the email is of a domain of throw-away addresses")
+	}
+}
+
+// checkLinks is about links in free text. One to the visitor's own site, or to the page of the form, is none.
+func checkLinks(s *submission) {
+	foreign := s.links.far
+	for _, host := range s.links.hosts {
+		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) {
+			foreign++
+		}
+	}
+	switch n := foreign; {
+	case n == 0:
+	case n == 1:
+		s.add("links", 10, "the text has a link")
+	case n == 2:
+		s.add("links", 20, "the text has 2 links")
+	default:
+		s.add("links", min(35+5*(n-3), 60), fmt.Sprintf("the text has %d links", n))
+	}
+	if foreign > 0 && s.said.count < 8 && s.said.of[han] < 12 {
+		s.add("link_ratio", 25, "the text is little more than a link")
+	} else if foreign > 2 && s.links.bytes*2 > len(s.said.words) {
+		s.add("link_ratio", 20, "the text is mostly links")
+	}
+	if s.links.markup {
+		s.add("markup", 45, "the text links as pages and forums do, with code")
+	}
+	for _, f := range s.fields {
+		var l links
+		if f.Role != Name && f.Role != Phone {
+			continue
+		}
+		if l.find(f.Text[:min(len(f.Text), 512)]); l.count > 0 && !strings.Contains(f.Text, "@") {
+			s.add("links", 50, "a link stands where a name or a phone belongs")
+			return
+		}
+	}
+}
+
+// checkAlphabet is about letters.
+func checkAlphabet(s *submission) {
+	t := &s.said
+	if t.mixed >= 2 {
+		s.add("lookalikes", min(20+5*t.mixed, 60), "words mix letters of alphabets that look the same, which hides words from filters")
+	}
+	if t.styled >= 8 {
+		s.add("lookalikes", 40, "the text is in letters of mathematics, which hides words from filters")
+	}
+	if s.seen.strange {
+		points := 10
+		if s.links.count > 0 {
+			points = 30
+		}
+		s.add("alphabet", points, "the text is in an alphabet that this form's others are not in")
+	}
+}
+
+// checkSameAnswers is about robots that fill all fields with one text.
+func checkSameAnswers(s *submission) {
+	same := 0
+	for i, f := range s.fields {
+		for _, g := range s.fields[:min(i, 16)] {
+			if len(f.Text) > 2 && f.Text == g.Text && f.Role != g.Role && f.Role != website && g.Role != website {
+				same++
+				break
+			}
+		}
+	}
+	if same > 0 {
+		s.add("same_answers", min(15+15*same, 50), "fields that ask for different things have the same answer")
+	}
+}
+
+// checkSeen is about what came before.
+func checkSeen(s *submission) {
+	switch n := s.seen.sameText; {
+	case n == 1:
+		s.add("same_text", 20, "another address sent the same text within an hour")
+	case n > 1:
+		s.add("same_text", min(20+10*n, 40), "other addresses sent the same text within an hour")
+	}
+	switch {
+	case s.seen.tenMin >= 20 || s.seen.hour >= 60:
+		s.add("velocity", 45, fmt.Sprintf("the visitor's address sent %d submissions within an hour", s.seen.hour+1))
+	case s.seen.tenMin >= 8 || s.seen.hour >= 25:
+		s.add("velocity", 20, fmt.Sprintf("the visitor's address sent %d submissions within an hour", s.seen.hour+1))
+	}
+	if s.seen.unknown > 0 {
+		s.add("unknown_fields", 15, "it has fields that the form's other submissions do not have")
+	}
+}

@@ -1,0 +1,140 @@
+package verdict
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"strings"
+
+	"leadgate/shared/lead"
+	"leadgate/shared/mailbox"
+)
+
+// Bounds of what is looked at. Links are counted in more.
+const (
+	maxLooked     = 3 << 10 // bytes of free text
+	maxFields     = 64
+	minLookedEach = 64 // bytes of each field, even after others used maxLooked up
+)
+
+// submission is a submission while it is decided about.
+type submission struct {
+	*Checker
+	in      *Input
+	fields  []Field // at most maxFields, with their roles
+	email   string
+	site    string // the domain of the email where it is an organisation's own
+	page    string // host of the page
+	names   []string
+	said    text // the free text, without its links
+	links   links
+	offer   offer
+	seen    seen
+	browser bool // the user agent is that of a browser
+
+	points  int
+	reasons []lead.Reason
+}
+
+// read sorts what came.
+func (c *Checker) read(in *Input) *submission {
+	s := &submission{Checker: c, in: in, page: hostOfURL(in.Page), browser: isBrowser(in.UserAgent)}
+	s.fields = append(s.fields, in.Fields[:min(len(in.Fields), maxFields)]...)
+	left := maxLooked
+	names := make([]uint32, 0, maxFields)
+	for i := range s.fields {
+		f := &s.fields[i]
+		names = append(names, uint32(maphash.String(c.seed, f.Name)))
+		f.Text = strings.TrimSpace(f.Text)
+		if f.Role == Other && asksForWebsite(f.Name) {
+			f.Role = website
+		}
+		switch f.Role {
+		case Email:
+			s.email = f.Text
+			if d := domain(f.Text); d != "" && len(d) < 255 && !c.domains.Free(d) {
+				s.site = d
+				if r := mailbox.Registered(d); r != "" {
+					s.site = r
+				}
+			}
+		case Name:
+			s.names = append(s.names, f.Text)
+		case Other, Message:
+			look := cut(f.Text, max(left, minLookedEach))
+			left -= len(look)
+			s.said.add(&c.letters, s.links.find(look))
+			s.links.far += farLinks(f.Text, len(look))
+		}
+	}
+	s.offer = c.offers.read(s.said.words)
+	s.seen = c.memory.recall(in.Workspace, in.Form, s.arrival(), names, s.said.mostly())
+	return s
+}
+
+// cut returns at most n bytes of a text, from its beginning and its end.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n*2/3], "") + " " + strings.ToValidUTF8(s[len(s)-n/3:], "")
+}
+
+// farLinks counts the links of a text that is longer than what was looked at.
+func farLinks(s string, looked int) int {
+	if len(s) <= looked {
+		return 0
+	}
+	return strings.Count(s[:min(len(s), 64<<10)], "://")
+}
+
+// Texts that are shorter are not told from others of the same words: "hello, please call me".
+const (
+	minSameWords   = 8
+	minSameLetters = 40
+)
+
+// arrival is what is remembered of the submission.
+func (s *submission) arrival() arrival {
+	a := arrival{at: s.in.Now.Unix()}
+	if !s.in.Service && len(s.in.Address) >= 8 {
+		a.address = binary.LittleEndian.Uint64(s.in.Address)
+	}
+	long := s.said.letters >= minSameLetters && s.said.count >= minSameWords || s.said.of[han] >= minSameLetters/2
+	if long {
+		a.text = maphash.Bytes(s.seed, withoutDigits(s.said.words))
+	}
+	return a
+}
+
+// withoutDigits returns words without digits, which mass mail counts with, in a copy.
+func withoutDigits(words []byte) []byte {
+	out := make([]byte, 0, len(words))
+	for _, b := range words {
+		if b < '0' || b > '9' {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// mostly returns the alphabet of at least half of the letters.
+func (t *text) mostly() alphabet {
+	for a := noAlphabet + 1; a < alphabets; a++ {
+		if t.letters >= 10 && t.of[a]*2 >= t.letters {
+			return a
+		}
+	}
+	return noAlphabet
+}
+
+// asksForWebsite reports whether a field of this name asks for the visitor's own address in the web.
+func asksForWebsite(name string) bool {
+	name = strings.ToLower(name[strings.LastIndexAny(name, "[.")+1:])
+	for _, word := range [...]string{"website", "webseite", "homepage", "url", "site", "domain", "strona", "sitio", "сайт", "linkedin",
+		"portfolio", "page", "instagram", "facebook", "web"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,187 @@
+package verdict
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// alphabet is a script that is told from others.
+type alphabet int
+
+const (
+	noAlphabet alphabet = iota
+	latin
+	cyrillic
+	greek
+	han // with kana and hangul: what is written without vowels or spaces
+	otherAlphabet
+	alphabets
+)
+
+// letters knows the plain form of letters: lower case, without accents, and without the styles that Unicode has for
+// mathematics.
+type letters struct {
+	low    [0x600]rune   // Latin, Greek, Cyrillic
+	viet   [0x100]rune   // from U+1E00
+	styled [0x400]rune   // from U+1D400
+	twin   map[rune]byte // letters of other alphabets that look like a Latin one
+}
+
+func newLetters() letters {
+	l := letters{twin: map[rune]byte{}}
+	for r := range rune(len(l.low)) {
+		l.low[r] = plainLetter(r)
+	}
+	for i := range l.viet {
+		l.viet[i] = plainLetter(0x1E00 + rune(i))
+	}
+	for i := range l.styled {
+		l.styled[i] = plainLetter(0x1D400 + rune(i))
+	}
+	twins := []rune("аaеeоoрpсcхxуyкkмmтtвbнhіiјjѕsԁdεeοoαaρpνvτtυuκkιiηnωw")
+	for i := 0; i < len(twins); i += 2 {
+		l.twin[twins[i]] = byte(twins[i+1])
+	}
+	return l
+}
+
+// plainLetter returns the letter that r is without case, accents and style.
+func plainLetter(r rune) rune {
+	switch r {
+	case 'ł', 'Ł':
+		return 'l'
+	case 'đ', 'Đ', 'ð', 'Ð':
+		return 'd'
+	case 'ø', 'Ø':
+		return 'o'
+	case 'ı', 'İ':
+		return 'i'
+	case 'й', 'Й': // a letter of its own
+		return 'й'
+	}
+	first, _ := utf8.DecodeRuneInString(norm.NFKD.String(string(r)))
+	return unicode.ToLower(first)
+}
+
+// plain returns the letter that r is without case, accents and style, and its alphabet. Digits and others are of none.
+func (l *letters) plain(r rune) (rune, alphabet) {
+	switch {
+	case r < 0x80:
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A', latin
+		}
+		if 'a' <= r && r <= 'z' {
+			return r, latin
+		}
+		return r, noAlphabet
+	case r < rune(len(l.low)):
+		r = l.low[r]
+	case 0x1E00 <= r && r < 0x1F00:
+		r = l.viet[r-0x1E00]
+	case 0x1D400 <= r && r < 0x1D800:
+		r = l.styled[r-0x1D400]
+	case 0xFF21 <= r && r <= 0xFF3A:
+		return r - 0xFF21 + 'a', latin
+	case 0xFF41 <= r && r <= 0xFF5A:
+		return r - 0xFF41 + 'a', latin
+	}
+	switch {
+	case 'a' <= r && r <= 'z', 0xDF <= r && r < 0x250 && r != 0xF7:
+		return r, latin
+	case 0x370 <= r && r < 0x400 && r != 0x37E && r != 0x387:
+		return r, greek
+	case 0x400 <= r && r < 0x530:
+		return r, cyrillic
+	case 0x1100 <= r && r < 0x1200, 0x3040 <= r && r < 0x3100, 0x3400 <= r && r < 0xA000, 0xAC00 <= r && r < 0xD7B0,
+		0xF900 <= r && r < 0xFB00, 0x20000 <= r && r < 0x32000:
+		return r, han
+	case r >= 0x530 && (unicode.IsLetter(r) || unicode.IsMark(r)):
+		return r, otherAlphabet
+	}
+	return r, noAlphabet
+}
+
+// text is what the submission's free text says: words in plain letters, with one space around each.
+type text struct {
+	words    []byte
+	count    int            // of words
+	letters  int            // of any alphabet
+	upper    int            // letters in upper case
+	of       [alphabets]int // letters of each alphabet
+	mixed    int            // words in which letters of another alphabet look like Latin ones
+	styled   int            // letters in a style of mathematics
+	longWord int            // bytes of the longest word
+}
+
+// add reads more text.
+func (t *text) add(l *letters, s string) {
+	if len(t.words) == 0 {
+		t.words = append(t.words, ' ')
+	}
+	from := len(t.words) // of the word that is being read
+	var seen [alphabets]bool
+	end := func() {
+		if len(t.words) > from {
+			if seen[latin] && (seen[cyrillic] || seen[greek]) {
+				t.words = l.untwin(t.words, from)
+				t.mixed++
+			}
+			undigit(t.words[from:])
+			t.longWord = max(t.longWord, len(t.words)-from)
+			t.words = append(t.words, ' ')
+			t.count++
+		}
+		from, seen = len(t.words), [alphabets]bool{}
+	}
+	for _, r := range s {
+		p, of := l.plain(r)
+		switch {
+		case of != noAlphabet:
+			t.letters++
+			t.of[of]++
+			seen[of] = true
+			if 0x1D400 <= r && r < 0x1D800 {
+				t.styled++
+			}
+			if 'A' <= r && r <= 'Z' || r > 0x7f && p != r && unicode.IsUpper(r) {
+				t.upper++
+			}
+			t.words = utf8.AppendRune(t.words, p)
+		case '0' <= p && p <= '9' || (p == '@' || p == '$') && len(t.words) > from:
+			t.words = utf8.AppendRune(t.words, p)
+		case r == '\'' || r == '’' || r == 0xAD || 0x300 <= r && r < 0x370 || 0x200B <= r && r <= 0x200D || r == 0x2060 ||
+			r == 0xFEFF:
+			// within a word: don't is one, and what is not seen parts none
+		default:
+			end()
+		}
+	}
+	end()
+}
+
+// undigit replaces digits between letters by the letters that they are written for.
+func undigit(word []byte) {
+	const digits, meant = "01345@$", "oieasas"
+	letter := func(i int) bool { return 'a' <= word[i] && word[i] <= 'z' }
+	for i := 1; i+1 < len(word); i++ {
+		if at := strings.IndexByte(digits, word[i]); at >= 0 && letter(i-1) && letter(i+1) {
+			word[i] = meant[at]
+		}
+	}
+}
+
+// untwin replaces letters of a word, which begins at from, by the Latin ones that they look like.
+func (l *letters) untwin(words []byte, from int) []byte {
+	word := string(words[from:])
+	words = words[:from]
+	for _, r := range word {
+		if b, ok := l.twin[r]; ok {
+			r = rune(b)
+		}
+		words = utf8.AppendRune(words, r)
+	}
+	return words
+}
