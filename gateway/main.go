@@ -114,7 +114,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}))
 	forms := form.New(form.Deps{
 		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Usage: used, Now: time.Now,
-		Trusted: proxies, CaptchaURL: s.CaptchaURL,
+		Trusted: proxies, CaptchaURL: s.CaptchaURL, Secret: db.InstallationSecret,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),

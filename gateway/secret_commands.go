@@ -15,10 +15,11 @@ type rotateSecrets struct{ output }
 
 // rotatedSecrets is what a rotation did, as JSON.
 type rotatedSecrets struct {
-	Key       string `json:"key"`
-	Endpoints int    `json:"endpoints"`
-	Forms     int    `json:"forms"`
-	Changing  int    `json:"changing"` // left, because they changed each time
+	Key          string `json:"key"`
+	Endpoints    int    `json:"endpoints"`
+	Forms        int    `json:"forms"`
+	Installation int    `json:"installation"` // 1: the secret that all gateways share
+	Changing     int    `json:"changing"`     // left, because they changed each time
 }
 
 // Run seals the secrets anew.
@@ -27,10 +28,13 @@ func (c *rotateSecrets) Run(o *operator) error {
 	if done.Key != "" {
 		text := fmt.Sprintf("Encrypted with the key %q: the secrets of %d endpoints and %d forms\n", done.Key, done.Endpoints,
 			done.Forms)
+		if done.Installation > 0 {
+			text += "and the installation's own\n"
+		}
 		if changing > 0 {
 			text += fmt.Sprintf("Left, because they changed meanwhile: %d; run it again\n", changing)
 		}
-		view := rotatedSecrets{done.Key, done.Endpoints, done.Forms, changing}
+		view := rotatedSecrets{done.Key, done.Endpoints, done.Forms, done.Installation, changing}
 		if err := c.show(o.out, view, text); err != nil {
 			return err
 		}
@@ -42,10 +46,11 @@ type secretsStatus struct{ output }
 
 // secretsOfKey is how many secrets are sealed with one key, as JSON.
 type secretsOfKey struct {
-	Key       *string `json:"key"` // null: in clear
-	Endpoints int     `json:"endpoints"`
-	Forms     int     `json:"forms"`
-	State     string  `json:"state"` // first, configured, missing, clear
+	Key          *string `json:"key"` // null: in clear
+	Endpoints    int     `json:"endpoints"`
+	Forms        int     `json:"forms"`
+	Installation int     `json:"installation"` // 1: the secret that all gateways share
+	State        string  `json:"state"`        // first, configured, missing, clear
 }
 
 // Run shows the keys.
@@ -55,7 +60,8 @@ func (c *secretsStatus) Run(o *operator) error {
 		return err
 	}
 	view := views(counts, func(n pg.SecretCount) secretsOfKey {
-		s := secretsOfKey{Key: &n.Key, Endpoints: n.Endpoints, Forms: n.Forms, State: "missing"}
+		s := secretsOfKey{Key: &n.Key, Endpoints: n.Endpoints, Forms: n.Forms, Installation: n.Installation,
+			State: "missing"}
 		switch {
 		case n.Key == "":
 			s.Key, s.State = nil, "clear"
@@ -66,12 +72,12 @@ func (c *secretsStatus) Run(o *operator) error {
 		}
 		return s
 	})
-	text := table("KEY\tENDPOINTS\tFORMS\tSTATE", view, func(s secretsOfKey) string {
+	text := table("KEY\tENDPOINTS\tFORMS\tINSTALLATION\tSTATE", view, func(s secretsOfKey) string {
 		key := "-"
 		if s.Key != nil {
 			key = *s.Key
 		}
-		return fmt.Sprintf("%s\t%d\t%d\t%s", key, s.Endpoints, s.Forms, s.State)
+		return fmt.Sprintf("%s\t%d\t%d\t%d\t%s", key, s.Endpoints, s.Forms, s.Installation, s.State)
 	})
 	return c.show(o.out, view, text)
 }

@@ -50,7 +50,7 @@ func TestSecretKeys(t *testing.T) {
 	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus("without keys", "- 1 0 clear")
+	wantStatus("without keys", "- 1 0 0 clear")
 	if _, err := command(env, "secrets", "rotate"); err == nil || !strings.Contains(err.Error(), "LEADGATE_SECRET_KEYS") {
 		t.Errorf("secrets rotate without keys = %v, want it to name the setting", err)
 	}
@@ -65,20 +65,20 @@ func TestSecretKeys(t *testing.T) {
 	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
-	wantStatus("with a key", "- 1 0 clear", "k1 1 0 first")
+	wantStatus("with a key", "- 1 0 0 clear", "k1 1 0 0 first")
 	delete(env, "LEADGATE_SECRET_KEYS_FILE")
 	env["LEADGATE_SECRET_KEYS"] = second + "," + first
-	wantStatus("with a new key in front", "- 1 0 clear", "k1 1 0 configured")
+	wantStatus("with a new key in front", "- 1 0 0 clear", "k1 1 0 0 configured")
 	if text := must(t, env, "secrets", "rotate"); !strings.Contains(text, `"k2": the secrets of 2 endpoints and 0 forms`) {
 		t.Errorf("secrets rotate = %s, want 2 endpoints under k2", text)
 	}
-	wantStatus("rotated", "k2 2 0 first")
+	wantStatus("rotated", "k2 2 0 0 first")
 	if text := must(t, env, "secrets", "rotate", "--json"); !strings.Contains(text, `"endpoints": 0`) {
 		t.Errorf("secrets rotate again = %s, want nothing left to do", text)
 	}
 
 	env["LEADGATE_SECRET_KEYS"] = first
-	wantStatus("with the new key missing", "k2 2 0 missing")
+	wantStatus("with the new key missing", "k2 2 0 0 missing")
 	err := run(t.Context(), nil, func(name string) string { return env[name] }, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), `"k2"`) || !strings.Contains(err.Error(), "2 endpoints") {
 		t.Errorf("run() without the key = %v, want it to refuse and name k2", err)

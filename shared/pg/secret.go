@@ -127,9 +127,10 @@ func secretsUnreadable(cause error) error { return fault.StoreUnavailable(cause,
 
 // SecretCount is how many endpoints and forms have secrets that are sealed with one key.
 type SecretCount struct {
-	Key       string // its id; "": in clear
-	Endpoints int
-	Forms     int // with a captcha
+	Key          string // its id; "": in clear
+	Endpoints    int
+	Forms        int // with a captcha
+	Installation int // 1: the secret that all gateways share is, too
 }
 
 // sealedWith is the id of the key that an expression's text is sealed with; in clear it is empty.
@@ -140,21 +141,24 @@ func sealedWith(expression string) string {
 // CountSecrets returns how many secrets are sealed with which key, by id. It looks across workspaces.
 func (db *DB) CountSecrets(ctx context.Context) ([]SecretCount, error) {
 	q := `
-select key, count(*) filter (where endpoint), count(*) filter (where not endpoint)
-  from (select ` + sealedWith(`secret`) + ` as key, true as endpoint from endpoints where secret <> ''
+select key, count(*) filter (where what = 'endpoint'), count(*) filter (where what = 'form'),
+       count(*) filter (where what = 'installation')
+  from (select ` + sealedWith(`secret`) + ` as key, 'endpoint' as what from endpoints where secret <> ''
         union all
-        select ` + sealedWith(`form ->> 'captchaSecret'`) + `, false from api_keys where form ->> 'captchaSecret' <> '') s
+        select ` + sealedWith(`form ->> 'captchaSecret'`) + `, 'form' from api_keys where form ->> 'captchaSecret' <> ''
+        union all
+        select ` + sealedWith(`secret`) + `, 'installation' from installation_secrets) s
  group by key order by key`
 	scan := func(row conn.Row) (c SecretCount, err error) {
-		err = row.Scan(&c.Key, &c.Endpoints, &c.Forms)
+		err = row.Scan(&c.Key, &c.Endpoints, &c.Forms, &c.Installation)
 		return c, err
 	}
 	return conn.Collect(ctx, db, "count secrets", scan, q)
 }
 
 // CheckSecrets returns an error that names a key which stored secrets are sealed with and which is not configured: a
-// process that went on could not sign deliveries. It warns of secrets in clear. A count that fails or takes too long
-// keeps no process from starting.
+// process that went on could not sign deliveries. Of the installation's secret it only tells: forms go on without it. It
+// warns of secrets in clear. A count that fails or takes too long keeps no process from starting.
 func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
 	counts, err := db.CountSecrets(ctx)
 	if err != nil {
@@ -162,7 +166,12 @@ func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
 		return nil
 	}
 	for _, c := range counts {
-		if !db.secrets.Has(c.Key) {
+		switch {
+		case db.secrets.Has(c.Key):
+		case c.Endpoints+c.Forms == 0:
+			log.Error("installation secret unreadable", "key", c.Key, "fallback", "forms go on without proof of browser",
+				"do", "put the key back into LEADGATE_SECRET_KEYS")
+		default:
 			return fmt.Errorf("the secrets of %d endpoints and %d forms are sealed with the key %q, which "+
 				"LEADGATE_SECRET_KEYS does not have: put it back, behind the key that is to be used", c.Endpoints, c.Forms, c.Key)
 		}
@@ -172,7 +181,7 @@ func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
 		log.Warn("secrets stored in clear", "do", "set LEADGATE_SECRET_KEYS")
 	case len(counts) > 0 && counts[0].Key == "":
 		log.Warn("secrets stored in clear", "endpoints", counts[0].Endpoints, "forms", counts[0].Forms,
-			"do", "gateway secrets rotate")
+			"installation", counts[0].Installation, "do", "gateway secrets rotate")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ const (
 var ErrNoSecretKeys = errors.New("LEADGATE_SECRET_KEYS is not set")
 
 // SealSecrets seals all secrets with the first key that are in clear or sealed with another one, row by row, and
-// returns how many endpoints and forms it changed. A row that somebody changes at the same moment is read again, and
+// returns how many it changed. A row that somebody changes at the same moment is read again, and
 // is never written over. It can be interrupted, and goes on where it was when it is run again. changing is how many
 // rows are left because they changed each time; secrets whose key is missing are the error, at the end. It looks
 // across workspaces.
@@ -39,8 +39,12 @@ func (db *DB) SealSecrets(ctx context.Context) (done SecretCount, changing int, 
 		if done.Forms += forms.changed; err != nil {
 			return done, 0, err
 		}
-		if changing = endpoints.missed + forms.missed; changing == 0 {
-			return done, 0, errors.Join(endpoints.unreadable, forms.unreadable)
+		installation, err := db.sealInstallation(ctx)
+		if done.Installation += installation.changed; err != nil {
+			return done, 0, err
+		}
+		if changing = endpoints.missed + forms.missed + installation.missed; changing == 0 {
+			return done, 0, errors.Join(endpoints.unreadable, forms.unreadable, installation.unreadable)
 		}
 	}
 	return done, changing, nil

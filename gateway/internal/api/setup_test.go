@@ -72,7 +72,7 @@ func setupWithin(t testing.TB, readTimeout time.Duration, change ...func(*api.De
 	t.Cleanup(keyed.Stop)
 	forms := form.New(form.Deps{
 		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now,
-		Wait: func(time.Time) {},
+		Wait: func(time.Time) {}, Secret: b.db.InstallationSecret,
 	})
 	deps := api.Deps{
 		DB: b.db, Auth: au, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,

@@ -3,6 +3,7 @@
 package form
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -12,13 +13,14 @@ import (
 
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/form/captcha"
+	"leadgate/gateway/internal/form/proof"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/usage"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
 )
 
-// Deps of New; all are needed but Usage, Now and what follows it.
+// Deps of New; all are needed but Usage, Secret, Now and what follows it.
 type Deps struct {
 	Auth     *auth.Auth
 	Intake   *intake.Service
@@ -26,6 +28,8 @@ type Deps struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Usage    *usage.Counter // nil: nothing is counted for workspaces
+	// the secret of the installation; nil: there is none, and nothing of a browser is proven
+	Secret func(context.Context) ([proof.SecretBytes]byte, error)
 
 	Now             func() time.Time      // nil: time.Now
 	Trusted         []netip.Prefix        // proxies whose X-Forwarded-For counts
@@ -50,6 +54,7 @@ type Service struct {
 	verifiers   map[string]captcha.Verifier
 	verifying   *limit.Semaphore[id.UUID]
 	breaker     limit.Breaker
+	derived     derived
 	forms       limit.Local[id.UUID]    // submissions of each form while Redis is down
 	senders     limit.Local[sender]     // the same of each address
 	unknown     limit.Local[netip.Addr] // requests with unknown form keys, of each address
