@@ -74,12 +74,12 @@ const (
 	// orderedPage goes by the ids of the workspace's deliveries, or of the endpoint's.
 	orderedPage = `
 with scanned as (
-    select d.* from deliveries d
+    select d.* from deliveries d cross join ` + dearToSort + `
      where ` + deliveryRange + ` and (cast($9 as uuid) is null or d.endpoint_id = $9)
      order by d.id desc limit $5
 ), marker (id) as (
     select id from (
-        select d.* from deliveries d
+        select d.* from deliveries d cross join ` + dearToSort + `
          where ` + deliveryRange + ` and (cast($9 as uuid) is null or d.endpoint_id = $9)
          order by d.id desc offset $5 - 1 limit 1) as l
 ), found as materialized (
@@ -146,7 +146,7 @@ with scanned as (
 	// orderedPage. Its marker, the largest id, says that they are not few.
 	pendingPage = `
 with scanned as (
-    select d.* from deliveries d
+    select d.* from deliveries d cross join ` + dearToSort + `
      where d.workspace_id = $1 and (cast($9 as uuid) is null or d.endpoint_id = $9) and d.state = 'pending'
      order by d.endpoint_id, d.next_at, d.id limit $5 + 1
 ), marker (id) as (

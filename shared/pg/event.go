@@ -48,7 +48,7 @@ func (db *DB) FindEvents(ctx context.Context, workspace id.UUID, q EventQuery) (
 	// $1 workspace, $2 id before which the page begins, $3 and $4 times, $5 rows to scan, $6 lead, $7 type, $8 chatbot,
 	// $9 rows of the page and one more. As in a page of deliveries, the marker is a last row that is no event.
 	const ofWorkspace = `
-        select v.* from events v
+        select v.* from events v cross join ` + dearToSort + `
          where v.workspace_id = $1 and v.id < $2 and v.id >= uuid_floor($3) and v.id < uuid_floor($4)
            and cast($6 as uuid) is null
          order by v.id desc`

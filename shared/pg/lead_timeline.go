@@ -122,7 +122,7 @@ select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabl
        ` + healthColumns + `
   from endpoints e
   left join lateral (
-    select id, next_at from deliveries
+    select id, next_at from deliveries cross join ` + dearToSort + `
      where workspace_id = $1 and endpoint_id = e.id and state = 'pending'
      order by next_at, id
      limit 1) f on true

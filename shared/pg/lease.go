@@ -23,7 +23,20 @@ type LeaseRequest struct {
 	Bytes     int // of data, each delivery counting DueOverhead more, but one delivery always; 0: any number
 	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
+
+	// After is the last delivery that Token had of its lease before this one. What is in line before it is passed over,
+	// but for what is due for less than lateBy. Zero: the lease begins with the oldest.
+	After DueKey
 }
+
+// DueKey is a delivery's place in the line of what is due.
+type DueKey struct {
+	NextAt time.Time
+	ID     id.UUID
+}
+
+// lateBy is how much later than it becomes due a new delivery is usually committed, at most.
+const lateBy = `interval '5 s'`
 
 // DueOverhead is how many bytes a leased delivery counts beside the data of its event.
 const DueOverhead = 512
@@ -52,11 +65,15 @@ type LeasedBatch struct {
 // another lease finds the row changed and gets nothing, because its list of due deliveries is as old as its snapshot.
 // Events are found one by one, by their key, whatever the planner thinks of the tables' sizes.
 //
+// While an old transaction is open, such as a backup, whatever was delivered since stays in the index, and each lease
+// reads all of that which comes after its begin.
+//
 // "taken" are the first of "due", as many as have $7 bytes together, and always the first one. Large data is in pieces
 // beside its row and perhaps compressed. What it takes where it is stored can be told without reading it, and is all
 // its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
 //
-//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock, $7 bytes
+//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock, $7 bytes,
+//	$8 and $9 where to begin
 func leaseQuery(due, breaker string) string {
 	return `
 with due as materialized (
@@ -65,7 +82,9 @@ with due as materialized (
            coalesce(sum(pg_column_size(v.data)) over (order by d.next_at, d.id ` + rowsBefore + `), 0) as stored_before
       from deliveries d
      cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v
+     cross join ` + dearToSort + `
      where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' ` + due + `
+       and (d.next_at, d.id) > (least($8::timestamptz, coalesce($6, now()) - ` + lateBy + `), $9::uuid)
      order by d.next_at, d.id limit $5
 ), taken as (
     select due.*, coalesce(sum(` + jobSize + `) over (order by due.n ` + rowsBefore + `), 0) as before
@@ -94,6 +113,11 @@ select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.header
  order by d.n`
 }
 
+// dearToSort is one row, of which Postgres expects a thousand. Joined to a list that is short by its limit, it keeps
+// Postgres from sorting all rows that there are, instead of reading the first ones by their index, where statistics
+// believe that there are few.
+const dearToSort = `string_to_table('1', ',') one`
+
 const rowsBefore = `rows between unbounded preceding and 1 preceding`
 
 // jobSize is how many bytes a row of "due" counts.
@@ -115,7 +139,8 @@ func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err 
 	due := 0
 	scan := func(row conn.Row) error { return b.scan(row, &due, db.openEndpoint) }
 	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", scan, leaseQueries[r.Mode],
-		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32))
+		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32),
+		r.After.NextAt, r.After.ID)
 	b.More = len(b.Due) > 0 && (len(b.Due) < due || due == r.Limit)
 	return b, err
 }

@@ -16,8 +16,28 @@ import (
 
 func (s *stale) cases() []staleCase {
 	return slices.Concat(s.endpointCases(), s.drainCases(), s.replayCases(), s.listCases(), s.leadCases(), s.requestCases(),
-		s.upkeepCases())
+		s.upkeepCases(), s.backlogCases())
 }
+
+// backlogCases are some of the others, with all deliveries of the workspace pending.
+func (s *stale) backlogCases() (all []staleCase) {
+	for _, c := range slices.Concat(s.drainCases()[:1], s.listCases()) {
+		prepare := c.prepare
+		c.prepare = func() {
+			s.exec(`update deliveries set state = 'pending', next_at = created_at where workspace_id = $1`, s.ws)
+			if prepare != nil {
+				prepare()
+			}
+		}
+		if c.name += " of a backlog"; backlogs[c.name] {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+var backlogs = map[string]bool{"lease deliveries of a backlog": true, "list pending deliveries of a backlog": true,
+	"timeline of a lead of a backlog": true}
 
 func (s *stale) endpointCases() []staleCase {
 	enable := func(enabled bool) func() {
@@ -75,8 +95,13 @@ func (s *stale) drainCases() []staleCase {
 	var leased pg.LeasedBatch
 	token := id.New()
 	lease := func(ctx context.Context, db *pg.DB) (err error) {
-		leased, err = db.LeaseDue(ctx, pg.LeaseRequest{Workspace: s.ws, Endpoint: s.endpoint.ID, Token: token,
-			Lease: time.Minute, Limit: 20})
+		r := pg.LeaseRequest{Workspace: s.ws, Endpoint: s.endpoint.ID, Token: token, Lease: time.Minute, Limit: 20}
+		leased, err = db.LeaseDue(ctx, r)
+		if err == nil {
+			last := &leased.Due[len(leased.Due)-1]
+			r.After = pg.DueKey{NextAt: last.NextAt, ID: last.DeliveryID}
+			leased, err = db.LeaseDue(ctx, r)
+		}
 		return wantCount(err, len(leased.Due), 20)
 	}
 	return []staleCase{
@@ -180,7 +205,11 @@ func (s *stale) listCases() []staleCase {
 		}},
 		{"list pending deliveries", 20, nil, func(ctx context.Context, db *pg.DB) error {
 			f := webhook.Filter{States: []webhook.State{webhook.Pending}}
-			all, _, err := db.FindDeliveries(ctx, s.ws, pg.DeliveryQuery{Filter: f, Limit: 20, Scan: 500})
+			all, _, err := db.FindDeliveries(ctx, s.ws, pg.DeliveryQuery{Filter: f, Limit: 20, Scan: 400})
+			return wantCount(err, len(all), 20)
+		}},
+		{"list events", 20, nil, func(ctx context.Context, db *pg.DB) error {
+			all, _, err := db.FindEvents(ctx, s.ws, pg.EventQuery{Limit: 20, Scan: 50})
 			return wantCount(err, len(all), 20)
 		}},
 		{"tell that an endpoint fails", 1, func() {

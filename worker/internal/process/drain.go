@@ -38,8 +38,9 @@ type drain struct {
 	leased  bool      // we have the lease, as far as we know
 	renewed time.Time // when the lease was last taken or renewed
 	seen    leaseSeen
-	limit   int   // deliveries in the next lease
-	held    int64 // bytes of memory, of the batch that is under way
+	limit   int       // deliveries in the next lease
+	after   pg.DueKey // where the next lease begins; zero: with the oldest
+	held    int64     // bytes of memory, of the batch that is under way
 
 	health            endpointHealth
 	delivered, failed int // attempts that were recorded
@@ -52,22 +53,39 @@ func (p *Processor) newDrain(key task.Key) work {
 func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.LeaseForDrain) }
 
 // deliver leases, sends and records one batch, and reports whether more is left. The lease is given up with the last
-// record unless another batch follows; release sees to it where that fails.
+// record unless another batch follows; release sees to it where that fails. Where a lease did not begin with the oldest
+// and nothing is left, more is true once again, for what was committed late.
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
+	partial := d.after != pg.DueKey{}
 	leased, err := d.lease(r, mode)
 	defer d.releaseMemory()
+	d.after = pg.DueKey{}
 	if err != nil || len(leased.Due) == 0 {
-		return false, err
+		return err == nil && partial, err
 	}
 	b := d.startBatch(r, &leased)
 	outcomes := b.collect()
 	more = !d.health.halted() && (b.left() > 0 || leased.More)
+	if more && b.left() == 0 {
+		d.after = d.nextAfter(&leased)
+	}
 	d.limit = nextLimit(&leased)
 	lease := leaseTime
 	if !more || r.accepting.Err() != nil || mode != pg.LeaseForDrain {
 		lease = 0
 	}
-	return more, d.recordLast(r, outcomes, lease, b.limiter.until())
+	err = d.recordLast(r, outcomes, lease, b.limiter.until())
+	return more || partial && !d.health.halted(), err
+}
+
+// nextAfter returns where the next lease begins: after this one, once there is a backlog. An endpoint that keeps the
+// order has each lease begin with the oldest, because what is replayed takes its old place in the order again.
+func (d *drain) nextAfter(leased *pg.LeasedBatch) pg.DueKey {
+	if d.limit < leaseMax || leased.Endpoint.Ordered() {
+		return pg.DueKey{}
+	}
+	last := &leased.Due[len(leased.Due)-1]
+	return pg.DueKey{NextAt: last.NextAt, ID: last.DeliveryID}
 }
 
 func (d *drain) report() string {

@@ -19,7 +19,8 @@ func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 	}
 	share := d.acquireMemory()
 	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
-		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode})
+		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode,
+		After: d.after})
 	d.holdMemory(share, leased.Due)
 	switch {
 	case err != nil:
