@@ -20,8 +20,10 @@ const (
 	MaxFillMS        = 600_000   // ten minutes
 	MaxFormRate      = 1_000_000 // submissions a minute
 	MaxCaptchaSecret = 200       // characters
-	maxFormJSON      = 32 << 10  // bytes
-	maxChatbotID     = 64        // characters; more are no id
+	minDifficulty    = 1_000     // of a proof of work; MaxDifficulty is ten times what a phone should do
+	MaxDifficulty    = 5_000_000
+	maxFormJSON      = 32 << 10 // bytes
+	maxChatbotID     = 64       // characters; more are no id
 )
 
 // What the choices of a Form can be.
@@ -32,14 +34,18 @@ const (
 	Turnstile = "turnstile"
 	HCaptcha  = "hcaptcha"
 	ReCaptcha = "recaptcha"
+	Altcha    = "altcha" // a proof of work, which needs nobody else
 
 	AcceptOutage = "accept"
 	RefuseOutage = "refuse"
 )
 
+var captchas = []string{Turnstile, HCaptcha, ReCaptcha, Altcha}
+
 var formFields = []string{
 	"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate",
-	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "perMinute", "perMinuteIp",
+	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "captchaDifficulty",
+	"requireToken", "perMinute", "perMinuteIp",
 	"preset", "fields", "ignore",
 }
 
@@ -69,13 +75,17 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 		case "onDuplicate":
 			f.OnDuplicate = r.Choice([]string{IgnoreDuplicate, UpdateDuplicate})
 		case "captcha":
-			f.Captcha = r.Choice([]string{Turnstile, HCaptcha, ReCaptcha})
+			f.Captcha = r.Choice(captchas)
 		case "captchaSecret":
 			f.CaptchaSecret, secretGiven = r.Secret(checkCaptchaSecret), r.Given()
 		case "captchaOutage":
 			f.CaptchaOutage = r.Choice([]string{AcceptOutage, RefuseOutage})
 		case "captchaMinScore":
 			f.CaptchaMinScore = readScore(r)
+		case "captchaDifficulty":
+			f.CaptchaDifficulty = r.Integer(minDifficulty, MaxDifficulty)
+		case "requireToken":
+			f.RequireToken = r.Bool()
 		case "perMinute":
 			f.PerMinute = r.Integer(1, MaxFormRate)
 		case "perMinuteIp":
@@ -178,15 +188,20 @@ func (f Form) Check() (wrong []fault.Field) {
 		allowed     []string
 	}{
 		{"onDuplicate", f.OnDuplicate, []string{IgnoreDuplicate, UpdateDuplicate}},
-		{"captcha", f.Captcha, []string{Turnstile, HCaptcha, ReCaptcha}},
+		{"captcha", f.Captcha, captchas},
 		{"captchaOutage", f.CaptchaOutage, []string{AcceptOutage, RefuseOutage}},
 	} {
 		if c.value != "" && !slices.Contains(c.allowed, c.value) {
 			refuse(c.name, "", fault.Truncate(c.value), "Must be one of: %s", strings.Join(c.allowed, ", "))
 		}
 	}
+	if d := f.CaptchaDifficulty; d != 0 && (d < minDifficulty || d > MaxDifficulty) {
+		refuse("captchaDifficulty", "", d, "Must be a whole number between %d and %d", minDifficulty, MaxDifficulty)
+	}
 	switch {
-	case f.Captcha != "" && f.CaptchaSecret == "" && f.Unreadable == nil:
+	case f.Captcha == Altcha && f.CaptchaSecret != "":
+		refuse("captchaSecret", "", nil, "Must not be given with altcha, which asks no other verifier")
+	case f.Captcha != "" && f.Captcha != Altcha && f.CaptchaSecret == "" && f.Unreadable == nil:
 		refuse("captchaSecret", "", nil, "Must be given with captcha: the verifier asks for it")
 	case f.Captcha == "" && f.CaptchaSecret != "":
 		refuse("captchaSecret", "", nil, "Must be given together with captcha")
@@ -196,7 +211,10 @@ func (f Form) Check() (wrong []fault.Field) {
 
 func goodHoneypot(name string) bool {
 	switch strings.ToLower(name) {
-	case FormNext, FormElapsed, FormPage, TurnstileField, HCaptchaField, ReCaptchaField:
+	case FormNext, FormElapsed, FormPage, FormToken:
+		return false
+	}
+	if IsCaptchaField(strings.ToLower(name)) {
 		return false
 	}
 	visible := !strings.ContainsFunc(name, invisible)
@@ -220,6 +238,9 @@ func (f Form) WithDefaults() Form {
 	if f.CaptchaMinScore == nil {
 		score := float64(DefaultCaptchaScore)
 		f.CaptchaMinScore = &score
+	}
+	if f.CaptchaDifficulty == 0 && f.Captcha == Altcha {
+		f.CaptchaDifficulty = DefaultDifficulty
 	}
 	if f.PerMinute == 0 {
 		f.PerMinute = DefaultFormPerMinute

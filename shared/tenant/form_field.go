@@ -11,10 +11,12 @@ const (
 	FormNext    = "_next"    // where a plain form goes next
 	FormElapsed = "_elapsed" // milliseconds since the page was shown
 	FormPage    = "_page"    // the URL of the page
+	FormToken   = "_token"   // the signed token that the page asked for
 
 	TurnstileField = "cf-turnstile-response"
 	HCaptchaField  = "h-captcha-response"
 	ReCaptchaField = "g-recaptcha-response"
+	AltchaField    = "altcha"
 )
 
 // CaptchaField returns the field in which a verifier's token comes; "": there is no such verifier.
@@ -26,8 +28,15 @@ func CaptchaField(captcha string) string {
 		return HCaptchaField
 	case ReCaptcha:
 		return ReCaptchaField
+	case Altcha:
+		return AltchaField
 	}
 	return ""
+}
+
+// IsCaptchaField reports whether a verifier's token comes in a field of that name.
+func IsCaptchaField(name string) bool {
+	return slices.ContainsFunc(captchas, func(c string) bool { return CaptchaField(c) == name })
 }
 
 // IsLeadField reports whether forms are likely to call a field of a lead so: then no honeypot can be called so.

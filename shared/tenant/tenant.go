@@ -186,15 +186,19 @@ type Form struct {
 	MinFillMS int `json:"minFillMs,omitempty"`
 	// "ignore" or "update" the lead that has the email; "": ignore
 	OnDuplicate   string `json:"onDuplicate,omitempty"`
-	Captcha       string `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha"; "": none
+	Captcha       string `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha", "altcha"; "": none
 	CaptchaSecret string `json:"captchaSecret,omitempty"` // for the verifier; never shown
 	Unreadable    error  `json:"-"`                       // why CaptchaSecret, which is empty then, cannot be read; nil: it is
 	// what to do while the verifier does not answer: "accept" or "refuse"; "": accept
 	CaptchaOutage string `json:"captchaOutage,omitempty"`
 	// of a reCAPTCHA that scores, 0 to 1; lower is no person; nil: DefaultCaptchaScore
 	CaptchaMinScore *float64 `json:"captchaMinScore,omitempty"`
-	PerMinute       int      `json:"perMinute,omitempty"`   // submissions; 0: DefaultFormPerMinute
-	PerMinuteIP     int      `json:"perMinuteIp,omitempty"` // of one address; 0: DefaultFormPerMinuteIP
+	// the largest number that a proof of work searches for; on average it tries half; 0: DefaultDifficulty
+	CaptchaDifficulty int `json:"captchaDifficulty,omitempty"`
+	// what comes without a valid token of the page gets points; it is not refused
+	RequireToken bool `json:"requireToken,omitempty"`
+	PerMinute    int  `json:"perMinute,omitempty"`   // submissions; 0: DefaultFormPerMinute
+	PerMinuteIP  int  `json:"perMinuteIp,omitempty"` // of one address; 0: DefaultFormPerMinuteIP
 	// where a known tool has the fields, one of Presets; "": it is guessed
 	Preset string `json:"preset,omitempty"`
 	// what the form calls a lead's fields: for each of FormTargets, or a member of metadata, a path, or several of which
@@ -208,6 +212,7 @@ const (
 	DefaultFormSource      = "form"
 	DefaultHoneypot        = "_gotcha"
 	DefaultCaptchaScore    = 0.5
+	DefaultDifficulty      = 200_000 // half a second on a phone
 	DefaultFormPerMinute   = 6000
 	DefaultFormPerMinuteIP = 20
 	DefaultSuspectAt       = 40 // points; a submission that has as many is marked

@@ -4,6 +4,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +76,10 @@ type options struct {
 	NoTimeout            bool // its handler has time limits of its own
 }
 
-func (a *api) routes() []route {
+func (a *api) routes() []route { return slices.Concat(a.keyRoutes(), a.publicRoutes()) }
+
+// keyRoutes are those that take an API key.
+func (a *api) keyRoutes() []route {
 	return []route{
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead,
 			options{RateLimitedByHandler: true, NoTimeout: true}, createParams},
@@ -137,9 +141,17 @@ func (a *api) routes() []route {
 		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, options{}, nil},
 		{"GET", "/api/v1/usage", anyScope, a.getUsage, options{}, []string{"from", "until"}},
 		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, options{}, []string{"limit", "cursor"}},
+	}
+}
 
+// publicRoutes are those that take no key in a header: for pages, and for people.
+func (a *api) publicRoutes() []route {
+	return []route{
 		{"POST", "/f/{formKey}", public, a.submitForm, options{NoTimeout: true}, nil},
 		{"OPTIONS", "/f/{formKey}", public, a.preflightForm, options{}, nil},
+		{"GET", "/f/{formKey}/token", public, a.getFormToken, options{}, nil},
+		{"GET", "/f/{formKey}/challenge", public, a.getFormChallenge, options{}, nil},
+		{"GET", "/form.js", public, a.formScript, options{}, nil},
 
 		{"GET", "/", public, a.index, options{}, nil},
 		{"GET", "/docs", public, a.docs, options{}, nil},

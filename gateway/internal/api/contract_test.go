@@ -23,6 +23,9 @@ var before = map[string]func(t *testing.T, b *bundle, c owner, path string) stri
 		}
 		return path + "?email=a@example.com"
 	},
+	"getFormChallenge": func(t *testing.T, b *bundle, c owner, _ string) string {
+		return b.mustForm(t, c, tenant.Form{Origins: []string{"*"}, Captcha: tenant.Altcha}) + "/challenge"
+	},
 	"previewForm": func(t *testing.T, b *bundle, c owner, _ string) string {
 		return "/api/v1/keys/" + b.mustMakeKey(t, c.secret, `{"name":"page","kind":"publishable"}`).ID + "/preview"
 	},

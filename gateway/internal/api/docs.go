@@ -57,7 +57,7 @@ func origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// docsFiles are the explorer of openapi.json: its page, and RapiDoc 9.3.8 (MIT, rapidoc.LICENSE) as npm has it, packed.
+// docsFiles are form.js, and the explorer of openapi.json: its page, and RapiDoc 9.3.8 (MIT, rapidoc.LICENSE) as npm has it, packed.
 //
 //go:embed docs
 var docsFiles embed.FS
@@ -82,14 +82,30 @@ func (a *api) docsAsset(w http.ResponseWriter, r *http.Request, _ *tenant.Princi
 		return fault.New(fault.NotFound, "There is nothing at this address")
 	}
 	h := w.Header()
-	h.Set("Content-Type", found.media)
-	h.Set("Cache-Control", "public, max-age=300")
-	h.Set("ETag", found.tag)
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
-	serve(w, r, found.plain, found.packed)
+	found.send(w, r)
 	return nil
+}
+
+// formScript answers the script that pages of all sites load for their forms.
+func (a *api) formScript(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	assets, err := a.assets()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	assets["form.js"].send(w, r)
+	return nil
+}
+
+func (f asset) send(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", f.media)
+	h.Set("Cache-Control", "public, max-age=300")
+	h.Set("ETag", f.tag)
+	serve(w, r, f.plain, f.packed)
 }
 
 // readAssets reads the files under the name they are asked by; the page is "explorer".

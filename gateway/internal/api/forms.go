@@ -21,6 +21,16 @@ func (a *api) preflightForm(w http.ResponseWriter, r *http.Request, _ *tenant.Pr
 	return a.Forms.Preflight(w, r, mux.Vars(r)["formKey"])
 }
 
+// getFormToken gives a page the token that says when it was shown.
+func (a *api) getFormToken(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	return a.Forms.Token(w, r, mux.Vars(r)["formKey"])
+}
+
+// getFormChallenge gives a page a proof of work to do.
+func (a *api) getFormChallenge(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	return a.Forms.Challenge(w, r, mux.Vars(r)["formKey"])
+}
+
 // previewForm tells what a submission of a key's form would become, and stores nothing.
 func (a *api) previewForm(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	k, err := a.pathKey(r, p)

@@ -363,9 +363,14 @@ func TestFormMistakes(t *testing.T) {
 		t.Errorf("plain = %d %s, want a page with the mistake and nothing of what was typed", got.status, got.text)
 	}
 	got = b.submit(t, path, "contact_via=secret&nombre=secret")
-	if got.status != 400 || !strings.Contains(got.text, "<b>email</b>: Is missing. The form has contact_via, nombre") ||
+	if got.status != 400 || !strings.Contains(got.text, "<li>Email is required</li>") ||
+		strings.Contains(got.text, "contact_via") || strings.Contains(got.text, "secret") {
+		t.Errorf("plain = %d %s, want a page for the visitor", got.status, got.text)
+	}
+	got = b.fetch(t, path, `{"contact_via":"secret","nombre":"secret"}`)
+	if !strings.HasPrefix(got.body.Details.Message, "Is missing. The form has contact_via, nombre") ||
 		strings.Contains(got.text, "secret") {
-		t.Errorf("plain = %d %s, want a page that names the fields that came", got.status, got.text)
+		t.Errorf("fetch = %s, want the names of the fields that came, for whoever sets the form up", got.text)
 	}
 	got = b.fetch(t, path, `{"email":"x"}`)
 	got.wantError(t, "fetch", 400, "VALIDATION_ERROR")

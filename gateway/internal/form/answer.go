@@ -3,6 +3,7 @@ package form
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"html/template"
 	"mime"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
 )
 
@@ -85,7 +87,15 @@ func WriteFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
 		if below, ok := strings.CutPrefix(field.Pointer, "/metadata/"); ok {
 			name = strings.NewReplacer("~1", "/", "~0", "~").Replace(below)
 		}
-		all = append(all, mistake{name, field.Message})
+		var none noEmail
+		switch {
+		case name == lead.FieldEmail && errors.As(f.Cause, &none):
+			all = append(all, mistake{"", none.Error()})
+		case tenant.IsCaptchaField(name): // which is no word that visitors know
+			all = append(all, mistake{"", field.Message})
+		default:
+			all = append(all, mistake{name, field.Message})
+		}
 	}
 	show(w, f.Kind.Status(), "failure.html", struct {
 		Heading, Text, RequestID string

@@ -60,6 +60,8 @@ type Service struct {
 	unknown     limit.Local[netip.Addr] // requests with unknown form keys, of each address
 	strangers   limit.Local[netip.Addr] // requests with unknown API keys, of each address
 	misused     limit.Local[netip.Addr] // requests with a publishable key as a Bearer, of each address
+	asked       limit.Local[sender]     // tokens and challenges of each form and address
+	spent       limit.Local[string]     // proofs of work that were used while Redis is down
 	warned      limit.Local[string]     // warnings that were logged
 	submissions *prometheus.CounterVec
 }
@@ -73,9 +75,11 @@ func New(d Deps) *Service {
 		d.MinResponseTime = DefaultMinResponseTime
 	}
 	s := &Service{
-		Deps: d, verifiers: captcha.Verifiers(d.CaptchaURL, maxVerifying),
+		Deps:      d,
 		verifying: limit.NewSemaphore[id.UUID](maxVerifyingOf, maxVerifying, maxWaitToVerify),
 	}
+	s.verifiers = captcha.Verifiers(d.CaptchaURL, maxVerifying, captcha.Work{Now: d.Now, Spend: s.spend,
+		Key: func(ctx context.Context) []byte { return s.keys(ctx).Challenge() }})
 	s.submissions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadgate_form_submissions_total",
 		Help: "Submissions of forms by what became of them; " +

@@ -87,18 +87,23 @@ func (q *request) limit() (wait time.Duration) {
 }
 
 func (s *Service) limitInRedis(ctx context.Context, call rdb.FormSubmission) (wait time.Duration, ok bool) {
+	return askRedis(ctx, s, func(ctx context.Context) (time.Duration, error) { return rdb.LimitForm(ctx, s.Redis, call) })
+}
+
+// askRedis makes a call, unless Redis is down; ok is false where it did not answer.
+func askRedis[T any](ctx context.Context, s *Service, call func(context.Context) (T, error)) (answer T, ok bool) {
 	if !s.breaker.Allow(s.Now()) {
-		return 0, false
+		return answer, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	wait, err := rdb.LimitForm(ctx, s.Redis, call)
+	answer, err := call(ctx)
 	if err != nil {
 		if s.breaker.Failure(s.Now()) {
 			s.Log.Warn("redis unavailable", "fallback", "limits of forms in process", "error", err.Error())
 		}
-		return 0, false
+		return answer, false
 	}
 	s.breaker.Success()
-	return wait, true
+	return answer, true
 }

@@ -22,6 +22,7 @@ type Submission struct {
 	Next    string // where a plain form wants to go; "": it does not say
 	Page    string // URL of the page; "": it does not say
 	Token   string // of the form's captcha
+	Proof   string // the signed token that the page asked for; "": none
 	Trapped bool   // the honeypot is filled in
 	Hasty   bool   // the form was filled in faster than a person can
 
@@ -82,12 +83,14 @@ func (s *Submission) own(n *node, f tenant.Form) bool {
 		first(&s.Next)
 	case tenant.FormPage:
 		first(&s.Page)
+	case tenant.FormToken:
+		first(&s.Proof)
 	case referrerField:
 		first(&s.referrer)
 	case tenant.FormElapsed: // pages without script cannot tell, and what cannot be read tells nothing
 		ms, err := strconv.ParseFloat(strings.TrimSpace(n.string()), 64)
 		s.Hasty = s.Hasty || err == nil && ms >= 0 && ms < float64(f.MinFillMS)
-	case tenant.TurnstileField, tenant.HCaptchaField, tenant.ReCaptchaField:
+	case tenant.TurnstileField, tenant.HCaptchaField, tenant.ReCaptchaField, tenant.AltchaField:
 		if n.name == tenant.CaptchaField(f.Captcha) {
 			first(&s.Token)
 		}
@@ -215,12 +218,32 @@ func (s *Submission) Lead(f tenant.Form, rules lead.Rules, referer string, unver
 		wrong = append(wrong, s.refusal(refused))
 	}
 	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
-		wrong = append(wrong, fault.Field{Field: name, Message: "Please solve the captcha."})
+		message := "Please solve the captcha."
+		if f.Captcha == tenant.Altcha {
+			message = "Your browser did not check that you are a person. It needs JavaScript for that: please switch it on, " +
+				"open the page again and send the form once more."
+		}
+		wrong = append(wrong, fault.Field{Field: name, Message: message})
 	}
 	if wrong != nil {
-		return lead.Draft{}, fault.Invalid(wrong)
+		invalid := fault.Invalid(wrong)
+		if refused != nil && refused.Missing() {
+			invalid.Cause = noEmail{refused.Phone}
+		}
+		return lead.Draft{}, invalid
 	}
 	return d, nil
+}
+
+// noEmail is why a submission without an email is refused, in words for the visitor: which fields came, and what to do
+// about that, is for whoever sets the form up.
+type noEmail struct{ phone bool } // a phone would do as well
+
+func (e noEmail) Error() string {
+	if e.phone {
+		return "Email is required, or a phone number with its country code"
+	}
+	return "Email is required"
 }
 
 // make makes the lead, and tells what was odd.

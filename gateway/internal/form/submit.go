@@ -187,6 +187,7 @@ func (q *request) read() (*Submission, error) {
 // can be used only once and mistakes must not use it up.
 func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err error) {
 	rules, referer := q.p.Settings.Rules(), q.r.Header.Get("Referer")
+	q.excuse(s)
 	draft, err = s.Lead(q.form, rules, referer, false)
 	if err != nil || q.form.Captcha == "" {
 		return draft, Invalid, err
@@ -216,7 +217,8 @@ func (q *request) verify(token string) (captcha.Verdict, error) {
 		return 0, fault.StoreUnavailable(fmt.Errorf("wait for a verification: %w", err), time.Second)
 	}
 	defer release()
-	question := captcha.Question{Secret: q.form.CaptchaSecret, Token: token, MinScore: *q.form.CaptchaMinScore}
+	question := captcha.Question{Secret: q.form.CaptchaSecret, Token: token, MinScore: *q.form.CaptchaMinScore,
+		Workspace: q.p.WorkspaceID, Form: q.p.KeyID}
 	if !q.client.Hidden {
 		question.Client = q.client.Addr
 	}

@@ -1,4 +1,5 @@
-// Package captcha asks verifiers what a captcha's token is worth. Each verifier has a file of its own.
+// Package captcha finds out what a captcha's token is worth: it asks verifiers, or checks a proof of work itself. Each
+// verifier has a file of its own.
 package captcha
 
 import (
@@ -6,6 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"leadgate/shared/id"
+	"leadgate/shared/tenant"
 )
 
 // Limits of a call.
@@ -28,6 +32,8 @@ type Question struct {
 	Token    string
 	Client   netip.Addr // who solved the captcha; zero: unknown
 	MinScore float64    // from 0 to 1, of a verifier that scores: less is no person
+
+	Workspace, Form id.UUID // of which the token came
 }
 
 // Answer is what a verifier says.
@@ -49,10 +55,10 @@ const (
 )
 
 // Verifiers returns all verifiers by name, the value of a form's captcha. url, unless it is "", is asked instead of
-// their own.
-func Verifiers(url string, maxConns int) map[string]Verifier {
+// their own; proofs of work are verified with w.
+func Verifiers(url string, maxConns int, w Work) map[string]Verifier {
 	client := newClient(maxConns)
-	verifiers := map[string]Verifier{}
+	verifiers := map[string]Verifier{tenant.Altcha: altcha{w}}
 	for _, v := range []*siteverify{turnstile(), hcaptcha(), recaptcha()} {
 		v.client = client
 		if url != "" {

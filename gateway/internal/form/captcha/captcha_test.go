@@ -19,13 +19,13 @@ import (
 func TestVerifiers(t *testing.T) {
 	t.Parallel()
 	names := []string{tenant.Turnstile, tenant.HCaptcha, tenant.ReCaptcha}
-	if all := captcha.Verifiers("", 8); len(all) != len(names) {
-		t.Errorf("Verifiers() = %v, want %v", all, names)
+	if all := captcha.Verifiers("", 8, captcha.Work{}); len(all) != len(names)+1 { // and that of TestWork
+		t.Errorf("Verifiers() = %v, want %v and %s", all, names, tenant.Altcha)
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conform(t, func(url string) captcha.Verifier { return captcha.Verifiers(url, 8)[name] })
+			conform(t, func(url string) captcha.Verifier { return captcha.Verifiers(url, 8, captcha.Work{})[name] })
 		})
 	}
 }
@@ -146,7 +146,7 @@ func TestScore(t *testing.T) {
 			t.Parallel()
 			for score, want := range map[string]captcha.Verdict{"0.5": captcha.Human, "0.4": low} {
 				s := newService(t, `200 {"success":true,"score":`+score+`}`)
-				got, err := captcha.Verifiers(s.URL, 8)[name].Verify(t.Context(), captcha.Question{Token: token, MinScore: 0.5})
+				got, err := captcha.Verifiers(s.URL, 8, captcha.Work{})[name].Verify(t.Context(), captcha.Question{Token: token, MinScore: 0.5})
 				if got.Verdict != want {
 					t.Errorf("Verify() with score %s = %+v, %v, want verdict %d", score, got, err, want)
 				}
