@@ -21,11 +21,11 @@ import (
 	"leadgate/gateway/internal/admin"
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/config"
 	"leadgate/shared/id"
 	"leadgate/shared/lifecycle"
@@ -49,10 +49,10 @@ func main() {
 //	client --> api server, one per request --> auth --> admission workers --> Redis: rate limit, reservation
 //	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
 //	                                            |                     \--> Redis: mark committed, wake workers
-//	                                            +--> tickers: last-used times, usage --> Postgres
+//	                                            +--> tickers: last-used times, books --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then usage
+// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
 // and auth write what they counted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
@@ -88,11 +88,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	keys.Start()
 	group.OnStop("auth", keys.Stop)
 	waker := task.NewWaker(redis)
-	used := usage.New(usage.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
-	used.Start()
-	group.OnStop("usage", used.Stop)
+	counts := books.New(books.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
+	counts.Start()
+	group.OnStop("books", counts.Stop)
 	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now,
-		Usage: used})
+		Books: counts})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
 	keyed := idempotency.New(db, log)
 	group.OnStop("idempotency", func(context.Context) error { keyed.Stop(); return nil })
@@ -113,12 +113,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Trusted: proxies,
 	}))
 	forms := form.New(form.Deps{
-		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Usage: used, Now: time.Now,
+		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
 		Trusted: proxies, CaptchaURL: s.CaptchaURL, Secret: db.InstallationSecret,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
-		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Usage: used, BatchMemory: memory.Usage().Total,
+		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
 		Registry: registry,
 	}))
 	return group.Wait(ctx, log, s.Grace)

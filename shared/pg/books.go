@@ -93,3 +93,59 @@ func bookSubmissions(cte string, outcome tenant.BookOutcome) string {
 		string(outcome) + `', count(*)
       from ` + cte + ` group by 1, 2, 4`
 }
+
+// FlushBooks writes what a process counted in memory since its last flush: what left no row. Flushes of a process have
+// numbers that grow by one. One that comes again, because nobody knows whether it was written, does nothing if it was.
+// It looks across workspaces.
+func (db *DB) FlushBooks(ctx context.Context, process id.UUID, flush int64, entries []tenant.BookEntry) error {
+	const q = `
+with mine as (
+    insert into book_flushes (process, flush, flushed_at) values ($7, $8, now())
+    on conflict (process) do update set flush = excluded.flush, flushed_at = excluded.flushed_at
+     where book_flushes.flush < excluded.flush
+    returning process
+)
+insert into book_entries (workspace_id, day, way, form_id, outcome, n)
+select i.workspace_id, i.day, i.way, i.form_id, i.outcome, i.n
+  from mine cross join ` + bookInput + ` as i (workspace_id, day, way, form_id, outcome, n)`
+	_, err := conn.Exec(ctx, db, "flush books", q, append(bookArrays(entries), process, flush)...)
+	return err
+}
+
+// FoldBooks moves up to limit entries into books, in one statement: whoever reads both, in one snapshot, finds the same
+// sums before and after. Workers that fold at the same time take different entries and go through books in one order.
+// It returns how many entries it moved. It looks across workspaces.
+func (db *DB) FoldBooks(ctx context.Context, limit int) (folded int, err error) {
+	const q = `
+with taken as (
+    delete from book_entries where ctid = any(array(select ctid from book_entries limit $1 for update skip locked))
+    returning workspace_id, day, way, form_id, outcome, n
+), added as (
+    insert into books (workspace_id, day, way, form_id, outcome, n)
+    select workspace_id, day, way, form_id, outcome, sum(n) from taken
+     group by 1, 2, 3, 4, 5
+     order by 1, 2, 3, 4, 5
+    on conflict (workspace_id, day, way, form_id, outcome) do update set n = books.n + excluded.n
+)
+select count(*) from taken`
+	return conn.One(ctx, db, "fold books", conn.Value[int], nil, q, limit)
+}
+
+// flushKept is how long it is known how far a process has flushed: longer than any process tries one flush.
+const flushKept = 7 * 24 * time.Hour
+
+// DeleteOldBooks deletes, in batches, days that are older than tenant.BooksKept, and processes that flush no more. It
+// looks across workspaces.
+func (db *DB) DeleteOldBooks(ctx context.Context) (deleted int, err error) {
+	const old = `
+delete from books where ctid = any(array(
+    select ctid from books where day < current_date - cast($1 as integer) order by day limit $2))`
+	const gone = `
+delete from book_flushes where ctid = any(array(
+    select ctid from book_flushes where flushed_at < now() - cast($1 as interval) limit $2))`
+	deleted, err = conn.DeleteInBatches(ctx, db, "delete old books", old, tenant.BooksKept)
+	if err == nil {
+		_, err = conn.DeleteInBatches(ctx, db, "delete old flushes", gone, interval(flushKept))
+	}
+	return deleted, err
+}

@@ -134,11 +134,12 @@ func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult,
 // importCommit is one try of a batch.
 type importCommit struct {
 	*ImportBatch
-	stmt     conn.Queryer // of the transaction, with the statements of runInsertLeads prepared
-	out      ImportResult
-	mistakes []leadfile.Mistake // those of the batch, and those that it found out
-	updates  []importUpdate
-	named    map[int]id.UUID // the leads that rows name, by the row's place in the batch
+	stmt       conn.Queryer // of the transaction, with the statements of runInsertLeads prepared
+	out        ImportResult
+	mistakes   []leadfile.Mistake // those of the batch, and those that it found out
+	updates    []importUpdate
+	suppressed int             // of the rejected rows
+	named      map[int]id.UUID // the leads that rows name, by the row's place in the batch
 }
 
 // importUpdate is a row for a lead that is there.
@@ -181,12 +182,24 @@ select from imports
 	if err := c.move(ctx, tx); err != nil {
 		return err
 	}
-	// Last: the day's row is everybody's.
-	if t.Rows == 0 {
-		return nil
+	return c.count(ctx, tx)
+}
+
+// count counts the rows in the books.
+func (c *importCommit) count(ctx context.Context, tx *sqlx.Tx) error {
+	var entries []tenant.BookEntry
+	add := func(o tenant.BookOutcome, n int) {
+		if n > 0 {
+			entries = append(entries, tenant.BookEntry{WorkspaceID: c.Workspace, Way: tenant.WayImport, Outcome: o, N: int64(n)})
+		}
 	}
-	return addUsage(ctx, tx, []tenant.Usage{{WorkspaceID: c.Workspace, Day: time.Now(), Accepted: int64(t.Created),
-		Duplicates: int64(t.Updated + t.Duplicates), Rejected: int64(t.Rejected)}})
+	t := &c.out.Tally
+	add(tenant.BookNew, t.Created)
+	add(tenant.BookUpdated, t.Updated)
+	add(tenant.BookSuppressed, c.suppressed)
+	add(tenant.RefusedDuplicate.Outcome(), t.Duplicates)
+	add(tenant.RefusedValidation.Outcome(), t.Rejected-c.suppressed)
+	return addBooks(ctx, tx, entries...)
 }
 
 // insert makes new leads; of several rows with one email, the first in the file.
@@ -232,6 +245,7 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		case res.Suppressed:
 			c.out.Holders[i] = res
 			c.out.Tally.Rejected++
+			c.suppressed++
 			c.mistakes = append(c.mistakes, leadfile.Suppressed(c.Rows[i].Number, &c.Rows[i].Lead))
 			continue
 		case res.Taken && res.Holder == id.UUID{}:
@@ -287,6 +301,7 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 			c.mistakes = append(c.mistakes, leadfile.Duplicate(u.row.Number, &u.row.Lead, taken.Holder))
 		case fault.IsSuppressed(err):
 			c.out.Tally.Rejected++
+			c.suppressed++
 			c.mistakes = append(c.mistakes, leadfile.Suppressed(u.row.Number, &u.row.Lead))
 		case fault.Is(err, fault.NotFound):
 			return errLeadDeleted

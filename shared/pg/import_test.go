@@ -112,8 +112,9 @@ func TestARoundCountsOnce(t *testing.T) {
 		d.number(`select count(*) from deliveries`); leads != 2 || events != 2 || deliveries != 2 {
 		t.Errorf("%d leads, %d events, %d deliveries, want 2 of each", leads, events, deliveries)
 	}
-	if n := d.number(`select accepted + 10 * rejected from usage where workspace_id = $1`, d.ws); n != 12 {
-		t.Errorf("usage = %d, want 2 accepted and 1 rejected", n)
+	want := map[string]int64{"import received": 3, "import new": 2, "import refused:validation": 1}
+	if diff := cmp.Diff(want, readBooks(t, d.db, d.ws)); diff != "" {
+		t.Errorf("books (-want +got):\n%s", diff)
 	}
 	if _, _, ok, err := d.db.BeginImport(t.Context(), id.New(), i.ID); ok || err != nil {
 		t.Errorf("BeginImport in another workspace = %v, %v, want nothing", ok, err)
@@ -140,7 +141,7 @@ func TestARoundIsAllOrNothing(t *testing.T) {
 		t.Errorf("ImportRows = %+v, want an error", out)
 	}
 	if got, now := d.tally(i); got != (leadfile.Tally{}) || now.Position != 0 ||
-		d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from usage)`) != 0 {
+		d.number(`select (select count(*) from leads) + (select count(*) from events) + (select count(*) from book_entries)`) != 0 {
 		t.Errorf("import = %+v at %d, want no leads, no events and no counts", got, now.Position)
 	}
 }

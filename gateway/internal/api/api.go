@@ -12,12 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/tenants"
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
@@ -32,7 +32,7 @@ const (
 	readTimeout  = 5 * time.Second // of a request that creates no lead
 )
 
-// Deps of New; all are needed but Now, Usage, PageScan, TransferWindow, BatchMemory, EraseWithin
+// Deps of New; all are needed but Now, Books, PageScan, TransferWindow, BatchMemory, EraseWithin
 // and Registry.
 type Deps struct {
 	DB             *pg.DB
@@ -45,7 +45,7 @@ type Deps struct {
 	Now            func() time.Time            // nil: time.Now
 	WebhookURL     func(string) string         // "" or what would be right about an endpoint's URL
 	Ready          func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
-	Usage          *usage.Counter              // nil: nothing is counted for workspaces
+	Books          *books.Counter              // nil: what leaves no row is not counted for workspaces
 	PageScan       int                         // rows that a page of deliveries or events looks at; 0: pg.PageScan
 	TransferWindow time.Duration               // in which uploads and streams must keep the minimum rate; 0: 30 s
 	BatchMemory    int64                       // bytes that batches may take while they are written; 0: 128 MiB
@@ -72,8 +72,9 @@ type route struct {
 
 // options are what is different about a route.
 type options struct {
-	RateLimitedByHandler bool // its handler calls admit, with the lead whose email is reserved
-	NoTimeout            bool // its handler has time limits of its own
+	RateLimitedByHandler bool       // its handler calls admit, with the lead whose email is reserved
+	NoTimeout            bool       // its handler has time limits of its own
+	Way                  tenant.Way // its requests are leads, which books count; "": they are none
 }
 
 func (a *api) routes() []route { return slices.Concat(a.keyRoutes(), a.publicRoutes()) }
@@ -82,12 +83,12 @@ func (a *api) routes() []route { return slices.Concat(a.keyRoutes(), a.publicRou
 func (a *api) keyRoutes() []route {
 	return []route{
 		{"POST", "/api/v1/chatbots/{chatbotId}/leads", tenant.LeadsWrite, a.createLead,
-			options{RateLimitedByHandler: true, NoTimeout: true}, createParams},
+			options{RateLimitedByHandler: true, NoTimeout: true, Way: tenant.WayAPI}, createParams},
 		{"POST", "/api/v1/leads", tenant.LeadsWrite, a.createLead,
-			options{RateLimitedByHandler: true, NoTimeout: true}, createParams},
+			options{RateLimitedByHandler: true, NoTimeout: true, Way: tenant.WayAPI}, createParams},
 		{"GET", "/api/v1/leads", tenant.LeadsRead, a.limitExpensive(a.listLeads), options{}, leadParams},
 		{"POST", "/api/v1/leads/batch", tenant.LeadsWrite, a.limitBatches(a.createLeads),
-			options{NoTimeout: true}, createParams},
+			options{NoTimeout: true, Way: tenant.WayBatch}, createParams},
 		{"GET", "/api/v1/leads/export", tenant.LeadsRead, a.exportLeads, options{NoTimeout: true}, exportParams},
 		{"GET", "/api/v1/leads/{id}", tenant.LeadsRead, a.getLead, options{}, nil},
 		{"PATCH", "/api/v1/leads/{id}", tenant.LeadsWrite, a.updateLead, options{}, nil},
@@ -140,6 +141,7 @@ func (a *api) keyRoutes() []route {
 		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, options{}, nil},
 		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, options{}, nil},
 		{"GET", "/api/v1/usage", anyScope, a.getUsage, options{}, []string{"from", "until"}},
+		{"GET", "/api/v1/books", anyScope, a.limitExpensive(a.getBooks), options{}, []string{"from", "until", "form"}},
 		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, options{}, []string{"limit", "cursor"}},
 	}
 }
@@ -210,7 +212,8 @@ func New(d Deps) http.Handler {
 }
 
 // handler authenticates the request, checks its scope and its query, and takes it from the rate limit before the
-// route's operation. Requests that are refused count against the rate limit too.
+// route's operation. Requests that are refused count against the rate limit too. What is no key of the workspace's own
+// is not in its books, nor is a publishable key, which everybody can read in a page.
 func (a *api) handler(rt route) httpx.Handler {
 	if rt.scope == public {
 		return func(w http.ResponseWriter, r *http.Request) error { return rt.do(w, r, nil) }
@@ -234,20 +237,35 @@ func (a *api) handler(rt route) httpx.Handler {
 		if p.Kind == tenant.PublishableKey {
 			return a.secretRouteWithPublishableKey(r)
 		}
-		var refused error
-		if rt.scope != anyScope && !p.May(rt.scope) {
-			refused = fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope))
-		} else {
-			refused = checkQuery(r.URL.RawQuery, rt.query)
+		err = a.serve(rt, w, r, p)
+		a.countRefused(rt.options.Way, p, err)
+		return err
+	}
+}
+
+// serve answers a request of a secret key.
+func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	var refused error
+	if rt.scope != anyScope && !p.May(rt.scope) {
+		refused = fault.New(fault.Forbidden, "This API key lacks the scope "+string(rt.scope))
+	} else {
+		refused = checkQuery(r.URL.RawQuery, rt.query)
+	}
+	if refused != nil || !rt.options.RateLimitedByHandler {
+		if _, err := a.admit(w, r, p, nil); err != nil {
+			return err
 		}
-		if refused != nil || !rt.options.RateLimitedByHandler {
-			if _, err := a.admit(w, r, p, nil); err != nil {
-				return err
-			}
-		}
-		if refused != nil {
-			return refused
-		}
-		return rt.do(w, r, p)
+	}
+	if refused != nil {
+		return refused
+	}
+	return rt.do(w, r, p)
+}
+
+// countRefused adds a request to the books that failed with err, where it was one of leads. A batch that is refused as
+// a whole is one.
+func (a *api) countRefused(way tenant.Way, p *tenant.Principal, err error) {
+	if way != "" {
+		a.Books.CountError(books.In{Workspace: p.WorkspaceID, Way: way}, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
@@ -30,7 +31,9 @@ func (a *api) createLead(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 		return err
 	}
 	handle := func(w http.ResponseWriter, r *http.Request, newID id.UUID) (idempotency.Result, error) {
-		return a.putLead(w, r, p, &keyedLead{newID, admission})
+		res, err := a.putLead(w, r, p, &keyedLead{newID, admission})
+		a.countRefused(tenant.WayAPI, p, err) // Serve answers it
+		return res, err
 	}
 	return a.Idempotency.Serve(w, r, idempotencyOf(p, maxBody), handle)
 }
@@ -51,7 +54,6 @@ func idempotencyOf(p *tenant.Principal, maxBody int64) idempotency.Request {
 func (a *api) putLead(
 	w http.ResponseWriter, r *http.Request, p *tenant.Principal, keyed *keyedLead,
 ) (res idempotency.Result, err error) {
-	defer func() { a.Usage.CountRejected(p.WorkspaceID, err) }()
 	chatbot, draft, on, err := a.readLead(w, r, p)
 	if err != nil {
 		if keyed == nil {
@@ -61,7 +63,7 @@ func (a *api) putLead(
 		}
 		return res, err
 	}
-	put := intake.Request{Draft: draft, OnDuplicate: on}
+	put := intake.Request{Draft: draft, OnDuplicate: on, Way: tenant.WayAPI}
 	if keyed != nil {
 		put.Lead, put.Admission = intake.NewLead(p, &draft, chatbot, keyed.id), keyed.admission
 	} else {
@@ -83,6 +85,9 @@ func (a *api) putLead(
 	}
 	locate(w, leadsPath, id.Lead.Format(out.Lead.ID))
 	if out.Existing {
+		if on == lead.ReturnDuplicate {
+			a.Books.Count(books.In{Workspace: p.WorkspaceID, Way: tenant.WayAPI}, tenant.RefusedDuplicate.Outcome(), 1)
+		}
 		return res, a.answerKnown(w, p, &out.Lead)
 	}
 	httpx.AddLogField(r, "lead", id.Lead.Format(out.Lead.ID))

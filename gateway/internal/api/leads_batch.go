@@ -9,10 +9,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -32,7 +32,9 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return err
 	}
 	handle := func(w http.ResponseWriter, r *http.Request, newID id.UUID) (idempotency.Result, error) {
-		return a.putLeads(w, r, p, newID)
+		res, err := a.putLeads(w, r, p, newID)
+		a.countRefused(tenant.WayBatch, p, err) // Serve answers it
+		return res, err
 	}
 	return a.Idempotency.Serve(w, r, idempotencyOf(p, maxBatchBody), handle)
 }
@@ -41,7 +43,6 @@ func (a *api) createLeads(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 func (a *api) putLeads(
 	w http.ResponseWriter, r *http.Request, p *tenant.Principal, batchID id.UUID,
 ) (res idempotency.Result, err error) {
-	defer func() { a.Usage.CountRejected(p.WorkspaceID, err) }()
 	on, err := readOnDuplicate(r)
 	if err != nil {
 		return res, err
@@ -82,7 +83,7 @@ func (a *api) putLeads(
 	}
 	answer.end()
 	res = idempotency.Result{Leads: answer.named, Partial: answer.failed}
-	a.Usage.Count(p.WorkspaceID, usage.Rejected, answer.mistakes)
+	a.countBatch(p, &answer)
 	httpx.AddLogField(r, "leads", len(items))
 	httpx.AddLogField(r, "created", answer.created)
 	err = httpx.RawData(w, http.StatusMultiStatus, answer.body)
@@ -90,6 +91,15 @@ func (a *api) putLeads(
 		a.buffers.Put(b)
 	}
 	return res, err
+}
+
+// countBatch adds to the books what became of the items that left no row.
+func (a *api) countBatch(p *tenant.Principal, answer *batchAnswer) {
+	in := books.In{Workspace: p.WorkspaceID, Way: tenant.WayBatch}
+	a.Books.Count(in, tenant.RefusedDuplicate.Outcome(), answer.duplicates+answer.returned)
+	for outcome, n := range answer.refused {
+		a.Books.Count(in, outcome, n)
+	}
 }
 
 // maxBatchBuffer is how many bytes a buffer may have to be used again.
@@ -162,9 +172,9 @@ type batchAnswer struct {
 
 	created, updated, returned, duplicates, rejected int
 
-	named    []id.UUID // leads whose emails the answer has
-	mistakes int       // of rejected: those that a repetition cannot repair
-	failed   bool      // a valid item could not be created
+	named   []id.UUID                  // leads whose emails the answer has
+	refused map[tenant.BookOutcome]int // of rejected: those that books do not have yet
+	failed  bool                       // a valid item could not be created
 }
 
 func (b *batchAnswer) begin(index, status int) {
@@ -234,8 +244,12 @@ func (b *batchAnswer) fail(index int, err error) {
 	b.rejected++
 	if status >= http.StatusInternalServerError {
 		b.failed = true
-	} else {
-		b.mistakes++
+	}
+	if outcome, ok := books.OutcomeOf(f); ok {
+		if b.refused == nil {
+			b.refused = map[tenant.BookOutcome]int{}
+		}
+		b.refused[outcome]++
 	}
 	b.begin(index, status)
 	b.body = append(b.body, `,"error":`...)

@@ -27,7 +27,6 @@ func (a *api) limitBatches(do operation) operation {
 	return func(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 		body, err := httpx.ReadBody(w, r, maxBatchBody)
 		if err != nil {
-			a.Usage.CountRejected(p.WorkspaceID, err)
 			return err
 		}
 		release, err := a.batches.tryAcquire(p.Payer())

@@ -163,12 +163,12 @@ func laterRule(from string) string { return "Must be later than " + from }
 // Bounds of a range of days.
 const (
 	defaultDays = 30
-	maxDays     = 400
+	maxDays     = 400 // of usage
 )
 
-// days reads the two ends of a range of days (UTC), of which until is not part. Without them the range is the last 30
-// days up to today.
-func (q *params) days(now time.Time) (from, until time.Time) {
+// days reads the two ends of a range of at most so many days (UTC), of which until is not part. Without them the range
+// is the last 30 days up to today.
+func (q *params) days(now time.Time, most int) (from, until time.Time) {
 	from, fromGiven := q.day("from")
 	until, untilGiven := q.day("until")
 	if len(q.invalid) > 0 {
@@ -185,8 +185,8 @@ func (q *params) days(now time.Time) (from, until time.Time) {
 		q.addError("until", laterRule("from"))
 	case from.After(until):
 		q.addError("from", "Must not be later than until, which is tomorrow unless given")
-	case until.Sub(from) > maxDays*24*time.Hour:
-		q.addError("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", maxDays))
+	case until.Sub(from) > time.Duration(most)*24*time.Hour:
+		q.addError("from", fmt.Sprintf("Must be at most %d days before until, which is tomorrow unless given", most))
 	}
 	return from, until
 }

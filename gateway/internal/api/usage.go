@@ -15,13 +15,16 @@ type usageDay struct {
 	Duplicates int64  `json:"duplicates"`
 	Rejected   int64  `json:"rejected"`
 	Limited    int64  `json:"limited"`
+	Held       int64  `json:"held"`
+	Suppressed int64  `json:"suppressed"`
+	Appended   int64  `json:"appended"`
 }
 
 // getUsage answers the days (UTC) of a range, newest first, days without requests included and future ones not. The
 // default is the last 30 days. The counts are up to a second old, and older while Postgres is unavailable.
 func (a *api) getUsage(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	from, until := params.days(a.Now())
+	from, until := params.days(a.Now(), maxDays)
 	if err := params.err(); err != nil {
 		return err
 	}
@@ -39,6 +42,7 @@ func (a *api) getUsage(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 		if len(found) > 0 && found[0].Day.Equal(day) {
 			f := found[0]
 			u.Accepted, u.Duplicates, u.Rejected, u.Limited = f.Accepted, f.Duplicates, f.Rejected, f.Limited
+			u.Held, u.Suppressed, u.Appended = f.Held, f.Suppressed, f.Appended
 			found = found[1:]
 		}
 		shown = append(shown, u)

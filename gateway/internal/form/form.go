@@ -12,22 +12,22 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/form/captcha"
 	"leadgate/gateway/internal/form/proof"
 	"leadgate/gateway/internal/intake"
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
 )
 
-// Deps of New; all are needed but Usage, Secret, Now and what follows it.
+// Deps of New; all are needed but Books, Secret, Now and what follows it.
 type Deps struct {
 	Auth     *auth.Auth
 	Intake   *intake.Service
 	Redis    redis.UniversalClient
 	Log      *slog.Logger
 	Registry prometheus.Registerer
-	Usage    *usage.Counter // nil: nothing is counted for workspaces
+	Books    *books.Counter // nil: what leaves no row is not counted for workspaces
 	// the secret of the installation; nil: there is none, and nothing of a browser is proven
 	Secret func(context.Context) ([proof.SecretBytes]byte, error)
 

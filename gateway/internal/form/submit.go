@@ -52,11 +52,11 @@ func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) err
 	outcome, err := q.open(key)
 	if err == nil {
 		outcome, err = q.submit()
-		s.Usage.CountRejected(q.p.WorkspaceID, err)
 	}
 	if fault.Is(err, fault.RateLimited) {
 		outcome = Limited
 	}
+	q.count(outcome, err)
 	s.submissions.WithLabelValues(string(outcome)).Inc()
 	return err
 }
@@ -256,7 +256,8 @@ func (q *request) warnMisconfigured(reason error) {
 func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
 	ctx := q.r.Context()
 	d.NoSource = true
-	put := intake.Request{Lead: intake.NewLead(q.p, &d, chatbot, id.UUID{}), Draft: d, ConstantTime: true}
+	put := intake.Request{Lead: intake.NewLead(q.p, &d, chatbot, id.UUID{}), Draft: d, ConstantTime: true,
+		Way: tenant.WayForm, Form: q.p.KeyID}
 	updates := q.form.OnDuplicate == tenant.UpdateDuplicate
 	if updates {
 		put.OnDuplicate = lead.UpdateDuplicate
@@ -269,7 +270,6 @@ func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
 	case err == nil:
 		return Stored, nil
 	case fault.IsSuppressed(err):
-		q.Usage.CountRejected(q.p.WorkspaceID, err)
 		return Suppressed, nil
 	case fault.IsDuplicate(err) && updates: // each existing lead was gone when it was to be updated
 		return Failed, fault.StoreUnavailable(err, time.Second)

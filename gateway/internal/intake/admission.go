@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
 	"leadgate/shared/rdb"
@@ -42,11 +41,8 @@ func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) 
 		s.metrics.withoutRedis.Inc()
 		admission = rdb.Admission{Decision: s.local.Take(r.Workspace, r.Rate, s.Now())}
 	}
-	if admission.Limited {
-		s.Usage.Count(p.WorkspaceID, usage.Limited, 1)
-		if l != nil {
-			s.metrics.count("limited")
-		}
+	if admission.Limited && l != nil {
+		s.metrics.count("limited")
 	}
 	return Admission{admission}
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"slices"
 
-	"leadgate/gateway/internal/usage"
+	"leadgate/gateway/internal/books"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -48,7 +48,7 @@ func (s *Service) CreateMany(
 		}
 		first[l.UniqueKey] = i
 		places = append(places, i)
-		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New()})
+		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New(), Way: tenant.WayBatch})
 	}
 	for try := 1; len(leads) > 0 && try <= putTries; try++ {
 		err := s.insertMany(ctx, leads, places, out)
@@ -117,9 +117,9 @@ func holdersGone(leads []pg.NewLead, places []int, out []BulkResult) (again []pg
 	return again, at
 }
 
-// resolveRepeats gives items whose email came before in the batch the result of that one.
+// resolveRepeats gives items whose email came before in the batch the result of that one. Books have that one only.
 func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
-	again := 0
+	again, suppressed := 0, 0
 	for i := range out {
 		of := out[i].DuplicateOf
 		if of < 0 {
@@ -128,6 +128,7 @@ func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 		if err := out[of].Err; fault.IsSuppressed(err) {
 			out[i] = BulkResult{DuplicateOf: -1, Err: err}
 			s.metrics.count("suppressed")
+			suppressed++
 			continue
 		}
 		out[i].ID, out[i].Err = out[of].ID, out[of].Err
@@ -135,8 +136,8 @@ func (s *Service) resolveRepeats(p *tenant.Principal, out []BulkResult) {
 	}
 	if again > 0 {
 		s.metrics.leads.WithLabelValues("duplicate").Add(float64(again))
-		s.Usage.Count(p.WorkspaceID, usage.Duplicates, again)
 	}
+	s.Books.Count(books.In{Workspace: p.WorkspaceID, Way: tenant.WayBatch}, tenant.BookSuppressed, suppressed)
 }
 
 // updateMany updates the leads that exist with what the items give, in order, and publishes the changes once.
@@ -163,7 +164,8 @@ func (s *Service) updateMany(ctx context.Context, p *tenant.Principal, items []I
 func (s *Service) updateOne(ctx context.Context, p *tenant.Principal, item []Item, out *BulkResult) (u pg.Updated,
 	err error) {
 	for range putTries {
-		u, err = s.DB.UpdateLead(ctx, p.WorkspaceID, out.ID, item[0].Patch().Apply)
+		u, err = s.DB.UpdateLead(ctx, p.WorkspaceID, out.ID, item[0].Patch().Apply, tenant.BookEntry{
+			WorkspaceID: p.WorkspaceID, Way: tenant.WayBatch, Outcome: tenant.BookUpdated, N: 1})
 		if !fault.Is(err, fault.NotFound) {
 			return u, err
 		}

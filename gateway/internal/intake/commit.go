@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/batch"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -116,7 +115,6 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead, by inserter) (
 	s.metrics.commit.Observe(time.Since(start).Seconds())
 	if err == nil {
 		s.announce(ctx, leads, done)
-		s.count(leads, done.Leads)
 		out := make([]commitResult, len(leads))
 		for i := range out {
 			out[i].LeadResult = done.Leads[i]
@@ -160,20 +158,6 @@ func tooLarge(leads []pg.NewLead) bool {
 		size += len(leads[i].Metadata)
 	}
 	return size > commitBytes && len(leads) > 1
-}
-
-// count adds leads to the usage of their workspaces.
-func (s *Service) count(leads []pg.NewLead, done []pg.LeadResult) {
-	for i := range leads {
-		if done[i].Suppressed || done[i].Taken && done[i].Holder == (id.UUID{}) {
-			continue
-		}
-		outcome := usage.Accepted
-		if done[i].Taken {
-			outcome = usage.Duplicates
-		}
-		s.Usage.Count(leads[i].WorkspaceID, outcome, 1)
-	}
 }
 
 // announce marks the reservations of leads as committed and wakes the workers. When it fails nothing is lost:

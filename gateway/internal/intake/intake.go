@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
-	"leadgate/gateway/internal/usage"
+	"leadgate/gateway/internal/books"
 	"leadgate/shared/batch"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -32,7 +32,7 @@ const (
 	fullRetry     = time.Second     // Retry-After of a 503
 )
 
-// Deps is what intake works with; all are needed but Usage.
+// Deps is what intake works with; all are needed but Books.
 type Deps struct {
 	DB       *pg.DB
 	Redis    redis.UniversalClient
@@ -40,7 +40,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 	Now      func() time.Time
-	Usage    *usage.Counter // nil: nothing is counted for workspaces
+	Books    *books.Counter // nil: what leaves no row is not counted for workspaces
 }
 
 // Service takes leads in.
@@ -112,10 +112,11 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 	return lead.New(d, lead.Origin{Workspace: p.WorkspaceID, ID: leadID, Chatbot: chatbot, UniqueKey: key})
 }
 
-// commit makes l durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL. Where l had to
-// wait it counts as updated when it was written.
-func (s *Service) commit(ctx context.Context, p *tenant.Principal, l *lead.Lead) (holder id.UUID, err error) {
-	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New()})
+// commit makes the lead of r durable, or says why not. holder is the lead that has the email, with DUPLICATE_EMAIL.
+// Where the lead had to wait it counts as updated when it was written.
+func (s *Service) commit(ctx context.Context, p *tenant.Principal, r *Request) (holder id.UUID, err error) {
+	l := &r.Lead
+	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New(), Way: r.Way, FormID: r.Form})
 	switch {
 	case queueFull(res.err):
 		s.metrics.count("queue_full")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"leadgate/gateway/internal/usage"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -17,6 +16,9 @@ type Request struct {
 	Lead      lead.Lead  // of NewLead
 	Draft     lead.Draft // which Lead was made of
 	Admission Admission  // of Admit
+
+	Way  tenant.Way // for books
+	Form id.UUID    // the publishable key; zero: it came by none
 
 	OnDuplicate  lead.OnDuplicate // "": lead.RefuseDuplicate
 	ConstantTime bool             // a duplicate takes as long as a new lead, so that nobody can tell them apart
@@ -79,17 +81,17 @@ func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (
 		}
 		if holder != (id.UUID{}) && holder != l.ID {
 			s.metrics.count("duplicate_fast")
-			s.Usage.Count(p.WorkspaceID, usage.Duplicates, 1)
 			return holder, duplicate(l, holder)
 		}
 	}
-	return s.commit(ctx, p, l)
+	return s.commit(ctx, p, r)
 }
 
 // useExisting reads or updates the lead whose ID l has. NOT_FOUND: it has the email no longer.
 func (s *Service) useExisting(ctx context.Context, p *tenant.Principal, r *Request, l *lead.Lead) error {
 	if r.OnDuplicate == lead.UpdateDuplicate {
-		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, l.ID, r.Draft.Patch().Apply)
+		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, l.ID, r.Draft.Patch().Apply, tenant.BookEntry{
+			WorkspaceID: p.WorkspaceID, Day: r.Lead.CreatedAt, Way: r.Way, FormID: r.Form, Outcome: tenant.BookUpdated, N: 1})
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
 	"leadgate/worker/internal/upkeep"
 )
@@ -138,5 +139,30 @@ insert into erasures (workspace_id, id, lead_id, suppressed, events, deliveries,
 		if err != nil || got.Running || got.Details["events"] != float64(want) {
 			t.Errorf("GetErasure() = %+v, %v, want it done with %d events", got, err, want)
 		}
+	}
+}
+
+// What was counted is folded into books, and says the same afterwards.
+func TestSweepFoldsBooks(t *testing.T) {
+	t.Parallel()
+	db, c, ws := pgtest.New(t), redistest.New(t), id.New()
+	for n := range 3 {
+		err := db.FlushBooks(t.Context(), id.New(), 1, []tenant.BookEntry{{WorkspaceID: ws, Way: tenant.WayAPI,
+			Outcome: tenant.BookLimited, N: int64(n + 1)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweeper(t, db, c, 100*time.Millisecond)
+	testwait.Until(t, "entries to be folded", func() bool {
+		left := 0
+		if err := db.GetContext(t.Context(), &left, `select count(*) from book_entries`); err != nil {
+			t.Fatal(err)
+		}
+		return left == 0
+	})
+	got, err := db.ReadUsage(t.Context(), ws, time.Now().AddDate(0, 0, -2), time.Now().AddDate(0, 0, 2))
+	if err != nil || len(got) != 1 || got[0].Limited != 6 {
+		t.Errorf("ReadUsage = %+v, %v, want 6 limited", got, err)
 	}
 }

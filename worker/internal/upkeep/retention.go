@@ -72,6 +72,23 @@ func (u *Upkeep) deleteOldImports(ctx context.Context) (int, error) {
 	return u.DB.DeleteOldImports(ctx, u.Retention)
 }
 
+// Bounds of folding books in one sweep; the next one goes on.
+const (
+	foldBatch = 10_000 // entries of one statement
+	foldTime  = 3 * time.Second
+)
+
+// foldBooks moves what was counted since the last sweep into books.
+func (u *Upkeep) foldBooks(ctx context.Context) (n int, more bool, err error) {
+	for end := time.Now().Add(foldTime); ; {
+		folded, err := u.DB.FoldBooks(ctx, foldBatch)
+		n += folded
+		if err != nil || folded < foldBatch || !time.Now().Before(end) {
+			return n, false, err
+		}
+	}
+}
+
 // deleteKeys deletes idempotency keys and the answers kept with them, once they have expired.
 func (u *Upkeep) deleteKeys(ctx context.Context) (n int, more bool, err error) {
 	for end := time.Now().Add(u.purgeTime); ; {
