@@ -116,9 +116,8 @@ type alteration struct {
 var (
 	anyLead        = `true`
 	liveLead       = `l.deleted_at is null`
-	restorableLead = fmt.Sprintf(`l.deleted_at > now() - interval '%d seconds' and not exists (
-    select from erasures e where e.workspace_id = $1 and e.lead_id = $2)`, int(lead.RestoreWithin.Seconds()))
-	purgeableLead = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
+	restorableLead = fmt.Sprintf(`l.deleted_at > now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
+	purgeableLead  = fmt.Sprintf(`l.deleted_at < now() - interval '%d seconds'`, int(lead.RestoreWithin.Seconds()))
 )
 
 // keyWait is how long a lead waits for another transaction that has its new email. While it waits it has both emails,
@@ -164,6 +163,11 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	if err != nil {
 		return u, err
 	}
+	if l.DeletedAt != nil { // it is to be restored
+		if err := checkErasing(ctx, tx, workspace, leadID); err != nil {
+			return u, err
+		}
+	}
 	u.Lead, u.Former = l, l
 	if err := a.change(&u.Lead, now); err != nil {
 		return u, err
@@ -183,6 +187,17 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	}
 	u.Wake, err = emitLeadEvent(ctx, tx, &u, a.event, a.data(&u.Lead, nil, &u.Former))
 	return u, err
+}
+
+// checkErasing is NOT_FOUND when a lead is being erased as a job. The lead must be locked: an erasure becomes a job
+// while it has the lock.
+func checkErasing(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID) error {
+	const q = `select exists (select from erasures where workspace_id = $1 and lead_id = $2)`
+	erasing, err := conn.One(ctx, tx, "look up erasure", conn.Value[bool], nil, q, workspace, leadID)
+	if err == nil && erasing {
+		err = lead.NotFoundError()
+	}
+	return err
 }
 
 // reservedKey is the unique key that Redis reserves for l; "" when l is deleted, or its workspace lets an email come

@@ -287,6 +287,43 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	}
 }
 
+// A restore that waits for the moment in which the lead's erasure becomes a job does not bring the lead back.
+func TestRestoreWaitsForErasure(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l := b.mustLead("a@example.com")
+	if _, err := b.db.DeleteLead(t.Context(), b.ws, l.ID, func(*lead.Lead) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), `select from leads where id = $1 for update`, l.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), `
+insert into erasures (workspace_id, id, lead_id, suppressed, events, deliveries, attempts, created_at)
+values ($1, $2, $2, false, 500, 0, 0, now())`, b.ws, l.ID); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.db.RestoreLead(t.Context(), b.ws, l.ID, tenant.Settings{}, func(*lead.Lead) error { return nil })
+		done <- err
+	}()
+	await(t, b.db, `
+select count(*) > 0 from pg_stat_activity
+ where datname = current_database() and wait_event_type = 'Lock' and query like '%from leads l%'`)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !fault.Is(err, fault.NotFound) {
+		t.Errorf("RestoreLead() during the erasure = %v, want NOT_FOUND", err)
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // Where an email is unique with something else, a change keeps that.
