@@ -27,6 +27,7 @@ create table submissions (
 create index submissions_lead on submissions (workspace_id, lead_id, id) where lead_id is not null;
 create index submissions_email on submissions (workspace_id, email_key) where lead_id is null and email_key is not null; -- erasures look here
 create index submissions_held on submissions (workspace_id, form_id, id) where verdict = 'held'; -- the quarantine, and how much of a day is in it
+create index submissions_verdict on submissions (workspace_id, verdict, id) where verdict in ('held', 'spam'); -- lists, and what has expired
 
 -- A lead's first and last submissions, once retention has dropped the week they were in.
 create table kept_submissions (

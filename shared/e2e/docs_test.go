@@ -37,7 +37,7 @@ func readExamples(t *testing.T, page []byte) (all []example) {
 var prints = map[string]string{
 	"create": "lead_", "once": "lead_", "batch": "lead_", "list": "john.doe@example.com", "update": "contacted",
 	"import": "imp_", "webhook": "whsec_",
-	"form-key": `"key":"pk-workspace_`, "export": "", "erase": `"erased":{"leads":1,`, "test-key": `"secret":"sk-test_`,
+	"form-key": `"key":"pk-workspace_`, "submissions": `"data":[`, "export": "", "erase": `"erased":{"leads":1,`, "test-key": `"secret":"sk-test_`,
 }
 
 // langs say how a language's examples are run.

@@ -44,6 +44,11 @@ const (
 	OutcomeSuppressed Outcome = "suppressed" // the address may not come back: nothing of the person is kept
 )
 
+// Outcomes returns every outcome.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeNew, OutcomeAppended, OutcomeUpdated, OutcomeIgnored, OutcomeHeld, OutcomeSuppressed}
+}
+
 // Verdict is whether a submission is believed to be a person's.
 type Verdict string
 
@@ -55,6 +60,9 @@ const (
 	Released Verdict = "released" // its owner decided that it is a person's
 	Spam     Verdict = "spam"     // its owner decided that it is not
 )
+
+// Verdicts returns every verdict.
+func Verdicts() []Verdict { return []Verdict{Clean, Suspect, Held, Released, Spam} }
 
 // Reason is why a submission has points: the more, the less it looks like a person's.
 type Reason struct {

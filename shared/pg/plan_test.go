@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the plans of TestPlans to testdat
 const goldenPlans = "testdata/plans.golden"
 
 // growing are the tables that grow with every lead. No hot statement may read one from end to end.
-var growing = []string{"leads", "enrichments", "events", "deliveries", "attempts"}
+var growing = []string{"leads", "enrichments", "events", "deliveries", "attempts", "submissions"}
 
 // TestPlans runs the hot statements through the methods that production calls, on filled tables, and compares which
 // index serves each growing table with testdata/plans.golden. A plan that changes for a reason is written there by
@@ -49,6 +49,9 @@ func TestPlans(t *testing.T) {
 		"list pending deliveries":              f.listPending,
 		"list exhausted and held deliveries":   f.listStuck,
 		"list the deliveries of a lead":        f.listOfLead,
+		"list submissions":                     f.listSubmissions,
+		"list held submissions":                f.listHeldSubmissions,
+		"list the submissions of a lead":       f.listSubmissionsOfLead,
 		"lease enrichments, store their facts": f.enrich,
 		"replay all deliveries":                f.replayAll,
 		"replay failures of an endpoint":       f.replayFailures,
@@ -132,8 +135,8 @@ func fillTables(t *testing.T) *filled {
 	return f
 }
 
-// fill makes leads of a workspace, each with an event, a delivery to the endpoint and an attempt; a zero workspace:
-// each of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have
+// fill makes leads of a workspace, each with an event, a delivery to the endpoint, an attempt and a submission; a zero
+// workspace: each of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have
 // arrived, as in an installation.
 func fill(t *testing.T, db *pg.DB, workspace, endpoint id.UUID, leads int) {
 	t.Helper()
@@ -161,6 +164,10 @@ with w as materialized (
     select ws, delivery_id(id, ep), ep, id, state, 1, case when state = 'pending' then at end, at, at
       from l cross join lateral (
         select case when n % 20 = 0 then 'pending' when n % 33 = 0 then 'exhausted' else 'delivered' end as state) s
+), sb as (
+    insert into submissions (workspace_id, id, form_id, lead_id, outcome, verdict, points, reasons, email, email_key, fields, created_at)
+    select ws, id, ep, case when n % 40 > 0 then id end, case when n % 40 > 0 then 'new' else 'held' end,
+           case when n % 40 > 0 then 'clean' else 'held' end, 0, '[]', n || '@example.com', n || '@example.com', '{"a":"b"}', at from l
 )
 insert into attempts (workspace_id, delivery_id, id, number, status, latency_ms, created_at)
 select ws, delivery_id(id, ep), id, 1, 200, 10, at from l`
@@ -281,6 +288,26 @@ func (f *filled) list(t *testing.T, x *explainer, filter webhook.Filter) {
 	found, _, err := x.custom.FindDeliveries(t.Context(), f.ws, pg.DeliveryQuery{Filter: filter, Limit: 50})
 	if err != nil || len(found) == 0 {
 		t.Fatalf("FindDeliveries(%+v) = %d deliveries, %v, want some", filter, len(found), err)
+	}
+}
+
+func (f *filled) listSubmissions(t *testing.T, x *explainer) {
+	f.submissions(t, x, pg.SubmissionQuery{})
+}
+
+func (f *filled) listHeldSubmissions(t *testing.T, x *explainer) {
+	f.submissions(t, x, pg.SubmissionQuery{Verdicts: []lead.Verdict{lead.Held}})
+}
+
+func (f *filled) listSubmissionsOfLead(t *testing.T, x *explainer) {
+	f.submissions(t, x, pg.SubmissionQuery{LeadID: f.lead})
+}
+
+func (f *filled) submissions(t *testing.T, x *explainer, q pg.SubmissionQuery) {
+	t.Helper()
+	q.Limit = 50
+	if found, _, err := x.custom.FindSubmissions(t.Context(), f.ws, q); err != nil || len(found) == 0 {
+		t.Fatalf("FindSubmissions(%+v) = %d submissions, %v, want some", q, len(found), err)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 func (s *stale) cases() []staleCase {
-	return slices.Concat(s.endpointCases(), s.drainCases(), s.replayCases(), s.listCases(), s.leadCases(), s.requestCases(),
-		s.upkeepCases(), s.backlogCases())
+	return slices.Concat(s.endpointCases(), s.drainCases(), s.replayCases(), s.listCases(), s.leadCases(),
+		s.submissionCases(), s.requestCases(), s.upkeepCases(), s.backlogCases())
 }
 
 // backlogCases are some of the others, with all deliveries of the workspace pending.

@@ -95,14 +95,14 @@ func submissionArrays(all []lead.Submission) ([]any, error) {
 	return args, nil
 }
 
-// scanSubmission reads a row of submissionColumns.
-func scanSubmission(row conn.Row) (s lead.Submission, err error) {
+// scanSubmission reads a row of submissionColumns, and more after them.
+func scanSubmission(row conn.Row, more ...any) (s lead.Submission, err error) {
 	var leadID *id.UUID
 	var email, key, name, page, referrer, agent sql.NullString
 	var reasons, fields, campaign []byte
 	var decided sql.NullTime
-	err = row.Scan(&s.WorkspaceID, &s.ID, &s.FormID, &leadID, &s.Outcome, &s.Verdict, &s.Points, &reasons, &email, &key, &name,
-		&fields, &page, &referrer, &campaign, &agent, &s.AddressHash, &s.CreatedAt, &decided)
+	err = row.Scan(append([]any{&s.WorkspaceID, &s.ID, &s.FormID, &leadID, &s.Outcome, &s.Verdict, &s.Points, &reasons, &email, &key, &name,
+		&fields, &page, &referrer, &campaign, &agent, &s.AddressHash, &s.CreatedAt, &decided}, more...)...)
 	if err != nil {
 		return s, err
 	}
@@ -120,11 +120,17 @@ func scanSubmission(row conn.Row) (s lead.Submission, err error) {
 	return s, err
 }
 
-// GetSubmission returns a submission of a workspace; NOT_FOUND when there is none.
+// GetSubmission returns a submission of a workspace, also one that retention has kept; NOT_FOUND when there is none.
 func (db *DB) GetSubmission(ctx context.Context, workspace, submission id.UUID) (lead.Submission, error) {
 	const q = `
-select ` + submissionColumns + ` from submissions
- where workspace_id = (select $1::uuid) and id between $2 and $2
- order by id limit 1`
-	return conn.One(ctx, db, "get submission", scanSubmission, lead.SubmissionNotFoundError(), q, workspace, submission)
+(select ` + submissionColumns + ` from submissions
+  where workspace_id = (select $1::uuid) and id between $2 and $2
+  order by id limit 1)
+union all
+(select ` + submissionColumns + ` from kept_submissions
+  where workspace_id = (select $1::uuid) and id between $2 and $2
+  order by id limit 1)
+limit 1`
+	scan := func(row conn.Row) (lead.Submission, error) { return scanSubmission(row) }
+	return conn.One(ctx, db, "get submission", scan, lead.SubmissionNotFoundError(), q, workspace, submission)
 }

@@ -156,7 +156,7 @@ const (
 )
 
 // onceRule is for a parameter that is given twice.
-const onceRule = "Must be given only once (status and state take several values, separated by commas)"
+const onceRule = "Must be given only once (status, state and verdict take several values, separated by commas)"
 
 func laterRule(from string) string { return "Must be later than " + from }
 

@@ -65,7 +65,7 @@ func TestUnknownParametersAreRefused(t *testing.T) {
 		})
 	}
 	if got := b.send(t, b.secret, "GET", "/api/v1/webhooks/"+made+"/deliveries?limit=1&limit=2", ""); got.status != 400 ||
-		got.body.Details.Message != "Must be given only once (status and state take several values, separated by commas)" {
+		got.body.Details.Message != "Must be given only once (status, state and verdict take several values, separated by commas)" {
 		t.Errorf("a limit given twice = %d %s, want 400", got.status, got.text)
 	}
 	if got := b.send(t, "", "GET", "/docs?utm_source=mail", ""); got.status != 200 {

@@ -1,0 +1,139 @@
+package api
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/shared/id"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
+)
+
+func (a *api) submissionRoutes() []route {
+	return []route{
+		{"GET", "/api/v1/leads/{id}/submissions", tenant.LeadsRead, a.limitExpensive(a.listLeadSubmissions),
+			options{}, leadSubmissionParams},
+		{"GET", "/api/v1/submissions", tenant.LeadsRead, a.limitExpensive(a.listSubmissions), options{}, submissionParams},
+		{"GET", "/api/v1/submissions/{id}", tenant.LeadsRead, a.getSubmission, options{}, nil},
+	}
+}
+
+// submission is a submission as the API shows it; what it has not is null.
+type submission struct {
+	ID          string            `json:"id"`
+	FormID      string            `json:"formId"`
+	LeadID      *string           `json:"leadId"`
+	Outcome     lead.Outcome      `json:"outcome"`
+	Verdict     lead.Verdict      `json:"verdict"`
+	Points      int               `json:"points"`
+	Reasons     []lead.Reason     `json:"reasons"`
+	Email       *string           `json:"email"`
+	Name        *string           `json:"name"`
+	Fields      json.RawMessage   `json:"fields"`
+	Page        *string           `json:"page"`
+	Referrer    *string           `json:"referrer"`
+	Campaign    map[string]string `json:"campaign"`
+	UserAgent   *string           `json:"userAgent"`
+	AddressHash *string           `json:"addressHash"`
+	CreatedAt   string            `json:"createdAt"`
+	DecidedAt   *string           `json:"decidedAt"`
+}
+
+func showSubmission(s lead.Submission) submission {
+	shown := submission{
+		ID: id.Submission.Format(s.ID), FormID: id.Key.Format(s.FormID), LeadID: optionalID(id.Lead, s.LeadID),
+		Outcome: s.Outcome, Verdict: s.Verdict, Points: s.Points, Reasons: s.Reasons, Email: optional(s.Email),
+		Name: optional(s.Name), Fields: s.Fields, Page: optional(s.Page), Referrer: optional(s.Referrer),
+		Campaign: s.Campaign, UserAgent: optional(s.UserAgent), AddressHash: optional(hex.EncodeToString(s.AddressHash)),
+		CreatedAt: stamp(s.CreatedAt),
+	}
+	if shown.Reasons == nil {
+		shown.Reasons = []lead.Reason{}
+	}
+	if !s.DecidedAt.IsZero() {
+		shown.DecidedAt = optional(stamp(s.DecidedAt))
+	}
+	return shown
+}
+
+var (
+	submissionParams     = []string{"verdict", "outcome", "formId", "leadId", "from", "until", "text", "limit", "cursor"}
+	leadSubmissionParams = []string{"limit", "cursor"}
+)
+
+// maxSubmissionText is how many characters of a text can be looked for.
+const maxSubmissionText = 200
+
+// verdicts reads a list of verdicts between commas.
+func (q *params) verdicts() (verdicts []lead.Verdict) {
+	if !q.Has("verdict") {
+		return nil
+	}
+	for text := range strings.SplitSeq(q.Get("verdict"), ",") {
+		if v := lead.Verdict(text); slices.Contains(lead.Verdicts(), v) {
+			verdicts = append(verdicts, v)
+			continue
+		}
+		q.addError("verdict", "Must be one or more of "+strings.Join(texts(lead.Verdicts()), ", ")+", separated by commas")
+		return nil
+	}
+	slices.Sort(verdicts)
+	return slices.Compact(verdicts)
+}
+
+// listSubmissions answers the workspace's submissions that the parameters pick, newest first.
+func (a *api) listSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	params := readParams(r)
+	q := pg.SubmissionQuery{Verdicts: params.verdicts(), Text: params.text("text", maxSubmissionText)}
+	q.Outcome = lead.Outcome(params.choice("outcome", texts(lead.Outcomes())...))
+	q.FormID, q.LeadID = params.id("formId", id.Key), params.id("leadId", id.Lead)
+	q.From, q.Until = params.timeRange("from", "until")
+	return a.answerSubmissions(w, r, p, params, q)
+}
+
+// listLeadSubmissions answers what was sent with forms about a lead, newest first.
+func (a *api) listLeadSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	l, err := pathRecord(r, p, id.Lead, a.DB.GetLead)
+	if err != nil {
+		return err
+	}
+	return a.answerSubmissions(w, r, p, readParams(r), pg.SubmissionQuery{LeadID: l.ID})
+}
+
+func (a *api) answerSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal, params *params,
+	q pg.SubmissionQuery) error {
+	q.Limit, q.Before, q.Scan = params.limit(), params.cursor(id.Submission), a.PageScan
+	if err := params.err(); err != nil {
+		return err
+	}
+	if err := a.checkFilter(r, p, id.UUID{}, q.LeadID); err != nil {
+		return err
+	}
+	if q.FormID != (id.UUID{}) {
+		if _, err := a.DB.GetKey(r.Context(), p.WorkspaceID, q.FormID); err != nil {
+			return err
+		}
+	}
+	found, next, err := a.DB.FindSubmissions(r.Context(), p.WorkspaceID, q)
+	if err != nil {
+		return err
+	}
+	size := 0
+	for i := range found {
+		size += len(found[i].Fields) + 1024
+	}
+	if err := httpx.Charge(r, size); err != nil {
+		return err
+	}
+	return httpx.Page(w, showAll(found, showSubmission), nextCursor(id.Submission, next))
+}
+
+// getSubmission answers a submission.
+func (a *api) getSubmission(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	return get(id.Submission, a.DB.GetSubmission, showSubmission)(w, r, p)
+}
