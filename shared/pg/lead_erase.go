@@ -38,6 +38,8 @@ type Erased struct {
 	Answers    int // kept for an Idempotency-Key, and deleted
 	Reports    int // rows of imports' reports about the lead, and emptied
 
+	Submissions int // of the lead, or of its email and no lead, and deleted
+
 	Running id.UUID // the receipt of the job as which it goes on; zero: it is done
 }
 
@@ -117,7 +119,7 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	if err := noJIT(ctx, tx); err != nil {
 		return false, conn.Fail(ctx, "erase lead", err)
 	}
-	if more, err = e.events(ctx, tx); err != nil {
+	if more, err = e.batch(ctx, tx); err != nil {
 		return false, err
 	}
 	if more && e.Job {
@@ -282,7 +284,7 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx) error {
 // Details are what is answered and kept of an erasure.
 func (e *Erased) Details(suppressed bool) map[string]any {
 	return map[string]any{"leads": 1, "events": e.Events, "deliveries": e.Deliveries, "attempts": e.Attempts,
-		"answers": e.Answers,
+		"answers": e.Answers, "submissions": e.Submissions,
 		"reports": e.Reports, "suppressed": suppressed}
 }
 

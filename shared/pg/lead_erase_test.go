@@ -37,10 +37,14 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 		b.mustExec(
 			`insert into idempotency (workspace_id, key_hash, request_hash, id, taken_at, status, headers, body, created_at) values ($1, cast(cast($2 as uuid) as text)::bytea, '', $2, now(), 201, '{}', 'secret-b', now())`, b.ws, l.ID)
 		events := b.count(`select count(*) from events where lead_id = $1`, l.ID)
+		b.mustSubmit(l.ID, "secret-a@example.com")
+		b.mustSubmit(id.UUID{}, "secret-a@example.com")
+		b.mustSubmit(other.ID, "secret-other@example.com")
+		b.mustExec(`insert into kept_submissions select * from submissions where lead_id = $1`, l.ID)
 
 		note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
 		e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
-		if err != nil || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 ||
+		if err != nil || e.Submissions != 3 || e.Events != events || e.Deliveries != events-1 || e.Attempts != events || e.Answers != 1 ||
 			len(e.Wake) != 1 || (e.ReleasedKey == "") != deletedBefore {
 			t.Fatalf("%s: EraseLead = %+v, %v, want %d events, one delivery less, as many attempts, one answer", name, e, err,
 				events)
@@ -51,6 +55,14 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 				"%"); n != 0 {
 				t.Errorf("%s: %d rows of %s still tell of the lead", name, n, table)
 			}
+		}
+		for _, table := range []string{"submissions", "kept_submissions"} {
+			if n := b.count(`select count(*) from ` + table + ` x where x::text like '%secret-a@%'`); n != 0 {
+				t.Errorf("%s: %d rows of %s still tell of the lead", name, n, table)
+			}
+		}
+		if n := b.count(`select count(*) from submissions where lead_id = $1`, other.ID); n != 1 {
+			t.Errorf("%s: %d submissions of another lead are there, want 1", name, n)
 		}
 		types, data := b.events(l.ID)
 		if want := fmt.Sprintf("deleted [%s %t]", data["id"], true); !strings.HasSuffix(types, "deleted") ||

@@ -40,3 +40,16 @@ func TestSubmissionComesBack(t *testing.T) {
 		t.Errorf("another workspace's: %v, want NOT_FOUND", err)
 	}
 }
+
+// mustSubmit stores a submission of a lead; zero: one that is held.
+func (b *book) mustSubmit(leadID id.UUID, email string) {
+	b.Helper()
+	s := lead.Submission{WorkspaceID: b.ws, ID: id.New(), FormID: id.New(), LeadID: leadID, Outcome: lead.OutcomeHeld,
+		Verdict: lead.Held, Email: email, EmailKey: email, Fields: []byte(`{"email":"` + email + `"}`), CreatedAt: time.Now()}
+	if leadID != (id.UUID{}) {
+		s.Outcome, s.Verdict = lead.OutcomeNew, lead.Clean
+	}
+	if err := b.db.InsertSubmissions(b.Context(), []lead.Submission{s}); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -77,7 +77,9 @@ type options struct {
 	Way                  tenant.Way // its requests are leads, which books count; "": they are none
 }
 
-func (a *api) routes() []route { return slices.Concat(a.keyRoutes(), a.submissionRoutes(), a.publicRoutes()) }
+func (a *api) routes() []route {
+	return slices.Concat(a.keyRoutes(), a.submissionRoutes(), a.publicRoutes())
+}
 
 // keyRoutes are those that take an API key.
 func (a *api) keyRoutes() []route {

@@ -38,6 +38,8 @@ type erased struct {
 	Attempts   int `json:"attempts"`
 	Answers    int `json:"answers"`
 	Reports    int `json:"reports"`
+
+	Submissions int `json:"submissions"`
 }
 
 // eraseLead erases a lead for good and answers the receipt: a whole one with 200, or with 202 that of a job.
@@ -54,7 +56,7 @@ func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 	a.Intake.Publish(ctx, intake.Change{Workspace: p.WorkspaceID, Lead: wanted, Released: e.ReleasedKey, Wake: e.Wake})
 	shown := receipt{ID: id.Audit.Format(note.ID), LeadID: id.Lead.Format(wanted), State: "done",
 		ErasedAt:   optionalStamp(&e.At),
-		Erased:     erased{1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports},
+		Erased:     erased{1, e.Events, e.Deliveries, e.Attempts, e.Answers, e.Reports, e.Submissions},
 		Suppressed: suppress}
 	if e.Running == (id.UUID{}) {
 		return httpx.Data(w, http.StatusOK, shown)
