@@ -177,6 +177,15 @@ func (s *stale) deliveries(n int) []id.UUID {
 
 func (s *stale) listCases() []staleCase {
 	return []staleCase{
+		{"read books", 20, func() {
+			s.exec(`
+insert into books (workspace_id, day, way, form_id, outcome, n)
+select $1, current_date + 10 - n, 'api', '00000000-0000-0000-0000-000000000000', 'new', 1 from generate_series(1, 20000) n
+on conflict do nothing`, s.ws)
+		}, func(ctx context.Context, db *pg.DB) error {
+			all, err := db.ReadBooks(ctx, s.ws, time.Now().AddDate(0, 0, -30), time.Now().AddDate(0, 0, -10), id.UUID{})
+			return wantCount(err, len(all), 20)
+		}},
 		{"list attempts", 20, nil, func(ctx context.Context, db *pg.DB) error {
 			all, err := db.ListAttempts(ctx, s.ws, s.deliveries(20))
 			return wantCount(err, len(all), 20)
