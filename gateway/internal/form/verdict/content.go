@@ -12,11 +12,21 @@ func checkEmail(s *submission) {
 	}
 }
 
+// checkContact is about another email in the text, to which an answer shall go.
+func checkContact(s *submission) {
+	for _, other := range s.links.mail {
+		if s.email != "" && !strings.EqualFold(other, s.email) && !isAt(domain(other), s.site) && !isAt(s.page, domain(other)) {
+			s.add("contact", 15, "the text names another email than the one that was given")
+			return
+		}
+	}
+}
+
 // checkLinks is about links in free text. One to the visitor's own site, or to the page of the form, is none.
 func checkLinks(s *submission) {
 	foreign := s.links.far
 	for _, host := range s.links.hosts {
-		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) {
+		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) && !s.ownName(host) {
 			foreign++
 		}
 	}
@@ -29,13 +39,16 @@ func checkLinks(s *submission) {
 	default:
 		s.add("links", min(35+5*(n-3), 60), fmt.Sprintf("the text has %d links", n))
 	}
-	if foreign > 0 && s.said.count < 8 && s.said.of[han] < 12 {
-		s.add("link_ratio", 25, "the text is little more than a link")
-	} else if foreign > 2 && s.links.bytes*2 > len(s.said.words) {
+	switch words := s.said.count + s.said.of[han]/2; {
+	case foreign > 0 && words < 3:
+		s.add("link_ratio", 60, "the text is nothing but a link")
+	case foreign > 0 && words < 8:
+		s.add("link_ratio", 45, "the text is little more than a link")
+	case foreign > 2 && s.links.bytes*2 > len(s.said.words):
 		s.add("link_ratio", 20, "the text is mostly links")
 	}
 	if s.links.markup {
-		s.add("markup", 45, "the text links as pages and forums do, with code")
+		s.add("markup", 60, "the text links as pages and forums do, with code")
 	}
 	for _, f := range s.fields {
 		var l links
@@ -71,8 +84,11 @@ func checkAlphabet(s *submission) {
 func checkSameAnswers(s *submission) {
 	same := 0
 	for i, f := range s.fields {
+		if f.Role == Name && i > 0 && f.Text != "" && s.fields[i-1].Role == Name && s.fields[i-1].Text == f.Text {
+			s.add("same_names", 15, "both parts of the name are the same")
+		}
 		for _, g := range s.fields[:min(i, 16)] {
-			if len(f.Text) > 2 && f.Text == g.Text && f.Role != g.Role && f.Role != website && g.Role != website {
+			if len(f.Text) > 2 && f.Text == g.Text && f.Role != g.Role && (isPersonal(f.Role) || isPersonal(g.Role)) {
 				same++
 				break
 			}
@@ -82,6 +98,9 @@ func checkSameAnswers(s *submission) {
 		s.add("same_answers", min(15+15*same, 50), "fields that ask for different things have the same answer")
 	}
 }
+
+// isPersonal reports whether no text of another field can be meant in a field too.
+func isPersonal(r Role) bool { return r == Name || r == Phone || r == Email }
 
 // checkSeen is about what came before.
 func checkSeen(s *submission) {

@@ -54,7 +54,7 @@ func (c *corpus) addPerson(kind string, at int) {
 			in.Fields = append(in.Fields, field(field1, value))
 		}
 	}
-	if f.script {
+	if f.script && !c.chance(1) { // a few have scripts switched off
 		in.ElapsedMS = 6000 + c.IntN(25)*c.IntN(9000)
 		if c.chance(6) && len(text) < 160 {
 			in.ElapsedMS, way = 1000+c.IntN(2500), "fast"

@@ -8,9 +8,12 @@ import (
 
 // Points of a hidden field that was filled in.
 const (
-	autofilledPoints = 15
-	honeypotPoints   = 70
-	saneBelow        = 30 // points of all other checks
+	honeypotPoints   = 70  // no browser does that by itself
+	unlikelyPoints   = 45  // hardly any does
+	autofilledPoints = 15  // password managers and browsers do
+	doubtfulPoints   = 40  // they do, but much else does not look like a person's
+	maxAnswer        = 100 // bytes of what browsers fill in
+	saneBelow        = 25  // points of what the submission says, not of how it came
 )
 
 // checkHoneypot is about the hidden field. Password managers and browsers fill it in too, with what they know of their
@@ -20,15 +23,22 @@ func checkHoneypot(s *submission) {
 	if trap == "" {
 		return
 	}
-	what := s.autofilled(trap)
-	switch hasty := s.in.ElapsedMS >= 0 && s.in.ElapsedMS < inhumanMS; {
-	case what == "":
-		s.add("honeypot", honeypotPoints, "the hidden field was filled in with something that no browser fills in by itself")
-	case s.points >= saneBelow || hasty || !s.browser && !s.in.Service:
-		s.add("honeypot", honeypotPoints, "the hidden field was filled in, and other things do not look like a person's")
-	default:
+	switch what := s.autofilled(trap); {
+	case what != "" && s.points-s.transport < saneBelow && !s.wordless:
 		s.add("honeypot", autofilledPoints, "the hidden field was filled in with "+what+", as password managers and browsers do")
+	case what != "":
+		s.add("honeypot", doubtfulPoints, "the hidden field was filled in, and other things do not look like a person's")
+	case s.points < 25 && s.links.count == 0 && isSite(trap):
+		s.add("honeypot", unlikelyPoints, "the hidden field was filled in with an address in the web that nothing else names")
+	default:
+		s.add("honeypot", honeypotPoints, "the hidden field was filled in with something that no browser fills in by itself")
 	}
+}
+
+// isSite reports whether a text is the address of a site and of no page in it.
+func isSite(s string) bool {
+	host := hostOf(s)
+	return host != "" && strings.HasSuffix(strings.ToLower(strings.TrimRight(s, "/")), host)
 }
 
 // autofilled says what a browser or a password manager would have filled in; "": neither would.
@@ -36,8 +46,10 @@ func (s *submission) autofilled(trap string) string {
 	folded := foldAnswer(trap)
 	for _, f := range s.fields {
 		other := foldAnswer(f.Text)
-		if folded != "" && (folded == other || utf8.RuneCountInString(folded) >= 3 && len(folded) < 100 && f.Role != Message &&
-			(strings.Contains(other, folded) || len(other) >= 3 && strings.Contains(folded, other))) {
+		if folded == "" || f.Role == Message || len(f.Text) > maxAnswer {
+			continue
+		}
+		if folded == other || utf8.RuneCountInString(folded) >= 3 && (strings.Contains(other, folded) || len(other) >= 3 && strings.Contains(folded, other)) {
 			return "what another field has"
 		}
 	}

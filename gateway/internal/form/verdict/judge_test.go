@@ -62,7 +62,11 @@ func TestCorpus(t *testing.T) {
 		count(kinds, what+" "+s.kind, r.Verdict)
 		count(ways, what+" "+s.way, r.Verdict)
 		if os.Getenv("VERDICT_MISSES") != "" && !s.heldOut && s.spam != (r.Verdict == lead.Held) && (s.spam || r.Verdict != lead.Clean) {
-			t.Logf("%s %s %s %d: %+v\n%+v honeypot %q", what, s.kind, s.way, r.Points, r.Reasons, s.in.Fields, s.in.Honeypot)
+			why := ""
+			for _, reason := range r.Reasons {
+				why += fmt.Sprintf(" %s %d", reason.Check, reason.Points)
+			}
+			t.Logf("MISS %s %s %s %d:%s\n\t%.300q honeypot %q", what, s.kind, s.way, r.Points, why, fmt.Sprint(s.in.Fields), s.in.Honeypot)
 		}
 	}
 	for _, m := range []map[string]*tally{kinds, ways} {

@@ -8,9 +8,10 @@ import (
 type links struct {
 	hosts  []string // of each, in lower case; at most maxLinks
 	count  int
-	bytes  int  // of all
-	far    int  // more of them, in what is not looked at
-	markup bool // written as HTML, BBCode or Markdown
+	bytes  int      // of all
+	far    int      // more of them, in what is not looked at
+	markup bool     // written as HTML, BBCode or Markdown
+	mail   []string // addresses of email, at most maxLinks
 }
 
 // maxLinks is how many are looked at.
@@ -36,6 +37,9 @@ func (l *links) find(s string) string {
 			to = dot + i
 		}
 		host := hostOf(s[from:to])
+		if host == "" && len(l.mail) < maxLinks && isMail(s[from:to]) {
+			l.mail = append(l.mail, strings.TrimRight(s[from:to], ".:!?"))
+		}
 		if host == "" {
 			rest.WriteString(s[:to])
 		} else {
@@ -119,4 +123,10 @@ func hostOfURL(page string) string {
 		rest = rest[:i]
 	}
 	return strings.TrimPrefix(strings.ToLower(rest), "www.")
+}
+
+// isMail reports whether a token looks like an email.
+func isMail(token string) bool {
+	at := strings.IndexByte(token, '@')
+	return at > 0 && len(token) < 255 && strings.Contains(token[at+1:], ".")
 }

@@ -48,6 +48,7 @@ type arrival struct {
 type formShape struct {
 	seen   int               // submissions
 	names  map[uint32]uint16 // how many had a field, by the hash of its name
+	timed  int               // how many told how long the page was shown
 	script [alphabets]int    // how many were mostly in an alphabet
 }
 
@@ -63,6 +64,7 @@ type seen struct {
 	tenMin   int  // submissions of the address in the last ten minutes
 	hour     int  // and in the last hour
 	unknown  int  // fields that the form's other submissions do not have
+	untimed  bool // it does not tell how long the page was shown, and most others do
 	strange  bool // it is in an alphabet that the form's other submissions are not in
 }
 
@@ -71,16 +73,16 @@ func newMemory() *memory {
 }
 
 // recall tells what is remembered about a submission, and remembers it.
-func (m *memory) recall(workspace, form id.UUID, a arrival, names []uint32, script alphabet) seen {
+func (m *memory) recall(workspace, form id.UUID, a arrival, names []uint32, script alphabet, timed bool) seen {
 	w := m.of(workspace)
-	s, grown := w.recall(form, a, names, script)
+	s, grown := w.recall(form, a, names, script, timed)
 	if grown > 0 {
 		m.grew(w, grown)
 	}
 	return s
 }
 
-func (w *remembered) recall(form id.UUID, a arrival, names []uint32, script alphabet) (s seen, grown int) {
+func (w *remembered) recall(form id.UUID, a arrival, names []uint32, script alphabet, timed bool) (s seen, grown int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s = w.count(a)
@@ -93,7 +95,7 @@ func (w *remembered) recall(form id.UUID, a arrival, names []uint32, script alph
 		f = &formShape{names: map[uint32]uint16{}}
 		w.forms[form] = f
 	}
-	f.learn(&s, names, script)
+	f.learn(&s, names, script, timed)
 	return s, grown
 }
 
@@ -170,9 +172,10 @@ func (w *remembered) add(a arrival) (grown int) {
 }
 
 // learn compares a submission with the form's others, and counts it among them.
-func (f *formShape) learn(s *seen, names []uint32, script alphabet) {
+func (f *formShape) learn(s *seen, names []uint32, script alphabet, timed bool) {
 	if f.seen >= maxShape {
 		f.seen /= 2
+		f.timed /= 2
 		for name := range f.names {
 			if f.names[name] /= 2; f.names[name] == 0 {
 				delete(f.names, name)
@@ -196,6 +199,10 @@ func (f *formShape) learn(s *seen, names []uint32, script alphabet) {
 	if len(names) > maxFieldNames {
 		s.unknown = 0 // a form with so many is not learned
 	}
+	s.untimed = !timed && f.seen >= settledShape && f.timed*10 > f.seen*6
 	f.seen++
+	if timed {
+		f.timed++
+	}
 	f.script[script]++
 }

@@ -20,6 +20,8 @@ func checkHaste(s *submission) {
 	ms := s.in.ElapsedMS
 	seconds := func(ms int) string { return fmt.Sprintf("%.1f seconds", float64(ms)/1000) }
 	switch {
+	case ms < 0 && s.seen.untimed:
+		s.add("haste", 20, "it does not tell how long the page was shown, as the form's other submissions do")
 	case ms < 0:
 	case ms < inhumanMS:
 		s.add("haste", 40, "it was sent "+seconds(ms)+" after the page was shown, faster than a person can")

@@ -30,16 +30,19 @@ type submission struct {
 	offer   offer
 	seen    seen
 	browser bool // the user agent is that of a browser
+	// there is free text, and it is hardly a word: newsletters have none
+	wordless bool
 
-	points  int
-	reasons []lead.Reason
+	points    int
+	transport int // points of how it came
+	reasons   []lead.Reason
 }
 
 // read sorts what came.
 func (c *Checker) read(in *Input) *submission {
 	s := &submission{Checker: c, in: in, page: hostOfURL(in.Page), browser: isBrowser(in.UserAgent)}
 	s.fields = append(s.fields, in.Fields[:min(len(in.Fields), maxFields)]...)
-	left := maxLooked
+	left, message := maxLooked, false
 	names := make([]uint32, 0, maxFields)
 	for i := range s.fields {
 		f := &s.fields[i]
@@ -60,14 +63,16 @@ func (c *Checker) read(in *Input) *submission {
 		case Name:
 			s.names = append(s.names, f.Text)
 		case Other, Message:
+			message = message || f.Role == Message
 			look := cut(f.Text, max(left, minLookedEach))
 			left -= len(look)
 			s.said.add(&c.letters, s.links.find(look))
 			s.links.far += farLinks(f.Text, len(look))
 		}
 	}
+	s.wordless = message && s.said.count < 3 && s.said.of[han] < 4
 	s.offer = c.offers.read(s.said.words)
-	s.seen = c.memory.recall(in.Workspace, in.Form, s.arrival(), names, s.said.mostly())
+	s.seen = c.memory.recall(in.Workspace, in.Form, s.arrival(), names, s.said.mostly(), in.ElapsedMS >= 0)
 	return s
 }
 

@@ -101,16 +101,18 @@ type Checker struct {
 
 // New returns a Checker that remembers nothing yet.
 func New() *Checker {
-	return &Checker{domains: mailbox.New(), letters: newLetters(), offers: newOffers(), memory: newMemory(),
-		seed: maphash.MakeSeed()}
+	c := &Checker{domains: mailbox.New(), letters: newLetters(), memory: newMemory(), seed: maphash.MakeSeed()}
+	c.offers = newOffers(&c.letters)
+	return c
 }
 
 // Check decides about a submission that is about to be answered with success, and remembers it.
 func (c *Checker) Check(in *Input) Result {
 	s := c.read(in)
 	for _, check := range []func(*submission){
-		checkHaste, checkToken, checkCaptcha, checkBrowser, checkEmail, checkNames, checkMessage, checkLinks, checkOffer,
-		checkAlphabet, checkSameAnswers, checkSeen,
+		checkHaste, checkToken, checkCaptcha, checkBrowser, // how it came
+		func(s *submission) { s.transport = s.points },
+		checkEmail, checkNames, checkMessage, checkLinks, checkContact, checkOffer, checkAlphabet, checkSameAnswers, checkSeen,
 		checkHoneypot, // last, because an autofilled one is believed where all else is sane
 	} {
 		check(s)
