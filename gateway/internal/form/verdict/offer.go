@@ -176,7 +176,7 @@ func checkOffer(s *submission) {
 		points = min(perWeight*pitch, pitchAlone)
 	case pitch < 2 && topics < topicLoud:
 		return
-	case pitch < 2 && (!o.forceful || o.ask >= 2 && o.topics < topicSure):
+	case pitch < 2 && (!o.forceful || o.ask >= 2 && o.topics < topicSure+o.ask):
 		points = min(points, topicAlone)
 	}
 	if points < perWeight {
