@@ -55,7 +55,7 @@ func checkLinks(s *submission) {
 		if f.Role != Name && f.Role != Phone {
 			continue
 		}
-		if l.find(f.Text[:min(len(f.Text), 512)]); l.count > 0 && !strings.Contains(f.Text, "@") {
+		if l.find(f.Text[:min(len(f.Text), 512)], s.ends); l.count > 0 && !strings.Contains(f.Text, "@") {
 			s.add("links", 50, "a link stands where a name or a phone belongs")
 			return
 		}

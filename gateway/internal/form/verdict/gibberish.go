@@ -81,6 +81,14 @@ const apart = " bf bg bp bq bw bx cb cd cf cg cj cp cw cx dc dp dx fb fc fd fp f
 	"kg kx lx mx pb pd pg pq pv px qc qd qf qg qh qj qk qm qn qp qq qt qw qx qy qz tq tx vf vj vm vp vq vw vx wj wq wv ww wx " +
 	"xb xd xg xj xk xn xq xr xv xx xz zf zj zp zq zx "
 
+// apartPairs returns apart by both letters.
+func apartPairs() (pairs [26][26]bool) {
+	for pair := range strings.FieldsSeq(apart) {
+		pairs[pair[0]-'a'][pair[1]-'a'] = true
+	}
+	return pairs
+}
+
 // noise judges a word by pairs of letters, runs of consonants, and capitals within it.
 func (s *submission) noise(word string) int {
 	var b [32]byte
@@ -92,7 +100,7 @@ func (s *submission) noise(word string) int {
 	for _, r := range word {
 		p, of := s.letters.plain(r)
 		switch {
-		case of == latin && p < 0x80 && n < len(b):
+		case of == latin && 'a' <= p && p <= 'z' && n < len(b):
 			up := p != r && 'A' <= r && r <= 'Z'
 			if up && lower {
 				rises++
@@ -121,7 +129,7 @@ func (s *submission) noise(word string) int {
 		if run++; run > 4 {
 			odd += 2
 		}
-		if i > 0 && strings.Contains(apart, string([]byte{' ', b[i-1], c, ' '})) {
+		if i > 0 && s.apart[b[i-1]-'a'][c-'a'] {
 			odd += 3
 		}
 		if c == 'q' && i+1 < n && strings.IndexByte("aeiouv", b[i+1]) < 0 {

@@ -28,7 +28,7 @@ func checkHoneypot(s *submission) {
 		s.add("honeypot", autofilledPoints, "the hidden field was filled in with "+what+", as password managers and browsers do")
 	case what != "":
 		s.add("honeypot", doubtfulPoints, "the hidden field was filled in, and other things do not look like a person's")
-	case s.points < 25 && s.links.count == 0 && isSite(trap):
+	case s.points < 25 && s.links.count == 0 && s.isSite(trap):
 		s.add("honeypot", unlikelyPoints, "the hidden field was filled in with an address in the web that nothing else names")
 	default:
 		s.add("honeypot", honeypotPoints, "the hidden field was filled in with something that no browser fills in by itself")
@@ -36,9 +36,9 @@ func checkHoneypot(s *submission) {
 }
 
 // isSite reports whether a text is the address of a site and of no page in it.
-func isSite(s string) bool {
-	host := hostOf(s)
-	return host != "" && strings.HasSuffix(strings.ToLower(strings.TrimRight(s, "/")), host)
+func (s *submission) isSite(trap string) bool {
+	host := hostOf(trap, s.ends)
+	return host != "" && strings.HasSuffix(strings.ToLower(strings.TrimRight(trap, "/")), host)
 }
 
 // autofilled says what a browser or a password manager would have filled in; "": neither would.
@@ -65,7 +65,7 @@ func (s *submission) autofilled(trap string) string {
 		}
 	}
 	var l links
-	l.find(trap)
+	l.find(trap, s.ends)
 	switch {
 	case len(trap) > 120 || strings.ContainsAny(trap, "<>[]\n"):
 		return ""

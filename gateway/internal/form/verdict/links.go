@@ -18,57 +18,88 @@ type links struct {
 const maxLinks = 20
 
 // ends of domains that are a link even without a scheme. Others are too often a slip of the space bar after a full stop.
-const ends = " com net org info biz ru xyz top site online shop store club io co app dev ai cc tk ml ga cf gq pw icu vip win bid " +
+const ends = "com net org info biz ru xyz top site online shop store club io co app dev ai cc tk ml ga cf gq pw icu vip win bid " +
 	"loan work live life link click pro space website tech agency digital media de ch fr es pl nl uk eu ca au cn jp br " +
-	"se dk fi cz sk hu ro bg gr tr ua kz ge pt mx ar cl id vn ph sg za ng example test invalid localhost "
+	"se dk fi cz sk hu ro bg gr tr ua kz ge pt mx ar cl id vn ph sg za ng example test invalid localhost"
 
-// find adds the links of s, and returns s without them.
-func (l *links) find(s string) string {
-	l.markup = l.markup || hasMarkup(s)
-	var rest strings.Builder
-	for len(s) > 0 {
-		dot := strings.IndexAny(s, ".:")
-		if dot < 0 {
-			break
-		}
-		from := strings.LastIndexAny(s[:dot], separators) + 1
-		to := len(s)
-		if i := strings.IndexAny(s[dot:], separators); i >= 0 {
-			to = dot + i
-		}
-		host := hostOf(s[from:to])
-		if host == "" && len(l.mail) < maxLinks && isMail(s[from:to]) {
-			l.mail = append(l.mail, strings.TrimRight(s[from:to], ".:!?"))
-		}
-		if host == "" {
-			rest.WriteString(s[:to])
-		} else {
-			rest.WriteString(s[:from])
-			l.count++
-			l.bytes += to - from
-			if len(l.hosts) < maxLinks {
-				l.hosts = append(l.hosts, host)
-			}
-		}
-		s = s[to:]
+// endSet returns ends by their names.
+func endSet() map[string]bool {
+	set := map[string]bool{}
+	for end := range strings.FieldsSeq(ends) {
+		set[end] = true
 	}
-	if rest.Len() == 0 {
-		return s
-	}
-	rest.WriteString(s)
-	return rest.String()
+	return set
 }
 
-// separators are what no address has, or what stands around one.
-const separators = " \t\r\n<>()[]{}\"'|,;=«»“”„"
+// maxTokens is how many words with a dot, a colon or an @ are looked at in each text.
+const maxTokens = 100
+
+// find adds the links of s, and returns s without them. ends is from endSet.
+func (l *links) find(s string, ends map[string]bool) string {
+	l.markup = l.markup || hasMarkup(s)
+	var rest []byte
+	from, kept, tokens, marked := 0, 0, 0, false
+	for i := 0; i <= len(s) && tokens < maxTokens; i++ {
+		if i < len(s) && !separates(s, i) {
+			marked = marked || s[i] == '.' || s[i] == ':' || s[i] == '@'
+			continue
+		}
+		if marked {
+			tokens++
+			if l.token(s[from:i], ends) {
+				rest = append(append(rest, s[kept:from]...), ' ')
+				kept = i
+			}
+		}
+		from, marked = i+1, false
+	}
+	if tokens == maxTokens {
+		l.far += strings.Count(s[min(from, len(s)):], "://")
+	}
+	if kept == 0 {
+		return s
+	}
+	return string(append(rest, s[kept:]...))
+}
+
+// token adds a word that may be a link or an email, and reports whether it is a link.
+func (l *links) token(token string, ends map[string]bool) bool {
+	if host := hostOf(token, ends); host != "" {
+		l.count++
+		l.bytes += len(token)
+		if len(l.hosts) < maxLinks {
+			l.hosts = append(l.hosts, host)
+		}
+		return true
+	}
+	if len(l.mail) < maxLinks && isMail(token) {
+		l.mail = append(l.mail, strings.TrimRight(token, ".:!?"))
+	}
+	return false
+}
+
+// separates reports whether a byte of s is of what no address has, or of what stands around one.
+func separates(s string, i int) bool {
+	switch b := s[i]; {
+	case b <= ' ':
+		return true
+	case b < 0x7f:
+		return strings.IndexByte("<>()[]{}\"'|,;=", b) >= 0
+	case b == 0xE2 || b == 0xE3: // quotes, dashes, and full stops of East Asia
+		return i+1 < len(s) && s[i+1] == 0x80
+	case b == 0xC2:
+		return i+1 < len(s) && (s[i+1] == 0xAB || s[i+1] == 0xBB)
+	}
+	return false
+}
 
 // hostOf returns the host of a link, in lower case; "": token is none.
-func hostOf(token string) string {
+func hostOf(token string, ends map[string]bool) string {
 	token = strings.TrimRight(token, ".:!?*")
 	rest, scheme := token, false
 	if i := strings.Index(token, "://"); i >= 0 {
 		rest, scheme = token[i+3:], true
-	} else if strings.Contains(token, "@") {
+	} else if strings.IndexByte(token, '@') >= 0 {
 		return ""
 	}
 	if i := strings.IndexAny(rest, "/?#:\\"); i >= 0 {
@@ -77,22 +108,18 @@ func hostOf(token string) string {
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		rest = rest[i+1:]
 	}
-	rest = strings.ToLower(strings.Trim(rest, "."))
-	bare, www := strings.CutPrefix(rest, "www.")
-	if rest == "" || len(rest) > 255 {
+	rest = strings.Trim(rest, ".")
+	dot := strings.LastIndexByte(rest, '.')
+	if rest == "" || len(rest) > 255 || dot < 0 && !scheme {
 		return ""
 	}
+	slip := dot >= 0 && 'A' <= rest[dot+1] && rest[dot+1] <= 'Z' && rest[0] >= 'a' // a sentence begins after a full stop
+	rest = strings.ToLower(rest)
+	bare, www := strings.CutPrefix(rest, "www.")
 	if scheme || www && strings.Contains(bare, ".") {
 		return bare
 	}
-	label, end := bare, ""
-	if i := strings.LastIndexByte(bare, '.'); i > 0 {
-		label, end = bare[:i], bare[i+1:]
-	}
-	if strings.Contains(token, "."+strings.ToUpper(end[:min(1, len(end))])) && token != strings.ToUpper(token) { // ".My"
-		return ""
-	}
-	if end == "" || strings.Contains(label, "..") || !strings.Contains(ends, " "+end+" ") {
+	if slip || !ends[rest[dot+1:]] || strings.Contains(rest, "..") {
 		return ""
 	}
 	return bare

@@ -3,11 +3,11 @@ package verdict
 import (
 	"bytes"
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 //go:embed offers.txt
@@ -15,7 +15,8 @@ var offersList string
 
 // phrase is a phrase of offers.txt.
 type phrase struct {
-	text   []byte // as text.words has it, from the beginning of a word
+	text   []byte // as text.words has it, with the space before; in East Asia without
+	key    uint32 // its first four bytes
 	kind   uint8  // index of offers.kinds
 	weight uint8
 }
@@ -24,7 +25,8 @@ type phrase struct {
 type offers struct {
 	kinds   []string
 	phrases []phrase
-	at      map[uint32][]uint16 // phrases by their first four bytes
+	at      [4096]uint16 // the first phrase for each slot, plus one; 0: none
+	next    []uint16     // the next phrase of the same slot, plus one
 }
 
 // Kinds of phrases that are no topics. A topic that ends in "!" is offered even where nothing else sounds like a pitch.
@@ -39,7 +41,7 @@ const maxPhrases = 2048
 
 // newOffers reads offers.txt.
 func newOffers(l *letters) *offers {
-	o := &offers{at: map[uint32][]uint16{}}
+	o := &offers{}
 	known := map[string]bool{}
 	for line := range strings.Lines(offersList) {
 		head, list, ok := strings.Cut(strings.TrimSpace(line), "|")
@@ -55,11 +57,14 @@ func newOffers(l *letters) *offers {
 			var t text
 			stem, isStem := strings.CutSuffix(strings.TrimSpace(p), "*")
 			t.add(l, stem)
-			w := bytes.TrimPrefix(t.words, []byte(" "))
+			w := t.words
+			if t.of[han] > 0 {
+				w = bytes.TrimPrefix(w, []byte(" "))
+			}
 			if isStem || t.of[han] > 0 {
 				w = bytes.TrimSuffix(w, []byte(" "))
 			}
-			if known[kind+string(w)] || len(w) < 3 || len(o.phrases) == maxPhrases {
+			if known[kind+string(w)] || len(w) < 4 || len(o.phrases) == maxPhrases {
 				continue
 			}
 			known[kind+string(w)] = true
@@ -67,25 +72,17 @@ func newOffers(l *letters) *offers {
 			if at < 0 {
 				at, o.kinds = len(o.kinds), append(o.kinds, kind)
 			}
-			key := firstFour(w)
-			o.at[key] = append(o.at[key], uint16(len(o.phrases)))
-			o.phrases = append(o.phrases, phrase{w, uint8(at), uint8(n)})
+			key := binary.BigEndian.Uint32(w)
+			o.phrases = append(o.phrases, phrase{w, key, uint8(at), uint8(n)})
+			o.next = append(o.next, o.at[slot(key)])
+			o.at[slot(key)] = uint16(len(o.phrases))
 		}
 	}
 	return o
 }
 
-// firstFour returns the first four bytes of a phrase; shorter ones end in zeros.
-func firstFour(b []byte) uint32 {
-	var key uint32
-	for i := range 4 {
-		key <<= 8
-		if i < len(b) {
-			key |= uint32(b[i])
-		}
-	}
-	return key
-}
+// slot is where phrases are that begin with four bytes.
+func slot(key uint32) uint32 { return key * 2654435761 >> 20 }
 
 // offer is what a text offers, and how.
 type offer struct {
@@ -99,24 +96,23 @@ type offer struct {
 
 // read finds the phrases of a text.
 func (o *offers) read(words []byte) (found offer) {
-	var seen [maxPhrases / 64]uint64
+	var seen [maxPhrases/64 + 1]uint64
 	var sums [32]int
 	best := uint8(0)
-	for i := 1; i < len(words); i++ {
-		if words[i-1] != ' ' && (words[i] < 0xE3 || !utf8.RuneStart(words[i])) { // a word, or a letter of East Asia
+	for i := 0; i+4 <= len(words); i++ {
+		if words[i] != ' ' && (words[i] < 0xE3 || words[i] > 0xF0) { // no word, and no letter of East Asia
 			continue
 		}
-		for _, key := range [2]uint32{firstFour(words[i:]), firstFour(words[i:min(i+3, len(words))])} {
-			for _, n := range o.at[key] {
-				p := &o.phrases[n]
-				if seen[n/64]&(1<<(n%64)) != 0 || !bytes.HasPrefix(words[i:], p.text) {
-					continue
-				}
-				seen[n/64] |= 1 << (n % 64)
-				sums[p.kind] += int(p.weight)
-				if o.kinds[p.kind] == pitchKind && p.weight > best {
-					best, found.example = p.weight, strings.TrimSpace(string(p.text))
-				}
+		key := binary.BigEndian.Uint32(words[i:])
+		for n := o.at[slot(key)]; n > 0; n = o.next[n-1] {
+			p := &o.phrases[n-1]
+			if p.key != key || seen[n/64]&(1<<(n%64)) != 0 || !bytes.HasPrefix(words[i:], p.text) {
+				continue
+			}
+			seen[n/64] |= 1 << (n % 64)
+			sums[p.kind] += int(p.weight)
+			if o.kinds[p.kind] == pitchKind && p.weight > best {
+				best, found.example = p.weight, strings.TrimSpace(string(p.text))
 			}
 		}
 	}

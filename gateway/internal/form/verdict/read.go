@@ -11,7 +11,7 @@ import (
 
 // Bounds of what is looked at. Links are counted in more.
 const (
-	maxLooked     = 3 << 10 // bytes of free text
+	maxLooked     = 2 << 10 // bytes of free text
 	maxFields     = 64
 	minLookedEach = 64 // bytes of each field, even after others used maxLooked up
 )
@@ -66,7 +66,7 @@ func (c *Checker) read(in *Input) *submission {
 			message = message || f.Role == Message
 			look := cut(f.Text, max(left, minLookedEach))
 			left -= len(look)
-			s.said.add(&c.letters, s.links.find(look))
+			s.said.add(&c.letters, s.links.find(look, c.ends))
 			s.links.far += farLinks(f.Text, len(look))
 		}
 	}

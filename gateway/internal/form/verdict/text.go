@@ -106,60 +106,86 @@ func (l *letters) plain(r rune) (rune, alphabet) {
 
 // text is what the submission's free text says: words in plain letters, with one space around each.
 type text struct {
-	words    []byte
-	count    int            // of words
-	letters  int            // of any alphabet
-	upper    int            // letters in upper case
-	of       [alphabets]int // letters of each alphabet
-	mixed    int            // words in which letters of another alphabet look like Latin ones
-	styled   int            // letters in a style of mathematics
-	longWord int            // bytes of the longest word
+	words   []byte
+	count   int            // of words
+	letters int            // of any alphabet
+	of      [alphabets]int // letters of each alphabet
+	mixed   int            // words in which letters of another alphabet look like Latin ones
+	styled  int            // letters in a style of mathematics
 }
 
 // add reads more text.
 func (t *text) add(l *letters, s string) {
 	if len(t.words) == 0 {
-		t.words = append(t.words, ' ')
+		t.words = append(make([]byte, 0, len(s)+2), ' ')
 	}
-	from := len(t.words) // of the word that is being read
-	var seen [alphabets]bool
-	end := func() {
-		if len(t.words) > from {
-			if seen[latin] && (seen[cyrillic] || seen[greek]) {
-				t.words = l.untwin(t.words, from)
-				t.mixed++
+	w := word{from: len(t.words)}
+	for i := 0; i < len(s); {
+		if b := s[i]; b < utf8.RuneSelf {
+			i++
+			switch {
+			case 'a' <= b && b <= 'z':
+				t.words = append(t.words, b)
+				w.of[latin]++
+			case 'A' <= b && b <= 'Z':
+				t.words = append(t.words, b+'a'-'A')
+				w.of[latin]++
+			case '0' <= b && b <= '9' || (b == '@' || b == '$') && len(t.words) > w.from:
+				t.words = append(t.words, b)
+				w.digits = true
+			case b != '\'': // don't is one word
+				w = t.end(l, w)
 			}
-			undigit(t.words[from:])
-			t.longWord = max(t.longWord, len(t.words)-from)
-			t.words = append(t.words, ' ')
-			t.count++
+			continue
 		}
-		from, seen = len(t.words), [alphabets]bool{}
-	}
-	for _, r := range s {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		i += size
 		p, of := l.plain(r)
 		switch {
 		case of != noAlphabet:
-			t.letters++
-			t.of[of]++
-			seen[of] = true
+			w.of[of]++
 			if 0x1D400 <= r && r < 0x1D800 {
 				t.styled++
 			}
-			if 'A' <= r && r <= 'Z' || r > 0x7f && p != r && unicode.IsUpper(r) {
-				t.upper++
-			}
 			t.words = utf8.AppendRune(t.words, p)
-		case '0' <= p && p <= '9' || (p == '@' || p == '$') && len(t.words) > from:
-			t.words = utf8.AppendRune(t.words, p)
-		case r == '\'' || r == '’' || r == 0xAD || 0x300 <= r && r < 0x370 || 0x200B <= r && r <= 0x200D || r == 0x2060 ||
-			r == 0xFEFF:
-			// within a word: don't is one, and what is not seen parts none
+		case '0' <= p && p <= '9':
+			t.words = append(t.words, byte(p))
+			w.digits = true
+		case r == '’' || r == 0xAD || 0x300 <= r && r < 0x370 || 0x200B <= r && r <= 0x200D || r == 0x2060 || r == 0xFEFF:
+			// within a word: what is not seen parts none
 		default:
-			end()
+			w = t.end(l, w)
 		}
 	}
-	end()
+	t.end(l, w)
+}
+
+// word is the word that is being read.
+type word struct {
+	from   int            // in text.words
+	of     [alphabets]int // letters of each alphabet
+	digits bool
+}
+
+// end ends a word, and returns the next.
+func (t *text) end(l *letters, w word) word {
+	if len(t.words) == w.from {
+		return w
+	}
+	if w.of[latin] > 0 && (w.of[cyrillic] > 0 || w.of[greek] > 0) {
+		t.words = l.untwin(t.words, w.from)
+		t.mixed++
+	}
+	if w.digits {
+		undigit(t.words[w.from:])
+	}
+	for a, n := range w.of {
+		t.of[a] += n
+		t.letters += n
+	}
+	t.words = append(t.words, ' ')
+	t.count++
+	return word{from: len(t.words)}
 }
 
 // undigit replaces digits between letters by the letters that they are written for.

@@ -94,6 +94,8 @@ const MaxPoints = 1000
 type Checker struct {
 	domains *mailbox.Lists
 	letters letters
+	ends    map[string]bool
+	apart   [26][26]bool
 	offers  *offers
 	memory  *memory
 	seed    maphash.Seed
@@ -101,7 +103,8 @@ type Checker struct {
 
 // New returns a Checker that remembers nothing yet.
 func New() *Checker {
-	c := &Checker{domains: mailbox.New(), letters: newLetters(), memory: newMemory(), seed: maphash.MakeSeed()}
+	c := &Checker{domains: mailbox.New(), letters: newLetters(), ends: endSet(), apart: apartPairs(),
+		memory: newMemory(), seed: maphash.MakeSeed()}
 	c.offers = newOffers(&c.letters)
 	return c
 }
