@@ -15,7 +15,8 @@ func checkEmail(s *submission) {
 // checkContact is about another email in the text, to which an answer shall go.
 func checkContact(s *submission) {
 	for _, other := range s.links.mail {
-		if s.email != "" && !strings.EqualFold(other, s.email) && !isAt(domain(other), s.site) && !isAt(s.page, domain(other)) {
+		at := domain(other)
+		if s.email != "" && !strings.EqualFold(other, s.email) && !isAt(at, s.site) && !isAt(s.page, at) {
 			s.add("contact", 15, "the text names another email than the one that was given")
 			return
 		}
@@ -33,7 +34,7 @@ func checkLinks(s *submission) {
 	switch n := foreign; {
 	case n == 0:
 	case n == 1:
-		s.add("links", 10, "the text has a link")
+		s.add("links", 10, "the text has a link to another site")
 	case n == 2:
 		s.add("links", 20, "the text has 2 links")
 	default:
@@ -66,7 +67,8 @@ func checkLinks(s *submission) {
 func checkAlphabet(s *submission) {
 	t := &s.said
 	if t.mixed >= 2 {
-		s.add("lookalikes", min(20+5*t.mixed, 60), "words mix letters of alphabets that look the same, which hides words from filters")
+		s.add("lookalikes", min(20+5*t.mixed, 60),
+			"words mix letters of alphabets that look the same, which hides words from filters")
 	}
 	if t.styled >= 8 {
 		s.add("lookalikes", 40, "the text is in letters of mathematics, which hides words from filters")

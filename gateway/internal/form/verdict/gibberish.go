@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -77,9 +78,9 @@ const (
 )
 
 // apart are pairs of consonants that stand together in no language that is written in Latin letters, or hardly.
-const apart = " bf bg bp bq bw bx cb cd cf cg cj cp cw cx dc dp dx fb fc fd fp fq fv fw fx fz gc gf gp gx hc hf hg hp hq hx hz jf jj jq jv jw jx " +
-	"kg kx lx mx pb pd pg pq pv px qc qd qf qg qh qj qk qm qn qp qq qt qw qx qy qz tq tx vf vj vm vp vq vw vx wj wq wv ww wx " +
-	"xb xd xg xj xk xn xq xr xv xx xz zf zj zp zq zx "
+const apart = " bf bg bp bq bw bx cb cd cf cg cj cp cw cx dc dp dx fb fc fd fp fq fv fw fx fz gc gf gp " +
+	"gx hc hf hg hp hq hx hz jf jj jq jv jw jx kg kx lx mx pb pd pg pq pv px qc qd qf qg qh qj qk qm qn qp " +
+	"qq qt qw qx qy qz tq tx vf vj vm vp vq vw vx wj wq wv ww wx xb xd xg xj xk xn xq xr xv xx xz zf zj zp zq zx "
 
 // apartPairs returns apart by both letters.
 func apartPairs() (pairs [26][26]bool) {
@@ -101,7 +102,7 @@ func (s *submission) noise(word string) int {
 		p, of := s.letters.plain(r)
 		switch {
 		case of == latin && 'a' <= p && p <= 'z' && n < len(b):
-			up := p != r && 'A' <= r && r <= 'Z'
+			up := unicode.IsUpper(r)
 			if up && lower {
 				rises++
 			}

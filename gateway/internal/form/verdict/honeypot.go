@@ -23,22 +23,27 @@ func checkHoneypot(s *submission) {
 	if trap == "" {
 		return
 	}
+	hasty := s.in.ElapsedMS >= 0 && s.in.ElapsedMS < inhumanMS
 	switch what := s.autofilled(trap); {
-	case what != "" && s.points-s.transport < saneBelow && !s.wordless:
-		s.add("honeypot", autofilledPoints, "the hidden field was filled in with "+what+", as password managers and browsers do")
+	case what != "" && s.points-s.transport < saneBelow && !s.wordless && !hasty:
+		s.add("honeypot", autofilledPoints,
+			"the hidden field was filled in with "+what+", as password managers and browsers do")
 	case what != "":
 		s.add("honeypot", doubtfulPoints, "the hidden field was filled in, and other things do not look like a person's")
-	case s.points < 25 && s.links.count == 0 && s.isSite(trap):
-		s.add("honeypot", unlikelyPoints, "the hidden field was filled in with an address in the web that nothing else names")
+	case s.points < saneBelow && s.links.count == 0 && s.isSite(trap):
+		s.add("honeypot", unlikelyPoints,
+			"the hidden field was filled in with an address in the web that nothing else names")
 	default:
-		s.add("honeypot", honeypotPoints, "the hidden field was filled in with something that no browser fills in by itself")
+		s.add("honeypot", honeypotPoints,
+			"the hidden field was filled in with something that no browser fills in by itself")
 	}
 }
 
 // isSite reports whether a text is the address of a site and of no page in it.
 func (s *submission) isSite(trap string) bool {
 	host := hostOf(trap, s.ends)
-	return host != "" && strings.HasSuffix(strings.ToLower(strings.TrimRight(trap, "/")), host)
+	trap = strings.ToLower(strings.TrimRight(trap, "/"))
+	return host != "" && !strings.Contains(trap, " ") && strings.HasSuffix(trap, host)
 }
 
 // autofilled says what a browser or a password manager would have filled in; "": neither would.
@@ -49,7 +54,8 @@ func (s *submission) autofilled(trap string) string {
 		if folded == "" || f.Role == Message || len(f.Text) > maxAnswer {
 			continue
 		}
-		if folded == other || utf8.RuneCountInString(folded) >= 3 && (strings.Contains(other, folded) || len(other) >= 3 && strings.Contains(folded, other)) {
+		long := utf8.RuneCountInString(folded) >= 3 && len(other) >= 3
+		if folded == other || long && (strings.Contains(other, folded) || strings.Contains(folded, other)) {
 			return "what another field has"
 		}
 	}

@@ -17,10 +17,12 @@ type links struct {
 // maxLinks is how many are looked at.
 const maxLinks = 20
 
-// ends of domains that are a link even without a scheme. Others are too often a slip of the space bar after a full stop.
-const ends = "com net org info biz ru xyz top site online shop store club io co app dev ai cc tk ml ga cf gq pw icu vip win bid " +
-	"loan work live life link click pro space website tech agency digital media de ch fr es pl nl uk eu ca au cn jp br " +
-	"se dk fi cz sk hu ro bg gr tr ua kz ge pt mx ar cl id vn ph sg za ng example test invalid localhost"
+// ends of domains that are a link even without a scheme. Others are too often a slip of the space bar
+// after a full stop.
+const ends = "com net org info biz ru xyz top site online shop store club io co app dev ai cc tk ml ga cf gq " +
+	"pw icu vip win bid loan work live life link click pro space website tech agency digital media " +
+	"de ch fr es pl nl uk eu ca au cn jp br se dk fi cz sk hu ro bg gr tr ua kz ge pt mx ar cl id vn " +
+	"ph sg za ng example test invalid localhost"
 
 // endSet returns ends by their names.
 func endSet() map[string]bool {
@@ -80,14 +82,16 @@ func (l *links) token(token string, ends map[string]bool) bool {
 
 // separates reports whether a byte of s is of what no address has, or of what stands around one.
 func separates(s string, i int) bool {
-	switch b := s[i]; {
-	case b <= ' ':
+	b := s[i]
+	if b <= ' ' {
 		return true
-	case b < 0x7f:
-		return strings.IndexByte("<>()[]{}\"'|,;=", b) >= 0
-	case b == 0xE2 || b == 0xE3: // quotes, dashes, and full stops of East Asia
+	}
+	switch b {
+	case '<', '>', '(', ')', '[', ']', '{', '}', '"', '\'', '|', ',', ';', '=':
+		return true
+	case 0xE2, 0xE3: // quotes, dashes, and full stops of East Asia
 		return i+1 < len(s) && s[i+1] == 0x80
-	case b == 0xC2:
+	case 0xC2:
 		return i+1 < len(s) && (s[i+1] == 0xAB || s[i+1] == 0xBB)
 	}
 	return false

@@ -136,8 +136,9 @@ func (o *offers) read(words []byte) (found offer) {
 
 // what topics are, for the owner.
 var topicNames = map[string]string{
-	"search": "to bring visitors or a better place in search results", "guest": "articles or links", "design": "web pages or design",
-	"lists": "addresses or contacts", "loan": "loans", "crypto": "currencies or trading", "money": "easy work or money",
+	"search": "to bring visitors or a better place in search results", "guest": "articles or links",
+	"design": "web pages or design",
+	"lists":  "addresses or contacts", "loan": "loans", "crypto": "currencies or trading", "money": "easy work or money",
 	"casino": "games for money", "pills": "medicine", "adult": "adult content", "goods": "goods as a trader does",
 	"threat": "threats or false notices", "fraud": "money for a favour", "social": "followers or reviews",
 	"outsource": "cheap staff or automation",

@@ -71,6 +71,8 @@ func checkBrowser(s *submission) {
 
 // isBrowser reports whether a user agent is that of a browser with a window.
 func isBrowser(agent string) bool {
-	return strings.HasPrefix(agent, "Mozilla/5.0 (") && !strings.Contains(agent, "Headless") && !strings.Contains(agent, "bot") ||
-		strings.HasPrefix(agent, "Opera/")
+	if strings.Contains(agent, "Headless") || strings.Contains(agent, "bot") {
+		return false
+	}
+	return strings.HasPrefix(agent, "Mozilla/5.0 (") || strings.HasPrefix(agent, "Opera/")
 }

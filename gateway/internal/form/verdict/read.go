@@ -135,7 +135,8 @@ func (t *text) mostly() alphabet {
 // asksForWebsite reports whether a field of this name asks for the visitor's own address in the web.
 func asksForWebsite(name string) bool {
 	name = strings.ToLower(name[strings.LastIndexAny(name, "[.")+1:])
-	for _, word := range [...]string{"website", "webseite", "homepage", "url", "site", "domain", "strona", "sitio", "сайт", "linkedin",
+	for _, word := range [...]string{"website", "webseite", "homepage", "url", "site", "domain", "strona", "sitio", "сайт",
+		"linkedin",
 		"portfolio", "page", "instagram", "facebook", "web"} {
 		if strings.Contains(name, word) {
 			return true

@@ -115,7 +115,8 @@ func (c *Checker) Check(in *Input) Result {
 	for _, check := range []func(*submission){
 		checkHaste, checkToken, checkCaptcha, checkBrowser, // how it came
 		func(s *submission) { s.transport = s.points },
-		checkEmail, checkNames, checkMessage, checkLinks, checkContact, checkOffer, checkAlphabet, checkSameAnswers, checkSeen,
+		checkEmail, checkNames, checkMessage, checkLinks, checkContact, checkOffer, checkAlphabet, checkSameAnswers,
+		checkSeen,
 		checkHoneypot, // last, because an autofilled one is believed where all else is sane
 	} {
 		check(s)

@@ -48,7 +48,7 @@ func TestHoneypotOfAPersonIsAutofill(t *testing.T) {
 		"12 Harbour Street":                  lead.Clean,
 		"ada.byron@example.net":              lead.Clean,
 		"https://example.com":                lead.Clean,
-		"https://cheap.example":              lead.Held,
+		"https://cheap.example":              lead.Suspect,
 		"buy now at cheap.example":           lead.Held,
 		"<a href=http://cheap.example>x</a>": lead.Held,
 		"Dear owner of the page, we can help you to sell more of what you have to more of those who want": lead.Held,
