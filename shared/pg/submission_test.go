@@ -53,3 +53,39 @@ func (b *book) mustSubmit(leadID id.UUID, email string) {
 		b.Fatal(err)
 	}
 }
+
+// What is held, or was spam and made no lead, goes after 30 days; what was delivered stays.
+func TestHeldSubmissionsExpire(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.mustExec(`select ensure_partitions(now() - interval '40 days', now())`)
+	old := func(days int, change func(*lead.Submission)) id.UUID {
+		at := time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+		var of id.UUID
+		if err := b.db.GetContext(t.Context(), &of, `select uuid_floor($1)`, at); err != nil {
+			t.Fatal(err)
+		}
+		made := id.New()
+		copy(of[6:], made[6:])
+		s := lead.Submission{WorkspaceID: b.ws, ID: of, FormID: id.New(), Outcome: lead.OutcomeHeld, Verdict: lead.Held,
+			CreatedAt: at}
+		change(&s)
+		if err := b.db.InsertSubmissions(t.Context(), []lead.Submission{s}); err != nil {
+			t.Fatal(err)
+		}
+		return of
+	}
+	old(31, func(*lead.Submission) {})
+	old(31, func(s *lead.Submission) { s.Verdict = lead.Spam })
+	stay := []id.UUID{old(29, func(*lead.Submission) {}),
+		old(31, func(s *lead.Submission) { s.Verdict, s.LeadID = lead.Spam, id.New() }),
+		old(31, func(s *lead.Submission) { s.Verdict, s.Outcome = lead.Clean, lead.OutcomeSuppressed })}
+	if n, err := b.db.DeleteExpiredSubmissions(t.Context()); err != nil || n != 2 {
+		t.Errorf("DeleteExpiredSubmissions = %d, %v, want 2", n, err)
+	}
+	for _, one := range stay {
+		if _, err := b.db.GetSubmission(t.Context(), b.ws, one); err != nil {
+			t.Errorf("a submission that is to stay: %v", err)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func TestEraseLead(t *testing.T) {
 		}
 		if err := json.Unmarshal(got.body.Data, &receipt); err != nil || got.status != 200 || !strings.HasPrefix(receipt.ID,
 			"aud_") || receipt.LeadID != lead ||
-			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 6 ||
+			receipt.Erased["leads"] != 1 || receipt.Erased["events"] != events || len(receipt.Erased) != 7 ||
 			receipt.Suppressed == nil || *receipt.Suppressed {
 			t.Errorf("erase = %d %s, want a receipt with %d events", got.status, got.text, events)
 		}

@@ -80,6 +80,7 @@ func New(d Deps) *Upkeep {
 		{name: "old audit rows", every: time.Hour, do: untilNextHour(d.DB.DeleteOldAudit)},
 		{name: "old books", every: time.Hour, do: untilNextHour(d.DB.DeleteOldBooks)},
 		{name: "old releases", every: time.Hour, do: untilNextHour(d.DB.DeleteOldReleases)},
+		{name: "held submissions", every: time.Hour, do: untilNextHour(d.DB.DeleteExpiredSubmissions)},
 		{name: "idempotency keys", every: time.Hour, count: u.metrics.keys, do: u.deleteKeys},
 		{name: "deleted leads", every: time.Hour, count: u.metrics.purged, do: u.purgeLeads},
 	}
