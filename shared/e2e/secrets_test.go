@@ -39,6 +39,11 @@ func TestStoresHaveNoSecretInClear(t *testing.T) {
 	if made.status != http.StatusCreated {
 		t.Fatalf("POST /keys = %v", made)
 	}
+	var page struct{ Key string }
+	made.data(t, &page)
+	if got := request(t, "GET", c.URL+"/f/"+page.Key+"/token", "", ""); got.status != http.StatusOK {
+		t.Fatalf("GET token = %v", got) // which makes the secret of the installation
+	}
 	var secrets []string
 	for _, signature := range []string{"v1", "v1a"} {
 		var e struct{ ID, Secret string }
@@ -80,6 +85,9 @@ func TestStoresHaveNoSecretInClear(t *testing.T) {
 	text, err := exec.CommandContext(t.Context(), dump, "--dbname", c.DatabaseURL).Output()
 	if err != nil || !strings.Contains(string(text), "sealed@example.com") {
 		t.Fatalf("pg_dump = %v, and has not the lead: not looking at the database", err)
+	}
+	if !strings.Contains(string(text), "root\t§") {
+		t.Error("a dump of Postgres has the secret of the installation in clear, or not at all")
 	}
 	kept := allOfRedis(t, c.RedisURL)
 	for _, secret := range append(secrets, hiddenHeader, hiddenCaptcha) {
