@@ -13,9 +13,12 @@ const (
 	RefuseDuplicate OnDuplicate = "error"  // the new lead is refused
 	UpdateDuplicate OnDuplicate = "update" // the other lead gets what the new one gives
 	ReturnDuplicate OnDuplicate = "return" // the other lead is the answer and stays as it is
+
+	AppendDuplicate OnDuplicate = "append" // of forms: the submission is kept with the other lead, which gets what it has not
+	IgnoreDuplicate OnDuplicate = "ignore" // of forms: the submission is kept, the other lead stays as it is, and nobody hears of it
 )
 
-// OnDuplicates returns every OnDuplicate.
+// OnDuplicates returns every OnDuplicate but those of forms.
 func OnDuplicates() []OnDuplicate {
 	return []OnDuplicate{RefuseDuplicate, UpdateDuplicate, ReturnDuplicate}
 }

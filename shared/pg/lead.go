@@ -27,9 +27,10 @@ type EndpointRef struct {
 // and by its form if that has one; "": its caller counts it.
 type NewLead struct {
 	lead.Lead
-	EventID id.UUID
-	Way     tenant.Way
-	FormID  id.UUID
+	EventID    id.UUID
+	Way        tenant.Way
+	FormID     id.UUID
+	Submission *lead.Submission // by which it came; nil: no form's
 }
 
 // Inserted is what became of a batch.
@@ -137,11 +138,11 @@ select exists (
 
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15
 // how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of
-// those that are older than lateAfter, and $18 and $19 their ways and forms, for books. A suppression is looked up by its key for each lead, whatever the
+// those that are older than lateAfter, $18 and $19 their ways and forms, for books, and from $20 on submissionArrays. A suppression is looked up by its key for each lead, whatever the
 // planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for;
 // what it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's
 // id, for LeadsSince: clock_timestamp() is later.
-const insertLeads = `
+var insertLeads = `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()
 ), input as (
@@ -172,7 +173,7 @@ with patience as materialized (
       join input i using (workspace_id, id)
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + bookLeads + `, ` + fanOut + `
+), ` + bookLeads + `, ` + submitLeads + `, ` + fanOut + `
 select case when i.suppressed then 'suppressed' when ins.id is null then 'taken' else 'late' end, i.workspace_id, i.id,
        ins.updated_at
   from input i left join ins using (workspace_id, id) where ins.id is null or ins.updated_at > i.created_at
@@ -195,7 +196,12 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
 	args = append(args, leadWays(leads)...)
-	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
+	submissions, err := submissionArrays(submissionsOf(leads))
+	if err != nil {
+		return Inserted{}, err
+	}
+	args = append(args, submissions...)
+	err = conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var what string
 		var workspace, which id.UUID
 		var updated sql.NullTime

@@ -110,6 +110,8 @@ type alteration struct {
 	event  string
 	data   func(l *lead.Lead, dst []byte, former *lead.Lead) []byte // of the event
 	books  []tenant.BookEntry
+
+	submission *lead.Submission // that is kept with the lead, whether that is altered or not; nil: none
 }
 
 // Which leads l are to be locked; $1 is the workspace, $2 the lead.
@@ -175,18 +177,28 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 	if err := addBooks(ctx, tx, a.books...); err != nil {
 		return u, err
 	}
-	if !lead.Differs(&u.Lead, &u.Former) && (u.Lead.DeletedAt == nil) == (u.Former.DeletedAt == nil) {
-		return u, nil
+	if lead.Differs(&u.Lead, &u.Former) || (u.Lead.DeletedAt == nil) != (u.Former.DeletedAt == nil) {
+		if err := changeLead(ctx, tx, &u, a, now); err != nil {
+			return u, err
+		}
 	}
-	u.Changed, u.Lead.UpdatedAt = true, lead.NextUpdate(l.UpdatedAt, now)
+	if a.submission != nil {
+		err = keepSubmission(ctx, tx, &u, *a.submission, now)
+	}
+	return u, err
+}
+
+// changeLead writes a lead that was altered, and the event that tells of it.
+func changeLead(ctx context.Context, tx *sqlx.Tx, u *Updated, a alteration, now time.Time) (err error) {
+	u.Changed, u.Lead.UpdatedAt = true, lead.NextUpdate(u.Former.UpdatedAt, now)
 	if u.Lead.UniqueKey != u.Former.UniqueKey {
 		u.ReleasedKey = reservedKey(&u.Former)
 	}
-	if err := writeLead(ctx, tx, &u); err != nil {
-		return u, err
+	if err := writeLead(ctx, tx, u); err != nil {
+		return err
 	}
-	u.Wake, err = emitLeadEvent(ctx, tx, &u, a.event, a.data(&u.Lead, nil, &u.Former))
-	return u, err
+	u.Wake, err = emitLeadEvent(ctx, tx, u, a.event, a.data(&u.Lead, nil, &u.Former))
+	return err
 }
 
 // checkErasing is NOT_FOUND when a lead is being erased as a job. The lead must be locked: an erasure becomes a job

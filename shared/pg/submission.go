@@ -8,34 +8,81 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
 )
 
-// InsertSubmissions writes submissions that change no lead: held and ignored ones. One that is there already, because a
-// request came again, stays as it is. Rows go in one order, so that concurrent batches cannot deadlock.
+// InsertSubmissions writes submissions that change no lead, held and ignored ones, and counts them in books. Those whose
+// address may not come back get the outcome suppressed, also in all, and nothing of the person is kept of them. One that
+// is there already, because a request came again, stays as it is. Rows go in one order, so that concurrent batches
+// cannot deadlock.
 func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) error {
-	const q = `
-insert into submissions (` + submissionColumns + `)
-select i.* from ` + submissionInput + ` as i (` + submissionColumns + `)
- order by workspace_id, id
-on conflict (workspace_id, id) do nothing`
 	args, err := submissionArrays(all)
 	if err != nil {
 		return err
 	}
-	return db.withPartitions(ctx, func() error {
-		_, err := conn.Exec(ctx, db.Prepared(), "insert submissions", q, args...)
-		return err
+	hashes := newColumn(len(all), 70)
+	for i := range all {
+		hashes.hex(lead.SuppressionHash(all[i].WorkspaceID, all[i].EmailKey))
+	}
+	args = append(args, hashes.done())
+	suppressed := map[id.UUID]bool{}
+	err = db.withPartitions(ctx, func() error {
+		clear(suppressed)
+		return conn.Each(ctx, db.Prepared(), "insert submissions", func(row conn.Row) error {
+			var which id.UUID
+			err := row.Scan(&which)
+			suppressed[which] = true
+			return err
+		}, insertSubmissions, args...)
 	})
+	for i := range all {
+		if err == nil && suppressed[all[i].ID] {
+			all[i].Outcome = lead.OutcomeSuppressed
+		}
+	}
+	return err
 }
+
+// insertSubmissions has submissionArrays and lead.SuppressionHash of each.
+var insertSubmissions = `
+with came as materialized (
+    select i.*,
+           (select true from suppressions s
+             where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
+             order by s.email_hash limit 1) as suppressed
+      from unnest(` + submissionParams + `, $20::bytea[]) as i (` + submissionColumns + `, email_hash)
+), sub as (
+    insert into submissions (` + submissionColumns + `)
+    select ` + submissionColumns + ` from came where suppressed is null
+    union all
+    select ` + suppressedColumns + ` from came s where suppressed
+     order by workspace_id, id
+    on conflict (workspace_id, id) do nothing
+    returning workspace_id, form_id, created_at, outcome
+), book as (
+    insert into book_entries (workspace_id, day, way, form_id, outcome, n)
+    select s.workspace_id, s.day, '` + string(tenant.WayForm) + `', s.form_id, o.outcome, s.n
+      from (select workspace_id, form_id, cast(created_at at time zone 'UTC' as date) as day, outcome, count(*) as n
+              from sub group by 1, 2, 3, 4) s
+     cross join lateral (values ('` + string(tenant.BookReceived) + `'),
+           (case s.outcome when '` + string(lead.OutcomeIgnored) + `' then '` + string(tenant.RefusedDuplicate.Outcome()) + `' else s.outcome end)) o (outcome)
+)
+select id from came where suppressed`
 
 // submissionColumns are the columns of a submission, for submissionArrays and scanSubmission.
 const submissionColumns = `workspace_id, id, form_id, lead_id, outcome, verdict, points, reasons, email, email_key, name, fields,
        page, referrer, campaign, user_agent, address_hash, created_at, decided_at`
 
 // submissionInput has a row for each submission of submissionArrays.
-const submissionInput = `unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::integer[], $8::json[],
+const submissionInput = `unnest(` + submissionParams + `)`
+
+const submissionParams = `$1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::integer[], $8::json[],
        $9::text[], $10::text[], $11::text[], $12::json[], $13::text[], $14::text[], $15::json[], $16::text[], $17::bytea[],
-       $18::timestamptz[], $19::timestamptz[])`
+       $18::timestamptz[], $19::timestamptz[]`
+
+// suppressedColumns are submissionColumns of a submission s whose address may not come back: nothing of the person.
+const suppressedColumns = `s.workspace_id, s.id, s.form_id, null, '` + string(lead.OutcomeSuppressed) + `', s.verdict, s.points, s.reasons, null, null,
+       null, null, null, null, null, null, null, s.created_at, s.decided_at`
 
 // submissionArrays returns the columns of submissions as arrays.
 func submissionArrays(all []lead.Submission) ([]any, error) {

@@ -19,6 +19,8 @@ const (
 	MaxHoneypot      = 64        // characters
 	MaxFillMS        = 600_000   // ten minutes
 	MaxFormRate      = 1_000_000 // submissions a minute
+	MaxPoints        = 1000      // of suspectAt and holdAt
+	MaxHeldPerDay    = 100_000   // submissions
 	MaxCaptchaSecret = 200       // characters
 	minDifficulty    = 1_000     // of a proof of work; MaxDifficulty is ten times what a phone should do
 	MaxDifficulty    = 5_000_000
@@ -28,8 +30,9 @@ const (
 
 // What the choices of a Form can be.
 const (
-	IgnoreDuplicate = "ignore" // the lead that has the email stays as it is
+	AppendDuplicate = "append" // the lead that has the email gets what it has not, and lead.submitted tells of the rest
 	UpdateDuplicate = "update" // it takes what the form says
+	IgnoreDuplicate = "ignore" // it stays as it is, and nobody hears of it
 
 	Turnstile = "turnstile"
 	HCaptcha  = "hcaptcha"
@@ -44,6 +47,7 @@ var captchas = []string{Turnstile, HCaptcha, ReCaptcha, Altcha}
 
 var formFields = []string{
 	"chatbotId", "origins", "redirectUrl", "source", "honeypot", "minFillMs", "onDuplicate",
+	"suspectAt", "holdAt", "maxHeldPerDay",
 	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "captchaDifficulty",
 	"requireToken", "perMinute", "perMinuteIp",
 	"preset", "fields", "ignore",
@@ -73,7 +77,13 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 		case "minFillMs":
 			f.MinFillMS = r.Integer(0, MaxFillMS)
 		case "onDuplicate":
-			f.OnDuplicate = r.Choice([]string{IgnoreDuplicate, UpdateDuplicate})
+			f.OnDuplicate = r.Choice([]string{AppendDuplicate, UpdateDuplicate, IgnoreDuplicate})
+		case "suspectAt":
+			f.SuspectAt = readPoints(r)
+		case "holdAt":
+			f.HoldAt = readPoints(r)
+		case "maxHeldPerDay":
+			f.MaxHeldPerDay = r.Integer(1, MaxHeldPerDay)
 		case "captcha":
 			f.Captcha = r.Choice(captchas)
 		case "captchaSecret":
@@ -131,6 +141,15 @@ func readScore(r *strictjson.Reader) *float64 {
 	return &score
 }
 
+// readPoints reads a number of points; nil: the default.
+func readPoints(r *strictjson.Reader) *int {
+	if !r.Given() {
+		return nil
+	}
+	n := r.Integer(0, MaxPoints)
+	return &n
+}
+
 func checkCaptchaSecret(text string) string {
 	if n := utf8.RuneCountInString(text); n == 0 || n > MaxCaptchaSecret || strings.ContainsFunc(text, invisible) {
 		return fmt.Sprintf("Must be the verifier's secret, 1 to %d visible characters", MaxCaptchaSecret)
@@ -173,11 +192,16 @@ func (f Form) Check() (wrong []fault.Field) {
 		value   int
 		highest int
 	}{
-		{"minFillMs", f.MinFillMS, MaxFillMS},
+		{"minFillMs", f.MinFillMS, MaxFillMS}, {"maxHeldPerDay", f.MaxHeldPerDay, MaxHeldPerDay},
 		{"perMinute", f.PerMinute, MaxFormRate}, {"perMinuteIp", f.PerMinuteIP, MaxFormRate},
 	} {
 		if n.value < 0 || n.value > n.highest {
 			refuse(n.name, "", n.value, "Must be a whole number between 1 and %d", n.highest)
+		}
+	}
+	for name, n := range map[string]*int{"suspectAt": f.SuspectAt, "holdAt": f.HoldAt} {
+		if n != nil && (*n < 0 || *n > MaxPoints) {
+			refuse(name, "", *n, "Must be a whole number from 0, which is never, to %d", MaxPoints)
 		}
 	}
 	if s := f.CaptchaMinScore; s != nil && !(*s >= 0 && *s <= 1) {
@@ -187,7 +211,7 @@ func (f Form) Check() (wrong []fault.Field) {
 		name, value string
 		allowed     []string
 	}{
-		{"onDuplicate", f.OnDuplicate, []string{IgnoreDuplicate, UpdateDuplicate}},
+		{"onDuplicate", f.OnDuplicate, []string{AppendDuplicate, UpdateDuplicate, IgnoreDuplicate}},
 		{"captcha", f.Captcha, captchas},
 		{"captchaOutage", f.CaptchaOutage, []string{AcceptOutage, RefuseOutage}},
 	} {
@@ -230,7 +254,7 @@ func (f Form) WithDefaults() Form {
 		f.Honeypot = DefaultHoneypot
 	}
 	if f.OnDuplicate == "" {
-		f.OnDuplicate = IgnoreDuplicate
+		f.OnDuplicate = AppendDuplicate
 	}
 	if f.CaptchaOutage == "" {
 		f.CaptchaOutage = AcceptOutage
@@ -241,6 +265,17 @@ func (f Form) WithDefaults() Form {
 	}
 	if f.CaptchaDifficulty == 0 && f.Captcha == Altcha {
 		f.CaptchaDifficulty = DefaultDifficulty
+	}
+	if f.SuspectAt == nil {
+		points := DefaultSuspectAt
+		f.SuspectAt = &points
+	}
+	if f.HoldAt == nil {
+		points := DefaultHoldAt
+		f.HoldAt = &points
+	}
+	if f.MaxHeldPerDay == 0 {
+		f.MaxHeldPerDay = DefaultMaxHeldPerDay
 	}
 	if f.PerMinute == 0 {
 		f.PerMinute = DefaultFormPerMinute

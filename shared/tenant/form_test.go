@@ -24,7 +24,7 @@ func readForm(old tenant.Form, text string) (tenant.Form, []fault.Field) {
 }
 
 const wholeForm = `{"chatbotId":"cb_00000000000000000000000001","origins":["https://www.example.com","http://localhost:3000","*"],"redirectUrl":"https://www.example.com/thanks?a=1",
-"source":"landing","honeypot":"website_url","minFillMs":1500,"onDuplicate":"update","captcha":"turnstile","captchaSecret":"abc","captchaOutage":"refuse","captchaMinScore":0,"perMinute":60,"perMinuteIp":5}`
+"source":"landing","honeypot":"website_url","minFillMs":1500,"onDuplicate":"update","suspectAt":0,"holdAt":1000,"maxHeldPerDay":10,"captcha":"turnstile","captchaSecret":"abc","captchaOutage":"refuse","captchaMinScore":0,"perMinute":60,"perMinuteIp":5}`
 
 func TestReadForm(t *testing.T) {
 	t.Parallel()

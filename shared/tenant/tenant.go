@@ -184,8 +184,11 @@ type Form struct {
 	Honeypot    string `json:"honeypot,omitempty"` // the field that people do not see; "": DefaultHoneypot
 	// whoever fills it in faster is no person; 0: not looked at
 	MinFillMS int `json:"minFillMs,omitempty"`
-	// "ignore" or "update" the lead that has the email; "": ignore
+	// "append" to, "update" or "ignore" the lead that has the email; "": append
 	OnDuplicate   string `json:"onDuplicate,omitempty"`
+	SuspectAt     *int   `json:"suspectAt,omitempty"`     // points that mark a submission; 0: never; nil: DefaultSuspectAt
+	HoldAt        *int   `json:"holdAt,omitempty"`        // points that hold it; 0: never; nil: DefaultHoldAt
+	MaxHeldPerDay int    `json:"maxHeldPerDay,omitempty"` // submissions; 0: DefaultMaxHeldPerDay
 	Captcha       string `json:"captcha,omitempty"`       // "turnstile", "hcaptcha", "recaptcha", "altcha"; "": none
 	CaptchaSecret string `json:"captchaSecret,omitempty"` // for the verifier; never shown
 	Unreadable    error  `json:"-"`                       // why CaptchaSecret, which is empty then, cannot be read; nil: it is
@@ -217,6 +220,7 @@ const (
 	DefaultFormPerMinuteIP = 20
 	DefaultSuspectAt       = 40 // points; a submission that has as many is marked
 	DefaultHoldAt          = 70 // points; a submission that has as many is held
+	DefaultMaxHeldPerDay   = 5000
 )
 
 // Scope is one kind of access that a key may have.

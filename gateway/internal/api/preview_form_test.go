@@ -31,7 +31,8 @@ func TestPreviewForm(t *testing.T) {
 	want := form.Preview{Accepted: true, Lead: &lead.Preview{Name: &ann, Email: &address, Source: "form",
 		Status: "new", Metadata: json.RawMessage(`{"company":"Acme","topic":["x","y"]}`)},
 		Fields:  []form.PreviewField{{From: "q_company", To: "metadata.company"}, {From: "your_name", To: "name"}, {From: "mail", To: "email"}},
-		Ignored: []string{"_next", "token", "tracking_id"}, Warnings: []lead.Warning{}, Errors: []lead.Warning{}}
+		Ignored: []string{"_next", "token", "tracking_id"}, Warnings: []lead.Warning{}, Errors: []lead.Warning{},
+		Verdict: lead.Clean, Reasons: []lead.Reason{}}
 	got := preview(plainForm, "mail=a@example.com&your_name=Ann&q_company=Acme&topic=x&topic=y&_next=/x&token=1&tracking_id=2")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("preview (-want +got):\n%s", diff)
@@ -40,7 +41,7 @@ func TestPreviewForm(t *testing.T) {
 		!strings.Contains(got.Errors[0].Message, "The form has who") || strings.Contains(got.Errors[0].Message, "secret") {
 		t.Errorf("preview without an email = %+v, want what is missing and the names that came", got)
 	}
-	if got := preview(plainForm, "email=a@example.com&_gotcha=x"); got.Accepted || !got.Robot {
+	if got := preview(plainForm, "email=a@example.com&_gotcha=https://pills.example.net/"); got.Verdict != lead.Held {
 		t.Errorf("preview of a robot = %+v", got)
 	}
 	if got := preview("application/json", `{"email":`); got.Accepted || len(got.Errors) != 1 || got.Errors[0].Field != "body" {

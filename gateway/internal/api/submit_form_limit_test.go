@@ -91,24 +91,3 @@ func counted(t *testing.T, registry *prometheus.Registry, outcome string) float6
 	}
 	return 0
 }
-
-func TestRobotsLeaveNothing(t *testing.T) {
-	t.Parallel()
-	registry := prometheus.NewRegistry()
-	b := setupForms(t, forms(registry, func(*form.Deps) {}))
-	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, MinFillMS: 2000})
-	for _, body := range []string{`{"email":"a@example.com","_gotcha":"x"}`, `{"email":"a@example.com","_elapsed":1999}`,
-		`{"email":"not one","_elapsed":"5"}`} {
-		if got := b.fetch(t, path, body); got.text != received || got.status != 200 {
-			t.Errorf("%s = %d %s, want %s", body, got.status, got.text, received)
-		}
-	}
-	if n := len(b.mustLeads(t, b.owner)); n > 0 || counted(t, registry, "robot") != 3 {
-		t.Errorf("%d leads and %v robots, want none and 3", n, counted(t, registry, "robot"))
-	}
-	b.fetch(t, path, `{"email":"a@example.com","_elapsed":2000}`)
-	b.fetch(t, path, `{"email":"b@example.com"}`)
-	if n := len(b.mustLeads(t, b.owner)); n != 2 || counted(t, registry, "stored") != 2 {
-		t.Errorf("%d leads of people, want 2", n)
-	}
-}

@@ -201,7 +201,7 @@ func TestFormUpdates(t *testing.T) {
 	b := setupForms(t)
 	b.send(t, b.secret, "POST", "/api/v1/leads",
 		`{"email":"ada@example.com","name":"Ada","phone":"+1-555-0100","source":"fair","status":"qualified","metadata":{"a":1,"b":2}}`)
-	ignoring := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}})
+	ignoring := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.IgnoreDuplicate})
 	updating := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.UpdateDuplicate})
 	const body = `{"email":"ada@example.com","name":"Ada Lovelace","phone":"","b":3,"c":4}`
 	for path, want := range map[string]string{ignoring: `Ada +1-555-0100 fair qualified {"a":1,"b":2}`} {

@@ -12,9 +12,7 @@ func (q *request) count(outcome Outcome, err error) {
 	}
 	in := books.In{Workspace: q.p.WorkspaceID, Way: tenant.WayForm, Form: q.p.KeyID}
 	switch {
-	case err == nil && outcome == Duplicate:
-		q.Books.Count(in, tenant.RefusedDuplicate.Outcome(), 1)
-	case err == nil && outcome == Robot:
+	case err == nil && outcome == NotKept:
 		q.Books.Count(in, tenant.BookHeld, 1)
 		q.Books.Count(in, tenant.BookHeldNotKept, 1)
 	case err != nil && outcome == NotSolved:

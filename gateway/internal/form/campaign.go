@@ -91,6 +91,5 @@ func param(name, text string) string {
 	if name == "" {
 		return ""
 	}
-	text = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", ""))
-	return fault.TruncateTo(text, maxParam)
+	return fault.TruncateTo(strings.TrimSpace(clean(text)), maxParam)
 }

@@ -53,6 +53,7 @@ func find(root *node, f tenant.Form) []pick {
 	}
 	for _, path := range ignore {
 		for _, n := range root.at(path) {
+			n.hidden = true
 			n.drop()
 		}
 	}

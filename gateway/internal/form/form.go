@@ -15,6 +15,7 @@ import (
 	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/form/captcha"
 	"leadgate/gateway/internal/form/proof"
+	"leadgate/gateway/internal/form/verdict"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
@@ -63,6 +64,8 @@ type Service struct {
 	asked       limit.Local[sender]     // tokens and challenges of each form and address
 	spent       limit.Local[string]     // proofs of work that were used while Redis is down
 	warned      limit.Local[string]     // warnings that were logged
+	checker     *verdict.Checker
+	quarantines quarantines
 	submissions *prometheus.CounterVec
 }
 
@@ -77,13 +80,14 @@ func New(d Deps) *Service {
 	s := &Service{
 		Deps:      d,
 		verifying: limit.NewSemaphore[id.UUID](maxVerifyingOf, maxVerifying, maxWaitToVerify),
+		checker:   verdict.New(),
 	}
 	s.verifiers = captcha.Verifiers(d.CaptchaURL, maxVerifying, captcha.Work{Now: d.Now, Spend: s.spend,
 		Key: func(ctx context.Context) []byte { return s.keys(ctx).Challenge() }})
 	s.submissions = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "leadgate_form_submissions_total",
 		Help: "Submissions of forms by what became of them; " +
-			"visitors cannot tell stored, duplicate, updated, suppressed and robot apart.",
+			"visitors cannot tell stored, appended, updated, ignored, suppressed, held and not_kept apart.",
 	}, []string{"outcome"})
 	d.Registry.MustRegister(s.submissions)
 	return s
@@ -95,10 +99,12 @@ type Outcome string
 // The outcomes.
 const (
 	Stored      Outcome = "stored"
-	Duplicate   Outcome = "duplicate"
+	Appended    Outcome = "appended" // to the lead that has the email
 	Updated     Outcome = "updated"
+	Ignored     Outcome = "ignored" // the lead that has the email was left as it was
 	Suppressed  Outcome = "suppressed"
-	Robot       Outcome = "robot" // the honeypot was filled in, or the form too fast
+	Held        Outcome = "held"     // in quarantine
+	NotKept     Outcome = "not_kept" // the same, but the quarantine was full
 	Invalid     Outcome = "invalid"
 	NotSolved   Outcome = "captcha"
 	NotAdmitted Outcome = "origin"

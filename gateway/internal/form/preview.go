@@ -1,7 +1,12 @@
 package form
 
 import (
+	"sync"
+	"time"
+
+	"leadgate/gateway/internal/form/verdict"
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
 )
@@ -14,7 +19,10 @@ type Preview struct {
 	Ignored  []string       `json:"ignored"`  // what would not be kept
 	Warnings []lead.Warning `json:"warnings"` // what would be odd
 	Errors   []lead.Warning `json:"errors"`   // why there would be no lead
-	Robot    bool           `json:"robot"`    // it would be taken for a robot's
+	// whether it would be believed to be a person's, with why, as far as that can be said without its visitor
+	Verdict lead.Verdict  `json:"verdict"`
+	Points  int           `json:"points"`
+	Reasons []lead.Reason `json:"reasons"`
 }
 
 // PreviewField is a field that was found.
@@ -26,10 +34,14 @@ type PreviewField struct {
 // maxIgnored is how many names of what is ignored are told.
 const maxIgnored = 200
 
+// previewer decides about previews: what is tried out is not remembered with what visitors send.
+var previewer = sync.OnceValue(verdict.New)
+
 // Show tells what a submission of f would become; f has its defaults. Nothing is stored, and no captcha asked. Errors:
 // UNSUPPORTED_MEDIA_TYPE; what else there is to say is in the Preview.
 func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Preview, error) {
-	p := Preview{Fields: []PreviewField{}, Ignored: []string{}, Warnings: []lead.Warning{}, Errors: []lead.Warning{}}
+	p := Preview{Fields: []PreviewField{}, Ignored: []string{}, Warnings: []lead.Warning{}, Errors: []lead.Warning{},
+		Verdict: lead.Clean, Reasons: []lead.Reason{}}
 	s, err := Read(contentType, raw, f)
 	if fault.Is(err, fault.Validation) {
 		for _, wrong := range fault.From(err).Fields() {
@@ -40,11 +52,7 @@ func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Prev
 	if err != nil {
 		return p, err
 	}
-	p.Robot = s.Robot()
 	p.ignore(s.root)
-	if p.Robot {
-		return p, nil
-	}
 	for _, found := range s.picks {
 		p.Fields = append(p.Fields, PreviewField{fault.Truncate(found.from()), found.to})
 	}
@@ -57,6 +65,11 @@ func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Prev
 	}
 	p.Accepted = true
 	p.Lead = d.Preview()
+	page, referrer, _ := s.origin("")
+	res := previewer().Check(&verdict.Input{Workspace: id.New(), Now: time.Now(), Fields: s.checked(), Honeypot: s.Trap,
+		ElapsedMS: s.Elapsed, MinFillMS: f.MinFillMS, Page: page, Referrer: referrer, Service: true,
+		SuspectAt: *f.SuspectAt, HoldAt: *f.HoldAt})
+	p.Verdict, p.Points, p.Reasons = res.Verdict, res.Points, append(p.Reasons, res.Reasons...)
 	return p, nil
 }
 

@@ -23,8 +23,8 @@ type Submission struct {
 	Page    string // URL of the page; "": it does not say
 	Token   string // of the form's captcha
 	Proof   string // the signed token that the page asked for; "": none
-	Trapped bool   // the honeypot is filled in
-	Hasty   bool   // the form was filled in faster than a person can
+	Trap    string // what is in the honeypot; "": nothing
+	Elapsed int    // milliseconds since the page was shown, as it says; negative: it does not say
 
 	referrer string
 	root     *node
@@ -42,12 +42,10 @@ func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Submission{root: b.root, warnings: b.warnings, parents: map[string]*node{}}
+	s := &Submission{root: b.root, warnings: b.warnings, parents: map[string]*node{}, Elapsed: -1}
 	for _, n := range b.root.all {
 		n.gone = s.own(n, f)
-	}
-	if s.Robot() {
-		return s, nil
+		n.hidden = n.gone && n.name != f.Honeypot && n.name != tenant.FormElapsed
 	}
 	s.picks = find(b.root, f)
 	if i := slices.IndexFunc(s.picks, func(p pick) bool { return p.to == lead.FieldEmail }); i >= 0 {
@@ -60,9 +58,6 @@ func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
 	s.collect(b.root)
 	return s, nil
 }
-
-// Robot reports whether a robot sent the submission.
-func (s *Submission) Robot() bool { return s.Trapped || s.Hasty }
 
 // Warn tells of something odd that did not cost the lead.
 func (s *Submission) Warn(field, message string) {
@@ -78,7 +73,9 @@ func (s *Submission) own(n *node, f tenant.Form) bool {
 	}
 	switch n.name {
 	case f.Honeypot:
-		s.Trapped = s.Trapped || !n.empty() && string(n.raw) != "false"
+		if string(n.raw) != "false" {
+			first(&s.Trap)
+		}
 	case tenant.FormNext:
 		first(&s.Next)
 	case tenant.FormPage:
@@ -89,7 +86,9 @@ func (s *Submission) own(n *node, f tenant.Form) bool {
 		first(&s.referrer)
 	case tenant.FormElapsed: // pages without script cannot tell, and what cannot be read tells nothing
 		ms, err := strconv.ParseFloat(strings.TrimSpace(n.string()), 64)
-		s.Hasty = s.Hasty || err == nil && ms >= 0 && ms < float64(f.MinFillMS)
+		if err == nil && ms >= 0 && ms <= tenant.MaxFillMS {
+			s.Elapsed = int(ms)
+		}
 	case tenant.TurnstileField, tenant.HCaptchaField, tenant.ReCaptchaField, tenant.AltchaField:
 		if n.name == tenant.CaptchaField(f.Captcha) {
 			first(&s.Token)

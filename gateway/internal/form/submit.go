@@ -11,8 +11,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"leadgate/gateway/internal/form/captcha"
+	"leadgate/gateway/internal/form/verdict"
 	"leadgate/gateway/internal/httpx"
-	"leadgate/gateway/internal/intake"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -36,11 +36,14 @@ type request struct {
 	p       *tenant.Principal
 	form    tenant.Form // with its defaults
 	origins Origins
+	newID   id.UUID // of the lead and, with another end, of the submission, also when the request comes again; zero: new ones
+
+	captcha verdict.CaptchaState // set by check
 }
 
 // Submit takes what a visitor sent to the form that key opens. Scripts get the envelope; people who sent a plain form
-// get a page: their own site's, or ours. The answer is the same whether the lead is new, exists, is suppressed or is a
-// robot's: a form tells nobody whose emails a workspace has.
+// get a page: their own site's, or ours. The answer is the same whether the lead is new, exists, is suppressed or
+// is held: a form tells nobody whose emails a workspace has, and no robot whether it was found out.
 func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) error {
 	// net/http cancels when the client closes its sending side, and yet that client may wait for its answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), submitTimeout)
@@ -144,15 +147,12 @@ func (q *request) submit() (Outcome, error) {
 			s.Warn(tenant.FormNext, fault.From(wrong).Fields()[0].Message)
 		}
 	}
-	outcome := Robot
-	if !s.Robot() {
-		draft, failed, err := q.check(s)
-		if err != nil {
-			return failed, err
-		}
-		if outcome, err = q.store(draft, chatbot); err != nil {
-			return outcome, err
-		}
+	draft, outcome, err := q.check(s)
+	if err == nil {
+		outcome, err = q.keep(s, draft, chatbot)
+	}
+	if err != nil {
+		return outcome, err
 	}
 	q.waitUntil(arrived.Add(q.MinResponseTime))
 	return outcome, q.thank(s, next)
@@ -192,15 +192,17 @@ func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err er
 	if err != nil || q.form.Captcha == "" {
 		return draft, Invalid, err
 	}
-	verdict, err := q.verify(s.Token)
+	solved, err := q.verify(s.Token)
 	if err != nil {
 		return draft, Failed, err
 	}
+	q.captcha = verdict.CaptchaSolved
 	switch {
-	case verdict == captcha.NotHuman:
+	case solved == captcha.NotHuman:
 		wrong := "The captcha has expired or was not solved. Please solve it again."
 		return draft, NotSolved, fault.InvalidField(tenant.CaptchaField(q.form.Captcha), nil, wrong)
-	case verdict == captcha.Unavailable:
+	case solved == captcha.Unavailable:
+		q.captcha = verdict.CaptchaOutage
 		draft, err = s.Lead(q.form, rules, referer, true)
 	}
 	return draft, Invalid, err
@@ -249,36 +251,6 @@ func (q *request) warnMisconfigured(reason error) {
 		q.Log.Warn("captcha misconfigured, submissions of the form are refused",
 			"workspace", id.Workspace.Format(q.p.WorkspaceID), "key", key, "captcha", q.form.Captcha, "reason", reason.Error())
 	}
-}
-
-// store makes the lead durable, or updates the one that has its email where the form says so. That one keeps its
-// source, which is where it came from first.
-func (q *request) store(d lead.Draft, chatbot id.UUID) (Outcome, error) {
-	ctx := q.r.Context()
-	d.NoSource = true
-	put := intake.Request{Lead: intake.NewLead(q.p, &d, chatbot, id.UUID{}), Draft: d, ConstantTime: true,
-		Way: tenant.WayForm, Form: q.p.KeyID}
-	updates := q.form.OnDuplicate == tenant.UpdateDuplicate
-	if updates {
-		put.OnDuplicate = lead.UpdateDuplicate
-	}
-	put.Admission = q.Intake.Admit(ctx, q.p, &put.Lead)
-	out, err := q.Intake.Put(ctx, q.p, put)
-	switch {
-	case err == nil && out.Existing:
-		return Updated, nil
-	case err == nil:
-		return Stored, nil
-	case fault.IsSuppressed(err):
-		return Suppressed, nil
-	case fault.IsDuplicate(err) && updates: // each existing lead was gone when it was to be updated
-		return Failed, fault.StoreUnavailable(err, time.Second)
-	case fault.IsDuplicate(err):
-		return Duplicate, nil
-	case out.Existing && fault.Is(err, fault.Validation): // too large once merged; the client must not learn of the lead
-		return Duplicate, nil
-	}
-	return Failed, err
 }
 
 // thank answers a submission that was taken. next is the URL a plain form goes to; "": a page of ours.

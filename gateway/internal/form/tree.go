@@ -41,7 +41,8 @@ type node struct {
 	asked  *answer          // what answerOf found; noAnswer: nothing
 	taken  bool             // it goes to a field of the lead
 	opened bool             // something in it goes another way than all of it
-	gone   bool             // it is not kept
+	gone   bool             // no lead keeps it
+	hidden bool             // nor does its submission
 	cut    bool             // it has more children than are looked at
 	index  map[string]*node // of the objects and lists in it, while they are made
 }

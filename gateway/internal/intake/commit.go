@@ -149,13 +149,16 @@ func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead, by inser
 	return append(first, second...), nil
 }
 
-// commitBytes is how much metadata one statement writes: it is held in several forms until it is written.
+// commitBytes is how much metadata and fields one statement writes: it is held in several forms until it is written.
 const commitBytes = 1 << 20
 
 func tooLarge(leads []pg.NewLead) bool {
 	size := 0
 	for i := range leads {
 		size += len(leads[i].Metadata)
+		if sub := leads[i].Submission; sub != nil {
+			size += sub.Size()
+		}
 	}
 	return size > commitBytes && len(leads) > 1
 }

@@ -62,6 +62,7 @@ type Service struct {
 	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
 	holders    *batch.Batcher[pg.UniqueEmail, holderResult]
 	commits    *batch.Batcher[queuedLead, commitResult]
+	kept       *batch.Batcher[queuedSubmission, keepResult]
 	lanes      *lanes
 	metrics    metrics
 }
@@ -92,6 +93,8 @@ func New(d Deps) *Service {
 	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers},
 		batch.Recover(d.Log, "commit", s.commitAll, // a zero result would mean that the lead was created
 			func(err error) commitResult { return commitResult{err: err} }))
+	s.kept = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: 1},
+		batch.Recover(d.Log, "keep submissions", s.keepAll, func(err error) keepResult { return keepResult{err: err} }))
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -101,6 +104,7 @@ func (s *Service) Stop() {
 	s.admissions.Stop()
 	s.holders.Stop()
 	s.commits.Stop()
+	s.kept.Stop()
 }
 
 // NewLead returns the lead that d asks for. leadID is its id, also when the request comes again; zero: a new one.
@@ -116,7 +120,7 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 // Where the lead had to wait it counts as updated when it was written.
 func (s *Service) commit(ctx context.Context, p *tenant.Principal, r *Request) (holder id.UUID, err error) {
 	l := &r.Lead
-	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New(), Way: r.Way, FormID: r.Form})
+	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New(), Way: r.Way, FormID: r.Form, Submission: r.Submission})
 	switch {
 	case queueFull(res.err):
 		s.metrics.count("queue_full")

@@ -20,7 +20,9 @@ type Request struct {
 	Way  tenant.Way // for books
 	Form id.UUID    // the publishable key; zero: it came by none
 
-	OnDuplicate  lead.OnDuplicate // "": lead.RefuseDuplicate
+	Submission   *lead.Submission // of a form, whose outcome Put decides; nil: none
+	Marks        []string         // members of Draft's metadata that are about the submission, and not for a lead that is there
+	OnDuplicate  lead.OnDuplicate // "": lead.RefuseDuplicate; a Submission has AppendDuplicate or what stands for it
 	ConstantTime bool             // a duplicate takes as long as a new lead, so that nobody can tell them apart
 }
 
@@ -89,6 +91,9 @@ func (s *Service) create(ctx context.Context, p *tenant.Principal, r *Request) (
 
 // useExisting reads or updates the lead whose ID l has. NOT_FOUND: it has the email no longer.
 func (s *Service) useExisting(ctx context.Context, p *tenant.Principal, r *Request, l *lead.Lead) error {
+	if r.Submission != nil {
+		return s.submitTo(ctx, r, l)
+	}
 	if r.OnDuplicate == lead.UpdateDuplicate {
 		u, err := s.DB.UpdateLead(ctx, p.WorkspaceID, l.ID, r.Draft.Patch().Apply, tenant.BookEntry{
 			WorkspaceID: p.WorkspaceID, Day: r.Lead.CreatedAt, Way: r.Way, FormID: r.Form, Outcome: tenant.BookUpdated, N: 1})

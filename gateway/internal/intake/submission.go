@@ -1,0 +1,103 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/lead"
+	"leadgate/shared/pg"
+)
+
+// submitTo keeps the submission of r with the lead l, whose ID is that of the lead that has the email. NOT_FOUND: it
+// has the email no longer.
+func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error {
+	sub := *r.Submission
+	sub.LeadID = l.ID
+	if r.OnDuplicate == lead.IgnoreDuplicate {
+		sub.Outcome = lead.OutcomeIgnored
+		outcome, err := s.Keep(ctx, sub)
+		r.Submission.Outcome = outcome
+		return err
+	}
+	sub.Outcome = lead.OutcomeAppended
+	change := func(l *lead.Lead) error { return r.Draft.FillIn(l, r.Marks...) }
+	if r.OnDuplicate == lead.UpdateDuplicate {
+		sub.Outcome, change = lead.OutcomeUpdated, r.Draft.Patch().Apply
+	}
+	u, err := s.DB.AppendSubmission(ctx, sub, change)
+	if sub.Outcome == lead.OutcomeUpdated && fault.Is(err, fault.Validation) { // too large once merged: it is kept all the same
+		again := *r
+		again.OnDuplicate = lead.AppendDuplicate
+		return s.submitTo(ctx, &again, l)
+	}
+	if err != nil {
+		return err
+	}
+	s.Publish(ctx, ChangeOf(&u))
+	r.Submission.Outcome, r.Submission.LeadID = sub.Outcome, sub.LeadID
+	*l = u.Lead
+	return nil
+}
+
+// queuedSubmission is a submission that waits for its commit since at.
+type queuedSubmission struct {
+	lead.Submission
+	at time.Time
+}
+
+type keepResult struct {
+	outcome lead.Outcome
+	err     error
+}
+
+// Keep makes a submission that changes no lead durable, together with others. It returns its outcome:
+// its own, or suppressed.
+func (s *Service) Keep(ctx context.Context, sub lead.Submission) (lead.Outcome, error) {
+	res, err := s.kept.Do(context.WithoutCancel(ctx), queuedSubmission{sub, s.Now()})
+	if err != nil {
+		return "", fault.StoreUnavailable(err, fullRetry)
+	}
+	return res.outcome, res.err
+}
+
+// keepAll writes submissions, at most commitBytes in a statement.
+func (s *Service) keepAll(all []queuedSubmission) []keepResult {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	out := make([]keepResult, len(all))
+	for from, to := 0, 0; from < len(all); from = to {
+		var part []lead.Submission
+		for size := 0; to < len(all) && (size < commitBytes || to == from); to++ {
+			part = append(part, all[to].Submission)
+			size += all[to].Size()
+		}
+		if s.Now().Sub(all[from].at) > maxWait {
+			for i := from; i < to; i++ {
+				out[i].err = fault.StoreUnavailable(errStale, fullRetry)
+			}
+			continue
+		}
+		s.keepSome(ctx, part, out[from:to])
+	}
+	return out
+}
+
+// keepSome writes submissions in one statement; when Postgres refuses a row for what is in it, it halves them until
+// only that row is refused.
+func (s *Service) keepSome(ctx context.Context, part []lead.Submission, out []keepResult) {
+	err := s.DB.InsertSubmissions(ctx, part)
+	if err != nil && len(part) > 1 && !fault.Is(err, fault.Unavailable) && errors.Is(err, pg.ErrRejected) {
+		half := len(part) / 2
+		s.keepSome(ctx, part[:half], out[:half])
+		s.keepSome(ctx, part[half:], out[half:])
+		return
+	}
+	if err != nil {
+		s.Log.Error("keep submissions failed", "submissions", len(part), "error", err.Error())
+	}
+	for i := range part {
+		out[i] = keepResult{part[i].Outcome, err}
+	}
+}
