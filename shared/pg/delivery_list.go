@@ -294,7 +294,8 @@ with v as materialized (
 )
 update deliveries d
    set state = 'pending', next_at = least(d.next_at, now()), updated_at = now(),
-       tries = case when d.state = 'pending' then d.tries else 0 end
+       tries = case when d.state = 'pending' then d.tries else 0 end,
+       delivered_before = d.delivered_before or d.state = 'delivered'
   from endpoints e, v
  where d.workspace_id = $1 and d.id = $2
    and e.workspace_id = $1 and e.id = d.endpoint_id and e.enabled and e.deleted_at is null

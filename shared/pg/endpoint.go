@@ -79,7 +79,8 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 const endpointColumns = `
        e.workspace_id, e.id, e.url, e.description, e.event_types, e.chatbot_ids, e.headers, e.payload,
        coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, e.secret, e.former_secrets, e.enabled, e.disabled_at,
-       coalesce(e.disabled_reason, ''), e.created_at, e.updated_at, ` + healthColumns
+       coalesce(e.disabled_reason, ''), e.created_at, e.updated_at,
+       e.slow_since, ` + healthColumns
 
 const healthColumns = `
        e.failures, e.failing_since, coalesce(e.failing_delivery, '00000000-0000-0000-0000-000000000000'), e.probe_at,
@@ -100,7 +101,7 @@ func (db *DB) scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
 	var reason string
 	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots),
 		&sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
-		&sealed.secret, &sealed.former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt}
+		&sealed.secret, &sealed.former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt, &e.SlowSince}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return e, err
 	}

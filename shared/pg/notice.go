@@ -72,13 +72,14 @@ const noticeColumns = `
 type notice struct {
 	workspace, endpoint id.UUID
 	kind, reason        string
+	slow                *webhook.Slow // of endpoint.slow
 }
 
 // emitNotice runs mark, which returns noticeColumns if there is something to notify of, and then makes the event, in
 // one commit.
 func (db *DB) emitNotice(ctx context.Context, mark string, n notice, more ...any) (emitted bool, wake []EndpointRef,
 	err error) {
-	event, data := id.New(), webhook.EndpointNotice{Endpoint: n.endpoint, Reason: n.reason}
+	event, data := id.New(), webhook.EndpointNotice{Endpoint: n.endpoint, Reason: n.reason, Slow: n.slow}
 	scan := func(row conn.Row) (at time.Time, err error) {
 		err = row.Scan(&data.URL, &data.Description, &data.Failures, &data.FailingSince, &data.LastError, &data.DisabledAt,
 			&at, &data.Waiting)

@@ -45,7 +45,7 @@ func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool,
 // recordOutcomes begins both statements. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
 // what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where the
 // delivery ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
-// and the answer was lost.
+// and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once.
 //
 //	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 to $14 the attempts, $15 and $16 ids between which
 //	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up,
@@ -66,7 +66,14 @@ with o as materialized (
       from o
      where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
        and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
-    returning d.id
+    returning d.id, o.at + o.latency_ms * interval '1 millisecond' as arrived,
+              case when o.state = 'delivered' and not d.delivered_before then d.created_at end as accepted
+), timed as (
+    insert into delivery_times as t (workspace_id, endpoint_id, hour, bucket, n)
+    select $1, $2, date_trunc('hour', arrived, 'UTC'), ` + timesBucket + `, count(*)
+      from moved where accepted is not null
+     group by 3, 4 order by 3, 4
+    on conflict (workspace_id, endpoint_id, hour, bucket) do update set n = t.n + excluded.n
 ), made as (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
     select workspace_id, delivery_id, id, number, status, error,

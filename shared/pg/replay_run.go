@@ -274,7 +274,8 @@ with scanned as materialized (
            case when ordered then least(created_at, now()) else now() end, created_at, now()
       from locked
         on conflict (workspace_id, id) do update
-       set state = excluded.state, tries = 0, next_at = excluded.next_at, updated_at = excluded.updated_at
+       set state = excluded.state, tries = 0, next_at = excluded.next_at, updated_at = excluded.updated_at,
+           delivered_before = deliveries.delivered_before or deliveries.state = 'delivered'
     returning endpoint_id
 )
 select (select count(*) from scanned), (select count(*) from matched), (select count(*) from sent),

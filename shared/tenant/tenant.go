@@ -31,6 +31,9 @@ type Settings struct {
 	// RetrySchedule is the seconds before each attempt of a webhook; empty means webhook.DefaultSchedule.
 	RetrySchedule []int `json:"retrySchedule,omitempty"`
 
+	// milliseconds that 95 % of an endpoint's deliveries should not exceed; 0: no target
+	DeliveryTargetMS int `json:"deliveryTargetMs,omitempty"`
+
 	OwnRate        int      `json:"ownRate,omitempty"`        // at most Rate
 	OwnBurst       int      `json:"ownBurst,omitempty"`       // at most Burst
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"` // sites that may use forms without a list of their own

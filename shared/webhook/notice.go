@@ -8,17 +8,28 @@ import (
 	"leadgate/shared/id"
 )
 
-// EndpointNotice is what the events endpoint.failing and endpoint.disabled say of an endpoint.
+// ReasonSlow is the reason of endpoint.slow.
+const ReasonSlow = "slow"
+
+// Slow is how much slower an endpoint is than its workspace wants it: the SlowPercentile of its deliveries, and the
+// target for it.
+type Slow struct {
+	P95MS    int `json:"p95Ms"`
+	TargetMS int `json:"targetMs"`
+}
+
+// EndpointNotice is what the events endpoint.failing, endpoint.disabled and endpoint.slow say of an endpoint.
 type EndpointNotice struct {
 	Endpoint     id.UUID
 	URL          string
 	Description  string
-	Reason       string // DisabledFailing or DisabledGone
+	Reason       string // DisabledFailing, DisabledGone or ReasonSlow
 	Failures     int
 	FailingSince *time.Time
 	LastError    string
 	Waiting      int // pending deliveries, counted to 10,000
 	DisabledAt   *time.Time
+	Slow         *Slow // of endpoint.slow
 }
 
 // Data returns the "data" of the event. Nothing of it is secret: of the URL it has scheme and host, because user, path
@@ -34,10 +45,11 @@ func (n *EndpointNotice) Data() ([]byte, error) {
 		LastError    string  `json:"lastError"`
 		Waiting      int     `json:"waiting"`
 		DisabledAt   *string `json:"disabledAt"`
+		*Slow
 	}{
 		id.Endpoint.Format(n.Endpoint), urlOrigin(n.URL), n.Description, n.Reason, n.Failures, formatTime(n.FailingSince),
 		n.LastError,
-		n.Waiting, formatTime(n.DisabledAt),
+		n.Waiting, formatTime(n.DisabledAt), n.Slow,
 	})
 }
 

@@ -22,13 +22,14 @@ const (
 	EndpointFailing = "endpoint.failing" // another endpoint of the workspace has failed for a day
 	// another endpoint of the workspace was disabled: it only failed, or said that it wants nothing more
 	EndpointDisabled = "endpoint.disabled"
-	WebhookTest      = "webhook.test" // sent to one endpoint when its owner asks, whatever it subscribes to
+	EndpointSlow     = "endpoint.slow" // another endpoint of the workspace is slower than the workspace's target
+	WebhookTest      = "webhook.test"  // sent to one endpoint when its owner asks, whatever it subscribes to
 )
 
 // EventTypes returns every type an endpoint can subscribe to by name.
 func EventTypes() []string {
 	return []string{LeadCreated, LeadUpdated, LeadDeleted, LeadRestored, LeadEnriched, LeadSubmitted, LeadMarkedSpam,
-		EndpointFailing, EndpointDisabled}
+		EndpointFailing, EndpointDisabled, EndpointSlow}
 }
 
 // EventGroups returns the patterns that subscribe to all types of a group, including later ones.
@@ -62,8 +63,9 @@ type Endpoint struct {
 	Disabled    *Disabled // nil: it is enabled
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
-	Health      Health // of its latest attempts
-	Unreadable  error  // why Headers, Secret and Former, which are empty then, cannot be read: a fault of ours; nil: they are
+	Health      Health     // of its latest attempts
+	SlowSince   *time.Time // when endpoint.slow was sent about it; nil: it is fast enough, or the workspace has no target
+	Unreadable  error      // why Headers, Secret and Former, which are empty then, cannot be read: a fault of ours; nil: they are
 }
 
 // Ordered reports whether each delivery waits until the one before it has ended.

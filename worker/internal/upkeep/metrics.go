@@ -20,6 +20,7 @@ type metrics struct {
 	purged      prometheus.Counter
 	erased      prometheus.Counter
 	keys        prometheus.Counter
+	slow        prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -40,8 +41,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Leads with many events whose erasure was begun by a request and ended by the sweep."}),
 		keys: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_idempotency_keys_deleted_total",
 			Help: "Answers to requests with an Idempotency-Key that were kept for their day."}),
+		slow: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_slow_endpoints_total",
+			Help: "Endpoints that became slower than their workspace's target."}),
 	}
-	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.erased, m.keys)
+	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.erased, m.keys, m.slow)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

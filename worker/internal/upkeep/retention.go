@@ -55,8 +55,8 @@ func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err erro
 	return len(out.Partitions), false, err
 }
 
-// untilNextHour makes a chore of a method that deletes what is old; what it cannot delete now waits for an hour.
-func untilNextHour(del func(context.Context) (int, error)) func(context.Context) (int, bool, error) {
+// untilNext makes a chore of a method that deletes what is old; what it cannot delete now waits for the next time.
+func untilNext(del func(context.Context) (int, error)) func(context.Context) (int, bool, error) {
 	return func(ctx context.Context) (int, bool, error) {
 		n, err := del(ctx)
 		return n, false, err

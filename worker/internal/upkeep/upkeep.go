@@ -56,9 +56,10 @@ type Upkeep struct {
 	keyBatch   int           // idempotency keys that one statement deletes
 	purgeTime  time.Duration // of deleting leads, and of deleting keys
 
-	scanAfter pg.EndpointRef // where the next scan goes on; of the chore "endpoints" only
-	scans     int            // how often scans began with the first endpoint; the same
-	purged    pg.Purge       // the last lead that was read, zero: begin with the first; of "deleted leads" only
+	watchAfter pg.EndpointRef // where the next look for slow endpoints goes on; of that chore only
+	scanAfter  pg.EndpointRef // where the next scan goes on; of the chore "endpoints" only
+	scans      int            // how often scans began with the first endpoint; the same
+	purged     pg.Purge       // the last lead that was read, zero: begin with the first; of "deleted leads" only
 }
 
 // New returns an Upkeep.
@@ -75,12 +76,14 @@ func New(d Deps) *Upkeep {
 		{name: "book entries", do: u.foldBooks},
 		{name: "partitions ahead", every: time.Hour, do: u.createPartitions},
 		{name: "old partitions", every: time.Hour, count: u.metrics.dropped, do: u.dropPartitions},
-		{name: "old endpoints and replays", every: time.Hour, do: untilNextHour(u.deleteOldEndpoints)},
-		{name: "old imports", every: time.Hour, do: untilNextHour(u.deleteOldImports)},
-		{name: "old audit rows", every: time.Hour, do: untilNextHour(d.DB.DeleteOldAudit)},
-		{name: "old books", every: time.Hour, do: untilNextHour(d.DB.DeleteOldBooks)},
-		{name: "old releases", every: time.Hour, do: untilNextHour(d.DB.DeleteOldReleases)},
-		{name: "held submissions", every: time.Hour, do: untilNextHour(d.DB.DeleteExpiredSubmissions)},
+		{name: "old endpoints and replays", every: time.Hour, do: untilNext(u.deleteOldEndpoints)},
+		{name: "old imports", every: time.Hour, do: untilNext(u.deleteOldImports)},
+		{name: "old audit rows", every: time.Hour, do: untilNext(d.DB.DeleteOldAudit)},
+		{name: "old books", every: time.Hour, do: untilNext(d.DB.DeleteOldBooks)},
+		{name: "old releases", every: time.Hour, do: untilNext(d.DB.DeleteOldReleases)},
+		{name: "held submissions", every: time.Hour, do: untilNext(d.DB.DeleteExpiredSubmissions)},
+		{name: "slow endpoints", every: time.Minute, count: u.metrics.slow, do: u.slowEndpoints},
+		{name: "old delivery times", every: 10 * time.Minute, do: untilNext(d.DB.DeleteOldTimes)},
 		{name: "idempotency keys", every: time.Hour, count: u.metrics.keys, do: u.deleteKeys},
 		{name: "deleted leads", every: time.Hour, count: u.metrics.purged, do: u.purgeLeads},
 	}
