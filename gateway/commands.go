@@ -60,7 +60,7 @@ func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) e
 
 // flags are the flags and arguments by the field that they set, where these are not named alike.
 var flags = map[string]string{
-	"expiresAt": "expires", "retrySchedule": "retry-schedule",
+	"expiresAt": "expires", "retrySchedule": "retry-schedule", "deliveryTargetMs": "delivery-target",
 	"form": "origin", "form.origins": "origin", "form.chatbotId": "chatbot",
 }
 

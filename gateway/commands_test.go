@@ -61,17 +61,20 @@ func TestTenantsByCommandLine(t *testing.T) {
 	if text := must(t, env, "workspace", "list"); !strings.Contains(text, ws) || !strings.Contains(text, "50/s") {
 		t.Errorf("workspace list = %s, want %s with 50/s", text, ws)
 	}
-	waits := field(must(t, env, "workspace", "create", "Patient", "--retry-schedule=0s,90s,1d"), "ws_")
+	waits := field(must(t, env, "workspace", "create", "Patient", "--retry-schedule=0s,90s,1d", "--delivery-target=1m"), "ws_")
 	var all []struct {
-		ID            string
-		RetrySchedule []int
+		ID               string
+		RetrySchedule    []int
+		DeliveryTargetMs int
 	}
 	if err := json.Unmarshal([]byte(must(t, env, "workspace", "list", "--json")), &all); err != nil {
 		t.Fatal(err)
 	}
 	for _, w := range all {
-		if w.ID == waits && !slices.Equal(w.RetrySchedule, []int{0, 90, 86400}) || w.ID == ws && len(w.RetrySchedule) != 12 {
-			t.Errorf("workspace %s has the schedule %v, want what was given, or the usual 12 attempts", w.ID, w.RetrySchedule)
+		if w.ID == waits && (!slices.Equal(w.RetrySchedule, []int{0, 90, 86400}) || w.DeliveryTargetMs != 60_000) ||
+			w.ID == ws && (len(w.RetrySchedule) != 12 || w.DeliveryTargetMs != 0) {
+			t.Errorf("workspace %s has schedule %v and target %d, want what was given, or the usual 12 attempts and no target",
+				w.ID, w.RetrySchedule, w.DeliveryTargetMs)
 		}
 	}
 	bot := field(must(t, env, "chatbot", "create", "--workspace", ws, "Front page"), "cb_")
@@ -192,9 +195,9 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"workspace", "create"}, 2, []string{"<name>"}},
 		{[]string{"chatbot", "create"}, 2, []string{"<name>", "--workspace: required"}},
-		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s"}, 2,
+		{[]string{"workspace", "create", " ", "--rate=-1", "--statuses=a,a", "--retry-schedule=5s", "--delivery-target=1ms"}, 2,
 			[]string{"<name>: Must be 1 to 100", "--rate: Must be a whole number between", "--statuses: Must be listed once",
-				"--retry-schedule: Must be 0"}},
+				"--retry-schedule: Must be 0", "--delivery-target: Must be between 100"}},
 		{[]string{"key", "create", "--workspace=acme"}, 2, []string{"--workspace: must be the id of a workspace",
 			"--name: required"}},
 		{[]string{"key", "create", "--workspace", ws, "--name=x", "--scopes=root", "--expires=-1h"}, 2,

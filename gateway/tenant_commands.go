@@ -25,6 +25,8 @@ type createWorkspace struct {
 	Statuses []string `placeholder:"STATUS" help:"Statuses that a lead may have; the first is the default."`
 
 	RetrySchedule []days `placeholder:"0s,5s,2m" help:"Wait before each attempt of a webhook; the first is made at once. The default is 12 attempts over 76 hours."`
+
+	DeliveryTarget days `placeholder:"5s" help:"How long 95 % of an endpoint's deliveries may take before endpoint.slow is sent about it, 100ms to 24h. The default is no target."`
 }
 
 // Run creates the workspace.
@@ -35,6 +37,7 @@ func (c *createWorkspace) Run(o *operator) error {
 	}
 	w, err := o.tenants.CreateWorkspace(o.ctx, encode(map[string]any{
 		"name": c.Name, "rate": c.Rate, "burst": c.Burst, "statuses": c.Statuses, "retrySchedule": waits,
+		"deliveryTargetMs": int(math.Ceil(time.Duration(c.DeliveryTarget).Seconds() * 1000)),
 	}))
 	if err != nil {
 		return err

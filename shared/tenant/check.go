@@ -19,6 +19,12 @@ const (
 	MaxWait     = 24 * 60 * 60 // seconds before an attempt
 )
 
+// Bounds of a workspace's target for its deliveries, in milliseconds.
+const (
+	MinDeliveryTargetMS = 100
+	MaxDeliveryTargetMS = 24 * 60 * 60 * 1000
+)
+
 // Check returns everything that is wrong with s. Zero fields are valid: they mean the default.
 func (s Settings) Check() []fault.Field {
 	var wrong []fault.Field
@@ -31,6 +37,10 @@ func (s Settings) Check() []fault.Field {
 	}
 	if s.Burst < 0 || s.Burst > 10*MaxRate {
 		refuse("burst", "/burst", s.Burst, "Must be between 1 and %d requests", 10*MaxRate)
+	}
+	if ms := s.DeliveryTargetMS; ms != 0 && (ms < MinDeliveryTargetMS || ms > MaxDeliveryTargetMS) {
+		refuse("deliveryTargetMs", "/deliveryTargetMs", ms, "Must be between %d and %d milliseconds, or 0 for none",
+			MinDeliveryTargetMS, MaxDeliveryTargetMS)
 	}
 	wrong = append(wrong, s.checkSchedule()...)
 	if len(s.Statuses) > MaxStatuses {

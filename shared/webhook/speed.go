@@ -17,12 +17,6 @@ const (
 	SlowCount      = 20 // deliveries without which nothing is said
 )
 
-// Bounds of a workspace's target, which is of the SlowPercentile, in milliseconds.
-const (
-	MinTargetMS = 100
-	MaxTargetMS = 24 * 60 * 60 * 1000
-)
-
 // Times is how long deliveries took, as a histogram: how many are in each bucket. A delivery of t milliseconds is in the
 // least bucket b with t <= TimesStep^b, and in 0 if it took a millisecond or less.
 type Times map[int]int

@@ -121,6 +121,7 @@ func (a *api) keyRoutes() []route {
 		{"GET", "/api/v1/deliveries", tenant.WebhooksManage, a.limitExpensive(a.listDeliveries), options{}, deliveryParams},
 		{"GET", "/api/v1/deliveries/{id}", tenant.WebhooksManage, a.getDelivery, options{}, nil},
 		{"POST", "/api/v1/deliveries/{id}/resend", tenant.WebhooksManage, a.resendDelivery, options{}, nil},
+		{"GET", "/api/v1/speed", tenant.WebhooksManage, a.limitExpensive(a.getSpeed), options{}, speedParams},
 		{"GET", "/api/v1/events", tenant.WebhooksManage, a.limitExpensive(a.listEvents), options{}, eventParams},
 		{"GET", "/api/v1/events/{id}", tenant.WebhooksManage, a.getEvent, options{}, nil},
 		{"POST", "/api/v1/replays", tenant.WebhooksManage, a.createReplay, options{}, nil},

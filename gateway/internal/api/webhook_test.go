@@ -69,7 +69,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 		`{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
 	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],` +
 		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":32,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
-		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null\}),` +
+		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null,"slowSince":null\}),` +
 		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` +
 		id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
 	m := regexp.MustCompile(want).FindStringSubmatch(got.text)

@@ -55,6 +55,7 @@ type webhookHealth struct {
 	NextProbeAt   *string `json:"nextProbeAt"`
 	LastError     *string `json:"lastError"`
 	LastSuccessAt *string `json:"lastSuccessAt"`
+	SlowSince     *string `json:"slowSince"`
 }
 
 // backlog is what an endpoint did not get.
@@ -103,7 +104,7 @@ func showHealth(e webhook.Endpoint) webhookHealth {
 	return webhookHealth{
 		State: state, Failures: h.Failures, FailingSince: optionalStamp(h.FailingSince),
 		NextProbeAt: optionalStamp(h.ProbeAt),
-		LastError:   optional(h.LastError), LastSuccessAt: optionalStamp(h.LastSuccessAt),
+		LastError:   optional(h.LastError), LastSuccessAt: optionalStamp(h.LastSuccessAt), SlowSince: optionalStamp(e.SlowSince),
 	}
 }
 

@@ -18,6 +18,7 @@ type shownWorkspace struct {
 	Statuses, AllowedOrigins               []string
 	RetrySchedule                          []int
 	DefaultRegion                          *string
+	DeliveryTargetMs                       *int
 }
 
 // patchWorkspace changes the workspace and returns what it answers.
@@ -42,11 +43,12 @@ func TestWorkspaceSettings(t *testing.T) {
 		t.Errorf("GET workspace = %+v, want it with its defaults, for a key without scopes too", first)
 	}
 	changed := b.patchWorkspace(t, b.secret,
-		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","defaultRegion":"se","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60]}`)
+		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","defaultRegion":"se","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60],"deliveryTargetMs":5000}`)
 	if changed.Name != "Acme" || changed.Rate != 5 || changed.Burst != 7 || changed.RateCeiling != tenant.DefaultRate ||
 		!slices.Equal(changed.Statuses, []string{"hot", "cold"}) || changed.Dedupe != "chatbot" ||
 		changed.DefaultRegion == nil || *changed.DefaultRegion != "SE" ||
-		len(changed.AllowedOrigins) != 2 || !slices.Equal(changed.RetrySchedule, []int{0, 60}) {
+		len(changed.AllowedOrigins) != 2 || !slices.Equal(changed.RetrySchedule, []int{0, 60}) ||
+		changed.DeliveryTargetMs == nil || *changed.DeliveryTargetMs != 5000 {
 		t.Errorf("PATCH workspace = %+v, want what was given", changed)
 	}
 	b.forward(time.Second)
@@ -59,10 +61,10 @@ func TestWorkspaceSettings(t *testing.T) {
 		t.Errorf("PATCH that changes nothing moves updatedAt from %s to %s", changed.UpdatedAt, again.UpdatedAt)
 	}
 	reset := b.patchWorkspace(t, b.secret,
-		`{"rate":null,"burst":null,"statuses":null,"dedupe":null,"defaultRegion":null,"allowedOrigins":null,"retrySchedule":null}`)
+		`{"rate":null,"burst":null,"statuses":null,"dedupe":null,"defaultRegion":null,"allowedOrigins":null,"retrySchedule":null,"deliveryTargetMs":null}`)
 	if reset.Rate != first.Rate || reset.Burst != first.Burst || !slices.Equal(reset.Statuses, first.Statuses) ||
 		reset.DefaultRegion != nil || reset.Dedupe != "workspace" || len(reset.AllowedOrigins) != 0 || len(reset.RetrySchedule) != 12 ||
-		reset.Name != "Acme" {
+		reset.Name != "Acme" || reset.DeliveryTargetMs != nil {
 		t.Errorf("PATCH with nulls = %+v, want the defaults", reset)
 	}
 }
@@ -73,7 +75,8 @@ func TestWorkspaceStaysBelowItsCeiling(t *testing.T) {
 	b := setup(t)
 	slow := b.mustWorkspace(t, tenant.Settings{Rate: 50, Burst: 100})
 	for body, field := range map[string]string{`{"rate":51}`: "rate", `{"burst":101}`: "burst", `{"rate":0}`: "rate",
-		`{"rate":-1}`: "rate", `{"rateCeiling":1000}`: "rateCeiling", `{"suppressing":false}`: "suppressing"} {
+		`{"rate":-1}`: "rate", `{"rateCeiling":1000}`: "rateCeiling", `{"suppressing":false}`: "suppressing",
+		`{"deliveryTargetMs":99}`: "deliveryTargetMs", `{"deliveryTargetMs":86400001}`: "deliveryTargetMs"} {
 		t.Run(body, func(t *testing.T) {
 			got := b.send(t, slow.secret, "PATCH", "/api/v1/workspace", body)
 			if got.wantError(t, body, 400, "VALIDATION_ERROR"); got.body.Details.Field != field {

@@ -35,7 +35,8 @@ type WorkspaceView struct {
 	Identify       tenant.Identify `json:"identify"`
 	DefaultRegion  *string         `json:"defaultRegion"` // null: none
 	AllowedOrigins []string        `json:"allowedOrigins"`
-	RetrySchedule  []int           `json:"retrySchedule"` // seconds before each attempt
+	RetrySchedule  []int           `json:"retrySchedule"`    // seconds before each attempt
+	DeliveryTarget *int            `json:"deliveryTargetMs"` // null: none
 	CreatedAt      string          `json:"createdAt"`
 	UpdatedAt      string          `json:"updatedAt"`
 }
@@ -50,8 +51,16 @@ func ViewWorkspace(w tenant.Workspace) WorkspaceView {
 		Statuses: s.Statuses, Dedupe: cmp.Or(s.Dedupe, tenant.DedupeWorkspace),
 		Identify: cmp.Or(s.Identify, tenant.IdentifyEmail), DefaultRegion: optionalText(s.DefaultRegion),
 		AllowedOrigins: append([]string{}, s.AllowedOrigins...), RetrySchedule: retrySchedule(s),
-		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+		DeliveryTarget: optionalNumber(s.DeliveryTargetMS), CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
+}
+
+// optionalNumber shows 0 as null.
+func optionalNumber(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 // optionalText shows an empty text as null.
@@ -74,16 +83,17 @@ func retrySchedule(s tenant.Settings) (seconds []int) {
 
 // LimitsView is a workspace as the operator sees it, with its defaults filled in.
 type LimitsView struct {
-	ID            string      `json:"id"`
-	Name          string      `json:"name"`
-	Mode          tenant.Mode `json:"mode"`
-	TestOf        string      `json:"testOf,omitempty"` // the workspace whose sandbox this is
-	Rate          int         `json:"rate"`
-	Burst         int         `json:"burst"`
-	Statuses      []string    `json:"statuses"`
-	RetrySchedule []int       `json:"retrySchedule"` // seconds before each attempt
-	CreatedAt     string      `json:"createdAt"`
-	UpdatedAt     string      `json:"updatedAt"`
+	ID             string      `json:"id"`
+	Name           string      `json:"name"`
+	Mode           tenant.Mode `json:"mode"`
+	TestOf         string      `json:"testOf,omitempty"` // the workspace whose sandbox this is
+	Rate           int         `json:"rate"`
+	Burst          int         `json:"burst"`
+	Statuses       []string    `json:"statuses"`
+	RetrySchedule  []int       `json:"retrySchedule"`    // seconds before each attempt
+	DeliveryTarget *int        `json:"deliveryTargetMs"` // null: none
+	CreatedAt      string      `json:"createdAt"`
+	UpdatedAt      string      `json:"updatedAt"`
 }
 
 // ViewLimits shows w to the operator.
@@ -92,7 +102,7 @@ func ViewLimits(w tenant.Workspace) LimitsView {
 	v := LimitsView{
 		ID: id.Workspace.Format(w.ID), Name: w.Name, Mode: tenant.ModeOf(w.TestOf != id.UUID{}),
 		Rate: s.Rate, Burst: s.Burst, Statuses: s.Statuses, RetrySchedule: retrySchedule(s),
-		CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
+		DeliveryTarget: optionalNumber(s.DeliveryTargetMS), CreatedAt: stamp(w.CreatedAt), UpdatedAt: stamp(w.UpdatedAt),
 	}
 	if w.TestOf != (id.UUID{}) {
 		v.TestOf = id.Workspace.Format(w.TestOf)

@@ -47,7 +47,8 @@ func (s Service) UpdateLimits(ctx context.Context, workspace id.UUID, body []byt
 func readLimits(body []byte, w *tenant.Workspace, create bool) (given map[string]any, err error) {
 	given = map[string]any{}
 	s := &w.Settings
-	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "retrySchedule"})
+	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "retrySchedule",
+		"deliveryTargetMs"})
 	for in.Next() {
 		if !in.Given() {
 			continue
@@ -70,6 +71,9 @@ func readLimits(body []byte, w *tenant.Workspace, create bool) (given map[string
 		case "retrySchedule":
 			s.RetrySchedule = readSchedule(in)
 			given["retrySchedule"] = s.RetrySchedule
+		case "deliveryTargetMs":
+			s.DeliveryTargetMS = readTarget(in)
+			given["deliveryTargetMs"] = s.DeliveryTargetMS
 		}
 	}
 	requireName(in, !create || given["name"] != nil)
@@ -95,6 +99,13 @@ func readSchedule(in *strictjson.Reader) []int {
 	return waits
 }
 
+// readTarget reads what deliveries should take, of the operator, for whom 0 is no target.
+func readTarget(in *strictjson.Reader) int {
+	ms := in.Integer(0, tenant.MaxDeliveryTargetMS)
+	in.Add(tenant.Settings{DeliveryTargetMS: ms}.Check()...)
+	return ms
+}
+
 // UpdateSettings applies a merge patch (RFC 7396) to the settings that a workspace decides for itself. Gateways follow
 // within a second. Uniqueness is decided when a lead is created, so another dedupe applies to leads created from now
 // on.
@@ -118,7 +129,7 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 	s := &w.Settings
 	ceiling := s.WithDefaults()
 	in := strictjson.NewReader(body, []string{"name", "rate", "burst", "statuses", "dedupe", "identify", "defaultRegion",
-		"allowedOrigins", "retrySchedule"})
+		"allowedOrigins", "retrySchedule", "deliveryTargetMs"})
 	for in.Next() {
 		switch in.Name() {
 		case "name":
@@ -162,6 +173,8 @@ func readSettings(body []byte, w *tenant.Workspace) error {
 			if in.Empty() {
 				in.Refuse("Must have at least one attempt; null restores the default schedule")
 			}
+		case "deliveryTargetMs":
+			s.DeliveryTargetMS = in.Integer(tenant.MinDeliveryTargetMS, tenant.MaxDeliveryTargetMS)
 		}
 	}
 	return in.Err()

@@ -9,18 +9,15 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// watchLimit is how many endpoints one sweep compares with their workspaces' targets; the next one goes on.
-const watchLimit = 500
-
 // slowEndpoints notifies of endpoints that became slower than their workspaces' targets, and notes which are so no
 // longer. n counts those that became it.
 func (u *Upkeep) slowEndpoints(ctx context.Context) (n int, more bool, err error) {
-	all, err := u.DB.WatchEndpoints(ctx, u.watchAfter, watchLimit)
+	all, err := u.DB.WatchEndpoints(ctx, u.watchAfter, u.watchLimit)
 	if err != nil {
 		return 0, false, err
 	}
 	u.watchAfter = pg.EndpointRef{}
-	if more = len(all) == watchLimit; more {
+	if more = len(all) == u.watchLimit; more {
 		u.watchAfter = all[len(all)-1].EndpointRef
 	}
 	var errs []error

@@ -51,6 +51,7 @@ type Upkeep struct {
 
 	// Bounds of one sweep; the next one goes on.
 	scanLimit  int           // endpoints with pending deliveries that are read
+	watchLimit int           // endpoints that are compared with their workspaces' targets
 	probeLimit int           // failing endpoints that get a probe task, and those whose probe task runs now
 	purgeBatch int           // deleted leads that are read at a time
 	keyBatch   int           // idempotency keys that one statement deletes
@@ -64,7 +65,7 @@ type Upkeep struct {
 
 // New returns an Upkeep.
 func New(d Deps) *Upkeep {
-	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), scanLimit: scanLimit, probeLimit: probeLimit,
+	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), scanLimit: scanLimit, probeLimit: probeLimit, watchLimit: watchLimit,
 		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{

@@ -14,6 +14,7 @@ import (
 const (
 	scanLimit    = 10_000 // endpoints with pending deliveries
 	probeLimit   = 1000   // failing endpoints that get a probe task, and those whose probe task runs now
+	watchLimit   = 500    // endpoints that are compared with their workspaces' targets
 	wakeLimit    = 5000   // workspaces, replays, and imports
 	pendingLimit = 5000   // deliveries of endpoints that are not enabled
 	reindexLimit = 2000   // leads from before there was a search index; new ones wait for no more than these
