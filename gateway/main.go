@@ -113,7 +113,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Trusted: proxies,
 	}))
 	forms := form.New(form.Deps{
-		Auth: keys, Intake: leads, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
+		Auth: keys, Intake: leads, Once: keyed, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
 		Trusted: proxies, CaptchaURL: s.CaptchaURL, Secret: db.InstallationSecret,
 	})
 	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{

@@ -71,7 +71,7 @@ func setupWithin(t testing.TB, readTimeout time.Duration, change ...func(*api.De
 	keyed := idempotency.New(b.db, log)
 	t.Cleanup(keyed.Stop)
 	forms := form.New(form.Deps{
-		Auth: au, Intake: in, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now,
+		Auth: au, Intake: in, Once: keyed, Redis: b.redis, Log: log, Registry: prometheus.NewRegistry(), Now: b.now,
 		Wait: func(time.Time) {}, Secret: b.db.InstallationSecret,
 	})
 	deps := api.Deps{

@@ -16,6 +16,7 @@ import (
 	"leadgate/gateway/internal/form/captcha"
 	"leadgate/gateway/internal/form/proof"
 	"leadgate/gateway/internal/form/verdict"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
@@ -25,6 +26,7 @@ import (
 type Deps struct {
 	Auth     *auth.Auth
 	Intake   *intake.Service
+	Once     *idempotency.Service // of requests with an Idempotency-Key
 	Redis    redis.UniversalClient
 	Log      *slog.Logger
 	Registry prometheus.Registerer
@@ -110,6 +112,7 @@ const (
 	NotAdmitted Outcome = "origin"
 	NoForm      Outcome = "no_form"
 	Limited     Outcome = "limited"
+	Repeated    Outcome = "repeated" // it was answered before, under its Idempotency-Key
 	Failed      Outcome = "failed"
 )
 

@@ -13,6 +13,7 @@ import (
 	"leadgate/gateway/internal/form/captcha"
 	"leadgate/gateway/internal/form/verdict"
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -53,15 +54,44 @@ func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) err
 		httpx.FailAs(r, WriteFailure)
 	}
 	outcome, err := q.open(key)
+	answered := false // a failure too
 	if err == nil {
-		outcome, err = q.submit()
+		outcome, answered, err = q.once()
 	}
 	if fault.Is(err, fault.RateLimited) {
 		outcome = Limited
 	}
 	q.count(outcome, err)
 	s.submissions.WithLabelValues(string(outcome)).Inc()
+	if answered {
+		return nil
+	}
 	return err
+}
+
+// once takes a submission, and one with an Idempotency-Key a single time. Whoever repeats that gets the answer again;
+// keys are the form's own.
+func (q *request) once() (outcome Outcome, answered bool, err error) {
+	if wait := q.limit(); wait > 0 {
+		return Limited, false, tooMany("This form was sent too often. Please try again later.", wait)
+	}
+	if !idempotency.Given(q.r) {
+		outcome, err = q.submit()
+		return outcome, false, err
+	}
+	outcome = Repeated
+	which := idempotency.Request{Workspace: q.p.WorkspaceID, Form: q.p.KeyID, MaxBody: MaxBody, WriteOnly: true}
+	var failed error
+	err = q.Once.Serve(q.w, q.r, which, func(w http.ResponseWriter, r *http.Request, newID id.UUID) (
+		idempotency.Result, error) {
+		q.w, q.r, q.newID = w, r, newID
+		outcome, failed = q.submit()
+		return idempotency.Result{}, failed
+	})
+	if err != nil {
+		return Failed, false, err
+	}
+	return outcome, true, failed
 }
 
 // Preflight answers whether a script of the asking page may send the form that key opens as JSON (Fetch standard, 4.8).
@@ -128,9 +158,6 @@ func tooMany(text string, wait time.Duration) error {
 
 // submit takes a submission from a page that may use the form, and answers it.
 func (q *request) submit() (Outcome, error) {
-	if wait := q.limit(); wait > 0 {
-		return Limited, tooMany("This form was sent too often. Please try again later.", wait)
-	}
 	chatbot, err := q.chatbot()
 	if err != nil {
 		return NoForm, err

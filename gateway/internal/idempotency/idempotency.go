@@ -3,7 +3,6 @@ package idempotency
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -22,8 +21,9 @@ const storeTimeout = 4 * time.Second
 // Request is what of a request matters here besides its key and its body.
 type Request struct {
 	Workspace id.UUID
-	MaxBody   int64 // bytes
-	WriteOnly bool  // the client may not read what it creates, and gets a shorter answer
+	Form      id.UUID // whose keys are apart from all others, because visitors choose them; zero: the workspace's
+	MaxBody   int64   // bytes
+	WriteOnly bool    // the client may not read what it creates, and gets a shorter answer
 }
 
 // Result is what a handler says about the answer that it wrote, or that its error is.
@@ -53,7 +53,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, q Request, do Ha
 	if err != nil {
 		return err
 	}
-	request := pg.IdempotentRequest{Workspace: q.Workspace, Key: sha256.Sum256([]byte(key)), ID: id.New()}
+	request := pg.IdempotentRequest{Workspace: q.Workspace, Key: hashKey(q.Form, key), ID: id.New()}
 	request.Request, request.Meaning = requestHashes(r, body, q.WriteOnly)
 	ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
 )
 
 // header is the field that has the key, as net/http spells it.
@@ -36,6 +37,14 @@ func readKey(r *http.Request) (key string, err error) {
 		return "", fault.InvalidField(header, fault.Truncate(strings.ToValidUTF8(lines[0], "?")), keyRule)
 	}
 	return key, nil
+}
+
+// hashKey is what stands for a key.
+func hashKey(form id.UUID, key string) [32]byte {
+	if form == (id.UUID{}) {
+		return sha256.Sum256([]byte(key))
+	}
+	return sha256.Sum256([]byte(id.Key.Format(form) + " " + key)) // no key of a workspace has a space
 }
 
 var errQuoting = errors.New("malformed Idempotency-Key")
