@@ -41,7 +41,7 @@ func TestPreviewForm(t *testing.T) {
 		!strings.Contains(got.Errors[0].Message, "The form has who") || strings.Contains(got.Errors[0].Message, "secret") {
 		t.Errorf("preview without an email = %+v, want what is missing and the names that came", got)
 	}
-	if got := preview(plainForm, "email=a@example.com&_gotcha=https://pills.example.net/"); got.Verdict != lead.Held {
+	if got := preview(plainForm, "email=a@example.com&message=[url=https://pills.example.net/]&_gotcha=https://pills.example.net/"); got.Verdict != lead.Held {
 		t.Errorf("preview of a robot = %+v", got)
 	}
 	if got := preview("application/json", `{"email":`); got.Accepted || len(got.Errors) != 1 || got.Errors[0].Field != "body" {

@@ -174,7 +174,7 @@ func TestFormAnswersDuplicatesAsNewOnes(t *testing.T) {
 			{"new", "email=" + email}, {"again", "name=Again&email=" + strings.ToUpper(email)}, {"large", "email=" + email +
 				"&big=" + strings.Repeat("x", 30<<10)},
 			{"too large once merged", "email=" + email + "&bigger=" + strings.Repeat("x", 30<<10)}, {"suppressed",
-				"email=gone@example.com"}, {"robot", "email=robot@example.com&_gotcha=x"},
+				"email=gone@example.com"}, {"robot", "email=robot@example.com&_gotcha=https://pills.example.net/"},
 		}
 		var want string
 		for _, body := range bodies {
