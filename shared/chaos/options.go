@@ -24,6 +24,7 @@ type options struct {
 	backlog        int    // deliveries that wait when a drain begins
 	retries        int    // leads that are posted under keys
 	rows           int    // of a file that is imported
+	posts          int    // of a form
 	programs       string // the revision whose gateway and worker are broken; "": the working tree's
 	formerRevision string // which runs before an upgrade; "": the last with the released schema
 	cuts           int    // of the power
@@ -41,12 +42,12 @@ type options struct {
 // full are the sizes that prove something, and short those with which the short scenarios take a minute.
 func (o *options) full() {
 	o.duration, o.conns, o.rate = 10*time.Second, 32, 400
-	o.backlog, o.retries, o.rows, o.cuts = 50_000, 10_000, 1_000_000, 50
+	o.backlog, o.retries, o.rows, o.cuts, o.posts = 50_000, 10_000, 1_000_000, 50, 100_000
 }
 
 func (o *options) short() {
 	o.duration, o.conns, o.rate = 3*time.Second, 16, 150
-	o.backlog, o.retries, o.rows, o.cuts = 1000, 500, 20_000, 4
+	o.backlog, o.retries, o.rows, o.cuts, o.posts = 1000, 500, 20_000, 4, 1500
 	o.scenarios, o.atOnce = shortScenarios(), 2
 }
 
@@ -68,6 +69,7 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	f.IntVar(&opt.backlog, "backlog", opt.backlog, "deliveries that wait when a drain begins, 100 to 1000000")
 	f.IntVar(&opt.retries, "retries", opt.retries, "leads that are posted under keys until they have an answer, 100 to 1000000")
 	f.IntVar(&opt.rows, "rows", opt.rows, "of a file that is imported, 10000 to 1000000")
+	f.IntVar(&opt.posts, "posts", opt.posts, "of a form, 100 to 1000000")
 	f.IntVar(&opt.cuts, "cuts", opt.cuts, "of the power, 1 to 1000")
 	f.StringVar(&opt.programs, "programs", "", "break gateway and worker of this `revision` instead of the working tree's: a checker must see what was wrong there")
 	f.StringVar(&opt.formerRevision, "former", "", "the `revision` that runs before an upgrade (default the last one with the released schema)")
@@ -82,7 +84,8 @@ func parse(args []string, out io.Writer) (opt options, err error) {
 	}
 	if f.NArg() > 0 || opt.duration < 2*time.Second || opt.duration > 5*time.Minute || opt.conns < 1 || opt.conns > 1024 ||
 		opt.rate < 1 || opt.rate > 20_000 || opt.backlog < 100 || opt.backlog > 1_000_000 || opt.retries < 100 ||
-		opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 || opt.cuts < 1 || opt.cuts > 1000 ||
+		opt.retries > 1_000_000 || opt.rows < 10_000 || opt.rows > 1_000_000 || opt.posts < 100 ||
+		opt.posts > 1_000_000 || opt.cuts < 1 || opt.cuts > 1000 ||
 		!slices.Contains([]string{"", "fsync", "synchronous_commit"}, *unsafe) {
 		fmt.Fprintln(out, "want no arguments beside flags, and those within their limits (-help)")
 		return opt, errUsage

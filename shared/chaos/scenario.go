@@ -50,7 +50,8 @@ type scenario struct {
 const maxMedian = 200 * time.Millisecond
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), imports())
+	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), submissions(),
+		imports())
 }
 
 // shortScenarios are those that CI runs: together they need a minute, and each fault of the failure policy is in one of
