@@ -16,8 +16,8 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
-		rates:     []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
+		scenarios: []string{"forms", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
+		conns:     []int{8}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
 	var out strings.Builder
@@ -27,6 +27,7 @@ func TestScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
+		`8 visitors at once +[1-9]\d*/s .*\n +CPU per post .*\n +new email +p50 [1-9].*; known email +p50 [1-9]`,
 		`batches of 500 +[1-9]\d* leads/s .*\n +CPU per lead`,
 		`2000 rows with events +[1-9]\d* rows/s .*\n(.*\n)? +2000 rows without events +[1-9]\d* rows/s`,
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,

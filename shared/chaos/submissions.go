@@ -51,7 +51,9 @@ type formLoad struct {
 }
 
 // message is what marks the n-th post.
-func message(n int) string { return fmt.Sprintf("I have a question about order %d, please call me back.", n) }
+func message(n int) string {
+	return fmt.Sprintf("I have a question about order %d, please call me back.", n)
+}
 
 // killUnderSubmissions sends the posts and kills the parts meanwhile, and then checks that each post is there once, with
 // what became of it, and that the books balance.
@@ -109,7 +111,7 @@ func killUnderSubmissions(ctx context.Context, run *runner) (report string, err 
 // makeForm makes a form that nobody is limited at, and returns its key.
 func (run *runner) makeForm(ctx context.Context) (key string, err error) {
 	key = tenant.NewText(tenant.PublishableKey, false)
-	form := tenant.Form{PerMinute: tenant.MaxFormRate, PerMinuteIP: tenant.MaxFormRate}
+	form := tenant.Form{Origins: []string{tenant.AnyOrigin}, PerMinute: tenant.MaxFormRate, PerMinuteIP: tenant.MaxFormRate}
 	hash, ok := tenant.HashSecret(key)
 	if !ok {
 		return "", fmt.Errorf("a new publishable key does not hash")

@@ -18,9 +18,10 @@ import (
 // both share the cores.
 type Conn struct {
 	net.Conn
-	r    *bufio.Reader
-	out  []byte
-	body []byte
+	Header string // further lines of each request's header: "Name: value\r\n"
+	r      *bufio.Reader
+	out    []byte
+	body   []byte
 }
 
 // Timeout bounds a request: a server that does not answer for so long is broken.
@@ -71,7 +72,9 @@ func (c *Conn) do(method, path, key string, body []byte) (Answer, error) {
 		c.out = append(c.out, "\r\nContent-Type: application/json\r\nContent-Length: "...)
 		c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	}
-	c.out = append(c.out, "\r\n\r\n"...)
+	c.out = append(c.out, "\r\n"...)
+	c.out = append(c.out, c.Header...)
+	c.out = append(c.out, "\r\n"...)
 	c.out = append(c.out, body...)
 	c.SetDeadline(time.Now().Add(Timeout))
 	if _, err := c.Write(c.out); err != nil {
