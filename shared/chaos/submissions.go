@@ -111,7 +111,8 @@ func killUnderSubmissions(ctx context.Context, run *runner) (report string, err 
 // makeForm makes a form that nobody is limited at, and returns its key.
 func (run *runner) makeForm(ctx context.Context) (key string, err error) {
 	key = tenant.NewText(tenant.PublishableKey, false)
-	form := tenant.Form{Origins: []string{tenant.AnyOrigin}, PerMinute: tenant.MaxFormRate, PerMinuteIP: tenant.MaxFormRate}
+	form := tenant.Form{Origins: []string{tenant.AnyOrigin}, PerMinute: tenant.MaxFormRate, PerMinuteIP: tenant.MaxFormRate,
+		MaxHeldPerDay: tenant.MaxHeldPerDay}
 	hash, ok := tenant.HashSecret(key)
 	if !ok {
 		return "", fmt.Errorf("a new publishable key does not hash")
