@@ -38,9 +38,6 @@ const (
 // formConns is how many visitors there are at once for each connection of other loads: a form takes its time to answer.
 const formConns = 8
 
-// killPause is how long nothing is killed after something was, on average.
-const killPause = 1500 * time.Millisecond
-
 // formLoad sends posts of a form, each under a key of its own until it is answered with success.
 type formLoad struct {
 	url    string
@@ -160,7 +157,7 @@ func (l *formLoad) until(ctx context.Context, n int, body []byte, random *rand.R
 		default:
 			return fmt.Errorf("post %d: %d %s, want 200 or 503", n, status, answer)
 		}
-		if !pause(ctx, time.Duration(20+random.IntN(100))*time.Millisecond) {
+		if !pause(ctx, time.Duration(100+random.IntN(300))*time.Millisecond) {
 			return fmt.Errorf("post %d has no answer: %d %s (%v): %w", n, status, answer, err, ctx.Err())
 		}
 	}
@@ -184,10 +181,11 @@ func (l *formLoad) try(ctx context.Context, n int, from string, body []byte) (st
 	return res.StatusCode, answer, err
 }
 
-// killAtRandom kills one part after the other, and starts it again, until ctx ends. It returns how often.
+// killAtRandom kills one part after the other, and starts it again, until ctx ends. It returns how often. Between two
+// kills there is as much time as others take for an outage, on average.
 func (run *runner) killAtRandom(ctx context.Context, random *rand.Rand) (kills int, err error) {
 	alive := context.WithoutCancel(ctx)
-	for pause(ctx, killPause/2+time.Duration(random.Int64N(int64(killPause)))) {
+	for pause(ctx, run.outage/2+time.Duration(random.Int64N(int64(run.outage)))) {
 		down := time.Duration(random.IntN(300)) * time.Millisecond
 		switch random.IntN(4) {
 		case 0:
