@@ -111,7 +111,7 @@ type alteration struct {
 	data   func(l *lead.Lead, dst []byte, former *lead.Lead) []byte // of the event
 	books  []tenant.BookEntry
 
-	submission *lead.Submission // that is kept with the lead, whether that is altered or not; nil: none
+	after func(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time) error // whether it was altered or not; nil: nothing
 }
 
 // Which leads l are to be locked; $1 is the workspace, $2 the lead.
@@ -182,8 +182,8 @@ func alterLeadTx(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, a 
 			return u, err
 		}
 	}
-	if a.submission != nil {
-		err = keepSubmission(ctx, tx, &u, *a.submission, now)
+	if a.after != nil {
+		err = a.after(ctx, tx, &u, now)
 	}
 	return u, err
 }

@@ -83,7 +83,9 @@ func bookOutcome(o lead.Outcome) tenant.BookOutcome {
 func (db *DB) AppendSubmission(ctx context.Context, s lead.Submission, change func(*lead.Lead) error) (u Updated,
 	err error) {
 	a := updating(change)
-	a.submission = &s
+	a.after = func(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time) error {
+		return keepSubmission(ctx, tx, u, s, now)
+	}
 	return db.alterLead(ctx, s.WorkspaceID, s.LeadID, a)
 }
 
@@ -124,10 +126,15 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 	args = append(args, optionalID(event), webhook.LeadSubmitted, optionalID(l.ChatbotID), string(data), now,
 		string(bookOutcome(s.Outcome)))
 	wake, err := conn.Collect(ctx, tx, "keep submission", scanRef, q, args...)
+	u.addWake(wake)
+	return err
+}
+
+// addWake adds endpoints that got deliveries.
+func (u *Updated) addWake(wake []EndpointRef) {
 	for _, w := range wake {
 		if !slices.Contains(u.Wake, w) {
 			u.Wake = append(u.Wake, w)
 		}
 	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/intake"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -20,6 +21,8 @@ func (a *api) submissionRoutes() []route {
 			options{}, leadSubmissionParams},
 		{"GET", "/api/v1/submissions", tenant.LeadsRead, a.limitExpensive(a.listSubmissions), options{}, submissionParams},
 		{"GET", "/api/v1/submissions/{id}", tenant.LeadsRead, a.getSubmission, options{}, nil},
+		{"POST", "/api/v1/submissions/{id}/release", tenant.LeadsWrite, a.releaseSubmission, options{}, nil},
+		{"POST", "/api/v1/submissions/{id}/spam", tenant.LeadsWrite, a.markSpam, options{}, nil},
 	}
 }
 
@@ -136,4 +139,53 @@ func (a *api) answerSubmissions(w http.ResponseWriter, r *http.Request, p *tenan
 // getSubmission answers a submission.
 func (a *api) getSubmission(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	return get(id.Submission, a.DB.GetSubmission, showSubmission)(w, r, p)
+}
+
+// releaseSubmission takes a submission out of quarantine: it becomes what it would become if it came now.
+func (a *api) releaseSubmission(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	which, err := pathSubmission(r)
+	if err != nil {
+		return err
+	}
+	if err := a.Forms.Release(r.Context(), p, which); err != nil {
+		return err
+	}
+	s, err := a.DB.GetSubmission(r.Context(), p.WorkspaceID, which)
+	if err != nil {
+		return err
+	}
+	return answerDecided(w, p, s)
+}
+
+// markSpam marks a submission as spam, and tells of it where it has a lead.
+func (a *api) markSpam(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	which, err := pathSubmission(r)
+	if err != nil {
+		return err
+	}
+	s, u, err := a.DB.MarkSpam(r.Context(), p.WorkspaceID, which)
+	if err != nil {
+		return err
+	}
+	if len(u.Wake) > 0 {
+		a.Intake.Publish(r.Context(), intake.ChangeOf(&u))
+	}
+	return answerDecided(w, p, s)
+}
+
+func pathSubmission(r *http.Request) (id.UUID, error) {
+	which, err := pathID(r, id.Submission)
+	if err == nil {
+		httpx.AddLogField(r, "submission", id.Submission.Format(which))
+	}
+	return which, err
+}
+
+// answerDecided answers a submission. A client that may not read leads learns nothing of the person.
+func answerDecided(w http.ResponseWriter, p *tenant.Principal, s lead.Submission) error {
+	if !p.May(tenant.LeadsRead) {
+		s = lead.Submission{ID: s.ID, FormID: s.FormID, LeadID: s.LeadID, Outcome: s.Outcome, Verdict: s.Verdict,
+			CreatedAt: s.CreatedAt, DecidedAt: s.DecidedAt}
+	}
+	return httpx.Data(w, http.StatusOK, showSubmission(s))
 }
