@@ -36,8 +36,9 @@ type settings struct {
 	AllowCIDRs   []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
 	AllowHTTP    bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
 
-	Retention    time.Duration `name:"retention" from:"LEADGATE_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept, in whole weeks; what is pending stays."`
-	DisableAfter time.Duration `name:"disable-after" from:"LEADGATE_DISABLE_AFTER" default:"120h" help:"An endpoint that only failed for so long is disabled; 0: never."`
+	Retention           time.Duration `name:"retention" from:"LEADGATE_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept, in whole weeks; what is pending stays."`
+	SubmissionRetention time.Duration `name:"submission-retention" from:"LEADGATE_SUBMISSION_RETENTION" default:"9600h" help:"How long submissions of forms are kept, in whole weeks; a lead's first and last stay with it."`
+	DisableAfter        time.Duration `name:"disable-after" from:"LEADGATE_DISABLE_AFTER" default:"120h" help:"An endpoint that only failed for so long is disabled; 0: never."`
 
 	OperatorHook       config.Secret `name:"operator-hook" from:"LEADGATE_OPERATOR_HOOK" placeholder:"URL" help:"URL told of endpoints that fail and are disabled, in every workspace."`
 	OperatorHookSecret config.Secret `name:"operator-hook-secret" from:"LEADGATE_OPERATOR_HOOK_SECRET" help:"whsec_... (or whsk_...) that signs what the operator hook gets."`
@@ -87,7 +88,8 @@ func (s *settings) Check() (invalid []error) {
 		flag          string
 		got, low, top time.Duration
 	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute},
-		{"poll", s.Poll, time.Millisecond, 10 * time.Second}, {"retention", s.Retention, 24 * time.Hour, maxAge}} {
+		{"poll", s.Poll, time.Millisecond, 10 * time.Second}, {"retention", s.Retention, 24 * time.Hour, maxAge},
+		{"submission-retention", s.SubmissionRetention, 31 * 24 * time.Hour, maxAge}} { // held ones are kept for 30 days
 		if d.got < d.low || d.got > d.top {
 			add(d.flag, "must be between %s and %s, not %s", d.low, d.top, d.got)
 		}

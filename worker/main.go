@@ -111,7 +111,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Now: time.Now, Log: log, Metrics: registry, Memory: memory,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention,
-		Now: time.Now, Log: log, Metrics: registry})
+		SubmissionRetention: s.SubmissionRetention,
+		Now:                 time.Now, Log: log, Metrics: registry})
 	queues := newServers(redis, &s, log)
 	if err := queues.start(processor.Handler(keeper.Sweep)); err != nil {
 		return err

@@ -293,7 +293,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	args := []string{"--drains", "0", "--sweep", "1ms", "--ops-listen", "here", "--webhook-allow-cidrs",
 		"10.0.0.0/8,localhost,home", "--db-conns", "1",
-		"--probes", "0", "--retention", "1h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2",
+		"--probes", "0", "--retention", "1h", "--submission-retention", "720h", "--disable-after", "1s", "--operator-hook", "https://192.168.0.1/hunter2",
 		"--operator-hook-secret", "hunter2", "--memory-budget", "1MiB"}
 	err := run(t.Context(), args, func(string) string { return "" }, io.Discard)
 	if !errors.Is(err, config.ErrInvalid) {
@@ -302,6 +302,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 	for _, want := range []string{"--database-url (DATABASE_URL)", "--redis-url (REDIS_URL)", "--drains", "--sweep",
 		"--ops-listen", "--webhook-allow-cidrs", `"localhost"`, `"home"`, "--db-conns",
 		"--probes (LEADGATE_PROBES): must", "--retention (LEADGATE_RETENTION): must be between 24h",
+		"--submission-retention (LEADGATE_SUBMISSION_RETENTION): must be between 744h",
 		"--disable-after (LEADGATE_DISABLE_AFTER): must be 0, or",
 		"--memory-budget (LEADGATE_MEMORY_BUDGET): must be 0, or at least 24 MiB",
 		"--operator-hook (LEADGATE_OPERATOR_HOOK): must be a host",

@@ -36,14 +36,15 @@ type HeldCount struct {
 	Deliveries int
 }
 
-// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago. A week of
+// DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago, and those of
+// submissions that ended longer than keepSubmissions ago, of which each lead's first and last are kept. A week of
 // deliveries of which one is still pending is kept, and so are its events.
 //
 // A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
 // on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its
 // comment: what somebody else detached is his, and stays. Of several workers one does this, and the others return at
 // once.
-func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (out Dropped, err error) {
+func (db *DB) DropOldPartitions(ctx context.Context, keep, keepSubmissions time.Duration) (out Dropped, err error) {
 	admin, err := db.OpenAdminPool() // what is set in its sessions ends with them, and so does the lock
 	if err != nil {
 		return out, fmt.Errorf("retention: %w", err)
@@ -67,7 +68,7 @@ func (db *DB) DropOldPartitions(ctx context.Context, keep time.Duration) (out Dr
 		return out, err
 	}
 	r := retention{session: session, weeks: map[time.Time]bool{}}
-	old, err := r.old(ctx, keep)
+	old, err := r.old(ctx, keep, keepSubmissions)
 	if err == nil {
 		err = r.dropAll(ctx, old)
 	}
@@ -91,10 +92,10 @@ type partition struct {
 	monday       time.Time
 }
 
-// old returns the partitions that ended longer than keep ago, and those that were: deliveries first, each table's
+// old returns the partitions that ended longer ago than they are kept, and those that were: deliveries first, each table's
 // oldest first. Those whose detachment was interrupted come before the others of their table, which cannot be detached
 // before.
-func (r *retention) old(ctx context.Context, keep time.Duration) (old []partition, err error) {
+func (r *retention) old(ctx context.Context, keep, keepSubmissions time.Duration) (old []partition, err error) {
 	const q = `
 select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, p.relname),
        c.relispartition, coalesce(i.inhdetachpending, false) as detaching,
@@ -104,7 +105,7 @@ select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%
   join pg_namespace n on n.oid = p.relnamespace
   join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ ('^' || p.relname || '_[0-9]{8}$')
   left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = p.oid
- where p.oid in ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass)
+ where p.oid in ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass, 'submissions'::regclass)
    and c.relispartition = (i.inhrelid is not null)
  order by p.relname <> 'deliveries', p.relname, detaching desc, c.relname`
 	err = conn.Each(ctx, r.session, "list partitions", func(row conn.Row) error {
@@ -125,7 +126,11 @@ select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%
 		if p.parent == "deliveries" && p.ours {
 			r.weeks[p.monday] = true
 		}
-		if !p.monday.Add(week + keep).After(now) {
+		age := keep
+		if p.parent == "submissions" {
+			age = keepSubmissions
+		}
+		if !p.monday.Add(week + age).After(now) {
 			old = append(old, p)
 		}
 		return nil
@@ -164,6 +169,11 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 	pending, err := r.pending(ctx, p)
 	if err != nil {
 		return err
+	}
+	if p.attached && p.parent == "submissions" {
+		if err := r.keepSubmissions(ctx, p); err != nil {
+			return err
+		}
 	}
 	if p.attached && !pending {
 		if err := r.exec(ctx, `comment on table `+p.table+` is '`+detachedByUs+`'`); err != nil {

@@ -19,7 +19,10 @@ import (
 	"leadgate/shared/webhook"
 )
 
-const month = 30 * 24 * time.Hour
+const (
+	month = 30 * 24 * time.Hour
+	year  = 365 * 24 * time.Hour
+)
 
 // monday is the start of the week n weeks ago.
 func monday(n int) time.Time {
@@ -53,7 +56,7 @@ select $1, delivery_id(id, $2), $2, id, $4, case when $4 = 'pending' then now() 
 // mustDrop drops what is older than a month and fails unless that succeeds.
 func (d *desk) mustDrop() (dropped, kept []string) {
 	d.Helper()
-	out, err := d.db.DropOldPartitions(d.Context(), month)
+	out, err := d.db.DropOldPartitions(d.Context(), month, year)
 	if err != nil {
 		d.Fatalf("DropOldPartitions = %+v, %v, want no error", out, err)
 	}
@@ -123,7 +126,7 @@ func TestRetentionCountsFromTheEndOfTheWeek(t *testing.T) {
 		want []string
 	}{{age + time.Minute, nil}, {age - time.Second, []string{part("attempts", 3), part("deliveries", 3), part("events",
 		3)}}} {
-		out, err := d.db.DropOldPartitions(t.Context(), c.keep)
+		out, err := d.db.DropOldPartitions(t.Context(), c.keep, year)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +162,7 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 	}
 	ended := make(chan result, 1)
 	go func() {
-		out, err := d.db.DropOldPartitions(t.Context(), month)
+		out, err := d.db.DropOldPartitions(t.Context(), month, year)
 		ended <- result{out.Partitions, err}
 	}()
 	var first result
@@ -223,7 +226,7 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `select from deliveries`); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := d.db.DropOldPartitions(t.Context(), month); err == nil {
+	if out, err := d.db.DropOldPartitions(t.Context(), month, year); err == nil {
 		t.Fatalf("DropOldPartitions = %+v while somebody reads, want an error", out)
 	}
 	if _, err := tx.ExecContext(t.Context(),
@@ -296,7 +299,7 @@ func TestDroppedHeldDeliveriesAreCounted(t *testing.T) {
 	d.mustPast(8, webhook.Exhausted)
 	d.mustPast(3, webhook.Held)
 	other.mustPast(8, webhook.Held)
-	out, err := d.db.DropOldPartitions(t.Context(), month)
+	out, err := d.db.DropOldPartitions(t.Context(), month, year)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +325,7 @@ func TestSeveralDropAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {
-			out, err := d.db.DropOldPartitions(t.Context(), month)
+			out, err := d.db.DropOldPartitions(t.Context(), month, year)
 			if err != nil {
 				t.Error(err)
 			}
@@ -350,7 +353,7 @@ func TestDropIsCutShort(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := d.db.DropOldPartitions(ctx, month); err == nil {
+	if _, err := d.db.DropOldPartitions(ctx, month, year); err == nil {
 		t.Error("DropOldPartitions succeeded in spite of its deadline")
 	}
 	reader.Rollback()

@@ -31,10 +31,10 @@ func (u *Upkeep) createPartitions(ctx context.Context) (n int, more bool, err er
 // maxToldHeld is how many endpoints a log names whose held deliveries were dropped.
 const maxToldHeld = 20
 
-// dropPartitions drops weeks of events, deliveries and attempts that are older than the retention. It tells of held
-// deliveries that go with them: nobody can have them sent any more.
+// dropPartitions drops weeks of events, deliveries, attempts and submissions that are older than their retention. It
+// tells of held deliveries that go with them: nobody can have them sent any more.
 func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err error) {
-	out, err := u.DB.DropOldPartitions(ctx, u.Retention)
+	out, err := u.DB.DropOldPartitions(ctx, u.Retention, u.SubmissionRetention)
 	u.metrics.kept.Set(float64(len(out.Kept)))
 	if len(out.Partitions) > 0 {
 		u.Log.Info("old partitions dropped", "partitions", strings.Join(out.Partitions, " "))

@@ -23,14 +23,15 @@ import (
 
 // Deps is what an Upkeep works with. All fields are required.
 type Deps struct {
-	DB        *pg.DB
-	Redis     redis.UniversalClient
-	Waker     *task.Waker
-	Every     time.Duration // from sweep to sweep
-	Retention time.Duration // of events, deliveries and attempts
-	Now       func() time.Time
-	Log       *slog.Logger
-	Metrics   prometheus.Registerer
+	DB                  *pg.DB
+	Redis               redis.UniversalClient
+	Waker               *task.Waker
+	Every               time.Duration // from sweep to sweep
+	Retention           time.Duration // of events, deliveries and attempts
+	SubmissionRetention time.Duration
+	Now                 func() time.Time
+	Log                 *slog.Logger
+	Metrics             prometheus.Registerer
 }
 
 // Upkeep asks for a sweep at every tick, and does those it gets.

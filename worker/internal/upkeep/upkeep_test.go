@@ -30,8 +30,9 @@ func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Durati
 	t.Helper()
 	metrics := prometheus.NewRegistry()
 	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour,
-		Now: time.Now,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics})
+		SubmissionRetention: 400 * 24 * time.Hour,
+		Now:                 time.Now,
+		Log:                 slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics})
 	for _, c := range change {
 		c(u)
 	}
