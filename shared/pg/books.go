@@ -85,15 +85,6 @@ const bookLeads = `book as (
      cross join lateral (values ('received'), (case when i.suppressed then 'suppressed' else 'new' end)) o (outcome)
 )`
 
-// bookSubmissions counts the submissions of a CTE, which has their workspace_id, form_id and created_at, as erased or
-// expired on the day they came. For statements that delete them.
-func bookSubmissions(cte string, outcome tenant.BookOutcome) string {
-	return `insert into book_entries (workspace_id, day, way, form_id, outcome, n)
-    select workspace_id, cast(created_at at time zone 'UTC' as date), '` + string(tenant.WayForm) + `', form_id, '` +
-		string(outcome) + `', count(*)
-      from ` + cte + ` group by 1, 2, 4`
-}
-
 // FlushBooks writes what a process counted in memory since its last flush: what left no row. Flushes of a process have
 // numbers that grow by one. One that comes again, because nobody knows whether it was written, does nothing if it was.
 // It looks across workspaces.

@@ -30,7 +30,7 @@ func (d *desk) times() webhook.Times {
 // arrived is an outcome that succeeds so long after the event happened, of which the answer took a while.
 func (d *desk) arrived(j webhook.DueDelivery, took time.Duration) webhook.Outcome {
 	o := d.outcome(j, 200, nil)
-	o.Attempt.Latency = took / 2 / time.Millisecond * time.Millisecond
+	o.Attempt.Latency = (took / 2).Truncate(time.Millisecond)
 	o.Attempt.At = j.EventAt.Add(took - o.Attempt.Latency)
 	return o
 }

@@ -32,8 +32,6 @@ const (
 	BookLimited    BookOutcome = "limited"    // came too often
 
 	BookHeldNotKept BookOutcome = "held_not_kept" // of those held: counted only, because the quarantine was full
-	BookErased      BookOutcome = "erased"        // submissions that were erased with their lead
-	BookExpired     BookOutcome = "expired"       // submissions that were deleted because they were old
 )
 
 // refusedPrefix is what BookOutcome of a Refusal begins with.
@@ -67,7 +65,7 @@ func (o BookOutcome) Refusal() (r Refusal, ok bool) {
 
 // Informs reports whether o is no part of what was received, but says more about another outcome.
 func (o BookOutcome) Informs() bool {
-	return o == BookHeldNotKept || o == BookErased || o == BookExpired
+	return o == BookHeldNotKept
 }
 
 // BookEntry adds to a count in the books of a workspace.
