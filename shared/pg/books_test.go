@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
@@ -76,7 +77,8 @@ func TestBooksBalanceAtEveryInstant(t *testing.T) {
 	fold := func(within time.Duration) {
 		for !ended.Load() {
 			ctx, cancel := context.WithTimeout(t.Context(), within)
-			if _, err := db.FoldBooks(ctx, 7); err != nil && ctx.Err() == nil {
+			// Folds that are cut off end their connections, and on a busy machine a new one may not be had in time.
+			if _, err := db.FoldBooks(ctx, 7); err != nil && ctx.Err() == nil && !fault.Is(err, fault.Unavailable) {
 				t.Errorf("FoldBooks = %v", err)
 			}
 			cancel()
