@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
 )
 
@@ -147,6 +148,59 @@ func TestOtherOnDuplicatesKeepSubmissions(t *testing.T) {
 	if got := fmt.Sprint(b.mustBooks(t, b.owner)); got != "map[received:2 refused:duplicate:1 updated:1]" {
 		t.Errorf("books = %s", got)
 	}
+}
+
+// An erasure that overtakes a submission of its lead finds it all the same.
+func TestIgnoredSubmissionDoesNotOutliveItsLead(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	gone := b.mustCreate(t, b.owner, "ada@example.com")
+	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.IgnoreDuplicate})
+	b.db.MustExecContext(t.Context(), `
+create function wait() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(1); return new; end $$;
+create trigger wait before insert on submissions for each row execute function wait()`)
+	tx, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	tx.MustExecContext(t.Context(), `select pg_advisory_xact_lock(1)`)
+	var under sync.WaitGroup
+	under.Go(func() { b.fetch(t, path, `{"email":"ada@example.com","name":"Ada Byron"}`) })
+	b.awaitLocks(t, 1)
+	erased := make(chan struct{})
+	under.Go(func() {
+		defer close(erased)
+		b.send(t, b.owner.secret, "DELETE", "/api/v1/leads/"+gone+"?erase=true", "").wantOK(t, "erase")
+	})
+	b.awaitLocks(t, 2, erased)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	under.Wait()
+	if all := b.mustSubmissions(t, b.owner); len(all) != 0 {
+		t.Errorf("submissions = %+v, want none of a lead that is erased", all)
+	}
+}
+
+// awaitLocks waits until n statements wait for a lock, or until one of instead is closed.
+func (b *bundle) awaitLocks(t *testing.T, n int, instead ...chan struct{}) {
+	t.Helper()
+	const q = `select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+	testwait.Until(t, fmt.Sprintf("%d statements wait for a lock", n), func() bool {
+		for _, c := range instead {
+			select {
+			case <-c:
+				return true
+			default:
+			}
+		}
+		var waiting int
+		if err := b.db.GetContext(t.Context(), &waiting, q); err != nil {
+			t.Fatal(err)
+		}
+		return waiting == n
+	})
 }
 
 // What looks like a robot's is held and not lost, up to a limit.

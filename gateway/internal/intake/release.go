@@ -45,18 +45,11 @@ func (s *Service) Release(ctx context.Context, workspace, submission id.UUID,
 
 // release returns what becomes of the submission of r; merge: a lead that is there may be updated.
 func (r *Request) release(merge bool) *pg.Release {
-	out := &pg.Release{New: pg.NewLead{Lead: r.Lead, EventID: id.New()}, Outcome: lead.OutcomeAppended}
-	out.Change = func(l *lead.Lead) error { return r.Draft.FillIn(l, r.Marks...) }
-	switch {
-	case r.OnDuplicate == lead.UpdateDuplicate && merge:
-		out.Outcome, out.Change = lead.OutcomeUpdated, r.Draft.Patch().Apply
-	case r.OnDuplicate == lead.IgnoreDuplicate:
-		out.Outcome, out.Change = lead.OutcomeIgnored, func(l *lead.Lead) error {
-			if l.AddressKey() != r.Draft.AddressKey {
-				return lead.NotFoundError()
-			}
-			return nil
-		}
+	out := &pg.Release{New: pg.NewLead{Lead: r.Lead, EventID: id.New()}}
+	onDuplicate := r.OnDuplicate
+	if onDuplicate == lead.UpdateDuplicate && !merge {
+		onDuplicate = lead.AppendDuplicate
 	}
+	out.Outcome, out.Change = r.known(onDuplicate)
 	return out
 }

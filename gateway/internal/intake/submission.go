@@ -15,17 +15,8 @@ import (
 func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error {
 	sub := *r.Submission
 	sub.LeadID = l.ID
-	if r.OnDuplicate == lead.IgnoreDuplicate {
-		sub.Outcome = lead.OutcomeIgnored
-		outcome, err := s.Keep(ctx, sub)
-		r.Submission.Outcome = outcome
-		return err
-	}
-	sub.Outcome = lead.OutcomeAppended
-	change := func(l *lead.Lead) error { return r.Draft.FillIn(l, r.Marks...) }
-	if r.OnDuplicate == lead.UpdateDuplicate {
-		sub.Outcome, change = lead.OutcomeUpdated, r.Draft.Patch().Apply
-	}
+	var change func(*lead.Lead) error
+	sub.Outcome, change = r.known(r.OnDuplicate)
 	u, err := s.DB.AppendSubmission(ctx, sub, change)
 	if sub.Outcome == lead.OutcomeUpdated && fault.Is(err, fault.Validation) { // too large once merged: it is kept all the same
 		again := *r
@@ -39,6 +30,23 @@ func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error 
 	r.Submission.Outcome, r.Submission.LeadID = sub.Outcome, sub.LeadID
 	*l = u.Lead
 	return nil
+}
+
+// known returns what becomes of a submission whose email a lead has, and what of that lead, which is locked meanwhile:
+// also where it stays as it is, an erasure finds either the lead's submission or no lead.
+func (r *Request) known(d lead.OnDuplicate) (lead.Outcome, func(*lead.Lead) error) {
+	switch d {
+	case lead.UpdateDuplicate:
+		return lead.OutcomeUpdated, r.Draft.Patch().Apply
+	case lead.IgnoreDuplicate:
+		return lead.OutcomeIgnored, func(l *lead.Lead) error {
+			if l.AddressKey() != r.Draft.AddressKey {
+				return lead.NotFoundError()
+			}
+			return nil
+		}
+	}
+	return lead.OutcomeAppended, func(l *lead.Lead) error { return r.Draft.FillIn(l, r.Marks...) }
 }
 
 // queuedSubmission is a submission that waits for its commit since at.
