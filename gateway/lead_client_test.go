@@ -60,7 +60,7 @@ func TestCommandsDoNotWaitForever(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := leadExport{URL: c.url, Key: "sk", Format: "csv", Out: "-"}
+			l := leadExport{access: access{URL: c.url, Key: "sk"}, Format: "csv", Out: "-"}
 			var out bytes.Buffer
 			err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), &out, &out) })
 			if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -73,8 +73,8 @@ func TestCommandsDoNotWaitForever(t *testing.T) {
 	if err := os.WriteFile(file, []byte("email\n"+strings.Repeat("a@example.com\n", 2<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := leadImport{File: file, URL: silent, Key: "sk"}
-	if err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), io.Discard) }); err == nil ||
+	l := leadImport{File: file, access: access{URL: silent, Key: "sk"}}
+	if err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), io.Discard, io.Discard) }); err == nil ||
 		!strings.Contains(err.Error(), "stalled for 600ms") {
 		t.Errorf("an upload that nobody takes = %v, want that it stalled", err)
 	}

@@ -14,14 +14,13 @@ import (
 
 // leadExport reads GET /api/v1/leads/export into a file.
 type leadExport struct {
-	URL       string        `name:"url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" help:"Where the API is."`
-	Key       config.Secret `name:"key" from:"LEADGATE_KEY" required:"" help:"API key with leads:read."`
-	Format    string        `name:"format" enum:"csv,ndjson" default:"csv" help:"csv or ndjson."`
-	BOM       bool          `name:"bom" help:"Begin a CSV file with a byte order mark, by which Excel knows UTF-8."`
-	Plain     bool          `name:"plain" help:"Write cells of a CSV file as they are, for programs: a spreadsheet may run them."`
-	Delimiter string        `name:"delimiter" help:"Between cells of a CSV file: , ; | or a tab."`
-	Out       string        `name:"out" default:"-" placeholder:"FILE" help:"Where the leads go, - for standard output. A file is there only when it is whole."`
-	Force     bool          `name:"force" help:"Overwrite a file that is there."`
+	access    `set:"scopes=leads:read"`
+	Format    string `name:"format" enum:"csv,ndjson" default:"csv" help:"csv or ndjson."`
+	BOM       bool   `name:"bom" help:"Begin a CSV file with a byte order mark, by which Excel knows UTF-8."`
+	Plain     bool   `name:"plain" help:"Write cells of a CSV file as they are, for programs: a spreadsheet may run them."`
+	Delimiter string `name:"delimiter" help:"Between cells of a CSV file: , ; | or a tab."`
+	Out       string `name:"out" default:"-" placeholder:"FILE" help:"Where the leads go, - for standard output. A file is there only when it is whole."`
+	Force     bool   `name:"force" help:"Overwrite a file that is there."`
 
 	Chatbot      string            `name:"chatbot" placeholder:"cb_..." help:"Only leads of this chatbot."`
 	Status       string            `name:"status" help:"Only leads of this status, or of these: new,contacted."`
@@ -40,16 +39,16 @@ type leadExport struct {
 
 // Check says everything that is wrong with what the API cannot say.
 func (l *leadExport) Check() []error {
-	mistakes := checkURL(l.URL)
+	mistakes := l.access.Check()
 	if _, err := os.Lstat(l.Out); err == nil && l.Out != "-" && !l.Force {
 		mistakes = append(mistakes, config.Invalid("out", "%s exists; name another file, or overwrite it with --force", l.Out))
 	}
 	return mistakes
 }
 
-// run exports; waits says how long to wait for the API, and how far the export is goes to says.
+// run exports; how far the export is goes to says.
 func (l *leadExport) run(ctx context.Context, waits client.Options, stdout, says io.Writer) error {
-	api := newClient(l.URL, l.Key, waits)
+	api := l.client(waits)
 	defer api.Close()
 	o := client.ExportOptions{Format: l.Format, BOM: l.BOM, Plain: l.Plain, Delimiter: l.Delimiter}
 	leads, err := api.ExportLeads(ctx, o, l.filter())

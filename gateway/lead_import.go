@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -19,12 +18,6 @@ import (
 	"leadgate/shared/leadfile"
 )
 
-// clientCLI is what a customer's computer runs: it speaks to the API, and to no store.
-type clientCLI struct {
-	Version config.Version `name:"version" help:"Print the version."`
-	Lead    leadCommand    `cmd:"" help:"Import and export leads over the API, with a key."`
-}
-
 type leadCommand struct {
 	Import leadImport `cmd:"" help:"Import a file (CSV, NDJSON, .xlsx), and wait until it is done."`
 	Export leadExport `cmd:"" help:"Write leads to a CSV or NDJSON file."`
@@ -32,45 +25,31 @@ type leadCommand struct {
 
 // leadImport sends a file to POST /api/v1/imports and follows it.
 type leadImport struct {
-	File        string        `arg:"" help:"A file of leads: CSV, NDJSON or .xlsx, compressed or not; - for standard input."`
-	URL         string        `name:"url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" help:"Where the API is."`
-	Key         config.Secret `name:"key" from:"LEADGATE_KEY" required:"" help:"API key with leads:write and leads:read."`
-	Format      string        `name:"format" enum:",csv,ndjson" default:"" help:"csv or ndjson; by its content unless given."`
-	Charset     string        `name:"charset" help:"Of the text, such as windows-1250; found out unless given."`
-	Sheet       string        `name:"sheet" help:"Of a workbook; the first unless given."`
-	Delimiter   string        `name:"delimiter" help:"Between cells: one character; found out unless given."`
-	Quote       string        `name:"quote" help:"Around cells: one character, or none; the double quote unless given."`
-	Header      string        `name:"header" placeholder:"ROW" help:"Which row names the columns, or none; found out unless given."`
-	Mapping     string        `name:"mapping" placeholder:"JSON" help:"Where columns go that go elsewhere than their names say: {\"Work email\":\"email\",\"Internal\":null}."`
-	Chatbot     string        `name:"chatbot" placeholder:"cb_..." help:"Whose leads these are."`
-	Source      string        `name:"source" help:"Source of the leads that name none."`
-	OnDuplicate string        `name:"on-duplicate" enum:",error,update,return" default:"" help:"What becomes of a row whose email a lead has: error (it is reported), update or return (it is left out)."`
-	DryRun      bool          `name:"dry-run" help:"Only show how the file is read and what its first 20 rows would become."`
-	NoEvents    bool          `name:"no-events" help:"Make no lead.created events: webhooks are not told."`
-	Errors      string        `name:"errors" placeholder:"FILE" help:"Where to write why rows were left out, and what was odd about others; imp_...-errors.csv unless given."`
+	access      `set:"scopes=leads:write and leads:read"`
+	File        string `arg:"" help:"A file of leads: CSV, NDJSON or .xlsx, compressed or not; - for standard input."`
+	Format      string `name:"format" enum:",csv,ndjson" default:"" help:"csv or ndjson; by its content unless given."`
+	Charset     string `name:"charset" help:"Of the text, such as windows-1250; found out unless given."`
+	Sheet       string `name:"sheet" help:"Of a workbook; the first unless given."`
+	Delimiter   string `name:"delimiter" help:"Between cells: one character; found out unless given."`
+	Quote       string `name:"quote" help:"Around cells: one character, or none; the double quote unless given."`
+	Header      string `name:"header" placeholder:"ROW" help:"Which row names the columns, or none; found out unless given."`
+	Mapping     string `name:"mapping" placeholder:"JSON" help:"Where columns go that go elsewhere than their names say: {\"Work email\":\"email\",\"Internal\":null}."`
+	Chatbot     string `name:"chatbot" placeholder:"cb_..." help:"Whose leads these are."`
+	Source      string `name:"source" help:"Source of the leads that name none."`
+	OnDuplicate string `name:"on-duplicate" enum:",error,update,return" default:"" help:"What becomes of a row whose email a lead has: error (it is reported), update or return (it is left out)."`
+	DryRun      bool   `name:"dry-run" help:"Only show how the file is read and what its first 20 rows would become."`
+	NoEvents    bool   `name:"no-events" help:"Make no lead.created events: webhooks are not told."`
+	Errors      string `name:"errors" placeholder:"FILE" help:"Where to write why rows were left out, and what was odd about others; imp_...-errors.csv unless given."`
 }
 
 // Check says everything that is wrong.
 func (l *leadImport) Check() (mistakes []error) {
-	mistakes = checkURL(l.URL)
+	mistakes = l.access.Check()
 	if m, err := l.mapping(); err != nil || l.Mapping != "" && m == nil {
 		mistakes = append(mistakes, config.Invalid("mapping",
 			"must be a JSON object of column names and the fields they go to"))
 	}
 	return mistakes
-}
-
-func checkURL(text string) []error {
-	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return []error{config.Invalid("url", "must begin with http:// or https:// and a host")}
-	}
-	return nil
-}
-
-// newClient returns a client of the API at address; waits are o's.
-func newClient(address string, key config.Secret, o client.Options) *client.Client {
-	o.URL, o.Key = address, key.Reveal()
-	return client.New(o)
 }
 
 func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
@@ -80,29 +59,14 @@ func (l *leadImport) mapping() (m leadfile.Mapping, err error) {
 	return m, json.Unmarshal([]byte(l.Mapping), &m)
 }
 
-// runClient runs a client's command.
-func runClient(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer, version string) error {
-	var c clientCLI
-	cmd, ok, err := config.Parse(&c, "gateway", about, config.Source{Args: args, Getenv: getenv, Stdout: stdout,
-		Version: version})
-	if !ok || err != nil {
-		return err
-	}
-	if cmd.Command() == "lead export" {
-		return c.Lead.Export.run(ctx, client.Options{}, stdout, os.Stderr)
-	}
-	return c.Lead.Import.run(ctx, client.Options{}, stdout)
-}
-
-// run imports the file; o says how long to wait for the API. The error is what a script should stop for: rows were
-// rejected, or the import did not end well.
-func (l *leadImport) run(ctx context.Context, o client.Options, out io.Writer) error {
+// run imports the file. The error is what a script should stop for: rows were rejected, or the import did not end well.
+func (l *leadImport) run(ctx context.Context, waits client.Options, out, _ io.Writer) error {
 	file, size, err := l.open()
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	api := newClient(l.URL, l.Key, o)
+	api := l.client(waits)
 	defer api.Close()
 	if l.DryRun {
 		return l.preview(ctx, api, file, size, out)

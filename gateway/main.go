@@ -55,7 +55,7 @@ func main() {
 // A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
 // and auth write what they counted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
-	if len(args) > 0 && args[0] == "lead" { // a client has no stores, and no settings of theirs
+	if isClient(args) { // a client has no stores, and no settings of theirs
 		return runClient(ctx, args, getenv, stdout, version.String())
 	}
 	var c cli
