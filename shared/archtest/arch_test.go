@@ -43,6 +43,8 @@ var walls = []struct {
 		"test stores never get into a binary that users run"},
 	{[]string{"leadgate/shared/secret"}, []string{"shared/pg", "shared/devstack", "gateway", "worker"},
 		"secrets are sealed where rows are written and opened where they are read; mains and devstack hand the keys over"},
+	{[]string{"github.com/chromedp/..."}, []string{"shared/testbrowser"},
+		"tests say what a person does in a browser, not what is sent to it"},
 	{[]string{"leadgate/shared/spectest"}, []string{"shared/e2e"}, "answers are held against the document in tests"},
 	{[]string{"github.com/santhosh-tekuri/jsonschema/v6"}, []string{"shared/spectest"},
 		"only what holds answers against the document validates schemas"},
@@ -227,7 +229,7 @@ func TestBinariesAreClean(t *testing.T) {
 		for _, bad := range []string{"testing", "github.com/google/go-cmp", "github.com/alicebob/",
 			"github.com/fergusstrange/", module + "/shared/devstack", module + "/shared/pg/pgtest",
 			module + "/shared/rdb/redistest", module + "/shared/spectest", module + "/shared/testbrowser",
-			"github.com/santhosh-tekuri/"} {
+			"github.com/santhosh-tekuri/", "github.com/chromedp/"} {
 			if dep == bad || strings.HasSuffix(bad, "/") && strings.HasPrefix(dep, bad) {
 				t.Errorf("gateway or worker depends on %s", dep)
 			}

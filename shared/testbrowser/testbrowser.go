@@ -1,18 +1,51 @@
-// Package testbrowser opens pages in a browser without a screen, in tests that need one.
+// Package testbrowser opens pages in headless Chromium, in tests that need a browser: Page does what a person does.
 package testbrowser
 
 import (
 	"context"
-	"os"
 	"os/exec"
-	"strconv"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
-// Open opens address, gives its scripts some time of their own clock, and returns the page as it is then. The test is
-// skipped when there is neither Chromium nor Chrome.
-func Open(t testing.TB, address string, scripts time.Duration) (page string) {
+// patience is how long one thing may take; only a failure waits it out.
+const patience = 30 * time.Second
+
+// New opens a blank page, wide and light, with cookies and storage of its own. It is closed when the test ends. The test
+// is skipped where there is neither Chromium nor Chrome. Every host name leads to this machine: a page can have any
+// origin, such as http://shop.example.com with the port of a test server, and nothing reaches the network.
+func New(t testing.TB) *Page {
+	t.Helper()
+	browser := mustBrowser(t)
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	p := &Page{t: t, ctx: ctx}
+	p.watch()
+	p.do("preparing a page", func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+		// Several pages are open at once, each of which is to believe that a person looks at it.
+		_, err = cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled,
+			emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return v, err
+	})
+	p.Wide()
+	return p
+}
+
+// shared is the browser of all pages of the process that are open at the moment.
+var shared struct {
+	sync.Mutex
+	pages int
+	ctx   context.Context
+	stop  func()
+}
+
+// mustBrowser returns the context of the browser, which ends with the last test that has a page.
+func mustBrowser(t testing.TB) context.Context {
 	t.Helper()
 	binary, err := exec.LookPath("chromium")
 	if err != nil {
@@ -20,20 +53,42 @@ func Open(t testing.TB, address string, scripts time.Duration) (page string) {
 			t.Skip("neither chromium nor google-chrome is installed")
 		}
 	}
-	// not t.TempDir: the browser's helpers may write to it a moment longer
-	profile, err := os.MkdirTemp("", "leadgate-browser-")
-	if err != nil {
-		t.Fatal(err)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.pages == 0 {
+		if shared.ctx, shared.stop, err = start(binary); err != nil {
+			t.Fatalf("starting %s: %v", binary, err)
+		}
 	}
-	t.Cleanup(func() { os.RemoveAll(profile) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--disable-dev-shm-usage", "--user-data-dir="+profile, "--window-size=1280,800",
-		"--virtual-time-budget="+strconv.FormatInt(scripts.Milliseconds(), 10), "--dump-dom", address).Output()
-	if err != nil {
-		t.Fatalf("%s %s: %v", binary, address, err)
+	shared.pages++
+	t.Cleanup(func() {
+		shared.Lock()
+		defer shared.Unlock()
+		if shared.pages--; shared.pages == 0 {
+			shared.stop()
+		}
+	})
+	return shared.ctx
+}
+
+// start starts a browser that speaks through a pipe, so that it ends with this process, however that ends.
+func start(binary string) (context.Context, func(), error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(binary), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP * 127.0.0.1"))
+	allocator, release := chromedp.NewExecAllocator(context.Background(), options...)
+	quiet := func(string, ...any) {} // events of a browser newer than the library
+	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(quiet))
+	stop := func() {
+		bounded, done := context.WithTimeout(ctx, patience)
+		defer done()
+		_ = chromedp.Cancel(bounded) // release kills what did not end by itself
+		cancel()
+		release()
 	}
-	return string(out)
+	if err := chromedp.Do(ctx); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return ctx, stop, nil
 }

@@ -5,9 +5,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"strings"
 	"testing"
-	"time"
 
 	"leadgate/shared/testbrowser"
 )
@@ -26,15 +24,10 @@ func TestDashboardRendersInABrowser(t *testing.T) {
 		signedIn.ServeHTTP(w, r)
 	}))
 	t.Cleanup(front.Close)
-	page := testbrowser.Open(t, front.URL+"/admin/queues", 5*time.Second)
-	for _, want := range []string{">webhook<", ">enrich<"} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the dashboard shows no %q:\n%.4000s", want, page)
-		}
-	}
-	if strings.Contains(page, `name="token"`) {
-		t.Error("the browser got the login form, want the dashboard")
-	}
+	p := testbrowser.New(t)
+	p.Open(front.URL + "/admin/queues")
+	p.WaitText("webhook")
+	p.WaitText("enrich")
 }
 
 func TestBrowserWithoutTokenGetsTheLoginForm(t *testing.T) {
@@ -42,9 +35,8 @@ func TestBrowserWithoutTokenGetsTheLoginForm(t *testing.T) {
 	b := setup(t, nil)
 	b.wake()
 	for _, path := range []string{"/admin/queues", "/admin/login?next=/admin/queues"} {
-		page := testbrowser.Open(t, b.url+path, 5*time.Second)
-		if strings.Contains(page, ">webhook<") || !strings.Contains(page, `name="token"`) {
-			t.Errorf("a visitor of %s without the token sees this, want the login form:\n%.2000s", path, page)
-		}
+		p := testbrowser.New(t)
+		p.Open(b.url + path)
+		p.Click(`[name="token"]`) // a dashboard has none
 	}
 }
