@@ -13,13 +13,23 @@ import (
 
 // Timeline is what is kept of a lead, each list oldest first.
 type Timeline struct {
-	Lead       lead.Lead
-	Enrichment *EnrichmentState // nil: there never was any
-	Events     []Event
-	Deliveries []webhook.Delivery
-	Attempts   []webhook.Attempt // without ResponseHead
-	Endpoints  map[id.UUID]TimelineEndpoint
-	Truncated  bool // there is more of one of the lists
+	Lead        lead.Lead
+	Submissions []lead.Submission // without what was typed
+	Touches     Touches
+	Enrichment  *EnrichmentState // nil: there never was any
+	Events      []TimelineEvent
+	Deliveries  []webhook.Delivery
+	Attempts    []webhook.Attempt // without ResponseHead
+	Endpoints   map[id.UUID]TimelineEndpoint
+	Truncated   bool // there is more of one of the lists, but for that of submissions
+
+	MoreSubmissions bool
+}
+
+// TimelineEvent is an event of a lead.
+type TimelineEvent struct {
+	Event
+	Submission id.UUID // of which it tells; zero: of none
 }
 
 // EnrichmentState is how far a lead's enrichment is.
@@ -39,10 +49,14 @@ type TimelineEndpoint struct {
 	FirstAt    *time.Time
 }
 
-// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each. NOT_FOUND when there is no such
-// lead.
-func (db *DB) LeadTimeline(ctx context.Context, workspace, leadID id.UUID, limit int) (t Timeline, err error) {
+// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each, and up to submissions of what forms
+// received of it. NOT_FOUND when there is no such lead.
+func (db *DB) LeadTimeline(ctx context.Context, workspace, leadID id.UUID, limit, submissions int) (t Timeline,
+	err error) {
 	if t.Lead, err = db.GetLead(ctx, workspace, leadID); err != nil {
+		return t, err
+	}
+	if err = db.timelineSubmissions(ctx, &t, submissions); err != nil {
 		return t, err
 	}
 	if t.Enrichment, err = db.enrichmentState(ctx, workspace, leadID); err != nil {
@@ -71,13 +85,33 @@ func (db *DB) enrichmentState(ctx context.Context, workspace, leadID id.UUID) (*
 	return e, err
 }
 
-func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit int) (all []Event, err error) {
+func (db *DB) timelineSubmissions(ctx context.Context, t *Timeline, limit int) (err error) {
+	all, err := db.leadSubmissions(ctx, t.Lead.WorkspaceID, t.Lead.ID, limit+1)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	t.Submissions, t.Touches = all, Touches{&all[0], &all[len(all)-1]}
+	if len(all) > limit {
+		t.Submissions, t.MoreSubmissions = all[:limit], true
+		t.Touches, err = db.LeadTouches(ctx, t.Lead.WorkspaceID, t.Lead.ID)
+	}
+	return err
+}
+
+func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit int) (all []TimelineEvent, err error) {
 	const q = `
-select ` + eventColumns + ` 
+select ` + eventColumns + `,
+       coalesce(case when v.type in ('` + webhook.LeadSubmitted + `', '` + webhook.LeadMarkedSpam + `') then v.data #>> '{submission,id}' end, '')
   from events v
  where v.workspace_id = (select $1::uuid) and v.lead_id between $2 and $2
  order by v.lead_id, v.id limit $3`
-	scan := func(row conn.Row) (Event, error) { return scanEvent(row) }
+	scan := func(row conn.Row) (e TimelineEvent, err error) {
+		var about string
+		if e.Event, err = scanEvent(row, &about); err == nil && about != "" {
+			e.Submission, err = id.Submission.Parse(about)
+		}
+		return e, err
+	}
 	return conn.Collect(ctx, db, "read lead events", scan, q, workspace, leadID, limit)
 }
 

@@ -52,6 +52,7 @@ func TestPlans(t *testing.T) {
 		"list submissions":                     f.listSubmissions,
 		"list held submissions":                f.listHeldSubmissions,
 		"list the submissions of a lead":       f.listSubmissionsOfLead,
+		"touches of a lead":                    f.touchesOfLead,
 		"lease enrichments, store their facts": f.enrich,
 		"replay all deliveries":                f.replayAll,
 		"replay failures of an endpoint":       f.replayFailures,
@@ -301,6 +302,12 @@ func (f *filled) listHeldSubmissions(t *testing.T, x *explainer) {
 
 func (f *filled) listSubmissionsOfLead(t *testing.T, x *explainer) {
 	f.submissions(t, x, pg.SubmissionQuery{LeadID: f.lead})
+}
+
+func (f *filled) touchesOfLead(t *testing.T, x *explainer) {
+	if got, err := x.custom.LeadTouches(t.Context(), f.ws, f.lead); err != nil || got.First == nil {
+		t.Fatalf("LeadTouches = %+v, %v, want some", got, err)
+	}
 }
 
 func (f *filled) submissions(t *testing.T, x *explainer, q pg.SubmissionQuery) {

@@ -35,6 +35,13 @@ func (s *stale) singleCases() []staleCase {
 			_, err := db.GetLead(ctx, s.ws, one)
 			return err
 		}},
+		{"touches of a lead", 1, nil, func(ctx context.Context, db *pg.DB) error {
+			got, err := db.LeadTouches(ctx, s.ws, s.submitted())
+			if err == nil && (got.First == nil || got.Last == nil) {
+				err = errors.New("there are none")
+			}
+			return err
+		}},
 		{"change a lead", 1, next, func(ctx context.Context, db *pg.DB) error {
 			_, err := db.UpdateLead(ctx, s.ws, one, func(l *lead.Lead) error { l.Status = "won"; return nil })
 			return err

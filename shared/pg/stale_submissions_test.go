@@ -24,6 +24,10 @@ func (s *stale) submissionCases() []staleCase {
 		{"list held submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20, Verdicts: []lead.Verdict{lead.Held}}, 20)},
 		{"list submissions with a text", 500, nil, find(pg.SubmissionQuery{Limit: 20, Text: "b", Scan: 500}, 20)},
 		{"list the submissions of a lead", 1, nil, find(pg.SubmissionQuery{Limit: 20, LeadID: id.New()}, 1)},
+		{"timeline of a lead of a form", 1, nil, func(ctx context.Context, db *pg.DB) error {
+			got, err := db.LeadTimeline(ctx, s.ws, s.submitted(), 20, 20)
+			return wantCount(err, len(got.Submissions), 1)
+		}},
 	}
 }
 

@@ -148,12 +148,7 @@ func (db *DB) scanSubmissions(ctx context.Context, workspace id.UUID, q *Submiss
 		}
 		return err
 	}
-	// All orders are those of an index. Where Postgres believes that a week has no rows of the workspace, it would sort
-	// what is there.
-	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := conn.Exec(ctx, tx, "list submissions", `set local enable_sort = off`); err != nil {
-			return err
-		}
+	err = db.inOrderOfIndex(ctx, func(tx *sqlx.Tx) error {
 		return conn.Each(ctx, tx, "list submissions", each, query, workspace, before, from, until, rows,
 			optionalID(q.LeadID), verdictList(q.Verdicts), string(q.Outcome), optionalID(q.FormID), limit, PageBytes)
 	})

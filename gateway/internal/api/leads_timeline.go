@@ -6,15 +6,19 @@ import (
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/timeline"
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
 )
 
 // timelineView is a timeline as the API shows it.
 type timelineView struct {
-	LeadID    string `json:"leadId"`
-	Status    string `json:"status"`
-	Truncated bool   `json:"truncated"`
-	Entries   []any  `json:"entries"`
+	LeadID               string `json:"leadId"`
+	Status               string `json:"status"`
+	FirstTouch           *touch `json:"firstTouch"`
+	LastTouch            *touch `json:"lastTouch"`
+	Truncated            bool   `json:"truncated"`
+	SubmissionsTruncated bool   `json:"submissionsTruncated"`
+	Entries              []any  `json:"entries"`
 }
 
 // entryHead begins every entry of a timeline.
@@ -29,6 +33,18 @@ type acceptedEntry struct {
 	Source    string  `json:"source"`
 }
 
+type submissionEntry struct {
+	entryHead
+	SubmissionID string        `json:"submissionId"`
+	FormID       string        `json:"formId"`
+	Page         *string       `json:"page"`
+	Outcome      lead.Outcome  `json:"outcome"`
+	Verdict      lead.Verdict  `json:"verdict"`
+	Points       int           `json:"points"`
+	Reasons      []lead.Reason `json:"reasons"`
+	Note         *string       `json:"note"`
+}
+
 type enrichmentEntry struct {
 	entryHead
 	State    string  `json:"state"`
@@ -38,9 +54,10 @@ type enrichmentEntry struct {
 
 type eventEntry struct {
 	entryHead
-	EventID string  `json:"eventId"`
-	Type    string  `json:"type"`
-	Note    *string `json:"note"`
+	EventID      string  `json:"eventId"`
+	Type         string  `json:"type"`
+	SubmissionID *string `json:"submissionId"` // of which it tells
+	Note         *string `json:"note"`
 }
 
 type deliveryEntry struct {
@@ -70,7 +87,8 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if err != nil {
 		return err
 	}
-	s, err := a.DB.LeadTimeline(r.Context(), p.WorkspaceID, wanted, timeline.MaxEntries)
+	s, err := a.DB.LeadTimeline(r.Context(), p.WorkspaceID, wanted, timeline.MaxEntries,
+		timeline.MaxSubmissions)
 	if err != nil {
 		return err
 	}
@@ -81,8 +99,11 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		}
 		return showEntry(e)
 	}
-	shown := timelineView{LeadID: id.Lead.Format(wanted), Status: t.Status, Truncated: t.Truncated,
-		Entries: showAll(t.Entries, show)}
+	shown := timelineView{
+		LeadID: id.Lead.Format(wanted), Status: t.Status, FirstTouch: showTouch(s.Touches.First),
+		LastTouch: showTouch(s.Touches.Last), Truncated: t.Truncated, SubmissionsTruncated: t.MoreSubmissions,
+		Entries: showAll(t.Entries, show),
+	}
 	return httpx.Data(w, http.StatusOK, shown)
 }
 
@@ -91,19 +112,24 @@ func showEntry(e timeline.Entry) any {
 	h, note := entryHead{optionalStamp(e.At), e.Kind}, optional(e.Note)
 	d := e.Delivery
 	switch e.Kind {
+	case timeline.Submission:
+		s := showSubmission(*e.Submission)
+		return submissionEntry{h, s.ID, s.FormID, s.Page, s.Outcome, s.Verdict, s.Points, s.Reasons, note}
 	case timeline.Enrichment:
 		return enrichmentEntry{h, e.State, e.Enrichment.Attempts, note}
 	case timeline.Event:
-		return eventEntry{h, id.Event.Format(e.Event.ID), e.Event.Type, note}
+		return eventEntry{h, id.Event.Format(e.Event.ID), e.Event.Type, optionalID(id.Submission, e.Event.Submission), note}
 	case timeline.Delivery:
 		return deliveryEntry{
 			h, id.Delivery.Format(d.ID), id.Event.Format(d.EventID), id.Endpoint.Format(d.EndpointID),
 			optional(e.Host), string(d.State), optionalStamp(d.NextAt), note,
 		}
+	case timeline.Attempt:
+		t := e.Attempt
+		return attemptEntry{
+			h, id.Delivery.Format(d.ID), id.Endpoint.Format(d.EndpointID), t.Number, optional(t.Status), optional(t.Error),
+			t.Latency.Milliseconds(),
+		}
 	}
-	t := e.Attempt
-	return attemptEntry{
-		h, id.Delivery.Format(d.ID), id.Endpoint.Format(d.EndpointID), t.Number, optional(t.Status), optional(t.Error),
-		t.Latency.Milliseconds(),
-	}
+	return h
 }

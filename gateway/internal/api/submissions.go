@@ -64,6 +64,25 @@ func showSubmission(s lead.Submission) submission {
 	return shown
 }
 
+// touch is the first or last time that a lead came by a form, and from where.
+type touch struct {
+	SubmissionID string            `json:"submissionId"`
+	FormID       string            `json:"formId"`
+	At           string            `json:"at"`
+	Page         *string           `json:"page"`
+	Referrer     *string           `json:"referrer"`
+	Campaign     map[string]string `json:"campaign"`
+}
+
+// showTouch shows the submission of a touch; nil is nil.
+func showTouch(s *lead.Submission) *touch {
+	if s == nil {
+		return nil
+	}
+	return &touch{id.Submission.Format(s.ID), id.Key.Format(s.FormID), stamp(s.CreatedAt), optional(s.Page),
+		optional(s.Referrer), s.Campaign}
+}
+
 var (
 	submissionParams     = []string{"verdict", "outcome", "formId", "leadId", "from", "until", "text", "limit", "cursor"}
 	leadSubmissionParams = []string{"limit", "cursor"}

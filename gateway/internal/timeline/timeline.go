@@ -3,6 +3,7 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,14 +15,19 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// MaxEntries is how many entries a timeline has at most.
-const MaxEntries = 1000
+// Limits of a timeline.
+const (
+	MaxEntries     = 1000
+	MaxSubmissions = 100 // of the entries
+)
 
 // Timeline is what became of a lead.
 type Timeline struct {
 	Status    string // where the lead is, and why a webhook about it was not delivered, in a sentence
 	Truncated bool   // there is more than Entries
 	Entries   []Entry
+
+	MoreSubmissions bool // than the first MaxSubmissions
 }
 
 // Entry is one thing that happened to a lead. Of what it is about, one field is set: none means the lead itself.
@@ -30,11 +36,14 @@ type Entry struct {
 	Kind       Kind
 	State      string // of the enrichment
 	Note       string
-	Event      *pg.Event
+	Submission *lead.Submission
+	Event      *pg.TimelineEvent
 	Delivery   *webhook.Delivery // with an Attempt: what it was an attempt of
 	Attempt    *webhook.Attempt
 	Enrichment *pg.EnrichmentState
 	Host       string // of the endpoint of a delivery; "" once it was deleted
+
+	before *time.Time // it comes before what happened then; nil: At
 }
 
 // Kind says what happened.
@@ -42,6 +51,7 @@ type Kind string
 
 // The kinds.
 const (
+	Submission Kind = "submission"
 	Accepted   Kind = "lead.accepted"
 	Enrichment Kind = "enrichment"
 	Event      Kind = "event"
@@ -51,7 +61,7 @@ const (
 
 // Explain puts what is kept of a lead in the order of time. What happened at one moment is in the order of its causes.
 func Explain(s *pg.Timeline, now time.Time) Timeline {
-	all := []Entry{{At: &s.Lead.CreatedAt, Kind: Accepted}}
+	all := append(explainSubmissions(s), Entry{At: &s.Lead.CreatedAt, Kind: Accepted})
 	if e := s.Enrichment; e != nil {
 		all = append(all, explainEnrichment(e))
 	}
@@ -85,17 +95,18 @@ func Explain(s *pg.Timeline, now time.Time) Timeline {
 	}
 	slices.SortStableFunc(all, byTime)
 	truncated := s.Truncated || len(all) > MaxEntries
-	return Timeline{Status: status(s, truncated, now), Truncated: truncated, Entries: all[:min(len(all), MaxEntries)]}
+	return Timeline{Status: status(s, truncated, now), Truncated: truncated, Entries: all[:min(len(all), MaxEntries)],
+		MoreSubmissions: s.MoreSubmissions}
 }
 
 // byTime orders entries by when they happened; one of unknown time comes last.
 func byTime(x, y Entry) int {
-	switch {
-	case x.At != nil && y.At != nil:
-		return x.At.Compare(*y.At)
-	case x.At != nil:
+	switch a, b := cmp.Or(x.before, x.At), cmp.Or(y.before, y.At); {
+	case a != nil && b != nil:
+		return a.Compare(*b)
+	case a != nil:
 		return -1
-	case y.At != nil:
+	case b != nil:
 		return 1
 	}
 	return 0
@@ -139,6 +150,7 @@ func status(s *pg.Timeline, truncated bool, now time.Time) string {
 	if e := s.Enrichment; e != nil && e.DueAt == nil && e.DoneAt == nil {
 		text += " Enrichment was given up."
 	}
+	text += summarize(s)
 	if truncated {
 		text += fmt.Sprintf(" Only the first %d entries are shown.", MaxEntries)
 	}
