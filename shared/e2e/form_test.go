@@ -19,6 +19,8 @@ import (
 type page struct {
 	*httptest.Server
 	form    string
+	script  string      // element of form.js; "": none
+	policy  string      // Content-Security-Policy of person.html; "": none
 	arrived chan string // "/thanks", or what a script said
 }
 
@@ -27,15 +29,16 @@ func newPage(t *testing.T) *page {
 	p := &page{arrived: make(chan string, 10)}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/plain.html", "/fetch.html":
+		case "/plain.html", "/fetch.html", "/person.html":
 			text, err := os.ReadFile(filepath.Join("testdata", "form", r.URL.Path[1:]))
 			if err != nil {
 				t.Error(err)
 			}
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			io.WriteString(w, strings.ReplaceAll(string(text), "FORM_URL", p.form))
+			w.Header().Set("Content-Security-Policy", p.policy)
+			io.WriteString(w, strings.NewReplacer("FORM_URL", p.form, "FORM_SCRIPT", p.script).Replace(string(text)))
 		case "/thanks":
-			io.WriteString(w, "<title>Thanks</title>")
+			io.WriteString(w, "<!doctype html><html lang=en><title>Thanks</title><h1>Thanks</h1>")
 			p.arrived <- r.Method + " " + r.URL.Path
 		case "/said":
 			said, _ := io.ReadAll(r.Body)
@@ -70,17 +73,22 @@ func (p *page) said(t *testing.T, name, query string) string {
 	}
 }
 
-// mustForm makes a form that pages of origins may use.
+// mustForm makes a form that pages of origins may use, and returns its URL.
 func (c *tenant) mustForm(t *testing.T, origins ...string) string {
 	t.Helper()
-	body, _ := json.Marshal(map[string]any{"name": "form", "kind": "publishable",
-		"form": map[string]any{"origins": origins, "chatbotId": c.chatbot, "source": "landing"}})
+	return c.URL + c.mustFormPath(t, map[string]any{"origins": origins, "chatbotId": c.chatbot, "source": "landing"})
+}
+
+// mustFormPath makes a form with settings.
+func (c *tenant) mustFormPath(t *testing.T, settings map[string]any) string {
+	t.Helper()
+	body, _ := json.Marshal(map[string]any{"name": "form", "kind": "publishable", "form": settings})
 	got := request(t, "POST", c.URL+"/api/v1/keys", c.mustManager(t), string(body))
 	var made struct{ Key string }
 	if got.data(t, &made); got.status != http.StatusCreated || !strings.HasPrefix(made.Key, "pk-workspace_") {
 		t.Fatalf("POST /keys = %v, want a publishable key", got)
 	}
-	return c.URL + "/f/" + made.Key
+	return "/f/" + made.Key
 }
 
 // mustManager makes a key that can make keys.

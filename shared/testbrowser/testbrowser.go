@@ -26,14 +26,25 @@ func New(t testing.TB) *Page {
 	t.Cleanup(cancel)
 	p := &Page{t: t, ctx: ctx}
 	p.watch()
-	p.do("preparing a page", func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
-		// Several pages are open at once, each of which is to believe that a person looks at it.
-		_, err = cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled,
-			emulation.SetFocusEmulationEnabledParams{Enabled: true})
-		return v, err
-	})
+	p.do("preparing a page", asPerson)
 	p.Wide()
 	return p
+}
+
+// asPerson has a page believe that a person looks at it, though several are open at once, and servers that its browser
+// has a window.
+func asPerson(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+	_, err = cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	if err != nil {
+		return v, err
+	}
+	agent, err := chromedp.Evaluate[string]("navigator.userAgent.replace('Headless', '')")(ctx, target)
+	if err != nil {
+		return v, err
+	}
+	_, err = cdp.Call(ctx, target, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent})
+	return v, err
 }
 
 // shared is the browser of all pages of the process that are open at the moment.

@@ -219,8 +219,8 @@ func (s *Submission) Lead(f tenant.Form, rules lead.Rules, referer string, unver
 	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
 		message := "Please solve the captcha."
 		if f.Captcha == tenant.Altcha {
-			message = "Your browser did not check that you are a person. It needs JavaScript for that: please switch it on, " +
-				"open the page again and send the form once more."
+			message = "Your browser did not check that you are a person. Please go back and send the form once more. If " +
+				"that does not help, switch JavaScript on and open the page again."
 		}
 		wrong = append(wrong, fault.Field{Field: name, Message: message})
 	}

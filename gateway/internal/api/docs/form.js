@@ -5,16 +5,17 @@
 // is stored in the browser, and nothing is loaded from anywhere else. A form that is sent by a script of the page gets
 // the same fields from: await leadgate.fields('https://your-domain.com/f/pk-workspace_...')
 //
-// What it says can be set in the script element: data-checking, data-checked, data-failed; "" says nothing.
+// What it says can be set in the script element: data-checking and data-checked, where "" says nothing, and
+// data-failed.
 (() => {
   'use strict'
   const script = document.currentScript
   const base = new URL('f/', script.src).href
-  const say = (what, text) => script.dataset[what] ?? text
   const texts = {
-    checking: say('checking', 'Checking that you are a person …'),
-    checked: say('checked', 'Checked that you are a person.'),
-    failed: say('failed', 'The check that you are a person failed. Sending the form tries it again.'),
+    checking: script.dataset.checking ?? 'Checking that you are a person …',
+    checked: script.dataset.checked ?? 'Checked that you are a person.',
+    failed: script.dataset.failed ||
+      'Nothing was sent, because the check that you are a person did not work. Please send the form again.',
   }
   const shown = performance.now()
   const patience = 5000 // ms for which a form waits for its token; it goes without
@@ -77,17 +78,18 @@
 
   async function get(url) {
     const answer = await fetch(url, { cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout?.(10e3) })
-    if (!answer.ok) throw new Error(url + ' answered ' + answer.status)
+    if (!answer.ok) throw Object.assign(new Error(url + ' answered ' + answer.status), { status: answer.status })
     return answer.json()
   }
 
-  const kept = new Map() // by what was asked for: { promise, value, until }
+  // By what was asked for: { promise, value, until }. The clock is the one that goes on while the computer sleeps.
+  const kept = new Map()
 
   // once asks for something, or gives what was asked for before while that is good. What failed is asked for again.
   function once(url, life, ask) {
     const old = kept.get(url)
-    if (old && performance.now() < old.until) return old.promise
-    const entry = { promise: ask(), until: performance.now() + life }
+    if (old && Date.now() < old.until) return old.promise
+    const entry = { promise: ask(), until: Date.now() + life }
     kept.set(url, entry)
     entry.promise.then(value => { entry.value = value }, () => { if (kept.get(url) === entry) kept.delete(url) })
     return entry.promise
@@ -101,20 +103,26 @@
     return btoa(JSON.stringify({ algorithm, challenge, number, salt, signature }))
   })
 
-  // proof is what proves something. A token that cannot be had the form goes without.
+  // proof is what proves something. The form goes without a token that cannot be had, and without a proof of work while
+  // the gateway says that it cannot check any; it decides what becomes of that.
   async function proof(url, begun = () => {}) {
     const late = new Promise(resolve => setTimeout(resolve, patience, {}))
     const { token: _token, challenge } = await Promise.race([token(url).catch(() => ({})), late])
     if (!challenge) return _token ? { _token } : {}
     begun()
-    return { _token, altcha: await work(url) }
+    try {
+      return { _token, altcha: await work(url) }
+    } catch (e) {
+      if (e.status !== 503) throw e
+      return { _token }
+    }
   }
 
   // atHand is what proof would give, where it need not be waited for; else null.
   function atHand(url) {
     const value = what => {
       const entry = kept.get(url + what)
-      return entry && performance.now() < entry.until ? entry.value : undefined
+      return entry && Date.now() < entry.until ? entry.value : undefined
     }
     const asked = value('/token')
     if (!asked) return null
@@ -148,34 +156,37 @@
     }
   }
 
-  function tell(form, what) {
-    let status = form.querySelector('[data-leadgate-status]')
-    if (!status && texts[what]) {
+  const statusOf = form => form.querySelector('[data-leadgate-status]')
+
+  function tell(form, text) {
+    let status = statusOf(form)
+    if (!status && text) {
       status = document.createElement('p')
       status.dataset.leadgateStatus = ''
       status.setAttribute('role', 'status')
       form.append(status)
     }
-    if (status && status.textContent !== texts[what]) status.textContent = texts[what]
+    if (status && status.textContent !== text) status.textContent = text
   }
 
-  // prepare gets what proves something. It gives no fields where that failed: then the gateway decides.
-  async function prepare(form, url) {
+  // prepare gets what proves something; null: it cannot be had, which matters to the visitor only when the form is sent.
+  async function prepare(form, url, sending) {
     try {
       let worked = false
-      const fields = await proof(url, () => { worked = true; if (!atHand(url)) tell(form, 'checking') })
-      if (worked) tell(form, 'checked')
+      const fields = await proof(url, () => { worked = true; if (!atHand(url)) tell(form, texts.checking) })
+      if (worked) tell(form, texts.checked)
       return fields
     } catch (e) {
-      tell(form, 'failed')
       console.warn('leadgate:', e)
-      return {}
+      if (sending) tell(form, texts.failed)
+      else if (statusOf(form)?.textContent === texts.checking) tell(form, '')
+      return null
     }
   }
 
   document.addEventListener('focusin', ({ target }) => {
     const form = target.form ?? target.closest?.('form'), url = addressOf(form)
-    if (url) prepare(form, url)
+    if (url) prepare(form, url, false)
   })
 
   const waiting = new Map() // forms that wait for what proves something: null, or once they have it, their fields
@@ -191,30 +202,41 @@
     }
     event.preventDefault()
     event.stopImmediatePropagation()
-    if (waiting.has(form)) return
+    if (!waiting.has(form)) send(form, url, event.submitter)
+  }, true)
+
+  // send sends a form once it has what proves something.
+  async function send(form, url, submitter) {
     waiting.set(form, null)
-    prepare(form, url).then(fields => {
+    const fields = await prepare(form, url, true)
+    await pause() // while the event that asked for it goes on, a browser would not send the form
+    if (fields) {
       waiting.set(form, fields)
       const { requestSubmit, submit } = HTMLFormElement.prototype // a field may be called so
-      if (requestSubmit) requestSubmit.call(form, event.submitter)
+      if (requestSubmit) requestSubmit.call(form, submitter)
       else {
         fill(form, take(url, fields))
         submit.call(form)
       }
-      waiting.delete(form) // also where the browser asked for something to be filled in
-    })
-  }, true)
+    }
+    waiting.delete(form) // also where the browser asked for something to be filled in
+  }
 
   const begin = () => {
     for (const form of document.forms) if (addressOf(form)) token(addressOf(form)).catch(() => {})
   }
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', begin)
   else begin()
+  document.addEventListener('visibilitychange', begin) // who comes back after an hour needs other tokens
 
   window.leadgate = {
     fields: async address => {
       const url = new URL(address, document.baseURI).href
-      return take(url, await proof(url))
+      try {
+        return take(url, await proof(url))
+      } catch (e) {
+        throw new Error(texts.failed, { cause: e })
+      }
     },
   }
 })()
