@@ -34,12 +34,15 @@ const (
 	Request   Prefix = "req_"
 
 	Submission Prefix = "sub_"
+
+	ConsoleSession Prefix = "ses_"
 )
 
 // nouns are what people call the things that clients name by their ids.
 var nouns = map[Prefix]string{
 	Workspace: "workspace", Chatbot: "chatbot", Lead: "lead", Key: "API key", Endpoint: "webhook endpoint", Event: "event",
 	Delivery: "delivery", Replay: "replay", Import: "import", Audit: "receipt", Submission: "submission",
+	ConsoleSession: "console session",
 }
 
 // Noun is what people call a thing that p names: "webhook endpoint".

@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,12 +40,14 @@ values ($1, $2, $3, $4, $5, $6, $7)`
 				return err
 			}
 		}
-		details, err := json.Marshal(a.Details)
+		about := map[string]any{}
+		maps.Copy(about, a.Details)
+		if a.SessionID != (id.UUID{}) {
+			about["consoleSession"] = id.ConsoleSession.Format(a.SessionID)
+		}
+		details, err := json.Marshal(about)
 		if err != nil {
 			return conn.Fail(ctx, "write audit", err)
-		}
-		if a.Details == nil {
-			details = []byte("{}")
 		}
 		_, err = conn.Exec(ctx, on, "write audit", q,
 			a.WorkspaceID, a.ID, optionalID(a.KeyID), a.Action, a.Target, string(details), a.CreatedAt)
@@ -57,9 +60,10 @@ values ($1, $2, $3, $4, $5, $6, $7)`
 
 var (
 	// unlimited are erasures of leads, which the rate limit of requests bounds and which leave fewer rows than the
-	// leads did, and what ends a key: whoever finds a key in the wrong hands, or is flooded by one, must be able to end
-	// it.
-	unlimited    = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated}
+	// leads did, and what ends a key or a session: whoever finds one in the wrong hands, or is flooded by one, must be
+	// able to end it. A session is opened and ended once, and its creation counts.
+	unlimited = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated, tenant.SessionOpened,
+		tenant.SessionEnded}
 	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
 )
 

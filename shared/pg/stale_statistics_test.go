@@ -95,7 +95,8 @@ select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 
 }
 
 // staleTables are those that fill fills.
-var staleTables = append(slices.Clone(growing), "idempotency", "releases", "suppressions", "audit")
+var staleTables = append(slices.Clone(growing), "idempotency", "releases", "suppressions", "audit",
+	"console_sessions")
 
 // fill gives a workspace so many rows in each of the tables, or, if it is zero, so many workspaces one row.
 func (s *stale) fill(workspace id.UUID, rows int) {
@@ -116,6 +117,12 @@ insert into audit (workspace_id, id, action, target, details, created_at) select
   from (select coalesce(nullif(cast($1 as uuid), '00000000-0000-0000-0000-000000000000'), gen_random_uuid()) as ws, n
           from generate_series(1, cast($2 as integer)) n) w`, workspace, rows)
 	}
+	s.exec(`
+insert into console_sessions (workspace_id, id, name, scopes, frame_origins, brand, secret_hash, created_at, expires_at)
+select w.id, delivery_id(uuid_floor(at), gen_random_uuid()), '', '{leads:read}', '{}', '{}',
+       sha256(convert_to(w.id::text || n, 'utf8')), at, at + interval '1 second'
+  from workspaces w, generate_series(1, cast($2 as integer)) n, lateral (select now() - n * interval '6 days' / $2) x (at)
+ where w.id = $1`, workspace, rows)
 }
 
 func (s *stale) exec(q string, args ...any) {

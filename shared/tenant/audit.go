@@ -12,6 +12,7 @@ type AuditEntry struct {
 	WorkspaceID id.UUID // of whoever did it; of what was changed, when the operator did
 	ID          id.UUID
 	KeyID       id.UUID // the key it was done with; zero: the operator
+	SessionID   id.UUID // the console session it was done in, which Details name as consoleSession; zero: none
 	Action      string
 	Target      string         // the public id of what was changed
 	Details     map[string]any // JSON
@@ -32,6 +33,9 @@ const (
 	LeadErased         = "lead.erased"
 	SuppressionCreated = "suppression.created"
 	SuppressionDeleted = "suppression.deleted"
+	SessionCreated     = "console_session.created"
+	SessionOpened      = "console_session.opened" // by its link
+	SessionEnded       = "console_session.ended"
 )
 
 // NewAuditEntry notes what key did in workspace at now; a zero key is the operator.
@@ -41,4 +45,11 @@ func NewAuditEntry(workspace, key id.UUID, action, target string, details map[st
 	}
 	return &AuditEntry{WorkspaceID: workspace, ID: id.New(), KeyID: key, Action: action, Target: target, Details: details,
 		CreatedAt: now}
+}
+
+// NewEntry notes what p does at now.
+func (p *Principal) NewEntry(action, target string, details map[string]any, now time.Time) *AuditEntry {
+	entry := NewAuditEntry(p.WorkspaceID, p.KeyID, action, target, details, now)
+	entry.SessionID = p.SessionID
+	return entry
 }

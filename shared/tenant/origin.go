@@ -16,12 +16,24 @@ import (
 // AnyOrigin allows the pages of every site.
 const AnyOrigin = "*"
 
-const originRule = `Must be the origin of a site as browsers send it, such as https://www.example.com or http://localhost:3000, or "*" for all`
+const originRule = `Must be the origin of a site as browsers send it, such as https://www.example.com or http://localhost:3000`
 
 // CheckOrigins returns what is wrong with a list of origins; its pointers begin at the list.
-func CheckOrigins(origins []string) (wrong []fault.Field) {
-	if len(origins) > MaxOrigins {
-		return []fault.Field{{Value: len(origins), Message: fmt.Sprintf("Must be at most %d origins", MaxOrigins)}}
+func CheckOrigins(origins []string) []fault.Field { return checkOrigins(origins, MaxOrigins, true) }
+
+// CheckFrameOrigins is CheckOrigins of those whose pages may show the console in a frame. AnyOrigin is none of them: any
+// site could trick a person into clicking there.
+func CheckFrameOrigins(origins []string) []fault.Field {
+	return checkOrigins(origins, MaxFrameOrigins, false)
+}
+
+func checkOrigins(origins []string, most int, any bool) (wrong []fault.Field) {
+	if len(origins) > most {
+		return []fault.Field{{Value: len(origins), Message: fmt.Sprintf("Must be at most %d origins", most)}}
+	}
+	rule := originRule
+	if any {
+		rule += `, or "*" for all`
 	}
 	for i, text := range origins {
 		pointer := "/" + strconv.Itoa(i)
@@ -29,12 +41,12 @@ func CheckOrigins(origins []string) (wrong []fault.Field) {
 		switch {
 		case slices.Contains(origins[:i], text):
 			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: "Must be listed once"})
-		case text == AnyOrigin || ok && origin == text:
+		case any && text == AnyOrigin || ok && origin == text:
 		case ok:
 			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text),
 				Message: "Must be an origin only: " + fault.Truncate(origin)})
 		default:
-			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: originRule})
+			wrong = append(wrong, fault.Field{Pointer: pointer, Value: fault.Truncate(text), Message: rule})
 		}
 	}
 	return wrong

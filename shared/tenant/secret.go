@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The text of a key is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that
+// The text of a key or of what opens the console is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that
 // stands before.
 const (
 	bodyDigits = 43                                                               // 62^43 > 2^256
@@ -21,6 +21,12 @@ var prefixes = map[KeyKind][2]string{
 	SecretKey:      {"sk-workspace_", "sk-test_"},
 	PublishableKey: {"pk-workspace_", "pk-test_"},
 }
+
+// The prefixes of what opens the console. They are no keys: neither is taken where the other, or a key, belongs.
+const (
+	sessionPrefix = "cs_" // of a session's secret, which the browser keeps in a cookie
+	linkPrefix    = "cl_" // of a link that opens a session once
+)
 
 // prefixOf returns the prefix of a kind.
 func prefixOf(kind KeyKind, test bool) string {
@@ -46,11 +52,13 @@ func KindOf(text string) (kind KeyKind, test, ok bool) {
 func NewSecret() string { return NewText(SecretKey, false) }
 
 // NewText makes the text of a key: 256 random bits, recognisable by its prefix wherever it leaks.
-func NewText(kind KeyKind, test bool) string {
+func NewText(kind KeyKind, test bool) string { return newText(prefixOf(kind, test)) }
+
+func newText(prefix string) string {
 	raw := make([]byte, 32)
 	rand.Read(raw) // never fails (crypto/rand)
 	digits := new(big.Int).SetBytes(raw).Text(62)
-	text := prefixOf(kind, test) + strings.Repeat("0", bodyDigits-len(digits)) + digits
+	text := prefix + strings.Repeat("0", bodyDigits-len(digits)) + digits
 	sum := checksum(text)
 	return text + string(sum[:])
 }
@@ -59,8 +67,15 @@ func NewText(kind KeyKind, test bool) string {
 // have it. A fast hash will do: what is hashed has 256 bits of entropy.
 func HashSecret(secret string) (hash [32]byte, ok bool) {
 	kind, test, ok := KindOf(secret)
-	length := len(prefixOf(kind, test)) + bodyDigits + sumDigits
-	if !ok || len(secret) != length {
+	if !ok {
+		return hash, false
+	}
+	return hashText(prefixOf(kind, test), secret)
+}
+
+func hashText(prefix, secret string) (hash [32]byte, ok bool) {
+	length := len(prefix) + bodyDigits + sumDigits
+	if len(secret) != length || !strings.HasPrefix(secret, prefix) {
 		return hash, false
 	}
 	text, sum := secret[:length-sumDigits], secret[length-sumDigits:]
@@ -69,6 +84,20 @@ func HashSecret(secret string) (hash [32]byte, ok bool) {
 	}
 	return sha256.Sum256([]byte(secret)), true
 }
+
+// NewSessionSecret makes the secret of a console session.
+func NewSessionSecret() string { return newText(sessionPrefix) }
+
+// NewLinkSecret makes the secret of a link that opens a console session.
+func NewLinkSecret() string { return newText(linkPrefix) }
+
+// HashSessionSecret is HashSecret of the secret of a console session.
+func HashSessionSecret(secret string) (hash [32]byte, ok bool) {
+	return hashText(sessionPrefix, secret)
+}
+
+// HashLinkSecret is HashSecret of the secret of a link.
+func HashLinkSecret(secret string) (hash [32]byte, ok bool) { return hashText(linkPrefix, secret) }
 
 // Hint returns a secret's last four characters, by which a person tells keys apart.
 func Hint(secret string) string { return secret[max(0, len(secret)-4):] }

@@ -249,13 +249,14 @@ func DefaultScopes() []Scope { return []Scope{LeadsRead, LeadsWrite, WebhooksMan
 // Principal is whom a request acts for: a workspace, and what its key may do there.
 type Principal struct {
 	WorkspaceID id.UUID
-	KeyID       id.UUID
+	KeyID       id.UUID // zero: the operator, in a console session
+	SessionID   id.UUID // of the console session that the key opened; zero: the key itself
 	Kind        KeyKind
 	Form        *Form   // of a publishable key
 	TestOf      id.UUID // the workspace whose sandbox this is; zero: it is live
 	Scopes      []Scope
 	Settings    Settings   // with defaults filled in
-	ExpiresAt   *time.Time // of the key; nil: never
+	ExpiresAt   *time.Time // of the key, also in a console session, which ends earlier; nil: never
 }
 
 // Payer is the workspace whose rate, slots and memory the principal uses up: that of live data, also for its sandbox,

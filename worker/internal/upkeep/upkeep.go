@@ -81,6 +81,7 @@ func New(d Deps) *Upkeep {
 		{name: "old endpoints and replays", every: time.Hour, do: untilNext(u.deleteOldEndpoints)},
 		{name: "old imports", every: time.Hour, do: untilNext(u.deleteOldImports)},
 		{name: "old audit rows", every: time.Hour, do: untilNext(d.DB.DeleteOldAudit)},
+		{name: "old console sessions", every: time.Hour, do: untilNext(d.DB.DeleteOldSessions)},
 		{name: "old books", every: time.Hour, do: untilNext(d.DB.DeleteOldBooks)},
 		{name: "old releases", every: time.Hour, do: untilNext(d.DB.DeleteOldReleases)},
 		{name: "held submissions", every: time.Hour, do: untilNext(d.DB.DeleteExpiredSubmissions)},
