@@ -30,5 +30,5 @@ func (a *api) listAudit(w http.ResponseWriter, r *http.Request, p *tenant.Princi
 
 // auditEntry is the audit entry of what the request's key does now.
 func (a *api) auditEntry(p *tenant.Principal, action, target string, details map[string]any) *tenant.AuditEntry {
-	return tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, action, target, details, a.now())
+	return p.NewEntry(action, target, details, a.now())
 }

@@ -45,7 +45,7 @@ type erased struct {
 // eraseLead erases a lead for good and answers the receipt: a whole one with 200, or with 202 that of a job.
 func (a *api) eraseLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal, wanted id.UUID, suppress bool,
 	m match) error {
-	note := tenant.NewAuditEntry(p.WorkspaceID, p.KeyID, tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
+	note := p.NewEntry(tenant.LeadErased, id.Lead.Format(wanted), nil, a.Now())
 	ctx, cancel := context.WithTimeout(r.Context(), eraseTimeout)
 	defer cancel()
 	e, err := a.DB.EraseLead(ctx, p.WorkspaceID, wanted, pg.Erasure{Suppress: suppress, Note: note, Check: m.check,

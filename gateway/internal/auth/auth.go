@@ -1,5 +1,5 @@
-// Package auth is authentication: it finds out whom a request acts for, by its key, and whether a chatbot belongs to
-// that workspace.
+// Package auth is authentication: it finds out whom a request acts for, by its key or by its console session, and
+// whether a chatbot belongs to that workspace.
 package auth
 
 import (
@@ -39,6 +39,7 @@ type Auth struct {
 	now      func() time.Time
 	log      *slog.Logger
 	keys     cache[[32]byte, *tenant.Principal]
+	sessions cache[[32]byte, *visit]
 	chatbots cache[chatbotKey, struct{}]
 	toucher  *lifecycle.Loop
 
@@ -64,9 +65,12 @@ func New(d Deps) *Auth {
 	}
 	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, versions: map[id.UUID]int64{}}
 	a.toucher = lifecycle.Every(touchInterval, func(ctx context.Context) { a.touch(context.WithoutCancel(ctx)) })
+	byHash := func(hash [32]byte) string { return string(hash[:]) }
 	a.keys = cache[[32]byte, *tenant.Principal]{
-		now: d.Now, load: a.loadKey, foundTTL: keyTTL, noneTTL: keyTTL,
-		name: func(hash [32]byte) string { return string(hash[:]) },
+		now: d.Now, load: a.loadKey, foundTTL: keyTTL, noneTTL: keyTTL, name: byHash,
+	}
+	a.sessions = cache[[32]byte, *visit]{
+		now: d.Now, load: a.loadSession, foundTTL: keyTTL, noneTTL: keyTTL, name: byHash,
 	}
 	a.chatbots = cache[chatbotKey, struct{}]{
 		now: d.Now, load: a.loadChatbot, foundTTL: chatbotTTL, noneTTL: noChatbotTTL,
@@ -134,16 +138,21 @@ func (a *Auth) loadKey(ctx context.Context, hash [32]byte) (*tenant.Principal, b
 	if err != nil {
 		return nil, false, err
 	}
-	// A key in use is looked up about every second, so its use is recorded here, and a cached answer costs nothing.
+	a.recordUse(&p, now)
+	return &p, true, nil
+}
+
+// recordUse notes what was looked up. A key in use is looked up about every second, so its use is recorded here, and a
+// cached answer costs nothing.
+func (a *Auth) recordUse(p *tenant.Principal, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n := p.Settings.ChatbotsVersion; n > a.versions[p.WorkspaceID] {
 		a.versions[p.WorkspaceID] = n
 	}
-	if len(a.used) < maxEntries {
+	if len(a.used) < maxEntries && p.KeyID != (id.UUID{}) {
 		a.used[p.KeyID] = tenant.KeyUse{WorkspaceID: p.WorkspaceID, KeyID: p.KeyID, At: now}
 	}
-	return &p, true, nil
 }
 
 // Chatbot returns CHATBOT_NOT_FOUND unless the workspace has the chatbot. A new chatbot may take a second to be found,

@@ -45,11 +45,10 @@ func (a Actor) inSandbox() bool { return a.key != nil && a.key.TestOf != (id.UUI
 
 // entry is the audit entry of what the actor does now.
 func (s Service) entry(by Actor, action, target string, details map[string]any) *tenant.AuditEntry {
-	var key id.UUID
 	if by.key != nil {
-		key = by.key.KeyID
+		return by.key.NewEntry(action, target, details, s.now())
 	}
-	return tenant.NewAuditEntry(by.Workspace, key, action, target, details, s.now())
+	return tenant.NewAuditEntry(by.Workspace, id.UUID{}, action, target, details, s.now())
 }
 
 // now is the current time in the resolution that answers have.

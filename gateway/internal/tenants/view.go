@@ -170,3 +170,42 @@ func ViewIssued(k tenant.Key, text string) KeyView {
 	}
 	return v
 }
+
+// SessionView is a console session as JSON.
+type SessionView struct {
+	ID            string         `json:"id"`
+	Name          string         `json:"name"`
+	KeyID         *string        `json:"keyId"`         // null: the operator
+	URL           string         `json:"url,omitempty"` // opens it once; only in the answer that creates it
+	Scopes        []tenant.Scope `json:"scopes"`
+	FrameOrigins  []string       `json:"frameOrigins"`
+	Brand         tenant.Brand   `json:"brand"`
+	WorkspaceID   string         `json:"workspaceId"`
+	CreatedAt     string         `json:"createdAt"`
+	ExpiresAt     string         `json:"expiresAt"`
+	LinkExpiresAt *string        `json:"linkExpiresAt"` // null: it was opened with a key
+	OpenedAt      *string        `json:"openedAt"`
+	EndedAt       *string        `json:"endedAt"`
+}
+
+// ViewSession shows s without what opens it.
+func ViewSession(s tenant.Session) SessionView {
+	v := SessionView{
+		ID: id.ConsoleSession.Format(s.ID), Name: s.Name, Scopes: append([]tenant.Scope{}, s.Scopes...),
+		FrameOrigins: append([]string{}, s.FrameOrigins...), Brand: s.Brand, WorkspaceID: id.Workspace.Format(s.WorkspaceID),
+		CreatedAt: stamp(s.CreatedAt), ExpiresAt: stamp(s.ExpiresAt), LinkExpiresAt: optionalStamp(s.LinkExpiresAt),
+		OpenedAt: optionalStamp(s.OpenedAt), EndedAt: optionalStamp(s.EndedAt),
+	}
+	if s.KeyID != (id.UUID{}) {
+		v.KeyID = optionalText(id.Key.Format(s.KeyID))
+	}
+	return v
+}
+
+// ViewSessionLink shows s, just created, with the URL that opens it at an installation's origin. The link is in the
+// fragment, which browsers send to nobody.
+func ViewSessionLink(s tenant.Session, origin, link string) SessionView {
+	v := ViewSession(s)
+	v.URL = origin + "/console/open#" + link
+	return v
+}

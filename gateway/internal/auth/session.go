@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"context"
+
+	"leadgate/shared/fault"
+	"leadgate/shared/tenant"
+)
+
+// visit is a live console session, and whom it acts for.
+type visit struct {
+	principal tenant.Principal
+	session   tenant.Session
+}
+
+// Session returns whom a console session acts for, by the secret of its cookie: the workspace, with those of its scopes
+// that the key that opened it still has. UNAUTHORIZED means that the session is unknown, expired or ended, or that its
+// key is; UNAVAILABLE that Postgres cannot be asked. What ends is found out within a second, as of keys.
+func (a *Auth) Session(ctx context.Context, secret string) (*tenant.Principal, *tenant.Session, error) {
+	none := fault.New(fault.Unauthorized, "The console session is not valid: it has ended or expired")
+	hash, ok := tenant.HashSessionSecret(secret)
+	if !ok {
+		return nil, nil, none
+	}
+	v, found, err := a.sessions.get(ctx, hash)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := a.now()
+	if !found || !now.Before(v.session.ExpiresAt) ||
+		v.principal.ExpiresAt != nil && !now.Before(*v.principal.ExpiresAt) {
+		return nil, nil, none
+	}
+	return &v.principal, &v.session, nil
+}
+
+func (a *Auth) loadSession(ctx context.Context, hash [32]byte) (*visit, bool, error) {
+	now := a.now()
+	p, s, err := a.db.SessionByHash(ctx, hash, now)
+	if fault.Is(err, fault.Unauthorized) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	a.recordUse(&p, now)
+	return &visit{p, s}, true, nil
+}
+
+// principalKey is the key of a context's principal. Nothing outside of this process can set a context's value.
+type principalKey struct{}
+
+// WithPrincipal returns a context whose requests act for p, whatever their headers say. The console asks the API in its
+// own process with it.
+func WithPrincipal(ctx context.Context, p *tenant.Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalOf returns the principal of WithPrincipal; nil: there is none.
+func PrincipalOf(ctx context.Context) *tenant.Principal {
+	p, _ := ctx.Value(principalKey{}).(*tenant.Principal)
+	return p
+}
