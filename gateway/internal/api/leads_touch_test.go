@@ -34,6 +34,17 @@ func (b *bundle) touches(t *testing.T, lead string) (l shownTouches) {
 	if err := json.Unmarshal(got.body.Data, &l); err != nil {
 		t.Fatalf("timeline = %s: %v", got.text, err)
 	}
+	var beside shownTouches
+	for _, limit := range []string{"1", "200"} {
+		list := b.mustSend(t, "GET", "/api/v1/leads/"+lead+"/submissions?limit="+limit, "", 200)
+		if err := json.Unmarshal([]byte(list.text), &beside); err != nil {
+			t.Fatalf("submissions = %s: %v", list.text, err)
+		}
+		beside.SubmissionsTruncated = l.SubmissionsTruncated
+		if diff := cmp.Diff(l, beside); diff != "" {
+			t.Errorf("touches (-timeline +submissions):\n%s", diff)
+		}
+	}
 	return l
 }
 

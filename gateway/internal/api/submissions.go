@@ -115,7 +115,18 @@ func (a *api) listSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.
 	q.Outcome = lead.Outcome(params.choice("outcome", texts(lead.Outcomes())...))
 	q.FormID, q.LeadID = params.id("formId", id.Key), params.id("leadId", id.Lead)
 	q.From, q.Until = params.timeRange("from", "until")
-	return a.answerSubmissions(w, r, p, params, q)
+	found, next, err := a.findSubmissions(r, p, params, q)
+	if err != nil {
+		return err
+	}
+	return httpx.Page(w, found, next)
+}
+
+// leadSubmissions is a page of a lead's submissions, and where the lead came from.
+type leadSubmissions struct {
+	httpx.Paged
+	FirstTouch *touch `json:"firstTouch"`
+	LastTouch  *touch `json:"lastTouch"`
 }
 
 // listLeadSubmissions answers what was sent with forms about a lead, newest first.
@@ -124,35 +135,48 @@ func (a *api) listLeadSubmissions(w http.ResponseWriter, r *http.Request, p *ten
 	if err != nil {
 		return err
 	}
-	return a.answerSubmissions(w, r, p, readParams(r), pg.SubmissionQuery{LeadID: l.ID})
-}
-
-func (a *api) answerSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal, params *params,
-	q pg.SubmissionQuery) error {
-	q.Limit, q.Before, q.Scan = params.limit(), params.cursor(id.Submission), a.PageScan
-	if err := params.err(); err != nil {
-		return err
-	}
-	if err := a.checkFilter(r, p, id.UUID{}, q.LeadID); err != nil {
-		return err
-	}
-	if q.FormID != (id.UUID{}) {
-		if _, err := a.DB.GetKey(r.Context(), p.WorkspaceID, q.FormID); err != nil {
-			return err
-		}
-	}
-	found, next, err := a.DB.FindSubmissions(r.Context(), p.WorkspaceID, q)
+	found, next, err := a.findSubmissions(r, p, readParams(r), pg.SubmissionQuery{LeadID: l.ID})
 	if err != nil {
 		return err
+	}
+	t, err := a.DB.LeadTouches(r.Context(), p.WorkspaceID, l.ID)
+	if err != nil {
+		return err
+	}
+	return httpx.Answer(w, leadSubmissions{httpx.NewPaged(found, next), showTouch(t.First), showTouch(t.Last)})
+}
+
+// findSubmissions returns a page of q, and the cursor of the next one; "": there is none.
+func (a *api) findSubmissions(r *http.Request, p *tenant.Principal, params *params, q pg.SubmissionQuery) (
+	shown []submission, next string, err error) {
+	q.Limit, q.Before, q.Scan = params.limit(), params.cursor(id.Submission), a.PageScan
+	if err := params.err(); err != nil {
+		return nil, "", err
+	}
+	if err := a.knowsWhatIsAsked(r, p, q); err != nil {
+		return nil, "", err
+	}
+	found, last, err := a.DB.FindSubmissions(r.Context(), p.WorkspaceID, q)
+	if err != nil {
+		return nil, "", err
 	}
 	size := 0
 	for i := range found {
 		size += len(found[i].Fields) + 1024
 	}
 	if err := httpx.Charge(r, size); err != nil {
-		return err
+		return nil, "", err
 	}
-	return httpx.Page(w, showAll(found, showSubmission), nextCursor(id.Submission, next))
+	return showAll(found, showSubmission), nextCursor(id.Submission, last), nil
+}
+
+// knowsWhatIsAsked is NOT_FOUND where q asks for what the workspace does not have.
+func (a *api) knowsWhatIsAsked(r *http.Request, p *tenant.Principal, q pg.SubmissionQuery) error {
+	err := a.checkFilter(r, p, id.UUID{}, q.LeadID)
+	if err == nil && q.FormID != (id.UUID{}) {
+		_, err = a.DB.GetKey(r.Context(), p.WorkspaceID, q.FormID)
+	}
+	return err
 }
 
 // getSubmission answers a submission.

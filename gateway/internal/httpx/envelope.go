@@ -21,18 +21,29 @@ func Data(w http.ResponseWriter, status int, data any) error {
 	}{true, data})
 }
 
+// Paged begins the answer of a page; one that has more beside its data embeds it.
+type Paged struct {
+	Success    bool    `json:"success"`
+	Data       any     `json:"data"`
+	NextCursor *string `json:"nextCursor"`
+}
+
+// NewPaged returns the beginning of a page; next "" is null: there are no more.
+func NewPaged(data any, next string) Paged {
+	p := Paged{Success: true, Data: data}
+	if next != "" {
+		p.NextCursor = &next
+	}
+	return p
+}
+
 // Page answers {"success":true,"data":[...],"nextCursor":...}; next "" is null: there are no more.
 func Page(w http.ResponseWriter, data any, next string) error {
-	var cursor *string
-	if next != "" {
-		cursor = &next
-	}
-	return write(w, http.StatusOK, struct {
-		Success    bool    `json:"success"`
-		Data       any     `json:"data"`
-		NextCursor *string `json:"nextCursor"`
-	}{true, data, cursor})
+	return Answer(w, NewPaged(data, next))
 }
+
+// Answer answers a body that embeds Paged.
+func Answer(w http.ResponseWriter, body any) error { return write(w, http.StatusOK, body) }
 
 const (
 	rawOpen  = `{"success":true,"data":`
