@@ -30,11 +30,12 @@ const (
 	maxSlots   = 64
 	staleAfter = 24 * time.Hour // a key nobody used for so long is removed
 	maxConns   = 400            // tests run in parallel, each with a pool
+	room       = 2 << 30        // bytes that all slots may come to
 )
 
 // cacheDir is this user's, made if need be.
 func cacheDir() (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("leadgate-pgtest-%d", os.Geteuid()))
+	dir := filepath.Join(devstack.FastDir(room), fmt.Sprintf("leadgate-pgtest-%d", os.Geteuid()))
 	return devstack.OwnDir(dir)
 }
 
