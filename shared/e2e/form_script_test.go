@@ -114,14 +114,15 @@ func TestFormWithoutItsScriptInABrowser(t *testing.T) {
 }
 
 // A page that was open for more than an hour, the computer perhaps asleep meanwhile, asks for another token when its
-// visitor is back.
+// visitor is back, and does another proof of work.
 func TestFormTokenExpiresInABrowser(t *testing.T) {
 	t.Parallel()
 	c := mustTenant(t)
 	g := c.mustGate(t)
-	p := c.mustContact(t, g.URL, map[string]any{"requireToken": true})
+	p := c.mustContact(t, g.URL, map[string]any{"requireToken": true, "captcha": "altcha"})
 	b := p.visit(t, "person.html", "")
 	write(b, "a@example.com")
+	b.WaitText("Checked that you are a person.")
 	if got := g.tokens.Load(); got != 1 {
 		t.Errorf("the page asked %d times for a token, want once", got)
 	}

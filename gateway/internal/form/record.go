@@ -9,6 +9,7 @@ import (
 	"leadgate/gateway/internal/form/verdict"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/tenant"
 )
 
 // maxUserAgent is how many bytes of a user agent are kept.
@@ -34,6 +35,7 @@ func (q *request) record(s *Submission, d *lead.Draft, newID id.UUID) *lead.Subm
 		Workspace: q.p.WorkspaceID, Form: q.p.KeyID, Now: q.Now(), Fields: s.checked(), Honeypot: s.Trap,
 		ElapsedMS: s.Elapsed, MinFillMS: q.form.MinFillMS, Captcha: q.captcha, Address: sub.AddressHash,
 		UserAgent: agent, Page: page, Referrer: referrer, Service: q.client.Hidden,
+		Shared:    q.form.PerMinuteIP > tenant.DefaultFormPerMinuteIP,
 		SuspectAt: *q.form.SuspectAt, HoldAt: *q.form.HoldAt,
 	}
 	q.checkToken(s, &in)

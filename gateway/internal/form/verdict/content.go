@@ -113,6 +113,7 @@ func checkSeen(s *submission) {
 		s.add("same_text", min(20+10*n, 40), "other addresses sent the same text within an hour")
 	}
 	switch {
+	case s.in.Shared:
 	case s.seen.tenMin >= 20 || s.seen.hour >= 60:
 		s.add("velocity", 45, fmt.Sprintf("the visitor's address sent %d submissions within an hour", s.seen.hour+1))
 	case s.seen.tenMin >= 8 || s.seen.hour >= 25:

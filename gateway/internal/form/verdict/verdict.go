@@ -35,6 +35,8 @@ type Input struct {
 	Referrer  string // URL; "": unknown
 	// a service sends the form for its visitors: address, page and user agent are its own, and say nothing of them
 	Service bool
+	// many visitors share an address, as the form's owner says: how often it sends is nothing against them
+	Shared bool
 
 	SuspectAt int // points; 0: never
 	HoldAt    int // points; 0: never
