@@ -191,7 +191,7 @@ func TestLeadsAreCountedWithTheirRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	taken := counted(ws, tenant.WayAPI, id.UUID{}, "a@example.com")
-	if _, err := db.InsertLeadsChecked(t.Context(), []pg.NewLead{taken}, time.Second); err != nil {
+	if _, err := db.InsertLeadsWithin(t.Context(), []pg.NewLead{taken}, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time it changes nothing

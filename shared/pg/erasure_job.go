@@ -15,9 +15,9 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// handOver makes a job of what is left of an erasure. The lead is deleted at once, and its email suppressed. Where
-// there is a job for it already, that goes on for both.
-func (db *DB) handOver(ctx context.Context, e *erasing) error {
+// handOver makes a job of what is left of an erasure. The lead is deleted at once. Where there is a job for it already,
+// that goes on for both.
+func (e *erasing) handOver(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const q = `
 insert into erasures (workspace_id, id, lead_id, key_id, suppressed, events, deliveries, attempts, created_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -25,29 +25,20 @@ on conflict (workspace_id, lead_id) do update
    set suppressed = erasures.suppressed or excluded.suppressed, events = erasures.events + excluded.events,
        deliveries = erasures.deliveries + excluded.deliveries, attempts = erasures.attempts + excluded.attempts
 returning id`
-	return conn.Retry(ctx, func() error {
-		return db.withPartitions(ctx, func() error {
-			return db.InTx(ctx, func(tx *sqlx.Tx) error {
-				l, now, err := lockLead(ctx, tx, e.workspace, e.lead, anyLead)
-				if err != nil {
-					return err
-				}
-				if e.At = now; l.DeletedAt == nil {
-					u, err := alterLeadTx(ctx, tx, e.workspace, e.lead, deletion(func(*lead.Lead) error { return nil }))
-					if err != nil {
-						return err
-					}
-					e.Wake, e.ReleasedKey = u.Wake, u.ReleasedKey
-				}
-				e.Running, err = conn.One(ctx, tx, "hand erasure over", conn.Value[id.UUID], nil, q, e.workspace, e.Note.ID, e.lead,
-					optionalID(e.Note.KeyID), e.Suppress, e.Events, e.Deliveries, e.Attempts, e.Note.CreatedAt)
-				if err == nil && e.Suppress {
-					_, err = suppress(ctx, tx, e.workspace, l.AddressKey())
-				}
-				return err
-			})
-		})
-	})
+	l, now, err := e.lock(ctx, tx)
+	if err != nil {
+		return false, err
+	}
+	if e.At = now; l.DeletedAt == nil {
+		u, err := alterLeadTx(ctx, tx, e.workspace, e.lead, deletion(func(*lead.Lead) error { return nil }))
+		if err != nil {
+			return false, err
+		}
+		e.Wake, e.ReleasedKey = u.Wake, u.ReleasedKey
+	}
+	e.Running, err = conn.One(ctx, tx, "hand erasure over", conn.Value[id.UUID], nil, q, e.workspace, e.Note.ID, e.lead,
+		optionalID(e.Note.KeyID), e.Suppress, e.Events, e.Deliveries, e.Attempts, e.Note.CreatedAt)
+	return false, err
 }
 
 // progress adds to the job what a step of it erased, and counts anew.

@@ -169,7 +169,7 @@ select from imports
 		return err
 	}
 	if len(c.Rows) > 0 {
-		if err := c.insert(ctx, tx); err != nil {
+		if err := c.insert(ctx); err != nil {
 			return err
 		}
 	}
@@ -203,7 +203,7 @@ func (c *importCommit) count(ctx context.Context, tx *sqlx.Tx) error {
 }
 
 // insert makes new leads; of several rows with one email, the first in the file.
-func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
+func (c *importCommit) insert(ctx context.Context) error {
 	leads := make([]NewLead, 0, len(c.Rows))
 	at := make([]int, len(c.Rows)) // of the row's lead in leads
 	byKey := make(map[string]int, len(c.Rows))
@@ -228,9 +228,6 @@ func (c *importCommit) insert(ctx context.Context, tx *sqlx.Tx) error {
 		return nil
 	}
 	in, err := runInsertLeads(ctx, c.stmt, leads, insertWaits{enrich: importEnrichDelay, lock: importLockWait})
-	if err == nil {
-		err = checkInserted(ctx, tx, leads, in.Leads)
-	}
 	if err != nil {
 		return err
 	}

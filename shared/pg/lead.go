@@ -3,12 +3,8 @@ package pg
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -84,56 +80,6 @@ func (db *DB) InsertLeadsWithin(
 		return err
 	})
 	return out, err
-}
-
-// InsertLeadsChecked is InsertLeadsWithin in a transaction that looks the suppressions up again once it has the emails:
-// an insert that waited for one knows only what was committed before it began.
-func (db *DB) InsertLeadsChecked(
-	ctx context.Context, leads []NewLead, lockWait time.Duration,
-) (out Inserted, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
-	if err != nil {
-		return out, err
-	}
-	insert := func(tx *sqlx.Tx) (err error) {
-		if out, err = runInsertLeads(ctx, stmts.In(tx), leads, insertWaits{lock: lockWait}); err != nil {
-			return err
-		}
-		return checkInserted(ctx, tx, leads, out.Leads)
-	}
-	again := func() error { return db.InTx(ctx, insert) }
-	err = db.withPartitions(ctx, func() error {
-		err := again()
-		if errors.Is(err, conn.ErrRetry) {
-			err = again()
-		}
-		return err
-	})
-	return out, err
-}
-
-// checkInserted is conn.ErrRetry when an email was suppressed while its insert waited for it.
-func checkInserted(ctx context.Context, tx *sqlx.Tx, leads []NewLead, done []LeadResult) error {
-	const q = `
-select exists (
-    select from unnest($1::uuid[], $2::bytea[]) as i (workspace_id, email_hash)
-     cross join lateral (
-        select from suppressions s
-         where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
-         order by s.email_hash limit 1) s)`
-	workspaces, hashes := newColumn(len(leads), 36), newColumn(len(leads), 70)
-	for i := range leads {
-		if l := &leads[i]; !done[i].Taken && !done[i].Suppressed {
-			workspaces.uuid(l.WorkspaceID)
-			hashes.hex(lead.SuppressionHash(l.WorkspaceID, l.AddressKey()))
-		}
-	}
-	suppressed, err := conn.One(ctx, tx, "look up suppressions again", conn.Value[bool], nil, q, workspaces.done(),
-		hashes.done())
-	if err == nil && suppressed {
-		err = fmt.Errorf("an email was suppressed: %w", conn.ErrRetry)
-	}
-	return err
 }
 
 // insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15

@@ -19,7 +19,7 @@ import (
 type Erasure struct {
 	Suppress      bool                   // its email may not come back
 	Note          *tenant.AuditEntry     // its Details become what was erased; nil: it is not audited
-	Check         func(*lead.Lead) error // can refuse; nil: nobody does
+	Check         func(*lead.Lead) error // can refuse, before anything is done; nil: nobody does
 	OnlyPurgeable bool                   // a lead that can still be restored is NOT_FOUND
 	Within        time.Duration          // what takes longer goes on as a job, which workers do; 0: nothing does; needs Note
 	Job           bool                   // it is the work of such a job
@@ -48,9 +48,9 @@ const eraseBatch = 500
 
 // EraseLead is the erasure of GDPR, article 17: it removes a lead, deleted before or not, and everything that tells who
 // it was; NOT_FOUND when there is none. What stays is that there was something: ids, times, counts. All of it is one
-// commit, with the audit and the lead.deleted event; only where the lead has more than eraseBatch events, these go
-// first, batch by batch. What an erasure that breaks off has erased stays erased, and the next one goes on. Where it
-// becomes a job, the lead is deleted, its email is suppressed if it is to be, and a worker erases what is left.
+// commit, with the audit and the lead.deleted event; but an email that is to be suppressed is so before, and where the
+// lead has more than eraseBatch events, these go first, batch by batch. What an erasure that breaks off has done stays
+// done, and the next one goes on. Where it becomes a job, the lead is deleted, and a worker erases what is left.
 //
 // It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
 // one was at it. An attempt that is under way by then arrives all the same.
@@ -58,26 +58,12 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	begin := time.Now()
 	for more := true; more; {
+		step := (*erasing).step
 		if e.after != (id.UUID{}) && how.Within > 0 && time.Since(begin) > how.Within {
-			if err := db.handOver(ctx, &e); err != nil {
-				return Erased{}, err
-			}
-			break
+			step = (*erasing).handOver
 		}
-		err := conn.Retry(ctx, func() error {
-			return db.withPartitions(ctx, func() error {
-				step := e // a step that is rolled back counts nothing
-				err := db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
-					more, err = step.step(ctx, tx)
-					return err
-				})
-				if err == nil {
-					e = step
-				}
-				return err
-			})
-		})
-		if err != nil {
+		var err error
+		if more, err = db.commitErasing(ctx, &e, step); err != nil {
 			return Erased{}, err
 		}
 	}
@@ -88,47 +74,6 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 		}
 	}
 	return e.Erased, nil
-}
-
-// erasing is an erasure under way.
-type erasing struct {
-	Erasure
-	Erased
-	workspace, lead id.UUID
-	after           id.UUID // the last event of the batches before; zero: this is the first
-	halted          bool    // a drain was halted
-}
-
-// step is one commit. It locks whatever can make another event of the lead, the row and then its enrichment, before it
-// looks for events. Where those it finds are all, it ends the erasure.
-func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
-	which := anyLead
-	if e.OnlyPurgeable {
-		which = purgeableLead
-	}
-	l, now, err := lockLead(ctx, tx, e.workspace, e.lead, which)
-	if err != nil {
-		return false, err
-	}
-	if e.Check != nil {
-		if err := e.Check(&l); err != nil {
-			return false, err
-		}
-	}
-	e.Lead, e.At = l, lead.NextUpdate(l.UpdatedAt, now)
-	if err := noJIT(ctx, tx); err != nil {
-		return false, conn.Fail(ctx, "erase lead", err)
-	}
-	if more, err = e.batch(ctx, tx); err != nil {
-		return false, err
-	}
-	if more && e.Job {
-		err = e.progress(ctx, tx)
-	}
-	if !more {
-		err = e.end(ctx, tx)
-	}
-	return more, err
 }
 
 // events erases the next batch of events, with their deliveries and attempts; more: there may be others. They are read
@@ -274,9 +219,6 @@ func (e *erasing) end(ctx context.Context, tx *sqlx.Tx) error {
 	}
 	if err == nil {
 		err = e.endJob(ctx, tx)
-	}
-	if err == nil && e.Suppress {
-		_, err = suppress(ctx, tx, e.workspace, e.Lead.AddressKey())
 	}
 	return err
 }

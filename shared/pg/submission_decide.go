@@ -62,16 +62,12 @@ func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UU
 func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.Submission, r *Release) (
 	out Released, err error) {
 	out.Done = true
-	leads := []NewLead{r.New}
-	if out.New, err = runInsertLeads(ctx, prepared, leads, insertWaits{}); err != nil {
+	if out.New, err = runInsertLeads(ctx, prepared, []NewLead{r.New}, insertWaits{}); err != nil {
 		return out, err
 	}
 	done := out.New.Leads[0]
 	if !done.Taken && !done.Suppressed {
-		if err = checkInserted(ctx, tx, leads, out.New.Leads); err == nil {
-			err = decide(ctx, tx, s, lead.Released, lead.OutcomeNew, r.New.ID)
-		}
-		return out, err
+		return out, decide(ctx, tx, s, lead.Released, lead.OutcomeNew, r.New.ID)
 	}
 	if done.Suppressed {
 		return out, lead.SuppressedError(&r.New.Lead)

@@ -22,12 +22,13 @@ func checkSuppression(ctx context.Context, on conn.Queryer, l *lead.Lead) error 
 	return err
 }
 
-// Suppress keeps an address from coming back to a workspace, from its commit on. entry, if not nil, is
-// audited in the same commit, unless the address was suppressed already. Beyond lead.MaxSuppressions it is a CONFLICT.
+// Suppress keeps an address from coming back to a workspace: once it returns, no lead of the address appears any more,
+// and those that there are stay. entry, if not nil, is audited in the same commit, unless the address was suppressed
+// already. Beyond lead.MaxSuppressions it is a CONFLICT. UNAVAILABLE: it may be suppressed, and a repetition tells.
 func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, entry *tenant.AuditEntry) error {
 	// Hashes are spread evenly: those that begin with a zero byte are one in 256.
 	const sample = `select 256 * count(*) from suppressions where workspace_id = $1 and email_hash < '\x01'`
-	return db.InTx(ctx, func(tx *sqlx.Tx) error {
+	err := db.InTx(ctx, func(tx *sqlx.Tx) error {
 		added, err := suppress(ctx, tx, workspace, address)
 		if err != nil || !added {
 			return err
@@ -41,6 +42,10 @@ func (db *DB) Suppress(ctx context.Context, workspace id.UUID, address string, e
 		}
 		return insertAudit(ctx, tx, entry)
 	})
+	if err != nil {
+		return err
+	}
+	return db.awaitWriters(ctx) // also of one that was there: whoever added it may still wait
 }
 
 // suppress adds an address, unless it was there. It also sets Settings.Suppressing, without which processes of version

@@ -74,7 +74,7 @@ func (s *Service) insertMany(ctx context.Context, leads []pg.NewLead, places []i
 	var done []commitResult
 	var err error
 	retryLocked(ctx, func() error {
-		done, err = s.insert(ctx, leads, s.DB.InsertLeadsChecked)
+		done, err = s.insert(ctx, leads)
 		return err
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ func (s *Service) commitAll(all []queuedLead) []commitResult {
 	for i := range all[stale:] {
 		leads = append(leads, all[stale+i].NewLead)
 	}
-	done, err := s.insert(ctx, leads, s.DB.InsertLeadsWithin)
+	done, err := s.insert(ctx, leads)
 	if errors.Is(err, pg.ErrLockTimeout) {
 		s.metrics.splits.Inc()
 		done, err = s.insertByWorkspace(ctx, leads), nil
@@ -75,7 +75,7 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 		return failAll(len(leads), pg.ErrLockTimeout)
 	}
 	insert := batch.Recover(s.Log, "commit", func(own []pg.NewLead) []commitResult {
-		done, err := s.insert(ctx, own, s.DB.InsertLeadsWithin)
+		done, err := s.insert(ctx, own)
 		if err != nil {
 			return failAll(len(own), err)
 		}
@@ -100,18 +100,15 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 	return out
 }
 
-// inserter is pg.DB's InsertLeadsWithin, or InsertLeadsChecked where it is known that there is something to wait for.
-type inserter func(ctx context.Context, leads []pg.NewLead, lockWait time.Duration) (pg.Inserted, error)
-
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is
 // refused. Leads that are too large for one statement are halved first. Where another transaction has one of the emails
 // for longer than shortWait, it is pg.ErrLockTimeout.
-func (s *Service) insert(ctx context.Context, leads []pg.NewLead, by inserter) ([]commitResult, error) {
+func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	if tooLarge(leads) {
-		return s.insertHalves(ctx, leads, by)
+		return s.insertHalves(ctx, leads)
 	}
 	start := time.Now()
-	done, err := by(ctx, leads, shortWait)
+	done, err := s.DB.InsertLeadsWithin(ctx, leads, shortWait)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
 	if err == nil {
 		s.announce(ctx, leads, done)
@@ -132,17 +129,17 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead, by inserter) (
 		s.Log.Error("lead rejected by Postgres", "sqlstate", pg.SQLState(err))
 		return []commitResult{{err: err}}, nil
 	}
-	return s.insertHalves(ctx, leads, by)
+	return s.insertHalves(ctx, leads)
 }
 
 // insertHalves inserts the first half of leads, and then the second.
-func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead, by inserter) ([]commitResult, error) {
+func (s *Service) insertHalves(ctx context.Context, leads []pg.NewLead) ([]commitResult, error) {
 	half := len(leads) / 2
-	first, err := s.insert(ctx, leads[:half], by)
+	first, err := s.insert(ctx, leads[:half])
 	if err != nil {
 		return nil, err
 	}
-	second, err := s.insert(ctx, leads[half:], by)
+	second, err := s.insert(ctx, leads[half:])
 	if err != nil { // the first half is durable: say so
 		second = failAll(len(leads)-half, err)
 	}

@@ -168,41 +168,26 @@ func TestHeldEmailHoldsUpNobodyElse(t *testing.T) {
 	}
 }
 
-// A lead that waits for an erasure which suppresses its email is refused then: one by one, in a batch, and in either
-// lane.
+// A lead whose email is suppressed while it waits for another transaction is refused at once: one by one, in a batch,
+// and in either lane.
 func TestHeldEmailIsSuppressed(t *testing.T) {
 	t.Parallel()
 	b, _ := setupLanes(t)
-	holder := b.mustCreate(t, "gone@example.com")
-	b.flush(t)
-	tx, err := b.db.BeginTxx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
 	ws := b.principal.WorkspaceID
-	if _, err := tx.ExecContext(t.Context(), `delete from leads where workspace_id = $1 and id = $2`, ws,
-		holder.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(t.Context(), `
-insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`, ws,
-		lead.SuppressionHash(ws, "gone@example.com")); err != nil {
-		t.Fatal(err)
-	}
+	tx := b.mustHold(t, "gone@example.com")
 	var held answers
 	held.post(b, b.principal, "gone@example.com")
 	testwait.Until(t, "the workspace to be contended", func() bool { return b.Contended(ws) })
 	held.post(b, b.principal, "gone@example.com", "gone@example.com")
 	var batch []intake.BulkResult
+	var err error
 	held.Go(func() {
 		batch, err = b.CreateMany(t.Context(), b.principal, requests("gone@example.com", "other@example.com"),
 			lead.RefuseDuplicate)
 	})
 	testwait.Until(t, "all of them to wait", func() bool { return b.waiting(t) > 1 })
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	suppressed := make(chan error, 1)
+	go func() { suppressed <- b.db.Suppress(t.Context(), ws, "gone@example.com", nil) }()
 	held.Wait()
 	for _, a := range held.all {
 		if !fault.Is(a.err, fault.Suppressed) {
@@ -211,6 +196,12 @@ insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, 
 	}
 	if err != nil || !fault.Is(batch[0].Err, fault.Suppressed) || batch[1].Err != nil {
 		t.Errorf("CreateMany(gone, other) = %+v, %v, want EMAIL_SUPPRESSED and a lead", batch, err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-suppressed; err != nil {
+		t.Errorf("Suppress() = %v", err)
 	}
 }
 
