@@ -38,7 +38,8 @@ var prints = map[string]string{
 	"create": "lead_", "once": "lead_", "batch": "lead_", "list": "john.doe@example.com", "update": "contacted",
 	"import": "imp_", "webhook": "whsec_",
 	"form-key": `"key":"pk-workspace_`, "submissions": `"data":[`, "export": "", "erase": `"erased":{"leads":1,`, "test-key": `"secret":"sk-test_`,
-	"speed": `"endpoints":`,
+	"console": `/console/open#cl_`,
+	"speed":   `"endpoints":`,
 }
 
 // langs say how a language's examples are run.

@@ -51,6 +51,9 @@ func makers() map[string]func(*testing.T, *bundle, owner) string {
 		"KeyId": func(t *testing.T, b *bundle, c owner) string {
 			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/keys", `{"name":"`+marker+`"}`))
 		},
+		"ConsoleSessionId": func(t *testing.T, b *bundle, c owner) string {
+			return mustID(t, b.send(t, c.secret, "POST", "/api/v1/console-sessions", `{"name":"`+marker+`"}`))
+		},
 		"SubmissionId": func(t *testing.T, b *bundle, c owner) string {
 			return id.Submission.Format(b.mustSubmission(t, c, nil).ID)
 		},
