@@ -60,7 +60,7 @@ func TestCommandsDoNotWaitForever(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := leadExport{access: access{URL: c.url, Key: "sk"}, Format: "csv", Out: "-"}
+			l := leadExport{access: access{URL: c.url, Key: "sk"}, exportFile: exportFile{Format: "csv", Out: "-"}}
 			var out bytes.Buffer
 			err := within(t, func(ctx context.Context) error { return l.run(ctx, hurried(), &out, &out) })
 			if err == nil || !strings.Contains(err.Error(), c.want) {

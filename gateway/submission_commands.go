@@ -20,6 +20,7 @@ import (
 type submissionCommand struct {
 	List    listSubmissions    `cmd:"" help:"List submissions, newest first: --verdict=held is the quarantine."`
 	Show    showSubmission     `cmd:"" help:"Show a submission with its fields, and why it has its verdict."`
+	Export  exportSubmissions  `cmd:"" help:"Write submissions to a CSV or NDJSON file."`
 	Release releaseSubmissions `cmd:"" help:"Release held submissions: each becomes what it would become if it came now."`
 	Spam    spamSubmissions    `cmd:"" help:"Mark submissions as spam."`
 }
@@ -97,6 +98,25 @@ func (l *listSubmissions) run(ctx context.Context, waits client.Options, out, sa
 		fmt.Fprintf(says, "There may be more than these %d: raise --limit, or say more of what you look for\n", len(all))
 	}
 	return nil
+}
+
+type exportSubmissions struct {
+	access `set:"scopes=leads:read"`
+	exportFile
+	submissionFilter
+}
+
+// Check says everything that is wrong with what the API cannot say.
+func (e *exportSubmissions) Check() []error { return append(e.access.Check(), e.exportFile.Check()...) }
+
+func (e *exportSubmissions) run(ctx context.Context, waits client.Options, stdout, says io.Writer) error {
+	api := e.client(waits)
+	defer api.Close()
+	rows, err := api.ExportSubmissions(ctx, e.options(), e.filter())
+	if err != nil {
+		return err
+	}
+	return e.write(rows, "submissions", stdout, says)
 }
 
 type showSubmission struct {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -106,6 +108,18 @@ func TestSubmissionCommands(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "2 of 3 submissions were not released") ||
 		!strings.Contains(err.Error(), held[0].ID+": ") || !strings.Contains(text, "Released "+held[1].ID) {
 		t.Errorf("release of spam that has a lead, and of nothing = %s, %v; want the one between released", text, err)
+	}
+	if text = must(t, env, "submission", "export", "--format=ndjson", "--verdict=spam,released"); strings.Count(text, "\n") != 2 ||
+		!strings.Contains(text, held[0].ID) {
+		t.Errorf("export = %s, want what was decided about", text)
+	}
+	file := filepath.Join(t.TempDir(), "all.csv")
+	for range 2 { // a file that is there stays
+		_, err = command(env, "submission", "export", "--out", file)
+	}
+	if rows, _ := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "--force") ||
+		strings.Count(string(rows), "sub_") != 3 {
+		t.Errorf("export to a file = %s; again %v, want three, and --force named", rows, err)
 	}
 	if _, err := command(env, "submission", "list", "--limit=0", "--url=ftp://x"); err == nil ||
 		!strings.Contains(err.Error(), "--limit") || !strings.Contains(err.Error(), "--url") {

@@ -159,7 +159,7 @@ func (c *Client) LeadsSince(ctx context.Context, since string, limit int) (all C
 	return all, err
 }
 
-// ExportOptions say how leads are written to a file; the zero value is the API's default.
+// ExportOptions say how rows are written to a file; the zero value is the API's default.
 type ExportOptions struct {
 	Format    string // csv or ndjson
 	BOM       bool   // a CSV file begins with a byte order mark
@@ -167,9 +167,8 @@ type ExportOptions struct {
 	Delimiter string // of a CSV file: , ; | or a tab
 }
 
-// ExportLeads returns all leads as a file, which the caller closes. An error of a Read means that it is not whole.
-func (c *Client) ExportLeads(ctx context.Context, o ExportOptions, f LeadFilter) (io.ReadCloser, error) {
-	q := f.query()
+// addTo adds the options to the filters of an export.
+func (o ExportOptions) addTo(q url.Values) url.Values {
 	for name, value := range values(map[string]string{"format": o.Format, "delimiter": o.Delimiter}) {
 		q[name] = value
 	}
@@ -179,7 +178,12 @@ func (c *Client) ExportLeads(ctx context.Context, o ExportOptions, f LeadFilter)
 	if o.Plain {
 		q.Set("plain", "true")
 	}
-	return c.download(ctx, "/api/v1/leads/export", q)
+	return q
+}
+
+// ExportLeads returns all leads as a file, which the caller closes. An error of a Read means that it is not whole.
+func (c *Client) ExportLeads(ctx context.Context, o ExportOptions, f LeadFilter) (io.ReadCloser, error) {
+	return c.download(ctx, "/api/v1/leads/export", o.addTo(f.query()))
 }
 
 // values has what is not empty.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -61,6 +62,12 @@ func (c *Client) ListSubmissions(ctx context.Context, f SubmissionFilter, limit 
 	q := page(f.query(), limit, cursor)
 	_, err = c.do(ctx, request{method: http.MethodGet, path: "/api/v1/submissions", query: q}, &p)
 	return p, err
+}
+
+// ExportSubmissions returns all submissions as a file, which the caller closes. An error of a Read means that it is not
+// whole.
+func (c *Client) ExportSubmissions(ctx context.Context, o ExportOptions, f SubmissionFilter) (io.ReadCloser, error) {
+	return c.download(ctx, "/api/v1/submissions/export", o.addTo(f.query()))
 }
 
 // GetSubmission returns a submission.

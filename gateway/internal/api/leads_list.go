@@ -108,7 +108,7 @@ var (
 	leadFilters = []string{"chatbotId", "status", "source", "email", "domain", "phone", "createdFrom", "createdUntil",
 		"updatedFrom", "updatedUntil", "q", "deleted", metadataParam}
 	leadParams   = append([]string{"limit", "cursor", "sort", "since"}, leadFilters...)
-	exportParams = append([]string{"format", "bom", "plain", "delimiter"}, leadFilters...)
+	exportParams = slices.Concat(exportStyleParams, leadFilters)
 )
 
 const (

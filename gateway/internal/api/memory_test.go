@@ -138,6 +138,9 @@ func TestBodyBeyondTheBudget(t *testing.T) {
 			return b.send(t, b.secret, "GET", "/api/v1/imports/"+id.Import.Format(id.New())+"/errors", "")
 		}},
 		{"an export", func(t *testing.T) answer { return b.send(t, b.secret, "GET", "/api/v1/leads/export", "") }},
+		{"an export of submissions", func(t *testing.T) answer {
+			return b.send(t, b.secret, "GET", "/api/v1/submissions/export", "")
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.do(t)

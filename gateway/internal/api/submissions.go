@@ -20,6 +20,8 @@ func (a *api) submissionRoutes() []route {
 		{"GET", "/api/v1/leads/{id}/submissions", tenant.LeadsRead, a.limitExpensive(a.listLeadSubmissions),
 			options{}, leadSubmissionParams},
 		{"GET", "/api/v1/submissions", tenant.LeadsRead, a.limitExpensive(a.listSubmissions), options{}, submissionParams},
+		{"GET", "/api/v1/submissions/export", tenant.LeadsRead, a.exportSubmissions, options{NoTimeout: true},
+			submissionExportParams},
 		{"GET", "/api/v1/submissions/{id}", tenant.LeadsRead, a.getSubmission, options{}, nil},
 		{"POST", "/api/v1/submissions/{id}/release", tenant.LeadsWrite, a.releaseSubmission, options{}, nil},
 		{"POST", "/api/v1/submissions/{id}/spam", tenant.LeadsWrite, a.markSpam, options{}, nil},
@@ -84,8 +86,10 @@ func showTouch(s *lead.Submission) *touch {
 }
 
 var (
-	submissionParams     = []string{"verdict", "outcome", "formId", "leadId", "from", "until", "text", "limit", "cursor"}
-	leadSubmissionParams = []string{"limit", "cursor"}
+	submissionFilters      = []string{"verdict", "outcome", "formId", "leadId", "from", "until", "text"}
+	submissionParams       = slices.Concat(submissionFilters, leadSubmissionParams)
+	submissionExportParams = slices.Concat(exportStyleParams, submissionFilters)
+	leadSubmissionParams   = []string{"limit", "cursor"}
 )
 
 // maxSubmissionText is how many characters of a text can be looked for.
@@ -108,13 +112,18 @@ func (q *params) verdicts() (verdicts []lead.Verdict) {
 	return slices.Compact(verdicts)
 }
 
+func (q *params) submissionFilter() pg.SubmissionQuery {
+	f := pg.SubmissionQuery{Verdicts: q.verdicts(), Text: q.text("text", maxSubmissionText)}
+	f.Outcome = lead.Outcome(q.choice("outcome", texts(lead.Outcomes())...))
+	f.FormID, f.LeadID = q.id("formId", id.Key), q.id("leadId", id.Lead)
+	f.From, f.Until = q.timeRange("from", "until")
+	return f
+}
+
 // listSubmissions answers the workspace's submissions that the parameters pick, newest first.
 func (a *api) listSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	q := pg.SubmissionQuery{Verdicts: params.verdicts(), Text: params.text("text", maxSubmissionText)}
-	q.Outcome = lead.Outcome(params.choice("outcome", texts(lead.Outcomes())...))
-	q.FormID, q.LeadID = params.id("formId", id.Key), params.id("leadId", id.Lead)
-	q.From, q.Until = params.timeRange("from", "until")
+	q := params.submissionFilter()
 	found, next, err := a.findSubmissions(r, p, params, q)
 	if err != nil {
 		return err
