@@ -22,10 +22,12 @@ import (
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/books"
+	"leadgate/gateway/internal/console"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/tenants"
 	"leadgate/shared/config"
 	"leadgate/shared/id"
 	"leadgate/shared/lifecycle"
@@ -116,11 +118,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Auth: keys, Intake: leads, Once: keyed, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
 		Trusted: proxies, CaptchaURL: s.CaptchaURL, Secret: db.InstallationSecret,
 	})
-	serve(&group, log, "api", listeners[0], s.Grace, api.New(api.Deps{
+	public := api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
 		Registry: registry,
-	}))
+	})
+	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
+		Pulse: db.Pulse, Edge: edge("console", nil), Trusted: proxies, Now: time.Now, Log: log})
+	serve(&group, log, "api", listeners[0], s.Grace, console.Beside(public, owner))
 	return group.Wait(ctx, log, s.Grace)
 }
 

@@ -1,0 +1,183 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/webui"
+	"leadgate/shared/fault"
+	"leadgate/shared/tenant"
+)
+
+const (
+	sessionCookie = "console_session"
+	signInLife    = 12 * time.Hour
+)
+
+// authenticate returns whom a request acts for, by its cookie.
+func (c *console) authenticate(r *http.Request) (*tenant.Principal, *tenant.Session, error) {
+	found, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return nil, nil, fault.New(fault.Unauthorized, "Nobody is signed in")
+	}
+	return c.Auth.Session(r.Context(), found.Value)
+}
+
+// cookie makes one of the console's. Where other origins may show the console in a frame, it must be sent there too, to
+// that site's frames only (CHIPS); else links from elsewhere may lead here, and nothing more.
+func (c *console) cookie(r *http.Request, s *tenant.Session, name, value string, seconds int) *http.Cookie {
+	k := &http.Cookie{Name: name, Value: value, Path: Root, MaxAge: seconds, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: c.overTLS(r)}
+	if s != nil && len(s.FrameOrigins) > 0 {
+		k.SameSite, k.Secure, k.Partitioned = http.SameSiteNoneMode, true, true
+	}
+	return k
+}
+
+// overTLS reports whether the browser spoke TLS, to this listener or to the trusted proxy in front of it.
+func (c *console) overTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	known := func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap().WithZone("")) }
+	return err == nil && slices.ContainsFunc(c.Trusted, known) &&
+		strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// signInPage is what the sign-in form shows.
+type signInPage struct{ Next string }
+
+func (c *console) signInForm(w http.ResponseWriter, r *http.Request) error {
+	return c.askToSignIn(w, http.StatusOK, local(r.URL.Query().Get("next")), "")
+}
+
+func (c *console) askToSignIn(w http.ResponseWriter, status int, next, problem string) error {
+	view := &webui.View{Title: "Sign in", Assets: assetsPath, Problem: problem, Data: signInPage{next}}
+	return c.render(w, status, "sign-in.html", view, nil)
+}
+
+// signIn takes a secret key, which is exchanged for a session at once and is kept nowhere.
+func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
+	key, err := formValue(w, r, "key")
+	if err != nil {
+		return err
+	}
+	next := local(r.PostForm.Get("next"))
+	p, err := c.byKey(r, key)
+	if err == nil {
+		var secret string
+		var s tenant.Session
+		if secret, s, err = c.Tenants.OpenSession(r.Context(), p, "", signInLife); err == nil {
+			return c.enter(w, r, secret, &s, next)
+		}
+	}
+	refused := fault.From(err)
+	if refused.Kind.Status() == http.StatusInternalServerError {
+		return err
+	}
+	httpx.AddLogField(r, "sign_in", "refused")
+	return c.askToSignIn(w, refused.Kind.Status(), next, refused.Public)
+}
+
+// byKey returns whom a secret key acts for. It asks the API with it first, whose limits of guessing are the same here.
+func (c *console) byKey(r *http.Request, key string) (*tenant.Principal, error) {
+	v := &visit{console: c, r: r}
+	asked, err := v.request(http.MethodGet, "/api/v1/workspace", http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	asked.Header.Set("Authorization", "Bearer "+key)
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	c.API.ServeHTTP(a, asked)
+	if a.status != http.StatusOK {
+		return nil, asFault(a.refusal())
+	}
+	return c.Auth.Principal(r.Context(), asked, func() error { return nil })
+}
+
+// asFault makes a refusal of the API an error of the console's own.
+func asFault(err error) error {
+	kinds := map[int]fault.Kind{http.StatusUnauthorized: fault.Unauthorized, http.StatusForbidden: fault.Forbidden,
+		http.StatusTooManyRequests: fault.RateLimited, http.StatusServiceUnavailable: fault.Unavailable}
+	for status, kind := range kinds {
+		if isStatus(err, status) {
+			return fault.New(kind, err.Error())
+		}
+	}
+	return err
+}
+
+// openForm is where a one-time link leads: the page sends its secret, which is behind the # of its address, by itself.
+// So a preview of the link that a mail program or a chat fetches does not use it up.
+func (c *console) openForm(w http.ResponseWriter, r *http.Request) error {
+	return c.render(w, http.StatusOK, "open.html", &webui.View{Title: "Open the console", Assets: assetsPath}, nil)
+}
+
+func (c *console) openLink(w http.ResponseWriter, r *http.Request) error {
+	link, err := formValue(w, r, "link")
+	if err != nil {
+		return err
+	}
+	secret, s, err := c.Tenants.OpenSessionLink(r.Context(), link)
+	if fault.Is(err, fault.Unauthorized) {
+		view := &webui.View{Title: "Open the console", Assets: assetsPath, Problem: fault.From(err).Public}
+		return c.render(w, http.StatusUnauthorized, "open.html", view, nil)
+	}
+	if err != nil {
+		return err
+	}
+	return c.enter(w, r, secret, &s, Root)
+}
+
+// enter gives a browser its session, always a new one.
+func (c *console) enter(w http.ResponseWriter, r *http.Request, secret string, s *tenant.Session, next string) error {
+	life := int(s.ExpiresAt.Sub(c.Now()).Seconds())
+	http.SetCookie(w, c.cookie(r, s, sessionCookie, secret, max(1, life)))
+	httpx.AddLogField(r, "sign_in", "opened")
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// signOut ends the session everywhere, not only in this browser.
+func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
+	p, s, err := c.authenticate(r)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+		defer cancel()
+		if err := c.Tenants.EndSession(ctx, p.WorkspaceID, s.ID); err != nil {
+			return err
+		}
+	} else if !fault.Is(err, fault.Unauthorized) {
+		return err
+	}
+	http.SetCookie(w, c.cookie(r, s, sessionCookie, "", -1))
+	http.Redirect(w, r, Root+"/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+// formValue reads a field of a short form.
+func formValue(w http.ResponseWriter, r *http.Request, name string) (string, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	if err := r.ParseForm(); err != nil {
+		return "", fault.InvalidField("body", nil, "Must be a form of at most 8 KiB")
+	}
+	return strings.TrimSpace(r.PostForm.Get(name)), nil
+}
+
+// local returns next where it is a page of the console, else the first page: a sign-in must not lead elsewhere.
+func local(next string) string {
+	u, err := url.Parse(next)
+	inside := err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && u.Opaque == "" &&
+		strings.HasPrefix(u.Path, Root+"/") && !strings.ContainsAny(next, "\\\r\n")
+	if !inside || strings.HasPrefix(u.Path, Root+"/sign-") || strings.HasPrefix(u.Path, Root+"/open") {
+		return Root
+	}
+	return u.RequestURI()
+}

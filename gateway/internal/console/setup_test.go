@@ -1,0 +1,226 @@
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/console"
+	"leadgate/gateway/internal/form"
+	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/idempotency"
+	"leadgate/gateway/internal/intake"
+	"leadgate/gateway/internal/tenants"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/task"
+	"leadgate/shared/tenant"
+	"leadgate/shared/testbrowser"
+)
+
+// bundle is the API and the console on stores of their own, on a real server, with one workspace.
+type bundle struct {
+	db  *pg.DB
+	url string
+	owner
+}
+
+// owner is a workspace as its owner sees it.
+type owner struct {
+	workspace, chatbot id.UUID
+	secret             string // of a key with all scopes
+}
+
+func setup(t testing.TB) *bundle {
+	t.Helper()
+	b := &bundle{db: pgtest.New(t)}
+	redis := redistest.New(t)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	keys := auth.New(auth.Deps{DB: b.db, Now: time.Now, Log: log})
+	waker := task.NewWaker(redis)
+	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	t.Cleanup(in.Stop)
+	keyed := idempotency.New(b.db, log)
+	t.Cleanup(keyed.Stop)
+	forms := form.New(form.Deps{Auth: keys, Intake: in, Once: keyed, Redis: redis, Log: log,
+		Registry: prometheus.NewRegistry(), Now: time.Now, Wait: func(time.Time) {}, Secret: b.db.InstallationSecret})
+	public := api.New(api.Deps{DB: b.db, Auth: keys, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
+		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,
+		WebhookURL: func(string) string { return "" }, Ready: func(context.Context) error { return nil }})
+	owned := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: b.db, Now: time.Now},
+		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log})
+	server := httptest.NewServer(console.Beside(public, owned))
+	t.Cleanup(server.Close)
+	b.url = server.URL
+	b.owner = b.mustWorkspace(t)
+	return b
+}
+
+func (b *bundle) mustWorkspace(t testing.TB) owner {
+	t.Helper()
+	o := owner{workspace: pgtest.Workspace(t, b.db).ID}
+	o.chatbot = pgtest.Chatbot(t, b.db, o.workspace).ID
+	o.secret = b.mustKey(t, o.workspace, tenant.Scopes()...)
+	return o
+}
+
+func (b *bundle) mustKey(t testing.TB, workspace id.UUID, scopes ...tenant.Scope) string {
+	t.Helper()
+	_, secret := pgtest.Key(t, b.db, workspace, func(k *tenant.Key) { k.Scopes = scopes })
+	return secret
+}
+
+// call asks the API with the owner's key, and reads data of its answer into to.
+func (b *bundle) call(t testing.TB, method, path, body string, to any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, b.url+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+b.secret)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode >= 300 {
+		t.Fatalf("%s %s = %d %s, %v", method, path, res.StatusCode, text, err)
+	}
+	if to != nil {
+		if err := json.Unmarshal(text, &struct{ Data any }{to}); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, text)
+		}
+	}
+}
+
+// mustLead makes a lead by the API and returns its id.
+func (b *bundle) mustLead(t testing.TB, body string) string {
+	t.Helper()
+	var made struct{ ID string }
+	b.call(t, "POST", "/leads", body, &made)
+	return made.ID
+}
+
+// visitor is a browser without scripts, as far as HTTP is concerned.
+type visitor struct {
+	*http.Client
+	b *bundle
+}
+
+// mustSignIn is a visitor who has signed in with a key.
+func (b *bundle) mustSignIn(t testing.TB, key string) *visitor {
+	t.Helper()
+	v := b.visitor(t)
+	if got := v.post(t, "/console/sign-in", url.Values{"key": {key}}); got.status != 200 {
+		t.Fatalf("sign in = %d %s", got.status, got.text)
+	}
+	return v
+}
+
+func (b *bundle) visitor(t testing.TB) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{&http.Client{Jar: jar}, b}
+}
+
+// answer is the page at which a visitor arrived.
+type answer struct {
+	status int
+	path   string
+	header http.Header
+	text   string
+}
+
+func (v *visitor) get(t testing.TB, path string) answer {
+	t.Helper()
+	return v.do(t, "GET", path, nil)
+}
+
+func (v *visitor) post(t testing.TB, path string, form url.Values) answer {
+	t.Helper()
+	return v.do(t, "POST", path, strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded",
+		"Sec-Fetch-Site", "same-origin")
+}
+
+func (v *visitor) do(t testing.TB, method, path string, body io.Reader, header ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, v.b.url+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := v.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Request.URL.Path, res.Header, string(text)}
+}
+
+// mustOpen is a real browser in which the owner has signed in.
+func (b *bundle) mustOpen(t testing.TB) *testbrowser.Page {
+	t.Helper()
+	p := testbrowser.New(t)
+	p.Open(b.url + "/console")
+	p.Fill("#key", b.secret)
+	p.Click("main button")
+	p.WaitText("received")
+	return p
+}
+
+// wantWell fails when a page, as it is now, has a problem: of its console, of its policy, of axe, or of another origin.
+// It is looked at in both widths and both colour schemes, and a screenshot of each is kept where there is a place.
+func wantWell(t *testing.T, p *testbrowser.Page, name string) {
+	t.Helper()
+	for _, size := range []struct {
+		name string
+		set  func()
+	}{{"wide", p.Wide}, {"phone", p.Phone}} {
+		size.set()
+		for _, scheme := range []struct {
+			name string
+			set  func()
+		}{{"light", p.Light}, {"dark", p.Dark}} {
+			scheme.set()
+			p.Screenshot(name + "-" + size.name + "-" + scheme.name)
+			for _, v := range p.Axe() {
+				t.Errorf("%s, %s, %s: %s", name, size.name, scheme.name, v)
+			}
+		}
+		var over bool
+		p.Eval(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over)
+		if over {
+			t.Errorf("%s, %s: the page is wider than the screen", name, size.name)
+		}
+	}
+	for _, problem := range p.Problems() {
+		t.Errorf("%s: %s", name, problem)
+	}
+	p.Wide()
+	p.Light()
+}

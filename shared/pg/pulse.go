@@ -1,0 +1,39 @@
+package pg
+
+import (
+	"context"
+
+	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
+)
+
+// Pulse is what changes when something happens in a workspace that its owner would like to see at once.
+type Pulse struct{ Leads, Submissions, Endpoints string }
+
+// Changed names what is different from a former pulse; of none, nothing is.
+func (p Pulse) Changed(former *Pulse) (names []string) {
+	if former == nil {
+		return nil
+	}
+	for _, c := range []struct{ name, now, then string }{
+		{"leads", p.Leads, former.Leads}, {"submissions", p.Submissions, former.Submissions},
+		{"endpoints", p.Endpoints, former.Endpoints},
+	} {
+		if c.now != c.then {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// Pulse reads the pulse of a workspace: the ends of three indexes, and the states of its endpoints.
+func (db *DB) Pulse(ctx context.Context, workspace id.UUID) (p Pulse, err error) {
+	const q = `
+select coalesce((select concat(id, updated_at) from leads where workspace_id = $1 order by updated_at desc, id desc limit 1), ''),
+       coalesce((select cast(id as text) from submissions
+                  where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') order by id desc limit 1), ''),
+       coalesce((select md5(string_agg(concat(id, enabled, failing_since is not null, slow_since is not null, updated_at), '' order by id))
+                   from endpoints where workspace_id = $1 and deleted_at is null), '')`
+	err = conn.Fail(ctx, "read the pulse", db.QueryRowxContext(ctx, q, workspace).Scan(&p.Leads, &p.Submissions, &p.Endpoints))
+	return p, err
+}
