@@ -2,19 +2,30 @@ package pg
 
 import (
 	"context"
+	"strings"
 
 	"leadgate/shared/id"
 	"leadgate/shared/pg/conn"
 )
 
-// Pulse is what changes when something happens in a workspace that its owner would like to see at once.
+// Pulse is what changes when something happens in a workspace that its owner would like to see at once. Each is a hash,
+// or "" where there is nothing.
 type Pulse struct{ Leads, Submissions, Endpoints string }
 
-// Changed names what is different from a former pulse; of none, nothing is.
-func (p Pulse) Changed(former *Pulse) (names []string) {
-	if former == nil {
-		return nil
+// String is the pulse as ParsePulse reads it.
+func (p Pulse) String() string { return p.Leads + "." + p.Submissions + "." + p.Endpoints }
+
+// ParsePulse reads a pulse; of any other text it is false.
+func ParsePulse(text string) (p Pulse, ok bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return p, false
 	}
+	return Pulse{parts[0], parts[1], parts[2]}, true
+}
+
+// Changed names what is different from a former pulse.
+func (p Pulse) Changed(former Pulse) (names []string) {
 	for _, c := range []struct{ name, now, then string }{
 		{"leads", p.Leads, former.Leads}, {"submissions", p.Submissions, former.Submissions},
 		{"endpoints", p.Endpoints, former.Endpoints},
@@ -26,14 +37,16 @@ func (p Pulse) Changed(former *Pulse) (names []string) {
 	return names
 }
 
-// Pulse reads the pulse of a workspace: the ends of three indexes, and the states of its endpoints.
+// Pulse reads the pulse of a workspace: the ends of two indexes, and the states of its endpoints.
 func (db *DB) Pulse(ctx context.Context, workspace id.UUID) (p Pulse, err error) {
 	const q = `
-select coalesce((select concat(id, updated_at) from leads where workspace_id = $1 order by updated_at desc, id desc limit 1), ''),
-       coalesce((select cast(id as text) from submissions
+select coalesce((select md5(concat(id, updated_at)) from leads
+                  where workspace_id = $1 order by updated_at desc, id desc limit 1), ''),
+       coalesce((select md5(cast(id as text)) from submissions
                   where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') order by id desc limit 1), ''),
-       coalesce((select md5(string_agg(concat(id, enabled, failing_since is not null, slow_since is not null, updated_at), '' order by id))
+       coalesce((select md5(string_agg(concat(id, enabled, failing_since is not null, slow_since is not null, updated_at),
+                                       '' order by id))
                    from endpoints where workspace_id = $1 and deleted_at is null), '')`
-	err = conn.Fail(ctx, "read the pulse", db.QueryRowxContext(ctx, q, workspace).Scan(&p.Leads, &p.Submissions, &p.Endpoints))
-	return p, err
+	err = db.QueryRowxContext(ctx, q, workspace).Scan(&p.Leads, &p.Submissions, &p.Endpoints)
+	return p, conn.Fail(ctx, "read the pulse", err)
 }

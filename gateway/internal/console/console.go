@@ -154,6 +154,7 @@ func (c *console) visited(rt route) httpx.Handler {
 				return v.fail(err)
 			}
 		}
+		v.news = v.liveSince()
 		err = rt.do(v)
 		if err == nil || v.written {
 			return err

@@ -37,12 +37,12 @@ func leads(v *visit) error {
 		return err
 	}
 	p.Statuses = w.Statuses
-	next, err := v.list("/api/v1/leads", pick(v.r.URL.Query(), "q", "status", "source", "deleted", "sort", "cursor"), &p.Leads)
+	q := pick(v.r.URL.Query(), "q", "status", "source", "deleted", "sort", "cursor")
+	next, err := v.list("/api/v1/leads", q, &p.Leads)
 	if err != nil {
 		return err
 	}
 	if next != "" {
-		q := v.r.URL.Query()
 		q.Set("cursor", next)
 		p.Next = "?" + q.Encode()
 	}

@@ -46,8 +46,8 @@ func (l *live) join(workspace id.UUID) (news chan pg.Pulse, leave func(), err er
 	defer l.mu.Unlock()
 	w := l.watched[workspace]
 	if w != nil && len(w.viewers) >= maxLive || l.total >= maxAllLive {
-		return nil, nil, &fault.Error{Kind: fault.RateLimited, Public: "Too many pages are open: this one shows news when it is loaded again",
-			RetryAfter: time.Minute}
+		return nil, nil, &fault.Error{Kind: fault.RateLimited, RetryAfter: time.Minute,
+			Public: "Too many pages are open: this one shows news when it is loaded again"}
 	}
 	if w == nil {
 		ctx, stop := context.WithCancel(context.Background())
@@ -130,7 +130,7 @@ func (c *console) liveEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	alive := time.NewTicker(idleLine)
 	defer alive.Stop()
-	var last *pg.Pulse
+	last, known := pg.ParsePulse(seen(r))
 	for {
 		select {
 		case <-ctx.Done():
@@ -140,12 +140,34 @@ func (c *console) liveEvents(w http.ResponseWriter, r *http.Request) error {
 				return nil
 			}
 		case now := <-news:
+			if !known {
+				last, known = now, true
+			}
 			for _, name := range now.Changed(last) {
-				if !write("event: " + name + "\ndata: \n\n") {
+				if !write("event: " + name + "\nid: " + now.String() + "\ndata: \n\n") {
 					return nil
 				}
 			}
-			last = &now
+			last = now
 		}
 	}
+}
+
+// seen is the pulse of what a page shows: of its last event, or else of when it was made.
+func seen(r *http.Request) string {
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		return last
+	}
+	return r.URL.Query().Get("since")
+}
+
+// liveSince is where a page hears what has changed since now. It is asked before anything that the page shows.
+func (v *visit) liveSince() string {
+	ctx, cancel := context.WithTimeout(v.r.Context(), pulseWithin)
+	defer cancel()
+	p, err := v.Pulse(ctx, v.principal.WorkspaceID)
+	if err != nil {
+		return Root + "/live"
+	}
+	return Root + "/live?since=" + p.String()
 }

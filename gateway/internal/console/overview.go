@@ -10,7 +10,8 @@ import (
 
 func overviewRoutes() []route {
 	return []route{
-		{"GET", Root, anyScope, overview, []string{"GET /api/v1/books", "GET /api/v1/speed", "GET /api/v1/leads", "GET /api/v1/workspace"}, nil},
+		{"GET", Root, anyScope, overview,
+			[]string{"GET /api/v1/books", "GET /api/v1/speed", "GET /api/v1/leads", "GET /api/v1/workspace"}, nil},
 	}
 }
 
@@ -35,7 +36,8 @@ func overview(v *visit) error {
 	today := v.Now().UTC().Truncate(24 * time.Hour)
 	first := today.AddDate(0, 0, 1-days)
 	var b books
-	err := v.get("/api/v1/books", url.Values{"from": {first.Format(time.DateOnly)}, "until": {today.AddDate(0, 0, 1).Format(time.DateOnly)}}, &b)
+	until := today.AddDate(0, 0, 1) // which is not part
+	err := v.get("/api/v1/books", url.Values{"from": {first.Format(time.DateOnly)}, "until": {until.Format(time.DateOnly)}}, &b)
 	if err != nil {
 		return err
 	}

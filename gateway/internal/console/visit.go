@@ -22,6 +22,7 @@ type visit struct {
 	problem   error      // why the form that is shown again was not taken
 	form      url.Values // what was in it
 	written   bool       // an answer is on its way
+	news      string     // where the page hears what has changed
 }
 
 // data is what the page's own part gets, beside what was entered before where a form is shown again.
@@ -77,7 +78,7 @@ func (v *visit) fail(err error) error {
 // view is the layout around a page of the session.
 func (v *visit) view(title string) *webui.View {
 	view := &webui.View{Title: title, Assets: assetsPath, Query: webui.Query{Values: v.r.URL.Query()},
-		Brand: webui.Brand(v.session.Brand), Logout: Root + "/sign-out", Account: v.session.Name, Live: Root + "/live",
+		Brand: webui.Brand(v.session.Brand), Logout: Root + "/sign-out", Account: v.session.Name, Live: v.news,
 		Notice: v.takeNotice()}
 	if v.principal.TestOf != (tenant.Principal{}).TestOf {
 		view.Banner = "This is test data: leads of test keys, and no webhook of live ones."
