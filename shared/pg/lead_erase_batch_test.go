@@ -60,6 +60,42 @@ end $$`)
 	}
 }
 
+// A lead with very many submissions, and as many in quarantine of its email, is erased part by part too.
+func TestEraseLeadOfManySubmissions(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l := b.mustLead("secret@example.com")
+	other := b.mustLead("other@example.com")
+	b.mustSubmit(l.ID, "secret@example.com")
+	b.mustSubmit(id.UUID{}, "secret@example.com")
+	b.mustSubmit(other.ID, "other@example.com")
+	const many = 1300
+	b.mustExec(`
+insert into submissions (workspace_id, id, form_id, lead_id, outcome, verdict, points, reasons, email, email_key, fields, created_at)
+select s.workspace_id, delivery_id(s.id, gen_random_uuid()), s.form_id, s.lead_id, s.outcome, s.verdict, s.points, s.reasons,
+       s.email, s.email_key, s.fields, s.created_at
+  from submissions s, generate_series(2, $1)
+ where s.email_key = 'secret@example.com'`, many)
+	b.mustExec(`
+create function few() returns trigger language plpgsql as $$ begin
+    if (select count(*) from was) > 1000 then raise exception 'too many at once'; end if;
+    return null;
+end $$`)
+	b.mustExec(
+		`create trigger few after delete on submissions referencing old table as was for each statement execute function few()`)
+	note := tenant.NewAuditEntry(b.ws, id.New(), tenant.LeadErased, id.Lead.Format(l.ID), nil, time.Now())
+	e, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Note: note})
+	if err != nil || e.Submissions != 2*many {
+		t.Fatalf("EraseLead = %+v, %v, want %d submissions counted", e, err, 2*many)
+	}
+	if n := b.count(`select count(*) from submissions`); n != 1 {
+		t.Errorf("%d submissions are left, want that of the other lead", n)
+	}
+	if n := b.count(`select count(*) from leads`); n != 1 {
+		t.Errorf("%d leads are left, want the other", n)
+	}
+}
+
 // An erasure that broke off between two parts leaves the lead as it is, and the next one erases what is left.
 func TestEraseLeadGoesOn(t *testing.T) {
 	t.Parallel()

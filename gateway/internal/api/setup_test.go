@@ -62,6 +62,14 @@ func setup(t testing.TB, change ...func(*api.Deps)) *bundle {
 func setupWithin(t testing.TB, readTimeout time.Duration, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
+	b.serve(t, readTimeout, change...)
+	b.owner = b.mustWorkspace(t, tenant.Settings{})
+	return b
+}
+
+// serve starts a gateway on the stores of b.
+func (b *bundle) serve(t testing.TB, readTimeout time.Duration, change ...func(*api.Deps)) {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	au := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
 	waker := task.NewWaker(b.redis)
@@ -87,8 +95,15 @@ func setupWithin(t testing.TB, readTimeout time.Duration, change ...func(*api.De
 	server.Start()
 	t.Cleanup(server.Close)
 	b.url, b.client = server.URL, server.Client()
-	b.owner = b.mustWorkspace(t, tenant.Settings{})
-	return b
+}
+
+// mustOther starts another gateway on the same stores.
+func (b *bundle) mustOther(t testing.TB, change ...func(*api.Deps)) *bundle {
+	t.Helper()
+	other := &bundle{db: b.db, redis: b.redis, owner: b.owner}
+	other.serve(t, slowest, change...)
+	other.client.CheckRedirect = b.client.CheckRedirect
+	return other
 }
 
 func (b *bundle) now() time.Time { return time.Now().Add(time.Duration(b.skew.Load())) }

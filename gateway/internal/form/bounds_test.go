@@ -1,6 +1,7 @@
 package form_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,6 +60,24 @@ func TestLongBodies(t *testing.T) {
 			if err != nil || d.Email != "kim@example.com" || d.Name != "Kim" || len(d.Metadata) > lead.MaxMetadata {
 				t.Errorf("Lead() = %q, %q, %d bytes of metadata, %v", d.Name, d.Email, len(d.Metadata), err)
 			}
+			wantFields(t, s, len(body[1]))
 		})
+	}
+}
+
+// wantFields fails the test unless the fields that are kept of a long submission are JSON of at most 64 KiB, which says
+// so where something was cut, and still has who sent it.
+func wantFields(t *testing.T, s *form.Submission, size int) {
+	t.Helper()
+	fields := s.Fields()
+	var kept map[string]any
+	if err := json.Unmarshal(fields, &kept); err != nil || len(fields) > 64<<10 {
+		t.Fatalf("Fields() = %d bytes, %v, want JSON of at most 64 KiB: %.300s", len(fields), err, fields)
+	}
+	if !strings.Contains(string(fields), `"kim@example.com"`) || kept["name"] != "Kim" {
+		t.Errorf("Fields() = %.300s, want the email and the name as they came", fields)
+	}
+	if cut, _ := kept["_cut"].(string); cut == "" && len(fields) < size*2/3 {
+		t.Errorf("Fields() = %d of %d bytes without a word that something was cut", len(fields), size)
 	}
 }

@@ -13,14 +13,14 @@ import (
 const (
 	maxFieldsJSON = 64 << 10 // bytes; longer texts are cut until it is enough
 	maxRawLevels  = 100      // of JSON that is not searched; what is deeper is kept as a text
-	cutMark       = "_cut"   // the member that says that texts were cut
-	cutNote       = "Texts were cut: the fields that are kept have at most 65536 bytes"
+	cutMark       = "_cut"   // the member that says that not all is kept
+	cutNote       = "Not all that came is kept: at most 65536 bytes, 1000 fields, 5000 values of JSON, one item of a list"
 )
 
 // Fields returns what came as a JSON object: names and values in their order, without secrets, tokens, and what the
 // form's owner does not want to keep. Fields of one name make a list.
 func (s *Submission) Fields() []byte {
-	w := fieldWriter{limit: MaxBody, room: MaxBody * 8}
+	w := fieldWriter{limit: MaxBody, room: MaxBody * 8, note: s.root.cut}
 	w.object(s.root)
 	for limit := 16 << 10; len(w.buf) > maxFieldsJSON; limit /= 2 {
 		w = fieldWriter{buf: w.buf[:0], limit: limit, room: MaxBody * 8, note: true}
@@ -40,7 +40,7 @@ type fieldWriter struct {
 	buf   []byte
 	limit int  // bytes of a text
 	room  int  // beyond which nothing is added
-	note  bool // that texts are cut
+	note  bool // that not all is kept
 }
 
 func (w *fieldWriter) value(n *node) {

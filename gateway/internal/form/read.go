@@ -89,7 +89,7 @@ type pair struct{ name, text string }
 func (b *body) putAll(pairs []pair, d *decoder) {
 	if len(pairs) > maxFields {
 		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxFields))
-		pairs = pairs[:maxFields]
+		pairs, b.root.cut = pairs[:maxFields], true
 	}
 	if d.named == nil {
 		for _, p := range pairs {
@@ -244,6 +244,7 @@ func (b *body) readJSON(raw []byte) error {
 		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxNodes))
 	}
 	if first := root.person(); first != nil {
+		first.cut = first.cut || root.cut || len(root.all) > 1
 		if len(root.all) > 1 {
 			b.warn("body", fmt.Sprintf("Is a list of %d: only the first can be a lead", len(root.all)))
 		}

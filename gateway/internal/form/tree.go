@@ -43,7 +43,7 @@ type node struct {
 	opened bool             // something in it goes another way than all of it
 	gone   bool             // no lead keeps it
 	hidden bool             // nor does its submission
-	cut    bool             // it has more children than are looked at
+	cut    bool             // it has more children than are looked at; of the root, more came than it has
 	index  map[string]*node // of the objects and lists in it, while they are made
 }
 
