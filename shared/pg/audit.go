@@ -61,9 +61,10 @@ values ($1, $2, $3, $4, $5, $6, $7)`
 var (
 	// unlimited are erasures of leads, which the rate limit of requests bounds and which leave fewer rows than the
 	// leads did, and what ends a key or a session: whoever finds one in the wrong hands, or is flooded by one, must be
-	// able to end it. A session is opened and ended once, and its creation counts.
+	// able to end it. A session is opened and ended once, and its creation counts. A submission is decided about thrice
+	// at most: as spam, released, and as spam again.
 	unlimited = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated, tenant.SessionOpened,
-		tenant.SessionEnded}
+		tenant.SessionEnded, tenant.SubmissionReleased, tenant.SubmissionSpam}
 	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
 )
 

@@ -12,6 +12,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -20,6 +21,7 @@ type Release struct {
 	New     NewLead                // the lead that it makes where no other has the email; books counted it as held
 	Outcome lead.Outcome           // where another lead has the email
 	Change  func(*lead.Lead) error // of that lead; NOT_FOUND: it has the email no longer
+	Audit   *tenant.AuditEntry     // its details are filled in
 }
 
 // Released is what became of a Release.
@@ -30,8 +32,8 @@ type Released struct {
 }
 
 // ReleaseSubmission makes the lead of a submission, or keeps it with the lead that has its email, as release says,
-// which gets the submission as it is and may be called again; nil: there is nothing to do. The lead, its events, and the
-// verdict are one commit. EMAIL_SUPPRESSED or PHONE_SUPPRESSED: the address may not come back.
+// which gets the submission as it is and may be called again; nil: there is nothing to do. The lead, its events, the
+// verdict and its audit entry are one commit. EMAIL_SUPPRESSED or PHONE_SUPPRESSED: the address may not come back.
 func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UUID,
 	release func(lead.Submission) (*Release, error)) (out Released, err error) {
 	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
@@ -67,14 +69,14 @@ func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.S
 	}
 	done := out.New.Leads[0]
 	if !done.Taken && !done.Suppressed {
-		return out, decide(ctx, tx, s, lead.Released, lead.OutcomeNew, r.New.ID)
+		return out, decide(ctx, tx, s, decision{lead.Released, lead.OutcomeNew, r.New.ID}, r.Audit)
 	}
 	if done.Suppressed {
 		return out, lead.SuppressedError(&r.New.Lead)
 	}
 	a := updating(r.Change)
 	a.after = func(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time) error {
-		err := decide(ctx, tx, s, lead.Released, r.Outcome, u.Lead.ID)
+		err := decide(ctx, tx, s, decision{lead.Released, r.Outcome, u.Lead.ID}, r.Audit)
 		if err != nil || r.Outcome != lead.OutcomeAppended {
 			return err
 		}
@@ -89,8 +91,10 @@ func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.S
 }
 
 // MarkSpam marks a submission as spam and returns it. Where it has a lead that is not deleted, lead.marked_spam
-// is in the commit. A submission that is marked already stays as it is.
-func (db *DB) MarkSpam(ctx context.Context, workspace, submission id.UUID) (s lead.Submission, u Updated, err error) {
+// is in the commit, and so is the audit entry, whose details are filled in. A submission that is marked already stays as
+// it is.
+func (db *DB) MarkSpam(ctx context.Context, workspace, submission id.UUID, audit *tenant.AuditEntry) (s lead.Submission,
+	u Updated, err error) {
 	err = conn.Retry(ctx, func() error {
 		if s, err = db.GetSubmission(ctx, workspace, submission); err != nil || s.Verdict == lead.Spam {
 			u = Updated{}
@@ -98,7 +102,7 @@ func (db *DB) MarkSpam(ctx context.Context, workspace, submission id.UUID) (s le
 		}
 		return db.withPartitions(ctx, func() error {
 			return db.InTx(ctx, func(tx *sqlx.Tx) (err error) {
-				u, err = markSpamTx(ctx, tx, s)
+				u, err = markSpamTx(ctx, tx, s, audit)
 				return err
 			})
 		})
@@ -109,12 +113,13 @@ func (db *DB) MarkSpam(ctx context.Context, workspace, submission id.UUID) (s le
 	return s, u, err
 }
 
-func markSpamTx(ctx context.Context, tx *sqlx.Tx, s lead.Submission) (u Updated, err error) {
+func markSpamTx(ctx context.Context, tx *sqlx.Tx, s lead.Submission, audit *tenant.AuditEntry) (u Updated, err error) {
+	spam := decision{lead.Spam, s.Outcome, s.LeadID}
 	if s.LeadID != (id.UUID{}) {
 		l, now, err := lockLead(ctx, tx, s.WorkspaceID, s.LeadID, liveLead)
 		if err == nil {
 			u.Lead, u.Former = l, l
-			if err = decide(ctx, tx, s, lead.Spam, s.Outcome, s.LeadID); err != nil {
+			if err = decide(ctx, tx, s, spam, audit); err != nil {
 				return u, err
 			}
 			s.Verdict = lead.Spam
@@ -124,13 +129,20 @@ func markSpamTx(ctx context.Context, tx *sqlx.Tx, s lead.Submission) (u Updated,
 			return u, err
 		}
 	}
-	return u, decide(ctx, tx, s, lead.Spam, s.Outcome, s.LeadID)
+	return u, decide(ctx, tx, s, spam, audit)
 }
 
 var errDecided = errors.New("the submission was decided or deleted")
 
-// decide writes what the owner decided about a submission. It is conn.ErrRetry when s is not as it was read.
-func decide(ctx context.Context, tx *sqlx.Tx, s lead.Submission, v lead.Verdict, o lead.Outcome, leadID id.UUID) error {
+// decision is what becomes of a submission by what its owner decided.
+type decision struct {
+	verdict lead.Verdict
+	outcome lead.Outcome
+	lead    id.UUID // zero: it has none
+}
+
+// decide writes a decision about a submission, and its audit entry. It is conn.ErrRetry when s is not as it was read.
+func decide(ctx context.Context, tx *sqlx.Tx, s lead.Submission, d decision, audit *tenant.AuditEntry) error {
 	const q = `
 with sub as (
     update submissions set verdict = $3, outcome = $4, lead_id = $5, decided_at = clock_timestamp()
@@ -142,12 +154,19 @@ with sub as (
     returning id
 )
 select exists (select from sub) or exists (select from kept)`
-	done, err := conn.One(ctx, tx, "decide submission", conn.Value[bool], nil, q, s.WorkspaceID, s.ID, string(v), string(o),
-		optionalID(leadID), string(s.Verdict), optionalID(s.LeadID))
+	done, err := conn.One(ctx, tx, "decide submission", conn.Value[bool], nil, q, s.WorkspaceID, s.ID, string(d.verdict),
+		string(d.outcome), optionalID(d.lead), string(s.Verdict), optionalID(s.LeadID))
 	if err == nil && !done {
 		err = fmt.Errorf("%w: %w", errDecided, conn.ErrRetry)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	audit.Details = map[string]any{"formerVerdict": string(s.Verdict), "outcome": string(d.outcome)}
+	if d.lead != (id.UUID{}) {
+		audit.Details["leadId"] = id.Lead.Format(d.lead)
+	}
+	return insertAudit(ctx, tx, audit)
 }
 
 // emitSubmission writes an event that tells of a submission of the lead u that is locked, and its deliveries.

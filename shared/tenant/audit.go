@@ -31,6 +31,8 @@ const (
 	ChatbotUpdated     = "chatbot.updated"
 	ChatbotDeleted     = "chatbot.deleted"
 	LeadErased         = "lead.erased"
+	SubmissionReleased = "submission.released"
+	SubmissionSpam     = "submission.marked_spam"
 	SuppressionCreated = "suppression.created"
 	SuppressionDeleted = "suppression.deleted"
 	SessionCreated     = "console_session.created"

@@ -215,7 +215,8 @@ func (a *api) markSpam(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 	if err != nil {
 		return err
 	}
-	s, u, err := a.DB.MarkSpam(r.Context(), p.WorkspaceID, which)
+	audit := a.auditEntry(p, tenant.SubmissionSpam, id.Submission.Format(which), nil)
+	s, u, err := a.DB.MarkSpam(r.Context(), p.WorkspaceID, which, audit)
 	if err != nil {
 		return err
 	}

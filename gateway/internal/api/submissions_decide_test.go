@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
@@ -180,5 +182,37 @@ func TestMarkSpam(t *testing.T) {
 	}
 	if n := b.mustDeliveries(t, webhook.LeadMarkedSpam); n != 1 {
 		t.Errorf("%d deliveries of lead.marked_spam, want 1", n)
+	}
+}
+
+// Each decision is in the audit once, with the key that made it and nothing of the person; what changes nothing is not,
+// and a quarantine of any size can be worked off within an hour.
+func TestDecisionsAreAudited(t *testing.T) {
+	t.Parallel()
+	b := setupForms(t)
+	path := b.mustHold(t, b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}}), "ada@example.com")
+	b.db.MustExecContext(t.Context(), `
+insert into audit (workspace_id, id, key_id, action, target, details, created_at)
+select $1, overlay(uuid_floor(now())::text placing lpad(to_hex(n), 12, '0') from 25)::uuid, $2, 'key.created', '', '{}', now()
+  from generate_series(1, 1000) n`, b.workspace, b.key)
+	for _, what := range []string{"spam", "spam", "release", "release", "spam"} {
+		b.decide(t, path, what)
+	}
+	b.send(t, b.secret, "POST", path+"/release", "").wantError(t, "spam that has a lead", 409, "CONFLICT")
+	type entry struct {
+		Action, Target, KeyID string
+		Details               map[string]string
+	}
+	got, _ := page[entry](t, b, "/api/v1/audit?limit=4")
+	leadID, sub := id.Lead.Format(b.mustLeads(t, b.owner)[0].ID), strings.TrimPrefix(path, "/api/v1/submissions/")
+	key := id.Key.Format(b.key)
+	want := []entry{
+		{"submission.marked_spam", sub, key, map[string]string{"formerVerdict": "released", "outcome": "new", "leadId": leadID}},
+		{"submission.released", sub, key, map[string]string{"formerVerdict": "spam", "outcome": "new", "leadId": leadID}},
+		{"submission.marked_spam", sub, key, map[string]string{"formerVerdict": "held", "outcome": "held"}},
+		{"key.created", "", key, map[string]string{}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit (-want +got):\n%s", diff)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // Release makes of a submission that is in quarantine, or was spam, what it would become if it came now. One that was
 // released stays as it is. CONFLICT: it has a lead already, or the form's chatbot is gone.
 func (s *Service) Release(ctx context.Context, p *tenant.Principal, submission id.UUID) error {
-	return s.Intake.Release(ctx, p.WorkspaceID, submission, func(sub lead.Submission) (*intake.Request, error) {
+	audit := p.NewEntry(tenant.SubmissionReleased, id.Submission.Format(submission), nil, s.Now())
+	return s.Intake.Release(ctx, audit, submission, func(sub lead.Submission) (*intake.Request, error) {
 		switch {
 		case sub.Verdict == lead.Released:
 			return nil, nil

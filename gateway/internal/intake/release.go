@@ -7,12 +7,13 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
 )
 
 // Release makes the lead of a submission that is in quarantine, or keeps it with the lead that has its email, as
 // OnDuplicate of the request says that read makes of it; nil: there is nothing to do. Errors: those of read, NOT_FOUND,
-// EMAIL_SUPPRESSED, PHONE_SUPPRESSED, UNAVAILABLE.
-func (s *Service) Release(ctx context.Context, workspace, submission id.UUID,
+// EMAIL_SUPPRESSED, PHONE_SUPPRESSED, UNAVAILABLE. The submission is of the workspace of audit, which is its entry.
+func (s *Service) Release(ctx context.Context, audit *tenant.AuditEntry, submission id.UUID,
 	read func(lead.Submission) (*Request, error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
 	defer cancel()
@@ -23,12 +24,14 @@ func (s *Service) Release(ctx context.Context, workspace, submission id.UUID,
 		if r, err = read(sub); err != nil || r == nil {
 			return nil, err
 		}
-		return r.release(merge), nil
+		out := r.release(merge)
+		out.Audit = audit
+		return out, nil
 	}
-	done, err := s.DB.ReleaseSubmission(ctx, workspace, submission, release)
+	done, err := s.DB.ReleaseSubmission(ctx, audit.WorkspaceID, submission, release)
 	if r != nil && r.OnDuplicate == lead.UpdateDuplicate && fault.Is(err, fault.Validation) { // too large once merged
 		merge = false
-		done, err = s.DB.ReleaseSubmission(ctx, workspace, submission, release)
+		done, err = s.DB.ReleaseSubmission(ctx, audit.WorkspaceID, submission, release)
 	}
 	switch {
 	case err != nil || !done.Done:
