@@ -46,8 +46,11 @@ type access struct {
 }
 
 // Check says what is wrong with the address.
-func (a access) Check() []error {
-	if u, err := url.Parse(a.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+func (a access) Check() []error { return checkURL(a.URL) }
+
+// checkURL says what is wrong with --url.
+func checkURL(text string) []error {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return []error{config.Invalid("url", "must begin with http:// or https:// and a host")}
 	}
 	return nil

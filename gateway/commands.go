@@ -61,6 +61,7 @@ func operate(ctx context.Context, cmd *kong.Context, c *cli, stdout io.Writer) e
 // flags are the flags and arguments by the field that they set, where these are not named alike.
 var flags = map[string]string{
 	"expiresAt": "expires", "retrySchedule": "retry-schedule", "deliveryTargetMs": "delivery-target",
+	"expiresInSeconds": "expires", "linkExpiresInSeconds": "link-expires",
 	"form": "origin", "form.origins": "origin", "form.chatbotId": "chatbot",
 }
 

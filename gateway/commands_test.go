@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"leadgate/gateway/internal/tenants"
 	"leadgate/shared/config"
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 	"leadgate/shared/version"
@@ -228,5 +231,41 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The operator's link opens the console of the workspace, and no key is needed for it.
+func TestConsoleLinkByCommandLine(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	env := map[string]string{"DATABASE_URL": url, "LEADGATE_URL": "https://leads.example.com/"}
+	ws := field(must(t, env, "workspace", "create", "Acme"), "ws_")
+	text := must(t, env, "console-link", "--workspace", ws, "--name", "Ada", "--expires=12h", "--link-expires=1h")
+	link, ok := strings.CutPrefix(field(text, "https://"), "https://leads.example.com/console/open#")
+	if !ok {
+		t.Fatalf("console-link = %s, want a link to the console there", text)
+	}
+	db, err := pg.Open(url, pg.Options{MaxConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_, s, err := tenants.Service{DB: db, Now: time.Now}.OpenSessionLink(t.Context(), link)
+	if err != nil || id.Workspace.Format(s.WorkspaceID) != ws || s.Name != "Ada" || len(s.Scopes) != len(tenant.Scopes()) ||
+		s.ExpiresAt.Sub(s.CreatedAt) != 12*time.Hour {
+		t.Errorf("the link opens %+v, %v, want a session of 12 hours with all scopes", s, err)
+	}
+	var shown struct{ URL string }
+	if err := json.Unmarshal([]byte(must(t, env, "console-link", "--workspace", ws, "--json", "--scopes=leads:read")),
+		&shown); err != nil || !strings.Contains(shown.URL, "#cl_") {
+		t.Errorf("console-link --json = %+v, %v, want its url", shown, err)
+	}
+	for want, wrong := range map[string][]string{"--expires": {"--expires=13h"}, "--link-expires": {"--link-expires=2h"},
+		"--scopes": {"--scopes=leads:rule"}, "--url": {"--url=leads.example.com"},
+		"Workspace not found": {"--workspace", id.Workspace.Format(id.New())}} {
+		if _, err := command(env, append([]string{"console-link", "--workspace", ws}, wrong...)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("console-link %v = %v, want an error about %s", wrong, err, want)
+		}
 	}
 }

@@ -25,14 +25,15 @@ type cli struct {
 	SecretKeys  config.Secret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
-	Serve      settings          `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
-	Migrate    migrate           `cmd:"" help:"Bring the database schema up to date."`
-	Workspace  workspaceCommand  `cmd:"" help:"Create and list workspaces."`
-	Chatbot    chatbotCommand    `cmd:"" help:"Create and list a workspace's chatbots."`
-	Lead       leadCommand       `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
-	Submission submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key; this needs no database."`
-	Key        keyCommand        `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
-	Secrets    secretsCommand    `cmd:"" help:"Encrypt the stored secrets anew, and show with which keys they are."`
+	Serve       settings          `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
+	Migrate     migrate           `cmd:"" help:"Bring the database schema up to date."`
+	Workspace   workspaceCommand  `cmd:"" help:"Create and list workspaces."`
+	Chatbot     chatbotCommand    `cmd:"" help:"Create and list a workspace's chatbots."`
+	Lead        leadCommand       `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
+	Submission  submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key; this needs no database."`
+	Key         keyCommand        `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
+	ConsoleLink consoleLink       `cmd:"" name:"console-link" help:"Print a link that signs a browser in to a workspace's console, once."`
+	Secrets     secretsCommand    `cmd:"" help:"Encrypt the stored secrets anew, and show with which keys they are."`
 }
 
 // settings is what serve takes.
