@@ -83,12 +83,14 @@ func (l *lines) Write(b []byte) (int, error) {
 }
 
 // banner says where everything is. The curl line stands alone, so that it can be copied as it is.
-func (c *console) banner(s *devstack.System, envFile string) {
+func (c *console) banner(s *devstack.System, envFile, link string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintf(c.out, `
 leadgate is ready. Ctrl-C stops it.
 
+  Console           %s
+                    opens it once; Enter makes another link
   API               %s
   Documentation     %s/docs
   Queue dashboard   %s/admin/queues
@@ -99,7 +101,7 @@ Create a lead (again: 409 with the first one's id):
 
 %s
 
-`, s.URL, s.URL, s.AdminURL, s.AdminToken, envFile, curl(s))
+`, link, s.URL, s.URL, s.AdminURL, s.AdminToken, envFile, curl(s))
 }
 
 // curl is one line of sh. Its address is new at each start, so that it answers 201 also where data was kept.

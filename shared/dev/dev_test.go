@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/testwait"
 )
 
 // screen is what a session prints; shown is closed when it is ready.
@@ -23,7 +24,11 @@ type screen struct {
 	buf   bytes.Buffer
 	once  sync.Once
 	shown chan struct{}
+	typed *io.PipeWriter // what is written here was typed
 }
+
+// noKeys is where nobody types.
+var noKeys = strings.NewReader("")
 
 func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
@@ -62,10 +67,12 @@ func session(t *testing.T, args ...string) (out *screen, stop func() error) {
 // sessionIn is session in an environment.
 func sessionIn(t *testing.T, getenv func(string) string, args ...string) (out *screen, stop func() error) {
 	t.Helper()
-	out = &screen{shown: make(chan struct{})}
+	typed, keyboard := io.Pipe()
+	t.Cleanup(func() { typed.Close() })
+	out = &screen{shown: make(chan struct{}), typed: keyboard}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, args, getenv, out) }()
+	go func() { ended <- run(ctx, args, getenv, typed, out) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
@@ -132,10 +139,16 @@ func TestSession(t *testing.T) {
 			t.Errorf("%q is not on the screen:\n%s", want, out)
 		}
 	}
+	links := func() int { return strings.Count(out.String(), first["LEADGATE_URL"]+"/console/open#cl_") }
+	if links() != 1 {
+		t.Errorf("%d links to the console, want one:\n%s", links(), out)
+	}
+	io.WriteString(out.typed, "\n")
+	testwait.Until(t, "another link after Enter", func() bool { return links() == 2 })
 	if strings.Contains(out.String(), "\x1b[") {
 		t.Error("colours on something that is no terminal")
 	}
-	if err := run(t.Context(), args, noEnv, io.Discard); err == nil || !strings.Contains(err.Error(), "already") {
+	if err := run(t.Context(), args, noEnv, noKeys, io.Discard); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("a second run in the directory = %v, want it to say that one runs there already", err)
 	}
 	if _, err := exec.LookPath("curl"); err == nil {
@@ -180,7 +193,7 @@ func TestBusyAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = run(t.Context(), []string{"-dir", mustDir(t), "-listen", l.Addr().String()}, noEnv, io.Discard)
+	err = run(t.Context(), []string{"-dir", mustDir(t), "-listen", l.Addr().String()}, noEnv, noKeys, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), "-listen") {
 		t.Errorf("run(-listen busy) = %v, want the address and the flag in it", err)
 	}
@@ -194,7 +207,7 @@ func TestExitCodes(t *testing.T) {
 	}{{[]string{"-h"}, 0}, {[]string{"-nonsense"}, 2}, {[]string{"-workers", "0"}, 2}, {[]string{"extra"}, 2}} {
 		t.Run(strings.Join(tc.args, " "), func(t *testing.T) {
 			t.Parallel()
-			if got := exitCode(run(t.Context(), tc.args, noEnv, io.Discard), io.Discard); got != tc.want {
+			if got := exitCode(run(t.Context(), tc.args, noEnv, noKeys, io.Discard), io.Discard); got != tc.want {
 				t.Errorf("exit code = %d, want %d", got, tc.want)
 			}
 		})

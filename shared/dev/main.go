@@ -22,7 +22,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	rdb.LogTo(slog.New(slog.DiscardHandler)) // what it would say on the screen comes back as an error as well
 	context.AfterFunc(ctx, stop)             // a second Ctrl-C ends us at once, and the children with us
-	os.Exit(exitCode(run(ctx, os.Args[1:], os.Getenv, os.Stdout), os.Stderr))
+	signal.Ignore(syscall.SIGTTIN)           // in the background nobody presses Enter, and reading it must not stop us
+	os.Exit(exitCode(run(ctx, os.Args[1:], os.Getenv, os.Stdin, os.Stdout), os.Stderr))
 }
 
 // errUsage is a mistake on the command line; flag has printed what it is.
@@ -47,7 +48,9 @@ func exitCode(err error, stderr io.Writer) int {
 //	DIR/bin         gateway and worker
 //	DIR/log         what the stores say
 //	DIR/data        the stores' data and the demo tenant; with -ephemeral DIR/ephemeral, removed at the end
-func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (err error) {
+func run(
+	ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer,
+) (err error) {
 	set, err := parse(args, stdout)
 	if err != nil {
 		return err
@@ -111,7 +114,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	defer os.Remove(set.envFile())
-	con.banner(sys, set.envFile())
+	con.banner(sys, set.envFile(), firstLink(ctx, sys))
+	go renewLinks(ctx, stdin, con, sys) // what is read ends with the process
 	select {
 	case <-ctx.Done():
 		return nil

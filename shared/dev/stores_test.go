@@ -74,7 +74,7 @@ func TestBadStores(t *testing.T) {
 			var out bytes.Buffer
 			begun := time.Now()
 			args := []string{"-dir", mustDir(t), "-listen", "127.0.0.1:0", "-admin-listen", "127.0.0.1:0"}
-			err := run(t.Context(), args, lookup(map[string]string{tc.variable: tc.value}), &out)
+			err := run(t.Context(), args, lookup(map[string]string{tc.variable: tc.value}), noKeys, &out)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), tc.variable) ||
 				!strings.Contains(err.Error(), "unset") || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("run() with %s=%s = %v, want one line with %q and what to do", tc.variable, tc.value, err, tc.want)
