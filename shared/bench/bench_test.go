@@ -16,8 +16,8 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"forms", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
-		conns:     []int{8}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000,
+		scenarios: []string{"forms", "flood", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
+		conns:     []int{8}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000, robots: 1000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
 	var out strings.Builder
@@ -28,6 +28,7 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, want := range []string{
 		`8 visitors at once +[1-9]\d*/s .*\n +CPU per post .*\n +new email +p50 [1-9].*; known email +p50 [1-9]`,
+		`1000 robots +[1-9].*\n +CPU per robot.*\n +[-\d.]+ MB on disk\n +books: .*held:1000.*received:1000`,
 		`batches of 500 +[1-9]\d* leads/s .*\n +CPU per lead`,
 		`2000 rows with events +[1-9]\d* rows/s .*\n(.*\n)? +2000 rows without events +[1-9]\d* rows/s`,
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,
@@ -50,7 +51,7 @@ func TestScenarios(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"},
-		{"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}} {
+		{"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}, {"-robots", "10"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
 			if _, _, err := parse(args); err == nil {
 				t.Errorf("parse(%q) = nil, want an error", args)

@@ -24,7 +24,7 @@ const trustLoopback = "LEADGATE_TRUSTED_PROXIES=127.0.0.0/8"
 // tell by the time it takes. A form does not answer before form.DefaultMinResponseTime, so that rates are bounded by
 // the number of visitors; processor time is not.
 func (b *bench) forms(ctx context.Context) error {
-	key, err := b.makeForm(ctx)
+	_, key, err := b.makeForm(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,24 +39,24 @@ func (b *bench) forms(ctx context.Context) error {
 }
 
 // makeForm makes a tenant with a form that nobody is limited at, and returns its key.
-func (b *bench) makeForm(ctx context.Context) (string, error) {
+func (b *bench) makeForm(ctx context.Context) (workspace id.UUID, key string, err error) {
 	db, err := pg.Open(b.DatabaseURL, pg.Options{Application: "leadgate bench"})
 	if err != nil {
-		return "", err
+		return workspace, "", err
 	}
 	defer db.Close()
 	t, err := loadgen.NewTenant(ctx, db, "forms")
 	if err != nil {
-		return "", err
+		return workspace, "", err
 	}
-	key := tenant.NewText(tenant.PublishableKey, false)
+	key = tenant.NewText(tenant.PublishableKey, false)
 	hash, ok := tenant.HashSecret(key)
 	if !ok {
-		return "", errors.New("a new key does not hash")
+		return workspace, "", errors.New("a new key does not hash")
 	}
 	k := tenant.Key{WorkspaceID: t.Workspace, ID: id.New(), Name: "forms", Kind: tenant.PublishableKey, Public: key,
 		Form: &tenant.Form{Origins: []string{tenant.AnyOrigin}, PerMinute: tenant.MaxFormRate, PerMinuteIP: tenant.MaxFormRate}, CreatedAt: time.Now()}
-	return key, db.CreateKey(ctx, k, hash)
+	return t.Workspace, key, db.CreateKey(ctx, k, hash)
 }
 
 // sendForm has so many visitors at once send the form. Every second one has sent it before.

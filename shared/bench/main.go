@@ -43,6 +43,7 @@ type options struct {
 	rows      int // of the file of import
 	large     int // deliveries of memory and neighbour
 	crowd     int // leads of million and export
+	robots    int // posts of flood
 
 	steady time.Duration // neighbour measures for so long at least: its tenant posts little
 	sweeps time.Duration // what memory waits for
@@ -66,6 +67,7 @@ var scenarios = []struct {
 }{
 	{"ingest", (*bench).ingest},
 	{"forms", (*bench).forms},
+	{"flood", (*bench).flood},
 	{"batch", (*bench).batch},
 	{"open", (*bench).open},
 	{"delivery", (*bench).delivery},
@@ -135,6 +137,7 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	f.IntVar(&opt.rows, "rows", 200_000, "of the file of import, 1000 to 1000000")
 	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
 	f.IntVar(&opt.crowd, "crowd", 1_000_000, "leads of million and export")
+	f.IntVar(&opt.robots, "robots", 1_000_000, "posts of flood, 1000 to 10000000")
 	f.StringVar(&rowsDSN, "serve-rows", "", "internal: serve the row-by-row handler on this database")
 	if err := f.Parse(args); err != nil {
 		return opt, "", err
@@ -154,6 +157,9 @@ func parse(args []string) (opt options, rowsDSN string, err error) {
 	}
 	if opt.duration <= 0 || opt.duration > time.Minute || opt.rounds < 1 || opt.rounds > 50 {
 		return opt, "", fmt.Errorf("-duration wants up to 1m and -rounds 1 to 50")
+	}
+	if opt.robots < 1000 || opt.robots > 10_000_000 {
+		return opt, "", fmt.Errorf("-robots wants 1000 to 10000000")
 	}
 	if opt.crowd < 1000 || opt.crowd > 20_000_000 {
 		return opt, "", fmt.Errorf("-crowd wants 1000 to 20000000")
