@@ -23,7 +23,8 @@ import (
 //	KEY/template    a stopped cluster with the migrated databases templateDB and SystemDB
 //	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next
 //
-// so there are never more copies than there were test processes at a time.
+// so there are never more copies than there were test processes at a time. Beside the keys it holds own-RANDOM, the
+// cluster of one test, which a test that is killed leaves.
 const (
 	templateDB = "template_leadgate"
 	SystemDB   = "leadgate" // the database of devstack's systems
@@ -104,15 +105,6 @@ func startSlot(ctx context.Context, home, slot string) (*devstack.Postgres, erro
 
 func start(ctx context.Context, dir string) (*devstack.Postgres, error) {
 	return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, MaxConns: maxConns})
-}
-
-// startCopy starts a copy of the template in dir.
-func startCopy(ctx context.Context, dir string) (*devstack.Postgres, error) {
-	copied := filepath.Join(dir, "cluster")
-	if err := CopyCluster(ctx, copied); err != nil {
-		return nil, err
-	}
-	return start(ctx, copied)
 }
 
 // CopyCluster makes dir a stopped cluster that has the migrated database SystemDB. It takes a tenth of what initdb and
@@ -203,7 +195,8 @@ func makeTemplate(ctx context.Context, dir string) error {
 	return p.Stop()
 }
 
-// removeStale removes templates of other keys that were not used for a day and of which no copy is in use.
+// removeStale removes templates of other keys, and clusters of one test, that were not used for a day and of which no
+// copy is in use.
 func removeStale(cache, key string) {
 	entries, _ := os.ReadDir(cache)
 	for _, e := range entries {

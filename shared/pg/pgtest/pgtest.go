@@ -4,6 +4,7 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -56,12 +57,15 @@ func URL(t testing.TB) string {
 // Start returns a cluster for t alone, which it may stop and start, and a migrated database in it.
 func Start(t testing.TB) (p *devstack.Postgres, database string) {
 	t.Helper()
-	dir, err := devstack.TempDir("leadgate-pgtest-")
+	cache, err := cacheDir()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	dir := filepath.Join(cache, "own-"+rand.Text())
 	t.Cleanup(func() { removeAll(t, dir) })
-	p, err = startCopy(t.Context(), dir)
+	if err = CopyCluster(t.Context(), dir); err == nil {
+		p, err = start(t.Context(), dir)
+	}
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
