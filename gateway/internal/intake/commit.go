@@ -74,13 +74,6 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 	if len(places) == 1 {
 		return failAll(len(leads), pg.ErrLockTimeout)
 	}
-	insert := batch.Recover(s.Log, "commit", func(own []pg.NewLead) []commitResult {
-		done, err := s.insert(ctx, own)
-		if err != nil {
-			return failAll(len(own), err)
-		}
-		return done
-	}, func(err error) commitResult { return commitResult{err: err} })
 	out := make([]commitResult, len(leads))
 	var g errgroup.Group
 	g.SetLimit(splitStatements)
@@ -90,7 +83,7 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 			for n, i := range own {
 				part[n] = leads[i]
 			}
-			for n, done := range insert(part) {
+			for n, done := range s.insertRecovered(ctx, part) {
 				out[own[n]] = done
 			}
 			return nil
@@ -98,6 +91,18 @@ func (s *Service) insertByWorkspace(ctx context.Context, leads []pg.NewLead) []c
 	}
 	_ = g.Wait()
 	return out
+}
+
+// insertRecovered is insert whose error, or panic, is the result of each lead.
+func (s *Service) insertRecovered(ctx context.Context, leads []pg.NewLead) []commitResult {
+	insert := batch.Recover(s.Log, "commit", func(leads []pg.NewLead) []commitResult {
+		done, err := s.insert(ctx, leads)
+		if err != nil {
+			return failAll(len(leads), err)
+		}
+		return done
+	}, func(err error) commitResult { return commitResult{err: err} })
+	return insert(leads)
 }
 
 // insert writes leads; when Postgres refuses a row for what is in it, it halves the batch until only that row is

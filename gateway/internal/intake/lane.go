@@ -103,9 +103,5 @@ func (s *Service) insertIn(ctx context.Context, lane *limit.Semaphore[id.UUID], 
 	defer release()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	defer cancel()
-	done, err := s.insert(ctx, []pg.NewLead{l})
-	if err != nil {
-		return commitResult{err: err}
-	}
-	return done[0]
+	return s.insertRecovered(ctx, []pg.NewLead{l})[0]
 }
