@@ -76,3 +76,8 @@ const HeldFor = 30 * 24 * time.Hour
 
 // SubmissionNotFoundError is the error of a submission that a workspace does not have.
 func SubmissionNotFoundError() error { return fault.New(fault.NotFound, "Submission not found") }
+
+// ErasingError is the error of a submission whose person is being erased.
+func ErasingError() error {
+	return fault.New(fault.Conflict, "A lead with this email or phone is being erased, and this submission with it")
+}

@@ -41,6 +41,24 @@ returning id`
 	return false, err
 }
 
+// checkAddressErasing is a CONFLICT when a lead with the address of a submission is being erased as a job, which will
+// delete the submission. Whoever wants to make a lead of it has the email before: the job is there before the email is
+// free.
+func checkAddressErasing(ctx context.Context, tx *sqlx.Tx, s lead.Submission) error {
+	const q = `
+select exists (
+    select from erasures e
+     cross join lateral (
+        select email_key from leads where workspace_id = (select $1::uuid) and id between e.lead_id and e.lead_id order by id limit 1) l
+     where e.workspace_id = $1 and starts_with(l.email_key, $2))`
+	erasing, err := conn.One(ctx, tx, "look up erasures", conn.Value[bool], nil, q, s.WorkspaceID,
+		tenant.FreedKeys(s.EmailKey))
+	if err == nil && erasing {
+		err = lead.ErasingError()
+	}
+	return err
+}
+
 // progress adds to the job what a step of it erased, and counts anew.
 func (e *erasing) progress(ctx context.Context, tx *sqlx.Tx) error {
 	const q = `

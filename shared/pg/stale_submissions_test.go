@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"time"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -19,7 +20,20 @@ func (s *stale) submissionCases() []staleCase {
 			return wantCount(err, len(found), want)
 		}
 	}
+	var held lead.Submission
 	return []staleCase{
+		{"release a submission beside erasures", 50, func() {
+			held = s.mustHold()
+			s.exec(`
+insert into erasures (workspace_id, id, lead_id, suppressed, events, deliveries, attempts, created_at)
+select workspace_id, id, id, false, 0, 0, 0, now() from leads where workspace_id = $1 order by id offset 5000 limit 50
+on conflict do nothing`, s.ws)
+		}, func(ctx context.Context, db *pg.DB) error {
+			_, err := db.ReleaseSubmission(ctx, s.ws, held.ID, func(lead.Submission) (*pg.Release, error) {
+				return &pg.Release{New: s.newLeads([]string{held.Email})[0]}, nil
+			})
+			return err
+		}},
 		{"list submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20}, 20)},
 		{"list held submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20, Verdicts: []lead.Verdict{lead.Held}}, 20)},
 		{"list submissions with a text", 500, nil, find(pg.SubmissionQuery{Limit: 20, Text: "b", Scan: 500}, 20)},
@@ -29,6 +43,18 @@ func (s *stale) submissionCases() []staleCase {
 			return wantCount(err, len(got.Submissions), 1)
 		}},
 	}
+}
+
+// mustHold keeps a submission that is held.
+func (s *stale) mustHold() lead.Submission {
+	s.Helper()
+	email := id.Submission.Format(id.New()) + "@example.com"
+	held := lead.Submission{WorkspaceID: s.ws, ID: id.New(), FormID: id.New(), Outcome: lead.OutcomeHeld, Verdict: lead.Held,
+		Email: email, EmailKey: email, CreatedAt: time.Now()}
+	if err := s.silent.InsertSubmissions(s.Context(), []lead.Submission{held}); err != nil {
+		s.Fatal(err)
+	}
+	return held
 }
 
 // submitted is a lead that a form made.

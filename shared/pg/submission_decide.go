@@ -34,6 +34,7 @@ type Released struct {
 // ReleaseSubmission makes the lead of a submission, or keeps it with the lead that has its email, as release says,
 // which gets the submission as it is and may be called again; nil: there is nothing to do. The lead, its events, the
 // verdict and its audit entry are one commit. EMAIL_SUPPRESSED or PHONE_SUPPRESSED: the address may not come back.
+// CONFLICT: a lead of the address is being erased.
 func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UUID,
 	release func(lead.Submission) (*Release, error)) (out Released, err error) {
 	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
@@ -65,6 +66,9 @@ func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.S
 	out Released, err error) {
 	out.Done = true
 	if out.New, err = runInsertLeads(ctx, prepared, []NewLead{r.New}, insertWaits{}); err != nil {
+		return out, err
+	}
+	if err = checkAddressErasing(ctx, tx, s); err != nil {
 		return out, err
 	}
 	done := out.New.Leads[0]

@@ -89,7 +89,12 @@ func (s Settings) UniqueKey(emailKey string, chatbot, lead id.UUID) string {
 }
 
 // FreedKey is the unique key of a lead that keeps its email from nobody.
-func FreedKey(emailKey string, lead id.UUID) string { return emailKey + " " + id.Lead.Format(lead) }
+func FreedKey(emailKey string, lead id.UUID) string {
+	return FreedKeys(emailKey) + id.Lead.Format(lead)
+}
+
+// FreedKeys is what each FreedKey of an email begins with.
+func FreedKeys(emailKey string) string { return emailKey + " " }
 
 // RequestLimit returns the requests per second and at once that count: the operator's, or what the workspace wants
 // within them. s has its defaults.
