@@ -33,7 +33,8 @@ func New(t testing.TB) *pg.DB {
 	return db
 }
 
-// URL makes a migrated database for t and returns its connection URL.
+// URL makes a migrated database for t and returns its connection URL. A connection may take longer than a gateway gives
+// it: a busy test machine is not an outage.
 func URL(t testing.TB) string {
 	t.Helper()
 	p, err := cluster()
@@ -51,7 +52,7 @@ func URL(t testing.TB) string {
 			t.Logf("pgtest: %v", err)
 		}
 	})
-	return p.URL(name)
+	return p.URL(name) + "&connect_timeout=30"
 }
 
 // Start returns a cluster for t alone, which it may stop and start, and a migrated database in it.
