@@ -68,7 +68,11 @@ type route struct {
 const anyScope tenant.Scope = ""
 
 func (c *console) routes() []route {
-	return slices.Concat(overviewRoutes(), leadRoutes())
+	return slices.Concat(
+		overviewRoutes(), leadRoutes(),
+		endpointRoutes(), deliveryRoutes(), replayRoutes(), keyRoutes(), sessionRoutes(),
+		settingsRoutes(), bookRoutes(), auditRoutes(),
+	)
 }
 
 // nav is the order of pages, each with the scope that it needs.
@@ -78,6 +82,14 @@ var nav = []struct {
 }{
 	{"Overview", Root, anyScope},
 	{"Leads", Root + "/leads", tenant.LeadsRead},
+	{"Webhooks", endpointsPath, tenant.WebhooksManage},
+	{"Deliveries", deliveriesPath, tenant.WebhooksManage},
+	{"Replays", replaysPath, tenant.WebhooksManage},
+	{"Books", booksPath, anyScope},
+	{"Keys", keysPath, tenant.KeysManage},
+	{"Sign-ins", sessionsPath, tenant.KeysManage},
+	{"Settings", settingsPath, tenant.WorkspaceManage},
+	{"Audit", auditPath, tenant.WorkspaceManage},
 }
 
 // New makes the handler of everything below Root.

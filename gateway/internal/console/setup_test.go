@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
@@ -34,8 +35,9 @@ import (
 
 // bundle is the API and the console on stores of their own, on a real server, with one workspace.
 type bundle struct {
-	db  *pg.DB
-	url string
+	db    *pg.DB
+	redis redis.UniversalClient
+	url   string
 	owner
 }
 
@@ -47,16 +49,15 @@ type owner struct {
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	b := &bundle{db: pgtest.New(t)}
-	redis := redistest.New(t)
+	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	keys := auth.New(auth.Deps{DB: b.db, Now: time.Now, Log: log})
-	waker := task.NewWaker(redis)
-	in := intake.New(intake.Deps{DB: b.db, Redis: redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	waker := task.NewWaker(b.redis)
+	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
 	keyed := idempotency.New(b.db, log)
 	t.Cleanup(keyed.Stop)
-	forms := form.New(form.Deps{Auth: keys, Intake: in, Once: keyed, Redis: redis, Log: log,
+	forms := form.New(form.Deps{Auth: keys, Intake: in, Once: keyed, Redis: b.redis, Log: log,
 		Registry: prometheus.NewRegistry(), Now: time.Now, Wait: func(time.Time) {}, Secret: b.db.InstallationSecret})
 	public := api.New(api.Deps{DB: b.db, Auth: keys, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
 		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,

@@ -54,6 +54,10 @@
     if (e.value && e.form.hasAttribute("data-submit")) e.form.requestSubmit();
   }
 
+  // A page that shows a secret once is the answer to a form. Loaded again it is the page of the thing, and no second one.
+  const lasting = document.querySelector("[data-address]");
+  if (lasting) history.replaceState(null, "", lasting.dataset.address);
+
   // Events of the server become events of the body: hx-trigger="leads from:body" loads what has changed.
   const live = document.body.dataset.live;
   if (live) {
