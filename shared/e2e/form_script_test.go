@@ -157,7 +157,7 @@ func TestFormWithoutChallengesInABrowser(t *testing.T) {
 	for _, query := range []string{"", "fetch"} {
 		g := c.mustGate(t)
 		broken := make(chan struct{})
-		g.down.Store(&broken)
+		g.outage.Store(&outage{"/challenge", broken})
 		p := c.mustContact(t, g.URL, map[string]any{"requireToken": true, "captcha": "altcha"})
 		b := p.visit(t, "person.html", query)
 		email := query + "a@example.com"
@@ -177,10 +177,26 @@ func TestFormWithoutChallengesInABrowser(t *testing.T) {
 		if got := c.call(t, "GET", "/api/v1/submissions?text="+email, ""); strings.Contains(string(got.body), "sub_") {
 			t.Errorf("submissions = %v, want none yet", got)
 		}
-		g.down.Store(nil)
+		g.outage.Store(nil)
 		b.Click("button")
 		b.WaitText("Thanks")
 		c.wantPerson(t, email)
+	}
+}
+
+// A form does not wait for long for a token that does not come.
+func TestFormWithoutTokensInABrowser(t *testing.T) {
+	t.Parallel()
+	c := mustTenant(t)
+	g := c.mustGate(t)
+	g.outage.Store(&outage{"/token", nil})
+	p := c.mustContact(t, g.URL, map[string]any{"requireToken": true})
+	b := p.visit(t, "person.html", "")
+	write(b, "a@example.com")
+	b.Click("button")
+	b.WaitText("Thanks")
+	if s := c.mustSubmission(t, "a@example.com"); s.LeadID == nil || s.Points != 40 || s.Reasons[0].Check != "token" {
+		t.Errorf("submission = %+v, want a lead that lacks the token only", s)
 	}
 }
 
@@ -202,8 +218,14 @@ func TestFormScriptThatMayNotAskInABrowser(t *testing.T) {
 // gate is a gateway as a page sees it through a bad network.
 type gate struct {
 	*httptest.Server
-	tokens atomic.Int32                  // that were asked for
-	down   atomic.Pointer[chan struct{}] // challenges are not answered, and their connection ends when it is closed
+	tokens atomic.Int32 // that were asked for
+	outage atomic.Pointer[outage]
+}
+
+// outage is what is not answered.
+type outage struct {
+	path string        // its end
+	over chan struct{} // when it is closed, the connections of what was asked for end
 }
 
 func (c *tenant) mustGate(t *testing.T) *gate {
@@ -218,9 +240,9 @@ func (c *tenant) mustGate(t *testing.T) *gate {
 		if strings.HasSuffix(r.URL.Path, "/token") {
 			g.tokens.Add(1)
 		}
-		if broken := g.down.Load(); broken != nil && strings.HasSuffix(r.URL.Path, "/challenge") {
+		if o := g.outage.Load(); o != nil && strings.HasSuffix(r.URL.Path, o.path) {
 			select {
-			case <-*broken:
+			case <-o.over:
 			case <-r.Context().Done():
 			}
 			panic(http.ErrAbortHandler)
