@@ -19,14 +19,15 @@ import (
 const (
 	HourlyChanges      = 1000   // of its keys, settings and chatbots
 	HourlySuppressions = 10_000 // emails suppressed and allowed again
+	HourlySessions     = 1000   // console sessions made
 )
 
 // AuditLife is how long audit entries are kept.
 const AuditLife = 400 * 24 * time.Hour
 
 // insertAudit writes entries in the transaction of the change; nil ones and those without an action are left out.
-// Changes made with a key are RATE_LIMITED beyond HourlyChanges and HourlySuppressions, except those of unlimited. The
-// operator's are not limited.
+// Changes made with a key are RATE_LIMITED beyond HourlyChanges, HourlySuppressions and HourlySessions, except those of
+// unlimited. The operator's are not limited.
 func insertAudit(ctx context.Context, on sqlx.ExtContext, entries ...*tenant.AuditEntry) error {
 	const q = `
 insert into audit (workspace_id, id, key_id, action, target, details, created_at)
@@ -66,6 +67,7 @@ var (
 	unlimited = []string{tenant.LeadErased, tenant.KeyRevoked, tenant.KeyRotated, tenant.SessionOpened,
 		tenant.SessionEnded, tenant.SubmissionReleased, tenant.SubmissionSpam}
 	suppressions = []string{tenant.SuppressionCreated, tenant.SuppressionDeleted}
+	sessions     = []string{tenant.SessionCreated}
 )
 
 // limitChanges is RATE_LIMITED when a workspace has made as many changes of an action's kind within the hour as it may.
@@ -77,7 +79,7 @@ select extract(epoch from created_at + interval '1 hour' - now()) from audit
    and key_id is not null and (action = any($2)) = $3
  order by id desc
 offset $4 - 1 limit 1`
-	actions, counted, most := slices.Concat(unlimited, suppressions), false, HourlyChanges
+	actions, counted, most := slices.Concat(unlimited, suppressions, sessions), false, HourlyChanges
 	what := "changes to its keys and settings"
 	switch {
 	case slices.Contains(unlimited, action):
@@ -85,6 +87,9 @@ offset $4 - 1 limit 1`
 	case slices.Contains(suppressions, action):
 		actions, counted, most = suppressions, true, HourlySuppressions
 		what = "changes to its suppressed emails"
+	case slices.Contains(sessions, action):
+		actions, counted, most = sessions, true, HourlySessions
+		what = "console sessions"
 	}
 	return limitHourly(ctx, on, most, what, q, workspace, pqStrings(&actions), counted, most)
 }

@@ -27,3 +27,25 @@ select $1, overlay(uuid_floor(now())::text placing lpad(to_hex(n), 12, '0') from
 		}
 	}
 }
+
+// Whoever makes all the console sessions of an hour keeps nobody from changing settings, opening links that are made, or
+// ending sessions.
+func TestConsoleSessionsAreLimitedApart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	made, link := b.mustMakeLink(t, b.secret, `{}`)
+	b.db.MustExecContext(t.Context(), `
+insert into audit (workspace_id, id, key_id, action, target, details, created_at)
+select $1, overlay(uuid_floor(now())::text placing lpad(to_hex(n), 12, '0') from 25)::uuid, $2, 'console_session.created',
+       'x', '{}', now()
+  from generate_series(1, 1000) n`, b.workspace, b.key)
+	b.send(t, b.secret, "POST", "/api/v1/console-sessions", `{}`).wantError(t, "a session beyond 1,000 an hour", 429,
+		"RATE_LIMITED")
+	if got := b.send(t, b.secret, "PATCH", "/api/v1/workspace", `{"name":"x"}`); got.status != http.StatusOK {
+		t.Errorf("a change of settings then = %d %s, want 200", got.status, got.text)
+	}
+	b.mustSignIn(t, link)
+	if got := b.send(t, b.secret, "DELETE", "/api/v1/console-sessions/"+made.ID, ""); got.status != http.StatusNoContent {
+		t.Errorf("ending a session then = %d %s, want 204", got.status, got.text)
+	}
+}

@@ -13,14 +13,17 @@ type visit struct {
 	session   tenant.Session
 }
 
+// ErrUnknownSession is what Session returns of a secret that opens nothing. A secret that is well-formed costs a look-up,
+// so whoever sends many unknown ones should be refused, as with ErrUnknownKey.
+var ErrUnknownSession = fault.New(fault.Unauthorized, "The console session is not valid: it has ended or expired")
+
 // Session returns whom a console session acts for, by the secret of its cookie: the workspace, with those of its scopes
 // that the key that opened it still has. UNAUTHORIZED means that the session is unknown, expired or ended, or that its
 // key is; UNAVAILABLE that Postgres cannot be asked. What ends is found out within a second, as of keys.
 func (a *Auth) Session(ctx context.Context, secret string) (*tenant.Principal, *tenant.Session, error) {
-	none := fault.New(fault.Unauthorized, "The console session is not valid: it has ended or expired")
 	hash, ok := tenant.HashSessionSecret(secret)
 	if !ok {
-		return nil, nil, none
+		return nil, nil, ErrUnknownSession
 	}
 	v, found, err := a.sessions.get(ctx, hash)
 	if err != nil {
@@ -29,7 +32,7 @@ func (a *Auth) Session(ctx context.Context, secret string) (*tenant.Principal, *
 	now := a.now()
 	if !found || !now.Before(v.session.ExpiresAt) ||
 		v.principal.ExpiresAt != nil && !now.Before(*v.principal.ExpiresAt) {
-		return nil, nil, none
+		return nil, nil, ErrUnknownSession
 	}
 	return &v.principal, &v.session, nil
 }
