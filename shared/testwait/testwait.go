@@ -8,7 +8,8 @@ import (
 
 const (
 	timeout = 30 * time.Second // a busy test machine may take long; only a failure waits it out
-	every   = 5 * time.Millisecond
+	// Between two looks, which are often statements, and keep the machine from what is waited for.
+	longest = 50 * time.Millisecond
 )
 
 // Until returns when holds reports true; after 30 seconds of false it fails the test, naming what was waited for.
@@ -19,11 +20,11 @@ func Until(t testing.TB, what string, holds func() bool) {
 
 func until(t testing.TB, what string, timeout time.Duration, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for deadline := time.Now().Add(timeout); !holds(); <-tick.C {
+	pause := time.Millisecond
+	for deadline := time.Now().Add(timeout); !holds(); pause = min(pause*3/2, longest) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %v", what, timeout)
 		}
+		time.Sleep(pause)
 	}
 }
