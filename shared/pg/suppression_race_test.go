@@ -126,3 +126,43 @@ func TestSuppressionWaitsForNoReader(t *testing.T) {
 		t.Errorf("%d emails are suppressed, want 2", n)
 	}
 }
+
+// Where a lead gets another email while its erasure waits, both are suppressed.
+func TestEraseLeadThatMoves(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l, other := b.mustLead("a@example.com"), b.mustLead("other@example.com")
+	change, err := b.db.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer change.Rollback()
+	if _, err := change.ExecContext(t.Context(), `update leads set name = 'x' where id = $1`, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	checks := 0
+	erased := make(chan error, 1)
+	go func() {
+		_, err := b.db.EraseLead(t.Context(), b.ws, l.ID, pg.Erasure{Suppress: true, Check: func(*lead.Lead) error {
+			checks++
+			return nil
+		}})
+		erased <- err
+	}()
+	await(t, b.db, `select count(*) > 0 from suppressions`)
+	b.mustUpdate(l.ID, move("b@example.com"))
+	if err := change.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-erased; err != nil || checks != 1 {
+		t.Errorf("EraseLead() = %v after %d checks, want it done after the first", err, checks)
+	}
+	if n := b.count(`select count(*) from leads`); n != 1 {
+		t.Errorf("%d leads are left, want the other", n)
+	}
+	for _, email := range []string{"a@example.com", "b@example.com"} {
+		if was, err := b.db.Unsuppress(t.Context(), b.ws, email, nil); err != nil || !was {
+			t.Errorf("%s was not suppressed, %v", email, err)
+		}
+	}
+}

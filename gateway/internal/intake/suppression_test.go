@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -44,7 +45,8 @@ func setupGateways(t *testing.T, n int) (all []*bundle) {
 	return all
 }
 
-// mustBeSlow makes each insert of leads take up to 100 ms between its look at suppressions and its row.
+// mustBeSlow makes each insert, and each change, of leads take up to 100 ms between its look at suppressions and its
+// commit.
 func (b *bundle) mustBeSlow(t *testing.T) {
 	t.Helper()
 	b.db.MustExecContext(t.Context(), `
@@ -52,7 +54,8 @@ create function slow() returns trigger language plpgsql as $$ begin
     perform pg_sleep(random() * 0.1);
     return new;
 end $$;
-create trigger slow before insert on leads for each row execute function slow()`)
+create trigger slow before insert on leads for each row execute function slow();
+create trigger slow before insert on events for each row when (new.type = 'lead.updated') execute function slow()`)
 }
 
 // made are the leads with an email.
@@ -86,6 +89,9 @@ func TestSuppressedEmailStaysAway(t *testing.T) {
 			if !erase {
 				posts.Go(func() { g.deleteLeads(t, email, &stop) })
 			}
+		}
+		if !erase {
+			posts.Go(func() { b.moveLeads(t, email, &stop) })
 		}
 		testwait.Until(t, "a lead of the email", func() bool { return len(b.made(t, email)) > 0 })
 		known := gateways[round%3].suppress(t, email, erase)
@@ -133,6 +139,25 @@ func (b *bundle) deleteLeads(t *testing.T, email string, stop *atomic.Bool) {
 				!fault.Is(err, fault.NotFound) {
 				t.Errorf("DeleteLead = %v", err)
 			}
+		}
+	}
+}
+
+// moveLeads moves leads to an email.
+func (b *bundle) moveLeads(t *testing.T, email string, stop *atomic.Bool) {
+	for !stop.Load() {
+		l, _, err := create(t.Context(), b.Service, b.principal, intake.Item{Draft: draft(id.New().String() + "@example.com")})
+		if err != nil {
+			t.Errorf("Create = %v", err)
+			return
+		}
+		_, err = b.db.UpdateLead(t.Context(), b.principal.WorkspaceID, l.ID, func(l *lead.Lead) error {
+			l.Email, l.UniqueKey = email, email
+			return nil
+		})
+		var taken *pg.Taken
+		if !errors.As(err, &taken) {
+			wantKnownRefusal(t, err)
 		}
 	}
 }
