@@ -7,6 +7,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/tenant"
 )
 
 func (s *stale) submissionCases() []staleCase {
@@ -38,6 +39,11 @@ on conflict do nothing`, s.ws)
 		{"list held submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20, Verdicts: []lead.Verdict{lead.Held}}, 20)},
 		{"list submissions with a text", 500, nil, find(pg.SubmissionQuery{Limit: 20, Text: "b", Scan: 500}, 20)},
 		{"list the submissions of a lead", 1, nil, find(pg.SubmissionQuery{Limit: 20, LeadID: id.New()}, 1)},
+		{"verify books", staleLeads, nil, func(ctx context.Context, db *pg.DB) error {
+			day := tenant.Day(time.Now())
+			got, err := db.VerifyBooks(ctx, s.ws, pg.VerifyQuery{From: day.AddDate(0, 0, -1), Until: day.AddDate(0, 0, 1)})
+			return wantCount(err, min(len(got), 1), 1)
+		}},
 		{"timeline of a lead of a form", 1, nil, func(ctx context.Context, db *pg.DB) error {
 			got, err := db.LeadTimeline(ctx, s.ws, s.submitted(), 20, 20)
 			return wantCount(err, len(got.Submissions), 1)

@@ -52,7 +52,7 @@ func submissionsOf(leads []NewLead) (all []lead.Submission) {
 	for i := range leads {
 		if l := &leads[i]; l.Submission != nil {
 			s := *l.Submission
-			s.LeadID, s.Outcome = l.ID, lead.OutcomeNew
+			s.LeadID, s.Outcome, s.CreatedAt = l.ID, lead.OutcomeNew, l.CreatedAt // the day that books count it on
 			all = append(all, s)
 		}
 	}

@@ -148,7 +148,7 @@ func (a *api) keyRoutes() []route {
 		{"DELETE", "/api/v1/console-sessions", tenant.KeysManage, a.endConsoleSessions, options{}, nil},
 		{"DELETE", "/api/v1/console-sessions/{id}", tenant.KeysManage, a.endConsoleSession, options{}, nil},
 		{"GET", "/api/v1/usage", anyScope, a.getUsage, options{}, []string{"from", "until"}},
-		{"GET", "/api/v1/books", anyScope, a.limitExpensive(a.getBooks), options{}, []string{"from", "until", "form"}},
+		{"GET", "/api/v1/books", anyScope, a.limitExpensive(a.getBooks), options{}, bookParams},
 		{"GET", "/api/v1/audit", tenant.WorkspaceManage, a.listAudit, options{}, []string{"limit", "cursor"}},
 	}
 }

@@ -6,11 +6,18 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
 
-// maxBookDays is how many days of books one answer has at most.
-const maxBookDays = 92
+// Bounds of one answer.
+const (
+	maxBookDays     = 92
+	maxVerifiedDays = 31   // whose submissions are counted
+	maxDifferences  = 1000 // days of forms that are named
+)
+
+var bookParams = []string{"from", "until", "form", "verify"}
 
 // bookCounts are what was received and what became of it.
 type bookCounts struct {
@@ -67,13 +74,44 @@ type bookLine struct {
 type booksAnswer struct {
 	Lines  []bookLine `json:"lines"`
 	Totals bookCounts `json:"totals"`
+
+	Verification *verification `json:"verification,omitempty"` // where it was asked for
+}
+
+// verified is how many submissions books say were kept, and how many there are. What is missing was deleted since.
+type verified struct {
+	Counted int64 `json:"counted"`
+	Kept    int64 `json:"kept"`
+	Missing int64 `json:"missing"`
+}
+
+func (v *verified) add(b *pg.VerifiedBook) {
+	v.Counted, v.Kept, v.Missing = v.Counted+b.Counted, v.Kept+b.Kept, v.Missing+b.Counted-b.Kept
+}
+
+// difference is a day of a form on which something is missing.
+type difference struct {
+	Day    string `json:"day"`
+	FormID string `json:"formId"`
+	verified
+}
+
+// verification holds books against the submissions that are there.
+type verification struct {
+	verified
+	Differences []difference `json:"differences"`
 }
 
 // getBooks answers what was received on days (UTC) and what became of it, newest first, one line for each day, way in
-// and form. The default is the last 30 days. What left no row is up to a second late, together with what was received.
+// and form, and whether the submissions are there, if verify is asked for. The default is the last 30 days. What left no
+// row is up to a second late, together with what was received.
 func (a *api) getBooks(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
 	params := readParams(r)
-	from, until := params.days(a.Now(), maxBookDays)
+	most, verify := maxBookDays, params.bool("verify")
+	if verify {
+		most = maxVerifiedDays
+	}
+	from, until := params.days(a.Now(), most)
 	form := params.id("form", id.Key)
 	if err := params.err(); err != nil {
 		return err
@@ -82,7 +120,30 @@ func (a *api) getBooks(w http.ResponseWriter, r *http.Request, p *tenant.Princip
 	if err != nil {
 		return err
 	}
-	return httpx.Data(w, http.StatusOK, booksOf(entries))
+	answer := booksOf(entries)
+	if verify {
+		all, err := a.DB.VerifyBooks(r.Context(), p.WorkspaceID, pg.VerifyQuery{From: from, Until: until, FormID: form})
+		if err != nil {
+			return err
+		}
+		answer.Verification = verificationOf(all)
+	}
+	return httpx.Data(w, http.StatusOK, answer)
+}
+
+// verificationOf sums days of forms up and names those that differ, the newest.
+func verificationOf(all []pg.VerifiedBook) *verification {
+	v := &verification{Differences: []difference{}}
+	for i := range all {
+		b := &all[i]
+		v.add(b)
+		if b.Counted != b.Kept && len(v.Differences) < maxDifferences {
+			d := difference{Day: b.Day.Format(time.DateOnly), FormID: id.Key.Format(b.FormID)}
+			d.add(b)
+			v.Differences = append(v.Differences, d)
+		}
+	}
+	return v
 }
 
 // booksOf makes lines of entries, of which those of a line follow each other.
