@@ -80,8 +80,6 @@ type formChoices struct {
 	Submitted string // what was previewed
 }
 
-type chatbot struct{ ID, Name string }
-
 func newForm(v *visit) error {
 	var p formChoices
 	if err := v.chatbots(&p.Chatbots); err != nil {
@@ -197,10 +195,10 @@ type formPreview struct {
 	Errors   []webui.Mistake
 	Verdict  string
 	Points   int
-	Reasons  []reason
+	Reasons  []pointsFor
 }
 
-type reason struct {
+type pointsFor struct {
 	Check, Note string
 	Points      int
 }
