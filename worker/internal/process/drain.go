@@ -79,7 +79,8 @@ func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 }
 
 // nextAfter returns where the next lease begins: after this one, once there is a backlog. An endpoint that keeps the
-// order has each lease begin with the oldest, because what is replayed takes its old place in the order again.
+// order has each lease begin with the oldest, because what is replayed takes its old place in the order again, and what
+// a long transaction commits late must not be overtaken by the next event of its lead.
 func (d *drain) nextAfter(leased *pg.LeasedBatch) pg.DueKey {
 	if d.limit < leaseMax || leased.Endpoint.Ordered() {
 		return pg.DueKey{}
