@@ -145,7 +145,7 @@ func TestLargeLeadsAreWrittenInParts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var all []intake.Item
-	for n := range 120 {
+	for n := range 60 {
 		d := draft(fmt.Sprintf("large%d@example.com", n))
 		d.Metadata = fmt.Appendf(nil, `{"a":"%s"}`, strings.Repeat("x", 30_000))
 		all = append(all, intake.Item{Draft: d})
@@ -160,7 +160,7 @@ func TestLargeLeadsAreWrittenInParts(t *testing.T) {
 	if err := b.db.QueryRowContext(t.Context(), q, b.principal.WorkspaceID).Scan(&leads, &commits); err != nil {
 		t.Fatal(err)
 	}
-	if leads != 120 || commits < 4 || commits > 8 {
-		t.Errorf("%d leads in %d commits, want 120 in 4 to 8", leads, commits)
+	if leads != 60 || commits < 2 || commits > 4 {
+		t.Errorf("%d leads in %d commits, want 60 in 2 to 4", leads, commits)
 	}
 }
