@@ -70,9 +70,9 @@ func (e *auditEntry) tell(names map[string]string) {
 	case e.KeyID == "":
 		e.Who = "The operator"
 	default:
-		e.Who = "The key " + orElse(names[e.KeyID], e.KeyID)
+		e.Who = "The key " + quote(orElse(names[e.KeyID], e.KeyID))
 		if e.Details["consoleSession"] != nil && !strings.HasPrefix(e.Action, "console_session.") {
-			e.Who = "Somebody in the console, signed in with the key " + orElse(names[e.KeyID], e.KeyID)
+			e.Who = "Somebody in the console, signed in with the key " + quote(orElse(names[e.KeyID], e.KeyID)) + ","
 		}
 	}
 	e.What = orElse(auditMeanings[e.Action], e.Action)
@@ -97,11 +97,14 @@ func (e *auditEntry) tell(names map[string]string) {
 	e.More = details(e.Details)
 }
 
+// quote sets a name off from the sentence around it.
+func quote(name string) string { return "“" + name + "”" }
+
 // details says what an entry holds beside what it is about.
 func details(all map[string]any) string {
 	var parts []string
 	for name, value := range all {
-		if slices.Contains([]string{"consoleSession", "link", "name", "sessions"}, name) || value == nil || text(value) == "" {
+		if slices.Contains([]string{"consoleSession", "link", "name", "sessions", "expiresAt"}, name) || value == nil || text(value) == "" {
 			continue
 		}
 		parts = append(parts, name+": "+text(value))

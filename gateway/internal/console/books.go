@@ -101,9 +101,8 @@ func showBooks(v *visit) error {
 			p.FormSums = addTo(p.FormSums, l.FormID, orElse(names[l.FormID], l.FormID), &l.bookCounts)
 		}
 	}
-	for _, d := range slices.Backward(p.Days) {
-		p.Chart = append(p.Chart, webui.Bar{Value: d.Received, Second: d.Held + d.Refused + d.Limited,
-			Label: d.Name + ": " + plainNumber(d.Received) + " received, " + plainNumber(d.New) + " new"})
+	if v.problem == nil { // else the range may have no end
+		p.Chart = chartDays(p.Days, from, until)
 	}
 	for why, n := range b.Totals.RefusedBy {
 		p.Reasons = append(p.Reasons, reason{n, orElse(refusalMeanings[tenant.Refusal(why)], why)})
@@ -111,6 +110,22 @@ func showBooks(v *visit) error {
 	slices.SortFunc(p.Reasons, func(a, b reason) int { return b.N - a.N })
 	p.Forms = p.FormSums
 	return v.show("books.html", "Books", p)
+}
+
+// chartDays draws the days of a range, with those on which nothing came.
+func chartDays(all []bookSum, from, until string) (bars []webui.Bar) {
+	day, _ := time.Parse(time.DateOnly, from) // the API has read both
+	last, _ := time.Parse(time.DateOnly, until)
+	for ; !day.After(last); day = day.AddDate(0, 0, 1) {
+		var d bookSum
+		name := day.Format(time.DateOnly)
+		if at := slices.IndexFunc(all, func(s bookSum) bool { return s.ID == name }); at >= 0 {
+			d = all[at]
+		}
+		bars = append(bars, webui.Bar{Value: d.Received, Second: d.Held + d.Refused + d.Limited,
+			Label: name + ": " + plainNumber(d.Received) + " received, " + plainNumber(d.New) + " new"})
+	}
+	return bars
 }
 
 func orElse(text, other string) string {

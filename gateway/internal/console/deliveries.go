@@ -40,6 +40,9 @@ type attempt struct {
 	At                  string
 }
 
+// Due reports whether it is to be sent now, so that its endpoint decides when.
+func (d delivery) Due() bool { return past(d.NextAttemptAt) }
+
 // Resendable reports whether it can be sent again.
 func (d delivery) Resendable() bool {
 	return d.State != string(webhook.Cancelled) && d.EventType != webhook.WebhookTest

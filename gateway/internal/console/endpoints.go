@@ -135,6 +135,8 @@ func showTested(v *visit, tested *delivery) error {
 			if err := v.get("/api/v1/deliveries/"+url.PathEscape(p.Recent[at].ID), nil, p.Failed); err != nil {
 				return err
 			}
+			slices.Reverse(p.Failed.Attempts) // the newest says most
+			p.Failed.Attempts = p.Failed.Attempts[:min(3, len(p.Failed.Attempts))]
 		}
 	}
 	return v.show("endpoint.html", p.Endpoint.Name(), p)

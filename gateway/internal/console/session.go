@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := local(r.PostForm.Get("next"))
-	p, err := c.byKey(w, r, key)
+	p, err := c.byKey(r, key)
 	if err == nil {
 		var secret string
 		var s tenant.Session
@@ -87,14 +88,14 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 // byKey returns whom a secret key acts for. It asks the API with it first, whose limits of guessing are the same here.
-func (c *console) byKey(w http.ResponseWriter, r *http.Request, key string) (*tenant.Principal, error) {
+func (c *console) byKey(r *http.Request, key string) (*tenant.Principal, error) {
 	v := &visit{console: c, r: r}
 	asked, err := v.request(http.MethodGet, "/api/v1/workspace", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	asked.Header.Set("Authorization", "Bearer "+key)
-	a := &answer{outer: w, header: http.Header{}, status: http.StatusOK}
+	a := &answer{header: http.Header{}, status: http.StatusOK}
 	c.API.ServeHTTP(a, asked)
 	if a.status != http.StatusOK {
 		return nil, asFault(a.refusal())
@@ -117,7 +118,14 @@ func asFault(err error) error {
 // openForm is where a one-time link leads: the page sends its secret, which is behind the # of its address, by itself.
 // So a preview of the link that a mail program or a chat fetches does not use it up.
 func (c *console) openForm(w http.ResponseWriter, r *http.Request) error {
-	return c.render(w, http.StatusOK, "open.html", &webui.View{Title: "Open the console", Assets: assetsPath}, nil)
+	return c.showOpen(w, http.StatusOK, "")
+}
+
+// showOpen may be in a frame of any site: which ones may show the console is known once the link is used, and before
+// that there is nothing on the page that a click could give away.
+func (c *console) showOpen(w http.ResponseWriter, status int, problem string) error {
+	view := &webui.View{Title: "Open the console", Assets: assetsPath, Problem: problem}
+	return c.render(w, status, "open.html", view, &tenant.Session{FrameOrigins: []string{tenant.AnyOrigin}})
 }
 
 func (c *console) openLink(w http.ResponseWriter, r *http.Request) error {
@@ -127,8 +135,7 @@ func (c *console) openLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	secret, s, err := c.Tenants.OpenSessionLink(r.Context(), link)
 	if fault.Is(err, fault.Unauthorized) {
-		view := &webui.View{Title: "Open the console", Assets: assetsPath, Problem: fault.From(err).Public}
-		return c.render(w, http.StatusUnauthorized, "open.html", view, nil)
+		return c.showOpen(w, http.StatusUnauthorized, fault.From(err).Public)
 	}
 	if err != nil {
 		return err
@@ -175,7 +182,7 @@ func formValue(w http.ResponseWriter, r *http.Request, name string) (string, err
 func local(next string) string {
 	u, err := url.Parse(next)
 	inside := err == nil && u.Scheme == "" && u.Host == "" && u.User == nil && u.Opaque == "" &&
-		strings.HasPrefix(u.Path, Root+"/") && !strings.ContainsAny(next, "\\\r\n")
+		strings.HasPrefix(u.Path, Root+"/") && path.Clean(u.Path) == u.Path && !strings.ContainsAny(next, "\\\r\n")
 	if !inside || strings.HasPrefix(u.Path, Root+"/sign-") || strings.HasPrefix(u.Path, Root+"/open") {
 		return Root
 	}

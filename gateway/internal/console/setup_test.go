@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,8 +39,11 @@ type bundle struct {
 	db    *pg.DB
 	redis redis.UniversalClient
 	url   string
+	ahead atomic.Int64 // nanoseconds by which its clock is ahead
 	owner
 }
+
+func (b *bundle) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
 
 // owner is a workspace as its owner sees it.
 type owner struct {
@@ -47,11 +51,11 @@ type owner struct {
 	secret             string // of a key with all scopes
 }
 
-func setup(t testing.TB) *bundle {
+func setup(t testing.TB, changes ...func(*console.Deps)) *bundle {
 	t.Helper()
 	b := &bundle{db: pgtest.New(t), redis: redistest.New(t)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	keys := auth.New(auth.Deps{DB: b.db, Now: time.Now, Log: log})
+	keys := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
 	waker := task.NewWaker(b.redis)
 	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
 	t.Cleanup(in.Stop)
@@ -62,9 +66,12 @@ func setup(t testing.TB) *bundle {
 	public := api.New(api.Deps{DB: b.db, Auth: keys, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
 		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,
 		WebhookURL: func(string) string { return "" }, Ready: func(context.Context) error { return nil }})
-	owned := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: b.db, Now: time.Now},
-		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log})
-	server := httptest.NewServer(console.Beside(public, owned))
+	d := console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: b.db, Now: b.now}, Now: b.now,
+		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log}
+	for _, change := range changes {
+		change(&d)
+	}
+	server := httptest.NewServer(console.Beside(public, console.New(d)))
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	b.owner = b.mustWorkspace(t)

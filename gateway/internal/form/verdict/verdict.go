@@ -99,7 +99,6 @@ type Checker struct {
 	ends    map[string]bool
 	apart   [26][26]bool
 	offers  *offers
-	wording *wording
 	memory  *memory
 	seed    maphash.Seed
 }
@@ -109,7 +108,6 @@ func New() *Checker {
 	c := &Checker{domains: mailbox.New(), letters: newLetters(), ends: endSet(), apart: apartPairs(),
 		memory: newMemory(), seed: maphash.MakeSeed()}
 	c.offers = newOffers(&c.letters)
-	c.wording = newWording(wordingList, c.offers.kinds)
 	return c
 }
 
