@@ -64,6 +64,12 @@ func (p *Page) Fill(selector, text string) {
 	p.do("typing into "+selector, chromedp.KeyEvent(text))
 }
 
+// Choose puts the file at path into a file field, as the dialog of a browser does.
+func (p *Page) Choose(selector, path string) {
+	p.t.Helper()
+	p.do("choosing a file for "+selector, chromedp.SetUploadFiles(chromedp.CSS(selector), []string{path}))
+}
+
 // quote writes text as JavaScript.
 func quote(text string) string {
 	quoted, _ := json.Marshal(text) // never fails

@@ -77,7 +77,12 @@ func (v *visit) ask(method, target string, body any, to *envelope) error {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	a := &answer{header: http.Header{}, status: http.StatusOK}
+	return v.call(r, to)
+}
+
+// call has the API answer a request of v.request.
+func (v *visit) call(r *http.Request, to *envelope) error {
+	a := &answer{outer: v.w, header: http.Header{}, status: http.StatusOK}
 	v.API.ServeHTTP(a, r)
 	if a.status >= http.StatusMultipleChoices {
 		return a.refusal()
@@ -86,7 +91,7 @@ func (v *visit) ask(method, target string, body any, to *envelope) error {
 		return nil
 	}
 	if err := json.Unmarshal(a.body.Bytes(), to); err != nil {
-		return fmt.Errorf("read the API's answer to %s %s: %w", method, r.URL.Path, err)
+		return fmt.Errorf("read the API's answer to %s %s: %w", r.Method, r.URL.Path, err)
 	}
 	return nil
 }
@@ -120,11 +125,15 @@ func (v *visit) request(method, target string, body io.Reader) (*http.Request, e
 
 // answer keeps what the API writes.
 type answer struct {
+	outer   http.ResponseWriter // of the browser's request, whose connection has the deadlines
 	header  http.Header
 	status  int
 	written bool
 	body    bytes.Buffer
 }
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.outer }
 
 func (a *answer) Header() http.Header { return a.header }
 

@@ -69,7 +69,7 @@ const anyScope tenant.Scope = ""
 
 func (c *console) routes() []route {
 	return slices.Concat(
-		overviewRoutes(), leadRoutes(),
+		overviewRoutes(), leadRoutes(), formRoutes(), importRoutes(),
 		endpointRoutes(), deliveryRoutes(), replayRoutes(), keyRoutes(), sessionRoutes(),
 		settingsRoutes(), bookRoutes(), auditRoutes(),
 	)
@@ -82,6 +82,8 @@ var nav = []struct {
 }{
 	{"Overview", Root, anyScope},
 	{"Leads", Root + "/leads", tenant.LeadsRead},
+	{"Forms", formsPath, tenant.KeysManage},
+	{"Imports", importsPath, tenant.LeadsRead},
 	{"Webhooks", endpointsPath, tenant.WebhooksManage},
 	{"Deliveries", deliveriesPath, tenant.WebhooksManage},
 	{"Replays", replaysPath, tenant.WebhooksManage},
@@ -117,10 +119,10 @@ func New(d Deps) http.Handler {
 		{"POST", Root + "/sign-out", c.signOut},
 		{"GET", Root + "/live", c.liveEvents},
 	} {
-		r.Path(open.path).Methods(open.method).Handler(d.Edge.Handle(open.do))
+		r.Path(open.path).Methods(open.method).Handler(d.Edge.Handle(c.forPeople(open.do)))
 	}
 	for _, rt := range c.routes() {
-		r.Path(rt.path).Methods(rt.method).Handler(d.Edge.Handle(c.visited(rt)))
+		r.Path(rt.path).Methods(rt.method).Handler(d.Edge.Handle(c.forPeople(c.visited(rt))))
 	}
 	// What changes something must come from a page of this origin: browsers say where a request comes from.
 	return d.Edge.Wrap(http.NewCrossOriginProtection().Handler(r))
@@ -143,6 +145,23 @@ func asset(w http.ResponseWriter, r *http.Request) error {
 		return webui.ServeAccent(w, r.URL.Query().Get("accent"))
 	}
 	return webui.ServeAsset(w, r, name)
+}
+
+// forPeople has errors of h go out as a page, where a page was asked for.
+func (c *console) forPeople(h httpx.Handler) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			httpx.FailAs(r, c.writeFailure)
+		}
+		return h(w, r)
+	}
+}
+
+func (c *console) writeFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
+	view := &webui.View{Title: "Something is in the way", Assets: assetsPath, Problem: f.Public + " (request " + requestID + ")"}
+	if err := c.render(w, f.Kind.Status(), "error.html", view, nil); err != nil {
+		c.Log.Error("show an error failed", "error", err.Error())
+	}
 }
 
 // visited makes a page of rt for who is signed in; others see the sign-in page.

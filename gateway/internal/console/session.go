@@ -71,7 +71,7 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := local(r.PostForm.Get("next"))
-	p, err := c.byKey(r, key)
+	p, err := c.byKey(w, r, key)
 	if err == nil {
 		var secret string
 		var s tenant.Session
@@ -88,14 +88,14 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 // byKey returns whom a secret key acts for. It asks the API with it first, whose limits of guessing are the same here.
-func (c *console) byKey(r *http.Request, key string) (*tenant.Principal, error) {
+func (c *console) byKey(w http.ResponseWriter, r *http.Request, key string) (*tenant.Principal, error) {
 	v := &visit{console: c, r: r}
 	asked, err := v.request(http.MethodGet, "/api/v1/workspace", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	asked.Header.Set("Authorization", "Bearer "+key)
-	a := &answer{header: http.Header{}, status: http.StatusOK}
+	a := &answer{outer: w, header: http.Header{}, status: http.StatusOK}
 	c.API.ServeHTTP(a, asked)
 	if a.status != http.StatusOK {
 		return nil, asFault(a.refusal())

@@ -28,14 +28,14 @@ type visit struct {
 // data is what the page's own part gets, beside what was entered before where a form is shown again.
 type data struct {
 	Form url.Values
-	May  func(scope tenant.Scope) bool
+	May  func(scope string) bool
 	Page any
 }
 
 // show renders a page. Its title is also its heading in the list of tabs of a browser.
 func (v *visit) show(name, title string, page any) error {
 	view := v.view(title)
-	view.Data = data{v.form, v.principal.May, page}
+	view.Data = data{v.form, func(scope string) bool { return v.principal.May(tenant.Scope(scope)) }, page}
 	status := http.StatusOK
 	if v.problem != nil {
 		status = v.explain(view, v.problem)

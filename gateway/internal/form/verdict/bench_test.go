@@ -30,10 +30,14 @@ func cpu(tb testing.TB) time.Duration {
 func BenchmarkCheck(b *testing.B) {
 	for name, message := range map[string]string{
 		"1KB":          typical,
+		"8KB":          strings.Repeat(typical+"\n", 9),
 		"32KB":         strings.Repeat(typical+"\n", 36),
 		"32KB_links":   strings.Repeat("http://a.example/x?y=1 ", 1400),
 		"32KB_dots":    strings.Repeat("a.b ", 8<<10),
 		"32KB_chinese": strings.Repeat("我想咨询一下装修报价房子大概平方米请给我打电话", 500),
+		"32KB_letters": strings.Repeat("a ", 16<<10),
+		"32KB_unseen":  strings.Repeat("\u200b", 10<<10),
+		"32KB_offers":  strings.Repeat("we can help you to rank your website on the first page of google, shall i send a free quote? ", 340),
 		"32KB_oneword": strings.Repeat("q", 32<<10),
 	} {
 		b.Run(name, func(b *testing.B) {

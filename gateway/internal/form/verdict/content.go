@@ -25,12 +25,7 @@ func checkContact(s *submission) {
 
 // checkLinks is about links in free text. One to the visitor's own site, or to the page of the form, is none.
 func checkLinks(s *submission) {
-	foreign := s.links.far
-	for _, host := range s.links.hosts {
-		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) && !s.ownName(host) {
-			foreign++
-		}
-	}
+	foreign := s.foreign
 	switch n := foreign; {
 	case n == 0:
 	case n == 1:

@@ -82,11 +82,11 @@ func (c *corpus) addPerson(kind string, at int) {
 	if c.chance(1) {
 		in.UserAgent = pick(c, "", "Mozilla/5.0", "Dillo/3.2")
 	}
-	c.all = append(c.all, sample{in, false, kind, way, at >= (len(c.people[kind])+1)/2})
+	c.all = append(c.all, sample{in, false, kind, way})
 	if c.chance(4) { // they send it again
 		again := *in
 		again.Now = again.Now.Add(time.Duration(20+c.IntN(600)) * time.Second)
-		c.all = append(c.all, sample{&again, false, kind, "repeat", at >= (len(c.people[kind])+1)/2})
+		c.all = append(c.all, sample{&again, false, kind, "repeat"})
 	}
 }
 
@@ -157,12 +157,11 @@ func (c *corpus) addSpam(kind string, n int) {
 		in.Honeypot = pick(c, text, email, name, c.slot("link", nil), pick(c, words...), c.noise())
 		way += "+honeypot"
 	}
-	held := at >= (len(c.spam[kind])+1)/2
-	c.all = append(c.all, sample{in, true, kind, way, held})
+	c.all = append(c.all, sample{in, true, kind, way})
 	if c.chance(5) { // to others of the workspace, from another address
 		again := *in
 		again.Now, again.Address = again.Now.Add(time.Duration(c.IntN(1800))*time.Second), address(c.visitor())
-		c.all = append(c.all, sample{&again, true, kind, way, held})
+		c.all = append(c.all, sample{&again, true, kind, way})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ var offersList string
 // phrase is a phrase of offers.txt.
 type phrase struct {
 	text   []byte // as text.words has it, with the space before; in East Asia without
-	key    uint32 // its first four bytes
+	key    uint64 // its first bytes
 	kind   uint8  // index of offers.kinds
 	weight uint8
 }
@@ -24,20 +25,39 @@ type phrase struct {
 // offers knows what mass mail offers, and how.
 type offers struct {
 	kinds   []string
+	role    [maxKinds]kindRole
 	phrases []phrase
-	at      [4096]uint16 // the first phrase for each slot, plus one; 0: none
-	next    []uint16     // the next phrase of the same slot, plus one
+	at      [phraseSlots]uint16 // the first phrase for each slot, plus one; 0: none
+	next    []uint16            // the next phrase of the same slot, plus one
 }
 
-// Kinds of phrases that are no topics. A topic that ends in "!" is offered even where nothing else sounds like a pitch.
+// kindRole is what a kind of phrases is for.
+type kindRole uint8
+
 const (
-	pitchKind = "pitch"
-	askKind   = "ask"
-	forceful  = "!"
+	other kindRole = iota
+	topicRole
+	pitchRole
+	askRole
+	yoursRole
+	closingRole
 )
 
-// maxPhrases bounds offers.txt, because a text's phrases are marked in an array.
-const maxPhrases = 2048
+// roles of the kinds that are no topics.
+var roles = map[string]kindRole{"pitch": pitchRole, "ask": askRole, "yours": yoursRole, "closing": closingRole}
+
+// Phrases are found by their first eight bytes, or, if they are shorter, by four.
+const (
+	longKey     = 8
+	shortKey    = 4
+	phraseSlots = 1 << 13
+)
+
+// Bounds of offers.txt, because a text's phrases are marked in an array.
+const (
+	maxPhrases = 4096
+	maxKinds   = 40
+)
 
 // newOffers reads offers.txt.
 func newOffers(l *letters) *offers {
@@ -64,130 +84,133 @@ func newOffers(l *letters) *offers {
 			if isStem || t.of[han] > 0 {
 				w = bytes.TrimSuffix(w, []byte(" "))
 			}
-			if known[kind+string(w)] || len(w) < 4 || len(o.phrases) == maxPhrases {
+			if known[kind+string(w)] || len(w) < shortKey {
 				continue
 			}
 			known[kind+string(w)] = true
-			at := slices.Index(o.kinds, kind)
-			if at < 0 {
-				at, o.kinds = len(o.kinds), append(o.kinds, kind)
-			}
-			key := binary.BigEndian.Uint32(w)
-			o.phrases = append(o.phrases, phrase{w, key, uint8(at), uint8(n)})
-			o.next = append(o.next, o.at[slot(key)])
-			o.at[slot(key)] = uint16(len(o.phrases))
+			o.add(kind, w, n)
 		}
 	}
 	return o
 }
 
-// slot is where phrases are that begin with four bytes.
-func slot(key uint32) uint32 { return key * 2654435761 >> 20 }
+// add adds a phrase.
+func (o *offers) add(kind string, words []byte, weight int) {
+	at := slices.Index(o.kinds, kind)
+	if at < 0 {
+		at, o.kinds = len(o.kinds), append(o.kinds, kind)
+		o.role[at] = roles[kind]
+		if topicNames[kind] != "" {
+			o.role[at] = topicRole
+		}
+	}
+	key := uint64(binary.BigEndian.Uint32(words))
+	if len(words) >= longKey {
+		key = binary.BigEndian.Uint64(words)
+	}
+	o.phrases = append(o.phrases, phrase{words, key, uint8(at), uint8(weight)})
+	if len(o.phrases) > maxPhrases || len(o.kinds) > maxKinds {
+		panic("offers.txt has too many phrases or kinds")
+	}
+	o.next = append(o.next, o.at[slot(key)])
+	o.at[slot(key)] = uint16(len(o.phrases))
+}
 
-// offer is what a text offers, and how.
+// slot is where phrases are that begin with some bytes.
+func slot(key uint64) uint64 { return key * 0x9E3779B97F4A7C15 >> (64 - 13) }
+
+// offer is what a text offers, and how: the weights of the phrases that are in it.
 type offer struct {
-	topic    string // what is offered most
-	forceful bool
-	topics   int // weights of what is offered, in all
-	pitch    int // how much it sounds like a stranger who sells
-	ask      int // how much it sounds like somebody who asks
-	example  string
+	sums                               [maxKinds]int // of each kind
+	topics, pitch, ask, yours, closing int
+	topic                              int // the kind that is offered most; negative: none
 }
 
 // read finds the phrases of a text.
 func (o *offers) read(words []byte) (found offer) {
 	var seen [maxPhrases/64 + 1]uint64
-	var sums [32]int
-	best := uint8(0)
-	for i := 0; i+4 <= len(words); i++ {
-		if words[i] != ' ' && (words[i] < 0xE3 || words[i] > 0xF0) { // no word, and no letter of East Asia
+	for i := 0; i+shortKey <= len(words); i++ {
+		if words[i] != ' ' && !isEastAsian(words[i]) {
 			continue
 		}
-		key := binary.BigEndian.Uint32(words[i:])
-		for n := o.at[slot(key)]; n > 0; n = o.next[n-1] {
-			p := &o.phrases[n-1]
-			if p.key != key || seen[n/64]&(1<<(n%64)) != 0 || !bytes.HasPrefix(words[i:], p.text) {
-				continue
-			}
-			seen[n/64] |= 1 << (n % 64)
-			sums[p.kind] += int(p.weight)
-			if o.kinds[p.kind] == pitchKind && p.weight > best {
-				best, found.example = p.weight, strings.TrimSpace(string(p.text))
-			}
+		if i+longKey <= len(words) {
+			o.match(words[i:], binary.BigEndian.Uint64(words[i:]), &seen, &found)
 		}
+		o.match(words[i:], uint64(binary.BigEndian.Uint32(words[i:])), &seen, &found)
 	}
+	found.topic = -1
 	most := 0
-	for kind, sum := range sums[:len(o.kinds)] {
-		switch name := o.kinds[kind]; {
-		case name == pitchKind:
-			found.pitch = sum
-		case name == askKind:
-			found.ask = sum
-		default:
+	for kind := range o.kinds {
+		sum := found.sums[kind]
+		switch o.role[kind] {
+		case topicRole:
 			found.topics += sum
 			if sum > most {
-				most = sum
-				found.topic, found.forceful = strings.CutSuffix(name, forceful)
+				most, found.topic = sum, kind
 			}
+		case pitchRole:
+			found.pitch = sum
+		case askRole:
+			found.ask = sum
+		case yoursRole:
+			found.yours = sum
+		case closingRole:
+			found.closing = sum
 		}
 	}
 	return found
 }
 
-// what topics are, for the owner.
+// match adds the phrases that a text begins with, and that have a key.
+func (o *offers) match(words []byte, key uint64, seen *[maxPhrases/64 + 1]uint64, found *offer) {
+	for n := o.at[slot(key)]; n > 0; n = o.next[n-1] {
+		p := &o.phrases[n-1]
+		if p.key == key && seen[n/64]&(1<<(n%64)) == 0 && bytes.HasPrefix(words, p.text) {
+			seen[n/64] |= 1 << (n % 64)
+			found.sums[p.kind] += int(p.weight)
+		}
+	}
+}
+
+// topicNames say what topics are, for the owner. Other kinds are none.
 var topicNames = map[string]string{
 	"search": "to bring visitors or a better place in search results", "guest": "articles or links",
 	"design": "web pages or design",
 	"lists":  "addresses or contacts", "loan": "loans", "crypto": "currencies or trading", "money": "easy work or money",
 	"casino": "games for money", "pills": "medicine", "adult": "adult content", "goods": "goods as a trader does",
 	"threat": "threats or false notices", "fraud": "money for a favour", "social": "followers or reviews",
-	"outsource": "cheap staff or automation",
+	"outsource": "cheap staff or automation", "comment": "praise with a link", "job": "work for a fee",
 }
 
-// Bounds of the points of an offer.
+// Points of an offer: so many for each unit of speech.score, and so many where both are as likely.
 const (
-	maxTopicWeight    = 6
-	maxForcefulWeight = 9
-	maxPitchWeight    = 7
-	perWeight         = 8
-	topicLoud         = 4
-	topicSure         = 10
-	topicAlone        = 24 // people ask about what others offer
-	pitchAlone        = 36
+	perScore = 30
+	atEven   = 20
+	maxOffer = 110
+	minOffer = 10
+	sureSum  = 3  // of the phrases of a kind, from which on it is sure
+	unsure   = 55 // the most where no phrase of a topic or a pitch is sure
 )
 
-// checkOffer is about what mass mail offers. What is asked for takes away from it.
+// checkOffer is about what mass mail offers, and in which words. What people ask, and their words, take away from it.
 func checkOffer(s *submission) {
-	o := s.offer
-	if s.page != "" && strings.Contains(string(s.said.words), foldHost(s.page)) {
-		o.pitch++ // people rarely say which page they are on
+	points := min(int(math.Round(s.speech.score*perScore))+atEven, maxOffer)
+	if s.offer.topics < 2 && s.offer.pitch < 2 && s.offer.closing < 3 {
+		points = min(points, unsure)
 	}
-	most := maxTopicWeight
-	if o.forceful {
-		most = maxForcefulWeight
-	}
-	topics, pitch := min(max(o.topics-o.ask/2, 0), most), min(max(o.pitch-o.ask, 0), maxPitchWeight)
-	points := perWeight * (topics + pitch)
-	switch {
-	case topics < 2:
-		points = min(perWeight*pitch, pitchAlone)
-	case pitch < 2 && topics < topicLoud:
-		return
-	case pitch < 2 && (!o.forceful || o.ask >= 2 && o.topics < topicSure+o.ask):
-		points = min(points, topicAlone)
-	}
-	if points < perWeight {
+	if points < minOffer {
 		return
 	}
-	note := fmt.Sprintf("it sounds like mass mail that offers %s", topicNames[o.topic])
-	if topics < 2 {
-		note = "it sounds like mass mail"
+	note := "it reads like mass mail"
+	if at := s.offer.topic; at >= 0 && s.offer.sums[at] >= sureSum {
+		note += " that offers " + topicNames[s.offers.kinds[at]]
 	}
-	if o.example != "" {
-		note += fmt.Sprintf(": %q", o.example)
+	sep := ": "
+	for i, f := range s.speech.words {
+		if s.speech.most[i] > 0 {
+			note += sep + fmt.Sprintf("%q", s.said.words[f.from:f.to])
+			sep = ", "
+		}
 	}
 	s.add("offer", points, note)
 }
-
-// foldHost returns a host as text.words has it.
-func foldHost(host string) string { return " " + strings.ReplaceAll(host, ".", " ") + " " }

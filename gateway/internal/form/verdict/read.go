@@ -27,7 +27,9 @@ type submission struct {
 	names   []string
 	said    text // the free text, without its links
 	links   links
+	foreign int // links to other sites than the visitor's and the page's
 	offer   offer
+	speech  speech
 	seen    seen
 	browser bool // the user agent is that of a browser
 	// there is free text, and it is hardly a word: newsletters have none
@@ -71,9 +73,23 @@ func (c *Checker) read(in *Input) *submission {
 		}
 	}
 	s.wordless = message && s.said.count < 3 && s.said.of[han] < 4
+	s.foreign = s.foreignLinks()
 	s.offer = c.offers.read(s.said.words)
+	signs := s.signs()
+	s.speech = c.wording.read(s.said.words, &signs)
 	s.seen = c.memory.recall(in.Workspace, in.Form, s.arrival(), names, s.said.mostly(), in.ElapsedMS >= 0)
 	return s
+}
+
+// foreignLinks counts the links that are not to the visitor's own site, or to the page of the form.
+func (s *submission) foreignLinks() int {
+	foreign := s.links.far
+	for _, host := range s.links.hosts {
+		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) && !s.ownName(host) {
+			foreign++
+		}
+	}
+	return foreign
 }
 
 // cut returns at most n bytes of a text, from its beginning and its end.

@@ -112,6 +112,33 @@ type text struct {
 	of      [alphabets]int // letters of each alphabet
 	mixed   int            // words in which letters of another alphabet look like Latin ones
 	styled  int            // letters in a style of mathematics
+	marks   [marks]int     // signs between words
+}
+
+// mark is a sign between words that says something of them.
+type mark int
+
+const (
+	question mark = iota
+	exclamation
+	money
+	percent
+	marks
+)
+
+// markOf returns what a sign is.
+func markOf(r rune) (m mark, ok bool) {
+	switch r {
+	case '?', '¿', '？', '؟', '\u037e':
+		return question, true
+	case '!', '！':
+		return exclamation, true
+	case '$', '€', '£', '¥', '₽', '₺', '元', '円':
+		return money, true
+	case '%', '％':
+		return percent, true
+	}
+	return 0, false
 }
 
 // add reads more text.
@@ -134,6 +161,9 @@ func (t *text) add(l *letters, s string) {
 				t.words = append(t.words, b)
 				w.digits = true
 			case b != '\'': // don't is one word
+				if m, ok := markOf(rune(b)); ok {
+					t.marks[m]++
+				}
 				w = t.end(l, w)
 			}
 			continue
@@ -154,6 +184,9 @@ func (t *text) add(l *letters, s string) {
 		case r == '’' || r == 0xAD || 0x300 <= r && r < 0x370 || 0x200B <= r && r <= 0x200D || r == 0x2060 || r == 0xFEFF:
 			// within a word: what is not seen parts none
 		default:
+			if m, ok := markOf(r); ok {
+				t.marks[m]++
+			}
 			w = t.end(l, w)
 		}
 	}

@@ -99,6 +99,7 @@ type Checker struct {
 	ends    map[string]bool
 	apart   [26][26]bool
 	offers  *offers
+	wording *wording
 	memory  *memory
 	seed    maphash.Seed
 }
@@ -108,6 +109,7 @@ func New() *Checker {
 	c := &Checker{domains: mailbox.New(), letters: newLetters(), ends: endSet(), apart: apartPairs(),
 		memory: newMemory(), seed: maphash.MakeSeed()}
 	c.offers = newOffers(&c.letters)
+	c.wording = newWording(wordingList, c.offers.kinds)
 	return c
 }
 

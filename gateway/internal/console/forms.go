@@ -1,0 +1,250 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/gorilla/mux"
+
+	"leadgate/gateway/internal/webui"
+	"leadgate/shared/tenant"
+)
+
+const formsPath = Root + "/forms"
+
+func formRoutes() []route {
+	return []route{
+		{"GET", formsPath, tenant.KeysManage, forms, []string{"GET /api/v1/keys"}, nil},
+		{"GET", formsPath + "/new", tenant.KeysManage, newForm, nil, nil},
+		{"POST", formsPath, tenant.KeysManage, makeForm, []string{"POST /api/v1/keys"}, newForm},
+		{"GET", formsPath + "/{id}", tenant.KeysManage, showForm, []string{"GET /api/v1/keys/{id}"}, nil},
+		{"POST", formsPath + "/{id}", tenant.KeysManage, editForm, []string{"PATCH /api/v1/keys/{id}"}, showForm},
+		{"POST", formsPath + "/{id}/preview", tenant.KeysManage, previewForm,
+			[]string{"POST /api/v1/keys/{id}/preview"}, showForm},
+		{"POST", formsPath + "/{id}/try", tenant.KeysManage, tryForm, []string{"POST /f/{formKey}"}, showForm},
+	}
+}
+
+// formKey is a publishable key.
+type formKey struct {
+	ID, Name, Kind, Mode, Key, CreatedAt, RevokedAt, ExpiresAt, LastUsedAt string
+
+	Form *struct {
+		ChatbotID, RedirectURL, Source, Honeypot, OnDuplicate, Captcha, Preset string
+
+		Origins                                                                 []string
+		MinFillMs, SuspectAt, HoldAt, PerMinute, PerMinuteIP, CaptchaDifficulty int
+		RequireToken                                                            bool
+	}
+}
+
+// Live reports whether the form takes anything.
+func (k formKey) Live() bool { return k.RevokedAt == "" }
+
+// maxFormPages bounds how many pages of keys are read to find those of forms.
+const maxFormPages = 10
+
+func forms(v *visit) error {
+	var found []formKey
+	query := url.Values{"limit": {"100"}}
+	for range maxFormPages {
+		var page []formKey
+		next, err := v.list("/api/v1/keys", query, &page)
+		if err != nil {
+			return err
+		}
+		for _, k := range page {
+			if k.Form != nil && k.Live() {
+				found = append(found, k)
+			}
+		}
+		if next == "" {
+			break
+		}
+		query.Set("cursor", next)
+	}
+	return v.show("forms.html", "Forms", found)
+}
+
+// formChoices are what the fields of a form's settings offer.
+type formChoices struct {
+	Chatbots  []chatbot
+	Key       formKey
+	Snippets  []snippet
+	Preview   *formPreview
+	Submitted string // what was previewed
+}
+
+func newForm(v *visit) error {
+	var p formChoices
+	if err := v.chatbots(&p.Chatbots); err != nil {
+		return err
+	}
+	return v.show("form-new.html", "New form", p)
+}
+
+// chatbots reads the first hundred; who may not see them has none to choose from.
+func (v *visit) chatbots(to *[]chatbot) error {
+	if !v.principal.May(tenant.WorkspaceManage) {
+		return nil
+	}
+	_, err := v.list("/api/v1/chatbots", url.Values{"limit": {"100"}}, to)
+	return err
+}
+
+func makeForm(v *visit) error {
+	f := v.r.PostForm
+	body := map[string]any{"name": f.Get("name"), "kind": "publishable", "form": formSettings(f)}
+	if v.principal.TestOf != (tenant.Principal{}).TestOf {
+		body["mode"] = "test"
+	}
+	var made formKey
+	if err := v.send(http.MethodPost, "/api/v1/keys", body, &made); err != nil {
+		return err
+	}
+	return v.done(formsPath+"/"+url.PathEscape(made.ID), "The form is ready. Put one of these into your page.")
+}
+
+// formSettings are those that were entered; what is empty takes its default.
+func formSettings(f url.Values) map[string]any {
+	s := map[string]any{"requireToken": f.Has("requireToken"), "origins": words(f.Get("origins"))}
+	for _, name := range []string{"redirectUrl", "source", "onDuplicate", "chatbotId", "captcha", "preset"} {
+		s[name] = optional(f.Get(name))
+	}
+	if f.Get("captcha") == "kept" { // one with a secret, which this page cannot set
+		delete(s, "captcha")
+	}
+	for _, name := range []string{"suspectAt", "holdAt", "perMinute", "perMinuteIp", "minFillMs"} {
+		if f.Has(name) {
+			s[name] = optionalNumber(f.Get(name))
+		}
+	}
+	return s
+}
+
+// optional is the text, or null where there is none.
+func optional(text string) any {
+	if text = strings.TrimSpace(text); text == "" {
+		return nil
+	}
+	return text
+}
+
+// optionalNumber is the number of a field. What is none goes to the API as it is, which says what would be right.
+func optionalNumber(text string) any {
+	text = strings.TrimSpace(text)
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return optional(text)
+}
+
+// words are what stands between white space or commas.
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+}
+
+func showForm(v *visit) error { return v.showForm(nil, "") }
+
+func (v *visit) showForm(preview *formPreview, submitted string) error {
+	p := formChoices{Preview: preview, Submitted: submitted}
+	if err := v.get("/api/v1/keys/"+pathID(v), nil, &p.Key); err != nil {
+		return err
+	}
+	if p.Key.Form == nil {
+		return &apiError{Status: http.StatusNotFound, Message: "This key has no form: only a publishable key has one"}
+	}
+	if err := v.chatbots(&p.Chatbots); err != nil {
+		return err
+	}
+	p.Snippets = snippets(v.origin(), &p.Key)
+	return v.show("form.html", p.Key.Name, p)
+}
+
+// pathID is the id of the path, as the API's path takes it.
+func pathID(v *visit) string { return url.PathEscape(mux.Vars(v.r)["id"]) }
+
+// origin is the address of this installation, as the browser knows it.
+func (v *visit) origin() string {
+	if v.overTLS(v.r) {
+		return "https://" + v.r.Host
+	}
+	return "http://" + v.r.Host
+}
+
+func editForm(v *visit) error {
+	body := map[string]any{"name": v.r.PostForm.Get("name"), "form": formSettings(v.r.PostForm)}
+	if err := v.send(http.MethodPatch, "/api/v1/keys/"+pathID(v), body, nil); err != nil {
+		return err
+	}
+	return v.done(formsPath+"/"+pathID(v), "The form was changed.")
+}
+
+// formPreview is what a submission would become.
+type formPreview struct {
+	Accepted bool
+	Lead     *lead
+	Fields   []struct{ From, To string }
+	Ignored  []string
+	Warnings []webui.Mistake
+	Errors   []webui.Mistake
+	Verdict  string
+	Points   int
+	Reasons  []pointsFor
+}
+
+type pointsFor struct {
+	Check, Note string
+	Points      int
+}
+
+// previewForm shows what a submission would become that was pasted, as a form sends it or as JSON.
+func previewForm(v *visit) error {
+	text := strings.TrimSpace(v.r.PostForm.Get("submission"))
+	media := "application/x-www-form-urlencoded"
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
+		media = "application/json"
+	}
+	r, err := v.request(http.MethodPost, "/api/v1/keys/"+pathID(v)+"/preview", strings.NewReader(text))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", media)
+	var p formPreview
+	if err := v.call(r, &envelope{Data: &p}); err != nil {
+		return err
+	}
+	return v.showForm(&p, text)
+}
+
+// tryForm sends the form once, as a page of its first origin would.
+func tryForm(v *visit) error {
+	var k formKey
+	if err := v.get("/api/v1/keys/"+pathID(v), nil, &k); err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]string{"email": v.r.PostForm.Get("email"), "name": v.r.PostForm.Get("name"),
+		"message": v.r.PostForm.Get("message")})
+	if err != nil {
+		return err
+	}
+	r, err := v.request(http.MethodPost, "/f/"+url.PathEscape(k.Key), bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if k.Form != nil && len(k.Form.Origins) > 0 && k.Form.Origins[0] != tenant.AnyOrigin {
+		r.Header.Set("Origin", k.Form.Origins[0])
+	} else {
+		r.Header.Set("Origin", v.origin())
+	}
+	if err := v.call(r, &envelope{}); err != nil {
+		return err
+	}
+	return v.done(formsPath+"/"+pathID(v), "The form took it. Look at the latest leads and at the quarantine.")
+}
