@@ -13,17 +13,24 @@ type visit struct {
 	session   tenant.Session
 }
 
-// ErrUnknownSession is what Session returns of a secret that opens nothing. A secret that is well-formed costs a look-up,
+// ErrUnknownSession is what Session returns of a secret that opens nothing. A well-formed one costs a look-up,
 // so whoever sends many unknown ones should be refused, as with ErrUnknownKey.
 var ErrUnknownSession = fault.New(fault.Unauthorized, "The console session is not valid: it has ended or expired")
 
 // Session returns whom a console session acts for, by the secret of its cookie: the workspace, with those of its scopes
 // that the key that opened it still has. UNAUTHORIZED means that the session is unknown, expired or ended, or that its
-// key is; UNAVAILABLE that Postgres cannot be asked. What ends is found out within a second, as of keys.
-func (a *Auth) Session(ctx context.Context, secret string) (*tenant.Principal, *tenant.Session, error) {
+// key is; UNAVAILABLE that Postgres cannot be asked. What ends is found out within a second, as of keys. A
+// secret that this process has not seen at work costs a look-up: admit can refuse that.
+func (a *Auth) Session(ctx context.Context, secret string, admit func() error) (*tenant.Principal, *tenant.Session,
+	error) {
 	hash, ok := tenant.HashSessionSecret(secret)
 	if !ok {
 		return nil, nil, ErrUnknownSession
+	}
+	if e, ok := a.sessions.peek(hash); !ok || !e.found {
+		if err := admit(); err != nil {
+			return nil, nil, err
+		}
 	}
 	v, found, err := a.sessions.get(ctx, hash)
 	if err != nil {

@@ -43,7 +43,7 @@ func (b *bundle) mustOpen(t *testing.T, link string) (secret string, s tenant.Se
 // wantSession reports whether a secret opens the session of the workspace.
 func (b *bundle) wantSession(t *testing.T, what, secret string, want bool) {
 	t.Helper()
-	p, s, err := b.Session(t.Context(), secret)
+	p, s, err := b.Session(t.Context(), secret, admitAll)
 	if !want {
 		if !fault.Is(err, fault.Unauthorized) {
 			t.Errorf("Session(%s) = %+v, %v, want UNAUTHORIZED", what, p, err)
@@ -62,7 +62,7 @@ func TestSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, s, err := b.Session(t.Context(), secret)
+	p, s, err := b.Session(t.Context(), secret, admitAll)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestSessionScopes(t *testing.T) {
 	b := setup(t)
 	link, _ := b.mustLink(t, b.principal(b.key.Scopes...), tenant.LeadsRead, tenant.WebhooksManage)
 	secret, _ := b.mustOpen(t, link)
-	p, _, err := b.Session(t.Context(), secret)
+	p, _, err := b.Session(t.Context(), secret, admitAll)
 	if err != nil || p.May(tenant.LeadsWrite) || !p.May(tenant.LeadsRead) || !p.May(tenant.WebhooksManage) {
 		t.Fatalf("principal = %+v, %v, want the scopes of the link", p, err)
 	}
@@ -167,7 +167,7 @@ func TestSessionScopes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.clock.Forward(time.Second)
-	if p, _, err = b.Session(t.Context(), secret); err != nil || len(p.Scopes) != 1 || !p.May(tenant.LeadsRead) {
+	if p, _, err = b.Session(t.Context(), secret, admitAll); err != nil || len(p.Scopes) != 1 || !p.May(tenant.LeadsRead) {
 		t.Errorf("principal = %+v, %v, want what both have", p, err)
 	}
 	_, _, err = b.service().CreateSessionLink(t.Context(), b.principal(tenant.LeadsRead),
@@ -186,7 +186,7 @@ func TestOperatorsSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret, _ := b.mustOpen(t, link)
-	p, s, err := b.Session(t.Context(), secret)
+	p, s, err := b.Session(t.Context(), secret, admitAll)
 	if err != nil || p.KeyID != (id.UUID{}) || s.KeyID != (id.UUID{}) || len(p.Scopes) != len(tenant.Scopes()) {
 		t.Errorf("Session() = %+v, %+v, %v, want all scopes and no key", p, s, err)
 	}
@@ -246,3 +246,5 @@ func TestPrincipalOfContext(t *testing.T) {
 		t.Errorf("PrincipalOf() = %v, want none", got)
 	}
 }
+
+func admitAll() error { return nil }

@@ -33,14 +33,15 @@ const assetsPath = Root + "/assets/"
 
 // Deps of New; all are needed but Now and Log.
 type Deps struct {
-	API     http.Handler // asked in this process
-	Auth    *auth.Auth
-	Tenants tenants.Service // opens and ends sessions
-	Pulse   func(ctx context.Context, workspace id.UUID) (pg.Pulse, error)
-	Edge    *httpx.Edge
-	Trusted []netip.Prefix   // proxies in front: their X-Forwarded-Proto says whether the browser spoke TLS
-	Now     func() time.Time // nil: time.Now
-	Log     *slog.Logger     // nil: slog.Default
+	API       http.Handler // asked in this process
+	Auth      *auth.Auth
+	Tenants   tenants.Service // opens and ends sessions
+	Pulse     func(ctx context.Context, workspace id.UUID) (pg.Pulse, error)
+	Edge      *httpx.Edge
+	Strangers strangers        // limits those who guess
+	Trusted   []netip.Prefix   // proxies in front: their X-Forwarded-Proto says whether the browser spoke TLS
+	Now       func() time.Time // nil: time.Now
+	Log       *slog.Logger     // nil: slog.Default
 }
 
 type console struct {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/webui"
 	"leadgate/shared/fault"
@@ -27,7 +29,26 @@ func (c *console) authenticate(r *http.Request) (*tenant.Principal, *tenant.Sess
 	if err != nil {
 		return nil, nil, fault.New(fault.Unauthorized, "Nobody is signed in")
 	}
-	return c.Auth.Session(r.Context(), found.Value)
+	p, s, err := c.Auth.Session(r.Context(), found.Value, func() error { return c.admitStranger(r) })
+	if errors.Is(err, auth.ErrUnknownSession) {
+		c.Strangers.CountUnknownKey(r)
+	}
+	return p, s, err
+}
+
+// strangers are addresses that send secrets which nobody has.
+type strangers interface {
+	UnknownKeysBlocked(r *http.Request) time.Duration
+	CountUnknownKey(r *http.Request)
+}
+
+// admitStranger refuses an address that has sent many unknown keys, sessions or links.
+func (c *console) admitStranger(r *http.Request) error {
+	if wait := c.Strangers.UnknownKeysBlocked(r); wait > 0 {
+		return &fault.Error{Kind: fault.RateLimited, RetryAfter: wait,
+			Public: "Too many attempts with unknown keys or links from your address: wait a minute"}
+	}
+	return nil
 }
 
 // cookie makes one of the console's. Where other origins may show the console in a frame, it must be sent there too, to
@@ -133,8 +154,12 @@ func (c *console) openLink(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := c.admitStranger(r); err != nil {
+		return err
+	}
 	secret, s, err := c.Tenants.OpenSessionLink(r.Context(), link)
 	if fault.Is(err, fault.Unauthorized) {
+		c.Strangers.CountUnknownKey(r)
 		return c.showOpen(w, http.StatusUnauthorized, fault.From(err).Public)
 	}
 	if err != nil {

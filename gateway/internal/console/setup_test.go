@@ -67,7 +67,8 @@ func setup(t testing.TB, changes ...func(*console.Deps)) *bundle {
 		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,
 		WebhookURL: func(string) string { return "" }, Ready: func(context.Context) error { return nil }})
 	d := console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: b.db, Now: b.now}, Now: b.now,
-		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log}
+		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log,
+		Strangers: forms}
 	for _, change := range changes {
 		change(&d)
 	}
