@@ -44,9 +44,21 @@ func (v *visit) list(path string, query url.Values, to any) (next string, err er
 	return e.NextCursor, err
 }
 
+// getTagged is get, and returns the version of the record too, which sendIf takes.
+func (v *visit) getTagged(path string, query url.Values, to any) (version string, err error) {
+	e := &envelope{Data: to}
+	err = v.ask(http.MethodGet, withQuery(path, query), nil, e)
+	return e.version, err
+}
+
 // send asks for a change; body is sent as JSON unless it is nil, and to may be nil.
 func (v *visit) send(method, path string, body, to any) error {
 	return v.ask(method, path, body, &envelope{Data: to})
+}
+
+// sendIf is send, where the record is still of this version; else the API answers 412.
+func (v *visit) sendIf(version, method, path string, body any) error {
+	return v.ask(method, path, body, &envelope{version: version})
 }
 
 func withQuery(path string, query url.Values) string {
@@ -56,10 +68,12 @@ func withQuery(path string, query url.Values) string {
 	return path + "?" + query.Encode()
 }
 
-// envelope is what the API puts around its answers.
+// envelope is what the API puts around its answers. version is the ETag that a request asks for and an answer has; "":
+// none.
 type envelope struct {
 	Data       any    `json:"data"`
 	NextCursor string `json:"nextCursor"`
+	version    string
 }
 
 func (v *visit) ask(method, target string, body any, to *envelope) error {
@@ -77,6 +91,9 @@ func (v *visit) ask(method, target string, body any, to *envelope) error {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	if to.version != "" {
+		r.Header.Set("If-Match", to.version)
+	}
 	return v.call(r, to)
 }
 
@@ -87,6 +104,7 @@ func (v *visit) call(r *http.Request, to *envelope) error {
 	if a.status >= http.StatusMultipleChoices {
 		return a.refusal()
 	}
+	to.version = a.header.Get("ETag")
 	if a.body.Len() == 0 || to.Data == nil {
 		return nil
 	}

@@ -70,7 +70,7 @@ const anyScope tenant.Scope = ""
 
 func (c *console) routes() []route {
 	return slices.Concat(
-		overviewRoutes(), leadRoutes(), formRoutes(), importRoutes(),
+		overviewRoutes(), leadRoutes(), submissionRoutes(), formRoutes(), importRoutes(),
 		endpointRoutes(), deliveryRoutes(), replayRoutes(), keyRoutes(), sessionRoutes(),
 		settingsRoutes(), bookRoutes(), auditRoutes(),
 	)
@@ -83,6 +83,7 @@ var nav = []struct {
 }{
 	{"Overview", Root, anyScope},
 	{"Leads", Root + "/leads", tenant.LeadsRead},
+	{"Submissions", Root + "/submissions", tenant.LeadsRead},
 	{"Forms", formsPath, tenant.KeysManage},
 	{"Imports", importsPath, tenant.LeadsRead},
 	{"Webhooks", endpointsPath, tenant.WebhooksManage},

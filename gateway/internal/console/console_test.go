@@ -24,8 +24,8 @@ func TestLeadAppearsOnTheOpenPage(t *testing.T) {
 	p.WaitText("grace@example.com")
 	p.Fill("#q", "ada")
 	p.Wait(`!document.querySelector("#list").textContent.includes("grace@example.com")`)
-	p.Click(`#list a[href^="/console/leads/"]`)
-	p.WaitText("Timeline")
+	p.Click(`#list td a`)
+	p.WaitText("What happened")
 	wantWell(t, p, "lead")
 }
 

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
+	"leadgate/shared/fault"
 	"leadgate/shared/tenant"
 )
 
@@ -14,110 +16,174 @@ func leadRoutes() []route {
 	return []route{
 		{"GET", Root + "/leads", tenant.LeadsRead, leads, []string{"GET /api/v1/leads"}, nil},
 		{"GET", Root + "/leads/export", tenant.LeadsRead, exportLeads, []string{"GET /api/v1/leads/export"}, nil},
-		{"GET", Root + "/leads/{id}", tenant.LeadsRead, showLead,
-			[]string{"GET /api/v1/leads/{id}", "GET /api/v1/leads/{id}/timeline"}, nil},
+		{"POST", Root + "/leads/change", tenant.LeadsWrite, changeLeads,
+			[]string{"PATCH /api/v1/leads/{id}", "POST /api/v1/leads/{id}/restore"}, leads},
+		{"GET", Root + "/leads/{id}", tenant.LeadsRead, showLead, []string{"GET /api/v1/leads/{id}",
+			"GET /api/v1/leads/{id}/timeline", "GET /api/v1/leads/{id}/submissions"}, nil},
 		{"POST", Root + "/leads/{id}", tenant.LeadsWrite, editLead, []string{"PATCH /api/v1/leads/{id}"}, showLead},
 		{"POST", Root + "/leads/{id}/delete", tenant.LeadsWrite, deleteLead, []string{"DELETE /api/v1/leads/{id}"}, showLead},
+		{"POST", Root + "/leads/{id}/restore", tenant.LeadsWrite, restoreLead,
+			[]string{"POST /api/v1/leads/{id}/restore"}, nil},
+		{"GET", Root + "/leads/{id}/erase", tenant.LeadsWrite, askErase, []string{"GET /api/v1/leads/{id}"}, nil},
+		{"POST", Root + "/leads/{id}/erase", tenant.LeadsWrite, eraseLead, []string{"DELETE /api/v1/leads/{id}"}, askErase},
+		{"GET", Root + "/erasures/{id}", tenant.LeadsWrite, showErasure, []string{"GET /api/v1/erasures/{id}"}, nil},
 	}
 }
 
-func plainNumber(n int) string { return strconv.Itoa(n) }
+// lead is one as the API shows it.
+type lead struct {
+	ID, Name, Email, Phone, Source, Status, ChatbotID, CreatedAt, UpdatedAt, DeletedAt string
+	Metadata, Enrichment                                                               json.RawMessage
+}
+
+// Title is what a lead is called, whatever is known of it.
+func (l *lead) Title() string {
+	for _, text := range []string{l.Name, l.Email, l.Phone} {
+		if text != "" {
+			return text
+		}
+	}
+	return l.ID
+}
 
 type leadsPage struct {
-	Leads    []lead
-	Next     string
-	Statuses []string
+	Filter    leadFilter
+	Columns   []leadColumn // that are shown
+	Choices   []leadColumn // that can be chosen
+	Rows      []leadRow
+	Next      string // the next page; "": there is none
+	First     string // the first page; "": this is it
+	This      string // query of this page
+	Statuses  []string
+	Chatbots  []chatbot
+	Refused   *apiError // why the filters were not taken
+	Empty     bool      // the workspace has no lead at all
+	Address   string    // of this installation
+	Deleted   bool
+	BulkLimit int
+}
+
+type leadRow struct {
+	Lead  lead
+	Cells []cell
+}
+
+// Export is the query of the file of what is shown.
+func (p *leadsPage) Export(format string) string {
+	f := p.Filter
+	f.Columns, f.Sort = nil, "" // a file has all fields, in its own order
+	return withFormat(f.query(""), format)
+}
+
+func withFormat(query, format string) string {
+	if query == "" {
+		return "?format=" + format
+	}
+	return query + "&format=" + format
 }
 
 // leads lists leads, as the query filters them.
 func leads(v *visit) error {
-	var p leadsPage
+	p := leadsPage{Filter: readFilter(v.r.URL.Query()), Address: v.origin(), BulkLimit: maxTicked}
+	p.Deleted = p.Filter.Deleted == "true"
 	var w workspace
 	if err := v.get("/api/v1/workspace", nil, &w); err != nil {
 		return err
 	}
 	p.Statuses = w.Statuses
-	q := pick(v.r.URL.Query(), "q", "status", "source", "deleted", "sort", "cursor")
-	next, err := v.list("/api/v1/leads", q, &p.Leads)
-	if err != nil {
+	if err := v.chatbots(&p.Chatbots); err != nil {
 		return err
 	}
+	var found []lead
+	next, err := v.list("/api/v1/leads", p.Filter.forAPI(), &found)
+	if isStatus(err, http.StatusBadRequest) || isStatus(err, http.StatusNotFound) { // the form says what is wrong
+		errors.As(err, &p.Refused)
+	} else if err != nil {
+		return err
+	}
+	p.Columns, p.Choices = chosenColumns(p.Filter.Columns, found)
+	for _, l := range found {
+		p.Rows = append(p.Rows, leadRow{l, cells(&l, p.Columns, p.Chatbots)})
+	}
+	p.This = p.Filter.query(p.Filter.cursor)
 	if next != "" {
-		q.Set("cursor", next)
-		p.Next = "?" + q.Encode()
+		p.Next = Root + "/leads" + p.Filter.query(next)
 	}
-	return v.show("leads.html", "Leads", p)
+	if p.Filter.cursor != "" {
+		p.First = Root + "/leads" + p.Filter.query("")
+	}
+	p.Empty = len(found) == 0 && next == "" && p.Filter.isAll() && p.Refused == nil
+	if v.r.Header.Get("HX-Request") != "" {
+		v.w.Header().Set("HX-Push-Url", Root+"/leads"+p.Filter.query(p.Filter.cursor))
+	}
+	return v.show("leads.html", "Leads", &p)
 }
 
-// pick returns those parameters of a query that have a value.
-func pick(q url.Values, names ...string) url.Values {
-	out := url.Values{}
-	for _, name := range names {
-		if value := q.Get(name); value != "" {
-			out.Set(name, value)
-		}
-	}
-	return out
-}
-
+// exportLeads answers a file of the leads that the list shows, on all its pages.
 func exportLeads(v *visit) error {
-	return v.stream(withQuery("/api/v1/leads/export", pick(v.r.URL.Query(), "q", "status", "source", "deleted", "format")))
+	q := readFilter(v.r.URL.Query()).forExport()
+	q.Set("format", v.r.URL.Query().Get("format"))
+	return v.stream(withQuery("/api/v1/leads/export", q))
 }
 
-type leadPage struct {
-	Lead     lead
-	Timeline timeline
-	Statuses []string
+// listQuery is the query of the page that a form was on.
+func listQuery(v *visit) string {
+	f := readFilter(v.r.URL.Query())
+	return f.query(f.cursor)
 }
 
-// showLead shows what is known of one lead, and what happened to it.
-func showLead(v *visit) error {
-	path := "/api/v1/leads/" + url.PathEscape(mux.Vars(v.r)["id"])
-	var p leadPage
-	if err := v.get(path, nil, &p.Lead); err != nil {
-		return err
+// maxTicked is how many records one form changes.
+const maxTicked = 100
+
+// changeLeads gives the ticked leads a status, or restores them.
+func changeLeads(v *visit) error {
+	status, restore := v.r.PostForm.Get("status"), v.r.PostForm.Get("do") == "restore"
+	if status == "" && !restore {
+		return fault.InvalidField("status", nil, "Choose the status that the ticked leads shall have")
 	}
-	if err := v.get(path+"/timeline", nil, &p.Timeline); err != nil {
-		return err
+	to := Root + "/leads" + listQuery(v)
+	if restore {
+		return v.each(to, "lead", "restored", func(id string) error {
+			return v.send(http.MethodPost, leadPath(id)+"/restore", nil, nil)
+		})
 	}
-	var w workspace
-	if err := v.get("/api/v1/workspace", nil, &w); err != nil {
-		return err
+	return v.each(to, "lead", "given the status "+status, func(id string) error {
+		return v.send(http.MethodPatch, leadPath(id), map[string]any{"status": status}, nil)
+	})
+}
+
+func plainNumber(n int) string { return strconv.Itoa(n) }
+
+func leadPath(id string) string { return "/api/v1/leads/" + url.PathEscape(id) }
+
+// each does something with every ticked record. Those that failed are told one by one, with what the API says.
+func (v *visit) each(to, what, done string, do func(id string) error) error {
+	ids := v.r.PostForm["id"]
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) == 0 || len(ids) > maxTicked {
+		return fault.InvalidField("id", nil, "Tick at least one "+what+", and at most 100")
 	}
-	p.Statuses = w.Statuses
-	title := p.Lead.Name
-	for _, other := range []string{p.Lead.Email, p.Lead.Phone, p.Lead.ID} {
-		if title == "" {
-			title = other
+	failed := &apiError{Status: http.StatusConflict}
+	for _, id := range ids {
+		err := do(id)
+		refused := (*apiError)(nil)
+		switch {
+		case errors.As(err, &refused):
+			failed.Fields = append(failed.Fields, mistake{Field: id, Message: refused.Message})
+		case err != nil:
+			return err
 		}
 	}
-	return v.show("lead.html", title, p)
-}
-
-func editLead(v *visit) error {
-	f := v.r.PostForm
-	patch := map[string]any{}
-	for _, name := range []string{"name", "email", "phone", "status"} {
-		if f.Has(name) {
-			patch[name] = f.Get(name)
+	count := func(n int) string {
+		if n == 1 {
+			return "1 " + what + " was " + done
 		}
+		return plainNumber(n) + " " + what + "s were " + done
 	}
-	for _, name := range []string{"name", "phone"} { // the API takes null for none
-		if patch[name] == "" {
-			patch[name] = nil
-		}
+	if len(failed.Fields) == 0 {
+		return v.done(to, count(len(ids))+".")
 	}
-	id := mux.Vars(v.r)["id"]
-	if err := v.send(http.MethodPatch, "/api/v1/leads/"+url.PathEscape(id), patch, nil); err != nil {
-		return err
-	}
-	return v.done(Root+"/leads/"+url.PathEscape(id), "The lead was changed.")
-}
-
-func deleteLead(v *visit) error {
-	id := mux.Vars(v.r)["id"]
-	if err := v.send(http.MethodDelete, "/api/v1/leads/"+url.PathEscape(id), nil, nil); err != nil {
-		return err
-	}
-	return v.done(Root+"/leads", "The lead was deleted.")
+	failed.Message = count(len(ids)-len(failed.Fields)) + ". These could not be changed:"
+	return failed
 }

@@ -1,13 +1,6 @@
 package console
 
-import "encoding/json"
-
 // What the API answers, as far as pages show it. Of null a field has its zero value.
-
-type lead struct {
-	ID, Name, Email, Phone, Source, Status, ChatbotID, CreatedAt, UpdatedAt, DeletedAt string
-	Metadata, Enrichment                                                               json.RawMessage
-}
 
 type books struct {
 	Totals bookCounts
@@ -38,18 +31,6 @@ type speedFigures struct {
 type endpointSpeed struct {
 	ID, Host, SlowSince string
 	speedFigures
-}
-
-type timeline struct {
-	Status    string
-	Truncated bool
-	Entries   []timelineEntry
-}
-
-type timelineEntry struct {
-	At, Kind, Source, State, Note, Type, EventID, DeliveryID, EndpointID, Host, NextAttemptAt, Error, ChatbotID string
-	Attempts, Number, LatencyMs                                                                                 int
-	Status                                                                                                      *int
 }
 
 type workspace struct {

@@ -27,15 +27,18 @@ type visit struct {
 
 // data is what the page's own part gets, beside what was entered before where a form is shown again.
 type data struct {
-	Form url.Values
-	May  func(scope string) bool
-	Page any
+	Form      url.Values
+	Page      any
+	principal *tenant.Principal
 }
+
+// May reports whether the session has a scope, which a template names as text.
+func (d data) May(scope string) bool { return d.principal.May(tenant.Scope(scope)) }
 
 // show renders a page. Its title is also its heading in the list of tabs of a browser.
 func (v *visit) show(name, title string, page any) error {
 	view := v.view(title)
-	view.Data = data{v.form, func(scope string) bool { return v.principal.May(tenant.Scope(scope)) }, page}
+	view.Data = data{v.form, page, v.principal}
 	status := http.StatusOK
 	if v.problem != nil {
 		status = v.explain(view, v.problem)
@@ -58,6 +61,9 @@ func (v *visit) explain(view *webui.View, err error) int {
 	}
 	f := fault.From(err)
 	view.Problem = f.Public
+	for _, m := range f.Fields() {
+		view.Fields = append(view.Fields, webui.Mistake{Field: m.Field, Message: m.Message})
+	}
 	return f.Kind.Status()
 }
 

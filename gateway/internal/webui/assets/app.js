@@ -67,6 +67,42 @@
     addEventListener("pagehide", () => source.close());
   }
 
+  // News must not take away what somebody has ticked or opened in the part that it would replace.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const cause = event.detail.requestConfig.triggeringEvent?.type;
+    const busy = event.detail.target.querySelector("input[type=checkbox]:checked, details[open], :focus");
+    if (["leads", "endpoints", "submissions"].includes(cause) && busy) event.preventDefault();
+  });
+
+  // Views are links to lists as they were filtered, with names, kept in this browser.
+  for (const box of document.querySelectorAll("[data-views]")) {
+    const path = box.dataset.views;
+    const key = "views:" + path;
+    const read = () => { try { return JSON.parse(localStorage.getItem(key)) ?? []; } catch { return []; } };
+    const write = (views) => { try { localStorage.setItem(key, JSON.stringify(views)); } catch { /* it is not kept */ } show(views); };
+    const show = (views) => box.querySelector("ul").replaceChildren(...views.map((view) => {
+      const item = document.createElement("li"), link = document.createElement("a"), drop = document.createElement("button");
+      link.href = path + "?" + view.query;
+      link.textContent = view.name;
+      drop.type = "button";
+      drop.className = "text";
+      drop.textContent = "×";
+      drop.setAttribute("aria-label", "Forget the view " + view.name);
+      drop.addEventListener("click", () => write(read().filter((other) => other.name !== view.name)));
+      item.append(link, " ", drop);
+      return item;
+    }));
+    box.querySelector("form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const query = new URLSearchParams(location.search), field = event.target.querySelector("input");
+      query.delete("cursor");
+      write([...read().filter((view) => view.name !== field.value), { name: field.value, query: query.toString() }].slice(-30));
+      field.value = "";
+    });
+    show(read());
+    box.hidden = false;
+  }
+
   document.addEventListener("htmx:afterSettle", (event) => dress(event.target.parentElement ?? document));
   dress(document);
 })();
