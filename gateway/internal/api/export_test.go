@@ -1,5 +1,7 @@
 package api
 
+import "leadgate/gateway/internal/timeline"
+
 // Routes is the table as method and path, for tests.
 func Routes() (all [][2]string) {
 	for _, rt := range (&api{}).routes() {
@@ -17,3 +19,6 @@ func Params(method, path string) []string {
 	}
 	return nil
 }
+
+// ShowEntry shows an entry of a timeline, for tests.
+func ShowEntry(e timeline.Entry) any { return showEntry(e) }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/timeline"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
@@ -145,5 +147,15 @@ func TestTouches(t *testing.T) {
 	other := b.mustCreate(t, b.owner, "bob@example.com")
 	if got := b.touches(t, other); got.FirstTouch != nil || got.LastTouch != nil {
 		t.Errorf("touches of a lead that no form received = %+v, want none", got)
+	}
+}
+
+// An entry of a kind that nobody shows yet has its time and its kind.
+func TestTimelineShowsUnknownKinds(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	got, err := json.Marshal(api.ShowEntry(timeline.Entry{At: &at, Kind: "moved"}))
+	if want := `{"at":"2026-01-15T10:30:00.000Z","kind":"moved"}`; err != nil || string(got) != want {
+		t.Errorf("an unknown entry = %s, %v; want %s", got, err, want)
 	}
 }
