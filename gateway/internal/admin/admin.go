@@ -3,16 +3,13 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"embed"
-	"fmt"
-	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +20,7 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/tenants"
+	"leadgate/gateway/internal/webui"
 	"leadgate/shared/config"
 	"leadgate/shared/pg"
 )
@@ -49,7 +47,9 @@ type server struct {
 	sessions *sessionAuth
 	ready    func(context.Context) error
 	apiAddr  string
-	pages    *template.Template
+	pages    *webui.Pages
+	backlog  *backlog
+	log      *slog.Logger
 	routes   []route
 }
 
@@ -58,7 +58,7 @@ type route struct {
 	Method, Path string
 	guard        guard
 	handle       httpx.Handler
-	About        string // on the start page; "" leaves it out
+	About        string // of a route of the API: what its body or query takes
 }
 
 // guard says who gets through.
@@ -70,9 +70,6 @@ const (
 	page                 // the same, and browsers are shown the way to the login form
 )
 
-//go:embed pages/*.html
-var pages embed.FS
-
 // New makes the handler of the admin listener and registers the metrics of queues and stores.
 func New(d Deps) http.Handler {
 	if d.Now == nil {
@@ -81,12 +78,16 @@ func New(d Deps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
+	parsed, err := webui.Parse(files)
+	if err != nil {
+		panic(err) // they are embedded, and the tests render each
+	}
 	s := &server{
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token,
 			d.Now, d.Trusted),
-		ready: d.Ready, apiAddr: d.APIAddr, pages: template.Must(template.ParseFS(pages, "pages/*.html")),
+		ready: d.Ready, apiAddr: d.APIAddr, pages: parsed, backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
 	}
-	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, &backlog{count: d.DB.Backlog, now: d.Now}))
+	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))
 	s.routes = s.table()
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET
@@ -108,30 +109,37 @@ func New(d Deps) http.Handler {
 	return d.Edge.Wrap(s.sameSite(r))
 }
 
-// table is every route but the mounted ones. pprof's cmdline is not among them: a flag may hold a secret.
+// apiPath is where the JSON API is.
+const apiPath = "/admin/api/v1"
+
+// table is every route but the mounted ones.
 func (s *server) table() []route {
-	const api = "/admin/api/v1"
+	return slices.Concat(s.pageRoutes(), s.apiRoutes(), s.processRoutes())
+}
+
+func (s *server) apiRoutes() []route {
+	const workspace, key = apiPath + "/workspaces/{ws}", apiPath + "/workspaces/{ws}/keys/{key}"
 	return []route{
-		{"GET", "/", open, redirect("/admin/"), ""},
+		{"POST", apiPath + "/workspaces", private, s.createWorkspace, "name, rate, burst, statuses"},
+		{"GET", apiPath + "/workspaces", private, s.listWorkspaces, "limit, cursor"},
+		{"GET", workspace, private, s.getWorkspace, ""},
+		{"PATCH", workspace, private, s.updateWorkspace, "name, rate, burst, statuses"},
+		{"POST", workspace + "/chatbots", private, s.createChatbot, "name"},
+		{"GET", workspace + "/chatbots", private, s.listChatbots, "limit, cursor"},
+		{"POST", workspace + "/keys", private, s.createKey,
+			"name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
+		{"GET", workspace + "/keys", private, s.listKeys, "limit, cursor"},
+		{"POST", key + "/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
+		{"DELETE", key, private, s.revokeKey, "revokes the key within a second"},
+	}
+}
+
+// processRoutes are about this process. pprof's cmdline is not among them: a flag may hold a secret.
+func (s *server) processRoutes() []route {
+	return []route{
+		{"GET", "/", open, redirect(root), ""},
 		{"GET", "/healthz", open, s.health, ""},
 		{"GET", "/readyz", open, s.readiness, ""},
-		{"GET", "/admin", open, redirect("/admin/"), ""},
-		{"GET", "/admin/", page, s.start, ""},
-		{"GET", "/admin/login", open, s.loginForm, ""},
-		{"POST", "/admin/login", open, s.login, ""},
-		{"POST", "/admin/logout", open, s.logout, ""},
-		{"POST", api + "/workspaces", private, s.createWorkspace, "name, rate, burst, statuses"},
-		{"GET", api + "/workspaces", private, s.listWorkspaces, "limit, cursor"},
-		{"GET", api + "/workspaces/{ws}", private, s.getWorkspace, ""},
-		{"PATCH", api + "/workspaces/{ws}", private, s.updateWorkspace, "name, rate, burst, statuses"},
-		{"POST", api + "/workspaces/{ws}/chatbots", private, s.createChatbot, "name"},
-		{"GET", api + "/workspaces/{ws}/chatbots", private, s.listChatbots, "limit, cursor"},
-		{"POST", api + "/workspaces/{ws}/keys", private, s.createKey,
-			"name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
-		{"GET", api + "/workspaces/{ws}/keys", private, s.listKeys, "limit, cursor"},
-		{"POST", api + "/workspaces/{ws}/keys/{key}/rotate", private, s.rotateKey,
-			"overlapSeconds; answers the new secret, once"},
-		{"DELETE", api + "/workspaces/{ws}/keys/{key}", private, s.revokeKey, "revokes the key within a second"},
 		{"GET", "/debug/pprof/profile", page, plain(pprof.Profile), ""},
 		{"GET", "/debug/pprof/symbol", page, plain(pprof.Symbol), ""},
 		{"GET", "/debug/pprof/trace", page, plain(pprof.Trace), ""},
@@ -157,20 +165,6 @@ func redirect(to string) httpx.Handler {
 	return plain(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusSeeOther) })
 }
 
-// start is the page of links.
-func (s *server) start(w http.ResponseWriter, r *http.Request) error {
-	var listed []route
-	for _, t := range s.routes {
-		if t.About != "" {
-			listed = append(listed, t)
-		}
-	}
-	return s.render(w, http.StatusOK, "start.html", struct {
-		Docs   string
-		Routes []route
-	}{docsURL(s.apiAddr, r.Host), listed})
-}
-
 // docsURL is where a browser that reached this listener as host finds the API's documentation.
 func docsURL(apiAddr, host string) string {
 	apiHost, port, err := net.SplitHostPort(apiAddr)
@@ -185,19 +179,4 @@ func docsURL(apiAddr, host string) string {
 		}
 	}
 	return "http://" + net.JoinHostPort(apiHost, port) + "/docs"
-}
-
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-func (s *server) render(w http.ResponseWriter, status int, name string, data any) error {
-	var b bytes.Buffer
-	if err := s.pages.ExecuteTemplate(&b, name, data); err != nil {
-		return fmt.Errorf("render %s: %w", name, err)
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	w.Header().Set("Referrer-Policy", "same-origin")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a failed write means the client has left
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/webui"
 	"leadgate/shared/admintoken"
 	"leadgate/shared/fault"
 )
@@ -48,27 +49,31 @@ func (s *server) page(next http.Handler) http.Handler {
 		if _, tried := admintoken.Credential(r); tried {
 			form.Wrong = fault.From(err).Public
 		}
-		return s.render(w, fault.From(err).Kind.Status(), "login.html", form)
+		return s.askToSignIn(w, fault.From(err).Kind.Status(), form)
 	})
 }
 
 // local returns next where it is a page of this listener, else the start page: a login must not lead elsewhere.
 func local(next string) string {
-	const start = "/admin/"
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.Contains(next, `\`) {
-		return start
+		return root
 	}
 	for _, room := range []string{"/admin/", "/debug/pprof/"} {
 		if strings.HasPrefix(u.Path+"/", room) && !strings.HasPrefix(u.Path, "/admin/log") {
 			return u.RequestURI()
 		}
 	}
-	return start
+	return root
 }
 
 func (s *server) loginForm(w http.ResponseWriter, r *http.Request) error {
-	return s.render(w, http.StatusOK, "login.html", loginPage{Next: local(r.URL.Query().Get("next"))})
+	return s.askToSignIn(w, http.StatusOK, loginPage{Next: local(r.URL.Query().Get("next"))})
+}
+
+func (s *server) askToSignIn(w http.ResponseWriter, status int, form loginPage) error {
+	view := &webui.View{Title: "Sign in", Assets: assetsPath, Problem: form.Wrong, Data: form}
+	return s.render(w, status, "login.html", view)
 }
 
 type loginPage struct {
@@ -90,7 +95,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 		if f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
 		}
-		return s.render(w, f.Kind.Status(), "login.html", loginPage{Next: next, Wrong: f.Public})
+		return s.askToSignIn(w, f.Kind.Status(), loginPage{Next: next, Wrong: f.Public})
 	}
 	return s.open(w, r, token, next)
 }

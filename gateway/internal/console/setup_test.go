@@ -202,34 +202,8 @@ func (b *bundle) mustOpen(t testing.TB) *testbrowser.Page {
 	return p
 }
 
-// wantWell fails when a page, as it is now, has a problem: of its console, of its policy, of axe, or of another origin.
-// It is looked at in both widths and both colour schemes, and a screenshot of each is kept where there is a place.
+// wantWell fails when a page, as it is now, has a problem.
 func wantWell(t *testing.T, p *testbrowser.Page, name string) {
 	t.Helper()
-	for _, size := range []struct {
-		name string
-		set  func()
-	}{{"wide", p.Wide}, {"phone", p.Phone}} {
-		size.set()
-		for _, scheme := range []struct {
-			name string
-			set  func()
-		}{{"light", p.Light}, {"dark", p.Dark}} {
-			scheme.set()
-			p.Screenshot(name + "-" + size.name + "-" + scheme.name)
-			for _, v := range p.Axe() {
-				t.Errorf("%s, %s, %s: %s", name, size.name, scheme.name, v)
-			}
-		}
-		var over bool
-		p.Eval(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over)
-		if over {
-			t.Errorf("%s, %s: the page is wider than the screen", name, size.name)
-		}
-	}
-	for _, problem := range p.Problems() {
-		t.Errorf("%s: %s", name, problem)
-	}
-	p.Wide()
-	p.Light()
+	p.WantWell(name)
 }

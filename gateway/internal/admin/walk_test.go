@@ -1,0 +1,63 @@
+package admin_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"leadgate/shared/testbrowser"
+)
+
+// look gets a page as an administrator's browser does.
+func (b *bundle) look(path string) answer {
+	b.t.Helper()
+	return b.do(b.request("GET", path, "", "Authorization", "Bearer "+token, "Accept", "text/html"))
+}
+
+// Each page is well, wide and on a phone, light and dark.
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	p := testbrowser.New(t)
+	p.Open(b.url + "/admin/login") // every other address has it with 401, which a browser logs
+	p.WantWell("sign-in")
+	p.Fill("#token", token)
+	p.Click("main button")
+	p.WaitText("deliveries are due now")
+	p.WantWell("overview")
+	p.Open(b.url + "/admin/api")
+	p.WantWell("api")
+	p.Click(".account button")
+	p.Click("#token")
+}
+
+func TestPagesHaveNothingInline(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api"} {
+		a := b.look(path)
+		policy := a.header.Get("Content-Security-Policy")
+		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {
+			t.Errorf("GET %s = %d with policy %q, want one that allows nothing inline, and nothing inline in it", path, a.status,
+				policy)
+		}
+	}
+	if a := b.do(b.request("GET", "/admin/assets/style.css", "")); a.status != http.StatusOK ||
+		!strings.HasPrefix(a.header.Get("Content-Type"), "text/css") {
+		t.Errorf("GET style.css of a stranger = %d %s, want the style sheet of the sign-in page", a.status, a.body)
+	}
+}
+
+// When a store is away the overview says what that means.
+func TestOverviewSaysWhichStoreIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.redis.Close()
+	if a := b.look("/admin/"); a.status != http.StatusOK || !strings.Contains(a.body, "Redis does not answer") {
+		t.Errorf("GET /admin/ without Redis = %d %s, want a page that says so", a.status, a.body)
+	}
+	b.db.Close()
+	if a := b.look("/admin/"); a.status != http.StatusOK || !strings.Contains(a.body, "Postgres does not answer") {
+		t.Errorf("GET /admin/ without Postgres = %d %s, want a page that says so", a.status, a.body)
+	}
+}
