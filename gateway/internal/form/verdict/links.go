@@ -131,6 +131,9 @@ func hostOf(token string, ends map[string]bool) string {
 
 // hasMarkup reports whether s links as HTML, BBCode or Markdown do.
 func hasMarkup(s string) bool {
+	if strings.IndexByte(s, '[') < 0 && strings.IndexByte(s, '=') < 0 {
+		return false
+	}
 	for _, mark := range [...]string{"[url", "[URL", "[link=", "href=", "HREF=", "](http"} {
 		if strings.Contains(s, mark) {
 			return true

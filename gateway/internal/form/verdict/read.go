@@ -122,20 +122,24 @@ func (s *submission) arrival() arrival {
 	}
 	long := s.said.letters >= minSameLetters && s.said.count >= minSameWords || s.said.of[han] >= minSameLetters/2
 	if long {
-		a.text = maphash.Bytes(s.seed, withoutDigits(s.said.words))
+		a.text = hashWithoutDigits(s.seed, s.said.words)
 	}
 	return a
 }
 
-// withoutDigits returns words without digits, which mass mail counts with, in a copy.
-func withoutDigits(words []byte) []byte {
-	out := make([]byte, 0, len(words))
-	for _, b := range words {
-		if b < '0' || b > '9' {
-			out = append(out, b)
+// hashWithoutDigits hashes words without digits, which mass mail counts with.
+func hashWithoutDigits(seed maphash.Seed, words []byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	from := 0
+	for i, b := range words {
+		if '0' <= b && b <= '9' {
+			h.Write(words[from:i])
+			from = i + 1
 		}
 	}
-	return out
+	h.Write(words[from:])
+	return h.Sum64()
 }
 
 // mostly returns the alphabet of at least half of the letters.

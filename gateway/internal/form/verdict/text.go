@@ -164,7 +164,7 @@ func (t *text) add(l *letters, s string) {
 				if m, ok := markOf(rune(b)); ok {
 					t.marks[m]++
 				}
-				w = t.end(l, w)
+				t.end(l, &w)
 			}
 			continue
 		}
@@ -187,10 +187,10 @@ func (t *text) add(l *letters, s string) {
 			if m, ok := markOf(r); ok {
 				t.marks[m]++
 			}
-			w = t.end(l, w)
+			t.end(l, &w)
 		}
 	}
-	t.end(l, w)
+	t.end(l, &w)
 }
 
 // word is the word that is being read.
@@ -200,10 +200,10 @@ type word struct {
 	digits bool
 }
 
-// end ends a word, and returns the next.
-func (t *text) end(l *letters, w word) word {
+// end ends a word that has letters or digits, and makes it the next.
+func (t *text) end(l *letters, w *word) {
 	if len(t.words) == w.from {
-		return w
+		return
 	}
 	if w.of[latin] > 0 && (w.of[cyrillic] > 0 || w.of[greek] > 0) {
 		t.words = l.untwin(t.words, w.from)
@@ -218,7 +218,7 @@ func (t *text) end(l *letters, w word) word {
 	}
 	t.words = append(t.words, ' ')
 	t.count++
-	return word{from: len(t.words)}
+	*w = word{from: len(t.words)}
 }
 
 // undigit replaces digits between letters by the letters that they are written for.
