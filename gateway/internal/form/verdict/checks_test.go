@@ -45,6 +45,7 @@ func TestEachCheck(t *testing.T) {
 		"disposable":     func(in *verdict.Input) { in.Fields[1].Text = "x@mailinator.com" },
 		"phone":          func(in *verdict.Input) { in.Fields[2].Text = "lemon" },
 		"links":          func(in *verdict.Input) { in.Fields[3].Text += " See https://other.example/page" },
+		"link_host":      func(in *verdict.Input) { in.Fields[3].Text += " More at https://t.me/somebody" },
 		"link_ratio":     func(in *verdict.Input) { in.Fields[3].Text = "look: other.example" },
 		"markup":         func(in *verdict.Input) { in.Fields[3].Text += " [url=https://other.example]here[/url]" },
 		"contact":        func(in *verdict.Input) { in.Fields[3].Text += " Write to other@other.example" },

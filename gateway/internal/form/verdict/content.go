@@ -35,6 +35,12 @@ func checkLinks(s *submission) {
 	default:
 		s.add("links", min(35+5*(n-3), 60), fmt.Sprintf("the text has %d links", n))
 	}
+	for _, host := range s.links.hosts {
+		if s.hidden[host] {
+			s.add("link_host", 20, "the text links to a shortener or a chat, which hides where it leads")
+			break
+		}
+	}
 	switch words := s.said.count + s.said.of[han]/2; {
 	case foreign > 0 && words < 3:
 		s.add("link_ratio", 60, "the text is nothing but a link")

@@ -33,6 +33,20 @@ func endSet() map[string]bool {
 	return set
 }
 
+// hidden are hosts of links that do not show where they lead: shorteners, and chats with strangers.
+const hidden = "bit.ly tinyurl.com t.co goo.gl is.gd v.gd cutt.ly rb.gy t.ly ow.ly buff.ly shorturl.at rebrand.ly lnkd.in " +
+	"tiny.cc bl.ink clck.ru vk.cc u.to soo.gd s.id t.me telegram.me telegram.dog wa.me api.whatsapp.com " +
+	"chat.whatsapp.com wa.link line.me join.skype.com discord.gg"
+
+// hiddenSet returns hidden by their names.
+func hiddenSet() map[string]bool {
+	set := map[string]bool{}
+	for host := range strings.FieldsSeq(hidden) {
+		set[host] = true
+	}
+	return set
+}
+
 // maxTokens is how many words with a dot, a colon or an @ are looked at in each text.
 const maxTokens = 100
 

@@ -97,6 +97,7 @@ type Checker struct {
 	domains *mailbox.Lists
 	letters letters
 	ends    map[string]bool
+	hidden  map[string]bool
 	apart   [26][26]bool
 	offers  *offers
 	wording *wording
@@ -106,7 +107,7 @@ type Checker struct {
 
 // New returns a Checker that remembers nothing yet.
 func New() *Checker {
-	c := &Checker{domains: mailbox.New(), letters: newLetters(), ends: endSet(), apart: apartPairs(),
+	c := &Checker{domains: mailbox.New(), letters: newLetters(), ends: endSet(), hidden: hiddenSet(), apart: apartPairs(),
 		memory: newMemory(), seed: maphash.MakeSeed()}
 	c.offers = newOffers(&c.letters)
 	c.wording = newWording(wordingList, c.offers.kinds)
