@@ -185,7 +185,7 @@ var topicNames = map[string]string{
 // Points of an offer: so many for each unit of speech.score, and so many where both are as likely.
 const (
 	perScore = 30
-	atEven   = 20
+	atEven   = 16
 	maxOffer = 110
 	minOffer = 10
 	sureSum  = 3  // of the phrases of a kind, from which on it is sure
@@ -195,7 +195,7 @@ const (
 // checkOffer is about what mass mail offers, and in which words. What people ask, and their words, take away from it.
 func checkOffer(s *submission) {
 	points := min(int(math.Round(s.speech.score*perScore))+atEven, maxOffer)
-	if s.offer.topics < 2 && s.offer.pitch < 2 && s.offer.closing < 3 {
+	if s.offer.topics < 2 && s.offer.pitch < 2 && s.offer.closing < sureSum {
 		points = min(points, unsure)
 	}
 	if points < minOffer {
