@@ -19,10 +19,12 @@ var notInTheConsole = map[string]string{
 }
 
 // toCome begins the paths of operations whose pages are still being made.
-var toCome = []string{"/api/v1/leads", "/api/v1/submissions", "/api/v1/erasures", "/api/v1/suppressions", "/api/v1/imports",
-	"/api/v1/keys/{id}/preview"}
+var toCome = []string{"/api/v1/leads", "/api/v1/submissions", "/api/v1/erasures", "/api/v1/suppressions"}
 
-// operations are what the API's document has for secret keys, with the scope of each.
+// forKeys reports whether an operation takes a secret key.
+func forKeys(operation string) bool { return strings.Contains(operation, " /api/v1/") }
+
+// operations are what the API's document has, with the scope of each.
 func operations(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile("../api/openapi.json")
@@ -42,7 +44,7 @@ func operations(t *testing.T) map[string]string {
 				OperationID string
 				Security    []struct{ Bearer []string }
 			}
-			if json.Unmarshal(raw, &operation) != nil || operation.OperationID == "" || !strings.HasPrefix(path, "/api/v1/") {
+			if json.Unmarshal(raw, &operation) != nil || operation.OperationID == "" {
 				continue // what all methods of a path have
 			}
 			scope := ""
@@ -61,7 +63,7 @@ func TestPagesAndAPIDoTheSame(t *testing.T) {
 	known, done := operations(t), map[string]bool{}
 	for _, r := range console.Routes() {
 		name := r.Method + " " + r.Path
-		if len(r.Twins) == 0 {
+		if len(r.Twins) == 0 && r.Method != "GET" { // else it is an empty form
 			t.Errorf("%s names no route of the API that does the same", name)
 		}
 		for _, twin := range r.Twins {
@@ -69,7 +71,7 @@ func TestPagesAndAPIDoTheSame(t *testing.T) {
 				t.Errorf("%s does what %s does, which the API does not have", name, twin)
 			}
 			done[twin] = true
-			if scope := known[twin]; r.Method != "GET" && scope != string(r.Scope) {
+			if scope := known[twin]; r.Method != "GET" && scope != string(r.Scope) && forKeys(twin) {
 				t.Errorf("%s needs the scope %s, and %s the scope %s", name, r.Scope, twin, scope)
 			}
 			if changes := !strings.HasPrefix(twin, "GET "); changes && r.Method == "GET" {
@@ -79,6 +81,7 @@ func TestPagesAndAPIDoTheSame(t *testing.T) {
 	}
 	for operation := range known {
 		switch reason := notInTheConsole[operation]; {
+		case !forKeys(operation):
 		case !done[operation] && reason == "" && slices.ContainsFunc(toCome, func(path string) bool {
 			return strings.Contains(operation, " "+path)
 		}):
