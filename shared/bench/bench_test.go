@@ -16,7 +16,7 @@ import (
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	opt := options{
-		scenarios: []string{"forms", "flood", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export"},
+		scenarios: []string{"forms", "flood", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export", "console"},
 		conns:     []int{8}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000, robots: 1000,
 		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
 	}
@@ -37,6 +37,7 @@ func TestScenarios(t *testing.T) {
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
 		`1000 leads filled in .*\n +first page +p50 .*, 50 leads\n +deep page .*, 50 leads\n(.*\n)* +created in an empty table [1-9]`,
+		`/console/leads +p50 .* p95 .* KB\n(.*\n)* +created while nobody looks [1-9].*, while ten pages are open [1-9]`,
 		`csv +1000 leads in .*\n +ndjson 1000 leads in `,
 	} {
 		if strings.Contains(want, "Redis uses") && strings.Contains(out.String(), "not run: no redis-server") {

@@ -79,6 +79,7 @@ var scenarios = []struct {
 	{"neighbour", (*bench).neighbour},
 	{"million", (*bench).million},
 	{"export", (*bench).export},
+	{"console", (*bench).console},
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {

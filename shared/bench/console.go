@@ -1,0 +1,210 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"leadgate/shared/loadgen"
+)
+
+// crowdOfWorkspaces is how many other workspaces there are.
+const crowdOfWorkspaces = 1000
+
+// console reads each kind of page of a workspace with very many leads, and makes leads in it while nobody and while
+// ten people have a page open.
+func (b *bench) console(ctx context.Context) error {
+	s, err := b.newRunningFixture(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for i := range crowdOfWorkspaces {
+		if _, err := loadgen.NewTenant(ctx, s.db, fmt.Sprintf("other%d", i)); err != nil {
+			return err
+		}
+	}
+	large, err := s.fillWorkspace(ctx, "console")
+	if err != nil {
+		return err
+	}
+	v, err := b.signIn(ctx, large.Key)
+	if err != nil {
+		return err
+	}
+	pages, err := v.crawl(ctx)
+	if err != nil {
+		return err
+	}
+	for _, page := range pages {
+		if err := v.measure(ctx, page); err != nil {
+			return fmt.Errorf("%s: %w", page, err)
+		}
+	}
+	return v.measureIngest(ctx, large)
+}
+
+// measureIngest makes leads with and without open pages, in turn.
+func (v *visitor) measureIngest(ctx context.Context, t loadgen.Tenant) error {
+	var alone, beside []float64
+	for range v.bench.rounds {
+		n, err := v.bench.createRate(ctx, t)
+		if err != nil {
+			return err
+		}
+		alone = append(alone, n)
+		open, stop := context.WithCancel(ctx)
+		for range 10 {
+			if err := v.watch(open); err != nil {
+				stop()
+				return err
+			}
+		}
+		n, err = v.bench.createRate(ctx, t)
+		stop()
+		if err != nil {
+			return err
+		}
+		beside = append(beside, n)
+	}
+	slices.Sort(alone)
+	slices.Sort(beside)
+	without, with := alone[len(alone)/2], beside[len(beside)/2]
+	v.bench.printf("created while nobody looks %.0f/s, while ten pages are open %.0f/s: %.2f of it", without, with, with/without)
+	return nil
+}
+
+// visitor is signed in to the console.
+type visitor struct {
+	bench *bench
+	http  http.Client
+}
+
+func (b *bench) signIn(ctx context.Context, key string) (*visitor, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	v := &visitor{bench: b, http: http.Client{Jar: jar}}
+	form := strings.NewReader(url.Values{"key": {key}}.Encode())
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/console/sign-in", form)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	res, err := v.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("sign in: %s", res.Status)
+	}
+	return v, nil
+}
+
+// page reads one page, and how many bytes it has on the way.
+func (v *visitor) page(ctx context.Context, path string) (text string, size int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.bench.URL+path, http.NoBody)
+	if err != nil {
+		return "", 0, err
+	}
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Accept-Encoding", "gzip")
+	res, err := v.http.Do(r)
+	if err != nil {
+		return "", 0, err
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", res.Status, raw)
+	}
+	if err != nil || res.Header.Get("Content-Encoding") != "gzip" {
+		return string(raw), len(raw), err
+	}
+	z, err := gzip.NewReader(strings.NewReader(string(raw)))
+	if err != nil {
+		return "", 0, err
+	}
+	plain, err := io.ReadAll(z)
+	return string(plain), len(raw), err
+}
+
+var (
+	links = regexp.MustCompile(`href="(/console[^"#]*)"`)
+	anID  = regexp.MustCompile(`[a-z]+_[0-9a-z]{26}|cursor=[^&]*`)
+)
+
+// crawl finds one page of each kind: those that links lead to, and their links.
+func (v *visitor) crawl(ctx context.Context) (pages []string, err error) {
+	seen := map[string]bool{}
+	next := []string{"/console", "/console/leads?q=firm", "/console/leads?q=name77", "/console/leads?status=lost"}
+	for depth := 0; depth < 3 && len(next) > 0; depth++ {
+		now := next
+		next = nil
+		for _, page := range now {
+			kind := anID.ReplaceAllString(page, "ID")
+			if seen[kind] || strings.Contains(page, "/assets/") || strings.Contains(page, "export") || len(seen) > 60 {
+				continue
+			}
+			seen[kind] = true
+			text, _, err := v.page(ctx, page)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", page, err)
+			}
+			pages = append(pages, page)
+			for _, m := range links.FindAllStringSubmatch(text, -1) {
+				next = append(next, strings.ReplaceAll(m[1], "&amp;", "&"))
+			}
+		}
+	}
+	return pages, nil
+}
+
+// measure reads a page again and again.
+func (v *visitor) measure(ctx context.Context, path string) error {
+	var took []time.Duration
+	size := 0
+	for range v.bench.queries() {
+		begin := time.Now()
+		_, n, err := v.page(ctx, path)
+		if err != nil {
+			return err
+		}
+		took, size = append(took, time.Since(begin)), n
+	}
+	slices.Sort(took)
+	v.bench.printf("%-40s p50 %8v  p95 %8v  %6.1f KB", anID.ReplaceAllString(path, "ID"),
+		took[len(took)/2].Round(10*time.Microsecond), took[len(took)*95/100].Round(10*time.Microsecond), float64(size)/1e3)
+	return nil
+}
+
+// watch has a page open, which hears what is new until ctx ends.
+func (v *visitor) watch(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.bench.URL+"/console/live", http.NoBody)
+	if err != nil {
+		return err
+	}
+	res, err := v.http.Do(r)
+	if err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		return fmt.Errorf("live: %s", res.Status)
+	}
+	go func() {
+		defer res.Body.Close()
+		_, _ = io.Copy(io.Discard, res.Body) // until ctx ends
+	}()
+	return nil
+}
