@@ -78,8 +78,8 @@ func bookOutcome(o lead.Outcome) tenant.BookOutcome {
 
 // AppendSubmission keeps a submission with the lead that has its email, which change fills in or, where the outcome is
 // updated, changes. The lead, lead.updated where change altered it, the submission, its place in books and, where the
-// outcome is appended, lead.submitted are one commit. NOT_FOUND: there is no such lead, or change says that it has
-// another email.
+// outcome is appended, lead.submitted are one commit. NOT_FOUND: there is no such lead, change says that it has another
+// email, or that may not come back: no lead is to be found by it.
 func (db *DB) AppendSubmission(ctx context.Context, s lead.Submission, change func(*lead.Lead) error) (u Updated,
 	err error) {
 	a := updating(change)
@@ -93,6 +93,7 @@ func (db *DB) AppendSubmission(ctx context.Context, s lead.Submission, change fu
 // It adds the endpoints that got deliveries to u.
 func keepSubmission(ctx context.Context, tx *sqlx.Tx, u *Updated, s lead.Submission, now time.Time) error {
 	// $20 event; null: there is none, $21 its type, $22 chatbot, $23 data, $24 when it happened, $25 outcome for books
+	// and $26 lead.SuppressionHash
 	var q = `
 with came as (
     select * from ` + submissionInput + ` as i (` + submissionColumns + `)
@@ -109,7 +110,14 @@ with came as (
       from sub where cast($20 as uuid) is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
-select workspace_id, endpoint_id from endpoints_to_wake`
+select workspace_id, endpoint_id from endpoints_to_wake
+union all
+select i.workspace_id, null
+  from (select workspace_id, cast($26 as bytea) as email_hash from came) i
+ cross join lateral (
+    select from suppressions s
+     where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
+     order by s.email_hash limit 1) s`
 	l := &u.Lead
 	s.LeadID = l.ID
 	args, err := submissionArrays([]lead.Submission{s})
@@ -124,8 +132,18 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 		now = l.UpdatedAt
 	}
 	args = append(args, optionalID(event), webhook.LeadSubmitted, optionalID(l.ChatbotID), string(data), now,
-		string(bookOutcome(s.Outcome)))
-	wake, err := conn.Collect(ctx, tx, "keep submission", scanRef, q, args...)
+		string(bookOutcome(s.Outcome)), lead.SuppressionHash(s.WorkspaceID, s.EmailKey))
+	wake, err := conn.Collect(ctx, tx, "keep submission", func(row conn.Row) (r EndpointRef, err error) {
+		var endpoint *id.UUID
+		if err = row.Scan(&r.Workspace, &endpoint); err != nil {
+			return r, err
+		}
+		if endpoint == nil { // it is suppressed
+			return r, lead.NotFoundError()
+		}
+		r.Endpoint = *endpoint
+		return r, nil
+	}, q, args...)
 	u.addWake(wake)
 	return err
 }

@@ -187,3 +187,39 @@ func wantKnownRefusal(t *testing.T, err error) {
 		t.Errorf("Create = %v, want a lead, or it refused", err)
 	}
 }
+
+// Of a form whose email is suppressed between the look for its lead and the lead's change nothing is kept: the lead is
+// there already and stays.
+func TestSubmissionOfAnEmailSuppressedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, on := range []lead.OnDuplicate{lead.AppendDuplicate, lead.UpdateDuplicate, lead.IgnoreDuplicate} {
+		t.Run(string(on), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			ws := b.principal.WorkspaceID
+			holder := b.mustCreate(t, "a@example.com")
+			b.db.MustExecContext(t.Context(), fmt.Sprintf(`
+create function suppress() returns trigger language plpgsql as $$ begin
+    insert into suppressions (workspace_id, email_hash, created_at) values ('%v', '\x%x', now()) on conflict do nothing;
+    return null;
+end $$;
+create trigger suppress after insert on leads for each statement execute function suppress()`, ws,
+				lead.SuppressionHash(ws, "a@example.com")))
+			d := draft("a@example.com")
+			d.Name = "Ann"
+			r := intake.Request{Lead: intake.NewLead(b.principal, &d, id.UUID{}, id.UUID{}), Draft: d, OnDuplicate: on,
+				ConstantTime: true, Submission: &lead.Submission{WorkspaceID: ws, ID: id.New(), FormID: id.New(),
+					Verdict: lead.Clean, Email: d.Email, EmailKey: d.AddressKey, CreatedAt: time.Now()}}
+			if _, err := b.Put(t.Context(), b.principal, r); !fault.Is(err, fault.Suppressed) {
+				t.Errorf("Put = %v, want EMAIL_SUPPRESSED", err)
+			}
+			kept, err := b.db.GetSubmission(t.Context(), ws, r.Submission.ID)
+			if err != nil || kept.Outcome != lead.OutcomeSuppressed || kept.Email != "" {
+				t.Errorf("the submission = %+v, %v, want nothing of the person in it", kept, err)
+			}
+			if l, err := b.db.GetLead(t.Context(), ws, holder.ID); err != nil || l.Name != "" {
+				t.Errorf("the lead = %+v, %v, want it as it was", l, err)
+			}
+		})
+	}
+}
