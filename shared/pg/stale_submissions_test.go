@@ -31,8 +31,15 @@ select workspace_id, id, id, false, 0, 0, 0, now() from leads where workspace_id
 on conflict do nothing`, s.ws)
 		}, func(ctx context.Context, db *pg.DB) error {
 			_, err := db.ReleaseSubmission(ctx, s.ws, held.ID, func(lead.Submission) (*pg.Release, error) {
-				return &pg.Release{New: s.newLeads([]string{held.Email})[0]}, nil
+				audit := tenant.NewAuditEntry(s.ws, id.New(), tenant.SubmissionReleased, id.Submission.Format(held.ID), nil, time.Now())
+				return &pg.Release{New: s.newLeads([]string{held.Email})[0], Audit: audit}, nil
 			})
+			return err
+		}},
+		{"append a submission", 1, nil, func(ctx context.Context, db *pg.DB) error {
+			_, err := db.AppendSubmission(ctx, lead.Submission{WorkspaceID: s.ws, ID: id.New(), FormID: id.New(),
+				LeadID: s.nextLead(), Outcome: lead.OutcomeAppended, Verdict: lead.Clean, Email: "new@example.com",
+				EmailKey: "new@example.com", CreatedAt: time.Now()}, func(*lead.Lead) error { return nil })
 			return err
 		}},
 		{"list submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20}, 20)},
