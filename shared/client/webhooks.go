@@ -16,6 +16,13 @@ type NewWebhook struct {
 	MaxInFlight    int      `json:"maxInFlight,omitempty"`
 	TimeoutSeconds int      `json:"timeoutSeconds,omitempty"`
 	Signature      string   `json:"signature,omitempty"` // v1 (HMAC) or v1a (ed25519)
+	Secret         string   `json:"secret,omitempty"`    // to sign with; the API makes one where none is given
+}
+
+// WebhookChange is what changes of an endpoint; zero fields stay as they are.
+type WebhookChange struct {
+	URL     string `json:"url,omitempty"`
+	Enabled *bool  `json:"enabled,omitempty"`
 }
 
 // Webhook is an endpoint as the API shows it.
@@ -36,6 +43,12 @@ func (c *Client) CreateWebhook(ctx context.Context, w NewWebhook) (made Webhook,
 // GetWebhook returns an endpoint.
 func (c *Client) GetWebhook(ctx context.Context, endpoint string) (w Webhook, err error) {
 	_, err = c.do(ctx, request{method: http.MethodGet, path: webhookPath(endpoint)}, &w)
+	return w, err
+}
+
+// UpdateWebhook changes an endpoint and returns it as it is then.
+func (c *Client) UpdateWebhook(ctx context.Context, endpoint string, change WebhookChange) (w Webhook, err error) {
+	_, err = c.do(ctx, request{method: http.MethodPatch, path: webhookPath(endpoint), body: change}, &w)
 	return w, err
 }
 

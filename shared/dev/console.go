@@ -60,6 +60,17 @@ func (c *console) say(format string, args ...any) {
 // part is the writer of one part's output.
 func (c *console) part(name string) io.Writer { return &lines{console: c, name: name} }
 
+// takes shows what a system says, but for the stores, which have files of their own.
+func (c *console) takes(opt *devstack.SystemOptions, l logs) {
+	opt.Say = func(what string) { c.say("%s", what) }
+	opt.Output = func(name string) io.Writer {
+		if f := l.file(name); f != nil {
+			return f
+		}
+		return c.part(name)
+	}
+}
+
 // lines cuts what is written into lines; exec writes to it from one goroutine.
 type lines struct {
 	*console
@@ -83,7 +94,7 @@ func (l *lines) Write(b []byte) (int, error) {
 }
 
 // banner says where everything is. The curl line stands alone, so that it can be copied as it is.
-func (c *console) banner(s *devstack.System, envFile, link string) {
+func (c *console) banner(s *devstack.System, envFile, link, webhooks string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fmt.Fprintf(c.out, `
@@ -95,13 +106,14 @@ leadgate is ready. Ctrl-C stops it.
   Documentation     %s/docs
   Queue dashboard   %s/admin/queues
   Admin token       %s
+  Webhooks          %s
   All of this       %s
 
 Create a lead (again: 409 with the first one's id):
 
 %s
 
-`, link, s.URL, s.URL, s.AdminURL, s.AdminToken, envFile, curl(s))
+`, link, s.URL, s.URL, s.AdminURL, s.AdminToken, webhooks, envFile, curl(s))
 }
 
 // curl is one line of sh. Its address is new at each start, so that it answers 201 also where data was kept.

@@ -47,7 +47,7 @@ func exitCode(err error, stderr io.Writer) int {
 //	DIR/stores      the URLs of the private stores of this and earlier sessions
 //	DIR/bin         gateway and worker
 //	DIR/log         what the stores say
-//	DIR/data        the stores' data and the demo tenant; with -ephemeral DIR/ephemeral, removed at the end
+//	DIR/data        the stores' data, the demo tenant and its receiver; with -ephemeral DIR/ephemeral, removed at the end
 func run(
 	ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer,
 ) (err error) {
@@ -86,16 +86,15 @@ func run(
 	defer logs.close()
 
 	opt := set.options(getenv, stores)
-	opt.Say = func(what string) { con.say("%s", what) }
-	opt.Output = func(name string) io.Writer {
-		if f := logs.file(name); f != nil {
-			return f
-		}
-		return con.part(name)
-	}
+	con.takes(&opt, logs)
 	if set.ephemeral {
 		defer func() { err = errors.Join(err, devstack.Remove(set.dataDir())) }()
 	}
+	hooks, err := openReceiver(set.dataDir(), set.receiver, con)
+	if err != nil {
+		return err
+	}
+	defer hooks.close() // after the workers, which may be sending to it
 	sys, err := devstack.Start(ctx, opt)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -114,7 +113,7 @@ func run(
 		return err
 	}
 	defer os.Remove(set.envFile())
-	con.banner(sys, set.envFile(), firstLink(ctx, sys))
+	con.banner(sys, set.envFile(), firstLink(ctx, sys), hooks.subscribe(ctx, sys))
 	go renewLinks(ctx, stdin, con, sys) // what is read ends with the process
 	select {
 	case <-ctx.Done():
@@ -129,6 +128,7 @@ type settings struct {
 	dir, listen, adminListen string
 	workers                  int
 	ephemeral, reset         bool
+	receiver                 bool
 }
 
 func parse(args []string, stdout io.Writer) (s settings, err error) {
@@ -140,6 +140,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 		"`host:port` of the admin listener; port 0 takes a free one")
 	f.IntVar(&s.workers, "workers", 1, "how many worker processes")
 	f.BoolVar(&s.ephemeral, "ephemeral", false, "start empty and throw the data away at the end; kept data is left alone")
+	f.BoolVar(&s.receiver, "receiver", true,
+		"take the webhooks about the demo workspace's leads and print them; -receiver=false: no endpoint of that kind")
 	f.BoolVar(&s.reset, "reset", false, "throw the kept data of the private stores away first")
 	f.Usage = func() {
 		fmt.Fprintf(stdout, "Runs Postgres, Redis, the gateway and workers with a demo workspace; Ctrl-C stops them.\n"+
