@@ -21,7 +21,7 @@ type Release struct {
 	New     NewLead                // the lead that it makes where no other has the email; books counted it as held
 	Outcome lead.Outcome           // where another lead has the email
 	Change  func(*lead.Lead) error // of that lead; NOT_FOUND: it has the email no longer
-	Audit   *tenant.AuditEntry     // its details are filled in
+	Audit   *tenant.AuditEntry     // its details are filled in; nil: there is none
 }
 
 // Released is what became of a Release.
@@ -145,7 +145,7 @@ type decision struct {
 	lead    id.UUID // zero: it has none
 }
 
-// decide writes a decision about a submission, and its audit entry. It is conn.ErrRetry when s is not as it was read.
+// decide writes a decision about a submission, and its audit entry; nil: there is none. It is conn.ErrRetry when s is not as it was read.
 func decide(ctx context.Context, tx *sqlx.Tx, s lead.Submission, d decision, audit *tenant.AuditEntry) error {
 	const q = `
 with sub as (
@@ -163,7 +163,7 @@ select exists (select from sub) or exists (select from kept)`
 	if err == nil && !done {
 		err = fmt.Errorf("%w: %w", errDecided, conn.ErrRetry)
 	}
-	if err != nil {
+	if err != nil || audit == nil {
 		return err
 	}
 	audit.Details = map[string]any{"formerVerdict": string(s.Verdict), "outcome": string(d.outcome)}
