@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -42,6 +43,11 @@ type attempt struct {
 
 // Due reports whether it is to be sent now, so that its endpoint decides when.
 func (d delivery) Due() bool { return past(d.NextAttemptAt) }
+
+// Version changes with all that its page shows.
+func (d delivery) Version() string {
+	return d.State + "-" + strconv.Itoa(d.AttemptCount) + "-" + d.UpdatedAt
+}
 
 // Resendable reports whether it can be sent again.
 func (d delivery) Resendable() bool {
@@ -110,6 +116,11 @@ func showDelivery(v *visit) error {
 	var p deliveryPage
 	if err := v.get(deliveryPath(v), nil, &p.Delivery); err != nil {
 		return err
+	}
+	if seen := v.r.URL.Query().Get("seen"); seen == p.Delivery.Version() {
+		v.written = true
+		v.w.WriteHeader(http.StatusNoContent) // a page that asks again stays as it is: somebody may be reading there
+		return nil
 	}
 	slices.Reverse(p.Delivery.Attempts) // the newest says most
 	var e endpoint

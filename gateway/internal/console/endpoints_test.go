@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -185,6 +186,11 @@ func TestEndpointSaysWhyItFails(t *testing.T) {
 	got.want(t, "Why it fails", "your server answered 503", escaped, "/console/deliveries/"+delivery)
 	one := v.get(t, "/console/deliveries/"+delivery)
 	one.want(t, "A lead is new", "ada@example.com", "your server answered 503", escaped, "Attempt 3")
+	_, again, _ := strings.Cut(one.text, `hx-get="`)
+	again, _, _ = strings.Cut(again, `"`)
+	if same := v.get(t, html.UnescapeString(again)); same.status != 204 {
+		t.Errorf("the same page again, %s = %d, want 204", again, same.status)
+	}
 	for _, page := range []answer{list, got, one} {
 		if strings.Contains(page.text, "<script>alert") || strings.Contains(page.text, "<img src=x") {
 			t.Errorf("%s has the receiver's markup", page.path)
@@ -196,6 +202,10 @@ func TestEndpointSaysWhyItFails(t *testing.T) {
 		t.Errorf("a wrong state = %d", bad.status)
 	}
 	v.post(t, "/console/deliveries/"+delivery+"/resend", nil).want(t, "It is sent again now")
+	b.mustAttempt(t, hook, webhook.Attempt{Number: 4, Status: 200}, webhook.Delivered)
+	if news := v.get(t, html.UnescapeString(again)); news.status != 200 || !strings.Contains(news.text, "It arrived.") {
+		t.Errorf("after it arrived the page is %d", news.status)
+	}
 }
 
 // The result of a test is on the page that asked for it.

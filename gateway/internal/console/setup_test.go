@@ -19,6 +19,7 @@ import (
 
 	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/console"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
@@ -39,6 +40,7 @@ type bundle struct {
 	db    *pg.DB
 	redis redis.UniversalClient
 	url   string
+	books *books.Counter
 	ahead atomic.Int64 // nanoseconds by which its clock is ahead
 	owner
 }
@@ -57,14 +59,18 @@ func setup(t testing.TB, changes ...func(*console.Deps)) *bundle {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	keys := auth.New(auth.Deps{DB: b.db, Now: b.now, Log: log})
 	waker := task.NewWaker(b.redis)
-	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(), Now: time.Now})
+	b.books = books.New(books.Deps{DB: b.db, Log: log})
+	in := intake.New(intake.Deps{DB: b.db, Redis: b.redis, Waker: waker, Log: log, Registry: prometheus.NewRegistry(),
+		Now: time.Now, Books: b.books})
 	t.Cleanup(in.Stop)
 	keyed := idempotency.New(b.db, log)
 	t.Cleanup(keyed.Stop)
 	forms := form.New(form.Deps{Auth: keys, Intake: in, Once: keyed, Redis: b.redis, Log: log,
-		Registry: prometheus.NewRegistry(), Now: time.Now, Wait: func(time.Time) {}, Secret: b.db.InstallationSecret})
+		Registry: prometheus.NewRegistry(), Now: time.Now, Wait: func(time.Time) {}, Secret: b.db.InstallationSecret,
+		Books: b.books})
 	public := api.New(api.Deps{DB: b.db, Auth: keys, Intake: in, Idempotency: keyed, Waker: waker, Forms: forms,
-		Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,
+		Books: b.books,
+		Edge:  httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "api"}), Now: time.Now,
 		WebhookURL: func(string) string { return "" }, Ready: func(context.Context) error { return nil }})
 	d := console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: b.db, Now: b.now}, Now: b.now,
 		Pulse: b.db.Pulse, Edge: httpx.New(httpx.Deps{Log: log, AccessLog: true, Listener: "console"}), Log: log,

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -127,8 +128,20 @@ func TestBooksAndAudit(t *testing.T) {
 	v := b.mustSignIn(t, b.secret)
 	v.get(t, "/console/books").want(t, "Nothing was received on these days")
 	b.mustLead(t, `{"email":"ada@example.com"}`)
-	v.get(t, "/console/books").want(t, "API, one by one", "The books are balanced", "received")
-	if got := v.get(t, "/console/books/csv"); !strings.Contains(got.text, ",api,,1,1,0,0") ||
+	for range 2 {
+		r, _ := http.NewRequestWithContext(t.Context(), "POST", b.url+"/api/v1/leads", strings.NewReader(`{"email":"none"}`))
+		r.Header.Set("Authorization", "Bearer "+b.secret)
+		r.Header.Set("Content-Type", "application/json")
+		if res, err := http.DefaultClient.Do(r); err != nil || res.Body.Close() != nil || res.StatusCode != 400 {
+			t.Fatal(res, err)
+		}
+	}
+	if err := b.books.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.get(t, "/console/books").want(t, "API, one by one", "The books are balanced", "Why 2 were refused",
+		"<b>2</b> had a mistake")
+	if got := v.get(t, "/console/books/csv"); !strings.Contains(got.text, ",api,,3,1,0,0,0,0,0,2\n") ||
 		!strings.HasPrefix(got.header.Get("Content-Type"), "text/csv") {
 		t.Errorf("CSV = %q of type %s", got.text, got.header.Get("Content-Type"))
 	}
