@@ -54,7 +54,7 @@ func weights(t *testing.T, list string) map[string]int {
 func TestFolds(t *testing.T) {
 	t.Parallel()
 	const folds = 5
-	docs := documents(newCorpus(t), usual.fillings)
+	docs := documents(newCorpus(t), usual.fillings/2)
 	var spam, people tally
 	for fold := range folds {
 		var rest, held []document
