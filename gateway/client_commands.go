@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 
 	"leadgate/shared/client"
 	"leadgate/shared/config"
@@ -15,11 +16,12 @@ type clientCLI struct {
 	Version    config.Version    `name:"version" help:"Print the version."`
 	Lead       leadCommand       `cmd:"" help:"Import and export leads over the API, with a key."`
 	Submission submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key."`
+	Webhook    webhookCommand    `cmd:"" help:"Follow a workspace's events over the API, with a key."`
 }
 
 // isClient reports whether a command line is one of clientCLI.
 func isClient(args []string) bool {
-	return len(args) > 0 && (args[0] == "lead" || args[0] == "submission")
+	return len(args) > 0 && slices.Contains([]string{"lead", "submission", "webhook"}, args[0])
 }
 
 // clientCommand is a command of clientCLI. waits says how long to wait for the API; out takes the answer, and says what
@@ -46,12 +48,12 @@ type access struct {
 }
 
 // Check says what is wrong with the address.
-func (a access) Check() []error { return checkURL(a.URL) }
+func (a access) Check() []error { return checkURL("url", a.URL) }
 
-// checkURL says what is wrong with --url.
-func checkURL(text string) []error {
+// checkURL says what is wrong with the URL that a flag has.
+func checkURL(flag, text string) []error {
 	if u, err := url.Parse(text); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return []error{config.Invalid("url", "must begin with http:// or https:// and a host")}
+		return []error{config.Invalid(flag, "must begin with http:// or https:// and a host")}
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type cli struct {
 	Chatbot     chatbotCommand    `cmd:"" help:"Create and list a workspace's chatbots."`
 	Lead        leadCommand       `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
 	Submission  submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key; this needs no database."`
+	Webhook     webhookCommand    `cmd:"" help:"Follow a workspace's events over the API, with a key; this needs no database."`
 	Key         keyCommand        `cmd:"" help:"Create, list, rotate and revoke a workspace's API keys."`
 	ConsoleLink consoleLink       `cmd:"" name:"console-link" help:"Print a link that signs a browser in to a workspace's console, once."`
 	Secrets     secretsCommand    `cmd:"" help:"Encrypt the stored secrets anew, and show with which keys they are."`

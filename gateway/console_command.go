@@ -24,7 +24,7 @@ type consoleLink struct {
 }
 
 // Check says what is wrong with the address.
-func (c *consoleLink) Check() []error { return checkURL(c.URL) }
+func (c *consoleLink) Check() []error { return checkURL("url", c.URL) }
 
 // Run creates the session and prints its link.
 func (c *consoleLink) Run(o *operator) error {

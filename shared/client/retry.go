@@ -35,6 +35,10 @@ func (c *Client) repeat(ctx context.Context, safe bool, once func() error) error
 	}
 }
 
+// Temporary reports whether a request that only reads, and ended with err, may succeed later: the API is away, or asks
+// to come again.
+func Temporary(err error) bool { return repeatable(err, true) }
+
 // repeatable reports whether a request that ended with err may succeed a little later.
 func repeatable(err error, safe bool) bool {
 	var refused *Error

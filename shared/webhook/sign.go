@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,28 @@ func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header strin
 		}
 	}
 	return string(signed), nil
+}
+
+// Header returns the headers of body sent to e at time at under the id msgID, its own ones among them. The error says
+// that it must not be sent, because e has no valid secret.
+func Header(e *Endpoint, msgID string, at time.Time, body []byte) (map[string][]string, error) {
+	signatures, err := SignAll(e, msgID, at, body)
+	if err != nil {
+		return nil, err
+	}
+	h := map[string][]string{
+		"Content-Type":      {"application/json"},
+		"User-Agent":        {"leadgate/1"},
+		"webhook-id":        {msgID}, // spelled as Standard Webhooks does
+		"webhook-timestamp": {strconv.FormatInt(at.Unix(), 10)},
+		"webhook-signature": {signatures},
+	}
+	for name, value := range e.Headers {
+		if CheckHeaderName(name) == "" && CheckHeaderValue(value) == "" { // whoever wrote it into the row
+			h[textproto.CanonicalMIMEHeaderKey(name)] = []string{value}
+		}
+	}
+	return h, nil
 }
 
 func appendSignature(dst []byte, secret string, content []byte) ([]byte, error) {

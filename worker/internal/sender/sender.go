@@ -98,7 +98,7 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Du
 	}
 	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128), e.Payload)
 	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
-	signatures, err := webhook.SignAll(e, message, at, body)
+	header, err := webhook.Header(e, message, at, body)
 	if err != nil {
 		return nil, "the endpoint has no valid secret"
 	}
@@ -106,18 +106,7 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.Du
 	if err != nil {
 		return nil, "the URL is not valid"
 	}
-	req.Header = http.Header{
-		"Content-Type":      {"application/json"},
-		"User-Agent":        {"leadgate/1"},
-		"webhook-id":        {message}, // spelled as Standard Webhooks does
-		"webhook-timestamp": {strconv.FormatInt(at.Unix(), 10)},
-		"webhook-signature": {signatures},
-	}
-	for name, value := range e.Headers {
-		if webhook.CheckHeaderName(name) == "" && webhook.CheckHeaderValue(value) == "" { // whoever wrote it into the row
-			req.Header[http.CanonicalHeaderKey(name)] = []string{value}
-		}
-	}
+	req.Header = header
 	return req, ""
 }
 
