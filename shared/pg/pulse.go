@@ -9,8 +9,15 @@ import (
 )
 
 // Pulse is what changes when something happens in a workspace that its owner would like to see at once. Each is a hash,
-// or "" where there is nothing.
-type Pulse struct{ Leads, Submissions, Endpoints string }
+// or "" where there is nothing. Held is how many submissions of the last month are in quarantine, MaxPulseHeld at most;
+// it is not a part of String.
+type Pulse struct {
+	Leads, Submissions, Endpoints string
+	Held                          int
+}
+
+// MaxPulseHeld is how many submissions in quarantine are counted, so that a full one costs no more.
+const MaxPulseHeld = 100
 
 // String is the pulse as ParsePulse reads it.
 func (p Pulse) String() string { return p.Leads + "." + p.Submissions + "." + p.Endpoints }
@@ -21,7 +28,7 @@ func ParsePulse(text string) (p Pulse, ok bool) {
 	if len(parts) != 3 {
 		return p, false
 	}
-	return Pulse{parts[0], parts[1], parts[2]}, true
+	return Pulse{Leads: parts[0], Submissions: parts[1], Endpoints: parts[2]}, true
 }
 
 // Changed names what is different from a former pulse.
@@ -37,7 +44,7 @@ func (p Pulse) Changed(former Pulse) (names []string) {
 	return names
 }
 
-// Pulse reads the pulse of a workspace: the ends of two indexes, and the states of its endpoints.
+// Pulse reads the pulse of a workspace: the ends of three indexes, and the states of its endpoints.
 func (db *DB) Pulse(ctx context.Context, workspace id.UUID) (p Pulse, err error) {
 	const q = `
 select coalesce((select md5(concat(id, updated_at)) from leads
@@ -46,7 +53,10 @@ select coalesce((select md5(concat(id, updated_at)) from leads
                   where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour') order by id desc limit 1), ''),
        coalesce((select md5(string_agg(concat(id, enabled, failing_since is not null, slow_since is not null, updated_at),
                                        '' order by id))
-                   from endpoints where workspace_id = $1 and deleted_at is null), '')`
-	err = db.QueryRowxContext(ctx, q, workspace).Scan(&p.Leads, &p.Submissions, &p.Endpoints)
+                   from endpoints where workspace_id = $1 and deleted_at is null), ''),
+       (select count(*) from (
+            select 1 from submissions where workspace_id = $1 and verdict = 'held' and id >= uuid_floor(now() - interval '31 days')
+             order by id desc limit $2) held)`
+	err = db.QueryRowxContext(ctx, q, workspace, MaxPulseHeld).Scan(&p.Leads, &p.Submissions, &p.Endpoints, &p.Held)
 	return p, conn.Fail(ctx, "read the pulse", err)
 }

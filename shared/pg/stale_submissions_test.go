@@ -42,6 +42,10 @@ on conflict do nothing`, s.ws)
 				EmailKey: "new@example.com", CreatedAt: time.Now()}, func(*lead.Lead) error { return nil })
 			return err
 		}},
+		{"pulse", pg.MaxPulseHeld, nil, func(ctx context.Context, db *pg.DB) error {
+			got, err := db.Pulse(ctx, s.ws)
+			return wantCount(err, got.Held, pg.MaxPulseHeld)
+		}},
 		{"list submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20}, 20)},
 		{"list held submissions", 20, nil, find(pg.SubmissionQuery{Limit: 20, Verdicts: []lead.Verdict{lead.Held}}, 20)},
 		{"list submissions with a text", 500, nil, find(pg.SubmissionQuery{Limit: 20, Text: "b", Scan: 500}, 20)},

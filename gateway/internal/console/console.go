@@ -83,7 +83,7 @@ var nav = []struct {
 }{
 	{"Overview", Root, anyScope},
 	{"Leads", Root + "/leads", tenant.LeadsRead},
-	{"Submissions", Root + "/submissions", tenant.LeadsRead},
+	{"Submissions", submissionsPath, tenant.LeadsRead},
 	{"Forms", formsPath, tenant.KeysManage},
 	{"Imports", importsPath, tenant.LeadsRead},
 	{"Webhooks", endpointsPath, tenant.WebhooksManage},

@@ -31,6 +31,9 @@ type leadPage struct {
 // fact is what something is called and what it is.
 type fact struct{ Name, Text string }
 
+// Boxed reports whether the text is long.
+func (f *fact) Boxed() bool { return len(f.Text) > longText }
+
 // touch is where a lead came from with a form.
 type touch struct {
 	SubmissionID, At, Page, Referrer string

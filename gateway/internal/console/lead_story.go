@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"leadgate/shared/fault"
 )
 
 // timeline is what the API tells of a lead.
@@ -125,13 +127,15 @@ func stepOf(e *timelineEntry) step {
 	return s
 }
 
+const maxPageWords = 80 // characters of the address of a page in a sentence
+
 // on says on which page something was, in the words of its address.
 func on(page string) string {
 	u, err := url.Parse(page)
 	if page == "" || err != nil || u.Host == "" {
 		return ""
 	}
-	return " on " + u.Host + strings.TrimSuffix(u.EscapedPath(), "/")
+	return " on " + fault.TruncateTo(u.Host+strings.TrimSuffix(u.EscapedPath(), "/"), maxPageWords)
 }
 
 // campaignNames are what parameters of a campaign are called.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -111,9 +112,13 @@ type member struct {
 // IsText reports whether the value is a string.
 func (m *member) IsText() bool { return len(m.JSON) > 0 && m.JSON[0] == '"' }
 
-// Nested reports whether the value has parts of its own, or lines.
-func (m *member) Nested() bool {
-	return strings.Contains(m.Text, "\n") || len(m.JSON) > 0 && strings.ContainsRune("{[", rune(m.JSON[0]))
+// longText is how many bytes a value may have until it gets a box of its own, which scrolls.
+const longText = 300
+
+// Boxed reports whether the value has parts or lines, or is long.
+func (m *member) Boxed() bool {
+	return len(m.Text) > longText || strings.Contains(m.Text, "\n") ||
+		len(m.JSON) > 0 && strings.ContainsRune("{[", rune(m.JSON[0]))
 }
 
 // members returns those of an object of the API, which is valid; of null there are none.
@@ -138,9 +143,9 @@ func members(object json.RawMessage) (all []member) {
 }
 
 func indented(raw json.RawMessage) string {
-	text, err := json.MarshalIndent(raw, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil { // unlike MarshalIndent it escapes nothing: the template does
 		return string(raw)
 	}
-	return string(text)
+	return b.String()
 }

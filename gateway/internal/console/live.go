@@ -169,5 +169,6 @@ func (v *visit) liveSince() string {
 	if err != nil {
 		return Root + "/live"
 	}
+	v.held = p.Held
 	return Root + "/live?since=" + p.String()
 }

@@ -204,7 +204,7 @@ func (b *bundle) mustOpen(t testing.TB) *testbrowser.Page {
 	p.Open(b.url + "/console")
 	p.Fill("#key", b.secret)
 	p.Click("main button")
-	p.WaitText("received")
+	p.WaitText("Sign out")
 	return p
 }
 

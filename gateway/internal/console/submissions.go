@@ -11,10 +11,12 @@ import (
 	"leadgate/shared/tenant"
 )
 
+const submissionsPath = Root + "/submissions"
+
 func submissionRoutes() []route {
 	decide := []string{"POST /api/v1/submissions/{id}/release", "POST /api/v1/submissions/{id}/spam"}
 	return []route{
-		{"GET", Root + "/submissions", tenant.LeadsRead, submissions, []string{"GET /api/v1/submissions"}, nil},
+		{"GET", submissionsPath, tenant.LeadsRead, submissions, []string{"GET /api/v1/submissions"}, nil},
 		{"GET", Root + "/submissions/export", tenant.LeadsRead, exportSubmissions,
 			[]string{"GET /api/v1/submissions/export"}, nil},
 		{"POST", Root + "/submissions/decide", tenant.LeadsWrite, decideSubmissions, decide, submissions},
@@ -153,7 +155,7 @@ func submissions(v *visit) error {
 	p.This = queryOf(pick(q, submissionQuery...))
 	if q.Get("cursor") != "" {
 		asked.Set("cursor", q.Get("cursor"))
-		p.First = Root + "/submissions" + p.This
+		p.First = submissionsPath + p.This
 	}
 	next, err := v.list("/api/v1/submissions", asked, &p.All)
 	if isStatus(err, http.StatusBadRequest) || isStatus(err, http.StatusNotFound) {
@@ -164,7 +166,7 @@ func submissions(v *visit) error {
 	if next != "" {
 		kept := pick(q, submissionQuery...)
 		kept.Set("cursor", next)
-		p.Next = Root + "/submissions" + queryOf(kept)
+		p.Next = submissionsPath + queryOf(kept)
 	}
 	for i := range p.All {
 		s := p.All[i]
@@ -254,7 +256,7 @@ func decideSubmission(v *visit) error {
 	if do == "release" && s.LeadID != "" && s.Outcome == "new" {
 		done += ": there is a lead of it now"
 	}
-	to := Root + "/submissions"
+	to := submissionsPath
 	if v.r.PostForm.Get("back") == "" { // it was decided on its own page
 		to += "/" + url.PathEscape(id)
 	} else {
@@ -269,7 +271,7 @@ func decideSubmissions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	to := Root + "/submissions" + queryOf(pick(v.r.URL.Query(), submissionQuery...))
+	to := submissionsPath + queryOf(pick(v.r.URL.Query(), submissionQuery...))
 	return v.each(to, "submission", done, func(id string) error {
 		return v.send(http.MethodPost, "/api/v1/submissions/"+url.PathEscape(id)+"/"+do, nil, nil)
 	})

@@ -23,6 +23,7 @@ type visit struct {
 	form      url.Values // what was in it
 	written   bool       // an answer is on its way
 	news      string     // where the page hears what has changed
+	held      int        // submissions in quarantine, pg.MaxPulseHeld at most
 }
 
 // data is what the page's own part gets, beside what was entered before where a form is shown again.
@@ -94,7 +95,11 @@ func (v *visit) view(title string) *webui.View {
 			continue
 		}
 		here := v.r.URL.Path == n.path || n.path != Root && strings.HasPrefix(v.r.URL.Path, n.path+"/")
-		view.Nav = append(view.Nav, webui.Link{Label: n.label, Href: n.path, Current: here})
+		link := webui.Link{Label: n.label, Href: n.path, Current: here}
+		if n.path == submissionsPath {
+			link.Count = v.held
+		}
+		view.Nav = append(view.Nav, link)
 	}
 	return view
 }

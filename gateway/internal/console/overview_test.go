@@ -1,0 +1,26 @@
+package console_test
+
+import (
+	"testing"
+
+	"leadgate/shared/tenant"
+)
+
+// The overview says what needs somebody, and where to see it.
+func TestOverviewTellsWhatNeedsAttention(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	v := b.mustSignIn(t, b.secret)
+	v.get(t, "/console").wantPage(t, 200, "No lead has come yet", b.url+"/api/v1/leads", "!Needs you")
+	b.mustLead(t, `{"email":"ada@example.com"}`)
+	v.get(t, "/console").wantPage(t, 200, "ada@example.com", "!No lead has come yet", "!Needs you")
+	form := b.mustForm(t, "Contact")
+	b.mustHeld(t, form, "grace@example.com", nil)
+	v.get(t, "/console").wantPage(t, 200, "Needs you", "1 submission of a form is held", `<span class="badge">1</span>`)
+	for range 100 {
+		b.mustHeld(t, form, "grace@example.com", nil)
+	}
+	v.get(t, "/console").wantPage(t, 200, "More than 99 submissions", `<span class="badge">99+</span>`)
+	b.mustSignIn(t, b.mustKey(t, b.workspace, tenant.KeysManage)).get(t, "/console").wantPage(t, 200, "!Needs you",
+		"!ada@example.com", `!class="badge"`)
+}
