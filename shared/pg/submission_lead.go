@@ -66,11 +66,11 @@ func (db *DB) briefSubmissions(ctx context.Context, q string, workspace, leadID 
 	return all, err
 }
 
-// inOrderOfIndex runs statements of lists of submissions, all of whose orders are those of an index. Where Postgres
-// believes that a week has no rows of the workspace, it would sort what is there.
+// inOrderOfIndex runs statements of lists that have the order of an index. Where Postgres believes that there are few
+// rows, such as none of the workspace in a week, it would read all that are there and sort them.
 func (db *DB) inOrderOfIndex(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := conn.Exec(ctx, tx, "list submissions", `set local enable_sort = off`); err != nil {
+		if _, err := conn.Exec(ctx, tx, "list in order", `set local enable_sort = off`); err != nil {
 			return err
 		}
 		return do(tx)

@@ -23,6 +23,7 @@ import (
 	"leadgate/gateway/internal/webui"
 	"leadgate/shared/config"
 	"leadgate/shared/pg"
+	"leadgate/shared/task"
 )
 
 // Deps of New.
@@ -49,6 +50,7 @@ type server struct {
 	apiAddr  string
 	pages    *webui.Pages
 	backlog  *backlog
+	waker    *task.Waker
 	log      *slog.Logger
 	routes   []route
 }
@@ -86,6 +88,7 @@ func New(d Deps) http.Handler {
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token,
 			d.Now, d.Trusted),
 		ready: d.Ready, apiAddr: d.APIAddr, pages: parsed, backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
+		waker: task.NewWaker(d.Redis),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))
 	s.routes = s.table()
@@ -130,6 +133,9 @@ func (s *server) apiRoutes() []route {
 			"name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
 		{"GET", workspace + "/keys", private, s.listKeys, "limit, cursor"},
 		{"POST", key + "/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
+		{"GET", apiPath + "/failing", private, s.listFailing, "answers up to 200 endpoints that fail, over all workspaces"},
+		{"POST", workspace + "/endpoints/{endpoint}/probe", private, s.probeEndpoint,
+			"tries one delivery now, though the endpoint fails"},
 		{"DELETE", key, private, s.revokeKey, "revokes the key within a second"},
 	}
 }

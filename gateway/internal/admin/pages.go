@@ -4,6 +4,7 @@ import (
 	"embed"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -23,7 +24,7 @@ var files embed.FS
 
 // nav is the order of pages. What others made, such as the queue dashboard, opens as it is.
 var nav = []webui.Link{
-	{Label: "Overview", Href: root}, {Label: "Queues", Href: queuesPath}, {Label: "Admin API", Href: "/admin/api"},
+	{Label: "Overview", Href: root}, {Label: "Failing webhooks", Href: failingPath}, {Label: "Queues", Href: queuesPath}, {Label: "Admin API", Href: "/admin/api"},
 	{Label: "Metrics", Href: "/metrics"}, {Label: "Profiles", Href: "/debug/pprof/"},
 }
 
@@ -32,6 +33,8 @@ func (s *server) pageRoutes() []route {
 	return []route{
 		{"GET", "/admin", open, redirect(root), ""},
 		{"GET", root, page, s.visited(start), ""},
+		{"GET", failingPath, page, s.visited(failingPage), ""},
+		{"POST", root + "workspaces/{ws}/endpoints/{endpoint}/probe", page, s.visited(probeForm), ""},
 		{"GET", "/admin/api", page, s.visited(apiTable), ""},
 		{"GET", "/admin/login", open, s.loginForm, ""},
 		{"POST", "/admin/login", open, s.login, ""},
@@ -87,6 +90,10 @@ func (s *server) writeFailure(w http.ResponseWriter, f *fault.Error, requestID s
 // show renders a page; a form that was not taken is shown with what is wrong.
 func (v *visit) show(name, title string, page any) error {
 	view := v.view(title, v.r.URL.Path)
+	if b, ok := v.backlog.read(); ok {
+		i := slices.IndexFunc(view.Nav, func(l webui.Link) bool { return l.Href == failingPath })
+		view.Nav[i].Count = b.Failing + b.Open
+	}
 	view.Query = webui.Query{Values: v.r.URL.Query()}
 	view.Notice = notices[view.Query.Get("done")]
 	view.Data = data{v.r.PostForm, page}
@@ -103,7 +110,9 @@ func (v *visit) show(name, title string, page any) error {
 
 // notices are what a page says after a form was taken, by the parameter "done" of its address: no other text of an
 // address is shown.
-var notices = map[string]string{}
+var notices = map[string]string{
+	"probed": "One delivery is tried now. When it arrives, all that waits follows by itself.",
+}
 
 // done leads to a page that says what was just done.
 func (v *visit) done(to, what string) error {

@@ -11,7 +11,12 @@ type startPage struct {
 	Docs            string
 	Postgres, Redis bool        // whether they answer
 	Backlog         *pg.Backlog // nil: it could not be counted in time
+	Failing         []failingEndpoint
+	More            bool // than Failing has
 }
+
+// startFailing is how many failing endpoints the overview shows.
+const startFailing = 5
 
 func start(v *visit) error {
 	p := startPage{
@@ -19,6 +24,11 @@ func start(v *visit) error {
 		Redis: answers(func(ctx context.Context) error { return v.redis.Ping(ctx).Err() }),
 	}
 	if p.Postgres {
+		all, err := v.failing(v.r, startFailing+1)
+		if err != nil {
+			return err
+		}
+		p.Failing, p.More = all[:min(len(all), startFailing)], len(all) > startFailing
 		if b, ok := v.backlog.read(); ok {
 			p.Backlog = &b
 		}
@@ -31,3 +41,6 @@ func (p startPage) OldestDueMs() *int {
 	ms := int(p.Backlog.OldestDue.Milliseconds())
 	return &ms
 }
+
+// Fail is how many webhooks fail.
+func (p startPage) Fail() int { return p.Backlog.Failing + p.Backlog.Open }

@@ -18,13 +18,20 @@ func (b *bundle) look(path string) answer {
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
+	b.failing("Acme Corporation", "https://hooks.example.com/in", "status: 503")
+	b.failing("A workspace with a name that is longer than most", "https://a-rather-long-name-of-a-host.crm.example.com/in",
+		"dns: lookup a-rather-long-name-of-a-host.crm.example.com: no such host")
 	p := testbrowser.New(t)
 	p.Open(b.url + "/admin/login") // every other address has it with 401, which a browser logs
 	p.WantWell("sign-in")
 	p.Fill("#token", token)
 	p.Click("main button")
-	p.WaitText("deliveries are due now")
+	p.WaitText("deliveries are due")
 	p.WantWell("overview")
+	p.Open(b.url + "/admin/failing")
+	p.WantWell("failing")
+	p.Click("#failing button")
+	p.WaitText("One delivery is tried now")
 	p.Open(b.url + "/admin/api")
 	p.WantWell("api")
 	p.Click(".account button")
@@ -34,7 +41,7 @@ func TestWalk(t *testing.T) {
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/admin/", "/admin/login", "/admin/api"} {
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing"} {
 		a := b.look(path)
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {

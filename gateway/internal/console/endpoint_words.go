@@ -1,8 +1,7 @@
 package console
 
 import (
-	"strings"
-
+	"leadgate/gateway/internal/webui"
 	"leadgate/shared/webhook"
 )
 
@@ -32,34 +31,7 @@ func (e endpoint) Tag() tag {
 func (e endpoint) Why() string { return failureWords(e.Health.LastError) }
 
 // failureWords says what an error of an attempt means.
-func failureWords(text string) string {
-	_, detail, _ := strings.Cut(text, ": ")
-	more := ""
-	if detail != "" {
-		more = " (" + detail + ")"
-	}
-	switch webhook.ClassOf(text) {
-	case "":
-		return ""
-	case webhook.FailedTimeout:
-		return "your server did not answer in time" + more
-	case webhook.FailedDNS:
-		return "no host of this name was found" + more
-	case webhook.FailedRefused:
-		return "nothing listens at this address" + more
-	case webhook.FailedTLS:
-		return "no secure connection was possible" + more
-	case webhook.FailedBlocked:
-		return "webhooks may not go to this address" + more
-	case webhook.FailedConnection:
-		return "the connection broke off" + more
-	case webhook.FailedStatus:
-		return "your server answered " + detail
-	case webhook.FailedInternal:
-		return "something failed on our side" + more
-	}
-	return text
-}
+func failureWords(text string) string { return webui.FailureWords(text, "your server") }
 
 var deliveryTags = map[string]tag{
 	string(webhook.Pending): {"warn", "Waits"}, string(webhook.Delivered): {"good", "Delivered"},
