@@ -20,6 +20,8 @@ type apiError struct {
 	Message   string
 	RequestID string
 	Fields    []mistake
+
+	ExistingLeadID string // of a lead that is there already
 }
 
 type mistake webui.Mistake
@@ -177,9 +179,12 @@ func (a *answer) refusal() error {
 		return e
 	}
 	e.Message, e.Code = text.Error, text.Code
-	var details struct{ Errors []mistake }
+	var details struct {
+		Errors         []mistake
+		ExistingLeadID string
+	}
 	if json.Unmarshal(text.Details, &details) == nil { // each code has details of its own
-		e.Fields = details.Errors
+		e.Fields, e.ExistingLeadID = details.Errors, details.ExistingLeadID
 	}
 	return e
 }

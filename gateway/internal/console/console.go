@@ -70,7 +70,7 @@ const anyScope tenant.Scope = ""
 
 func (c *console) routes() []route {
 	return slices.Concat(
-		overviewRoutes(), leadRoutes(), submissionRoutes(), formRoutes(), importRoutes(),
+		overviewRoutes(), newLeadRoutes(), leadRoutes(), suppressionRoutes(), submissionRoutes(), formRoutes(), importRoutes(),
 		endpointRoutes(), deliveryRoutes(), replayRoutes(), keyRoutes(), sessionRoutes(),
 		settingsRoutes(), bookRoutes(), auditRoutes(),
 	)
@@ -84,6 +84,7 @@ var nav = []struct {
 	{"Overview", Root, anyScope},
 	{"Leads", Root + "/leads", tenant.LeadsRead},
 	{"Submissions", submissionsPath, tenant.LeadsRead},
+	{"Blocked", suppressionsPath, tenant.LeadsWrite},
 	{"Forms", formsPath, tenant.KeysManage},
 	{"Imports", importsPath, tenant.LeadsRead},
 	{"Webhooks", endpointsPath, tenant.WebhooksManage},

@@ -49,7 +49,7 @@ func TestOwnerMendsAWebhook(t *testing.T) {
 	b.mustLead(t, `{"email":"ada@example.com","name":"Ada"}`)
 	for n := range 3 {
 		b.mustAttempt(t, hook, webhook.Attempt{Number: n + 1, Status: 503, Error: webhook.StatusError(503), Latency: 31 * time.Millisecond,
-			ResponseHead: "<html><body><h1>503 Service Unavailable</h1></body></html>"}, webhook.Pending)
+			ResponseHead: "<html><script>alert(1)</script><img src=x onerror=alert(2)><h1>503 Service Unavailable</h1></html>"}, webhook.Pending)
 	}
 	p.Open(b.url + "/console/endpoints")
 	p.WaitText("your server answered 503")
@@ -98,6 +98,10 @@ func TestOwnerKeepsTheWorkspace(t *testing.T) {
 		b.mustLead(t, `{"email":"`+email+`"}`)
 	}
 	p := b.mustOpen(t)
+	p.Open(b.url + "/console/leads/new")
+	wantWell(t, p, "lead-new")
+	p.Open(b.url + "/console/suppressions")
+	wantWell(t, p, "suppressions")
 	p.Open(b.url + "/console/keys/new")
 	p.Fill("#name", "Our shop")
 	wantWell(t, p, "key-new")
