@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,9 +20,9 @@ type timeline struct {
 type timelineEntry struct {
 	At, Kind, Source, State, Note, Type, SubmissionID, Page, Outcome, Verdict string
 
-	EventID, DeliveryID, Host, NextAttemptAt, Error string
-	Attempts, Number, LatencyMs                     int
-	Status                                          *int
+	EventID, DeliveryID, Host, Error string
+	Attempts, Number, LatencyMs      int
+	Status                           *int
 }
 
 // story is a timeline for people: attempts are below the delivery that they were made for.
@@ -41,8 +42,8 @@ type step struct {
 
 // sending is a delivery with its attempts.
 type sending struct {
-	ID, Host, State, Next string
-	Attempts              []attempt
+	ID, Host, State string
+	Attempts        []attempt
 }
 
 // Resendable reports whether sending it again makes sense: it is over, and its lead was not erased.
@@ -50,9 +51,12 @@ func (s *sending) Resendable() bool {
 	return s.State == "delivered" || s.State == "exhausted" || s.State == "held"
 }
 
+// endpointIDs are those of endpoints whose host is named before.
+var endpointIDs = regexp.MustCompile(` \(we_[0-9a-z]+\)`)
+
 // tell makes a story of a timeline.
 func tell(t timeline) story {
-	s := story{Status: t.Status, Truncated: t.Truncated}
+	s := story{Status: endpointIDs.ReplaceAllString(t.Status, ""), Truncated: t.Truncated}
 	deliveries := map[string]*sending{}
 	for _, e := range t.Entries {
 		if e.Kind == "attempt" {
@@ -120,7 +124,7 @@ func stepOf(e *timelineEntry) step {
 			host = "an endpoint that was deleted"
 		}
 		s.Title, s.Tone = words[0]+host, words[1]
-		s.Delivery = &sending{ID: e.DeliveryID, Host: host, State: e.State, Next: e.NextAttemptAt}
+		s.Delivery = &sending{ID: e.DeliveryID, Host: host, State: e.State}
 	case "attempt":
 		s.Title, s.Note = "An attempt to send a webhook", e.Error
 	}

@@ -3,20 +3,30 @@ package console_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/lead"
+	"leadgate/shared/webhook"
 )
 
-// mustPeople makes leads as a shop has them, and returns the id of the last.
+// mustPeople makes leads as a shop has them, of which a webhook failed to tell, and returns the id of the last.
 func (b *bundle) mustPeople(t testing.TB) (last string) {
 	t.Helper()
-	for _, body := range []string{
+	var hook string
+	for i, body := range []string{
 		`{"email":"grace.hopper@example.com","name":"Grace Hopper","source":"website","metadata":{"company":"Navy Yard","seats":12}}`,
 		`{"email":"jean@bartik.example","name":"Jean Bartik","phone":"+1-555-010-0199","source":"fair","status":"contacted"}`,
 		`{"email":"info@lovelace.example","name":"Ada Lovelace","phone":"+44 20 7946 0958","source":"website","metadata":{
 			"company":"Analytical Engines","utm_source":"newsletter","utm_campaign":"spring","budget":{"from":1000,"to":5000}}}`,
 	} {
+		if i == 2 { // it hears of the last one alone
+			hook = b.mustEndpoint(t, `,"eventTypes":["lead.created"]`)
+		}
 		last = b.mustLead(t, body)
+	}
+	for n, state := range []webhook.State{webhook.Pending, webhook.Exhausted} {
+		b.mustAttempt(t, hook, webhook.Attempt{Number: n + 1, Status: 503, Error: webhook.StatusError(503),
+			Latency: 31 * time.Millisecond, ResponseHead: "<h1>Out of order</h1>"}, state)
 	}
 	return last
 }
@@ -25,7 +35,6 @@ func (b *bundle) mustPeople(t testing.TB) (last string) {
 func TestOwnerWorksWithLeads(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.call(t, "POST", "/webhooks", `{"url":"https://hooks.example.com/crm","eventTypes":["lead.*"]}`, nil)
 	p := b.mustOpen(t)
 	p.Open(b.url + "/console/leads")
 	wantWell(t, p, "leads-none")
@@ -58,7 +67,9 @@ func TestOwnerWorksWithLeads(t *testing.T) {
 	p.WaitText("What happened")
 	wantWell(t, p, "lead")
 	p.Click(".timeline summary")
-	p.WaitText("It was not tried yet")
+	p.Click(".answers summary")
+	p.WaitText("Out of order")
+	wantWell(t, p, "lead-attempts")
 	p.Click("#change ~ form summary")
 	p.Fill("#name", "Ada King")
 	p.Fill("#value0", "Engines Ltd.")
