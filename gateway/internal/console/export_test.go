@@ -1,6 +1,12 @@
 package console
 
-import "leadgate/shared/tenant"
+import (
+	"encoding/json"
+	"net/http/httptest"
+
+	"leadgate/gateway/internal/webui"
+	"leadgate/shared/tenant"
+)
 
 // Route is a line of the table, as tests see it.
 type Route struct {
@@ -15,4 +21,19 @@ func Routes() (all []Route) {
 		all = append(all, Route{r.method, r.path, r.scope, r.twins})
 	}
 	return all
+}
+
+// EndpointsPage is the page of the endpoints that the API answers as text.
+func EndpointsPage(text string) (string, error) {
+	var p endpointsPage
+	if err := json.Unmarshal([]byte(text), &p.Endpoints); err != nil {
+		return "", err
+	}
+	pages, err := webui.Parse(files)
+	if err != nil {
+		return "", err
+	}
+	w := httptest.NewRecorder()
+	err = pages.Render(w, 200, "endpoints.html", &webui.View{Assets: assetsPath, Data: data{nil, p, &tenant.Principal{}}})
+	return w.Body.String(), err
 }
