@@ -12,5 +12,66 @@
   fit();
   dark.addEventListener('change', paint);
   narrow.addEventListener('change', fit);
-  set({ 'spec-url': '/openapi.json' });
+
+  // What need not be sent is not filled in with an example, because it would be sent: a filter by somebody else's id, or
+  // an If-Match that matches nothing.
+  const found = (document, what) => what.$ref ? what.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : what;
+  const unfilled = (document, parameter) => {
+    const is = found(document, parameter);
+    return is.required ? parameter : { ...is, 'x-fill-example': 'no' };
+  };
+  // RapiDoc takes an example that has a null for several examples, and breaks off.
+  const named = (holder) => {
+    if (holder === null || typeof holder !== 'object') return;
+    for (const media of Object.values(holder.content ?? {})) {
+      if (media.example === undefined) continue;
+      media.examples = { Example: { value: media.example } };
+      delete media.example;
+    }
+    Object.values(holder).forEach(named);
+  };
+  const load = async () => {
+    const document = await (await fetch('/openapi.json')).json();
+    for (const path of Object.values(document.paths)) {
+      for (const operation of Object.values(path)) {
+        if (operation.parameters) operation.parameters = operation.parameters.map((one) => unfilled(document, one));
+      }
+    }
+    named(document.paths);
+    named(document.components.responses);
+    await customElements.whenDefined('rapi-doc');
+    page.loadSpec(document);
+  };
+
+  // The id in a path is that of an example, until the first try puts the newest of one's own there.
+  const lists = { lead: 'leads?limit=1', cb: 'chatbots?limit=1', we: 'webhooks', evt: 'events?limit=1', dlv: 'deliveries?limit=1', rp: 'replays?limit=1', imp: 'imports?limit=1', key: 'keys?limit=1', ses: 'console-sessions?limit=1', sub: 'submissions?limit=1' };
+  const own = async (prefix) => {
+    const key = page.resolvedSpec?.securitySchemes?.find((scheme) => scheme.finalKeyValue)?.finalKeyValue;
+    if (!key) return undefined;
+    const answer = await fetch(`/api/v1/${lists[prefix]}`, { headers: { Authorization: key } });
+    return answer.ok ? (await answer.json()).data[0]?.id : undefined;
+  };
+  let passing = false;
+  page.addEventListener('click', async (event) => {
+    const path = event.composedPath();
+    const button = path.find((one) => one.getAttribute?.('part')?.includes('btn-try'));
+    const request = path.find((one) => one.localName === 'api-request');
+    const field = button && request?.shadowRoot.querySelector("[data-ptype='path']");
+    const prefix = field?.value.split('_')[0];
+    if (passing || !field || field.value !== field.dataset.example || !lists[prefix]) return;
+    event.stopImmediatePropagation();
+    const id = await own(prefix).catch(() => undefined);
+    if (id) field.value = id;
+    // What changes or deletes something is sent when the person has seen what that is.
+    if (!id || request.method === 'get' || prefix === 'cb' && request.method === 'post') {
+      passing = true;
+      button.click();
+      passing = false;
+      return;
+    }
+    field.setCustomValidity('This is the newest of yours. Press TRY again to send the request.');
+    field.reportValidity();
+    field.setCustomValidity('');
+  }, true);
+  load();
 })();
