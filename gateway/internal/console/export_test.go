@@ -8,6 +8,15 @@ import (
 	"leadgate/shared/tenant"
 )
 
+// Known is what the page of a lead says of its enrichment: sentences, and facts of where it came from.
+func Known(enrichment string) (known, origin []string) {
+	known, facts := knownOf(json.RawMessage(enrichment))
+	for _, f := range facts {
+		origin = append(origin, f.Name+": "+f.Text)
+	}
+	return known, origin
+}
+
 // Route is a line of the table, as tests see it.
 type Route struct {
 	Method, Path string

@@ -57,8 +57,8 @@ func TestHostileFieldsStayText(t *testing.T) {
 	})
 	p := b.mustOpen(t)
 	for _, page := range []struct{ name, path string }{
-		{"hostile-overview", ""}, {"hostile-leads", "/leads?cols=name&cols=source&cols=meta.company&cols=email&meta=company%3D" +
-			"%22%3E%3Cscript%3Ealert(6)%3C/script%3E"},
+		{"hostile-overview", ""},
+		{"hostile-leads", "/leads?cols=name&cols=source&cols=meta.company&cols=email&meta=company%3D%22%3E%3Cscript%3Ealert(6)%3C/script%3E"},
 		{"hostile-columns", "/leads?cols=name&cols=meta.company&cols=source"}, {"hostile-lead", "/leads/" + made},
 		{"hostile-erase", "/leads/" + made + "/erase"}, {"hostile-quarantine", "/submissions"},
 		{"hostile-submission", "/submissions/" + held},

@@ -51,12 +51,13 @@ func (s *sending) Resendable() bool {
 	return s.State == "delivered" || s.State == "exhausted" || s.State == "held"
 }
 
-// endpointIDs are those of endpoints whose host is named before.
-var endpointIDs = regexp.MustCompile(` \(we_[0-9a-z]+\)`)
+// forPrograms is what the API says to programs: ids of endpoints whose host is named before, and requests that a button
+// of the page makes.
+var forPrograms = regexp.MustCompile(` \(we_[0-9a-z]+\)|[;,] (then )?send it again with POST /api/v1/[^ ]+/resend`)
 
 // tell makes a story of a timeline.
 func tell(t timeline) story {
-	s := story{Status: endpointIDs.ReplaceAllString(t.Status, ""), Truncated: t.Truncated}
+	s := story{Status: forPrograms.ReplaceAllString(t.Status, ""), Truncated: t.Truncated}
 	deliveries := map[string]*sending{}
 	for _, e := range t.Entries {
 		if e.Kind == "attempt" {
@@ -97,13 +98,13 @@ var deliveryWords = map[string][2]string{
 }
 
 func stepOf(e *timelineEntry) step {
-	s := step{At: e.At, Note: e.Note}
+	s := step{At: e.At, Note: forPrograms.ReplaceAllString(e.Note, "")}
 	switch e.Kind {
 	case "lead.accepted":
 		s.Title, s.Tone = "The lead came in, from "+e.Source, "good"
 	case "submission":
 		s.Title, s.SubmissionID = "A form was sent"+on(e.Page), e.SubmissionID
-		s.Note = strings.TrimSpace(outcomeWords[e.Outcome] + " " + e.Note)
+		s.Note = strings.TrimSpace(outcomeWords[e.Outcome] + " " + s.Note)
 		if e.Verdict == "held" || e.Verdict == "spam" {
 			s.Tone = "warn"
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"leadgate/gateway/internal/console"
 )
 
 // shownLead is what the tests look at of a lead.
@@ -40,7 +42,8 @@ func TestEditLead(t *testing.T) {
 	}
 	v.post(t, "/console/leads/"+made, form).wantPage(t, 200, "The lead was changed", "Ada Lovelace")
 	want := shownLead{"Ada Lovelace", "ada@example.com", "", "contacted", map[string]any{
-		"company": "Acme & Sons", "seats": 4.0, "vip": true, "tags": []any{"a", "b"}, "size": map[string]any{"x": 2.0, "y": map[string]any{"z": 2.0}},
+		"company": "Acme & Sons", "seats": 4.0, "vip": true, "tags": []any{"a", "b"},
+		"size": map[string]any{"x": 2.0, "y": map[string]any{"z": 2.0}},
 		"note": "two\nlines", "new": "y", "added": "007"}}
 	if diff := cmp.Diff(want, b.lead(t, made)); diff != "" {
 		t.Errorf("lead (-want +got):\n%s", diff)
@@ -125,6 +128,32 @@ func TestLeadTimeline(t *testing.T) {
 	v := b.mustSignIn(t, b.secret)
 	page := v.get(t, "/console/leads/"+made)
 	page.wantPage(t, 200, "Webhooks are told of the new lead", "hooks.example.com", "On its way to")
+	page.wantPage(t, 200, "!(we_", "!/api/v1/")
 	delivery := between(page.text, "/console/deliveries/", `"`)
 	v.get(t, "/console/deliveries/"+delivery).wantPage(t, 200, "It was not tried yet")
+}
+
+// What was found out is said in sentences; where there is nothing, nothing is said.
+func TestEnrichmentInWords(t *testing.T) {
+	t.Parallel()
+	for enrichment, want := range map[string][]string{
+		``: nil, `null`: nil, `{"providers":{}}`: nil,
+		`{"email":{"domain":"acme.example","companyDomain":"acme.example","roleAccount":true},
+			"phone":{"valid":true,"e164":"+15550100199","country":"US"}}`: {
+			"Writes from acme.example, which is an organisation's own.",
+			"The address is that of a job, such as info@, and not of one person.",
+			"The phone can be called: +15550100199 (US)."},
+		`{"email":{"domain":"gmial.example","freeMail":true,"disposable":true,"suggestion":"gmail.example"},"phone":{},
+			"attribution":{"utm":{"source":"news"},"clickIds":{"gclid":"x"},"landingPage":"shop.example/a"}}`: {
+			"Writes from gmial.example, where anybody gets an address.",
+			"gmial.example gives away addresses that last for an hour or a day.",
+			"Probably mistyped: gmail.example may have been meant.",
+			"The phone may be wrong, or lacks its country (+ and a code).",
+			"Landing page: shop.example/a", "Campaign source: news", "Google click: x"},
+	} {
+		known, origin := console.Known(enrichment)
+		if diff := cmp.Diff(want, append(known, origin...)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", enrichment, diff)
+		}
+	}
 }

@@ -21,7 +21,8 @@ const (
 
 var (
 	fieldColumns = []leadColumn{{Name: "email", Label: "Email"}, {Name: "name", Label: "Name"},
-		{Name: "phone", Label: "Phone"}, {Name: "status", Label: "Status"}, {Name: "source", Label: "Source"}, {Name: "chatbot", Label: "Chatbot"},
+		{Name: "phone", Label: "Phone"}, {Name: "status", Label: "Status"}, {Name: "source", Label: "Source"},
+		{Name: "chatbot", Label: "Chatbot"},
 		{Name: "createdAt", Label: "Came"}, {Name: "updatedAt", Label: "Changed"}}
 	usualColumns = []string{"email", "name", "status", "source", "createdAt"}
 )

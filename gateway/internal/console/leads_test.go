@@ -64,7 +64,8 @@ func TestLeadsPages(t *testing.T) {
 	first := v.get(t, "/console/leads?source=shop&cols=email&cols=source")
 	first.wantPage(t, 200, "!other@example.com", "!First page", "Next page")
 	next := between(first.text, `<a class="button quiet" href="`, `"`)
-	v.get(t, strings.ReplaceAll(next, "&amp;", "&")).wantPage(t, 200, ">n@example.com<", "!other@example.com", "First page",
+	v.get(t, strings.ReplaceAll(next, "&amp;", "&")).wantPage(t, 200, ">n@example.com<", "!other@example.com",
+		"First page",
 		"!Next page", ">Source</th>", "!>Status</th>")
 }
 

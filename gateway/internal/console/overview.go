@@ -71,8 +71,8 @@ func (p *overviewPage) readBooks(v *visit) error {
 	today := v.Now().UTC().Truncate(24 * time.Hour)
 	first, until := today.AddDate(0, 0, 1-days), today.AddDate(0, 0, 1) // until is not part
 	var b books
-	err := v.get("/api/v1/books", url.Values{"from": {first.Format(time.DateOnly)}, "until": {until.Format(time.DateOnly)}}, &b)
-	if err != nil {
+	asked := url.Values{"from": {first.Format(time.DateOnly)}, "until": {until.Format(time.DateOnly)}}
+	if err := v.get("/api/v1/books", asked, &b); err != nil {
 		return err
 	}
 	byDay := map[string]bookCounts{}
@@ -156,11 +156,12 @@ func (p *overviewPage) addEndpoints(v *visit) error {
 // addBooks tells of what the books cannot account for, and of what was only counted.
 func (p *overviewPage) addBooks() {
 	if n := p.Month.Imbalance; n != 0 {
-		p.concern("bad", "The books do not balance: it is not known what became of "+plainNumber(n)+".", booksPath, "Open the books")
+		p.concern("bad", "The books do not balance: it is not known what became of "+plainNumber(n)+".", booksPath,
+			"Open the books")
 	}
 	if n := p.Month.HeldNotKept; n > 0 {
-		p.concern("warn", plainNumber(n)+" submissions were counted and not kept, because the quarantine was full.", booksPath,
-			"Open the books")
+		p.concern("warn", plainNumber(n)+" submissions were counted and not kept, because the quarantine was full.",
+			booksPath, "Open the books")
 	}
 	if n := p.Today.Limited; n > 0 {
 		p.concern("warn", plainNumber(n)+" requests of today came faster than your rate allows, and were told to try again.",

@@ -118,7 +118,8 @@ func TestOwnerReadsTheQuarantine(t *testing.T) {
 	for _, email := range []string{"ada@example.com", "grace@example.com", "jean@example.com"} {
 		b.mustHeld(t, form, email, func(s *lead.Submission) {
 			s.Referrer, s.Campaign = "https://search.example.com/", map[string]string{"utm_source": "newsletter"}
-			s.Reasons = append(s.Reasons, lead.Reason{Check: "haste", Points: 20, Note: "it was sent 0.4 s after the page was shown"})
+			s.Reasons = append(s.Reasons, lead.Reason{Check: "haste", Points: 20,
+				Note: "it was sent 0.4 s after the page was shown"})
 		})
 	}
 	p.WaitText("grace@example.com")

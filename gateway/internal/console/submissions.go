@@ -88,8 +88,8 @@ type tab struct{ Verdict, Label, About string }
 
 // tabs are the verdicts, held first.
 var tabs = []tab{
-	{"held", "Held", "These look like a machine's, so they made no lead and nobody was told. Release what is a person's: " +
-		"it becomes a lead as if it came now. Held ones are deleted 30 days after they came."},
+	{"held", "Held", "These look like a machine's, so they made no lead and nobody was told. Release what is a " +
+		"person's: it becomes a lead as if it came now. Held ones are deleted 30 days after they came."},
 	{"suspect", "Suspect", "These made leads, and yet have something of a machine's."},
 	{"spam", "Spam", "You marked these as spam. Those that made no lead are deleted 30 days after they came."},
 	{"released", "Released", "You released these from quarantine."},
