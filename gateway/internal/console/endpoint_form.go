@@ -161,13 +161,15 @@ func endpointValue(name string, f url.Values, headers map[string]string) any {
 	switch {
 	case name == "headers":
 		return headerChanges(f.Get(name), headers)
+	case name == "eventTypes": // none are none, and refused: the default would be all
+		return append([]string{}, values...)
 	case len(values) == 0 && name == "url":
 		return ""
 	case len(values) == 0:
 		return nil
 	}
 	switch name {
-	case "eventTypes", "chatbotIds":
+	case "chatbotIds":
 		return values
 	case "rate", "maxInFlight", "timeoutSeconds":
 		return numberOrText(values[0])

@@ -115,6 +115,7 @@ func TestEndpointIsSetUp(t *testing.T) {
 	if got.status != 400 {
 		t.Errorf("a mistake = %d, want 400", got.status)
 	}
+	v.post(t, "/console/endpoints/new", url.Values{"url": {"https://hooks.example.com/in"}}).want(t, "<b>eventTypes</b>")
 	got = v.post(t, "/console/endpoints/new", url.Values{"url": {"https://hooks.example.com/in"}, "rate": {"50"},
 		"eventTypes": {"lead.created", "lead.updated"}, "description": {"Our CRM"}, "payload": {"thin"},
 		"headers": {"Authorization: Bearer abc\nX-Shop: 7"}})
