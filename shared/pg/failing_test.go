@@ -2,9 +2,11 @@ package pg_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/webhook"
@@ -67,8 +69,8 @@ update endpoints set enabled = true, deleted_at = null, failing_since = null, fa
 	}
 }
 
-// failingCases has many endpoints, of which few fail.
-func (s *stale) failingCases() []staleCase {
+// operatorCases are lists of the administrator, with many endpoints of which few fail.
+func (s *stale) operatorCases() []staleCase {
 	return []staleCase{{"list failing endpoints", 5, func() {
 		other := pgtest.Workspace(s.T, s.silent).ID
 		one := pgtest.Endpoint(s.T, s.silent, other)
@@ -81,5 +83,11 @@ select workspace_id, gen_random_uuid(), url, description, event_types, headers, 
 	}, func(ctx context.Context, db *pg.DB) error {
 		all, err := db.FailingEndpoints(ctx, 200)
 		return wantCount(err, len(all)/5, 1)
+	}}, {"volumes of workspaces", 1, nil, func(ctx context.Context, db *pg.DB) error {
+		all, err := db.Volumes(ctx, []id.UUID{s.ws}, time.Now())
+		if all[s.ws].LastLeadAt == nil {
+			return errors.New("no lead was found")
+		}
+		return err
 	}}}
 }

@@ -117,14 +117,15 @@ const apiPath = "/admin/api/v1"
 
 // table is every route but the mounted ones.
 func (s *server) table() []route {
-	return slices.Concat(s.pageRoutes(), s.apiRoutes(), s.processRoutes())
+	return slices.Concat(s.pageRoutes(), s.workspaceRoutes(), s.apiRoutes(), s.processRoutes())
 }
 
 func (s *server) apiRoutes() []route {
 	const workspace, key = apiPath + "/workspaces/{ws}", apiPath + "/workspaces/{ws}/keys/{key}"
 	return []route{
 		{"POST", apiPath + "/workspaces", private, s.createWorkspace, "name, rate, burst, statuses"},
-		{"GET", apiPath + "/workspaces", private, s.listWorkspaces, "limit, cursor"},
+		{"GET", apiPath + "/workspaces", private, s.listWorkspaces,
+			"limit, cursor; q is a part of a name, or an id; volume=true tells what each receives"},
 		{"GET", workspace, private, s.getWorkspace, ""},
 		{"PATCH", workspace, private, s.updateWorkspace, "name, rate, burst, statuses"},
 		{"POST", workspace + "/chatbots", private, s.createChatbot, "name"},
@@ -133,6 +134,8 @@ func (s *server) apiRoutes() []route {
 			"name, kind, mode, scopes, expiresAt, form; answers the secret, once"},
 		{"GET", workspace + "/keys", private, s.listKeys, "limit, cursor"},
 		{"POST", key + "/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
+		{"POST", workspace + "/console-sessions", private, s.createConsoleLink,
+			"name, scopes, expiresInSeconds, linkExpiresInSeconds, frameOrigins, brand; answers a link to its console, once"},
 		{"GET", apiPath + "/failing", private, s.listFailing, "answers up to 200 endpoints that fail, over all workspaces"},
 		{"POST", workspace + "/endpoints/{endpoint}/probe", private, s.probeEndpoint,
 			"tries one delivery now, though the endpoint fails"},

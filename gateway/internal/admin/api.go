@@ -33,18 +33,6 @@ func (s *server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	return httpx.Data(w, http.StatusCreated, tenants.ViewLimits(made))
 }
 
-func (s *server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {
-	after, limit, err := paging(r, id.Workspace)
-	if err != nil {
-		return err
-	}
-	all, err := s.tenants.DB.ListWorkspaces(r.Context(), after, limit+1)
-	if err != nil {
-		return err
-	}
-	return list(w, all, limit, tenants.ViewLimits, func(v tenants.LimitsView) string { return v.ID })
-}
-
 func (s *server) getWorkspace(w http.ResponseWriter, r *http.Request) error {
 	ws, err := workspace(r)
 	if err != nil {

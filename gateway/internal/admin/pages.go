@@ -24,7 +24,8 @@ var files embed.FS
 
 // nav is the order of pages. What others made, such as the queue dashboard, opens as it is.
 var nav = []webui.Link{
-	{Label: "Overview", Href: root}, {Label: "Failing webhooks", Href: failingPath}, {Label: "Queues", Href: queuesPath}, {Label: "Admin API", Href: "/admin/api"},
+	{Label: "Overview", Href: root}, {Label: "Failing webhooks", Href: failingPath},
+	{Label: "Workspaces", Href: workspacesPath}, {Label: "Queues", Href: queuesPath}, {Label: "Admin API", Href: "/admin/api"},
 	{Label: "Metrics", Href: "/metrics"}, {Label: "Profiles", Href: "/debug/pprof/"},
 }
 
@@ -111,7 +112,11 @@ func (v *visit) show(name, title string, page any) error {
 // notices are what a page says after a form was taken, by the parameter "done" of its address: no other text of an
 // address is shown.
 var notices = map[string]string{
-	"probed": "One delivery is tried now. When it arrives, all that waits follows by itself.",
+	"created": "The workspace was made. Give it a key, so that it can be used.",
+	"changed": "The workspace was changed.",
+	"chatbot": "The chatbot was made.",
+	"revoked": "The key was ended.",
+	"probed":  "One delivery is tried now. When it arrives, all that waits follows by itself.",
 }
 
 // done leads to a page that says what was just done.

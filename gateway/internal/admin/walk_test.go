@@ -32,6 +32,22 @@ func TestWalk(t *testing.T) {
 	p.WantWell("failing")
 	p.Click("#failing button")
 	p.WaitText("One delivery is tried now")
+	p.Click("a[href='/admin/workspaces']")
+	p.WaitText("New workspace")
+	p.WantWell("workspaces")
+	p.Fill("#name", "Fresh")
+	p.Click("main form.form button")
+	p.WaitText("The workspace was made")
+	p.WantWell("workspace")
+	p.Fill("#key-name", "Their shop")
+	p.Click("main form.form button")
+	p.WaitText("it is shown this once")
+	p.WantWell("new-key")
+	p.Click("main a.quiet")
+	p.WaitText("Their shop")
+	p.Click(".end button")
+	p.WaitText("signs one browser in")
+	p.WantWell("console-link")
 	p.Open(b.url + "/admin/api")
 	p.WantWell("api")
 	p.Click(".account button")
@@ -41,7 +57,7 @@ func TestWalk(t *testing.T) {
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing"} {
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces"} {
 		a := b.look(path)
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {

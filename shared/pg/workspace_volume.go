@@ -1,0 +1,58 @@
+package pg
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"leadgate/shared/id"
+	"leadgate/shared/pg/conn"
+	"leadgate/shared/tenant"
+)
+
+// FindWorkspaces is ListWorkspaces of those whose name has text in it, in whatever case. It looks across workspaces.
+func (db *DB) FindWorkspaces(ctx context.Context, text string, after id.UUID, limit int) ([]tenant.Workspace, error) {
+	const q = `
+select ` + workspaceColumns + `
+  from workspaces w
+ where w.id > $1 and position(lower($2) in lower(w.name)) > 0
+ order by w.id limit $3`
+	return conn.Collect(ctx, db, "find workspaces", scanWorkspace, q, after, text, page(limit))
+}
+
+// Volume is how much a workspace receives.
+type Volume struct {
+	Today, Month int        // what its books have as received today (UTC), and in the 30 days that end with it
+	LastLeadAt   *time.Time // nil: it has no lead
+}
+
+// Volumes returns those of workspaces, at a cost that grows with what their books have of a month, and not with their
+// leads. It looks across workspaces.
+func (db *DB) Volumes(ctx context.Context, workspaces []id.UUID, today time.Time) (map[id.UUID]Volume, error) {
+	// $1 workspaces, $2 today, $3 the first day
+	const q = `
+select v.id, b.today, b.month, l.created_at
+  from unnest($1::uuid[]) as v (id)
+ cross join lateral (
+    select coalesce(cast(sum(n) filter (where day = $2::date) as bigint), 0) as today,
+           coalesce(cast(sum(n) as bigint), 0) as month
+      from (select day, n from books
+             where workspace_id = v.id and day >= $3::date and day <= $2::date and outcome = 'received'
+             union all
+            select day, n from book_entries
+             where workspace_id = v.id and day >= $3::date and day <= $2::date and outcome = 'received') c) b
+  left join lateral (select created_at from leads where workspace_id = v.id order by id desc limit 1) l on true`
+	all := make(map[id.UUID]Volume, len(workspaces))
+	today = today.UTC()
+	err := db.inOrderOfIndex(ctx, func(tx *sqlx.Tx) error {
+		return conn.Each(ctx, tx, "read volumes", func(row conn.Row) error {
+			var workspace id.UUID
+			var v Volume
+			err := row.Scan(&workspace, &v.Today, &v.Month, &v.LastLeadAt)
+			all[workspace] = v
+			return err
+		}, q, uuids(workspaces), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))
+	})
+	return all, err
+}
