@@ -156,6 +156,15 @@ func plainNumber(n int) string { return strconv.Itoa(n) }
 
 func leadPath(id string) string { return "/api/v1/leads/" + url.PathEscape(id) }
 
+// nameOf is what people call a lead or a submission; where it cannot be read it is the id.
+func (v *visit) nameOf(what, id string) string {
+	var found lead // of both the API tells name and email
+	if v.get("/api/v1/"+what+"s/"+url.PathEscape(id), nil, &found) != nil {
+		return id
+	}
+	return found.Title()
+}
+
 // each does something with every ticked record. Those that failed are told one by one, with what the API says.
 func (v *visit) each(to, what, done string, do func(id string) error) error {
 	ids := v.r.PostForm["id"]
@@ -170,13 +179,20 @@ func (v *visit) each(to, what, done string, do func(id string) error) error {
 		refused := (*apiError)(nil)
 		switch {
 		case errors.As(err, &refused):
-			failed.Fields = append(failed.Fields, mistake{Field: id, Message: refused.Message})
+			why := refused.Message
+			if len(refused.Fields) > 0 {
+				why = refused.Fields[0].Message
+			}
+			failed.Fields = append(failed.Fields, mistake{Field: v.nameOf(what, id), Message: why})
 		case err != nil:
 			return err
 		}
 	}
 	count := func(n int) string {
-		if n == 1 {
+		switch n {
+		case 0:
+			return "No " + what + " was " + done
+		case 1:
 			return "1 " + what + " was " + done
 		}
 		return plainNumber(n) + " " + what + "s were " + done

@@ -103,6 +103,8 @@ func TestChangeTickedLeads(t *testing.T) {
 	b.call(t, "DELETE", "/leads/"+two, "", nil)
 	v.post(t, "/console/leads/change", url.Values{"status": {"new"}, "id": {one, two}}).wantPage(t, 409,
 		"1 lead was given the status new. These could not be changed", two)
+	v.post(t, "/console/leads/change", url.Values{"status": {"unheard of"}, "id": {one}}).wantPage(t, 409,
+		"No lead was given", "<b>ada@example.com</b>: Must be one of")
 	v.post(t, "/console/leads/change", url.Values{"status": {"new"}}).wantPage(t, 400, "Tick at least one lead")
 	v.post(t, "/console/leads/change", url.Values{"id": {one}}).wantPage(t, 400, "Choose the status")
 	many := make([]string, 101)
