@@ -128,6 +128,7 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 		set("full_page_writes", "off")
 		set("max_wal_size", "128MB") // its directory may be in memory
 		set("min_wal_size", "32MB")
+		set("dynamic_shared_memory_type", "mmap") // in its directory, and gone with it: /dev/shm keeps what is killed
 	}
 	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...)
 	cmd.Dir = data

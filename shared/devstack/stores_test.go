@@ -103,6 +103,19 @@ func TestPostgresSettings(t *testing.T) {
 	}
 }
 
+// All of a cluster is in its directory: what is killed with it leaves nothing in memory that outlives the directory.
+func TestPostgresKeepsToItsDirectory(t *testing.T) {
+	t.Parallel()
+	p := mustPostgres(t, devstack.PostgresOptions{})
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", p.PID()))
+	if err != nil {
+		t.Skip("this system does not tell which files a process has mapped: ", err)
+	}
+	if strings.Contains(string(maps), "/dev/shm/PostgreSQL") {
+		t.Error("Postgres has files in /dev/shm, which stay there when it is killed")
+	}
+}
+
 func TestPostgresSaysWhenItEndsByItself(t *testing.T) {
 	t.Parallel()
 	ended := make(chan error, 1)

@@ -171,3 +171,32 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 		})
 	}
 }
+
+// A transaction whose program is gone, with its machine, holds its locks for minutes and not for as long as TCP lives.
+func TestForgottenTransactionsEnd(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	for opt, want := range map[pg.Options]string{{}: "5min", {StatementTimeout: -1}: "0"} {
+		var got string
+		err := mustOpen(t, url, opt).GetContext(t.Context(), &got, `show idle_in_transaction_session_timeout`)
+		if err != nil || got != want {
+			t.Errorf("idle_in_transaction_session_timeout with %+v = %q, %v, want %q", opt, got, err, want)
+		}
+	}
+	own := mustOpen(t, url+"&idle_in_transaction_session_timeout=50", pg.Options{})
+	tx, err := own.BeginTxx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(t.Context(), `create table forgotten (n int)`); err != nil {
+		t.Fatal(err)
+	}
+	testwait.Until(t, "the transaction to end", func() bool {
+		var open int
+		err := own.GetContext(t.Context(), &open, `
+select count(*) from pg_locks where locktype = 'relation' and mode = 'AccessExclusiveLock' and database = (
+    select oid from pg_database where datname = current_database())`)
+		return err == nil && open == 0
+	})
+}

@@ -38,6 +38,10 @@ type Options struct {
 	StartTimeout     time.Duration // how long Await waits for Postgres; 0: 30 s, so that both can be started together
 }
 
+// idleTimeout is how long a transaction may have no statement. Postgres learns within hours only that a program is gone
+// together with its machine, and keeps the locks of its transaction until then; a suppression would wait for it.
+const idleTimeout = 5 * time.Minute
+
 func (o Options) withDefaults() Options {
 	if o.MaxConns == 0 {
 		o.MaxConns = 16
@@ -102,6 +106,9 @@ func connectionURL(dsn string, opt Options) (u *url.URL, statementTimeout time.D
 	set("binary_parameters", "yes")
 	set("connect_timeout", "3")
 	set("statement_timeout", strconv.FormatInt(opt.StatementTimeout.Milliseconds(), 10))
+	if opt.StatementTimeout > 0 {
+		set("idle_in_transaction_session_timeout", strconv.FormatInt(idleTimeout.Milliseconds(), 10))
+	}
 	if opt.LockTimeout > 0 {
 		set("lock_timeout", strconv.FormatInt(opt.LockTimeout.Milliseconds(), 10))
 	}
