@@ -157,6 +157,7 @@ func (a *api) keyRoutes() []route {
 func (a *api) publicRoutes() []route {
 	return []route{
 		{"POST", "/f/{formKey}", public, a.submitForm, options{NoTimeout: true}, nil},
+		{"GET", "/f/{formKey}", public, a.showForm, options{}, nil},
 		{"OPTIONS", "/f/{formKey}", public, a.preflightForm, options{}, nil},
 		{"GET", "/f/{formKey}/token", public, a.getFormToken, options{}, nil},
 		{"GET", "/f/{formKey}/challenge", public, a.getFormChallenge, options{}, nil},

@@ -16,6 +16,13 @@ func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Princ
 	return a.Forms.Submit(w, r, mux.Vars(r)["formKey"])
 }
 
+// showForm tells a person who opens the address of a form what it is. It is the same for all addresses, so that nobody
+// finds out by it which forms there are.
+func (a *api) showForm(w http.ResponseWriter, _ *http.Request, _ *tenant.Principal) error {
+	form.WriteAddress(w)
+	return nil
+}
+
 // preflightForm answers a browser that asks whether a script may send a form.
 func (a *api) preflightForm(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
 	return a.Forms.Preflight(w, r, mux.Vars(r)["formKey"])

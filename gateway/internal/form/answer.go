@@ -69,6 +69,9 @@ func (o Origins) Back(s *Submission, h http.Header) string {
 	return ""
 }
 
+// WriteAddress sends the page for a person who opens the address that a form is sent to.
+func WriteAddress(w http.ResponseWriter) { show(w, http.StatusOK, "address.html", nil) }
+
 // WriteFailure sends the page that tells a person what went wrong; nothing of what they typed is on it.
 func WriteFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
 	heading := "That did not work"
