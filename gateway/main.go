@@ -124,7 +124,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Registry: registry,
 	})
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
-		Pulse: db.Pulse, Edge: edge("console", nil), Strangers: forms, Trusted: proxies, Now: time.Now, Log: log})
+		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, Now: time.Now, Log: log,
+		Stopping: ctx.Done()})
 	serve(&group, log, "api", listeners[0], s.Grace, console.Beside(public, owner))
 	return group.Wait(ctx, log, s.Grace)
 }

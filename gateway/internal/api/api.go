@@ -259,7 +259,7 @@ func (a *api) serve(rt route, w http.ResponseWriter, r *http.Request, p *tenant.
 	} else {
 		refused = checkQuery(r.URL.RawQuery, rt.query)
 	}
-	if refused != nil || !rt.options.RateLimitedByHandler {
+	if (refused != nil || !rt.options.RateLimitedByHandler) && !auth.IsCounted(r.Context()) {
 		if _, err := a.admit(w, r, p, nil); err != nil {
 			return err
 		}

@@ -71,3 +71,12 @@ func PrincipalOf(ctx context.Context) *tenant.Principal {
 	p, _ := ctx.Value(principalKey{}).(*tenant.Principal)
 	return p
 }
+
+type countedKey struct{}
+
+// Counted returns a context whose requests are not taken from the rate limit: they are parts of one that was. A page of
+// the console asks for several things, and must open whatever small rate its workspace has.
+func Counted(ctx context.Context) context.Context { return context.WithValue(ctx, countedKey{}, true) }
+
+// IsCounted reports whether ctx is of Counted.
+func IsCounted(ctx context.Context) bool { return ctx.Value(countedKey{}) != nil }

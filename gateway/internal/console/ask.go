@@ -10,6 +10,7 @@ import (
 	"net/url"
 
 	"leadgate/gateway/internal/auth"
+	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/webui"
 )
 
@@ -101,8 +102,12 @@ func (v *visit) ask(method, target string, body any, to *envelope) error {
 
 // call has the API answer a request of v.request.
 func (v *visit) call(r *http.Request, to *envelope) error {
-	a := &answer{outer: v.w, header: http.Header{}, status: http.StatusOK}
+	a := v.answer()
 	v.API.ServeHTTP(a, r)
+	v.counted = v.counted || a.status != http.StatusTooManyRequests
+	if a.err != nil {
+		return a.err
+	}
 	if a.status >= http.StatusMultipleChoices {
 		return a.refusal()
 	}
@@ -130,6 +135,9 @@ func (v *visit) stream(target string) error {
 // request makes a request of the API that acts for the session, and comes from where the browser's came.
 func (v *visit) request(method, target string, body io.Reader) (*http.Request, error) {
 	ctx := auth.WithPrincipal(v.r.Context(), v.principal)
+	if v.counted {
+		ctx = auth.Counted(ctx)
+	}
 	r, err := http.NewRequestWithContext(ctx, method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("make a request of the API: %w", err)
@@ -143,17 +151,29 @@ func (v *visit) request(method, target string, body io.Reader) (*http.Request, e
 	return r, nil
 }
 
-// answer keeps what the API writes.
+// answer keeps what the API writes, for which the browser's request is charged.
 type answer struct {
 	outer   http.ResponseWriter // of the browser's request, whose connection has the deadlines
+	asked   *http.Request       // the browser's
 	header  http.Header
 	status  int
 	written bool
 	body    bytes.Buffer
+	err     error // why it is not whole
 }
+
+func (v *visit) answer() *answer {
+	return &answer{outer: v.w, asked: v.r, header: http.Header{}, status: http.StatusOK}
+}
+
+// freeAnswer is how many bytes of an answer are not charged.
+const freeAnswer = 4 << 10
 
 // Unwrap is for http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.outer }
+
+// FlushError sends nothing on: the browser gets a page of it, or nothing.
+func (a *answer) FlushError() error { return nil }
 
 func (a *answer) Header() http.Header { return a.header }
 
@@ -165,6 +185,12 @@ func (a *answer) WriteHeader(status int) {
 
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if a.err == nil && a.body.Len()+len(b) > freeAnswer {
+		a.err = httpx.Charge(a.asked, len(b))
+	}
+	if a.err != nil {
+		return 0, a.err
+	}
 	return a.body.Write(b)
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type Deps struct {
 	Edge      *httpx.Edge
 	Strangers strangers        // limits those who guess
 	Trusted   []netip.Prefix   // proxies in front: their X-Forwarded-Proto says whether the browser spoke TLS
+	Stopping  <-chan struct{}  // closed where the process is to end: pages that are open hear of no more; nil: never
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil: slog.Default
 }
@@ -167,6 +169,10 @@ func (c *console) writeFailure(w http.ResponseWriter, f *fault.Error, requestID 
 	}
 }
 
+// isID is the form of ids. What stands in their place in an address must not become another route of the API, such as
+// an export.
+var isID = regexp.MustCompile(`^[a-z]+_[0-9a-z]+$`)
+
 // visited makes a page of rt for who is signed in; others see the sign-in page.
 func (c *console) visited(rt route) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -179,9 +185,13 @@ func (c *console) visited(rt route) httpx.Handler {
 		}
 		httpx.AddLogField(r, "workspace", id.Workspace.Format(p.WorkspaceID))
 		httpx.AddLogField(r, "session", id.ConsoleSession.Format(s.ID))
+		httpx.ChargeTo(r, p.Payer())
 		v := &visit{console: c, w: w, r: r, session: s, principal: p}
 		if rt.scope != anyScope && !p.May(rt.scope) {
 			return v.fail(fault.New(fault.Forbidden, "This session may not see this page: it lacks the scope "+string(rt.scope)))
+		}
+		if one, ok := mux.Vars(r)["id"]; ok && !isID.MatchString(one) {
+			return v.fail(fault.New(fault.NotFound, "There is nothing with this id"))
 		}
 		if r.Method != http.MethodGet {
 			if err := v.readForm(); err != nil {

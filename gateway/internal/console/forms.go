@@ -114,7 +114,9 @@ func makeForm(v *visit) error {
 func formSettings(f url.Values) map[string]any {
 	s := map[string]any{"requireToken": f.Has("requireToken"), "origins": words(f.Get("origins"))}
 	for _, name := range []string{"redirectUrl", "source", "onDuplicate", "chatbotId", "captcha", "preset"} {
-		s[name] = optional(f.Get(name))
+		if f.Has(name) { // what the page does not show stays
+			s[name] = optional(f.Get(name))
+		}
 	}
 	if f.Get("captcha") == "kept" { // one with a secret, which this page cannot set
 		delete(s, "captcha")

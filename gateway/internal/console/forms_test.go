@@ -33,7 +33,7 @@ func TestForms(t *testing.T) {
 		}
 	}
 	v.post(t, made.path, url.Values{"name": {"Contact us"}, "origins": {"https://www.example.com"},
-		"onDuplicate": {"ignore"}})
+		"onDuplicate": {"ignore"}, "captcha": {""}})
 	var key struct {
 		Name string
 		Form struct{ OnDuplicate, Captcha string }

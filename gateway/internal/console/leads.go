@@ -175,6 +175,7 @@ func (v *visit) each(to, what, done string, do func(id string) error) error {
 	}
 	failed := &apiError{Status: http.StatusConflict}
 	for _, id := range ids {
+		v.counted = false // each is a change of its own
 		err := do(id)
 		refused := (*apiError)(nil)
 		switch {

@@ -16,6 +16,7 @@ const (
 	pulseEvery  = 700 * time.Millisecond // how often Postgres is asked for a workspace that somebody looks at
 	liveFor     = 10 * time.Minute       // a stream; the browser opens the next by itself
 	idleLine    = 20 * time.Second       // after which something is written, so that proxies see that it is alive
+	tellWithin  = 10 * time.Second       // after that, the last news must have been taken
 	maxLive     = 20                     // streams of a workspace
 	maxAllLive  = 500                    // streams of a process
 	pulseWithin = 2 * time.Second
@@ -120,7 +121,7 @@ func (c *console) liveEvents(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx: pass it on at once
 	stream := http.NewResponseController(w)
-	_ = stream.SetWriteDeadline(time.Time{})
+	_ = stream.SetWriteDeadline(time.Now().Add(liveFor + tellWithin)) // a page that reads nothing does not keep its place
 	write := func(text string) bool {
 		_, err := fmt.Fprint(w, text)
 		return err == nil && stream.Flush() == nil
@@ -134,6 +135,8 @@ func (c *console) liveEvents(w http.ResponseWriter, r *http.Request) error {
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-c.Stopping: // the browser asks again, and finds the next process
 			return nil
 		case <-alive.C:
 			if _, _, err := c.authenticate(r); err != nil || !write(": \n\n") {

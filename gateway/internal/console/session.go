@@ -110,13 +110,13 @@ func (c *console) signIn(w http.ResponseWriter, r *http.Request) error {
 
 // byKey returns whom a secret key acts for. It asks the API with it first, whose limits of guessing are the same here.
 func (c *console) byKey(w http.ResponseWriter, r *http.Request, key string) (*tenant.Principal, error) {
-	v := &visit{console: c, r: r}
+	v := &visit{console: c, w: w, r: r}
 	asked, err := v.request(http.MethodGet, "/api/v1/workspace", http.NoBody)
 	if err != nil {
 		return nil, err
 	}
 	asked.Header.Set("Authorization", "Bearer "+key)
-	a := &answer{outer: w, header: http.Header{}, status: http.StatusOK}
+	a := v.answer()
 	c.API.ServeHTTP(a, asked)
 	if a.status != http.StatusOK {
 		return nil, asFault(a.refusal())

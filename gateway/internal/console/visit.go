@@ -22,6 +22,7 @@ type visit struct {
 	problem   error      // why the form that is shown again was not taken
 	form      url.Values // what was in it
 	written   bool       // an answer is on its way
+	counted   bool       // the rate limit has counted the visit; what else it asks is a part of it
 	news      string     // where the page hears what has changed
 	held      int        // submissions in quarantine, pg.MaxPulseHeld at most
 }
