@@ -47,20 +47,19 @@ func (l *lead) Title() string {
 }
 
 type leadsPage struct {
-	Filter    leadFilter
-	Columns   []leadColumn // that are shown
-	Choices   []leadColumn // that can be chosen
-	Rows      []leadRow
-	Next      string // the next page; "": there is none
-	First     string // the first page; "": this is it
-	This      string // query of this page
-	Statuses  []string
-	Chatbots  []chatbot
-	Refused   *apiError // why the filters were not taken
-	Empty     bool      // the workspace has no lead at all
-	Address   string    // of this installation
-	Deleted   bool
-	BulkLimit int
+	Filter   leadFilter
+	Columns  []leadColumn // that are shown
+	Choices  []leadColumn // that can be chosen
+	Rows     []leadRow
+	Next     string // the next page; "": there is none
+	First    string // the first page; "": this is it
+	This     string // query of this page
+	Statuses []string
+	Chatbots []chatbot
+	Refused  *apiError // why the filters were not taken
+	Empty    bool      // the workspace has no lead at all
+	Address  string    // of this installation
+	Deleted  bool
 }
 
 type leadRow struct {
@@ -84,7 +83,7 @@ func withFormat(query, format string) string {
 
 // leads lists leads, as the query filters them.
 func leads(v *visit) error {
-	p := leadsPage{Filter: readFilter(v.r.URL.Query()), Address: v.origin(), BulkLimit: maxTicked}
+	p := leadsPage{Filter: readFilter(v.r.URL.Query()), Address: v.origin()}
 	p.Deleted = p.Filter.Deleted == "true"
 	var w workspace
 	if err := v.get("/api/v1/workspace", nil, &w); err != nil {

@@ -106,7 +106,6 @@ type submissionsPage struct {
 	Refused            *apiError
 	Filtered           bool
 	Releasable, Spammy bool // the ticked ones can be released, marked
-	BulkLimit          int
 }
 
 // Export is the query of the file of what is shown.
@@ -147,7 +146,7 @@ func submissionFilter(q url.Values) (asked url.Values, shown tab) {
 func submissions(v *visit) error {
 	q := v.r.URL.Query()
 	asked, shown := submissionFilter(q)
-	p := submissionsPage{Tabs: tabs, Tab: shown, BulkLimit: maxTicked,
+	p := submissionsPage{Tabs: tabs, Tab: shown,
 		Filtered: len(pick(q, submissionQuery[1:]...)) > 0}
 	if err := v.forms(&p.Forms); err != nil {
 		return err
