@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"leadgate/migrations"
@@ -24,14 +23,15 @@ import (
 //	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next
 //
 // so there are never more copies than there were test processes at a time. Beside the keys it holds own-RANDOM, the
-// cluster of one test, which a test that is killed leaves.
+// cluster of one test, under the lock own-RANDOM.lock. The next test process removes what a test that was killed left.
 const (
 	templateDB = "template_leadgate"
 	SystemDB   = "leadgate" // the database of devstack's systems
 	maxSlots   = 64
-	staleAfter = 24 * time.Hour // a key nobody used for so long is removed
-	maxConns   = 400            // tests run in parallel, each with a pool
-	room       = 2 << 30        // bytes that all slots may come to
+	staleAfter = 4 * time.Hour // a key nobody used for so long is removed: it may be in memory
+	maxConns   = 400           // tests run in parallel, each with a pool
+	room       = 2 << 30       // bytes that all slots may come to
+	lockSuffix = ".lock"
 )
 
 // cacheDir is this user's, made if need be.
@@ -66,7 +66,7 @@ func startCluster(ctx context.Context) (*devstack.Postgres, error) {
 	}
 	for n := range maxSlots {
 		slot := filepath.Join(home, fmt.Sprintf("slot-%d", n))
-		release, err := devstack.Lock(slot+".lock", false)
+		release, err := devstack.Lock(slot+lockSuffix, false)
 		if errors.Is(err, devstack.ErrLocked) {
 			continue
 		}
@@ -195,17 +195,25 @@ func makeTemplate(ctx context.Context, dir string) error {
 	return p.Stop()
 }
 
-// removeStale removes templates of other keys, and clusters of one test, that were not used for a day and of which no
-// copy is in use.
+// removeStale removes clusters of one test that was killed, and templates of other keys that were not used for long and
+// of which no copy is in use.
 func removeStale(cache, key string) {
 	entries, _ := os.ReadDir(cache)
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || !e.IsDir() || e.Name() == key || time.Since(info.ModTime()) < staleAfter {
+		if err != nil || !e.IsDir() || e.Name() == key {
 			continue
 		}
 		home := filepath.Join(cache, e.Name())
-		if !inUse(home) {
+		if _, err := os.Stat(home + lockSuffix); err == nil { // the cluster of one test
+			if release, err := devstack.Lock(home+lockSuffix, false); err == nil {
+				os.RemoveAll(home)
+				os.Remove(home + lockSuffix)
+				release()
+			}
+			continue
+		}
+		if time.Since(info.ModTime()) >= staleAfter && !inUse(home) {
 			os.RemoveAll(home)
 		}
 	}
@@ -214,7 +222,7 @@ func removeStale(cache, key string) {
 func inUse(home string) bool {
 	entries, _ := os.ReadDir(home)
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".lock") {
+		if !strings.HasSuffix(e.Name(), lockSuffix) {
 			continue
 		}
 		release, err := devstack.Lock(filepath.Join(home, e.Name()), false)
@@ -224,10 +232,4 @@ func inUse(home string) bool {
 		release()
 	}
 	return false
-}
-
-func removeAll(t testing.TB, dir string) {
-	if err := os.RemoveAll(dir); err != nil {
-		t.Logf("pgtest: %v", err)
-	}
 }

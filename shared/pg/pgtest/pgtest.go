@@ -4,6 +4,8 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -63,7 +65,16 @@ func Start(t testing.TB) (p *devstack.Postgres, database string) {
 		t.Fatalf("pgtest: %v", err)
 	}
 	dir := filepath.Join(cache, "own-"+rand.Text())
-	t.Cleanup(func() { removeAll(t, dir) })
+	release, err := devstack.Lock(dir+lockSuffix, false) // until this process ends, or its cluster is removed
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(os.RemoveAll(dir), os.Remove(dir+lockSuffix)); err != nil {
+			t.Logf("pgtest: %v", err)
+		}
+		release()
+	})
 	if err = CopyCluster(t.Context(), dir); err == nil {
 		p, err = start(t.Context(), dir)
 	}

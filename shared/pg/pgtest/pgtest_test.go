@@ -1,6 +1,10 @@
 package pgtest_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,6 +76,47 @@ func TestStartIsOwnCluster(t *testing.T) {
 	}
 	if err := pgtest.New(t).PingContext(t.Context()); err != nil {
 		t.Errorf("the shared cluster = %v, want it untouched", err)
+	}
+}
+
+// What a test that was killed left of its own cluster is gone once another test asks for one.
+func TestStartRemovesWhatTheKilledLeft(t *testing.T) {
+	t.Parallel()
+	directory := func(t *testing.T) (dir string) {
+		_, url := pgtest.Start(t)
+		db, err := pg.Open(url, pg.Options{})
+		if err == nil {
+			err = db.GetContext(t.Context(), &dir, "show data_directory")
+			db.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	if file := os.Getenv("PGTEST_KILLED"); file != "" {
+		if err := os.WriteFile(file, []byte(directory(t)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	file := filepath.Join(t.TempDir(), "directory")
+	killed := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	killed.Env = append(os.Environ(), "PGTEST_KILLED="+file)
+	if out, err := killed.CombinedOutput(); err == nil || len(out) > 0 {
+		t.Fatalf("the other test process ended with %v: %s", err, out)
+	}
+	left, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := directory(t)
+	directory(t)
+	if _, err := os.Stat(beside); err != nil {
+		t.Errorf("the cluster of a test that runs = %v", err)
+	}
+	if _, err := os.Stat(string(left)); err == nil {
+		t.Errorf("%s is still there", left)
 	}
 }
 
