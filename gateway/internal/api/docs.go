@@ -29,14 +29,14 @@ var docsPage string
 // address belongs.
 const docsHost = "https://your-domain.com"
 
-// docs answers the guide, one page without scripts or outside assets, its examples with the address it was asked at.
+// docs answers the guide, one page that is whole without its script, its examples with the address it was asked at.
 func (a *api) docs(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "private, max-age=300")
 	h.Set("Vary", "X-Forwarded-Proto") // with the host that is what its address is made of
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		"default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	// a failed write means the client has left
 	_, _ = w.Write([]byte(strings.ReplaceAll(docsPage, docsHost, html.EscapeString(origin(r)))))
@@ -57,7 +57,7 @@ func origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// docsFiles are form.js, and the explorer of openapi.json: its page, and RapiDoc 9.3.8 (MIT, rapidoc.LICENSE) as npm has it, packed.
+// docsFiles are form.js, guide.js, and the explorer of openapi.json: its page, and RapiDoc 9.3.8 (MIT, rapidoc.LICENSE) as npm has it, packed.
 //
 //go:embed docs
 var docsFiles embed.FS
