@@ -203,7 +203,7 @@ func (c *console) visited(rt route) httpx.Handler {
 		if err == nil || v.written {
 			return err
 		}
-		if rt.again != nil {
+		if rt.again != nil && !internal(err) {
 			v.problem, v.form = err, r.PostForm
 			if again := rt.again(v); again == nil || v.written {
 				return again

@@ -93,16 +93,16 @@ func askEndpoint(v *visit) error {
 	if v.form != nil && !v.form.Has("url") { // another form of the page was refused
 		v.form = nil
 	}
-	return v.showEndpointForm("Settings of "+e.Name(), e, endpointForm(e))
+	return v.showEndpointForm("Settings of "+e.Name(), e, remembered(endpointForm(e)))
 }
 
-// editEndpoint changes what differs from what the endpoint is.
+// editEndpoint changes what differs from what the page showed.
 func editEndpoint(v *visit) error {
 	e, err := v.endpoint()
 	if err != nil {
 		return err
 	}
-	was, patch := endpointForm(e), map[string]any{}
+	was, patch := shown(v.r.PostForm, endpointForm(e)), map[string]any{}
 	for _, name := range endpointFields {
 		if !slices.Equal(was[name], given(v.r.PostForm, name)) {
 			patch[name] = endpointValue(name, v.r.PostForm, e.Headers)

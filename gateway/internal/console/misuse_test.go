@@ -3,8 +3,10 @@ package console_test
 import (
 	"bufio"
 	"context"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -131,5 +133,63 @@ func TestNewsEnd(t *testing.T) {
 	}
 	if lines.Err() != nil {
 		t.Errorf("the stream did not end with the process: %v", lines.Err())
+	}
+}
+
+var hiddenWas = regexp.MustCompile(`name="was" value="([^"]*)"`)
+
+// Of two people who change different things at once, neither undoes what the other did.
+func TestTwoTabsUndoNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	v := b.mustSignIn(t, b.secret)
+	hook := b.mustEndpoint(t, "")
+	for _, c := range []struct {
+		page, api, theirs string
+		mine              url.Values
+	}{
+		{"/console/settings", "/workspace", `{"defaultRegion":"DE"}`, url.Values{"name": {"Mine"}, "defaultRegion": {""}}},
+		{"/console/endpoints/" + hook + "/edit", "/webhooks/" + hook, `{"description":"Theirs"}`,
+			url.Values{"url": {"https://mine.example.com/in"}, "description": {""}, "eventTypes": {"lead.*"}, "payload": {"full"}}},
+	} {
+		found := hiddenWas.FindStringSubmatch(v.get(t, c.page).text)
+		if found == nil {
+			t.Fatalf("%s does not remember what it showed", c.page)
+		}
+		b.call(t, "PATCH", c.api, c.theirs, nil)
+		c.mine.Set("was", html.UnescapeString(found[1]))
+		if got := v.post(t, c.page, c.mine); got.status != 200 {
+			t.Fatalf("%s = %d: %s", c.page, got.status, got.text)
+		}
+	}
+	var w struct{ Name, DefaultRegion string }
+	if b.call(t, "GET", "/workspace", "", &w); w.Name != "Mine" || w.DefaultRegion != "DE" {
+		t.Errorf("the workspace became %+v", w)
+	}
+	if e := b.endpoint(t, hook); e.URL != "https://mine.example.com/in" || e.Description != "Theirs" {
+		t.Errorf("the endpoint became %+v", e)
+	}
+}
+
+// What fails in the console itself is an internal error with a number, which the log has too.
+func TestOwnFaultsAreLogged(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *console.Deps) {
+		api := d.API
+		d.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == "PATCH" {
+				_, _ = w.Write([]byte("{"))
+				return
+			}
+			api.ServeHTTP(w, r)
+		})
+	})
+	v := b.mustSignIn(t, b.secret)
+	var keys []struct{ ID string }
+	b.call(t, "GET", "/keys", "", &keys)
+	got := v.do(t, "POST", "/console/keys/"+keys[0].ID, strings.NewReader("name=x"), "Accept", "text/html",
+		"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
+	if got.status != 500 || !strings.Contains(got.text, "request "+got.header.Get("X-Request-Id")) {
+		t.Errorf("an answer that cannot be read = %d %s, want 500 with the request's id", got.status, got.text)
 	}
 }

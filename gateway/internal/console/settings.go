@@ -52,7 +52,7 @@ func settings(v *visit) error {
 		return err
 	}
 	if p.Form = v.form; p.Form == nil {
-		p.Form = settingsForm(p.Workspace)
+		p.Form = remembered(settingsForm(p.Workspace))
 	}
 	return v.show("settings.html", "Settings", p)
 }
@@ -82,13 +82,31 @@ func settingsForm(w ownSettings) url.Values {
 	return f
 }
 
-// saveSettings changes what differs from what the workspace has.
+// wasField is a hidden field with what a form showed. What somebody else has changed meanwhile is not changed back by
+// who did not touch it.
+const wasField = "was"
+
+// remembered adds the hidden field to a form.
+func remembered(f url.Values) url.Values {
+	f.Set(wasField, f.Encode())
+	return f
+}
+
+// shown is what the fields showed that were entered; of a form without the hidden field it is now.
+func shown(entered, now url.Values) url.Values {
+	if was, err := url.ParseQuery(entered.Get(wasField)); err == nil && len(was) > 0 {
+		return was
+	}
+	return now
+}
+
+// saveSettings changes what differs from what the page showed.
 func saveSettings(v *visit) error {
 	var w ownSettings
 	if err := v.get("/api/v1/workspace", nil, &w); err != nil {
 		return err
 	}
-	was, patch := settingsForm(w), map[string]any{}
+	was, patch := shown(v.r.PostForm, settingsForm(w)), map[string]any{}
 	for _, name := range []string{"name", "statuses", "dedupe", "identify", "defaultRegion", "allowedOrigins",
 		"retrySchedule", "deliveryTargetMs", "rate", "burst"} {
 		values := given(v.r.PostForm, name)

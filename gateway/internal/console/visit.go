@@ -69,6 +69,11 @@ func (v *visit) explain(view *webui.View, err error) int {
 	return f.Kind.Status()
 }
 
+// internal reports whether err is a fault of the console's own, which the edge must log; those of the API it has logged.
+func internal(err error) bool {
+	return !errors.As(err, new(*apiError)) && fault.From(err).Kind.Status() == http.StatusInternalServerError
+}
+
 // fail shows a page that says what went wrong.
 func (v *visit) fail(err error) error {
 	view := v.view("Something is in the way")
