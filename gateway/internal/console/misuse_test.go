@@ -193,3 +193,25 @@ func TestOwnFaultsAreLogged(t *testing.T) {
 		t.Errorf("an answer that cannot be read = %d %s, want 500 with the request's id", got.status, got.text)
 	}
 }
+
+// A link that somebody else sends does not lead who is signed in to another workspace unnoticed.
+func TestLinkAsksWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if got := b.visitor(t).get(t, "/console/open"); !strings.Contains(got.text, "data-submit") {
+		t.Error("a link does not open by itself")
+	}
+	v := b.mustSignIn(t, b.secret)
+	got := v.get(t, "/console/open")
+	if strings.Contains(got.text, "data-submit") || !strings.Contains(got.text, "You are signed in already") {
+		t.Errorf("a link opens by itself for who is signed in: %s", got.text)
+	}
+	other := b.mustWorkspace(t)
+	mine := b.owner
+	b.owner = other
+	link := b.mustLink(t, `{"scopes":["leads:read"]}`)
+	b.owner = mine
+	if got := v.post(t, "/console/open", url.Values{"link": {link}}); got.path != "/console" {
+		t.Errorf("who agrees is at %s", got.path)
+	}
+}

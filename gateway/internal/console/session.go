@@ -137,15 +137,20 @@ func asFault(err error) error {
 }
 
 // openForm is where a one-time link leads: the page sends its secret, which is behind the # of its address, by itself.
-// So a preview of the link that a mail program or a chat fetches does not use it up.
+// So a preview of the link that a mail program or a chat fetches does not use it up. Who is signed in is asked: a link
+// that somebody else made must not lead to another workspace unnoticed. A frame has a new link each time.
 func (c *console) openForm(w http.ResponseWriter, r *http.Request) error {
-	return c.showOpen(w, http.StatusOK, "")
+	_, s, err := c.authenticate(r)
+	return c.showOpen(w, http.StatusOK, "", err == nil && len(s.FrameOrigins) == 0)
 }
+
+// openPage is what the page of a link shows. Ask: somebody is signed in.
+type openPage struct{ Ask bool }
 
 // showOpen may be in a frame of any site: which ones may show the console is known once the link is used, and before
 // that there is nothing on the page that a click could give away.
-func (c *console) showOpen(w http.ResponseWriter, status int, problem string) error {
-	view := &webui.View{Title: "Open the console", Assets: assetsPath, Problem: problem}
+func (c *console) showOpen(w http.ResponseWriter, status int, problem string, ask bool) error {
+	view := &webui.View{Title: "Open the console", Assets: assetsPath, Problem: problem, Data: openPage{ask}}
 	return c.render(w, status, "open.html", view, &tenant.Session{FrameOrigins: []string{tenant.AnyOrigin}})
 }
 
@@ -160,7 +165,7 @@ func (c *console) openLink(w http.ResponseWriter, r *http.Request) error {
 	secret, s, err := c.Tenants.OpenSessionLink(r.Context(), link)
 	if fault.Is(err, fault.Unauthorized) {
 		c.Strangers.CountUnknownKey(r)
-		return c.showOpen(w, http.StatusUnauthorized, fault.From(err).Public)
+		return c.showOpen(w, http.StatusUnauthorized, fault.From(err).Public, false)
 	}
 	if err != nil {
 		return err
