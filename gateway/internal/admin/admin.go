@@ -136,6 +136,7 @@ func (s *server) apiRoutes() []route {
 		{"POST", key + "/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
 		{"POST", workspace + "/console-sessions", private, s.createConsoleLink,
 			"name, scopes, expiresInSeconds, linkExpiresInSeconds, frameOrigins, brand; answers a link to its console, once"},
+		{"GET", apiPath + "/stores", private, s.showStores, "answers how Postgres and Redis do, and what is healthy"},
 		{"GET", apiPath + "/failing", private, s.listFailing, "answers up to 200 endpoints that fail, over all workspaces"},
 		{"POST", workspace + "/endpoints/{endpoint}/probe", private, s.probeEndpoint,
 			"tries one delivery now, though the endpoint fails"},

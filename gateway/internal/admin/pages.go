@@ -25,7 +25,8 @@ var files embed.FS
 // nav is the order of pages. What others made, such as the queue dashboard, opens as it is.
 var nav = []webui.Link{
 	{Label: "Overview", Href: root}, {Label: "Failing webhooks", Href: failingPath},
-	{Label: "Workspaces", Href: workspacesPath}, {Label: "Queues", Href: queuesPath}, {Label: "Admin API", Href: "/admin/api"},
+	{Label: "Workspaces", Href: workspacesPath}, {Label: "Stores", Href: storesPath}, {Label: "Queues", Href: queuesPath},
+	{Label: "Admin API", Href: "/admin/api"},
 	{Label: "Metrics", Href: "/metrics"}, {Label: "Profiles", Href: "/debug/pprof/"},
 }
 
@@ -36,6 +37,7 @@ func (s *server) pageRoutes() []route {
 		{"GET", root, page, s.visited(start), ""},
 		{"GET", failingPath, page, s.visited(failingPage), ""},
 		{"POST", root + "workspaces/{ws}/endpoints/{endpoint}/probe", page, s.visited(probeForm), ""},
+		{"GET", storesPath, page, s.visited(storesPage), ""},
 		{"GET", "/admin/api", page, s.visited(apiTable), ""},
 		{"GET", "/admin/login", open, s.loginForm, ""},
 		{"POST", "/admin/login", open, s.login, ""},

@@ -48,6 +48,8 @@ func TestWalk(t *testing.T) {
 	p.Click(".end button")
 	p.WaitText("signs one browser in")
 	p.WantWell("console-link")
+	p.Open(b.url + "/admin/stores")
+	p.WantWell("stores")
 	p.Open(b.url + "/admin/api")
 	p.WantWell("api")
 	p.Click(".account button")
@@ -57,7 +59,7 @@ func TestWalk(t *testing.T) {
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces"} {
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces", "/admin/stores"} {
 		a := b.look(path)
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {
