@@ -145,7 +145,8 @@ type decision struct {
 	lead    id.UUID // zero: it has none
 }
 
-// decide writes a decision about a submission, and its audit entry; nil: there is none. It is conn.ErrRetry when s is not as it was read.
+// decide writes a decision about a submission, and its audit entry; nil: there is none. It is conn.ErrRetry when s is
+// not as it was read.
 func decide(ctx context.Context, tx *sqlx.Tx, s lead.Submission, d decision, audit *tenant.AuditEntry) error {
 	const q = `
 with sub as (

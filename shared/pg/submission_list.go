@@ -29,8 +29,8 @@ type SubmissionQuery struct {
 const textStep = 250
 
 // Where the rows of a page come from, in their order. $1 workspace, $2 id before which the page begins, $3 and $4
-// times, $5 rows to scan, $6 lead, $7 verdicts. Verdicts that are few have an index of their own, with their names, so that Postgres knows
-// that it may use it.
+// times, $5 rows to scan, $6 lead, $7 verdicts. Verdicts that are few have an index of their own, with their names, so
+// that Postgres knows that it may use it.
 const (
 	submissionsInOrder = `
         select s.* from submissions s

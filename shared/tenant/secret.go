@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The text of a key or of what opens the console is its prefix, 32 random bytes in base62, and six base62 digits of CRC-32 (IEEE) over all that
-// stands before.
+// The text of a key or of what opens the console is its prefix, 32 random bytes in base62, and six base62 digits of
+// CRC-32 (IEEE) over all that stands before.
 const (
 	bodyDigits = 43                                                               // 62^43 > 2^256
 	sumDigits  = 6                                                                // 62^6 > 2^32
