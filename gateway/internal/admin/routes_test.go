@@ -36,3 +36,28 @@ func TestEveryOtherMethodIsNotAllowed(t *testing.T) {
 		}
 	}
 }
+
+// What a form of a page does, a route of the admin API does too.
+func TestEveryFormHasATwin(t *testing.T) {
+	t.Parallel()
+	const workspace, api = "/admin/workspaces/{ws}", "/admin/api/v1/workspaces"
+	twins := map[string][2]string{
+		"/admin/workspaces":                       {"POST", api},
+		workspace:                                 {"PATCH", api + "/{ws}"},
+		workspace + "/chatbots":                   {"POST", api + "/{ws}/chatbots"},
+		workspace + "/keys":                       {"POST", api + "/{ws}/keys"},
+		workspace + "/keys/{key}/revoke":          {"DELETE", api + "/{ws}/keys/{key}"},
+		workspace + "/console":                    {"POST", api + "/{ws}/console-sessions"},
+		workspace + "/endpoints/{endpoint}/probe": {"POST", api + "/{ws}/endpoints/{endpoint}/probe"},
+	}
+	all := admin.Routes()
+	for _, r := range all {
+		session := r[1] == "/admin/login" || r[1] == "/admin/logout"
+		if r[0] != "POST" || session || strings.HasPrefix(r[1], "/admin/api/") {
+			continue
+		}
+		if twin, ok := twins[r[1]]; !ok || !slices.Contains(all, twin) {
+			t.Errorf("POST %s has no twin in the admin API, want one", r[1])
+		}
+	}
+}
