@@ -20,6 +20,7 @@ type apiError struct {
 	Code      string
 	Message   string
 	RequestID string
+	Wait      string // seconds until it is worth asking again; "": nobody knows
 	Fields    []mistake
 
 	ExistingLeadID string // of a lead that is there already
@@ -196,7 +197,8 @@ func (a *answer) Write(b []byte) (int, error) {
 
 // refusal is the error that an answer holds.
 func (a *answer) refusal() error {
-	e := &apiError{Status: a.status, Message: http.StatusText(a.status), RequestID: a.header.Get("X-Request-Id")}
+	e := &apiError{Status: a.status, Message: http.StatusText(a.status), RequestID: a.header.Get("X-Request-Id"),
+		Wait: a.header.Get("Retry-After")}
 	var text struct {
 		Error, Code string
 		Details     json.RawMessage

@@ -164,6 +164,9 @@ func (v *visit) showForm(preview *formPreview, submitted string) error {
 	if err := v.chatbots(&p.Chatbots); err != nil {
 		return err
 	}
+	if one := p.Key.Form.ChatbotID; one != "" && len(p.Chatbots) > 0 && chatbotName(one, p.Chatbots) == one {
+		p.Chatbots = append(p.Chatbots, chatbot{ID: one, Name: one}) // it is not among the first hundred
+	}
 	p.Snippets = snippets(v.origin(), &p.Key)
 	return v.show("form.html", p.Key.Name, p)
 }

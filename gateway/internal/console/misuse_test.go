@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"leadgate/gateway/internal/console"
 	"leadgate/shared/id"
+	"leadgate/shared/pg/pgtest"
 )
 
 // What stands in place of an id in an address is never another route of the API: an export, of any size, is not held.
@@ -91,6 +93,9 @@ func TestSmallRateLocksNobodyOut(t *testing.T) {
 		}
 	}
 	for v.get(t, "/console/books").status != 429 { // what the gateway knew of the workspace is a second old at most
+	}
+	if got := v.get(t, "/console/books"); got.status == 429 && got.header.Get("Retry-After") == "" {
+		t.Error("the page does not tell when to ask again")
 	}
 	try("the overview", func() answer { return v.get(t, "/console") })
 	v.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -213,5 +218,27 @@ func TestLinkAsksWhoIsSignedIn(t *testing.T) {
 	b.owner = mine
 	if got := v.post(t, "/console/open", url.Values{"link": {link}}); got.path != "/console" {
 		t.Errorf("who agrees is at %s", got.path)
+	}
+}
+
+// The chatbot of a form is chosen on its page, however many there are.
+func TestFormShowsItsChatbotAmongMany(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	made := []string{id.Chatbot.Format(b.chatbot)}
+	for range 100 {
+		made = append(made, id.Chatbot.Format(pgtest.Chatbot(t, b.db, b.workspace).ID))
+	}
+	var listed []struct{ ID string }
+	b.call(t, "GET", "/chatbots?limit=100", "", &listed)
+	for _, c := range listed {
+		made = slices.DeleteFunc(made, func(one string) bool { return one == c.ID })
+	}
+	var form struct{ ID string }
+	b.call(t, "POST", "/keys", `{"name":"Contact","kind":"publishable","form":{"chatbotId":"`+made[0]+`",
+		"origins":["https://www.example.com"]}}`, &form)
+	page := b.mustSignIn(t, b.secret).get(t, "/console/forms/"+form.ID)
+	if !strings.Contains(page.text, `value="`+made[0]+`" selected`) {
+		t.Error("the page would take the form's chatbot away")
 	}
 }

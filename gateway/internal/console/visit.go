@@ -56,6 +56,9 @@ func (v *visit) explain(view *webui.View, err error) int {
 		for _, m := range refused.Fields {
 			view.Fields = append(view.Fields, webui.Mistake(m))
 		}
+		if refused.Wait != "" {
+			v.w.Header().Set("Retry-After", refused.Wait)
+		}
 		if refused.Status >= http.StatusInternalServerError {
 			view.Problem += " (request " + refused.RequestID + ")"
 		}
