@@ -23,7 +23,7 @@ const writersWait = 10 * time.Second
 // and builds of indexes, which have other locks.
 func (db *DB) awaitWriters(ctx context.Context) error {
 	const q = `
-select virtualtransaction from pg_locks
+select concat(virtualtransaction, ' of process ', pid) from pg_locks
  where locktype = 'relation' and database = (select oid from pg_database where datname = current_database())
    and relation in ('leads'::regclass, 'submissions'::regclass) and mode = 'RowExclusiveLock'`
 	ctx, cancel := context.WithTimeout(ctx, writersWait)
