@@ -296,6 +296,7 @@ func TestCookieAttributes(t *testing.T) {
 	}{
 		"plain":           {b.mustCookie(t, "/console/sign-in", key(b)), false, false, http.SameSiteLaxMode},
 		"behind TLS":      {b.mustCookie(t, "/console/sign-in", key(b), "X-Forwarded-Proto", "https"), true, false, http.SameSiteLaxMode},
+		"behind two":      {b.mustCookie(t, "/console/sign-in", key(b), "X-Forwarded-Proto", "https, http"), true, false, http.SameSiteLaxMode},
 		"a stranger says": {outside.mustCookie(t, "/console/sign-in", key(outside), "X-Forwarded-Proto", "https"), false, false, http.SameSiteLaxMode},
 		"in a frame": {b.mustCookie(t, "/console/open", url.Values{"link": {b.mustLink(t,
 			`{"frameOrigins":["https://app.example.com"]}`)}}), true, true, http.SameSiteNoneMode},

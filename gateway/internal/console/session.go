@@ -69,8 +69,8 @@ func (c *console) overTLS(r *http.Request) bool {
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	known := func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap().WithZone("")) }
-	return err == nil && slices.ContainsFunc(c.Trusted, known) &&
-		strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // the first of several proxies faces the browser
+	return err == nil && slices.ContainsFunc(c.Trusted, known) && strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
 // signInPage is what the sign-in form shows.
