@@ -194,7 +194,7 @@ func (v *visitor) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res, err := v.http.Do(r)
+	res, err := v.http.Do(r) //nolint:bodyclose // it is, once ctx ends
 	if err != nil {
 		return err
 	}
