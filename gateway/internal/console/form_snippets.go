@@ -16,7 +16,9 @@ func snippets(origin string, k *formKey) []snippet {
 		script = fmt.Sprintf("\n<script src=\"%s/form.js\" defer></script>", origin)
 	}
 	honeypot := fmt.Sprintf(`  <input name="%s" tabindex="-1" autocomplete="off" aria-hidden="true"
-    style="position:absolute;left:-9999px">`, k.Form.Honeypot)
+    style="position:absolute;left:-9999px">
+  <input name="_page" type="hidden">
+  <script>document.currentScript.previousElementSibling.value = location.href</script>`, k.Form.Honeypot)
 	plain := fmt.Sprintf(`<form action="%s" method="post">
   <label>Email <input type="email" name="email" autocomplete="email" required></label>
   <label>Name <input name="name" autocomplete="name"></label>

@@ -21,7 +21,8 @@ func TestForms(t *testing.T) {
 	if made.status != 200 || !strings.HasPrefix(made.path, "/console/forms/key_") {
 		t.Fatalf("make = %d at %s: %s", made.status, made.path, made.text)
 	}
-	for _, want := range []string{b.url + "/f/pk-workspace_", "form.js", "useState", "WordPress"} {
+	for _, want := range []string{b.url + "/f/pk-workspace_", "form.js", "useState", "WordPress",
+		"name=&#34;_page&#34;", "/console/submissions?verdict=all&amp;formId=key_"} {
 		if !strings.Contains(made.text, want) {
 			t.Errorf("the form's page lacks %q", want)
 		}

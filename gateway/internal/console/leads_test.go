@@ -32,6 +32,7 @@ func TestLeadsByFilter(t *testing.T) {
 	for query, texts := range map[string][]string{
 		"":                                       {ada, grace},
 		"q=ad":                                   {ada, "!" + grace},
+		"q=nobody%40example.com":                 {"/console/submissions?verdict=all&amp;text=nobody%40example.com\""},
 		"status=contacted":                       {grace, "!" + ada},
 		"source=shop":                            {ada, "!" + grace},
 		"meta=company%3DNavy&meta=seats%3D3":     {grace, "!" + ada, `value="seats=3"`},
