@@ -104,6 +104,7 @@ leadgate is ready. Ctrl-C stops it.
                     opens it once; Enter makes another link
   API               %s
   Documentation     %s/docs
+  Administration    %s/admin/
   Queue dashboard   %s/admin/queues
   Admin token       %s
   Webhooks          %s
@@ -113,7 +114,7 @@ Create a lead (again: 409 with the first one's id):
 
 %s
 
-`, link, s.URL, s.URL, s.AdminURL, s.AdminToken, webhooks, envFile, curl(s))
+`, link, s.URL, s.URL, s.AdminURL, s.AdminURL, s.AdminToken, webhooks, envFile, curl(s))
 }
 
 // curl is one line of sh. Its address is new at each start, so that it answers 201 also where data was kept.

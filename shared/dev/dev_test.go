@@ -133,7 +133,8 @@ func TestSession(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("DIR/env has mode %v, %v, want 0600", info.Mode(), err)
 	}
-	for _, want := range []string{first["LEADGATE_URL"] + "/docs", first["LEADGATE_ADMIN_URL"] + "/admin/queues",
+	for _, want := range []string{first["LEADGATE_URL"] + "/docs",
+		first["LEADGATE_ADMIN_URL"] + "/admin/\n", first["LEADGATE_ADMIN_URL"] + "/admin/queues",
 		first["LEADGATE_ADMIN_TOKEN"], "worker.2  | "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not on the screen:\n%s", want, out)
