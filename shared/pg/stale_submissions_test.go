@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"leadgate/shared/id"
@@ -41,6 +42,16 @@ on conflict do nothing`, s.ws)
 				LeadID: s.nextLead(), Outcome: lead.OutcomeAppended, Verdict: lead.Clean, Email: "new@example.com",
 				EmailKey: "new@example.com", CreatedAt: time.Now()}, func(*lead.Lead) error { return nil })
 			return err
+		}},
+		{"append submissions", 20, nil, func(ctx context.Context, db *pg.DB) error {
+			var all []pg.Append
+			for range 20 {
+				all = append(all, pg.Append{Submission: lead.Submission{WorkspaceID: s.ws, ID: id.New(), FormID: id.New(),
+					LeadID: s.nextLead(), Outcome: lead.OutcomeAppended, Verdict: lead.Clean, Email: "new@example.com",
+					EmailKey: "new@example.com", CreatedAt: time.Now()}, Change: func(*lead.Lead) error { return nil }})
+			}
+			done, _, err := db.AppendSubmissions(ctx, all)
+			return wantCount(err, len(slices.DeleteFunc(done, func(kept bool) bool { return !kept })), 20)
 		}},
 		{"pulse", pg.MaxPulseHeld, nil, func(ctx context.Context, db *pg.DB) error {
 			got, err := db.Pulse(ctx, s.ws)

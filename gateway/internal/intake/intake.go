@@ -27,6 +27,7 @@ const (
 	admitQueue, admitBatch, admitWorkers    = 8192, 128, 4
 	holderQueue, holderBatch, holderWorkers = 8192, 256, 2
 	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
+	appendBatch, appendWorkers              = 64, 2
 
 	commitTimeout = 3 * time.Second // a client that has just missed a commit waits for two
 	fullRetry     = time.Second     // Retry-After of a 503
@@ -63,6 +64,7 @@ type Service struct {
 	holders    *batch.Batcher[pg.UniqueEmail, holderResult]
 	commits    *batch.Batcher[queuedLead, commitResult]
 	kept       *batch.Batcher[queuedSubmission, keepResult]
+	appended   *batch.Batcher[pg.Append, bool]
 	lanes      *lanes
 	metrics    metrics
 }
@@ -95,6 +97,8 @@ func New(d Deps) *Service {
 			func(err error) commitResult { return commitResult{err: err} }))
 	s.kept = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: 1},
 		batch.Recover(d.Log, "keep submissions", s.keepAll, func(err error) keepResult { return keepResult{err: err} }))
+	s.appended = batch.New(batch.Options{Queue: commitQueue, Max: appendBatch, Workers: appendWorkers},
+		batch.Recover(d.Log, "append submissions", s.appendAll, func(error) bool { return false }))
 	s.metrics.watch(d.Registry, s)
 	return s
 }
@@ -105,6 +109,7 @@ func (s *Service) Stop() {
 	s.holders.Stop()
 	s.commits.Stop()
 	s.kept.Stop()
+	s.appended.Stop()
 }
 
 // NewLead returns the lead that d asks for. leadID is its id, also when the request comes again; zero: a new one.

@@ -17,6 +17,22 @@ func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error 
 	sub.LeadID = l.ID
 	var change func(*lead.Lead) error
 	sub.Outcome, change = r.known(r.OnDuplicate)
+	if sub.Outcome != lead.OutcomeUpdated {
+		kept, err := s.appended.Do(ctx, pg.Append{Submission: sub, Change: change})
+		if err != nil {
+			return fault.StoreUnavailable(err, fullRetry)
+		}
+		if kept {
+			r.Submission.Outcome, r.Submission.LeadID = sub.Outcome, sub.LeadID
+			return nil
+		}
+	}
+	return s.submitAlone(ctx, r, sub, change, l)
+}
+
+// submitAlone is submitTo in a transaction of its own, which may change the lead.
+func (s *Service) submitAlone(ctx context.Context, r *Request, sub lead.Submission, change func(*lead.Lead) error,
+	l *lead.Lead) error {
 	u, err := s.DB.AppendSubmission(ctx, sub, change)
 	if sub.Outcome == lead.OutcomeUpdated && fault.Is(err, fault.Validation) { // too large once merged: it is kept all the same
 		again := *r
@@ -30,6 +46,20 @@ func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error 
 	r.Submission.Outcome, r.Submission.LeadID = sub.Outcome, sub.LeadID
 	*l = u.Lead
 	return nil
+}
+
+// appendAll keeps submissions with leads that stay as they are, in one commit, and tells which are kept. The others,
+// and all where that fails, are written alone.
+func (s *Service) appendAll(all []pg.Append) []bool {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	done, wake, err := s.DB.AppendSubmissions(ctx, all)
+	if err != nil {
+		s.Log.Warn("append submissions failed", "submissions", len(all), "error", err.Error())
+		return make([]bool, len(all))
+	}
+	s.Publish(ctx, Change{Wake: wake})
+	return done
 }
 
 // known returns what becomes of a submission whose email a lead has, and what of that lead, which is locked meanwhile:
