@@ -66,7 +66,7 @@ func (f failingEndpoint) Tag() tag {
 	case "disabled":
 		return tag{"bad", "Stopped"}
 	case "open":
-		return tag{"bad", "Only probed"}
+		return tag{"bad", "Fails, one try at a time"}
 	}
 	return tag{"warn", "Fails"}
 }

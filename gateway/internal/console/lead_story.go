@@ -79,7 +79,7 @@ func tell(t timeline) story {
 var eventWords = map[string]string{
 	"lead.created": "Webhooks are told of the new lead", "lead.updated": "Webhooks are told of the change",
 	"lead.deleted": "Webhooks are told that it was deleted", "lead.restored": "Webhooks are told that it is back",
-	"lead.enriched":    "Webhooks are told what was found out",
+	"lead.enriched":    "Webhooks hear what email and phone tell",
 	"lead.submitted":   "Webhooks are told that a form was sent again",
 	"lead.marked_spam": "Webhooks are told that a submission is spam",
 }
@@ -101,7 +101,7 @@ func stepOf(e *timelineEntry) step {
 	s := step{At: e.At, Note: forPrograms.ReplaceAllString(e.Note, "")}
 	switch e.Kind {
 	case "lead.accepted":
-		s.Title, s.Tone = "The lead came in, from "+e.Source, "good"
+		s.Title, s.Tone = "The lead arrived by "+e.Source, "good"
 	case "submission":
 		s.Title, s.SubmissionID = "A form was sent"+on(e.Page), e.SubmissionID
 		s.Note = strings.TrimSpace(outcomeWords[e.Outcome] + " " + s.Note)
@@ -109,8 +109,8 @@ func stepOf(e *timelineEntry) step {
 			s.Tone = "warn"
 		}
 	case "enrichment":
-		s.Title = map[string]string{"owed": "What email and phone tell is being found out",
-			"done": "What email and phone tell was found out", "failed": "Nothing could be found out about it"}[e.State]
+		s.Title = map[string]string{"owed": "Email and phone are being looked at",
+			"done": "Email and phone were looked at", "failed": "Nothing could be found out about it"}[e.State]
 	case "event":
 		if s.Title = eventWords[e.Type]; s.Title == "" {
 			s.Title = e.Type
