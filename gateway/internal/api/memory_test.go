@@ -84,8 +84,9 @@ func TestUnfinishedBodiesShareTheMemoryBudget(t *testing.T) { // not parallel: i
 			if used < 5<<20 || used > total*3/4 {
 				t.Errorf("%d MiB are charged for what arrived, want some, and room for others in %d", used>>20, total>>20)
 			}
-			if grown > total {
-				t.Errorf("the heap grew by %d MiB, want %d at most", grown>>20, total>>20)
+			// The clients are in this process too, and the race detector makes all of it larger.
+			if most := int64(total * 5 / 4); grown > most {
+				t.Errorf("the heap grew by %d MiB, want %d at most", grown>>20, most>>20)
 			}
 			t.Logf("%d MiB charged, the heap grew by %d MiB", used>>20, grown>>20)
 			b.mustCreate(t, b.owner, "small@example.com")
