@@ -76,6 +76,15 @@ func (a account) makeReachable(dir string) (string, error) {
 	return at, nil
 }
 
+// CacheDir makes a directory of this name in the user's cache directory, which the stores' user can reach.
+func CacheDir(name string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return storeAccount().makeReachable(filepath.Join(cache, "leadgate", name))
+}
+
 // reachable returns dir, or, where the account cannot reach it (root's home, a 0700 temporary directory), one in
 // /var/tmp that is always the same for dir.
 func (a account) reachable(dir string) (string, error) {

@@ -81,8 +81,8 @@ func copyStore(from, to string) error {
 	return storeAccount().chown(to)
 }
 
-// PostgresVersion is the major version that StartPostgres uses for a new cluster.
-func PostgresVersion(ctx context.Context) (int, error) {
-	bin, err := findPostgres(ctx, nil, 0)
+// PostgresVersion is the major version that StartPostgres uses for a new cluster, with the same getenv.
+func PostgresVersion(ctx context.Context, getenv func(string) string) (int, error) {
+	bin, err := findPostgres(ctx, getenv, 0)
 	return bin.major, err
 }

@@ -113,12 +113,7 @@ func inspect(ctx context.Context, dir string) (pgBinaries, error) {
 
 // download fetches Postgres once, checked against its published SHA-256, into the user's cache directory.
 func download(ctx context.Context) (pgBinaries, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	who := storeAccount()
-	dir, err := who.makeReachable(filepath.Join(cache, "leadgate", "postgres"))
+	dir, err := CacheDir("postgres")
 	if err != nil {
 		return pgBinaries{}, err
 	}

@@ -26,7 +26,9 @@ select $1, e, $2, e, 'pending', now(), now(), now()
 	d.mustExec(`analyze deliveries`)
 	d.mustExec(owe, d.ws, other.ID, 2000, 20_000)
 	read := func() (n int) {
-		d.mustExec(`select pg_stat_force_next_flush()`)
+		if _, err := db.ExecContext(t.Context(), `select pg_stat_force_next_flush()`); err != nil {
+			t.Skip("Postgres before version 15 tells no numbers in time")
+		}
 		if err := db.GetContext(t.Context(), &n,
 			`select sum(seq_tup_read) + sum(idx_tup_fetch) from pg_stat_user_tables where relname like 'deliveries\_2%'`); err != nil {
 			t.Fatal(err)

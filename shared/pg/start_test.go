@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -112,7 +113,7 @@ func TestUnsafePostgresIsRefused(t *testing.T) {
 	if err := pgtest.CopyCluster(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	durable, err := devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Dir: dir, Durable: true})
+	durable, err := devstack.StartPostgres(t.Context(), devstack.PostgresOptions{Dir: dir, Durable: true, Getenv: os.Getenv})
 	if err != nil {
 		t.Fatal(err)
 	}

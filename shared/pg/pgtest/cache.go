@@ -42,7 +42,7 @@ func cacheDir() (string, error) {
 
 // cacheKey names a template.
 func cacheKey(ctx context.Context) (string, error) {
-	version, err := devstack.PostgresVersion(ctx)
+	version, err := devstack.PostgresVersion(ctx, os.Getenv)
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +104,7 @@ func startSlot(ctx context.Context, home, slot string) (*devstack.Postgres, erro
 }
 
 func start(ctx context.Context, dir string) (*devstack.Postgres, error) {
-	return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, MaxConns: maxConns})
+	return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, MaxConns: maxConns, Getenv: os.Getenv})
 }
 
 // CopyCluster makes dir a stopped cluster that has the migrated database SystemDB. It takes a tenth of what initdb and

