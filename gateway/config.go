@@ -39,20 +39,20 @@ type cli struct {
 
 // settings is what serve takes.
 type settings struct {
-	Listen         string        `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
-	AdminListen    string        `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
-	AdminToken     config.Secret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters; several, between white space, while it is changed."`
-	RedisURL       config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
-	Migrate        bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
-	AllowUnsafe    bool          `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
-	QueuesWritable bool          `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
-	AllowCIDRs     []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks that webhooks may reach, on any port."`
-	AllowHTTP      bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Allow webhooks to http:// URLs."`
-	TrustedProxies []string      `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form, their X-Forwarded-Proto whether an administrator came by https."`
-	CaptchaURL     string        `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
-	Grace          time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
-	MemoryBudget   config.Bytes  `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
-	AccessLog      bool          `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
+	Listen         string               `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
+	AdminListen    string               `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
+	AdminToken     config.WatchedSecret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters; several, between white space, each with the name of whose it is: alice=... ci=..."`
+	RedisURL       config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	Migrate        bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
+	AllowUnsafe    bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
+	QueuesWritable bool                 `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
+	AllowCIDRs     []string             `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks that webhooks may reach, on any port."`
+	AllowHTTP      bool                 `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Allow webhooks to http:// URLs."`
+	TrustedProxies []string             `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form, their X-Forwarded-Proto whether an administrator came by https."`
+	CaptchaURL     string               `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
+	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
+	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
+	AccessLog      bool                 `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
 }
 
 // Check returns everything that is wrong with the settings that all commands share.

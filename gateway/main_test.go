@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/testwait"
 )
 
 const token = "an-admin-token-for-tests"
@@ -301,7 +304,7 @@ func TestAdminTokenIsNoCommand(t *testing.T) {
 	}
 }
 
-func TestMemoryBudget(t *testing.T) {
+func TestMemoryBudgetAndTokenFile(t *testing.T) {
 	t.Parallel()
 	env := environment(pgtest.URL(t), redistest.Start(t).URL())
 	env["LEADGATE_MEMORY_BUDGET"] = "1MiB"
@@ -310,11 +313,25 @@ func TestMemoryBudget(t *testing.T) {
 		t.Errorf("run() = %v, want it to name the least budget", err)
 	}
 	env["LEADGATE_MEMORY_BUDGET"], env["LEADGATE_MIGRATE"] = "64MiB", "true"
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte("alice="+token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	delete(env, "LEADGATE_ADMIN_TOKEN")
+	env["LEADGATE_ADMIN_TOKEN_FILE"] = file
 	g := start(t, env)
 	_, text := g.send(g.admin+"/metrics", token, "", nil)
 	if want := "leadgate_memory_budget_bytes 6.7108864e+07\n"; !strings.Contains(text, want) {
 		t.Errorf("metrics have no %q", want)
 	}
+	const next = "the-next-token-of-alice"
+	if err := os.WriteFile(file, []byte("alice="+next), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	testwait.Until(t, "the token of the file as it is now", func() bool {
+		status, _ := g.send(g.admin+"/admin/api/v1/workspaces", next, "", nil)
+		return status == http.StatusOK
+	})
 	if err := g.stop(); err != nil {
 		t.Errorf("run() = %v after a stop, want nil", err)
 	}

@@ -17,24 +17,24 @@ import (
 type settings struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
-	OpsListen    string        `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
-	OpsToken     config.Secret `name:"ops-token" from:"LEADGATE_WORKER_TOKEN" help:"Token that /debug/pprof asks for, at least 16 characters; several, between white space, while it is changed. Without it there is no pprof."`
-	DatabaseURL  config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
-	RedisURL     config.Secret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
-	Migrate      bool          `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
-	AllowUnsafe  bool          `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
-	SecretKeys   config.Secret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
-	LogLevel     string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
-	DBConns      int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
-	Grace        time.Duration `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
-	Drains       int           `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
-	Probes       int           `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
-	MemoryBudget config.Bytes  `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that deliveries under way may hold together, such as 64MiB; 0: a quarter of the memory limit."`
-	Enrichers    int           `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
-	Sweep        time.Duration `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
-	Poll         time.Duration `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How often an idle worker asks Redis for tasks."`
-	AllowCIDRs   []string      `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
-	AllowHTTP    bool          `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
+	OpsListen    string               `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
+	OpsToken     config.WatchedSecret `name:"ops-token" from:"LEADGATE_WORKER_TOKEN" help:"Token that /debug/pprof asks for, at least 16 characters; several, as name=token, between white space. Without it there is no pprof."`
+	DatabaseURL  config.Secret        `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	RedisURL     config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	Migrate      bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
+	AllowUnsafe  bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
+	SecretKeys   config.Secret        `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
+	LogLevel     string               `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	DBConns      int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
+	Grace        time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
+	Drains       int                  `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
+	Probes       int                  `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
+	MemoryBudget config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that deliveries under way may hold together, such as 64MiB; 0: a quarter of the memory limit."`
+	Enrichers    int                  `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
+	Sweep        time.Duration        `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
+	Poll         time.Duration        `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How often an idle worker asks Redis for tasks."`
+	AllowCIDRs   []string             `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
+	AllowHTTP    bool                 `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
 
 	Retention           time.Duration `name:"retention" from:"LEADGATE_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept, in whole weeks; what is pending stays."`
 	SubmissionRetention time.Duration `name:"submission-retention" from:"LEADGATE_SUBMISSION_RETENTION" default:"9600h" help:"How long submissions of forms are kept, in whole weeks; a lead's first and last stay with it."`

@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return fmt.Errorf("ops listener: %w", err)
 	}
-	ops := newOps(db, redis, registry, s.OpsToken)
+	ops := newOps(db, redis, registry, s.OpsToken, log)
 	ops.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	group.OnStop("ops", ops.Shutdown)
 	group.Go("ops", func() error { return serve(ops, listener) })

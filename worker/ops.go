@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -21,17 +22,18 @@ import (
 // newOps returns the server of the operators' pages. Of these, profiles show what a process works on and cost it time:
 // they are for who has one of the tokens, and without a token for nobody. pprof's cmdline is not among them: a flag may
 // hold a secret.
-func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry, tokens config.Secret) *http.Server {
+func newOps(db *pg.DB, c redis.UniversalClient, registry *prometheus.Registry, tokens config.WatchedSecret,
+	log *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.Handle("GET /readyz", ready(db, c))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	if tokens == "" {
+	if tokens.Secret == "" {
 		mux.HandleFunc("/debug/pprof/", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "Profiles are off: set LEADGATE_WORKER_TOKEN, which they ask for", http.StatusNotFound)
 		})
 	} else {
-		mux.Handle("GET /debug/pprof/", guarded(tokens, profiles()))
+		mux.Handle("GET /debug/pprof/", guarded(admintoken.New(tokens, time.Now, log), profiles()))
 	}
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 }
@@ -46,10 +48,9 @@ func profiles() http.Handler {
 }
 
 // guarded lets in requests with one of the tokens, as a Bearer or as the password of Basic.
-func guarded(tokens config.Secret, next http.Handler) http.Handler {
-	guard := admintoken.New(tokens.Reveal(), time.Now)
+func guarded(guard *admintoken.Guard, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := guard.Request(r); err != nil {
+		if _, err := guard.Request(r); err != nil {
 			f := fault.From(err)
 			if f.RetryAfter > 0 {
 				w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))

@@ -5,85 +5,101 @@ package admintoken
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
+	"leadgate/shared/config"
 	"leadgate/shared/fault"
 	"leadgate/shared/limit"
 )
 
-// Bounds of the setting, and of the memory of wrong tokens.
+// Bounds of the memory of wrong tokens, and of how often the setting's file is read.
 const (
-	minLength    = 16 // characters
-	maxTokens    = 8
 	maxAddresses = 1024
+	reloadEvery  = time.Second
 )
 
 // wrongTokens is how many wrong tokens one address may send: ten at once, then one a second.
 func wrongTokens() limit.Rate { return limit.NewRate(1, time.Second, 10) }
 
-// Check returns what is wrong with the setting's text, which is several tokens between white space while they are
-// changed; "" when nothing is. It never repeats a token.
-func Check(text string) string {
-	tokens := strings.Fields(text)
-	if len(tokens) > maxTokens {
-		return fmt.Sprintf("must be at most %d tokens", maxTokens)
-	}
-	for _, token := range tokens {
-		if isCommand(token) {
-			return "is a command that no shell has run; put in what it prints"
-		}
-	}
-	for _, token := range tokens {
-		if len(token) < minLength {
-			return fmt.Sprintf("must have at least %d characters, of each token where there are several", minLength)
-		}
-	}
-	if len(tokens) == 0 {
-		return fmt.Sprintf("must have at least %d characters", minLength)
-	}
-	return ""
-}
-
-// isCommand reports whether a value is shell text, such as $(openssl rand -hex 24): a file of settings is read by no
-// shell, and everybody who has read the manual would know such a token.
-func isCommand(value string) bool {
-	return strings.HasPrefix(value, "$(") || strings.HasPrefix(value, "${") || strings.HasPrefix(value, "`")
-}
-
-// Guard compares tokens with those of the setting, and slows down who guesses.
+// Guard compares tokens with those of the setting, and slows down who guesses. Where a file holds the setting, it is
+// read again, so that a token that is taken out of it ends within a second of the next request.
 type Guard struct {
-	tokens [][sha256.Size]byte // SHA-256
-	now    func() time.Time
+	setting config.WatchedSecret
+	now     func() time.Time
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	guesses map[netip.Addr]time.Time // GCRA state of the addresses that sent a wrong token
+	tokens  []Token
+	text    string    // of the setting, as it was read last; it may be invalid
+	read    time.Time // when that was
+	failed  bool      // it could not be read
 }
 
-// New returns a Guard of the setting's text, which Check has accepted.
-func New(text string, now func() time.Time) *Guard {
-	g := &Guard{now: now, guesses: map[netip.Addr]time.Time{}}
-	for _, token := range strings.Fields(text) {
-		g.tokens = append(g.tokens, sha256.Sum256([]byte(token)))
-	}
+// New returns a Guard of the setting, whose text Check has accepted.
+func New(setting config.WatchedSecret, now func() time.Time, log *slog.Logger) *Guard {
+	g := &Guard{setting: setting, now: now, log: log, guesses: map[netip.Addr]time.Time{}, text: setting.Reveal(), read: now()}
+	g.tokens, _ = parse(g.text) // Check has reported its errors
 	return g
 }
 
-// Request returns nil for a request with one of the tokens, and otherwise UNAUTHORIZED or RATE_LIMITED.
-func (g *Guard) Request(r *http.Request) error {
+// Tokens returns the tokens that are valid now.
+func (g *Guard) Tokens() []Token {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.reload()
+	return g.tokens
+}
+
+// reload reads the setting again if it is old. A text that is invalid, or cannot be read, changes nothing: the tokens
+// that were valid stay so. That is logged once.
+func (g *Guard) reload() {
+	now := g.now()
+	if g.setting.File == "" || now.Sub(g.read) < reloadEvery {
+		return
+	}
+	g.read = now
+	text, err := g.setting.Current()
+	if err != nil {
+		if !g.failed {
+			g.log.Error("admin tokens not read again", "file", g.setting.File, "error", err.Error(), "valid", "those of before")
+		}
+		g.failed = true
+		return
+	}
+	g.failed = false
+	if text == g.text {
+		return
+	}
+	g.text = text
+	tokens, wrong := parse(text)
+	if wrong != "" {
+		g.log.Error("admin tokens not changed", "file", g.setting.File, "error", wrong, "valid", "those of before")
+		return
+	}
+	g.tokens = tokens
+	names := make([]string, len(tokens))
+	for i, t := range tokens {
+		names[i] = t.Name
+	}
+	g.log.Info("admin tokens changed", "file", g.setting.File, "names", strings.Join(names, " "))
+}
+
+// Request returns the token of a request that has one of the setting's, and otherwise UNAUTHORIZED or RATE_LIMITED.
+func (g *Guard) Request(r *http.Request) (Token, error) {
 	if len(r.Header["Authorization"]) > 1 { // a proxy in front may have checked another of them
-		return fault.New(fault.Unauthorized, "The Authorization header must be sent once: the request has several")
+		return Token{}, fault.New(fault.Unauthorized, "The Authorization header must be sent once: the request has several")
 	}
 	token, given := Credential(r)
 	if !given {
-		return fault.New(fault.Unauthorized, "The admin token is required")
+		return Token{}, fault.New(fault.Unauthorized, "The admin token is required")
 	}
-	_, err := g.Token(r.RemoteAddr, token)
-	return err
+	return g.Token(r.RemoteAddr, token)
 }
 
 // Credential returns the token of a Bearer header or the password of a Basic one, whose user name does not matter.
@@ -102,30 +118,30 @@ func Credential(r *http.Request) (token string, given bool) {
 // Token compares token with all of the Guard's, each in constant time, and returns which it is. An address that has
 // sent too many wrong tokens is refused even with a right one: otherwise the answer would tell it which guess was
 // right.
-func (g *Guard) Token(remote, token string) (which int, err error) {
+func (g *Guard) Token(remote, token string) (found Token, err error) {
 	sum := sha256.Sum256([]byte(token))
 	from := address(remote)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.reload()
 	now := g.now()
 	key := g.guessKey(from, now)
 	verdict, next := wrongTokens().Decide(g.guesses[key], now)
 	if verdict.Limited {
-		return -1, &fault.Error{
+		return found, &fault.Error{
 			Kind: fault.RateLimited, Public: "Too many wrong tokens, please wait", RetryAfter: verdict.RetryAfter,
 		}
 	}
-	which = -1
-	for i := range g.tokens {
-		if subtle.ConstantTimeCompare(sum[:], g.tokens[i][:]) == 1 {
-			which = i
+	for _, t := range g.tokens {
+		if subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1 {
+			found = t
 		}
 	}
-	if which >= 0 {
-		return which, nil
+	if found.Name != "" {
+		return found, nil
 	}
 	g.guesses[key] = next
-	return -1, fault.New(fault.Unauthorized, "The admin token is wrong")
+	return found, fault.New(fault.Unauthorized, "The admin token is wrong")
 }
 
 // guessKey returns the address under which wrong tokens are counted. At most maxAddresses are remembered; while all of

@@ -36,6 +36,21 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // Reveal returns the text.
 func (s Secret) Reveal() string { return string(s) }
 
+// WatchedSecret is a Secret that can change while the process runs, where NAME_FILE names the file that holds it.
+type WatchedSecret struct {
+	Secret        // as it was at the start
+	File   string // "": it never changes
+}
+
+// Current returns the text that the file holds now.
+func (s WatchedSecret) Current() (string, error) {
+	if s.File == "" {
+		return s.Reveal(), nil
+	}
+	text, err := os.ReadFile(s.File)
+	return strings.TrimSpace(string(text)), err
+}
+
 // Checker is a config struct that returns everything that is invalid in it, preferably as Invalid.
 // Parse asks the struct it filled and that of each command on the command line.
 type Checker interface{ Check() []error }
@@ -83,6 +98,7 @@ func Parse(into any, name, about string, src Source) (ctx *kong.Context, ok bool
 		return nil, false, Errors(found.list)
 	}
 	found.missing(ctx)
+	found.keepFiles()
 	found.check(into, ctx)
 	return ctx, len(found.list) == 0, Errors(found.list)
 }
@@ -110,6 +126,7 @@ func environment(getenv func(string) string, found *collector) kong.Resolver {
 			found.add(flag.Name, fmt.Errorf("%s_FILE: %w", name, err))
 			return nil, nil
 		}
+		found.files[flag] = file
 		return strings.TrimSpace(string(text)), nil
 	})
 }

@@ -57,12 +57,14 @@ type collector struct {
 	list     []error
 	from     map[string]string // flag -> variable
 	required map[*kong.Flag]bool
-	seen     map[string]bool // flags that have an error; the first is enough
+	seen     map[string]bool       // flags that have an error; the first is enough
+	files    map[*kong.Flag]string // which hold the values of flags
 }
 
 // watch takes over from kong what ends a parse early: values that do not decode, and required flags without one.
 func (m *collector) watch(model *kong.Application) {
 	m.from, m.required, m.seen = map[string]string{}, map[*kong.Flag]bool{}, map[string]bool{}
+	m.files = map[*kong.Flag]string{}
 	// Never fails: the visitor below returns no error of its own.
 	_ = kong.Visit(model.Node, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok {
@@ -78,6 +80,15 @@ func (m *collector) watch(model *kong.Application) {
 		}
 		return next(nil)
 	})
+}
+
+// keepFiles tells each WatchedSecret its file. It comes after the parse, which decodes into copies.
+func (m *collector) keepFiles() {
+	for flag, file := range m.files {
+		if watched, ok := flag.Target.Addr().Interface().(*WatchedSecret); ok {
+			watched.File = file
+		}
+	}
 }
 
 // add records an error; flag is "" for one that belongs to no flag.

@@ -21,6 +21,7 @@ import (
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/tenants"
 	"leadgate/gateway/internal/webui"
+	"leadgate/shared/admintoken"
 	"leadgate/shared/config"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
@@ -30,7 +31,7 @@ import (
 type Deps struct {
 	DB             *pg.DB
 	Redis          redis.UniversalClient // shared with the rest of the gateway and not closed here
-	Token          config.Secret         // each of them, between white space, opens everything but health, metrics and the login form
+	Token          config.WatchedSecret  // each of its tokens opens everything but health, metrics and the login form
 	Edge           *httpx.Edge
 	Log            *slog.Logger // nil: slog.Default
 	QueuesWritable bool         // the dashboard may run, archive and delete tasks
@@ -85,9 +86,9 @@ func New(d Deps) http.Handler {
 		panic(err) // they are embedded, and the tests render each
 	}
 	s := &server{
-		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge, sessions: newSessionAuth(d.Token,
-			d.Now, d.Trusted),
-		ready: d.Ready, apiAddr: d.APIAddr, pages: parsed, backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
+		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge,
+		sessions: &sessionAuth{admintoken.New(d.Token, d.Now, d.Log), d.Now, d.Trusted},
+		ready:    d.Ready, apiAddr: d.APIAddr, pages: parsed, backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
 		waker: task.NewWaker(d.Redis),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))

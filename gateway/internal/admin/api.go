@@ -25,7 +25,7 @@ func (s *server) createWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.tenants.CreateWorkspace(r.Context(), body)
+	made, err := s.tenantsOf(r).CreateWorkspace(r.Context(), body)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *server) updateWorkspace(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	changed, err := s.tenants.UpdateLimits(r.Context(), ws, body)
+	changed, err := s.tenantsOf(r).UpdateLimits(r.Context(), ws, body)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *server) createChatbot(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.tenants.CreateChatbot(r.Context(), tenants.Operator(ws), body)
+	made, err := s.tenantsOf(r).CreateChatbot(r.Context(), tenants.Operator(ws), body)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := s.tenants.CreateKey(r.Context(), tenants.Operator(ws), body)
+	made, text, err := s.tenantsOf(r).CreateKey(r.Context(), tenants.Operator(ws), body)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	made, text, err := s.tenants.RotateKey(r.Context(), by, old, overlap)
+	made, text, err := s.tenantsOf(r).RotateKey(r.Context(), by, old, overlap)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	revoked, err := s.tenants.RevokeKey(r.Context(), by, key)
+	revoked, err := s.tenantsOf(r).RevokeKey(r.Context(), by, key)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"leadgate/gateway/internal/httpx"
+	"leadgate/gateway/internal/tenants"
 	"leadgate/gateway/internal/webui"
 	"leadgate/shared/admintoken"
 	"leadgate/shared/fault"
@@ -19,10 +21,11 @@ const bearerChallenge, basicChallenge = "Bearer", `Basic realm="leadgate admin",
 // private lets in requests with the token or a session. The refusal is an error in the envelope.
 func (s *server) private(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.sessions.authenticate(r); err != nil {
+		name, err := s.sessions.authenticate(r)
+		if err != nil {
 			return err
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, as(r, name))
 		return nil
 	})
 }
@@ -31,9 +34,9 @@ func (s *server) private(next http.Handler) http.Handler {
 // for Basic credentials.
 func (s *server) page(next http.Handler) http.Handler {
 	return s.edge.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		err := s.sessions.authenticate(r)
+		name, err := s.sessions.authenticate(r)
 		if err == nil {
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, as(r, name))
 			return nil
 		}
 		wantsPage := strings.Contains(r.Header.Get("Accept"), "text/html")
@@ -51,6 +54,27 @@ func (s *server) page(next http.Handler) http.Handler {
 		}
 		return s.askToSignIn(w, fault.From(err).Kind.Status(), form)
 	})
+}
+
+type nameKey struct{}
+
+// as is a request of an administrator.
+func as(r *http.Request, name string) *http.Request {
+	httpx.AddLogField(r, "admin", name)
+	return r.WithContext(context.WithValue(r.Context(), nameKey{}, name))
+}
+
+// administrator is whose request it is; "" of a stranger's.
+func administrator(r *http.Request) string {
+	name, _ := r.Context().Value(nameKey{}).(string)
+	return name
+}
+
+// tenantsOf are the tenants, as the administrator of a request changes them.
+func (s *server) tenantsOf(r *http.Request) tenants.Service {
+	service := s.tenants
+	service.Administrator = administrator(r)
+	return service
 }
 
 // local returns next where it is a page of this listener, else the start page: a login must not lead elsewhere.
@@ -100,9 +124,10 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) error {
 	return s.open(w, r, token, next)
 }
 
-func (s *server) open(w http.ResponseWriter, r *http.Request, token int, next string) error {
+func (s *server) open(w http.ResponseWriter, r *http.Request, token admintoken.Token, next string) error {
 	http.SetCookie(w, s.sessions.cookie(r, token))
 	httpx.AddLogField(r, "login", "opened")
+	httpx.AddLogField(r, "admin", token.Name)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }

@@ -70,7 +70,7 @@ const maxForm = 64 << 10
 func (s *server) visited(do func(*visit) error) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
-			httpx.FailAs(r, s.writeFailure)
+			httpx.FailAs(r, s.failureOf(administrator(r)))
 		}
 		if r.Method != http.MethodGet {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -82,17 +82,20 @@ func (s *server) visited(do func(*visit) error) httpx.Handler {
 	}
 }
 
-func (s *server) writeFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
-	view := s.view("Something is in the way", "")
-	view.Problem = f.Public + " (request " + requestID + ")"
-	if err := s.render(w, f.Kind.Status(), "error.html", view); err != nil {
-		s.log.Error("show an error failed", "error", err.Error())
+// failureOf writes an error as a page for an administrator.
+func (s *server) failureOf(name string) func(http.ResponseWriter, *fault.Error, string) {
+	return func(w http.ResponseWriter, f *fault.Error, requestID string) {
+		view := s.view("Something is in the way", "", name)
+		view.Problem = f.Public + " (request " + requestID + ")"
+		if err := s.render(w, f.Kind.Status(), "error.html", view); err != nil {
+			s.log.Error("show an error failed", "error", err.Error())
+		}
 	}
 }
 
 // show renders a page; a form that was not taken is shown with what is wrong.
 func (v *visit) show(name, title string, page any) error {
-	view := v.view(title, v.r.URL.Path)
+	view := v.view(title, v.r.URL.Path, administrator(v.r))
 	if b, ok := v.backlog.read(); ok {
 		i := slices.IndexFunc(view.Nav, func(l webui.Link) bool { return l.Href == failingPath })
 		view.Nav[i].Count = b.Failing + b.Open
@@ -136,10 +139,10 @@ func (v *visit) again(err error, page func(*visit) error) error {
 	return page(v)
 }
 
-// view is the layout around a page at a path.
-func (s *server) view(title, path string) *webui.View {
+// view is the layout around a page at a path, for an administrator.
+func (s *server) view(title, path, name string) *webui.View {
 	v := &webui.View{Title: title, Assets: assetsPath, Brand: webui.Brand{Name: "leadgate admin"},
-		Logout: "/admin/logout", Account: "Administrator"}
+		Logout: "/admin/logout", Account: "Signed in as " + name}
 	for _, l := range nav {
 		l.Current = path == l.Href || l.Href != root && strings.HasPrefix(path, l.Href+"/")
 		v.Nav = append(v.Nav, l)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"leadgate/shared/admintoken"
-	"leadgate/shared/config"
 )
 
 const (
@@ -24,35 +23,28 @@ const (
 // the server keeps nothing of it: it is valid on every gateway that has the token it was opened with, and ends when
 // that is taken out of the setting; a logout only removes the cookie from the browser.
 type sessionAuth struct {
-	guard       *admintoken.Guard
-	signingKeys [][]byte // of each token
-	now         func() time.Time
-	trusted     []netip.Prefix // proxies in front
+	guard   *admintoken.Guard
+	now     func() time.Time
+	trusted []netip.Prefix // proxies in front
 }
 
-func newSessionAuth(tokens config.Secret, now func() time.Time, trusted []netip.Prefix) *sessionAuth {
-	a := &sessionAuth{guard: admintoken.New(tokens.Reveal(), now), now: now, trusted: trusted}
-	for _, token := range strings.Fields(tokens.Reveal()) {
-		mac := hmac.New(sha256.New, []byte(token))
-		mac.Write([]byte("leadgate admin session"))
-		a.signingKeys = append(a.signingKeys, mac.Sum(nil))
+// authenticate returns the name of the administrator of a request with a session or a token, and otherwise UNAUTHORIZED
+// or RATE_LIMITED.
+func (a *sessionAuth) authenticate(r *http.Request) (name string, err error) {
+	if c, err := r.Cookie(cookieName); err == nil && len(r.Header["Authorization"]) <= 1 {
+		if name = a.opener(c.Value); name != "" {
+			return name, nil
+		}
 	}
-	return a
+	token, err := a.guard.Request(r)
+	return token.Name, err
 }
 
-// authenticate returns nil for a request with a session or a token, and otherwise UNAUTHORIZED or RATE_LIMITED.
-func (a *sessionAuth) authenticate(r *http.Request) error {
-	if c, err := r.Cookie(cookieName); err == nil && len(r.Header["Authorization"]) <= 1 && a.valid(c.Value) {
-		return nil
-	}
-	return a.guard.Request(r)
-}
-
-// cookie returns the cookie of a session that one of the tokens opens.
-func (a *sessionAuth) cookie(r *http.Request, token int) *http.Cookie {
+// cookie returns the cookie of a session that a token opens.
+func (a *sessionAuth) cookie(r *http.Request, token admintoken.Token) *http.Cookie {
 	until := a.now().Add(cookieLife)
 	return &http.Cookie{
-		Name: cookieName, Value: sign(until, a.signingKeys[token]), Path: "/", Expires: until, MaxAge: int(cookieLife.Seconds()),
+		Name: cookieName, Value: sign(until, token.SessionKey), Path: "/", Expires: until, MaxAge: int(cookieLife.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.overTLS(r),
 	}
 }
@@ -83,13 +75,21 @@ func sign(until time.Time, key []byte) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(text))
 }
 
-// valid reports whether a cookie's value was signed here and has not expired.
-func (a *sessionAuth) valid(cookie string) bool {
+// opener returns whose token opened the session of a cookie's value; "" when it was not signed here, has expired, or the
+// token is none any more.
+func (a *sessionAuth) opener(cookie string) string {
 	text, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
 	if err != nil || len(text) != 8+sha256.Size {
-		return false
+		return ""
 	}
 	until := time.Unix(int64(binary.BigEndian.Uint64(text)), 0)
-	signed := func(key []byte) bool { return hmac.Equal([]byte(cookie), []byte(sign(until, key))) }
-	return slices.ContainsFunc(a.signingKeys, signed) && a.now().Before(until)
+	if !a.now().Before(until) {
+		return ""
+	}
+	for _, token := range a.guard.Tokens() {
+		if hmac.Equal([]byte(cookie), []byte(sign(until, token.SessionKey))) {
+			return token.Name
+		}
+	}
+	return ""
 }

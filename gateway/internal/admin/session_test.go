@@ -85,7 +85,7 @@ func TestTokensOverlap(t *testing.T) {
 	t.Parallel()
 	const fresh = "another-admin-token-for-tests"
 	of := func(tokens string) *bundle {
-		return setup(t, func(d *admin.Deps) { d.Token = config.Secret(tokens) })
+		return setup(t, func(d *admin.Deps) { d.Token.Secret = config.Secret(tokens) })
 	}
 	both, after := of(token+" \n"+fresh), of(fresh)
 	for name, c := range map[string]struct {

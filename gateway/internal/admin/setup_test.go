@@ -40,7 +40,7 @@ func setup(t *testing.T, change func(*admin.Deps)) *bundle {
 	registry := prometheus.NewRegistry()
 	log := slog.New(slog.DiscardHandler)
 	d := admin.Deps{
-		DB: b.db, Redis: b.redis, Token: config.Secret(token), Log: log, Registry: registry, Ready: b.db.PingContext,
+		DB: b.db, Redis: b.redis, Token: config.WatchedSecret{Secret: token}, Log: log, Registry: registry, Ready: b.db.PingContext,
 		Now:  b.clock.Now,
 		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin"}), APIAddr: "127.0.0.1:8080",
 	}

@@ -74,7 +74,7 @@ func (v *visit) body(texts, numbers []string) []byte {
 }
 
 func newWorkspace(v *visit) error {
-	made, err := v.tenants.CreateWorkspace(v.r.Context(), v.body([]string{"name"}, []string{"rate", "burst"}))
+	made, err := v.tenantsOf(v.r).CreateWorkspace(v.r.Context(), v.body([]string{"name"}, []string{"rate", "burst"}))
 	if err != nil {
 		return v.again(err, workspacesPage)
 	}
@@ -148,7 +148,7 @@ func (v *visit) changed(err error, what string) error {
 func changeLimits(v *visit) error {
 	ws, err := workspace(v.r)
 	if err == nil {
-		_, err = v.tenants.UpdateLimits(v.r.Context(), ws, v.body([]string{"name"}, []string{"rate", "burst"}))
+		_, err = v.tenantsOf(v.r).UpdateLimits(v.r.Context(), ws, v.body([]string{"name"}, []string{"rate", "burst"}))
 	}
 	return v.changed(err, "changed")
 }
@@ -156,7 +156,7 @@ func changeLimits(v *visit) error {
 func newChatbot(v *visit) error {
 	ws, err := workspace(v.r)
 	if err == nil {
-		_, err = v.tenants.CreateChatbot(v.r.Context(), tenants.Operator(ws), v.body([]string{"name"}, nil))
+		_, err = v.tenantsOf(v.r).CreateChatbot(v.r.Context(), tenants.Operator(ws), v.body([]string{"name"}, nil))
 	}
 	return v.changed(err, "chatbot")
 }
@@ -176,7 +176,7 @@ func newKey(v *visit) error {
 	if len(v.r.PostForm["scopes"]) == 0 { // the API takes that as the default ones
 		return v.again(fault.InvalidField("scopes", nil, "Choose what the key may do"), workspacePage)
 	}
-	made, text, err := v.tenants.CreateKey(v.r.Context(), tenants.Operator(ws), v.body([]string{"name", "mode"}, nil))
+	made, text, err := v.tenantsOf(v.r).CreateKey(v.r.Context(), tenants.Operator(ws), v.body([]string{"name", "mode"}, nil))
 	if err != nil {
 		return v.again(err, workspacePage)
 	}
@@ -186,7 +186,7 @@ func newKey(v *visit) error {
 func endKey(v *visit) error {
 	by, key, err := workspaceKey(v.r)
 	if err == nil {
-		_, err = v.tenants.RevokeKey(v.r.Context(), by, key)
+		_, err = v.tenantsOf(v.r).RevokeKey(v.r.Context(), by, key)
 	}
 	return v.changed(err, "revoked")
 }

@@ -119,7 +119,7 @@ func (s *server) consoleLink(r *http.Request, ws id.UUID, body []byte) (v tenant
 	if err != nil {
 		return v, err
 	}
-	link, made, err := s.tenants.CreateSessionLink(r.Context(), tenants.Console(ws), in)
+	link, made, err := s.tenantsOf(r).CreateSessionLink(r.Context(), tenants.Console(ws), in)
 	if err != nil {
 		return v, err
 	}

@@ -68,7 +68,7 @@ func showAudit(v *visit) error {
 func (e *auditEntry) tell(names map[string]string) {
 	switch {
 	case e.KeyID == "":
-		e.Who = "The operator"
+		e.Who = strings.TrimSpace("The operator " + text(e.Details["administrator"]))
 	default:
 		e.Who = "The key " + quote(orElse(names[e.KeyID], e.KeyID))
 		if e.Details["consoleSession"] != nil && !strings.HasPrefix(e.Action, "console_session.") {
@@ -104,7 +104,7 @@ func quote(name string) string { return "“" + name + "”" }
 func details(all map[string]any) string {
 	var parts []string
 	for name, value := range all {
-		if slices.Contains([]string{"consoleSession", "link", "name", "sessions", "expiresAt"}, name) || value == nil || text(value) == "" {
+		if slices.Contains([]string{"administrator", "consoleSession", "link", "name", "sessions", "expiresAt"}, name) || value == nil || text(value) == "" {
 			continue
 		}
 		parts = append(parts, name+": "+text(value))

@@ -123,10 +123,10 @@ func (s Service) newSession(p *tenant.Principal, in NewSession) tenant.Session {
 
 // sessionEntry is the audit entry of a new session. Its name may be a person's, so it is left out.
 func (s Service) sessionEntry(p *tenant.Principal, made tenant.Session) *tenant.AuditEntry {
-	return p.NewEntry(tenant.SessionCreated, id.ConsoleSession.Format(made.ID), map[string]any{
+	return s.signed(p.NewEntry(tenant.SessionCreated, id.ConsoleSession.Format(made.ID), map[string]any{
 		"scopes": made.Scopes, "expiresAt": stamp(made.ExpiresAt), "link": made.LinkExpiresAt != nil,
 		"frameOrigins": append([]string{}, made.FrameOrigins...),
-	}, made.CreatedAt)
+	}, made.CreatedAt))
 }
 
 // OpenSessionLink uses a link up and returns the session that it opens, with a secret that nobody has seen before:
@@ -193,7 +193,7 @@ func (s Service) RevokeSessions(ctx context.Context, by Actor) (n int, err error
 	}
 	entry := s.entry(by, tenant.SessionEnded, id.Workspace.Format(by.Workspace), nil)
 	return s.DB.EndSessions(ctx, by.Workspace, scopes, entry.CreatedAt, func(ended int) *tenant.AuditEntry {
-		entry.Details = map[string]any{"sessions": ended}
+		entry.Details["sessions"] = ended
 		return entry
 	})
 }

@@ -16,8 +16,9 @@ import (
 // Service manages tenants. What it takes are the JSON bodies of the APIs: one that is not valid is a VALIDATION_ERROR
 // that lists all its problems. Each change is audited in the actor's workspace, in the transaction that makes it.
 type Service struct {
-	DB  *pg.DB
-	Now func() time.Time
+	DB            *pg.DB
+	Now           func() time.Time
+	Administrator string // who the operator is, for the audit; "": the command line
 }
 
 // Actor is who changes something, and in which workspace.
@@ -48,7 +49,15 @@ func (s Service) entry(by Actor, action, target string, details map[string]any) 
 	if by.key != nil {
 		return by.key.NewEntry(action, target, details, s.now())
 	}
-	return tenant.NewAuditEntry(by.Workspace, id.UUID{}, action, target, details, s.now())
+	return s.signed(tenant.NewAuditEntry(by.Workspace, id.UUID{}, action, target, details, s.now()))
+}
+
+// signed says which administrator an entry of the operator's is by.
+func (s Service) signed(entry *tenant.AuditEntry) *tenant.AuditEntry {
+	if s.Administrator != "" && entry.KeyID == (id.UUID{}) {
+		entry.Details["administrator"] = s.Administrator
+	}
+	return entry
 }
 
 // now is the current time in the resolution that answers have.
