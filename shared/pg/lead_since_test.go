@@ -24,7 +24,8 @@ import (
 func TestPollerMissesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
-	gateways := [2]*pg.DB{mustOpen(t, url, pg.Options{MaxConns: 8}), mustOpen(t, url, pg.Options{MaxConns: 8})}
+	patient := pg.Options{MaxConns: 8, StatementTimeout: time.Minute} // what is slow waits for all who write
+	gateways := [2]*pg.DB{mustOpen(t, url, patient), mustOpen(t, url, patient)}
 	ws := pgtest.Workspace(t, gateways[0]).ID
 	// What is called slow stays uncommitted for as long as the test has this lock.
 	const slow = `

@@ -28,7 +28,7 @@ var cluster = sync.OnceValues(func() (*devstack.Postgres, error) {
 // New returns a pool on a new migrated database, which is dropped when t ends.
 func New(t testing.TB) *pg.DB {
 	t.Helper()
-	db, err := pg.Open(URL(t), pg.Options{MaxConns: 8, Application: t.Name()})
+	db, err := pg.Open(URL(t), pg.Options{MaxConns: 8, Application: t.Name(), StatementTimeout: time.Minute})
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
