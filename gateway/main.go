@@ -70,10 +70,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return operate(ctx, cmd, &c, stdout)
 	}
 	s := &c.Serve
-	log, err := telemetry.Logger(stdout, "gateway", c.LogLevel)
+	log, flush, err := telemetry.Logger(stdout, "gateway", c.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer flush()
 	log.Info("starting", "version", version.String())
 	rdb.LogTo(log)
 	registry := telemetry.Registry()

@@ -62,10 +62,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
 		return err
 	}
-	log, err := telemetry.Logger(stdout, "worker", s.LogLevel)
+	log, flush, err := telemetry.Logger(stdout, "worker", s.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer flush()
 	log.Info("starting", "version", version.String())
 	rdb.LogTo(log)
 	registry := telemetry.Registry()
