@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"net/url"
 	"time"
 
 	"leadgate/shared/admintoken"
@@ -49,6 +50,7 @@ type settings struct {
 	AllowCIDRs     []string             `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks that webhooks may reach, on any port."`
 	AllowHTTP      bool                 `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Allow webhooks to http:// URLs."`
 	TrustedProxies []string             `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form, their X-Forwarded-Proto whether an administrator came by https."`
+	PublicURL      string               `name:"public-url" from:"LEADGATE_PUBLIC_URL" placeholder:"URL" help:"Where people and programs reach the API, such as https://leads.example.com; it is in links to the console, snippets of forms and the documentation's samples. Unless set it is what a request was sent to."`
 	CaptchaURL     string               `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
@@ -103,6 +105,9 @@ func (s *settings) Check() (mistakes []error) {
 	if _, err := s.trusted(); err != nil {
 		wrong("trusted-proxies", "%v", err)
 	}
+	if s.publicURL() == "" && s.PublicURL != "" {
+		wrong("public-url", "must be http:// or https://, a host and maybe a port, without a path: the API and the console are at its root")
+	}
 	if _, ok := tenant.ParseOrigin(s.CaptchaURL); s.CaptchaURL != "" && !ok {
 		wrong("captcha-url", "must be an http or https URL")
 	}
@@ -113,6 +118,16 @@ func (s *settings) Check() (mistakes []error) {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)
 	}
 	return mistakes
+}
+
+// publicURL returns the origin that is set; "": none is, or it is not one.
+func (s *settings) publicURL() string {
+	origin, ok := tenant.ParseOrigin(s.PublicURL)
+	if u, err := url.Parse(s.PublicURL); !ok || err != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" ||
+		u.Fragment != "" {
+		return ""
+	}
+	return origin
 }
 
 // trusted returns the networks of the proxies in front.

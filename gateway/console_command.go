@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -16,7 +17,8 @@ import (
 type consoleLink struct {
 	output
 	inWorkspace
-	URL         string     `name:"url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" help:"Where the API is, as the browser reaches it."`
+	URL         string     `name:"url" from:"LEADGATE_PUBLIC_URL" placeholder:"URL" help:"Where the API is, as the browser reaches it. Unless set it is LEADGATE_URL, else http://127.0.0.1:8080."`
+	APIURL      string     `name:"api-url" from:"LEADGATE_URL" default:"http://127.0.0.1:8080" hidden:""`
 	Name        string     `help:"Whom it is for, up to 100 characters; the console shows it."`
 	Scopes      scopeNames `placeholder:"SCOPE" help:"What may be done in the console. The default is everything."`
 	Expires     days       `default:"1h" help:"How long the session lasts, 1m to 12h."`
@@ -24,7 +26,7 @@ type consoleLink struct {
 }
 
 // Check says what is wrong with the address.
-func (c *consoleLink) Check() []error { return checkURL("url", c.URL) }
+func (c *consoleLink) Check() []error { return checkURL("url", cmp.Or(c.URL, c.APIURL)) }
 
 // Run creates the session and prints its link.
 func (c *consoleLink) Run(o *operator) error {
@@ -44,7 +46,7 @@ func (c *consoleLink) Run(o *operator) error {
 	if err != nil {
 		return err
 	}
-	v := tenants.ViewSessionLink(s, strings.TrimSuffix(c.URL, "/"), link)
+	v := tenants.ViewSessionLink(s, strings.TrimSuffix(cmp.Or(c.URL, c.APIURL), "/"), link)
 	return c.show(o.out, v, fmt.Sprintf("Opens the console once, until %s; the session ends %s:\n%s\n",
 		minute(s.LinkExpiresAt), minute(&s.ExpiresAt), v.URL))
 }

@@ -113,7 +113,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log, QueuesWritable: s.QueuesWritable,
 		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
-		Trusted: proxies,
+		Trusted: proxies, PublicURL: s.publicURL(),
 	}))
 	forms := form.New(form.Deps{
 		Auth: keys, Intake: leads, Once: keyed, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
@@ -122,11 +122,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	public := api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
-		Registry: registry,
+		Registry: registry, PublicURL: s.publicURL(),
 	})
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
-		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, Now: time.Now, Log: log,
-		Stopping: ctx.Done()})
+		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),
+		Now: time.Now, Log: log, Stopping: ctx.Done()})
 	serve(&group, log, "api", listeners[0], s.Grace, console.Beside(public, owner))
 	return group.Wait(ctx, log, s.Grace)
 }

@@ -359,7 +359,7 @@ func TestRunTellsEveryMistakeAndNoSecret(t *testing.T) {
 		"LEADGATE_LISTEN": "8080",
 		"LEADGATE_GRACE":  "0s", "LEADGATE_DB_CONNS": "0", "LEADGATE_LOG_LEVEL": "loud",
 		"LEADGATE_WEBHOOK_ALLOW_CIDRS": "10.0.0.0/8,home", "LEADGATE_ADMIN_LISTEN": ":",
-		"LEADGATE_TRUSTED_PROXIES": "10.0.0.0/8,10.0.0.1.nip",
+		"LEADGATE_TRUSTED_PROXIES": "10.0.0.0/8,10.0.0.1.nip", "LEADGATE_PUBLIC_URL": "leads.example.com/x",
 	}
 	_, err := command(env)
 	if config.Exit(io.Discard, "", err) != 2 {

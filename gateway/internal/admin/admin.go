@@ -38,7 +38,8 @@ type Deps struct {
 	Registry       *prometheus.Registry
 	Ready          func(context.Context) error // what the gateway cannot do without
 	Now            func() time.Time            // nil: time.Now
-	APIAddr        string                      // host:port of the other listener, to link its docs; "": no link
+	APIAddr        string                      // host:port of the other listener; "": no link leads there
+	PublicURL      string                      // the address of the other listener; "": what APIAddr and the request say
 	Trusted        []netip.Prefix              // proxies in front: their X-Forwarded-Proto says whether the client spoke TLS
 }
 
@@ -49,6 +50,7 @@ type server struct {
 	sessions *sessionAuth
 	ready    func(context.Context) error
 	apiAddr  string
+	public   string
 	pages    *webui.Pages
 	backlog  *backlog
 	waker    *task.Waker
@@ -88,7 +90,8 @@ func New(d Deps) http.Handler {
 	s := &server{
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge,
 		sessions: &sessionAuth{admintoken.New(d.Token, d.Now, d.Log), d.Now, d.Trusted},
-		ready:    d.Ready, apiAddr: d.APIAddr, pages: parsed, backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
+		ready:    d.Ready, apiAddr: d.APIAddr, public: d.PublicURL, pages: parsed,
+		backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
 		waker: task.NewWaker(d.Redis),
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))
@@ -176,18 +179,21 @@ func redirect(to string) httpx.Handler {
 	return plain(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusSeeOther) })
 }
 
-// docsURL is where a browser that reached this listener as host finds the API's documentation.
-func docsURL(apiAddr, host string) string {
-	apiHost, port, err := net.SplitHostPort(apiAddr)
-	if err != nil {
+// apiOrigin is where a browser that reached this listener with r finds the API; "": that is not known.
+func (s *server) apiOrigin(r *http.Request) string {
+	if s.public != "" {
+		return s.public
+	}
+	apiHost, port, err := net.SplitHostPort(s.apiAddr)
+	if err != nil || !httpx.HostIsPlain(r.Host) {
 		return ""
 	}
 	if ip := net.ParseIP(apiHost); apiHost == "" || ip != nil && ip.IsUnspecified() {
-		if apiHost = host; strings.Contains(host, ":") {
-			if apiHost, _, err = net.SplitHostPort(host); err != nil {
+		if apiHost = r.Host; strings.Contains(r.Host, ":") {
+			if apiHost, _, err = net.SplitHostPort(r.Host); err != nil {
 				return ""
 			}
 		}
 	}
-	return "http://" + net.JoinHostPort(apiHost, port) + "/docs"
+	return "http://" + net.JoinHostPort(apiHost, port)
 }

@@ -164,7 +164,7 @@ func apiTable(v *visit) error {
 		}
 	}
 	return v.show("api.html", "Admin API", struct {
-		Docs   string
+		API    string // its address
 		Routes []route
-	}{docsURL(v.apiAddr, v.r.Host), listed})
+	}{v.apiOrigin(v.r), listed})
 }

@@ -7,10 +7,9 @@ import (
 	"encoding/binary"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
+	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/admintoken"
 )
 
@@ -45,26 +44,16 @@ func (a *sessionAuth) cookie(r *http.Request, token admintoken.Token) *http.Cook
 	until := a.now().Add(cookieLife)
 	return &http.Cookie{
 		Name: cookieName, Value: sign(until, token.SessionKey), Path: "/", Expires: until, MaxAge: int(cookieLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.overTLS(r),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: httpx.OverTLS(r, a.trusted),
 	}
 }
 
 // expiredCookie returns the cookie that ends a session.
 func (a *sessionAuth) expiredCookie(r *http.Request) *http.Cookie {
 	return &http.Cookie{
-		Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: a.overTLS(r),
+		Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: httpx.OverTLS(r, a.trusted),
 	}
-}
-
-// overTLS reports whether the client spoke TLS, to this listener or to the trusted proxy in front of it.
-func (a *sessionAuth) overTLS(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	known := func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap().WithZone("")) }
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return err == nil && slices.ContainsFunc(a.trusted, known) && strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
 // sign returns the base64 of the expiry, as eight bytes of Unix seconds, followed by its HMAC-SHA256.

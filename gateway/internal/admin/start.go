@@ -8,7 +8,7 @@ import (
 
 // startPage says how the installation does at a glance.
 type startPage struct {
-	Docs            string
+	API             string      // its address
 	Postgres, Redis bool        // whether they answer
 	Backlog         *pg.Backlog // nil: it could not be counted in time
 	Failing         []failingEndpoint
@@ -20,7 +20,7 @@ const startFailing = 5
 
 func start(v *visit) error {
 	p := startPage{
-		Docs: docsURL(v.apiAddr, v.r.Host), Postgres: answers(v.ready),
+		API: v.apiOrigin(v.r), Postgres: answers(v.ready),
 		Redis: answers(func(ctx context.Context) error { return v.redis.Ping(ctx).Err() }),
 	}
 	if p.Postgres {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -123,7 +124,7 @@ func (s *server) consoleLink(r *http.Request, ws id.UUID, body []byte) (v tenant
 	if err != nil {
 		return v, err
 	}
-	return tenants.ViewSessionLink(made, strings.TrimSuffix(docsURL(s.apiAddr, r.Host), "/docs"), link), nil
+	return tenants.ViewSessionLink(made, cmp.Or(s.apiOrigin(r), httpx.ExampleOrigin), link), nil
 }
 
 // withCursor is the address of the next page of a list.

@@ -32,8 +32,8 @@ const (
 	readTimeout  = 5 * time.Second // of a request that creates no lead
 )
 
-// Deps of New; all are needed but Now, Books, PageScan, TransferWindow, BatchMemory, EraseWithin
-// and Registry.
+// Deps of New; all are needed but Now, PublicURL, Books, PageScan, TransferWindow, BatchMemory,
+// EraseWithin and Registry.
 type Deps struct {
 	DB             *pg.DB
 	Auth           *auth.Auth
@@ -43,6 +43,7 @@ type Deps struct {
 	Waker          *task.Waker // without its Redis only a test of an endpoint fails; the rest waits for the sweep
 	Edge           *httpx.Edge
 	Now            func() time.Time            // nil: time.Now
+	PublicURL      string                      // the address of this installation; "": that of the request
 	WebhookURL     func(string) string         // "" or what would be right about an endpoint's URL
 	Ready          func(context.Context) error // nil when Postgres answers: without Redis leads are still taken in
 	Books          *books.Counter              // nil: what leaves no row is not counted for workspaces
@@ -164,7 +165,9 @@ func (a *api) publicRoutes() []route {
 		{"GET", "/form.js", public, a.formScript, options{}, nil},
 
 		{"GET", "/", public, a.index, options{}, nil},
-		{"GET", "/docs", public, a.docs, options{}, nil},
+		{"GET", "/docs", public, a.docsPage, options{}, nil},
+		{"GET", "/docs.md", public, a.docsPage, options{}, nil},
+		{"GET", "/llms.txt", public, a.docsPage, options{}, nil},
 		{"GET", "/docs/{asset}", public, a.docsAsset, options{}, nil},
 		{"GET", "/openapi.json", public, a.openAPI, options{}, nil},
 		{"GET", "/healthz", public, a.healthz, options{}, nil},
@@ -175,8 +178,9 @@ func (a *api) publicRoutes() []route {
 type api struct {
 	Deps
 	tenants   tenants.Service
-	buffers   sync.Pool                 // *[]byte: answers that are appended by hand
-	described func() (described, error) // openapi.json
+	buffers   sync.Pool                         // *[]byte: answers that are appended by hand
+	guide     func() (map[string]string, error) // the pages with this installation's address
+	addressed addressed
 	assets    func() (map[string]asset, error)
 	tests     semaphore // of endpoints, under way
 	reads     semaphore // that are expensive
@@ -197,7 +201,7 @@ func New(d Deps) http.Handler {
 	if d.EraseWithin == 0 {
 		d.EraseWithin = eraseWithin
 	}
-	a := &api{Deps: d, assets: sync.OnceValues(readAssets), described: sync.OnceValues(describe)}
+	a := &api{Deps: d, assets: sync.OnceValues(readAssets), guide: sync.OnceValues(readPages)}
 	a.tenants = tenants.Service{DB: d.DB, Now: d.Now}
 	conns := d.DB.Stats().MaxOpenConnections
 	a.tests = newSemaphore(maxTests, allTests, "tests", fault.Unavailable)

@@ -23,7 +23,7 @@ func (a *api) createConsoleSession(w http.ResponseWriter, r *http.Request, p *te
 	if err != nil {
 		return err
 	}
-	shown := tenants.ViewSessionLink(created, origin(r), link)
+	shown := tenants.ViewSessionLink(created, a.origin(r), link)
 	httpx.AddLogField(r, "made", shown.ID)
 	return httpx.Data(w, http.StatusCreated, shown)
 }

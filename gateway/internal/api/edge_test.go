@@ -103,7 +103,8 @@ func TestDocs(t *testing.T) {
 		!strings.Contains(got.header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Fatalf("/docs = %d, headers %v", got.status, got.header)
 	}
-	others := strings.Replace(got.text, `<script src="/docs/guide.js" defer></script>`, "", 1)
+	others := strings.NewReplacer(`<script src="/docs/guide.js" defer></script>`, "",
+		`<link rel="alternate" type="text/markdown" href="/docs.md">`, "").Replace(got.text)
 	if loads := regexp.MustCompile(`(?i)<(script|link|img|iframe)\b|@import|(?-i:url\()`).FindString(others); loads != "" {
 		t.Errorf("/docs has %q, want a page that loads nothing but its own script", loads)
 	}

@@ -32,7 +32,7 @@ const Root = "/console"
 
 const assetsPath = Root + "/assets/"
 
-// Deps of New; all are needed but Now and Log.
+// Deps of New; all are needed but PublicURL, Now and Log.
 type Deps struct {
 	API       http.Handler // asked in this process
 	Auth      *auth.Auth
@@ -41,6 +41,7 @@ type Deps struct {
 	Edge      *httpx.Edge
 	Strangers strangers        // limits those who guess
 	Trusted   []netip.Prefix   // proxies in front: their X-Forwarded-Proto says whether the browser spoke TLS
+	PublicURL string           // the address of this installation; "": that of the request
 	Stopping  <-chan struct{}  // closed where the process is to end: pages that are open hear of no more; nil: never
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil: slog.Default

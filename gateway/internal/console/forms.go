@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/webui"
 	"leadgate/shared/tenant"
 )
@@ -174,13 +175,8 @@ func (v *visit) showForm(preview *formPreview, submitted string) error {
 // pathID is the id of the path, as the API's path takes it.
 func pathID(v *visit) string { return url.PathEscape(mux.Vars(v.r)["id"]) }
 
-// origin is the address of this installation, as the browser knows it.
-func (v *visit) origin() string {
-	if v.overTLS(v.r) {
-		return "https://" + v.r.Host
-	}
-	return "http://" + v.r.Host
-}
+// origin is the address of this installation.
+func (v *visit) origin() string { return httpx.Origin(v.r, v.PublicURL) }
 
 func editForm(v *visit) error {
 	body := map[string]any{"name": v.r.PostForm.Get("name"), "form": formSettings(v.r.PostForm)}

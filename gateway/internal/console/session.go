@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,22 +53,11 @@ func (c *console) admitStranger(r *http.Request) error {
 // that site's frames only (CHIPS); else links from elsewhere may lead here, and nothing more.
 func (c *console) cookie(r *http.Request, s *tenant.Session, name, value string, seconds int) *http.Cookie {
 	k := &http.Cookie{Name: name, Value: value, Path: Root, MaxAge: seconds, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: c.overTLS(r)}
+		SameSite: http.SameSiteLaxMode, Secure: httpx.OverTLS(r, c.Trusted)}
 	if s != nil && len(s.FrameOrigins) > 0 {
 		k.SameSite, k.Secure, k.Partitioned = http.SameSiteNoneMode, true, true
 	}
 	return k
-}
-
-// overTLS reports whether the browser spoke TLS, to this listener or to the trusted proxy in front of it.
-func (c *console) overTLS(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	known := func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap().WithZone("")) }
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // the first of several proxies faces the browser
-	return err == nil && slices.ContainsFunc(c.Trusted, known) && strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
 // signInPage is what the sign-in form shows.
