@@ -208,6 +208,13 @@ func (d *Document) readOperation(path, method string, node map[string]any) (Oper
 	return o, nil
 }
 
+// IsPaged reports whether an operation answers a page of a list.
+func (o Operation) IsPaged() bool {
+	content := object(object(object(o.node["responses"])["200"])["content"])
+	schema := object(object(content["application/json"])["schema"])
+	return object(schema["properties"])["nextCursor"] != nil
+}
+
 // schema returns the schema at a pointer, compiled.
 func (d *Document) schema(pointer string) (*jsonschema.Schema, error) {
 	d.mu.Lock()

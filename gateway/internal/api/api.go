@@ -110,7 +110,8 @@ func (a *api) keyRoutes() []route {
 		{"POST", "/api/v1/imports/{id}/cancel", tenant.LeadsWrite, a.cancelImport, options{}, nil},
 
 		{"POST", "/api/v1/webhooks", tenant.WebhooksManage, a.createWebhook, options{}, nil},
-		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.limitExpensive(a.listWebhooks), options{}, nil},
+		{"GET", "/api/v1/webhooks", tenant.WebhooksManage, a.limitExpensive(a.listWebhooks), options{},
+			[]string{"limit", "cursor"}},
 		{"GET", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.getWebhook, options{}, nil},
 		{"PATCH", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.updateWebhook, options{}, nil},
 		{"DELETE", "/api/v1/webhooks/{id}", tenant.WebhooksManage, a.deleteWebhook, options{}, nil},

@@ -6,6 +6,21 @@ import (
 	"leadgate/shared/testbrowser"
 )
 
+// Every page of the documentation is well, wide and on a phone, light and dark.
+func TestDocsAreWell(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := testbrowser.New(t)
+	p.Open(b.url + "/docs")
+	p.Wait("document.querySelector('pre button')")
+	p.WantWell("guide")
+	p.Open(b.url + "/docs/forms")
+	p.WantWell("form-builders")
+	p.Open(b.url + "/docs/explorer")
+	p.Wait(in("api-request"))
+	p.WantWell("explorer")
+}
+
 // The guide is searched in its contents, and a sample is copied, or marked to be, at a click.
 func TestGuideInABrowser(t *testing.T) {
 	t.Parallel()

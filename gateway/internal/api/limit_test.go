@@ -2,9 +2,12 @@ package api_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"leadgate/shared/tenant"
 )
@@ -43,6 +46,12 @@ func TestAWorkspaceHasFiftyWebhooksAtMost(t *testing.T) {
 	b.send(t, b.secret, "POST", "/api/v1/webhooks", body).wantError(t, "one more", 409, "CONFLICT")
 	if n := strings.Count(b.send(t, b.secret, "GET", "/api/v1/webhooks", "").text, `"id":`); n != limit {
 		t.Errorf("list has %d endpoints, want all %d", n, limit)
+	}
+	all, _ := page[shownWebhook](t, b, "/api/v1/webhooks")
+	for _, limit := range []string{"1", "7", "50", "200"} {
+		if paged, _ := pages[shownWebhook](t, b, "/api/v1/webhooks", url.Values{"limit": {limit}}); !cmp.Equal(all, paged) {
+			t.Errorf("the list in pages of %s differs from the whole: %s", limit, cmp.Diff(all, paged))
+		}
 	}
 	other := b.mustWorkspace(t, tenant.Settings{})
 	mustID(t, b.send(t, other.secret, "POST", "/api/v1/webhooks", body))

@@ -112,6 +112,20 @@ func TestDocumentIsTheRouteTable(t *testing.T) {
 	}
 }
 
+// Whoever can read one list can read all: each takes limit and cursor, and what answers pages is a list.
+func TestListsArePaged(t *testing.T) {
+	t.Parallel()
+	for _, o := range mustDocument(t).Operations() {
+		if o.Method != http.MethodGet || o.Public || o.ID == "getUsage" { // whose days are all on one page, from and until
+			continue
+		}
+		limit, cursor := slices.Contains(o.Query, "limit"), slices.Contains(o.Query, "cursor")
+		if paged := o.IsPaged(); limit != paged || cursor != paged {
+			t.Errorf("%s answers pages: %v, takes limit: %v and cursor: %v, want all three alike", o.ID, paged, limit, cursor)
+		}
+	}
+}
+
 func TestOpenAPIIsServed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

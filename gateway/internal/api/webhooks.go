@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"net/http"
 	"slices"
@@ -115,18 +116,30 @@ func (a *api) getWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Princ
 	return httpx.Data(w, http.StatusOK, shown[0])
 }
 
-// listWebhooks answers all of a workspace's endpoints with their backlogs, newest first: there are webhook.MaxEndpoints
-// at most, so there is one page.
+// listWebhooks answers a page of a workspace's endpoints with their backlogs, newest first.
 func (a *api) listWebhooks(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	all, err := a.DB.ListEndpoints(r.Context(), p.WorkspaceID)
+	q := readParams(r)
+	limit, cursor := q.limit(), q.cursor(id.Endpoint)
+	if err := q.err(); err != nil {
+		return err
+	}
+	found, err := a.DB.ListEndpoints(r.Context(), p.WorkspaceID)
 	if err != nil {
 		return err
 	}
-	shown, err := a.showBacklogs(r, p, all, backlogOfAll)
+	if cursor != (id.UUID{}) { // there are webhook.MaxEndpoints at most, so the page is cut out of all
+		found = slices.DeleteFunc(found, func(e webhook.Endpoint) bool { return bytes.Compare(e.ID[:], cursor[:]) >= 0 })
+	}
+	var last id.UUID
+	if len(found) > limit {
+		found = found[:limit]
+		last = found[limit-1].ID
+	}
+	shown, err := a.showBacklogs(r, p, found, backlogOfAll)
 	if err != nil {
 		return err
 	}
-	return httpx.Page(w, shown, "")
+	return httpx.Page(w, shown, nextCursor(id.Endpoint, last))
 }
 
 // deleteWebhook takes an endpoint away. Its deliveries can be read for as long as they are kept; those that wait are
