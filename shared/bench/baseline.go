@@ -142,6 +142,7 @@ func (b *baseline) inserts(ctx context.Context, run string) call {
 func (b *baseline) serveRows(ctx context.Context, addr chan<- string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		close(addr)
 		return err
 	}
 	addr <- l.Addr().String()

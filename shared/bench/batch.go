@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"leadgate/shared/loadgen"
-	"leadgate/shared/pg"
 )
 
 // Batches are posted over few connections: each is a lot of work.
@@ -20,7 +19,7 @@ const (
 
 // batch measures leads taken in by the batch, beside a bare INSERT for each.
 func (b *bench) batch(ctx context.Context) error {
-	db, err := pg.Open(b.DatabaseURL, pg.Options{MaxConns: 1})
+	db, err := b.openDB()
 	if err != nil {
 		return err
 	}
@@ -33,86 +32,73 @@ func (b *bench) batch(ctx context.Context) error {
 		}
 		keys = append(keys, t.Key)
 	}
-	inserts := b.bareInserts(ctx)
-	var rates []float64
-	var last *result
-	var used string
-	for range b.rounds {
-		if err := b.measure(ctx, inserts, batchConns); err != nil {
-			return fmt.Errorf("%s: %w", inserts.name, err)
-		}
-		do, done, err := batchesOf(b.nextRun(), strings.TrimPrefix(b.URL, "http://"), keys)
-		if err != nil {
-			return err
-		}
-		before := b.cpu()
-		last, err = closedLoop(ctx, batchConns, b.duration, do)
-		done()
-		if err != nil {
-			return err
-		}
-		used = b.cpu().per(before, last.accepted*batchLeads, "lead")
-		rates = append(rates, last.rate()*batchLeads)
-		if err := b.awaitAllIdle(ctx); err != nil {
-			return err
+	all := []*contender{b.bareInserts(ctx), {name: fmt.Sprintf("batches of %d", batchLeads),
+		do: func(int) (call, func(), error) {
+			return batchesOf(b.nextRun(), b.addr(), batches{keys, batchConns, batchLeads})
+		}}}
+	for round := range b.rounds {
+		for _, c := range all {
+			b.step("round %d of %d: %s", round+1, b.rounds, c.name)
+			if err := b.contend(ctx, c, batchConns); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
 		}
 	}
-	b.printf("%d connections, median of %d rounds of %v", batchConns, b.rounds, b.duration)
-	b.printf("%-26s %8.0f/s   last round: %v", inserts.name, median(inserts.rates), inserts.last)
-	b.printf("%-26s %8.0f leads/s   last round, in batches: %v", fmt.Sprintf("batches of %d", batchLeads), median(rates),
-		last)
-	if used != "" {
-		b.printf("%-26s %s", "", used)
+	ours := all[1]
+	for i := range ours.rates {
+		ours.rates[i] *= batchLeads
 	}
-	b.printf("leadgate : %-20s %.2f", inserts.name, median(rates)/median(inserts.rates))
+	ours.leads *= batchLeads
+	b.printf("%d connections, median of %d rounds of %v; a round of batches is in batches", batchConns, b.rounds, b.duration)
+	b.compared("", all)
 	return nil
+}
+
+// batches are leads that are posted many in a request.
+type batches struct {
+	keys  []string // of workspaces, each of which has batchSlots connections
+	conns int
+	leads int // in one request
 }
 
 // batchesOf makes the leads of a run, one batch in each call: a 207 that took all of them in counts as their 201.
-func batchesOf(run, addr string, keys []string) (do call, done func(), err error) {
-	all := make([]*loadgen.Conn, batchConns)
-	done = func() {
-		for _, c := range all {
-			if c != nil {
-				c.Close()
-			}
-		}
+func batchesOf(run, addr string, of batches) (do call, done func(), err error) {
+	all, done, err := dial(addr, of.conns)
+	if err != nil {
+		return nil, nil, err
 	}
-	bodies := make([][]byte, batchConns)
-	for i := range all {
-		if all[i], err = loadgen.Dial(addr); err != nil {
-			done()
-			return nil, nil, err
-		}
-	}
+	bodies := make([][]byte, of.conns)
 	return func(worker int, n int64) (int, error) {
 		body := append(bodies[worker][:0], `{"leads":[`...)
-		for i := range int64(batchLeads) {
+		for i := range int64(of.leads) {
 			if i > 0 {
 				body = append(body, ',')
 			}
-			body = leadBody(body, run, n*batchLeads+i)
+			body = leadBody(body, run, n*int64(of.leads)+i)
 		}
 		bodies[worker] = append(body, "]}"...)
-		got, err := all[worker].Post("/api/v1/leads/batch", keys[worker/batchSlots], bodies[worker])
+		got, err := all[worker].Post("/api/v1/leads/batch", of.keys[worker/batchSlots], bodies[worker])
 		if err != nil || got.Status != http.StatusMultiStatus {
 			return got.Status, err
 		}
-		return http.StatusCreated, wantAll(got.Body)
+		return wantAll(got.Body, of.leads)
 	}, done, nil
 }
 
-// wantAll is an error when an answer to a batch does not say that all of its leads were created.
-func wantAll(body []byte) error {
-	var counts struct{ Data struct{ Created int } }
+// wantAll returns the status of an answer to a batch as a load counts it: 201 when all of its leads are there, 503 when
+// some are still to be posted again. Those that are there already were posted before.
+func wantAll(body []byte, leads int) (int, error) {
+	var counts struct {
+		Data struct{ Created, Duplicates int }
+	}
 	// the counts alone: to read all results costs more than to make them
 	if end := strings.LastIndex(string(body), `],"created":`); end >= 0 {
 		if err := json.Unmarshal([]byte(`{"data":{`+string(body[end+2:])), &counts); err != nil {
-			return fmt.Errorf("answer to a batch: %w", err)
+			return 0, fmt.Errorf("answer to a batch: %w", err)
 		}
 	}
-	if counts.Data.Created != batchLeads {
-		return fmt.Errorf("%d of a batch of %d leads were created", counts.Data.Created, batchLeads)
+	if d := counts.Data; d.Created+d.Duplicates == leads {
+		return http.StatusCreated, nil
 	}
-	return nil
+	return http.StatusServiceUnavailable, nil
 }

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"leadgate/shared/devstack"
 	"leadgate/shared/webhook"
 )
 
@@ -15,25 +18,35 @@ import (
 // everything arrived, verified and is recorded, and each must say what it measured.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	opt := options{
-		scenarios: []string{"forms", "flood", "batch", "import", "drain", "fanout", "sustained", "memory", "neighbour", "million", "export", "console"},
-		conns:     []int{8}, rates: []int{100}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000, crowd: 1000, robots: 1000,
-		duration: time.Second, steady: time.Second, sweeps: 100 * time.Millisecond, quick: true,
+	opt := tiny()
+	opt.svg = filepath.Join(t.TempDir(), "open.svg")
+	for _, s := range scenarios() {
+		opt.scenarios = append(opt.scenarios, s.name)
 	}
 	var out strings.Builder
-	err := measure(t.Context(), opt, os.Getenv, &out)
+	r, err := measure(t.Context(), opt, os.Getenv, ours(t), &out, nil)
 	t.Log(out.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`8 visitors at once +[1-9]\d*/s .*\n +CPU per post .*\n +new email +p50 [1-9].*; known email +p50 [1-9]`,
-		`1000 robots +[1-9].*\n +CPU per robot.*\n +[-\d.]+ MB on disk\n +books: .*held:1000.*received:1000`,
-		`batches of 500 +[1-9]\d* leads/s .*\n +CPU per lead`,
+		`8 connections, median .*\n( +.*/s +last round.*\n){4}( +leadgate : .*\n){3}`,
+		`8 visitors at once +[1-9]\d*/s .*\n +new email +p50 [1-9].*; known email +p50 [1-9]`,
+		`1000 robots +[1-9].*\n +[-\d.]+ MB on disk\n +books: .*held:1000.*received:1000`,
+		`batches of 500 +[1-9]\d*/s .*\n +leadgate : INSERT`,
 		`2000 rows with events +[1-9]\d* rows/s .*\n(.*\n)? +2000 rows without events +[1-9]\d* rows/s`,
-		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n.*SQL statements`,
+		`1000 deliveries to 1 endpoint: [1-9]\d*/s .*\n.*came again; 1\d signatures were verified, 0 refused\n`,
 		`1000 deliveries to 1000 endpoints: [1-9]\d*/s`,
-		`100/s offered for 1s to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered`,
+		`100/s offered for 500ms to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered.*kept up with`,
+		`[1-9]\d*/s is the peak.*\n +\d+/s offered, `,
+		`pairs\n +100/s offered .*\n +lead.created .*kept up with\n +lead.enriched .*kept up with`,
+		`20 a second +\d+/s +p50 [1-9]`,
+		`worker +[\d.]+ % of a core\n(.*\n)*.* SQL statements and .* Redis commands a second`,
+		`one workspace +\d+/s +p50 [1-9].*\n +4 workspaces, even .*\n +4 workspaces, zipf .*\n.*an endpoint each`,
+		`8 connections +[1-9].* leads made: [1-9]`,
+		`/s offered on 64 connections: accepted .*\n +as fast as before .*\n +the gateway had [1-9]\d* MB`,
+		`alone +drains [1-9].*\n +beside an open transaction +drains [1-9].*\n +beside that and four readers +drains [1-9]`,
+		`1000 leads generated in .*\n.*empty +[1-9].*\n.*beside +1000 +[1-9].*\n +full : empty`,
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
 		`1000 leads filled in .*\n +first page +p50 .*, 50 leads\n +deep page .*, 50 leads\n(.*\n)* +created in an empty table [1-9]`,
@@ -47,22 +60,83 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("the report lacks %s", want)
 		}
 	}
+	checkFigures(t, r)
+	if svg, err := os.ReadFile(opt.svg); err != nil || !strings.Contains(string(svg), "<polyline") {
+		t.Errorf("the plot is %q, %v, want lines", svg, err)
+	}
+}
+
+// tiny is so small that numbers mean nothing.
+func tiny() options {
+	return options{
+		conns: []int{8}, rates: []int{100}, quietly: []int{20}, rounds: 1, backlog: 1000, rows: 2000, large: 10_000,
+		crowd: 1000, giant: 1000, tenants: 4, robots: 1000, top: 3, duration: 500 * time.Millisecond,
+		idling: 500 * time.Millisecond, steady: 500 * time.Millisecond, sweeps: 100 * time.Millisecond, quick: true,
+	}
+}
+
+func ours(t *testing.T) checkout {
+	root, err := devstack.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checkout{root: root}
+}
+
+// checkFigures wants figures under the names by which other programs know them.
+func checkFigures(t *testing.T, r *report) {
+	var out strings.Builder
+	if err := r.writeJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var doc report
+	if err := json.Unmarshal([]byte(out.String()), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ingest.8_connections.rate", "ingest.8_connections.per_lead.wal",
+		"quiet.20_a_second.p99", "spread.4_workspaces_zipf.per_lead.wal", "drain.rate", "open.peak", "big.times_empty",
+		"horizon.beside_an_open_transaction.times_drain", "overload.recovered"} {
+		if doc.Figures[name].Value <= 0 {
+			t.Errorf("the document has no figure %s", name)
+		}
+	}
+}
+
+// Both sides are whole systems of their own: this checkout beside itself is about as fast.
+func TestAgainst(t *testing.T) {
+	t.Parallel()
+	opt := tiny()
+	opt.scenarios, opt.against = []string{"drain"}, ours(t).root
+	var out strings.Builder
+	r, err := compare(t.Context(), opt, os.Getenv, ours(t), &out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := r.Against.Ratios["drain.rate"]; len(x.This) != 1 || x.Median <= 0 {
+		t.Errorf("ratio of drain.rate = %+v, want one of each side", x)
+	}
+	if !regexp.MustCompile(`drain.rate +[\d.e+]+ : [\d.e+]+ +1/s +[\d.]+ +\([\d.]+ to [\d.]+\)`).MatchString(out.String()) {
+		t.Errorf("the report has no ratio of drain.rate:\n%s", out.String())
+	}
 }
 
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"-scenarios", "sleep"}, {"-conns", "0"}, {"-rates", "500,"}, {"-duration", "2m"},
-		{"-rounds", "0"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}, {"-robots", "10"}} {
+		{"-rounds", "0"}, {"-idle", "1h"}, {"-big", "7"}, {"-workspaces", "1"}, {"-backlog", "1500"}, {"-rows", "10"}, {"-large", "10"}, {"-robots", "10"}} {
 		t.Run(fmt.Sprint(args), func(t *testing.T) {
-			if _, _, err := parse(args); err == nil {
+			if _, err := parse(args); err == nil {
 				t.Errorf("parse(%q) = nil, want an error", args)
 			}
 		})
 	}
-	opt, _, err := parse([]string{"-scenarios", "drain,neighbour", "-backlog", "2000"})
+	opt, err := parse([]string{"-scenarios", "drain,neighbour", "-backlog", "2000"})
 	if err != nil || len(opt.scenarios) != 2 || opt.backlog != 2000 || opt.large != 500_000 ||
 		opt.steady != 10*time.Second || opt.quick {
 		t.Errorf("parse() = %+v, %v, want two scenarios on durable stores with 2000 and 500000 deliveries", opt, err)
+	}
+	if opt, err = parse([]string{"-short", "-backlog", "2000"}); err != nil || opt.backlog != 2000 || opt.large != 20_000 {
+		t.Errorf("parse() = %+v, %v, want what is given, and the rest short", opt, err)
 	}
 }
 

@@ -16,9 +16,6 @@ import (
 	"leadgate/shared/loadgen"
 )
 
-// crowdOfWorkspaces is how many other workspaces there are.
-const crowdOfWorkspaces = 1000
-
 // console reads each kind of page of a workspace with very many leads, and makes leads in it while nobody and while
 // ten people have a page open.
 func (b *bench) console(ctx context.Context) error {
@@ -27,10 +24,8 @@ func (b *bench) console(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	for i := range crowdOfWorkspaces {
-		if _, err := loadgen.NewTenant(ctx, s.db, fmt.Sprintf("other%d", i)); err != nil {
-			return err
-		}
+	if _, err := s.makeTenants(ctx, b.tenants); err != nil { // the others
+		return err
 	}
 	large, err := s.fillWorkspace(ctx, "console")
 	if err != nil {
@@ -56,7 +51,7 @@ func (b *bench) console(ctx context.Context) error {
 func (v *visitor) measureIngest(ctx context.Context, t loadgen.Tenant) error {
 	var alone, beside []float64
 	for range v.bench.rounds {
-		n, err := v.bench.createRate(ctx, t)
+		n, err := v.bench.createRate(ctx, t, "nobody looks")
 		if err != nil {
 			return err
 		}
@@ -68,7 +63,7 @@ func (v *visitor) measureIngest(ctx context.Context, t loadgen.Tenant) error {
 				return err
 			}
 		}
-		n, err = v.bench.createRate(ctx, t)
+		n, err = v.bench.createRate(ctx, t, "ten look")
 		stop()
 		if err != nil {
 			return err
@@ -78,6 +73,7 @@ func (v *visitor) measureIngest(ctx context.Context, t loadgen.Tenant) error {
 	slices.Sort(alone)
 	slices.Sort(beside)
 	without, with := alone[len(alone)/2], beside[len(beside)/2]
+	v.bench.figure("", "times_nobody_looks", with/without, "ratio")
 	v.bench.printf("created while nobody looks %.0f/s, while ten pages are open %.0f/s: %.2f of it", without, with, with/without)
 	return nil
 }
@@ -174,17 +170,27 @@ func (v *visitor) crawl(ctx context.Context) (pages []string, err error) {
 func (v *visitor) measure(ctx context.Context, path string) error {
 	var took []time.Duration
 	size := 0
-	for range v.bench.queries() {
-		begin := time.Now()
-		_, n, err := v.page(ctx, path)
-		if err != nil {
-			return err
+	u, err := v.bench.metered(ctx, func() error {
+		for range v.bench.queries() {
+			begin := time.Now()
+			_, n, err := v.page(ctx, path)
+			if err != nil {
+				return err
+			}
+			took, size = append(took, time.Since(begin)), n
 		}
-		took, size = append(took, time.Since(begin)), n
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	slices.Sort(took)
-	v.bench.printf("%-40s p50 %8v  p95 %8v  %6.1f KB", anID.ReplaceAllString(path, "ID"),
-		took[len(took)/2].Round(10*time.Microsecond), took[len(took)*95/100].Round(10*time.Microsecond), float64(size)/1e3)
+	name, p50, p95 := anID.ReplaceAllString(path, "ID"), took[len(took)/2], took[len(took)*95/100]
+	v.bench.printf("%-40s p50 %8v  p95 %8v  %6.1f KB", name, p50.Round(10*time.Microsecond),
+		p95.Round(10*time.Microsecond), float64(size)/1e3)
+	v.bench.figure(name, "p50", milliseconds(p50), "ms")
+	v.bench.figure(name, "p95", milliseconds(p95), "ms")
+	v.bench.used(name, u, per{len(took), "page"})
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +11,9 @@ import (
 // does; this hardly does. It is read from /proc; where there is none it is empty.
 type cpu map[string]float64
 
+// parts are the parts of the system, in the order in which they are shown.
+func parts() []string { return []string{"gateway", "worker", "postgres", "redis", "client"} }
+
 const tick = 1e6 / 100 // microseconds; USER_HZ is 100 on every Linux there is
 
 func (b *bench) cpu() cpu {
@@ -19,11 +21,14 @@ func (b *bench) cpu() cpu {
 	for _, w := range b.Workers() {
 		parts[strconv.Itoa(w.PID())] = "worker"
 	}
+	stores := map[string]bool{} // processes whose children are part of them
 	if b.Postgres != nil {
-		parts[strconv.Itoa(b.Postgres.PID())] = "postgres"
+		pid := strconv.Itoa(b.Postgres.PID())
+		parts[pid], stores[pid] = "postgres", true
 	}
-	if b.Redis != nil {
-		parts[strconv.Itoa(b.Redis.PID())] = "redis"
+	if b.Redis != nil && b.Redis.PID() != 0 { // the stand-in is a part of this process
+		pid := strconv.Itoa(b.Redis.PID())
+		parts[pid], stores[pid] = "redis", true
 	}
 	used := cpu{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
@@ -32,32 +37,43 @@ func (b *bench) cpu() cpu {
 		if err != nil {
 			continue // it has just ended
 		}
-		// After the name in parentheses: state, ppid, ..., utime and stime are the 12th and 13th.
+		// After the name in parentheses: state, ppid, ..., utime, stime and those of children that have ended are the
+		// 12th to 15th.
 		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		part := parts[filepath.Base(filepath.Dir(file))]
-		if part == "" && parts[f[1]] == "postgres" { // a backend is the postmaster's child
-			part = "postgres"
-		}
-		if part != "" {
-			user, _ := strconv.ParseFloat(f[11], 64)
-			system, _ := strconv.ParseFloat(f[12], 64)
-			used[part] += (user + system) * tick
+		pid, parent := filepath.Base(filepath.Dir(file)), f[1]
+		switch {
+		case parts[pid] != "":
+			used[parts[pid]] += ticks(f[11]) + ticks(f[12])
+			if stores[pid] {
+				used[parts[pid]] += ticks(f[13]) + ticks(f[14])
+			}
+		case stores[parent]:
+			used[parts[parent]] += ticks(f[11]) + ticks(f[12])
 		}
 	}
 	return used
 }
 
-// per returns what was used since before, for each of n, which are called what.
-func (c cpu) per(before cpu, n int, what string) string {
-	if len(c) == 0 || n == 0 {
-		return ""
+func ticks(text string) float64 {
+	n, _ := strconv.ParseFloat(text, 64)
+	return n * tick
+}
+
+// since is what was used since before.
+func (c cpu) since(before cpu) cpu {
+	used := cpu{}
+	for part, us := range c {
+		used[part] = us - before[part]
 	}
-	var parts []string
-	sum := 0.0
-	for _, part := range []string{"gateway", "postgres", "redis", "worker", "client"} {
-		us := (c[part] - before[part]) / float64(n)
-		sum += us
-		parts = append(parts, fmt.Sprintf("%s %.0f", part, us))
+	return used
+}
+
+// but is what all parts used together, but for one.
+func (c cpu) but(one string) (sum float64) {
+	for part, us := range c {
+		if part != one {
+			sum += us
+		}
 	}
-	return fmt.Sprintf("CPU per %s %.0f µs: %s", what, sum, strings.Join(parts, ", "))
+	return sum
 }

@@ -31,10 +31,10 @@ func (b *bench) drain(ctx context.Context) error {
 	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", webhook.Endpoint{}); err != nil {
 		return err
 	}
-	if err := s.fill(ctx, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: b.backlog}); err != nil {
+	if err := s.fill(ctx, backlog{Tenant: t, leads: b.options.backlog}); err != nil {
 		return err
 	}
-	return s.drainAll(ctx, sink, b.backlog, "1 endpoint")
+	return s.drainAll(ctx, sink, b.options.backlog, "1 endpoint")
 }
 
 // fanWorkspaces, each with as many endpoints as it can have, are a thousand endpoints.
@@ -53,14 +53,14 @@ func (b *bench) fanout(ctx context.Context) error {
 		return err
 	}
 	defer sink.Close()
-	var fills []loadgen.Fill
+	var fills []backlog
 	g, gctx := errgroup.WithContext(ctx)
 	for range fanWorkspaces {
 		t, err := loadgen.NewTenant(ctx, s.db, "fanout")
 		if err != nil {
 			return err
 		}
-		fills = append(fills, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: b.backlog / endpoints, Batch: 50})
+		fills = append(fills, backlog{Tenant: t, leads: b.options.backlog / endpoints, batch: 50})
 		g.Go(func() error {
 			for n := range webhook.MaxEndpoints {
 				if _, err := sink.Subscribe(gctx, s.db, t.Workspace, fmt.Sprintf("/%s/%d", t.Workspace, n),
@@ -77,41 +77,47 @@ func (b *bench) fanout(ctx context.Context) error {
 	if err := s.fill(ctx, fills...); err != nil {
 		return err
 	}
-	return s.drainAll(ctx, sink, b.backlog/endpoints*endpoints, fmt.Sprintf("%d endpoints", endpoints))
+	return s.drainAll(ctx, sink, b.options.backlog/endpoints*endpoints, fmt.Sprintf("%d endpoints", endpoints))
 }
 
 // drainAll starts the worker and measures until n deliveries have arrived and are recorded.
 func (s *fixture) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	before, err := s.usage(ctx)
+	perSecond, u, err := s.drainInto(ctx, sink, n)
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	if err := s.startWorker(ctx); err != nil {
-		return err
-	}
-	if err := sink.Await(ctx, n); err != nil {
-		return err
-	}
-	if err := s.awaitAllIdle(ctx); err != nil {
-		return err
+	c := sink.Count()
+	s.printf("%d deliveries to %s: %.0f/s", n, to, perSecond)
+	s.printf("  %d came again; %d signatures were verified, %d refused", c.Again(), c.Verified, len(sink.Refused()))
+	s.figure("", "rate", perSecond, "1/s")
+	s.used(to, u, per{n, "delivery"})
+	return nil
+}
+
+// drainInto starts the worker and returns how many deliveries a second the sink got, until all n are recorded.
+func (s *fixture) drainInto(ctx context.Context, sink *loadgen.Sink, n int) (perSecond float64, u usage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	s.step("%d deliveries", n)
+	u, err = s.metered(ctx, func() error {
+		if err := s.startWorker(ctx); err != nil {
+			return err
+		}
+		if err := sink.Await(ctx, n); err != nil {
+			return err
+		}
+		return s.awaitAllIdle(ctx)
+	})
+	if err != nil {
+		return 0, u, err
 	}
 	c := sink.Count()
-	took := c.Last.Sub(c.First)
-	s.printf(
-		"%d deliveries to %s: %.0f/s   %v from the first arrival to the last; the first came %v after the worker was started",
-		n, to, float64(n-1)/took.Seconds(), took.Round(time.Millisecond), c.First.Sub(begin).Round(time.Millisecond))
-	s.printf("  %d came again; %d signatures were verified, %d refused", c.Again(), c.Verified, len(sink.Refused()))
-	if err := s.printUsage(ctx, before, n, "delivery"); err != nil {
-		return err
-	}
+	perSecond = float64(n-1) / c.Last.Sub(c.First).Seconds()
 	other, err := s.count(ctx, `select count(*) from deliveries where state <> 'delivered'`)
 	if err == nil && other > 0 {
 		err = fmt.Errorf("%d deliveries are not recorded as delivered", other)
 	}
-	return errors.Join(err, refusedBy(sink))
+	return perSecond, u, errors.Join(err, refusedBy(sink))
 }
 
 // refusedBy is an error when something did not verify.

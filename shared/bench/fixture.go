@@ -1,16 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"leadgate/shared/id"
+	"leadgate/shared/lead"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
-	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
 
@@ -18,7 +18,6 @@ import (
 type fixture struct {
 	*bench
 	db    *pg.DB
-	redis redis.UniversalClient
 	waker *task.Waker
 }
 
@@ -27,15 +26,7 @@ func (b *bench) newFixture(ctx context.Context) (s *fixture, err error) {
 	if err := b.Workers()[0].Kill(); err != nil {
 		return nil, err
 	}
-	if err := b.countStatements(ctx); err != nil {
-		return nil, err
-	}
-	if s.db, err = pg.Open(b.DatabaseURL, pg.Options{StatementTimeout: time.Minute,
-		Application: "leadgate bench"}); err != nil {
-		return nil, err
-	}
-	if s.redis, err = rdb.Open(b.RedisURL, rdb.Options{Timeout: 10 * time.Second}); err != nil {
-		s.close()
+	if s.db, err = b.openDB(); err != nil {
 		return nil, err
 	}
 	s.waker = task.NewWaker(s.redis)
@@ -64,12 +55,12 @@ func (b *bench) newRunningFixture(ctx context.Context) (*fixture, error) {
 	return s, nil
 }
 
-func (s *fixture) close() {
-	s.db.Close()
-	if s.redis != nil {
-		s.redis.Close()
-	}
+// openDB opens the database for what the scenarios themselves do in it.
+func (b *bench) openDB() (*pg.DB, error) {
+	return pg.Open(uncounted(b.DatabaseURL), pg.Options{StatementTimeout: time.Minute, Application: "leadgate bench"})
 }
+
+func (s *fixture) close() { s.db.Close() }
 
 // startWorker starts the worker.
 func (s *fixture) startWorker(ctx context.Context) error { return s.Workers()[0].Start(ctx) }
@@ -88,19 +79,30 @@ func (s *fixture) count(ctx context.Context, query string, args ...any) (n int64
 	return n, nil
 }
 
-// fill makes a backlog: leads whose deliveries wait and which wait for no enrichment, as that is not what is measured.
-func (s *fixture) fill(ctx context.Context, fills ...loadgen.Fill) error {
+// backlog is leads of a tenant that are there before something is measured.
+type backlog struct {
+	loadgen.Tenant
+	leads int
+	batch int // in one request; 0: 500
+}
+
+// fill makes leads over the API, whichever version it is of, whose deliveries wait and which wait for no enrichment, as
+// that is not what is measured.
+func (s *fixture) fill(ctx context.Context, all ...backlog) error {
 	for _, stmt := range []string{
-		`create or replace function bench_no_enrichment() returns trigger language plpgsql as 'begin new.due_at := null; return new; end'`,
+		`create or replace function bench_no_enrichment() returns trigger language plpgsql as $$
+		 begin new.due_at := null; new.words := '` + lead.WordsVersion + `'::tsvector; return new; end $$`,
 		`create trigger bench_no_enrichment before insert on enrichments for each row execute function bench_no_enrichment()`,
 	} {
 		if err := s.exec(ctx, stmt); err != nil {
 			return err
 		}
 	}
-	for _, f := range fills {
-		if err := f.Into(ctx, s.db); err != nil {
-			return err
+	for _, f := range all {
+		s.step("filling %d leads", f.leads)
+		f.batch = min(cmp.Or(f.batch, batchLeads), f.leads)
+		if err := s.postBatches(ctx, f); err != nil {
+			return fmt.Errorf("fill: %w", err)
 		}
 	}
 	if err := s.exec(ctx, `drop trigger bench_no_enrichment on enrichments`); err != nil {
@@ -109,13 +111,29 @@ func (s *fixture) fill(ctx context.Context, fills ...loadgen.Fill) error {
 	return s.exec(ctx, `analyze leads, events, deliveries`) // a backlog that grew by and by was seen by autovacuum
 }
 
-// wake notifies workers of a commit, as the gateway does.
-func (s *fixture) wake(ctx context.Context, refs []pg.EndpointRef) error {
-	keys := make([]task.Key, len(refs))
-	for i, r := range refs {
-		keys[i] = task.Drain(r.Workspace, r.Endpoint)
+// fillTries is how often a batch of a backlog is posted at most.
+const fillTries = 20
+
+// postBatches posts as many whole batches as f has.
+func (s *fixture) postBatches(ctx context.Context, f backlog) error {
+	do, done, err := batchesOf(s.nextRun(), s.addr(), batches{[]string{f.Key}, batchSlots, f.batch})
+	if err != nil {
+		return err
 	}
-	return s.waker.Wake(ctx, keys)
+	defer done()
+	again := func(worker int, n int64) (status int, err error) {
+		for range fillTries { // a machine that is busy with something else refuses some
+			if status, err = do(worker, n); err != nil || status == http.StatusCreated {
+				return status, err
+			}
+			if err := wait(ctx, time.Second); err != nil {
+				return status, err
+			}
+		}
+		return status, fmt.Errorf("a batch was answered %d, again and again", status)
+	}
+	_, err = openLoop(ctx, offer{workers: batchSlots, perSecond: 1_000_000, total: f.leads / f.batch}, again)
+	return err
 }
 
 // holdLease takes an endpoint's drain lease, so that nothing of its backlog is sent until releaseLease.
@@ -131,13 +149,5 @@ func (s *fixture) releaseLease(ctx context.Context, e pg.EndpointRef) error {
 		e.Endpoint); err != nil {
 		return err
 	}
-	return s.wake(ctx, []pg.EndpointRef{e})
-}
-
-// awaitIdle waits until a workspace has no pending jobs.
-func (s *fixture) awaitIdle(ctx context.Context, workspace id.UUID) error {
-	const pending = `
-select (select count(*) from enrichments where workspace_id = $1 and due_at is not null)
-     + (select count(*) from deliveries where workspace_id = $1 and state = 'pending')`
-	return until(ctx, func() (int64, error) { return s.count(ctx, pending, workspace) })
+	return s.waker.Wake(ctx, []task.Key{task.Drain(e.Workspace, e.Endpoint)})
 }

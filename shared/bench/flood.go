@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +17,7 @@ import (
 // flood has robots send a form, each from an address of its own and with another email, and measures what is left of
 // them on disk. All of them are answered like people, so books must know of each.
 func (b *bench) flood(ctx context.Context) error {
-	db, err := pg.Open(b.DatabaseURL, pg.Options{Application: "leadgate bench", StatementTimeout: time.Minute})
+	db, err := b.openDB()
 	if err != nil {
 		return err
 	}
@@ -36,21 +34,25 @@ func (b *bench) flood(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cpu := b.cpu()
-	res, err := b.sendRobots(ctx, key)
+	var res *result
+	u, err := b.metered(ctx, func() error {
+		if res, err = b.sendRobots(ctx, key); err != nil {
+			return err
+		}
+		return b.awaitAllIdle(ctx)
+	})
 	if err != nil {
 		return err
 	}
 	b.printf("%-26s %v", strconv.Itoa(b.robots)+" robots", res)
-	b.printf("%-26s %s", "", b.cpu().per(cpu, res.accepted, "robot"))
-	if err := b.awaitAllIdle(ctx); err != nil {
-		return err
-	}
+	b.figures("", res)
+	b.used("robots", u, per{res.accepted, "robot"})
 	after, err := size()
 	if err != nil {
 		return err
 	}
 	b.printf("%-26s %.1f MB on disk", "", float64(after-before)/1e6)
+	b.figure("", "disk", float64(after-before), "bytes")
 	return b.checkFlood(ctx, db, workspace, res.accepted)
 }
 
@@ -58,7 +60,7 @@ func (b *bench) flood(ctx context.Context) error {
 func (b *bench) sendRobots(ctx context.Context, key string) (*result, error) {
 	var sent atomic.Int64
 	return gather(slices.Max(b.conns), func(_ int, keep func(int, time.Duration)) error {
-		c, err := loadgen.Dial(strings.TrimPrefix(b.URL, "http://"))
+		c, err := loadgen.Dial(b.addr())
 		if err != nil {
 			return err
 		}
@@ -75,10 +77,7 @@ func (b *bench) sendRobots(ctx context.Context, key string) (*result, error) {
 			if err != nil {
 				return err
 			}
-			if got.Status == http.StatusOK { // a form says "received", gather counts what was created
-				got.Status = http.StatusCreated
-			}
-			keep(got.Status, time.Since(begin))
+			keep(createdIfOK(got.Status), time.Since(begin))
 		}
 		return nil
 	})

@@ -7,13 +7,11 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
-	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
 )
 
@@ -40,7 +38,7 @@ func (b *bench) forms(ctx context.Context) error {
 
 // makeForm makes a tenant with a form that nobody is limited at, and returns its key.
 func (b *bench) makeForm(ctx context.Context) (workspace id.UUID, key string, err error) {
-	db, err := pg.Open(b.DatabaseURL, pg.Options{Application: "leadgate bench"})
+	db, err := b.openDB()
 	if err != nil {
 		return workspace, "", err
 	}
@@ -62,25 +60,15 @@ func (b *bench) makeForm(ctx context.Context) (workspace id.UUID, key string, er
 // sendForm has so many visitors at once send the form. Every second one has sent it before.
 func (b *bench) sendForm(ctx context.Context, key string, conns int) error {
 	run := b.nextRun()
-	all := make([]*loadgen.Conn, conns)
-	defer func() {
-		for _, c := range all {
-			if c != nil {
-				c.Close()
-			}
-		}
-	}()
+	all, done, err := dial(b.addr(), conns)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var mu sync.Mutex
 	took := map[bool][]time.Duration{} // by whether the email is known
-	before := b.cpu()
-	res, err := closedLoop(ctx, conns, b.duration, func(worker int, n int64) (status int, err error) {
+	post := func(worker int, n int64) (status int, err error) {
 		c := all[worker]
-		if c == nil {
-			if c, err = loadgen.Dial(strings.TrimPrefix(b.URL, "http://")); err != nil {
-				return 0, err
-			}
-			all[worker] = c
-		}
 		known, who := n%2 == 0, n
 		if known {
 			who = max(1, n/4)
@@ -93,18 +81,34 @@ func (b *bench) sendForm(ctx context.Context, key string, conns int) error {
 		mu.Lock()
 		took[known] = append(took[known], time.Since(begin))
 		mu.Unlock()
-		if got.Status == http.StatusOK { // closedLoop counts what was created
-			got.Status = http.StatusCreated
+		return createdIfOK(got.Status), err
+	}
+	var res *result
+	u, err := b.metered(ctx, func() error {
+		if res, err = closedLoop(ctx, conns, b.duration, post); err != nil {
+			return err
 		}
-		return got.Status, err
+		return b.awaitAllIdle(ctx)
 	})
 	if err != nil {
 		return err
 	}
-	b.printf("%-26s %v", strconv.Itoa(conns)+" visitors at once", res)
-	b.printf("%-26s %s", "", b.cpu().per(before, res.accepted, "post"))
+	name := strconv.Itoa(conns) + " visitors at once"
+	b.printf("%-26s %v", name, res)
 	b.printf("%-26s new email   p50 %v; known email   p50 %v", "", half(took[false]), half(took[true]))
-	return b.awaitAllIdle(ctx)
+	b.figures(name, res)
+	b.figure(name, "new_p50", milliseconds(half(took[false])), "ms")
+	b.figure(name, "known_p50", milliseconds(half(took[true])), "ms")
+	b.used(name, u, per{res.accepted, "post"})
+	return nil
+}
+
+// createdIfOK makes the answer of a form what is counted as a success: it says "received", loads count what was created.
+func createdIfOK(status int) int {
+	if status == http.StatusOK {
+		return http.StatusCreated
+	}
+	return status
 }
 
 func half(all []time.Duration) time.Duration {

@@ -50,27 +50,34 @@ func (s *fixture) enrichNow(ctx context.Context, workspace id.UUID) error {
 // importFile sends a file of b.rows rows and waits until all are leads.
 func (s *fixture) importFile(ctx context.Context, t loadgen.Tenant, events bool) error {
 	idle := resident(s.Workers()[0].PID())
-	before, begin := s.cpu(), time.Now()
-	imp, size, err := s.sendFile(ctx, t, events)
+	var i leadfile.Import
+	var size int
+	var sent, took time.Duration
+	most := idle
+	u, err := s.metered(ctx, func() (err error) {
+		begin := time.Now()
+		var imp id.UUID
+		if imp, size, err = s.sendFile(ctx, t, events); err != nil {
+			return err
+		}
+		sent = time.Since(begin)
+		for i.FinishedAt == nil {
+			if i, err = s.db.GetImport(ctx, t.Workspace, imp); err != nil {
+				return err
+			}
+			most = max(most, resident(s.Workers()[0].PID()))
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		took = time.Since(begin) - sent
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	sent := time.Since(begin)
-	begin = time.Now()
-	most := idle
-	var i leadfile.Import
-	for i.FinishedAt == nil {
-		if i, err = s.db.GetImport(ctx, t.Workspace, imp); err != nil {
-			return err
-		}
-		most = max(most, resident(s.Workers()[0].PID()))
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	took := time.Since(begin)
 	if i.State != leadfile.Done || i.Created != s.rows {
 		return fmt.Errorf("the import is %s with %+v, want %d leads", i.State, i.Tally, s.rows)
 	}
@@ -82,9 +89,9 @@ func (s *fixture) importFile(ctx context.Context, t loadgen.Tenant, events bool)
 		"%d rows %-14s %6.0f rows/s   the file, %.1f MB, was sent in %v; the worker grew from %.0f to at most %.0f MB",
 		s.rows, with, float64(s.rows)/took.Seconds(), float64(size)/1e6, sent.Round(time.Millisecond), float64(idle)/1e6,
 		float64(most)/1e6)
-	if text := s.cpu().per(before, s.rows, "row"); text != "" {
-		s.printf("  %s", text)
-	}
+	s.figure(with, "rate", float64(s.rows)/took.Seconds(), "1/s")
+	s.figure(with, "worker_memory", float64(most), "bytes")
+	s.used(with, u, per{s.rows, "row"})
 	return nil
 }
 

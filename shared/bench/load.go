@@ -13,6 +13,7 @@ import (
 type result struct {
 	accepted  int
 	other     map[int]int // status -> answers that were not 201
+	unsent    int         // requests for which no worker was free in time
 	begin     time.Time
 	elapsed   time.Duration
 	latencies []time.Duration
@@ -56,21 +57,36 @@ func closedLoop(ctx context.Context, workers int, d time.Duration, do call) (*re
 	})
 }
 
-// openLoop starts perSecond requests a second for d, whether or not earlier ones were answered; a latency counts from
-// the moment the request was due, so that a stall is seen by all it delays (no coordinated omission). workers bounds
-// what is in flight.
-func openLoop(ctx context.Context, workers, perSecond int, d time.Duration, do call) (*result, error) {
-	var n atomic.Int64
+// offer is a load that does not wait for answers.
+type offer struct {
+	workers   int // what is in flight at most
+	perSecond int
+	total     int           // requests
+	patience  time.Duration // a request that is still not sent after so long, as all workers wait, is given up; 0: never
+}
+
+// offered is an offer for d.
+func offered(workers, perSecond int, d time.Duration) offer {
+	return offer{workers: workers, perSecond: perSecond, total: int(d.Seconds() * float64(perSecond))}
+}
+
+// openLoop starts the requests of an offer when they are due, whether or not earlier ones were answered. A latency
+// counts from the moment the request was due, so that a stall is seen by all it delays (no coordinated omission).
+func openLoop(ctx context.Context, o offer, do call) (*result, error) {
+	var n, unsent atomic.Int64
 	begin := time.Now()
-	total := int64(d.Seconds() * float64(perSecond))
-	res, err := gather(workers, func(worker int, keep func(int, time.Duration)) error {
+	res, err := gather(o.workers, func(worker int, keep func(int, time.Duration)) error {
 		for ctx.Err() == nil {
 			i := n.Add(1)
-			if i > total {
+			if i > int64(o.total) {
 				return nil
 			}
-			due := dueAt(begin, perSecond, i)
+			due := dueAt(begin, o.perSecond, i)
 			time.Sleep(time.Until(due))
+			if o.patience > 0 && time.Since(due) > o.patience {
+				unsent.Add(1)
+				continue
+			}
 			status, err := do(worker, i)
 			if err != nil {
 				return err
@@ -79,7 +95,7 @@ func openLoop(ctx context.Context, workers, perSecond int, d time.Duration, do c
 		}
 		return nil
 	})
-	res.begin = begin
+	res.begin, res.unsent = begin, int(unsent.Load())
 	return res, err
 }
 

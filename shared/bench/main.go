@@ -1,53 +1,38 @@
 // Command bench measures leadgate on this machine: whole processes, loopback, bounded in time, with baselines in the
-// same run.
+// same run. PERFORMANCE.md says what each scenario does and what its figures mean.
 //
-//	go run ./shared/bench                      # everything; README.md, Measured, says how long each takes
+//	go run ./shared/bench                      # everything
+//	go run ./shared/bench -short               # everything, so short that the times mean little; the counts hold
 //	go run ./shared/bench -scenarios ingest -conns 256 -duration 10s -rounds 5
-//	go run ./shared/bench -scenarios drain,fanout -backlog 200000
+//	go run ./shared/bench -scenarios ingest,drain -against ../former -rounds 5
 package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"leadgate/shared/devstack"
-	"leadgate/shared/leadfile"
+	"leadgate/shared/rdb"
+	"leadgate/shared/version"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout); err != nil {
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-}
-
-// options are the flags.
-type options struct {
-	scenarios []string
-	conns     []int // of closed loops
-	rates     []int // leads a second of sustained
-	duration  time.Duration
-	rounds    int
-	backlog   int // deliveries of drain and fanout
-	rows      int // of the file of import
-	large     int // deliveries of memory and neighbour
-	crowd     int // leads of million and export
-	robots    int // posts of flood
-
-	steady time.Duration // neighbour measures for so long at least: its tenant posts little
-	sweeps time.Duration // what memory waits for
-	quick  bool          // on stores that do not survive the machine's crash
 }
 
 // bench is one run against one system.
@@ -55,136 +40,151 @@ type bench struct {
 	options
 	*devstack.System
 	base     *baseline
+	redis    redis.UniversalClient
 	out      io.Writer
+	progress *progress
+	report   *report
+	scenario string // which runs
 	serial   int
-	counting string // how statements are counted; "": not asked yet
+
+	countsStatements, readsWAL bool // Postgres can tell
 }
 
-// The scenarios from import on begin by emptying the tables, so they come last.
-var scenarios = []struct {
-	name string
-	run  func(*bench, context.Context) error
-}{
-	{"ingest", (*bench).ingest},
-	{"forms", (*bench).forms},
-	{"flood", (*bench).flood},
-	{"batch", (*bench).batch},
-	{"open", (*bench).open},
-	{"delivery", (*bench).delivery},
-	{"import", (*bench).imports},
-	{"drain", (*bench).drain},
-	{"fanout", (*bench).fanout},
-	{"sustained", (*bench).sustained},
-	{"memory", (*bench).memory},
-	{"neighbour", (*bench).neighbour},
-	{"million", (*bench).million},
-	{"export", (*bench).export},
-	{"console", (*bench).console},
+// scenario is one of the things that are measured.
+type scenario struct {
+	name  string
+	run   func(*bench, context.Context) error
+	limit time.Duration // it is broken off after so long
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer) error {
-	opt, rowsDSN, err := parse(args)
+// usual is how long a scenario may take; most take less than a minute.
+const usual = 10 * time.Minute
+
+// scenarios are run in this order. Those from import on begin by emptying the tables, so they come last.
+func scenarios() []scenario {
+	return []scenario{
+		{"ingest", (*bench).ingest, usual},
+		{"forms", (*bench).forms, usual},
+		{"flood", (*bench).flood, time.Hour},
+		{"batch", (*bench).batch, usual},
+		{"open", (*bench).open, usual},
+		{"mixed", (*bench).mixed, usual},
+		{"overload", (*bench).overload, usual},
+		{"import", (*bench).imports, usual},
+		{"quiet", (*bench).quiet, usual},
+		{"idle", (*bench).idle, usual},
+		{"spread", (*bench).spread, usual},
+		{"drain", (*bench).drain, usual},
+		{"fanout", (*bench).fanout, usual},
+		{"sustained", (*bench).sustained, usual},
+		{"pairs", (*bench).pairs, usual},
+		{"memory", (*bench).memory, usual},
+		{"neighbour", (*bench).neighbour, time.Hour},
+		{"horizon", (*bench).horizon, usual},
+		{"million", (*bench).million, time.Hour},
+		{"export", (*bench).export, time.Hour},
+		{"console", (*bench).console, time.Hour},
+		{"big", (*bench).big, 2 * time.Hour},
+	}
+}
+
+// run writes the report for people to out and what goes on to errs, if that is a terminal. With -json the document
+// goes to out, and the report for people to errs.
+func run(ctx context.Context, args []string, getenv func(string) string, out io.Writer, errs *os.File) error {
+	opt, err := parse(args)
 	if err != nil {
 		return err
 	}
-	if rowsDSN != "" {
-		return serveRows(ctx, rowsDSN, out)
+	if opt.rowsDSN != "" {
+		return serveRows(ctx, opt.rowsDSN, out)
 	}
-	return measure(ctx, opt, getenv, out)
+	p := newProgress(errs)
+	defer p.clear()
+	text := p.beside(out)
+	if opt.json {
+		text = p.beside(errs)
+	}
+	root, err := devstack.Root()
+	if err != nil {
+		return err
+	}
+	ours := checkout{root: root}
+	var r *report
+	if opt.against != "" {
+		r, err = compare(ctx, opt, getenv, ours, text, p)
+	} else {
+		r, err = measure(ctx, opt, getenv, ours, text, p)
+	}
+	if err != nil || !opt.json {
+		return err
+	}
+	return r.writeJSON(out)
+}
+
+// checkout is where the programs under test come from.
+type checkout struct {
+	root  string
+	bin   string // where they are built already; "": they are to be built
+	other bool   // it is not ours: its own gateway makes the schema
 }
 
 // measure runs the scenarios on a system of their own.
-func measure(ctx context.Context, opt options, getenv func(string) string, out io.Writer) error {
+func measure(ctx context.Context, opt options, getenv func(string) string, from checkout, out io.Writer,
+	p *progress) (_ *report, err error) {
 	dir, err := os.MkdirTemp("", "leadgate-bench-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer devstack.Remove(dir)
-	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Durable: !opt.quick, Getenv: getenv, Env: []string{trustLoopback},
-		Say: func(s string) { fmt.Fprintln(out, s) }})
+	sys, err := devstack.Start(ctx, devstack.SystemOptions{Dir: dir, Root: from.root, Bin: from.bin, Other: from.other,
+		Durable: !opt.quick, Getenv: getenv, Env: []string{trustLoopback}, Say: func(s string) { p.show("%s", s) }})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer sys.Stop()
-	b := &bench{options: opt, System: sys, out: out}
-	if b.base, err = openBaseline(ctx, sys.DatabaseURL); err != nil {
-		return err
+	b := &bench{options: opt, System: sys, out: out, progress: p,
+		report: newReport(version.OfCheckout(ctx, from.root))}
+	if b.redis, err = rdb.Open(sys.RedisURL, rdb.Options{Timeout: 10 * time.Second}); err != nil {
+		return nil, err
+	}
+	defer b.redis.Close()
+	if b.base, err = openBaseline(ctx, uncounted(sys.DatabaseURL)); err != nil {
+		return nil, err
 	}
 	defer b.base.close()
-	for _, s := range scenarios {
+	if err := b.prepareCounting(ctx); err != nil {
+		return nil, err
+	}
+	for _, s := range scenarios() {
 		if !slices.Contains(opt.scenarios, s.name) {
 			continue
 		}
-		fmt.Fprintf(out, "\n%s\n", s.name)
-		if err := s.run(b, ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+		if err := b.play(ctx, s); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	return ctx.Err()
+	return b.report, ctx.Err()
 }
 
-func parse(args []string) (opt options, rowsDSN string, err error) {
-	var names []string
-	for _, s := range scenarios {
-		names = append(names, s.name)
-	}
-	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	which := f.String("scenarios", strings.Join(names, ","), "which to run")
-	conns := f.String("conns", "64,256", "connections of the closed loops")
-	rates := f.String("rates", "500,3000", "leads a second of sustained")
-	f.DurationVar(&opt.duration, "duration", 4*time.Second, "of one measurement, at most 1m; 10s at least in neighbour")
-	f.IntVar(&opt.rounds, "rounds", 3, "of each comparison, interleaved; the median counts")
-	f.IntVar(&opt.backlog, "backlog", 50_000, "deliveries of drain and fanout, a multiple of 1000")
-	f.IntVar(&opt.rows, "rows", 200_000, "of the file of import, 1000 to 1000000")
-	f.IntVar(&opt.large, "large", 500_000, "deliveries that wait in memory and neighbour")
-	f.IntVar(&opt.crowd, "crowd", 1_000_000, "leads of million and export")
-	f.IntVar(&opt.robots, "robots", 1_000_000, "posts of flood, 1000 to 10000000")
-	f.StringVar(&rowsDSN, "serve-rows", "", "internal: serve the row-by-row handler on this database")
-	if err := f.Parse(args); err != nil {
-		return opt, "", err
-	}
-	opt.steady, opt.sweeps = 10*time.Second, 5*time.Second
-	opt.scenarios = strings.Split(*which, ",")
-	for _, s := range opt.scenarios {
-		if !slices.Contains(names, s) {
-			return opt, "", fmt.Errorf("-scenarios: %q is none of %s", s, strings.Join(names, ", "))
+func (b *bench) play(ctx context.Context, s scenario) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("it has taken %v", s.limit))
+	defer cancel()
+	b.scenario = s.name
+	fmt.Fprintf(b.out, "\n%s\n", s.name)
+	b.step("")
+	if err := s.run(b, ctx); err != nil {
+		if why := context.Cause(ctx); why != nil {
+			return errors.Join(why, err)
 		}
+		return err
 	}
-	if opt.conns, err = numbers("conns", *conns, 4096); err != nil {
-		return opt, "", err
-	}
-	if opt.rates, err = numbers("rates", *rates, 20_000); err != nil {
-		return opt, "", err
-	}
-	if opt.duration <= 0 || opt.duration > time.Minute || opt.rounds < 1 || opt.rounds > 50 {
-		return opt, "", fmt.Errorf("-duration wants up to 1m and -rounds 1 to 50")
-	}
-	if opt.robots < 1000 || opt.robots > 10_000_000 {
-		return opt, "", fmt.Errorf("-robots wants 1000 to 10000000")
-	}
-	if opt.crowd < 1000 || opt.crowd > 20_000_000 {
-		return opt, "", fmt.Errorf("-crowd wants 1000 to 20000000")
-	}
-	if opt.rows < 1000 || opt.rows > leadfile.MaxRows {
-		return opt, "", fmt.Errorf("-rows wants 1000 to %d", leadfile.MaxRows)
-	}
-	if opt.backlog < 1000 || opt.backlog > 5_000_000 || opt.backlog%1000 != 0 || opt.large < 1000 ||
-		opt.large > 5_000_000 {
-		return opt, "", fmt.Errorf("-backlog and -large want 1000 to 5000000, and -backlog whole thousands")
-	}
-	return opt, rowsDSN, nil
+	b.printUsage()
+	return nil
 }
 
-// numbers reads a list of numbers from 1 to top.
-func numbers(name, list string, top int) (all []int, err error) {
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > top {
-			return nil, fmt.Errorf("-%s: want numbers from 1 to %d, not %q", name, top, text)
-		}
-		all = append(all, n)
-	}
-	return all, nil
+// step says what goes on.
+func (b *bench) step(format string, args ...any) {
+	b.progress.show("%s %s", b.scenario, fmt.Sprintf(format, args...))
 }
 
 // printf writes one line of the report.
@@ -194,4 +194,12 @@ func (b *bench) printf(format string, args ...any) { fmt.Fprintf(b.out, "  "+for
 func (b *bench) nextRun() string {
 	b.serial++
 	return fmt.Sprintf("r%d", b.serial)
+}
+
+// writeFile writes what is to be beside the report.
+func writeFile(path, text string) error {
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+	}
+	return nil
 }

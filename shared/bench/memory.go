@@ -41,9 +41,10 @@ func (b *bench) memory(ctx context.Context) error {
 	}
 	have := 0
 	for _, want := range []int{0, b.large / 10, b.large} {
-		if err := s.fill(ctx, loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: want - have,
-			Wake: s.wake}); err != nil {
-			return err
+		if want > have {
+			if err := s.fill(ctx, backlog{Tenant: t, leads: want - have}); err != nil {
+				return err
+			}
 		}
 		have = want
 		if err := s.measureMemory(ctx, t.Workspace, dead.ID); err != nil {
@@ -55,10 +56,16 @@ func (b *bench) memory(ctx context.Context) error {
 
 // measureMemory waits for the sweeps that follow a change and prints what Redis holds then.
 func (s *fixture) measureMemory(ctx context.Context, workspace, endpoint id.UUID) error {
-	select {
-	case <-time.After(s.sweeps):
-	case <-ctx.Done():
-		return ctx.Err()
+	u, err := s.metered(ctx, func() error {
+		select {
+		case <-time.After(s.sweeps):
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	if err != nil {
+		return err
 	}
 	const waiting = `select count(*) from deliveries where workspace_id = $1 and endpoint_id = $2 and state = 'pending'`
 	n, err := s.count(ctx, waiting, workspace, endpoint)
@@ -81,6 +88,10 @@ func (s *fixture) measureMemory(ctx context.Context, workspace, endpoint id.UUID
 	s.printf(
 		"%7d wait, %d attempts made: Redis uses %.2f MB for %d keys; %d asynq keys have %.1f kB, %d of them tasks that ended in the last minute; the sweep looks for due endpoints in %v",
 		n, made, float64(w.used)/1e6, w.keys, w.asynq, float64(w.asynqBytes)/1e3, w.ended, tenths(look))
+	name := fmt.Sprintf("%d waiting", n)
+	s.figure(name, "redis_memory", float64(w.used), "bytes")
+	s.figure(name, "redis_keys", float64(w.keys), "keys")
+	s.used(name, u, per{max(1, int(s.sweeps.Seconds())), "second"})
 	return nil
 }
 

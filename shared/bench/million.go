@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"leadgate/shared/client"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/loadgen"
@@ -37,7 +33,7 @@ func (b *bench) million(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	before, err := b.createRate(ctx, small)
+	before, err := b.createRate(ctx, small, "empty")
 	if err != nil {
 		return err
 	}
@@ -50,10 +46,11 @@ func (b *bench) million(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
-	after, err := b.createRate(ctx, large)
+	after, err := b.createRate(ctx, large, "crowded")
 	if err != nil {
 		return err
 	}
+	b.figure("", "times_empty", after/before, "ratio")
 	b.printf("created in an empty table %.0f/s, beside %d leads %.0f/s: %.2f of it", before, b.crowd, after, after/before)
 	return nil
 }
@@ -116,7 +113,7 @@ func (s *fixture) fillWorkspace(ctx context.Context, name string) (t loadgen.Ten
 
 // measureList reads a list again and again.
 func (s *fixture) measureList(ctx context.Context, t loadgen.Tenant, name, query string) error {
-	c, err := loadgen.Dial(strings.TrimPrefix(s.URL, "http://"))
+	c, err := loadgen.Dial(s.addr())
 	if err != nil {
 		return err
 	}
@@ -129,21 +126,31 @@ func (s *fixture) measureList(ctx context.Context, t loadgen.Tenant, name, query
 	}
 	var took []time.Duration
 	size := 0
-	for range s.bench.queries() {
-		begin := time.Now()
-		got, err := c.Get(path, t.Key)
-		if err != nil {
-			return err
+	u, err := s.metered(ctx, func() error {
+		for range s.bench.queries() {
+			begin := time.Now()
+			got, err := c.Get(path, t.Key)
+			if err != nil {
+				return err
+			}
+			if got.Status != http.StatusOK {
+				return fmt.Errorf("%d %s", got.Status, got.Body)
+			}
+			took = append(took, time.Since(begin))
+			size = strings.Count(string(got.Body), `"id":"lead_`)
 		}
-		if got.Status != http.StatusOK {
-			return fmt.Errorf("%d %s", got.Status, got.Body)
-		}
-		took = append(took, time.Since(begin))
-		size = strings.Count(string(got.Body), `"id":"lead_`)
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
 	}
 	slices.Sort(took)
-	s.printf("%-22s p50 %v, p99 %v, %d leads", name, tenths(took[len(took)/2]), tenths(took[len(took)*99/100]), size)
-	return ctx.Err()
+	p50, p99 := took[len(took)/2], took[len(took)*99/100]
+	s.printf("%-22s p50 %v, p99 %v, %d leads", name, tenths(p50), tenths(p99), size)
+	s.figure(name, "p50", milliseconds(p50), "ms")
+	s.figure(name, "p99", milliseconds(p99), "ms")
+	s.used(name, u, per{len(took), "request"})
+	return nil
 }
 
 // deepPage returns the path of the leads before the one in the middle.
@@ -156,89 +163,22 @@ func (s *fixture) deepPage(ctx context.Context, t loadgen.Tenant) (string, error
 	return "/api/v1/leads?createdUntil=" + id.Time(middle).Add(time.Millisecond).Format("2006-01-02T15:04:05.000Z"), nil
 }
 
-func (b *bench) createRate(ctx context.Context, t loadgen.Tenant) (float64, error) {
-	do, done, err := postsOf(b.nextRun(), strings.TrimPrefix(b.URL, "http://"), "/api/v1/leads", t.Key, 32)
+// createRate has 32 connections make leads of t and notes what that used; it does not wait until they are enriched.
+func (b *bench) createRate(ctx context.Context, t loadgen.Tenant, name string) (float64, error) {
+	do, done, err := postsOf(b.nextRun(), b.addr(), "/api/v1/leads", t.Key, 32)
 	if err != nil {
 		return 0, err
 	}
 	defer done()
-	res, err := closedLoop(ctx, 32, b.duration, do)
+	var res *result
+	u, err := b.metered(ctx, func() error {
+		res, err = closedLoop(ctx, 32, b.duration, do)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
+	b.figures(name, res)
+	b.used(name, u, per{res.accepted, "lead"})
 	return res.rate(), nil
-}
-
-// export reads all leads of a workspace over the API and prints how fast, and how much memory the gateway takes for it.
-func (b *bench) export(ctx context.Context) error {
-	s, err := b.newRunningFixture(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	t, err := s.fillWorkspace(ctx, "export")
-	if err != nil {
-		return err
-	}
-	for _, format := range []string{"csv", "ndjson"} {
-		if err := s.exportAll(ctx, t, format); err != nil {
-			return fmt.Errorf("%s: %w", format, err)
-		}
-	}
-	return nil
-}
-
-func (s *fixture) exportAll(ctx context.Context, t loadgen.Tenant, format string) error {
-	idle := resident(s.Gateway().PID())
-	begin := time.Now()
-	file, err := s.api(t).ExportLeads(ctx, client.ExportOptions{Format: format}, client.LeadFilter{})
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	in := &watched{from: file, pid: s.Gateway().PID()}
-	if _, err := io.Copy(io.Discard, in); err != nil {
-		return err
-	}
-	lines, took := in.lines, time.Since(begin)
-	if format == "csv" {
-		lines--
-	}
-	if lines != s.bench.crowd {
-		return fmt.Errorf("%d leads, want %d", lines, s.bench.crowd)
-	}
-	s.printf("%-6s %d leads in %v: %.0f/s, %.0f MB; the gateway has %.0f MB, idle %.0f MB", format, lines, tenths(took),
-		float64(lines)/took.Seconds(), float64(in.bytes)/1e6,
-		float64(in.most)/1e6, float64(idle)/1e6)
-	return nil
-}
-
-// watched counts lines and looks at a process's memory while they pass.
-type watched struct {
-	from        io.Reader
-	pid         int
-	lines       int
-	bytes, most int64
-	looked      time.Time
-}
-
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.from.Read(b)
-	w.bytes += int64(n)
-	w.lines += strings.Count(string(b[:n]), "\n")
-	if time.Since(w.looked) > 100*time.Millisecond {
-		w.looked, w.most = time.Now(), max(w.most, resident(w.pid))
-	}
-	return n, err
-}
-
-// resident is how much memory a process has, in bytes; 0 where /proc does not say.
-func resident(pid int) int64 {
-	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
-	f := strings.Fields(string(text))
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
 }

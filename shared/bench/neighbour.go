@@ -33,16 +33,18 @@ type tenants struct {
 
 	noisy loadgen.Tenant
 
-	backlog     pg.EndpointRef
+	waiting     pg.EndpointRef // has the backlog
 	backlogSink *loadgen.Sink
 }
 
 // variant is what goes on around the quiet tenant while it is measured.
 type variant struct {
+	slug     string // in the names of figures
 	name     string
 	around   func(ctx context.Context, measure func() error) (note string, err error)
 	p50, p99 []float64 // milliseconds, by round
 	note     string    // of the last round
+	usage    usage     // of all rounds
 }
 
 // neighbour compares a quiet tenant's delays alone with those beside one that floods a hanging endpoint, and beside one
@@ -59,9 +61,9 @@ func (b *bench) neighbour(ctx context.Context) error {
 		return err
 	}
 	all := []*variant{
-		{name: "alone", around: func(_ context.Context, measure func() error) (string, error) { return "", measure() }},
-		{name: fmt.Sprintf("beside %d leads/s to an endpoint that hangs %v", noise*quietRate, hangs), around: ts.flood},
-		{name: fmt.Sprintf("beside a backlog of %d being drained", b.large), around: ts.drainBeside},
+		{slug: "alone", name: "alone", around: func(_ context.Context, measure func() error) (string, error) { return "", measure() }},
+		{slug: "beside hanging", name: fmt.Sprintf("beside %d leads/s to an endpoint that hangs %v", noise*quietRate, hangs), around: ts.flood},
+		{slug: "beside backlog", name: fmt.Sprintf("beside a backlog of %d being drained", b.large), around: ts.drainBeside},
 	}
 	if _, err := ts.measure(ctx, time.Second); err != nil { // connections are made, statements prepared
 		return err
@@ -76,6 +78,9 @@ func (b *bench) neighbour(ctx context.Context) error {
 	b.printf("lead.created of a tenant with %d leads/s, after the POST was due; medians of %d rounds of %v", quietRate,
 		b.rounds, ts.length)
 	for _, v := range all {
+		b.figure(v.slug, "p50", median(v.p50), "ms")
+		b.figure(v.slug, "p99", median(v.p99), "ms")
+		b.used(v.slug, v.usage, per{max(1, int(v.usage.elapsed.Seconds())), "second"})
 		b.printf("%-50s p50 %6.1f ms  p99 %6.1f ms  %s%s", v.name, median(v.p50), median(v.p99), v.against(all[0]), v.note)
 	}
 	return refusedBy(ts.sink)
@@ -83,7 +88,12 @@ func (b *bench) neighbour(ctx context.Context) error {
 
 func (v *variant) round(ctx context.Context, ts *tenants) (err error) {
 	v.note, err = v.around(ctx, func() error {
-		d, err := ts.measure(ctx, ts.length)
+		var d delays
+		u, err := ts.metered(ctx, func() (err error) {
+			d, err = ts.measure(ctx, ts.length)
+			return err
+		})
+		v.usage.add(u)
 		v.p50 = append(v.p50, float64(d.percentile(.50).Microseconds())/1000)
 		v.p99 = append(v.p99, float64(d.percentile(.99).Microseconds())/1000)
 		return err
@@ -131,11 +141,11 @@ func (ts *tenants) setUp(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	ts.backlog = pg.EndpointRef{Workspace: owner.Workspace, Endpoint: e.ID}
-	if err := ts.holdLease(ctx, ts.backlog); err != nil {
+	ts.waiting = pg.EndpointRef{Workspace: owner.Workspace, Endpoint: e.ID}
+	if err := ts.holdLease(ctx, ts.waiting); err != nil {
 		return err
 	}
-	return ts.fill(ctx, loadgen.Fill{Workspace: owner.Workspace, Run: ts.nextRun(), Leads: ts.large})
+	return ts.fill(ctx, backlog{Tenant: owner, leads: ts.large})
 }
 
 func (ts *tenants) closeSinks() {
@@ -188,7 +198,7 @@ func (ts *tenants) flood(ctx context.Context, measure func() error) (note string
 		defer close(ended)
 		res, failed = ts.postAt(posting, ts.noisy, run, noise*quietRate, ts.length+time.Minute)
 	}()
-	soon, cancel := context.WithTimeout(ctx, 10*time.Second)
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err = hanging.Await(soon, 1); err == nil {
 		err = measure()
@@ -209,10 +219,10 @@ func (ts *tenants) flood(ctx context.Context, measure func() error) (note string
 // drainBeside lets the backlog go during the measurement.
 func (ts *tenants) drainBeside(ctx context.Context, measure func() error) (note string, err error) {
 	before := ts.backlogSink.Count().Distinct
-	if err := ts.releaseLease(ctx, ts.backlog); err != nil {
+	if err := ts.releaseLease(ctx, ts.waiting); err != nil {
 		return "", err
 	}
-	soon, cancel := context.WithTimeout(ctx, 10*time.Second)
+	soon, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := ts.backlogSink.Await(soon, before+1); err != nil {
 		return "", err
@@ -222,7 +232,7 @@ func (ts *tenants) drainBeside(ctx context.Context, measure func() error) (note 
 		return "", err
 	}
 	took, sent := time.Since(begin), ts.backlogSink.Count().Distinct
-	if err := ts.holdLease(ctx, ts.backlog); err != nil {
+	if err := ts.holdLease(ctx, ts.waiting); err != nil {
 		return "", err
 	}
 	note = fmt.Sprintf("drained beside it: %.0f/s", float64(sent-first)/took.Seconds())

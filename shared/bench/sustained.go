@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,23 @@ func (b *bench) sustained(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// pairRate is how many leads a second pairs posts.
+const pairRate = 4000
+
+// pairs posts leads of which each causes two webhooks, and says whether these are kept up with.
+func (b *bench) pairs(ctx context.Context) error {
+	s, err := b.newRunningFixture(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	perSecond := pairRate
+	if b.quick {
+		perSecond = slices.Min(b.rates)
+	}
+	return s.sustain(ctx, perSecond, loadgen.LeadEvents())
 }
 
 func (s *fixture) sustain(ctx context.Context, perSecond int, wanted []string) error {
@@ -55,48 +73,62 @@ func (s *fixture) sustain(ctx context.Context, perSecond int, wanted []string) e
 	if err := s.awaitAllIdle(ctx); err != nil {
 		return err
 	}
-	before, err := s.usage(ctx)
+	var res *result
+	u, err := s.metered(ctx, func() error {
+		if res, err = s.postAt(ctx, t, run, perSecond, s.duration); err != nil {
+			return err
+		}
+		if err := sink.Await(ctx, (warm.accepted+res.accepted)*events); err != nil {
+			return err
+		}
+		return s.awaitAllIdle(ctx)
+	})
 	if err != nil {
-		return err
-	}
-	res, err := s.postAt(ctx, t, run, perSecond, s.duration)
-	if err != nil {
-		return err
-	}
-	if err := sink.Await(ctx, (warm.accepted+res.accepted)*events); err != nil {
-		return err
-	}
-	if err := s.awaitAllIdle(ctx); err != nil {
 		return err
 	}
 	s.printf("%d/s offered for %v to an endpoint for %s: accepted %v", perSecond, s.duration, strings.Join(wanted, ", "),
 		res)
+	name := fmt.Sprintf("%d a second to %d types", perSecond, events)
+	s.figures(name, res)
 	for _, event := range wanted {
-		d := seen.of(event, res.begin, perSecond)
-		s.printf("  %-13s %5.0f/s delivered, after the POST was due: %v; on the way at half time %d, at the end %d",
-			event, d.rate(), &d, d.waiting(res.begin.Add(s.duration/2)), d.waiting(res.begin.Add(s.duration)))
+		s.sustained(name, event, seen.of(event, res.begin, perSecond), res, perSecond)
 	}
 	if c := sink.Count(); c.Again() > 0 {
 		s.printf("  %d came again", c.Again())
 	}
-	if err := s.printUsage(ctx, before, res.accepted, "lead"); err != nil {
-		return err
-	}
+	s.used(name, u, per{res.accepted, "lead"}, per{res.accepted * events, "delivery"})
 	return refusedBy(sink)
 }
 
-// clients is how many connections an open loop has; more than are ever in flight, unless something is slow.
-const clients = 256
+// sustained prints how late the webhooks of an event came, and whether they kept up: at the end of the load no more were
+// on the way than a second brings.
+func (s *fixture) sustained(name, event string, d delays, res *result, perSecond int) {
+	end := d.waiting(res.begin.Add(s.duration))
+	verdict := "kept up with"
+	kept := 1.0
+	if end > perSecond || res.rate() < .95*float64(perSecond) {
+		verdict, kept = "not kept up with", 0
+	}
+	s.printf("  %-13s %5.0f/s delivered, after the POST was due: %v; on the way at half time %d, at the end %d: %s", event,
+		d.rate(), &d, d.waiting(res.begin.Add(s.duration/2)), end, verdict)
+	name += " " + event
+	s.figure(name, "rate", d.rate(), "1/s")
+	s.figure(name, "mean", milliseconds(d.mean()), "ms")
+	s.figure(name, "p50", milliseconds(d.percentile(.50)), "ms")
+	s.figure(name, "p99", milliseconds(d.percentile(.99)), "ms")
+	s.figure(name, "waiting", float64(end), "deliveries")
+	s.figure(name, "kept_up", kept, "1 or 0")
+}
 
 // postAt posts leads of t at a fixed rate.
 func (b *bench) postAt(
 	ctx context.Context, t loadgen.Tenant, run string, perSecond int, d time.Duration,
 ) (*result, error) {
-	conns := min(clients, max(8, perSecond))
-	do, done, err := postsOf(run, strings.TrimPrefix(b.URL, "http://"), "/api/v1/leads", t.Key, conns)
+	conns := min(openConns, max(8, perSecond))
+	do, done, err := postsOf(run, b.addr(), "/api/v1/leads", t.Key, conns)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return openLoop(ctx, conns, perSecond, d, do)
+	return openLoop(ctx, offered(conns, perSecond, d), do)
 }

@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,4 +86,18 @@ func copyStore(from, to string) error {
 func PostgresVersion(ctx context.Context, getenv func(string) string) (int, error) {
 	bin, err := findPostgres(ctx, getenv, 0)
 	return bin.major, err
+}
+
+// Remove throws away what a stopped system kept in dir.
+func Remove(dir string) error {
+	return errors.Join(RemoveStore(dir, "postgres"), RemoveStore(dir, "redis"), os.RemoveAll(dir))
+}
+
+// RemoveStore throws away what a stopped system's "postgres" or "redis" kept in dir.
+func RemoveStore(dir, store string) error {
+	placed, err := storeAccount().reachable(filepath.Join(dir, store))
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.RemoveAll(placed), os.RemoveAll(filepath.Join(dir, store)))
 }

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -36,6 +37,7 @@ type SystemOptions struct {
 	Durable     bool                        // stores that survive the machine's crash; else fast ones
 	PowerCuts   bool                        // the power of the private Postgres can be cut
 	InProcess   bool                        // miniredis even where there is a redis-server
+	Other       bool                        // Root is another version's: its own gateway migrates the database
 	DatabaseURL string                      // used instead of a private Postgres
 	RedisURL    string                      // used instead of a private Redis
 	Env         []string                    // NAME=value, more of it for gateway and workers
@@ -206,13 +208,29 @@ func (s *System) makeTenant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe(), Secrets: keys}
-	if err := db.Start(ctx, slog.New(slog.DiscardHandler), opt); err != nil {
+	if s.opt.Other {
+		err = s.migrate(ctx)
+	} else {
+		opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe(), Secrets: keys}
+		err = db.Start(ctx, slog.New(slog.DiscardHandler), opt)
+	}
+	if err != nil {
 		return err
 	}
 	d, err := openDemo(ctx, db, s.opt.Dir, time.Now())
 	s.AdminToken, s.WorkspaceID, s.ChatbotID, s.Key = d.AdminToken, d.WorkspaceID, d.ChatbotID, d.Key
 	return err
+}
+
+// migrate has the gateway that was built make the schema.
+func (s *System) migrate(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, s.Program("gateway"), "migrate")
+	cmd.Dir = s.opt.Dir
+	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+s.DatabaseURL, "DATABASE_URL_FILE=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("gateway migrate: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // startProcesses starts what Procfile names, last to first, so that the door opens when everything behind it is there.
@@ -322,18 +340,4 @@ func (s *System) Stop() error {
 		s.stopErr = errors.Join(errs...)
 	})
 	return s.stopErr
-}
-
-// Remove throws away what a stopped system kept in dir.
-func Remove(dir string) error {
-	return errors.Join(RemoveStore(dir, "postgres"), RemoveStore(dir, "redis"), os.RemoveAll(dir))
-}
-
-// RemoveStore throws away what a stopped system's "postgres" or "redis" kept in dir.
-func RemoveStore(dir, store string) error {
-	placed, err := storeAccount().reachable(filepath.Join(dir, store))
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(placed), os.RemoveAll(filepath.Join(dir, store)))
 }
