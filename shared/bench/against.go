@@ -99,8 +99,8 @@ func ratios(ours, theirs []*report) *comparison {
 
 // printRatios prints a table of the ratios, but for totals: they grow with what there was time for.
 func (r *report) printRatios(out io.Writer) {
-	fmt.Fprintf(out, "\nthis (%s) : other (%s), median of %d rounds (lowest to highest)\n", r.Version, r.Against.Version,
-		len(r.Against.first().This))
+	fmt.Fprintf(out, "\nthis (%.12s) : other (%.12s), median of the rounds (lowest to highest)\n", r.Version,
+		r.Against.Version)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, name := range r.names {
 		x, there := r.Against.Ratios[name]
@@ -112,11 +112,4 @@ func (r *report) printRatios(out io.Writer) {
 			x.Median, x.Min, x.Max)
 	}
 	t.Flush()
-}
-
-func (c *comparison) first() (r ratio) {
-	for _, r = range c.Ratios {
-		break
-	}
-	return r
 }

@@ -49,7 +49,8 @@ func (b *bench) batch(ctx context.Context) error {
 		ours.rates[i] *= batchLeads
 	}
 	ours.leads *= batchLeads
-	b.printf("%d connections, median of %d rounds of %v; a round of batches is in batches", batchConns, b.rounds, b.duration)
+	b.printf("%d connections, median of %d rounds of %v; the last round of batches is in batches", batchConns, b.rounds,
+		b.duration)
 	b.compared("", all)
 	return nil
 }

@@ -52,8 +52,8 @@ func (b *bench) big(ctx context.Context) error {
 	return nil
 }
 
-// takeInRounds has connections make leads of t, as often as there are rounds. Each begins with a checkpoint, so that all
-// have as many images of pages to write.
+// takeInRounds has connections make leads of t, as often as there are rounds. Each begins with a checkpoint, so that
+// all have as many images of pages to write.
 func (s *fixture) takeInRounds(ctx context.Context, t loadgen.Tenant, conns int) (*contender, error) {
 	c := &contender{name: "leadgate", do: s.posts(s.addr(), "/api/v1/leads", t.Key)}
 	for round := range s.rounds {

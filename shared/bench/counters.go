@@ -231,6 +231,7 @@ select coalesce(sum(fpi_size), 0)::bigint,
        coalesce(sum(count) filter (where kind ~ '^Transaction/COMMIT'), 0)::bigint,
        coalesce(sum(count) filter (where kind ~ '^Heap/(HOT_UPDATE|UPDATE|DELETE)'), 0)::bigint
   from pg_get_wal_stats($1, $2, true) as s (kind, count, p, record_size, q, fpi_size)`
-	u.walRead = b.base.db.QueryRowContext(ctx, q, from, to).Scan(&u.pages, &u.commits, &u.dead) == nil // false: it is removed
-	return nil
+	err := b.base.db.QueryRowContext(ctx, q, from, to).Scan(&u.pages, &u.commits, &u.dead)
+	u.walRead = err == nil // else a checkpoint has removed it, or ctx has ended, which load has told
+	return ctx.Err()
 }

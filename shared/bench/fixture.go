@@ -86,9 +86,22 @@ type backlog struct {
 	batch int // in one request; 0: 500
 }
 
-// fill makes leads over the API, whichever version it is of, whose deliveries wait and which wait for no enrichment, as
-// that is not what is measured.
+// fill makes leads over the API, whichever version it is of, whose deliveries wait.
 func (s *fixture) fill(ctx context.Context, all ...backlog) error {
+	return s.unenriched(ctx, func() error {
+		for _, f := range all {
+			s.step("filling %d leads", f.leads)
+			f.batch = min(cmp.Or(f.batch, batchLeads), f.leads)
+			if err := s.postBatches(ctx, f); err != nil {
+				return fmt.Errorf("fill: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// unenriched has leads made that wait for no enrichment, as that is not what is measured.
+func (s *fixture) unenriched(ctx context.Context, fill func() error) error {
 	for _, stmt := range []string{
 		`create or replace function bench_no_enrichment() returns trigger language plpgsql as $$
 		 begin new.due_at := null; new.words := '` + lead.WordsVersion + `'::tsvector; return new; end $$`,
@@ -98,12 +111,8 @@ func (s *fixture) fill(ctx context.Context, all ...backlog) error {
 			return err
 		}
 	}
-	for _, f := range all {
-		s.step("filling %d leads", f.leads)
-		f.batch = min(cmp.Or(f.batch, batchLeads), f.leads)
-		if err := s.postBatches(ctx, f); err != nil {
-			return fmt.Errorf("fill: %w", err)
-		}
+	if err := fill(); err != nil {
+		return err
 	}
 	if err := s.exec(ctx, `drop trigger bench_no_enrichment on enrichments`); err != nil {
 		return err
@@ -136,6 +145,15 @@ func (s *fixture) postBatches(ctx context.Context, f backlog) error {
 	return err
 }
 
+// wake notifies workers of a commit, as the gateway does.
+func (s *fixture) wake(ctx context.Context, refs []pg.EndpointRef) error {
+	keys := make([]task.Key, len(refs))
+	for i, r := range refs {
+		keys[i] = task.Drain(r.Workspace, r.Endpoint)
+	}
+	return s.waker.Wake(ctx, keys)
+}
+
 // holdLease takes an endpoint's drain lease, so that nothing of its backlog is sent until releaseLease.
 func (s *fixture) holdLease(ctx context.Context, e pg.EndpointRef) error {
 	return s.exec(ctx,
@@ -149,5 +167,5 @@ func (s *fixture) releaseLease(ctx context.Context, e pg.EndpointRef) error {
 		e.Endpoint); err != nil {
 		return err
 	}
-	return s.waker.Wake(ctx, []task.Key{task.Drain(e.Workspace, e.Endpoint)})
+	return s.wake(ctx, []pg.EndpointRef{e})
 }

@@ -103,7 +103,8 @@ func (b *bench) sendForm(ctx context.Context, key string, conns int) error {
 	return nil
 }
 
-// createdIfOK makes the answer of a form what is counted as a success: it says "received", loads count what was created.
+// createdIfOK makes the answer of a form what is counted as a success: it says "received", loads count what was
+// created.
 func createdIfOK(status int) int {
 	if status == http.StatusOK {
 		return http.StatusCreated

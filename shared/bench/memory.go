@@ -41,10 +41,10 @@ func (b *bench) memory(ctx context.Context) error {
 	}
 	have := 0
 	for _, want := range []int{0, b.large / 10, b.large} {
-		if want > have {
-			if err := s.fill(ctx, backlog{Tenant: t, leads: want - have}); err != nil {
-				return err
-			}
+		s.step("filling %d leads", want-have)
+		fill := loadgen.Fill{Workspace: t.Workspace, Run: b.nextRun(), Leads: want - have, Wake: s.wake}
+		if err := s.unenriched(ctx, func() error { return fill.Into(ctx, s.db) }); err != nil { // without reservations
+			return err
 		}
 		have = want
 		if err := s.measureMemory(ctx, t.Workspace, dead.ID); err != nil {
