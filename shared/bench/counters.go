@@ -126,17 +126,17 @@ func (b *bench) prepareCounting(ctx context.Context) error {
 	if err := b.base.db.QueryRowContext(ctx, has, "pg_walinspect").Scan(&b.readsWAL); err != nil {
 		return err
 	}
-	var make []string
+	var extensions []string
 	if b.readsWAL {
-		make = append(make, `create extension pg_walinspect`)
+		extensions = append(extensions, `create extension pg_walinspect`)
 	}
 	if b.countsStatements {
 		if err := b.preload(ctx); err != nil {
 			return fmt.Errorf("count statements: %w", err)
 		}
-		make = append(make, `create extension pg_stat_statements`)
+		extensions = append(extensions, `create extension pg_stat_statements`)
 	}
-	for _, extension := range make {
+	for _, extension := range extensions {
 		if _, err := b.base.db.ExecContext(ctx, extension); err != nil {
 			return fmt.Errorf("%s: %w", extension, err)
 		}
@@ -200,7 +200,7 @@ var commandCalls = regexp.MustCompile(`(?m)^cmdstat_([^:]+):calls=(\d+)`)
 func (b *bench) countCommands(ctx context.Context) (map[string]calls, error) {
 	info, err := b.redis.Info(ctx, "commandstats").Result()
 	if err != nil {
-		return nil, nil //nolint:nilerr // the stand-in for Redis does not count
+		return nil, nil // the stand-in for Redis does not count
 	}
 	all := map[string]calls{}
 	for _, m := range commandCalls.FindAllStringSubmatch(info, -1) {

@@ -17,18 +17,18 @@ func parts() []string { return []string{"gateway", "worker", "postgres", "redis"
 const tick = 1e6 / 100 // microseconds; USER_HZ is 100 on every Linux there is
 
 func (b *bench) cpu() cpu {
-	parts := map[string]string{strconv.Itoa(os.Getpid()): "client", strconv.Itoa(b.Gateway().PID()): "gateway"}
+	partOf := map[string]string{strconv.Itoa(os.Getpid()): "client", strconv.Itoa(b.Gateway().PID()): "gateway"}
 	for _, w := range b.Workers() {
-		parts[strconv.Itoa(w.PID())] = "worker"
+		partOf[strconv.Itoa(w.PID())] = "worker"
 	}
 	stores := map[string]bool{} // processes whose children are part of them
 	if b.Postgres != nil {
 		pid := strconv.Itoa(b.Postgres.PID())
-		parts[pid], stores[pid] = "postgres", true
+		partOf[pid], stores[pid] = "postgres", true
 	}
 	if b.Redis != nil && b.Redis.PID() != 0 { // the stand-in is a part of this process
 		pid := strconv.Itoa(b.Redis.PID())
-		parts[pid], stores[pid] = "redis", true
+		partOf[pid], stores[pid] = "redis", true
 	}
 	used := cpu{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed
@@ -42,13 +42,13 @@ func (b *bench) cpu() cpu {
 		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 		pid, parent := filepath.Base(filepath.Dir(file)), f[1]
 		switch {
-		case parts[pid] != "":
-			used[parts[pid]] += ticks(f[11]) + ticks(f[12])
+		case partOf[pid] != "":
+			used[partOf[pid]] += ticks(f[11]) + ticks(f[12])
 			if stores[pid] {
-				used[parts[pid]] += ticks(f[13]) + ticks(f[14])
+				used[partOf[pid]] += ticks(f[13]) + ticks(f[14])
 			}
 		case stores[parent]:
-			used[parts[parent]] += ticks(f[11]) + ticks(f[12])
+			used[partOf[parent]] += ticks(f[11]) + ticks(f[12])
 		}
 	}
 	return used
