@@ -28,7 +28,7 @@ type cli struct {
 
 	Serve       settings          `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
 	Migrate     migrate           `cmd:"" help:"Bring the database schema up to date."`
-	Workspace   workspaceCommand  `cmd:"" help:"Create and list workspaces."`
+	Workspace   workspaceCommand  `cmd:"" help:"Create, list, suspend and resume workspaces."`
 	Chatbot     chatbotCommand    `cmd:"" help:"Create and list a workspace's chatbots."`
 	Lead        leadCommand       `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
 	Submission  submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key; this needs no database."`
@@ -52,6 +52,7 @@ type settings struct {
 	TrustedProxies []string             `name:"trusted-proxies" from:"LEADGATE_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies in front of the gateway. Their X-Forwarded-For is trusted to say who submits a form, their X-Forwarded-Proto whether an administrator came by https."`
 	PublicURL      string               `name:"public-url" from:"LEADGATE_PUBLIC_URL" placeholder:"URL" help:"Where people and programs reach the API, such as https://leads.example.com; it is in links to the console, snippets of forms and the documentation's samples. Unless set it is what a request was sent to."`
 	CaptchaURL     string               `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
+	Contact        string               `name:"contact" from:"LEADGATE_CONTACT" placeholder:"support@example.com" help:"Whom the owner of a suspended workspace can ask. API clients are told."`
 	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	AccessLog      bool                 `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
@@ -113,6 +114,9 @@ func (s *settings) Check() (mistakes []error) {
 	}
 	if err := lifecycle.CheckBudget(int64(s.MemoryBudget)); err != nil {
 		wrong("memory-budget", "%v", err)
+	}
+	if s.Contact != "" && tenant.CheckName(s.Contact) != "" {
+		wrong("contact", "must be at most %d characters without control characters", tenant.MaxName)
 	}
 	if s.Grace < time.Second || s.Grace > 10*time.Minute {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)

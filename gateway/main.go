@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
-	keys := auth.New(auth.Deps{DB: db, Now: time.Now, Log: log})
+	keys := auth.New(auth.Deps{DB: db, Contact: s.Contact, Now: time.Now, Log: log})
 	keys.Start()
 	group.OnStop("auth", keys.Stop)
 	waker := task.NewWaker(redis)

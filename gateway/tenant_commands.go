@@ -15,6 +15,9 @@ import (
 type workspaceCommand struct {
 	Create createWorkspace `cmd:"" help:"Create a workspace."`
 	List   listWorkspaces  `cmd:"" help:"List all workspaces."`
+
+	Suspend suspendWorkspace `cmd:"" help:"Refuse a workspace's keys, forms and console sessions, and send nothing for it. Nothing is lost."`
+	Resume  resumeWorkspace  `cmd:"" help:"End the suspension of a workspace; what waited is sent."`
 }
 
 type createWorkspace struct {
@@ -56,9 +59,13 @@ func (c *listWorkspaces) Run(o *operator) error {
 	if err != nil {
 		return err
 	}
-	text := table("ID\tNAME\tMODE\tRATE\tBURST\tCREATED", all, func(w tenant.Workspace) string {
-		v := tenants.ViewLimits(w)
-		return fmt.Sprintf("%s\t%s\t%s\t%d/s\t%d\t%s", v.ID, v.Name, v.Mode, v.Rate, v.Burst, minute(&w.CreatedAt))
+	text := table("ID\tNAME\tMODE\tRATE\tBURST\tCREATED\tSUSPENDED", all, func(w tenant.Workspace) string {
+		v, suspended := tenants.ViewLimits(w), (*time.Time)(nil)
+		if w.Suspension != nil {
+			suspended = &w.Suspension.At
+		}
+		return fmt.Sprintf("%s\t%s\t%s\t%d/s\t%d\t%s\t%s", v.ID, v.Name, v.Mode, v.Rate, v.Burst, minute(&w.CreatedAt),
+			minute(suspended))
 	})
 	return c.show(o.out, views(all, tenants.ViewLimits), text)
 }

@@ -32,11 +32,13 @@ const (
 	RateLimited     Kind = "RATE_LIMITED"
 	Internal        Kind = "INTERNAL"
 	Unavailable     Kind = "UNAVAILABLE"
+
+	WorkspaceSuspended Kind = "WORKSPACE_SUSPENDED"
 )
 
 // statuses is the only table from kind to HTTP status.
 var statuses = map[Kind]int{
-	Validation: 400, Unauthorized: 401, Forbidden: 403, NotFound: 404, ChatbotNotFound: 404,
+	Validation: 400, Unauthorized: 401, Forbidden: 403, WorkspaceSuspended: 403, NotFound: 404, ChatbotNotFound: 404,
 	MethodNotAllow: 405, Timeout: 408, Duplicate: 409, DuplicatePhone: 409, Suppressed: 409, SuppressedPhone: 409,
 	Conflict: 409, KeyInProgress: 409,
 	Precondition: 412, TooLarge: 413, MediaType: 415, KeyMismatch: 422,

@@ -15,7 +15,7 @@ import (
 // Backlog is the work that an installation has before it, over all workspaces.
 type Backlog struct {
 	Due       int           // pending deliveries that could be sent now
-	Later     int           // those that wait for their time or for a breaker; both together are counted to 1,000,000
+	Later     int           // those that wait for their time, a breaker or the end of a suspension; both together are counted to 1,000,000
 	OldestDue time.Duration // how long the first of Due could have been sent; 0: none is due
 
 	Closed, Failing, Open, Disabled int // endpoints by breaker; failing ones are sent to all the same
@@ -36,7 +36,7 @@ select count(*) filter (where not enabled),
        (select count(*) from replays where state = 'running')
   from endpoints
  where deleted_at is null`
-	const deliveries = `
+	deliveries := `
 with p as (
     select workspace_id, endpoint_id, count(*) as n, min(next_at) as oldest,
            count(*) filter (where next_at <= now()) as due
@@ -44,7 +44,8 @@ with p as (
      group by workspace_id, endpoint_id
 ), q as (
     select p.n, p.oldest,
-           case when e.enabled and e.deleted_at is null and e.probe_at is null then p.due else 0 end as due
+           case when e.enabled and e.deleted_at is null and e.probe_at is null and ` + isActive("p.workspace_id") + `
+                then p.due else 0 end as due
       from p join endpoints e on e.workspace_id = p.workspace_id and e.id = p.endpoint_id
 )
 select coalesce(sum(due), 0), coalesce(sum(n - due), 0),

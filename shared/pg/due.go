@@ -11,7 +11,7 @@ import (
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
-	DrainDue       bool // a drain would send now, and there is none
+	DrainDue       bool // a drain would send now, and there is none; as the next two, never of a suspended workspace
 	NeedsProbeTask bool // its breaker is open or it fails, and nobody has its lease
 	ProbeDue       bool // its breaker is open and lets one through, and one is due: its probe task should run now
 	NotEnabled     bool // it is disabled or deleted: its deliveries are pending no longer
@@ -23,7 +23,7 @@ type WaitingEndpoint struct {
 func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint,
 	error) {
 	// $1 and $2 workspace and endpoint to begin after, $3 now, $4 limit, $5 failures from which an endpoint is failing
-	const q = `
+	q := `
 with recursive skip (workspace_id, endpoint_id, next_at) as (
     select cast($1 as uuid), cast($2 as uuid), cast(null as timestamptz)
     union all
@@ -35,13 +35,15 @@ with recursive skip (workspace_id, endpoint_id, next_at) as (
          order by workspace_id, endpoint_id, next_at limit 1) d
 )
 select s.workspace_id, s.endpoint_id,
-       e.usable and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()),
-       e.usable and e.free and (e.probe_at is not null or e.failures >= $5),
-       e.usable and e.free and e.probe_at is not null and greatest(e.probe_at, s.next_at) <= coalesce($3, now()),
+       e.sent and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()),
+       e.sent and e.free and (e.probe_at is not null or e.failures >= $5),
+       e.sent and e.free and e.probe_at is not null and greatest(e.probe_at, s.next_at) <= coalesce($3, now()),
        not e.usable
   from (select * from skip where next_at is not null limit $4) s
  cross join lateral (
-    select enabled and deleted_at is null as usable, drain_until is null or drain_until <= coalesce($3, now()) as free,
+    select enabled and deleted_at is null as usable,
+           enabled and deleted_at is null and ` + isActive("s.workspace_id") + ` as sent,
+           drain_until is null or drain_until <= coalesce($3, now()) as free,
            probe_at, failures
       from endpoints
      where workspace_id = s.workspace_id and id = s.endpoint_id limit 1) e`

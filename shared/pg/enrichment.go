@@ -214,10 +214,10 @@ func sameJSON(a, b []byte) bool {
 	return bytes.Equal(a, b) || x.Canonicalize() == nil && y.Canonicalize() == nil && bytes.Equal(x, y)
 }
 
-// DueEnrichments returns up to limit workspaces whose enrichment is due. It is a skip scan: it goes from the first that
+// DueEnrichments returns up to limit workspaces whose enrichment is due and that are not suspended. It is a skip scan: it goes from the first that
 // is due in a workspace to the first in the next one, and does not read what is due later. It looks across workspaces.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
-	const q = `
+	q := `
 with recursive hop (workspace_id, due_at) as (
     (select workspace_id, due_at from enrichments where due_at is not null order by workspace_id, due_at limit 1)
     union all
@@ -229,7 +229,7 @@ with recursive hop (workspace_id, due_at) as (
          order by e.workspace_id, e.due_at
          limit 1) n
 )
-select workspace_id from hop where due_at <= now() limit $1`
+select workspace_id from hop where due_at <= now() and ` + isActive("workspace_id") + ` limit $1`
 	return conn.Collect(ctx, db, "due enrichments", conn.Value[id.UUID], q, limit)
 }
 

@@ -16,7 +16,7 @@ func TestDueEnrichments(t *testing.T) {
 	for _, w := range []struct {
 		now, later, done int
 	}{{0, 3, 0}, {1, 0, 0}, {0, 0, 2}, {2, 3, 1}, {0, 1, 1}, {1, 1, 0}} {
-		ws := id.New()
+		ws := pgtest.Workspace(t, d.db).ID
 		for due, n := range map[string]int{"now() - interval '1 s'": w.now, "now() + interval '1 h'": w.later,
 			"null": w.done} {
 			d.mustExec(`insert into enrichments (workspace_id, lead_id, due_at) select $1, gen_random_uuid(), `+due+

@@ -23,11 +23,12 @@ type ImportRef struct {
 	Import    id.UUID
 }
 
-// DueImports returns up to limit imports whose file is there and that have not ended. It looks across workspaces.
+// DueImports returns up to limit imports whose file is there and that have not ended, of workspaces that are
+// not suspended. It looks across workspaces.
 func (db *DB) DueImports(ctx context.Context, limit int) ([]ImportRef, error) {
-	const q = `
+	q := `
 select workspace_id, id from imports
- where state in ('waiting', 'running')
+ where state in ('waiting', 'running') and ` + isActive("workspace_id") + `
  order by id limit $1`
 	return db.importRefs(ctx, q, limit)
 }

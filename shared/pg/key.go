@@ -215,7 +215,7 @@ func keyNotFound() error { return fault.New(fault.NotFound, "API key not found")
 func (db *DB) PrincipalByHash(ctx context.Context, hash [32]byte, now time.Time) (tenant.Principal, error) {
 	const q = `
 select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_at, ` + settingsOf + `,
-       coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
+       coalesce(w.test_of, '00000000-0000-0000-0000-000000000000'), w.suspended_at
   from api_keys k join workspaces w on w.id = k.workspace_id
  where k.hash = $1`
 	var p tenant.Principal
@@ -223,7 +223,7 @@ select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_a
 	var scopes []string
 	var settings, form []byte
 	err := db.QueryRowContext(ctx, q, hash[:]).Scan(&p.WorkspaceID, &p.KeyID, &p.Kind, &form, pqStrings(&scopes),
-		&k.ExpiresAt, &k.RevokedAt, &settings, &p.TestOf)
+		&k.ExpiresAt, &k.RevokedAt, &settings, &p.TestOf, &p.SuspendedAt)
 	if err == nil {
 		err = json.Unmarshal(settings, &p.Settings)
 	}

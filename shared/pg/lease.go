@@ -98,7 +98,7 @@ with due as materialized (
        and seen.workspace_id = $1 and seen.id = $2
        and (e.drain_token, e.drain_until) is not distinct from (seen.drain_token, seen.drain_until)
        and (e.drain_token = $3 or e.drain_until is null or e.drain_until <= coalesce($6, now()))
-       and exists (select from due)
+       and exists (select from due) and ` + isActive("$1") + `
     returning e.*
 )
 select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload, coalesce(e.rate, 0),
@@ -133,7 +133,7 @@ var leaseQueries = map[LeaseMode]string{
 
 // LeaseDue decides the order of deliveries to an endpoint. A lease is what queues call a visibility timeout. LeaseDue
 // leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no
-// lease, when nothing is due, another token has the lease, or the breaker is open.
+// lease, when nothing is due, another token has the lease, the breaker is open, or the workspace is suspended.
 func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
 	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
 	due := 0
@@ -145,9 +145,10 @@ func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err 
 	return b, err
 }
 
-// HasLease reports whether token has an endpoint's lease.
+// HasLease reports whether token has an endpoint's lease, which that of a suspended workspace has not.
 func (db *DB) HasLease(ctx context.Context, workspace, endpoint, token id.UUID) (bool, error) {
-	const q = `select exists (select from endpoints where workspace_id = $1 and id = $2 and drain_token = $3)`
+	q := `
+select exists (select from endpoints where workspace_id = $1 and id = $2 and drain_token = $3) and ` + isActive("$1")
 	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
 }
 

@@ -37,9 +37,12 @@ type ReplayRef struct {
 	Replay    id.UUID
 }
 
-// DueReplays returns up to limit running replays. It looks across workspaces.
+// DueReplays returns up to limit running replays of workspaces that are not suspended. It looks across workspaces.
 func (db *DB) DueReplays(ctx context.Context, limit int) ([]ReplayRef, error) {
-	const q = `select workspace_id, id from replays where state = 'running' order by id limit $1`
+	q := `
+select workspace_id, id from replays
+ where state = 'running' and ` + isActive("workspace_id") + `
+ order by id limit $1`
 	scan := func(row conn.Row) (r ReplayRef, err error) {
 		err = row.Scan(&r.Workspace, &r.Replay)
 		return r, err

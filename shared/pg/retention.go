@@ -30,7 +30,8 @@ type Dropped struct {
 	Held       []HeldCount // deliveries that went with them
 }
 
-// HeldCount is how many deliveries were dropped that an endpoint did not get, because it was disabled all the time.
+// HeldCount is how many deliveries were dropped that an endpoint did not get, because it was disabled all the time, or
+// its workspace suspended.
 type HeldCount struct {
 	EndpointRef
 	Deliveries int
@@ -38,7 +39,7 @@ type HeldCount struct {
 
 // DropOldPartitions drops the weeks of events, deliveries and attempts that ended longer than keep ago, and those of
 // submissions that ended longer than keepSubmissions ago, of which each lead's first and last are kept. A week of
-// deliveries of which one is still pending is kept, and so are its events.
+// deliveries of which one is still pending, and its workspace not suspended, is kept, and so are its events.
 //
 // A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
 // on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its
@@ -205,7 +206,8 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 	return nil
 }
 
-// pending reports whether a week of deliveries has pending ones. It looks across workspaces.
+// pending reports whether a week of deliveries has pending ones that can be sent: those of a suspended workspace are as
+// good as held. It looks across workspaces.
 func (r *retention) pending(ctx context.Context, p *partition) (found bool, err error) {
 	if p.parent != "deliveries" {
 		return false, nil
@@ -213,18 +215,20 @@ func (r *retention) pending(ctx context.Context, p *partition) (found bool, err 
 	// By the index of what is due, though the table may be believed to be full of it.
 	q := `
 select exists (
-    select from ` + p.table + ` where state = 'pending' order by workspace_id, endpoint_id, next_at, id offset 0)`
+    select from ` + p.table + ` d
+     where state = 'pending' and ` + isActive("d.workspace_id") + `
+     order by workspace_id, endpoint_id, next_at, id offset 0)`
 	found, _, err = conn.Find(ctx, r.session, "look for pending deliveries", conn.Value[bool], q)
 	return found, err
 }
 
-// held counts the held deliveries of a week, by endpoint. It looks across workspaces.
+// held counts the deliveries of a week that were not sent, by endpoint. It looks across workspaces.
 func (r *retention) held(ctx context.Context, p *partition) ([]HeldCount, error) {
 	if p.parent != "deliveries" {
 		return nil, nil
 	}
 	q := `
-select workspace_id, endpoint_id, count(*) from ` + p.table + ` where state = 'held' group by workspace_id, endpoint_id`
+select workspace_id, endpoint_id, count(*) from ` + p.table + ` where state in ('held', 'pending') group by workspace_id, endpoint_id`
 	return conn.Collect(ctx, r.session, "count held deliveries", func(row conn.Row) (h HeldCount, err error) {
 		err = row.Scan(&h.Workspace, &h.Endpoint, &h.Deliveries)
 		return h, err

@@ -19,17 +19,19 @@ func (db *DB) Sandbox(ctx context.Context, live id.UUID) (sandbox id.UUID, err e
 }
 
 // EnsureSandbox returns the workspace that holds the test data of sandbox.TestOf. When there is none it creates
-// sandbox, with the live workspace's name and current settings, but none of its suppressed emails. Simultaneous callers
+// sandbox, with the live workspace's name and current settings, but none of its suppressed emails, and suspended as it is. Simultaneous callers
 // get the same one, and only who created it writes the audit entries. NOT_FOUND when there is no such workspace, or it
-// is a sandbox itself.
+// is a sandbox itself or being deleted.
 func (db *DB) EnsureSandbox(ctx context.Context, sandbox tenant.Workspace, entries ...*tenant.AuditEntry) (
 	found id.UUID, err error) {
 	// $1 live workspace, $2 id of the sandbox, $3 its creation
 	const q = `
-insert into workspaces (id, name, settings, test_of, created_at, updated_at)
-select $2::uuid, left(name, 93) || ' (test)', settings - 'suppressing', id, $3::timestamptz, $3
+insert into workspaces (id, name, settings, test_of, created_at, updated_at, suspended_at, suspended_reason)
+select $2::uuid, left(name, 93) || ' (test)', settings - 'suppressing', id, $3::timestamptz, $3, suspended_at,
+       suspended_reason
   from workspaces
- where id = $1 and test_of is null
+ where id = $1 and test_of is null and not exists (select from workspace_deletions d where d.id = $1)
+   for no key update
 on conflict (test_of) do nothing`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
 		const doing = "create sandbox"

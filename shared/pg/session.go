@@ -115,7 +115,7 @@ func (db *DB) SessionByHash(ctx context.Context, hash [32]byte, now time.Time) (
 	p tenant.Principal, s tenant.Session, err error) {
 	const q = `
 select ` + sessionColumns + `, k.scopes, k.expires_at, ` + settingsOf + `,
-       coalesce(w.test_of, '00000000-0000-0000-0000-000000000000')
+       coalesce(w.test_of, '00000000-0000-0000-0000-000000000000'), w.suspended_at
   from console_sessions s
   join workspaces w on w.id = s.workspace_id
   left join api_keys k on k.workspace_id = s.workspace_id and k.id = s.key_id
@@ -123,7 +123,7 @@ select ` + sessionColumns + `, k.scopes, k.expires_at, ` + settingsOf + `,
 	var keyScopes []string
 	var settings []byte
 	s, err = scanSessionAnd(db.QueryRowContext(ctx, q, hash[:], now), pqStrings(&keyScopes), &p.ExpiresAt, &settings,
-		&p.TestOf)
+		&p.TestOf, &p.SuspendedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, s, fault.New(fault.Unauthorized, "The console session is not valid: it has ended or expired")
 	}

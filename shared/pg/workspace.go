@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -19,7 +20,9 @@ const maxPage = 1000
 // page returns limit, bounded to 1..maxPage.
 func page(limit int) int { return min(max(limit, 1), maxPage) }
 
-const workspaceColumns = `w.id, w.name, ` + settingsOf + `, w.test_of, w.created_at, w.updated_at`
+const workspaceColumns = `w.id, w.name, ` + settingsOf + `, w.test_of, w.created_at, w.updated_at,
+       w.suspended_at, coalesce(w.suspended_reason, ''), w.exported_at,
+       exists (select from workspace_deletions d where d.id = coalesce(w.test_of, w.id))`
 
 // settingsOf are the settings of workspace w. A sandbox has the limits of its live workspace, whatever its own row
 // says: both have one budget.
@@ -32,10 +35,16 @@ const settingsOf = `case when w.test_of is null then w.settings else (
 func scanWorkspace(row conn.Row) (w tenant.Workspace, err error) {
 	var settings []byte
 	var testOf uuid.NullUUID
-	if err := row.Scan(&w.ID, &w.Name, &settings, &testOf, &w.CreatedAt, &w.UpdatedAt); err != nil {
+	var suspended *time.Time
+	var s tenant.Suspension
+	if err := row.Scan(&w.ID, &w.Name, &settings, &testOf, &w.CreatedAt, &w.UpdatedAt, &suspended, &s.Reason,
+		&s.ExportedAt, &s.Deleting); err != nil {
 		return w, err
 	}
-	w.TestOf = testOf.UUID
+	if w.TestOf = testOf.UUID; suspended != nil {
+		s.At = *suspended
+		w.Suspension = &s
+	}
 	return w, json.Unmarshal(settings, &w.Settings)
 }
 

@@ -19,6 +19,8 @@ type Workspace struct {
 	TestOf    id.UUID // the workspace whose sandbox this is; zero: it holds live data
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	Suspension *Suspension // nil: it is not suspended
 }
 
 // Settings is what differs between workspaces. It is stored as JSON; a zero field means its default. Rate and Burst are
@@ -261,6 +263,7 @@ type Principal struct {
 	TestOf      id.UUID // the workspace whose sandbox this is; zero: it is live
 	Scopes      []Scope
 	Settings    Settings   // with defaults filled in
+	SuspendedAt *time.Time // since when the workspace is suspended; nil: it is not
 	ExpiresAt   *time.Time // of the key, also in a console session, which ends earlier; nil: never
 }
 

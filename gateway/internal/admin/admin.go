@@ -121,7 +121,7 @@ const apiPath = "/admin/api/v1"
 
 // table is every route but the mounted ones.
 func (s *server) table() []route {
-	return slices.Concat(s.pageRoutes(), s.workspaceRoutes(), s.apiRoutes(), s.processRoutes())
+	return slices.Concat(s.pageRoutes(), s.workspaceRoutes(), s.suspensionRoutes(), s.apiRoutes(), s.processRoutes())
 }
 
 func (s *server) apiRoutes() []route {

@@ -122,6 +122,11 @@ func (s *server) probe(r *http.Request) (waiting int, err error) {
 	if !e.Enabled {
 		return 0, fault.New(fault.Conflict, "The endpoint is disabled, so nothing is sent to it: its owner can enable it")
 	}
+	if ok, err := s.tenants.DB.IsActive(r.Context(), ws); err != nil {
+		return 0, err
+	} else if !ok {
+		return 0, fault.New(fault.Conflict, "The workspace is suspended, so nothing is sent for it")
+	}
 	b, err := s.tenants.DB.EndpointBacklog(r.Context(), ws, endpoint)
 	if err != nil {
 		return 0, err

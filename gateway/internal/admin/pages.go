@@ -117,11 +117,13 @@ func (v *visit) show(name, title string, page any) error {
 // notices are what a page says after a form was taken, by the parameter "done" of its address: no other text of an
 // address is shown.
 var notices = map[string]string{
-	"created": "The workspace was made. Give it a key, so that it can be used.",
-	"changed": "The workspace was changed.",
-	"chatbot": "The chatbot was made.",
-	"revoked": "The key was ended.",
-	"probed":  "One delivery is tried now. When it arrives, all that waits follows by itself.",
+	"created":   "The workspace was made. Give it a key, so that it can be used.",
+	"changed":   "The workspace was changed.",
+	"chatbot":   "The chatbot was made.",
+	"revoked":   "The key was ended.",
+	"suspended": "The workspace is suspended. Every gateway refuses its keys within a second, and nothing is sent any more.",
+	"resumed":   "The workspace works again, and what waited is being sent.",
+	"probed":    "One delivery is tried now. When it arrives, all that waits follows by itself.",
 }
 
 // done leads to a page that says what was just done.

@@ -48,6 +48,8 @@ func TestEveryFormHasATwin(t *testing.T) {
 		workspace + "/keys":                       {"POST", api + "/{ws}/keys"},
 		workspace + "/keys/{key}/revoke":          {"DELETE", api + "/{ws}/keys/{key}"},
 		workspace + "/console":                    {"POST", api + "/{ws}/console-sessions"},
+		workspace + "/suspend":                    {"POST", api + "/{ws}/suspend"},
+		workspace + "/resume":                     {"POST", api + "/{ws}/resume"},
 		workspace + "/endpoints/{endpoint}/probe": {"POST", api + "/{ws}/endpoints/{endpoint}/probe"},
 	}
 	all := admin.Routes()

@@ -28,14 +28,16 @@ const (
 
 // Deps of New.
 type Deps struct {
-	DB  *pg.DB
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger     // nil: slog.Default
+	DB      *pg.DB
+	Contact string           // whom the owner of a suspended workspace can ask; "": nobody is named
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger     // nil: slog.Default
 }
 
 // Auth looks keys and chatbots up and caches them for a short while.
 type Auth struct {
 	db       *pg.DB
+	contact  string
 	now      func() time.Time
 	log      *slog.Logger
 	keys     cache[[32]byte, *tenant.Principal]
@@ -63,7 +65,8 @@ func New(d Deps) *Auth {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
-	a := &Auth{db: d.DB, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{}, versions: map[id.UUID]int64{}}
+	a := &Auth{db: d.DB, contact: d.Contact, now: d.Now, log: d.Log, used: map[id.UUID]tenant.KeyUse{},
+		versions: map[id.UUID]int64{}}
 	a.toucher = lifecycle.Every(touchInterval, func(ctx context.Context) { a.touch(context.WithoutCancel(ctx)) })
 	byHash := func(hash [32]byte) string { return string(hash[:]) }
 	a.keys = cache[[32]byte, *tenant.Principal]{
@@ -84,8 +87,8 @@ func New(d Deps) *Auth {
 // ErrUnknownKey is what Principal returns of a well-formed key that opens nothing.
 var ErrUnknownKey = fault.New(fault.Unauthorized, "The API key is not valid: it is unknown, expired or revoked")
 
-// Principal returns whom r acts for, by its Bearer key. UNAUTHORIZED says what is wrong with the key; UNAVAILABLE means
-// that Postgres cannot be asked. Meanwhile a key that was live within the last minute keeps working, so that duplicates
+// Principal returns whom r acts for, by its Bearer key. UNAUTHORIZED says what is wrong with the key, WORKSPACE_SUSPENDED
+// that its workspace is; UNAVAILABLE means that Postgres cannot be asked. Meanwhile a key that was live within the last minute keeps working, so that duplicates
 // are still answered; a key that is known to be revoked or expired does not. A key that this process has not seen at
 // work costs a look-up: admit can refuse that.
 func (a *Auth) Principal(ctx context.Context, r *http.Request, admit func() error) (*tenant.Principal, error) {
@@ -108,6 +111,9 @@ func (a *Auth) Principal(ctx context.Context, r *http.Request, admit func() erro
 	}
 	if !found || p.ExpiresAt != nil && !a.now().Before(*p.ExpiresAt) {
 		return nil, ErrUnknownKey
+	}
+	if p.SuspendedAt != nil {
+		return nil, a.suspended(p)
 	}
 	return p, nil
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // FormKey returns whose form the publishable key text opens. NOT_FOUND means that no form has this key, whatever the
-// text is: a mistyped key, an expired one, or a secret key, which nobody should put into a page.
+// text is: a mistyped key, an expired one, or a secret key, which nobody should put into a page. WORKSPACE_SUSPENDED means
+// that the form would work if its workspace were not suspended.
 func (a *Auth) FormKey(ctx context.Context, text string) (*tenant.Principal, error) {
 	none := fault.New(fault.NotFound, "There is no form at this address: its key is mistyped, expired or revoked")
 	hash, ok := tenant.HashSecret(text)
@@ -22,6 +23,9 @@ func (a *Auth) FormKey(ctx context.Context, text string) (*tenant.Principal, err
 	if !found || p.Form == nil || p.Kind != tenant.PublishableKey ||
 		p.ExpiresAt != nil && !a.now().Before(*p.ExpiresAt) {
 		return nil, none
+	}
+	if p.SuspendedAt != nil {
+		return nil, a.suspended(p)
 	}
 	return p, nil
 }

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/id"
 	"leadgate/shared/tenant"
 )
 
@@ -19,8 +21,9 @@ var ErrUnknownSession = fault.New(fault.Unauthorized, "The console session is no
 
 // Session returns whom a console session acts for, by the secret of its cookie: the workspace, with those of its scopes
 // that the key that opened it still has. UNAUTHORIZED means that the session is unknown, expired or ended, or that its
-// key is; UNAVAILABLE that Postgres cannot be asked. What ends is found out within a second, as of keys. A
-// secret that this process has not seen at work costs a look-up: admit can refuse that.
+// key is; UNAVAILABLE that Postgres cannot be asked. WORKSPACE_SUSPENDED comes with both results, so that whoever is
+// signed in can sign out. What ends is found out within a second, as of keys. A secret that this process has not seen at
+// work costs a look-up: admit can refuse that.
 func (a *Auth) Session(ctx context.Context, secret string, admit func() error) (*tenant.Principal, *tenant.Session,
 	error) {
 	hash, ok := tenant.HashSessionSecret(secret)
@@ -41,7 +44,16 @@ func (a *Auth) Session(ctx context.Context, secret string, admit func() error) (
 		v.principal.ExpiresAt != nil && !now.Before(*v.principal.ExpiresAt) {
 		return nil, nil, ErrUnknownSession
 	}
+	if since := v.principal.SuspendedAt; since != nil && !mayLook(&v.session, *since) {
+		return &v.principal, &v.session, a.suspended(&v.principal)
+	}
 	return &v.principal, &v.session, nil
+}
+
+// mayLook reports whether a session works in a workspace that is suspended since then: an administrator has made it
+// since, and it may only read.
+func mayLook(s *tenant.Session, since time.Time) bool {
+	return s.KeyID == id.UUID{} && !s.CreatedAt.Before(since) && tenant.MayLook(s.Scopes)
 }
 
 func (a *Auth) loadSession(ctx context.Context, hash [32]byte) (*visit, bool, error) {

@@ -248,3 +248,33 @@ func TestPrincipalOfContext(t *testing.T) {
 }
 
 func admitAll() error { return nil }
+
+// In a suspended workspace nobody is in the console but an administrator who looks, by a link that was made since.
+func TestSessionsOfASuspendedWorkspace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	secret, _, err := b.service().OpenSession(t.Context(), b.principal(b.key.Scopes...), "Ada", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, _ := b.mustLink(t, tenants.Console(b.ws), tenant.LeadsRead)
+	early, _ := b.mustOpen(t, link)
+	b.wantSession(t, "before", secret, true)
+	b.clock.Forward(time.Second)
+	if _, err := b.service().Suspend(t.Context(), b.ws, []byte(`{"reason":"unpaid"}`)); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Forward(time.Second)
+	for what, s := range map[string]string{"the owner's": secret, "an administrator's of before": early} {
+		if _, _, err := b.Session(t.Context(), s, admitAll); !fault.Is(err, fault.WorkspaceSuspended) {
+			t.Errorf("Session(%s) = %v, want WORKSPACE_SUSPENDED", what, err)
+		}
+	}
+	link, _ = b.mustLink(t, tenants.Console(b.ws), tenant.LeadsRead)
+	look, _ := b.mustOpen(t, link)
+	b.wantSession(t, "an administrator's of now", look, true)
+	_, _, err = b.service().CreateSessionLink(t.Context(), tenants.Console(b.ws), tenants.NewSession{Scopes: tenant.Scopes()})
+	if !fault.Is(err, fault.Conflict) {
+		t.Errorf("CreateSessionLink(all scopes) = %v, want CONFLICT", err)
+	}
+}

@@ -172,7 +172,7 @@ func (c *console) enter(w http.ResponseWriter, r *http.Request, secret string, s
 // signOut ends the session everywhere, not only in this browser.
 func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
 	p, s, err := c.authenticate(r)
-	if err == nil {
+	if s != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
 		defer cancel()
 		if err := c.Tenants.EndSession(ctx, p.WorkspaceID, s.ID); err != nil {

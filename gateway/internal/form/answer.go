@@ -74,8 +74,11 @@ func WriteAddress(w http.ResponseWriter) { show(w, http.StatusOK, "address.html"
 
 // WriteFailure sends the page that tells a person what went wrong; nothing of what they typed is on it.
 func WriteFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
-	heading := "That did not work"
+	heading, text := "That did not work", f.Public
 	switch f.Kind {
+	case fault.WorkspaceSuspended: // which is no visitor's business
+		heading = "This form is closed at the moment"
+		text = "What you typed was not sent. Please get in touch with the owner of the site in another way."
 	case fault.Validation:
 		heading = "Please check the form"
 	case fault.RateLimited:
@@ -104,7 +107,7 @@ func WriteFailure(w http.ResponseWriter, f *fault.Error, requestID string) {
 		Heading, Text, RequestID string
 		Mistakes                 []mistake
 		Again                    bool
-	}{heading, f.Public, requestID, all, f.Kind == fault.RateLimited || f.Kind == fault.Unavailable})
+	}{heading, text, requestID, all, f.Kind == fault.RateLimited || f.Kind == fault.Unavailable})
 }
 
 func show(w http.ResponseWriter, status int, name string, data any) {

@@ -111,6 +111,7 @@ const (
 	NotSolved   Outcome = "captcha"
 	NotAdmitted Outcome = "origin"
 	NoForm      Outcome = "no_form"
+	Closed      Outcome = "closed" // its workspace is suspended
 	Limited     Outcome = "limited"
 	Repeated    Outcome = "repeated" // it was answered before, under its Idempotency-Key
 	Failed      Outcome = "failed"

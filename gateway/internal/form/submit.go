@@ -142,6 +142,10 @@ func (q *request) open(key string) (Outcome, error) {
 		AdmitAnyone(q.w)
 		return NoForm, err
 	}
+	if fault.Is(err, fault.WorkspaceSuspended) {
+		AdmitAnyone(q.w)
+		return Closed, err
+	}
 	if err != nil {
 		return Failed, err
 	}

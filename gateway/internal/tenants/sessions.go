@@ -83,10 +83,14 @@ func (s Service) OpenSession(ctx context.Context, p *tenant.Principal, name stri
 }
 
 // CreateSessionLink creates a session that a link opens, once. in is as ReadSession returns it. The link's secret is
-// returned here and cannot be read again. It is FORBIDDEN to grant scopes that p lacks.
+// returned here and cannot be read again. It is FORBIDDEN to grant scopes that p lacks, and a CONFLICT to grant more than
+// to read in a suspended workspace.
 func (s Service) CreateSessionLink(ctx context.Context, p *tenant.Principal, in NewSession) (
 	link string, created tenant.Session, err error) {
 	if err := KeyOf(p).mayGrant(tenant.SecretKey, in.Scopes); err != nil {
+		return "", created, err
+	}
+	if err := s.mayVisit(ctx, p, in.Scopes); err != nil {
 		return "", created, err
 	}
 	created = s.newSession(p, in)

@@ -94,6 +94,16 @@ type LimitsView struct {
 	DeliveryTarget *int        `json:"deliveryTargetMs"` // null: none
 	CreatedAt      string      `json:"createdAt"`
 	UpdatedAt      string      `json:"updatedAt"`
+
+	Suspension *SuspensionView `json:"suspension"` // null: it is not suspended
+}
+
+// SuspensionView is a suspension as JSON.
+type SuspensionView struct {
+	Since      string  `json:"since"`
+	Reason     string  `json:"reason"`
+	ExportedAt *string `json:"exportedAt"` // null: nobody has exported the workspace since
+	Deleting   bool    `json:"deleting"`
 }
 
 // ViewLimits shows w to the operator.
@@ -106,6 +116,9 @@ func ViewLimits(w tenant.Workspace) LimitsView {
 	}
 	if w.TestOf != (id.UUID{}) {
 		v.TestOf = id.Workspace.Format(w.TestOf)
+	}
+	if p := w.Suspension; p != nil {
+		v.Suspension = &SuspensionView{stamp(p.At), p.Reason, optionalStamp(p.ExportedAt), p.Deleting}
 	}
 	return v
 }

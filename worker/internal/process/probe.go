@@ -77,14 +77,17 @@ func (p *Processor) early(taskID string) bool {
 	return err == nil && p.Now().Before(at)
 }
 
-// stillFailing returns how an endpoint fails and when to try again; nil when it does not, or has no delivery to try it
-// with.
+// stillFailing returns how an endpoint fails and when to try again; nil when it does not, has no delivery to try it with,
+// or its workspace is suspended.
 func (p *Processor) stillFailing(ctx context.Context, key task.Key) (*failingError, error) {
 	e, err := p.DB.GetEndpoint(ctx, key.Workspace, key.Endpoint)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}
 	if err != nil || !e.Enabled || !e.Health.Failing() {
+		return nil, err
+	}
+	if ok, err := p.DB.IsActive(ctx, key.Workspace); err != nil || !ok {
 		return nil, err
 	}
 	b, err := p.DB.EndpointBacklog(ctx, key.Workspace, key.Endpoint)

@@ -104,9 +104,9 @@ func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux.Handle(task.TypeDrain, p.handleRun("drain", p.newDrain))
 	mux.Handle(task.TypeProbe, p.handle("probe", p.probe))
 	mux.Handle(task.TypeTest, p.handle("test", p.test))
-	mux.Handle(task.TypeReplay, p.handleRun("run", p.newReplay))
-	mux.Handle(task.TypeImport, p.handleRun("run", p.newImport))
-	mux.Handle(task.TypeEnrich, p.handleRun("enrich", p.newEnrichment))
+	mux.Handle(task.TypeReplay, p.handleRun("run", whileActive(p.newReplay)))
+	mux.Handle(task.TypeImport, p.handleRun("run", whileActive(p.newImport)))
+	mux.Handle(task.TypeEnrich, p.handleRun("enrich", whileActive(p.newEnrichment)))
 	mux.Handle(task.TypeSweep, sweep)
 	return mux
 }

@@ -45,7 +45,7 @@ func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err erro
 	for i, h := range out.Held {
 		u.metrics.heldDropped.Add(float64(h.Deliveries))
 		if i < maxToldHeld {
-			u.Log.Warn("held deliveries dropped: their endpoint was disabled until they were too old",
+			u.Log.Warn("held deliveries dropped: their endpoint was disabled, or their workspace suspended, until they were too old",
 				"workspace", id.Workspace.Format(h.Workspace), "endpoint", id.Endpoint.Format(h.Endpoint), "deliveries", h.Deliveries)
 		}
 	}
