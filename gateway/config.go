@@ -28,7 +28,7 @@ type cli struct {
 
 	Serve       settings          `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
 	Migrate     migrate           `cmd:"" help:"Bring the database schema up to date."`
-	Workspace   workspaceCommand  `cmd:"" help:"Create, list, suspend and resume workspaces."`
+	Workspace   workspaceCommand  `cmd:"" help:"Create, list, suspend, export and delete workspaces."`
 	Chatbot     chatbotCommand    `cmd:"" help:"Create and list a workspace's chatbots."`
 	Lead        leadCommand       `cmd:"" help:"Import and export leads over the API, with a key; this needs no database."`
 	Submission  submissionCommand `cmd:"" help:"List what forms received, and decide about it, over the API, with a key; this needs no database."`

@@ -110,11 +110,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	ready := newReadiness(db.Ready, time.Now)
 	proxies, _ := s.trusted() // Check has read it
-	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
-		DB: db, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log, QueuesWritable: s.QueuesWritable,
-		Registry: registry, Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(),
-		Trusted: proxies, PublicURL: s.publicURL(),
-	}))
 	forms := form.New(form.Deps{
 		Auth: keys, Intake: leads, Once: keyed, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
 		Trusted: proxies, CaptchaURL: s.CaptchaURL, Secret: db.InstallationSecret,
@@ -124,6 +119,11 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
 		Registry: registry, PublicURL: s.publicURL(),
 	})
+	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
+		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log,
+		QueuesWritable: s.QueuesWritable, Registry: registry, Ready: ready.check, Now: time.Now,
+		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
+	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),
 		Now: time.Now, Log: log, Stopping: ctx.Done()})

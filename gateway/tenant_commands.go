@@ -18,6 +18,10 @@ type workspaceCommand struct {
 
 	Suspend suspendWorkspace `cmd:"" help:"Refuse a workspace's keys, forms and console sessions, and send nothing for it. Nothing is lost."`
 	Resume  resumeWorkspace  `cmd:"" help:"End the suspension of a workspace; what waited is sent."`
+
+	Export    exportWorkspace `cmd:"" help:"Write all leads and submissions of a workspace to a ZIP archive."`
+	Delete    deleteWorkspace `cmd:"" help:"Delete a suspended workspace for good, with all that it has. A worker does it."`
+	Deletions listDeletions   `cmd:"" help:"List deleted workspaces, and what was erased of each."`
 }
 
 type createWorkspace struct {

@@ -16,7 +16,8 @@ import (
 
 func (s *stale) cases() []staleCase {
 	return slices.Concat(s.endpointCases(), s.drainCases(), s.replayCases(), s.listCases(), s.leadCases(),
-		s.submissionCases(), s.requestCases(), s.upkeepCases(), s.sessionCases(), s.backlogCases(), s.operatorCases())
+		s.submissionCases(), s.requestCases(), s.upkeepCases(), s.sessionCases(), s.backlogCases(), s.operatorCases(),
+		s.deletionCases())
 }
 
 // backlogCases are some of the others, with all deliveries of the workspace pending.

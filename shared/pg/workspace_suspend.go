@@ -13,7 +13,8 @@ import (
 )
 
 // isActive is the condition that the workspace whose id is column is there and not suspended. What leads to attempts and
-// imports has it in its own statement, so that a suspension needs no message to any process.
+// imports has it in its own statement, so that a suspension needs no message to any process. It looks across workspaces.
+// The column is that of a statement, which names one or says why not.
 func isActive(column string) string {
 	return `exists (select from workspaces active where active.id = ` + column + ` and active.suspended_at is null)`
 }

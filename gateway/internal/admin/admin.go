@@ -30,6 +30,7 @@ import (
 // Deps of New.
 type Deps struct {
 	DB             *pg.DB
+	API            http.Handler          // of the other listener: exports are its
 	Redis          redis.UniversalClient // shared with the rest of the gateway and not closed here
 	Token          config.WatchedSecret  // each of its tokens opens everything but health, metrics and the login form
 	Edge           *httpx.Edge
@@ -45,6 +46,7 @@ type Deps struct {
 
 type server struct {
 	tenants  tenants.Service
+	api      http.Handler
 	redis    redis.UniversalClient
 	edge     *httpx.Edge
 	sessions *sessionAuth
@@ -88,7 +90,7 @@ func New(d Deps) http.Handler {
 		panic(err) // they are embedded, and the tests render each
 	}
 	s := &server{
-		tenants: tenants.Service{DB: d.DB, Now: d.Now}, redis: d.Redis, edge: d.Edge,
+		tenants: tenants.Service{DB: d.DB, Now: d.Now}, api: d.API, redis: d.Redis, edge: d.Edge,
 		sessions: &sessionAuth{admintoken.New(d.Token, d.Now, d.Log), d.Now, d.Trusted},
 		ready:    d.Ready, apiAddr: d.APIAddr, public: d.PublicURL, pages: parsed,
 		backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
@@ -121,7 +123,7 @@ const apiPath = "/admin/api/v1"
 
 // table is every route but the mounted ones.
 func (s *server) table() []route {
-	return slices.Concat(s.pageRoutes(), s.workspaceRoutes(), s.suspensionRoutes(), s.apiRoutes(), s.processRoutes())
+	return slices.Concat(s.pageRoutes(), s.workspaceRoutes(), s.suspensionRoutes(), s.deletionRoutes(), s.apiRoutes(), s.processRoutes())
 }
 
 func (s *server) apiRoutes() []route {

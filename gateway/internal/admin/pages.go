@@ -122,6 +122,7 @@ var notices = map[string]string{
 	"chatbot":   "The chatbot was made.",
 	"revoked":   "The key was ended.",
 	"suspended": "The workspace is suspended. Every gateway refuses its keys within a second, and nothing is sent any more.",
+	"deleting":  "The workspace is being deleted by a worker. When that is done its receipt stays here.",
 	"resumed":   "The workspace works again, and what waited is being sent.",
 	"probed":    "One delivery is tried now. When it arrives, all that waits follows by itself.",
 }

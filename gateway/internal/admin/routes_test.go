@@ -49,6 +49,7 @@ func TestEveryFormHasATwin(t *testing.T) {
 		workspace + "/keys/{key}/revoke":          {"DELETE", api + "/{ws}/keys/{key}"},
 		workspace + "/console":                    {"POST", api + "/{ws}/console-sessions"},
 		workspace + "/suspend":                    {"POST", api + "/{ws}/suspend"},
+		workspace + "/deletion":                   {"POST", api + "/{ws}/deletion"},
 		workspace + "/resume":                     {"POST", api + "/{ws}/resume"},
 		workspace + "/endpoints/{endpoint}/probe": {"POST", api + "/{ws}/endpoints/{endpoint}/probe"},
 	}

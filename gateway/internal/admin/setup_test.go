@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/gateway/internal/admin"
+	"leadgate/gateway/internal/api"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/config"
 	"leadgate/shared/pg"
@@ -40,7 +41,8 @@ func setup(t *testing.T, change func(*admin.Deps)) *bundle {
 	registry := prometheus.NewRegistry()
 	log := slog.New(slog.DiscardHandler)
 	d := admin.Deps{
-		DB: b.db, Redis: b.redis, Token: config.WatchedSecret{Secret: token}, Log: log, Registry: registry, Ready: b.db.PingContext,
+		DB: b.db, API: api.New(api.Deps{DB: b.db, Now: b.clock.Now, Edge: httpx.New(httpx.Deps{Log: log, Listener: "api"})}),
+		Redis: b.redis, Token: config.WatchedSecret{Secret: token}, Log: log, Registry: registry, Ready: b.db.PingContext,
 		Now:  b.clock.Now,
 		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin"}), APIAddr: "127.0.0.1:8080",
 	}

@@ -59,7 +59,7 @@ func TestWalk(t *testing.T) {
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces", "/admin/stores"} {
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces", "/admin/deletions", "/admin/stores"} {
 		a := b.look(path)
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {

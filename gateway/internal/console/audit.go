@@ -30,7 +30,9 @@ type auditPage struct {
 var auditMeanings = map[string]string{
 	tenant.KeyCreated: "made the key", tenant.KeyRotated: "made a successor of the key", tenant.KeyRevoked: "revoked the key",
 	tenant.KeyUpdated: "changed the key", tenant.WorkspaceCreated: "made the workspace",
-	tenant.WorkspaceUpdated: "changed the settings", tenant.ChatbotCreated: "made the chatbot",
+	tenant.WorkspaceUpdated: "changed the settings", tenant.WorkspaceSuspended: "suspended the workspace",
+	tenant.WorkspaceResumed: "resumed the workspace", tenant.WorkspaceExported: "exported the workspace",
+	tenant.ChatbotCreated: "made the chatbot",
 	tenant.ChatbotUpdated: "renamed the chatbot", tenant.ChatbotDeleted: "deleted the chatbot",
 	tenant.LeadErased: "erased the lead", tenant.SuppressionCreated: "suppressed an address",
 	tenant.SuppressionDeleted: "let a suppressed address in again", tenant.SessionCreated: "signed in, or made a link to the console",

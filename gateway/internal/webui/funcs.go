@@ -81,6 +81,10 @@ func when(stamp any) template.HTML {
 	switch s := stamp.(type) {
 	case string:
 		t, _ = time.Parse(time.RFC3339Nano, s)
+	case *string:
+		if s != nil {
+			t, _ = time.Parse(time.RFC3339Nano, *s)
+		}
 	case time.Time:
 		t = s
 	}

@@ -1,5 +1,7 @@
 package upkeep
 
+import "time"
+
 // LimitScan makes each sweep read n endpoints at most.
 func (u *Upkeep) LimitScan(n int) { u.scanLimit = n }
 
@@ -18,3 +20,11 @@ func (u *Upkeep) WatchOne() {
 
 // PurgeOne makes each sweep erase one lead, and delete one idempotency key.
 func (u *Upkeep) PurgeOne() { u.purgeBatch, u.keyBatch, u.purgeTime = 1, 1, 0 }
+
+// DeleteSlowly makes each sweep erase one row of a deleted workspace.
+func (u *Upkeep) DeleteSlowly(settle time.Duration) {
+	u.deletionBatch, u.purgeTime, u.settle = 1, 0, settle
+}
+
+// SettleAfter makes a deletion look through a workspace once more so long after its row is gone.
+func (u *Upkeep) SettleAfter(d time.Duration) { u.settle = d }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/id"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
@@ -56,18 +57,22 @@ type Upkeep struct {
 	probeLimit int           // failing endpoints that get a probe task, and those whose probe task runs now
 	purgeBatch int           // deleted leads that are read at a time
 	keyBatch   int           // idempotency keys that one statement deletes
-	purgeTime  time.Duration // of deleting leads, and of deleting keys
+	purgeTime  time.Duration // of deleting leads, of deleting keys, and of deleting workspaces
 
-	watchAfter pg.EndpointRef // where the next look for slow endpoints goes on; of that chore only
-	scanAfter  pg.EndpointRef // where the next scan goes on; of the chore "endpoints" only
-	scans      int            // how often scans began with the first endpoint; the same
-	purged     pg.Purge       // the last lead that was read, zero: begin with the first; of "deleted leads" only
+	deletionBatch int           // rows of a deleted workspace that one commit erases
+	settle        time.Duration // how long after its row was deleted somebody may still write for a workspace
+
+	watchAfter pg.EndpointRef        // where the next look for slow endpoints goes on; of that chore only
+	scanAfter  pg.EndpointRef        // where the next scan goes on; of the chore "endpoints" only
+	scans      int                   // how often scans began with the first endpoint; the same
+	deleting   map[id.UUID]*deletion // workspaces; of "workspace deletions" only
+	purged     pg.Purge              // the last lead that was read, zero: begin with the first; of "deleted leads" only
 }
 
 // New returns an Upkeep.
 func New(d Deps) *Upkeep {
 	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), scanLimit: scanLimit, probeLimit: probeLimit, watchLimit: watchLimit,
-		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime}
+		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime, deletionBatch: deletionBatch, settle: settleTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{
 		{name: "endpoints", do: u.endpoints},
@@ -75,6 +80,7 @@ func New(d Deps) *Upkeep {
 		{name: "replays", do: u.replays},
 		{name: "imports", do: u.imports},
 		{name: "erasures", count: u.metrics.erased, do: u.erasures},
+		{name: "workspace deletions", do: u.deleteWorkspaces},
 		{name: "book entries", do: u.foldBooks},
 		{name: "partitions ahead", every: time.Hour, do: u.createPartitions},
 		{name: "old partitions", every: time.Hour, count: u.metrics.dropped, do: u.dropPartitions},

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,15 @@ import (
 func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration,
 	change ...func(*upkeep.Upkeep)) *prometheus.Registry {
 	t.Helper()
-	metrics := prometheus.NewRegistry()
+	metrics, _ := startSweeper(t, db, c, every, change...)
+	return metrics
+}
+
+// startSweeper is sweeper, and returns what stops it before the test ends.
+func startSweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Duration,
+	change ...func(*upkeep.Upkeep)) (metrics *prometheus.Registry, stop func()) {
+	t.Helper()
+	metrics = prometheus.NewRegistry()
 	u := upkeep.New(upkeep.Deps{DB: db, Redis: c, Waker: task.NewWaker(c), Every: every, Retention: 30 * 24 * time.Hour,
 		SubmissionRetention: 400 * 24 * time.Hour,
 		Now:                 time.Now,
@@ -44,8 +53,9 @@ func sweeper(t *testing.T, db *pg.DB, c redis.UniversalClient, every time.Durati
 		t.Fatal(err)
 	}
 	u.Start()
-	t.Cleanup(func() { u.Stop(); server.Shutdown() })
-	return metrics
+	stop = sync.OnceFunc(func() { u.Stop(); server.Shutdown() })
+	t.Cleanup(stop)
+	return metrics, stop
 }
 
 // mustOwe makes a workspace with one lead, which owes it a delivery and an enrichment, and wakes nobody.
