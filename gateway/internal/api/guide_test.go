@@ -11,14 +11,28 @@ func TestDocsAreWell(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	p := testbrowser.New(t)
-	p.Open(b.url + "/docs")
-	p.Wait("document.querySelector('pre button')")
-	p.WantWell("guide")
-	p.Open(b.url + "/docs/forms")
-	p.WantWell("form-builders")
-	p.Open(b.url + "/docs/explorer")
-	p.Wait(in("api-request"))
-	p.WantWell("explorer")
+	for page, ready := range map[string]string{"/docs": "document.querySelector('pre button')", "/docs/forms": "true",
+		"/docs/explorer": in("api-request")} {
+		p.Open(b.url + page)
+		p.Wait(ready)
+		// WantWell would take pictures of the guide, which is longer than a picture can be.
+		for width, set := range map[string]func(){"wide": p.Wide, "phone": p.Phone} {
+			set()
+			for scheme, set := range map[string]func(){"light": p.Light, "dark": p.Dark} {
+				set()
+				for _, violation := range p.Axe() {
+					t.Errorf("%s, %s, %s: %s", page, width, scheme, violation)
+				}
+			}
+			var over bool
+			if p.Eval(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &over); over {
+				t.Errorf("%s, %s: the page is wider than the screen", page, width)
+			}
+		}
+	}
+	for _, problem := range p.Problems() {
+		t.Error(problem)
+	}
 }
 
 // The guide is searched in its contents, and a sample is copied, or marked to be, at a click.
