@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -67,8 +69,12 @@ func TestScenarios(t *testing.T) {
 		}
 	}
 	checkFigures(t, r)
-	if svg, err := os.ReadFile(opt.svg); err != nil || !strings.Contains(string(svg), "<polyline") {
-		t.Errorf("the plot is %q, %v, want lines", svg, err)
+	svg, err := os.ReadFile(opt.svg)
+	var drawn struct {
+		Lines []struct{} `xml:"polyline"`
+	}
+	if err = errors.Join(err, xml.Unmarshal(svg, &drawn)); err != nil || len(drawn.Lines) != 2 {
+		t.Errorf("the plot is %q, %v, want two lines", svg, err)
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *fixture) sustain(ctx context.Context, perSecond int, wanted []string) e
 	}
 	s.printf("%d/s offered for %v to an endpoint for %s: accepted %v", perSecond, s.duration, strings.Join(wanted, ", "),
 		res)
-	name := fmt.Sprintf("%d a second to %d types", perSecond, events)
+	name := fmt.Sprintf("%d a second, %s", perSecond, map[int]string{1: "one type", 2: "two types"}[events])
 	s.figures(name, res)
 	for _, event := range wanted {
 		s.sustained(name, event, seen.of(event, res.begin, perSecond), res, perSecond)
