@@ -23,6 +23,7 @@ type cli struct {
 
 	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
+	ConnLife    time.Duration `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
 	SecretKeys  config.Secret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
 	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
@@ -62,6 +63,9 @@ type settings struct {
 func (c *cli) Check() (mistakes []error) {
 	if c.DBConns < 2 || c.DBConns > 1000 {
 		mistakes = append(mistakes, config.Invalid("db-conns", "must be between 2 and 1000, not %d", c.DBConns))
+	}
+	if c.ConnLife < time.Second || c.ConnLife > 24*time.Hour {
+		mistakes = append(mistakes, config.Invalid("db-conn-lifetime", "must be between 1s and 24h, not %s", c.ConnLife))
 	}
 	if _, err := secret.Parse(c.SecretKeys.Reveal()); err != nil {
 		mistakes = append(mistakes, config.Invalid("secret-keys", "%v", err))

@@ -135,7 +135,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c *cli) (*pg.DB,
 	redis.UniversalClient, error) {
 	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
-		LockTimeout: 500 * time.Millisecond, Application: "leadgate gateway"})
+		LockTimeout: 500 * time.Millisecond, MaxLifetime: c.ConnLife, Application: "leadgate gateway"})
 	if err != nil {
 		return nil, nil, err
 	}

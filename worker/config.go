@@ -26,6 +26,7 @@ type settings struct {
 	SecretKeys   config.Secret        `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
 	LogLevel     string               `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	DBConns      int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
+	ConnLife     time.Duration        `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
 	Grace        time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
 	Drains       int                  `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
 	Probes       int                  `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
@@ -87,7 +88,8 @@ func (s *settings) Check() (invalid []error) {
 	for _, d := range []struct {
 		flag          string
 		got, low, top time.Duration
-	}{{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute},
+	}{{"db-conn-lifetime", s.ConnLife, time.Second, 24 * time.Hour},
+		{"grace", s.Grace, time.Second, 10 * time.Minute}, {"sweep", s.Sweep, 100 * time.Millisecond, time.Minute},
 		{"poll", s.Poll, time.Millisecond, 10 * time.Second}, {"retention", s.Retention, 24 * time.Hour, maxAge},
 		{"submission-retention", s.SubmissionRetention, 31 * 24 * time.Hour, maxAge}} { // held ones are kept for 30 days
 		if d.got < d.low || d.got > d.top {

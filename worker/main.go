@@ -74,17 +74,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // stops what had started when a later part failed to
 
-	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, Application: "leadgate worker"})
+	db, err := openPostgres(ctx, &group, log, &s)
 	if err != nil {
-		return err
-	}
-	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	secrets, _ := secret.Parse(s.SecretKeys.Reveal()) // Check has reported its errors
-	opt := pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe, Secrets: secrets}
-	if err := db.Start(ctx, log, opt); err != nil {
-		return err
-	}
-	if err := db.CheckSecrets(ctx, log); err != nil {
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
@@ -130,6 +121,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	log.Info("working", "ops", listener.Addr().String(), "drains", s.Drains, "enrichers", s.Enrichers)
 	return group.Wait(ctx, log, s.Grace)
+}
+
+// openPostgres connects to Postgres, which must be there; the group closes it.
+func openPostgres(ctx context.Context, group *lifecycle.Group, log *slog.Logger, s *settings) (*pg.DB, error) {
+	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, MaxLifetime: s.ConnLife,
+		Application: "leadgate worker"})
+	if err != nil {
+		return nil, err
+	}
+	group.OnStop("postgres", func(context.Context) error { return db.Close() })
+	secrets, _ := secret.Parse(s.SecretKeys.Reveal()) // Check has reported its errors
+	opt := pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe, Secrets: secrets}
+	if err := db.Start(ctx, log, opt); err != nil {
+		return nil, err
+	}
+	return db, db.CheckSecrets(ctx, log)
 }
 
 func serve(s *http.Server, l net.Listener) error {

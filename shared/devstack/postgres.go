@@ -30,6 +30,8 @@ type PostgresOptions struct {
 	Durable   bool                // fsync and the rest of it; else fast and lost with the machine
 	PowerCuts bool                // its power can be cut (CutPower); ErrNoPowerCuts where that is not possible
 	MaxConns  int                 // 0: 200
+	Settings  []string            // name=value, over ours
+	StandbyOf *Postgres           // follows it; Dir holds a copy of what that had in its Dir before it was started
 	Log       io.Writer           // the server's log; nil: nowhere
 	Getenv    func(string) string // PG_BINDIR; nil: looks in the usual places only
 	OnExit    func(error)         // an end nobody asked for; nil: nobody is notified
@@ -67,6 +69,11 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 	}
 	if err := endStray(ctx, data); err != nil {
 		return nil, err
+	}
+	if opt.StandbyOf != nil {
+		if err := makeStandby(data, who); err != nil {
+			return nil, fmt.Errorf("postgres standby: %w", err)
+		}
 	}
 	password, err := os.ReadFile(filepath.Join(dir, "password"))
 	if err != nil {
@@ -130,6 +137,12 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 		set("min_wal_size", "32MB")
 		set("dynamic_shared_memory_type", "mmap") // in its directory, and gone with it: /dev/shm keeps what is killed
 	}
+	if of := opt.StandbyOf; of != nil {
+		set("primary_conninfo", fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s", of.port, superuser, of.password))
+	}
+	for _, setting := range opt.Settings {
+		args = append(args, "-c", setting)
+	}
 	cmd := exec.Command(filepath.Join(bin.dir, "postgres"), args...)
 	cmd.Dir = data
 	if p.disk != nil {
@@ -151,6 +164,15 @@ func (p *Postgres) ready(ctx context.Context, _ int) error {
 	defer db.Close()
 	_, err = db.ExecContext(ctx, "select 1")
 	return err
+}
+
+// makeStandby makes the cluster in data a standby, until it is promoted.
+func makeStandby(data string, who account) error {
+	signal := filepath.Join(data, "standby.signal")
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		return err
+	}
+	return who.chown(signal)
 }
 
 // URL is the connection URL of a database.

@@ -5,7 +5,6 @@ package pg
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"leadgate/shared/pg/conn"
@@ -49,18 +48,16 @@ type StartOptions struct {
 	Secrets     *secret.Keyring // seals secrets that are stored; nil: they are in clear
 }
 
-// Start waits for Postgres, checks that it keeps what it commits, sees to the schema, and makes the partitions ahead.
+// Start waits for Postgres, checks that it is one to work with (server.go), sees to the schema, and makes the
+// partitions ahead.
 // Its error is one line fit to be a process' last word.
 func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error {
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
 	db.allowUnsafe, db.secrets = o.AllowUnsafe, o.Secrets
-	if err := db.checkDurable(ctx); err != nil {
-		if !errors.Is(err, ErrUnsafe) || !o.AllowUnsafe {
-			return err
-		}
-		log.Warn("postgres unsafe", "error", err.Error())
+	if err := db.checkServer(ctx, log); err != nil {
+		return err
 	}
 	if o.Migrate {
 		n, err := db.Migrate(ctx, log)

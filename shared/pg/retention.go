@@ -18,6 +18,8 @@ const retentionLock = 2 * time.Second
 const (
 	week          = 7 * 24 * time.Hour
 	partitionDate = "20060102" // its Monday, after the table's name
+
+	partitionedTables = 4 // events, deliveries, attempts, submissions
 )
 
 // detachedByUs is the comment of a partition that retention detaches: nothing else that is detached is dropped.

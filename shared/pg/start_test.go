@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/testwait"
 )
@@ -200,4 +203,80 @@ select count(*) from pg_locks where locktype = 'relation' and mode = 'AccessExcl
     select oid from pg_database where datname = current_database())`)
 		return err == nil && open == 0
 	})
+}
+
+// Whatever a database's default is, each statement sees what was committed before it. Where a pooler leaves that out of
+// what it starts a session with, a process does not start.
+func TestReadCommittedIsForced(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	for _, level := range []string{"serializable", "repeatable read"} {
+		admin := mustOpen(t, url, pg.Options{MaxConns: 1})
+		var name string
+		if err := admin.GetContext(t.Context(), &name, `select current_database()`); err != nil {
+			t.Fatal(err)
+		}
+		admin.MustExecContext(t.Context(), `alter database `+name+` set default_transaction_isolation = '`+level+`'`)
+		db := mustOpen(t, url, pg.Options{})
+		const q = `select current_setting('transaction_isolation')`
+		got := map[string]string{}
+		read := func(how string, on conn.Queryer) {
+			var err error
+			if got[how], _, err = conn.Find(t.Context(), on, "read", conn.Value[string], q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read("a statement", db)
+		read("a prepared statement", db.Prepared())
+		pooled := mustOpen(t, url+"&default_transaction_isolation="+strings.ReplaceAll(level, " ", "%20"), pg.Options{})
+		for how, pool := range map[string]*pg.DB{"a transaction": db, "a transaction through a pooler": pooled} {
+			if err := pool.InTx(t.Context(), func(tx *sqlx.Tx) error { read(how, tx); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for how, is := range got {
+			if is != "read committed" {
+				t.Errorf("%s where the default is %s = %s, want read committed", how, level, is)
+			}
+		}
+		if err := db.Start(t.Context(), quiet, pg.StartOptions{AllowUnsafe: true}); err != nil {
+			t.Errorf("Start() = %v, want nil", err)
+		}
+		err := pooled.Start(t.Context(), quiet, pg.StartOptions{AllowUnsafe: true})
+		if !errors.Is(err, pg.ErrIsolation) || !strings.Contains(err.Error(), level) {
+			t.Errorf("Start() with statements that are %s = %v, want an error that says so", level, err)
+		}
+	}
+}
+
+// A process is ready as long as what comes in can be stored.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	db := mustOpen(t, url, pg.Options{})
+	if err := db.Start(t.Context(), quiet, pg.StartOptions{AllowUnsafe: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ready(t.Context()); err != nil {
+		t.Errorf("Ready() = %v, want nil", err)
+	}
+	if ahead, err := db.PartitionsAhead(t.Context()); err != nil || ahead < 28*24*time.Hour || ahead > 35*24*time.Hour {
+		t.Errorf("PartitionsAhead() = %s, %v, want four to five weeks", ahead, err)
+	}
+	readOnly := mustOpen(t, url+"&default_transaction_read_only=on", pg.Options{})
+	if err := readOnly.Ready(t.Context()); !errors.Is(err, pg.ErrReadOnly) {
+		t.Errorf("Ready() of a Postgres that is read-only = %v, want that", err)
+	}
+	next := "attempts_" + monday(-1).Format("20060102")
+	db.MustExecContext(t.Context(), `drop table `+next)
+	if ahead, err := db.PartitionsAhead(t.Context()); err != nil || ahead <= 0 || ahead > 7*24*time.Hour {
+		t.Errorf("PartitionsAhead() without %s = %s, %v, want the rest of the week", next, ahead, err)
+	}
+	mustDropPartitions(t, db, "submissions")
+	if ahead, err := db.PartitionsAhead(t.Context()); err != nil || ahead != 0 {
+		t.Errorf("PartitionsAhead() without partitions = %s, %v, want 0", ahead, err)
+	}
+	if err := db.Ready(t.Context()); !errors.Is(err, pg.ErrPartitions) {
+		t.Errorf("Ready() without partitions = %v, want that", err)
+	}
 }

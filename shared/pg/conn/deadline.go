@@ -35,7 +35,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 		return nil, err
 	}
-	return &driverConn{made.(pqConn), d}, nil
+	return &driverConn{pqConn: made.(pqConn), net: d}, nil
 }
 
 // limit is when to stop waiting for the answer to what ctx began, zero for never.
@@ -63,13 +63,54 @@ type pqConn interface {
 // driverConn is a connection of lib/pq whose deadline follows the context of its user.
 type driverConn struct {
 	pqConn
-	net *deadlineConn
+	net    *deadlineConn
+	closed []driver.Stmt // statements that are to be closed
 }
 
-// ResetSession is called with the context of whoever takes the connection out of the pool.
+// ResetSession is called with the context of whoever takes the connection out of the pool. It closes the statements
+// that were closed meanwhile.
 func (c *driverConn) ResetSession(ctx context.Context) error {
 	c.net.limit = limit(ctx)
-	return c.pqConn.ResetSession(ctx)
+	if err := c.pqConn.ResetSession(ctx); err != nil {
+		return err
+	}
+	for _, s := range c.closed {
+		if err := s.Close(); err != nil {
+			return driver.ErrBadConn
+		}
+	}
+	c.closed = nil
+	return nil
+}
+
+// PrepareContext returns a statement whose Close waits until the connection is used again.
+func (c *driverConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s, err := c.pqConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &driverStmt{s.(pqStmt), c}, nil
+}
+
+// pqStmt is all that database/sql makes use of in a statement of lib/pq.
+type pqStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// driverStmt is a statement of lib/pq. database/sql closes statements under the mutex of its pool, and lib/pq waits for
+// the server's answer. Behind a pooler whose connections are all in transactions there is none before one of those ends,
+// and for that their programs need the mutex.
+type driverStmt struct {
+	pqStmt
+	conn *driverConn
+}
+
+// Close is called with the connection locked, as all of its methods are.
+func (s *driverStmt) Close() error {
+	s.conn.closed = append(s.conn.closed, s.pqStmt)
+	return nil
 }
 
 // Close ends the session in order. It has a limit of its own, because that of the connection's last user may be long

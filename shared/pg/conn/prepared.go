@@ -80,6 +80,9 @@ func (p *Pool) Prepared() Prepared { return Prepared{p} }
 
 // QueryContext runs a statement that returns rows.
 func (p Prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if p.pool.unprepared {
+		return p.pool.QueryContext(ctx, query, args...)
+	}
 	stmt, err := p.pool.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -89,6 +92,9 @@ func (p Prepared) QueryContext(ctx context.Context, query string, args ...any) (
 
 // ExecContext runs a statement without rows.
 func (p Prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if p.pool.unprepared {
+		return p.pool.ExecContext(ctx, query, args...)
+	}
 	stmt, err := p.pool.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -102,6 +108,9 @@ type Statements map[string]*sqlx.Stmt
 // Prepare prepares statements before a transaction begins: inside it, that would need a second connection.
 func (p *Pool) Prepare(ctx context.Context, queries ...string) (Statements, error) {
 	all := make(Statements, len(queries))
+	if p.unprepared {
+		return all, nil
+	}
 	for _, query := range queries {
 		stmt, err := p.prepare(ctx, query)
 		if err != nil {

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"math/rand/v2"
 	"time"
@@ -14,7 +15,7 @@ import (
 // InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or
 // commits.
 func (p *Pool) InTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
-	tx, err := p.BeginTxx(ctx, nil)
+	tx, err := p.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}) // whatever the database's default is
 	if err != nil {
 		return Fail(ctx, "begin", err)
 	}

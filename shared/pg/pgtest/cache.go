@@ -103,8 +103,10 @@ func startSlot(ctx context.Context, home, slot string) (*devstack.Postgres, erro
 	return start(ctx, slot)
 }
 
-func start(ctx context.Context, dir string) (*devstack.Postgres, error) {
-	return devstack.StartPostgres(ctx, devstack.PostgresOptions{Dir: dir, MaxConns: maxConns, Getenv: os.Getenv})
+func start(ctx context.Context, dir string, changes ...func(*devstack.PostgresOptions)) (*devstack.Postgres, error) {
+	opt := devstack.PostgresOptions{Dir: dir, MaxConns: maxConns, Getenv: os.Getenv}
+	apply(&opt, changes)
+	return devstack.StartPostgres(ctx, opt)
 }
 
 // CopyCluster makes dir a stopped cluster that has the migrated database SystemDB. It takes a tenth of what initdb and

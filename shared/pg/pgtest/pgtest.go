@@ -58,8 +58,9 @@ func URL(t testing.TB) string {
 	return p.URL(name) + "&connect_timeout=30"
 }
 
-// Start returns a cluster for t alone, which it may stop and start, and a migrated database in it.
-func Start(t testing.TB) (p *devstack.Postgres, database string) {
+// Start returns a cluster for t alone, started as the changes make it, which it may stop and start, and a migrated
+// database in it.
+func Start(t testing.TB, changes ...func(*devstack.PostgresOptions)) (p *devstack.Postgres, database string) {
 	t.Helper()
 	cache, err := cacheDir()
 	if err != nil {
@@ -77,7 +78,7 @@ func Start(t testing.TB) (p *devstack.Postgres, database string) {
 		release()
 	})
 	if err = CopyCluster(t.Context(), dir); err == nil {
-		p, err = start(t.Context(), dir)
+		p, err = start(t.Context(), dir, changes...)
 	}
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
