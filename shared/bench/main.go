@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,7 +151,7 @@ func measure(ctx context.Context, opt options, getenv func(string) string, from 
 	}
 	defer sys.Stop()
 	b := &bench{options: opt, System: sys, out: out, progress: p,
-		report: newReport(version.OfCheckout(ctx, from.root))}
+		report: newReport(cmp.Or(version.OfCheckout(ctx, from.root), filepath.Base(from.root)))}
 	if b.redis, err = rdb.Open(sys.RedisURL, rdb.Options{Timeout: 10 * time.Second}); err != nil {
 		return nil, err
 	}
