@@ -11,6 +11,7 @@ import (
 //
 //	lg:{ws_...}:rate           rate limit: GCRA's theoretical arrival time, microseconds
 //	lg:{ws_...}:form:<key id>  the same of a form's submissions; with ":<hash of an address>" of those of an address
+//	lg:{ws_...}:refused:<key id>  origins whose pages may not use a form and tried to, by when they did last
 //	lg:{ws_...}:work:<hash>    a proof of work that was used
 //	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed (up to 0.1.0 also "d<lead>")
 //	lg:{ws_...}:wake:<what>    wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
@@ -31,6 +32,10 @@ func emailKey(workspace id.UUID, uniqueKey string) string {
 func workKey(workspace id.UUID, challenge string) string {
 	sum := sha256.Sum256([]byte(challenge))
 	return workspaceKey(workspace, "work:"+base64.RawURLEncoding.EncodeToString(sum[:12]))
+}
+
+func refusedOriginsKey(workspace, form id.UUID) string {
+	return workspaceKey(workspace, "refused:"+id.Key.Format(form))
 }
 
 func wakeKey(workspace id.UUID, what string) string { return workspaceKey(workspace, "wake:"+what) }

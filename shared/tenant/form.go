@@ -26,6 +26,9 @@ const (
 	MaxDifficulty    = 5_000_000
 	maxFormJSON      = 32 << 10 // bytes
 	maxChatbotID     = 64       // characters; more are no id
+	maxLang          = 10       // characters; more are no language
+	maxThanksText    = 500      // characters
+	maxBackText      = 100      // characters
 )
 
 // What the choices of a Form can be.
@@ -51,6 +54,7 @@ var formFields = []string{
 	"captcha", "captchaSecret", "captchaOutage", "captchaMinScore", "captchaDifficulty",
 	"requireToken", "perMinute", "perMinuteIp",
 	"preset", "fields", "ignore",
+	"lang", "brand", "thanksText", "backUrl", "backText",
 }
 
 // ReadForm reads the current member of in, "form", over old, and adds its mistakes to in. An absent member stays as it
@@ -106,6 +110,8 @@ func ReadForm(in *strictjson.Reader, old Form) Form {
 			f.Fields = readFields(r)
 		case "ignore":
 			f.Ignore = r.Texts(maxIgnored, maxPath)
+		default:
+			f.readLook(r)
 		}
 	}
 	if f.Captcha != old.Captcha && !secretGiven {
@@ -230,7 +236,7 @@ func (f Form) Check() (wrong []fault.Field) {
 	case f.Captcha == "" && f.CaptchaSecret != "":
 		refuse("captchaSecret", "", nil, "Must be given together with captcha")
 	}
-	return append(wrong, f.checkMapping()...)
+	return slices.Concat(wrong, f.checkMapping(), f.checkLook())
 }
 
 func goodHoneypot(name string) bool {

@@ -218,6 +218,13 @@ type Form struct {
 	// the first counts that has something; what is not there is guessed
 	Fields map[string][]string `json:"fields,omitempty"`
 	Ignore []string            `json:"ignore,omitempty"` // paths of what is not kept
+
+	// How the pages look that visitors see where their site has none of its own:
+	Lang       string `json:"lang,omitempty"` // one of Languages; "": the visitor's
+	Brand      Brand  `json:"brand,omitzero"`
+	ThanksText string `json:"thanksText,omitempty"` // "": a text of ours
+	BackURL    string `json:"backUrl,omitempty"`    // where the thank-you page leads; "": the page that sent the form
+	BackText   string `json:"backText,omitempty"`   // of that link; "": a text of ours
 }
 
 // Defaults of a Form.

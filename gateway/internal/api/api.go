@@ -143,6 +143,8 @@ func (a *api) keyRoutes() []route {
 		{"GET", "/api/v1/keys/{id}", tenant.KeysManage, a.getKey, options{}, nil},
 		{"PATCH", "/api/v1/keys/{id}", tenant.KeysManage, a.updateKey, options{}, nil},
 		{"POST", "/api/v1/keys/{id}/preview", tenant.KeysManage, a.previewForm, options{}, nil},
+		{"GET", "/api/v1/keys/{id}/thanks", tenant.KeysManage, a.showThanks, options{}, []string{"lang"}},
+		{"GET", "/api/v1/keys/{id}/refused-origins", tenant.KeysManage, a.listRefusedOrigins, options{}, nil},
 		{"POST", "/api/v1/keys/{id}/rotate", tenant.KeysManage, a.rotateKey, options{}, nil},
 		{"DELETE", "/api/v1/keys/{id}", tenant.KeysManage, a.revokeKey, options{}, nil},
 		{"POST", "/api/v1/console-sessions", tenant.KeysManage, a.createConsoleSession, options{}, nil},

@@ -26,6 +26,12 @@ var before = map[string]func(t *testing.T, b *bundle, c owner, path string) stri
 	"getFormChallenge": func(t *testing.T, b *bundle, c owner, _ string) string {
 		return b.mustForm(t, c, tenant.Form{Origins: []string{"*"}, Captcha: tenant.Altcha}) + "/challenge"
 	},
+	"showThanks": func(t *testing.T, b *bundle, c owner, _ string) string {
+		return "/api/v1/keys/" + b.mustMakeKey(t, c.secret, `{"name":"page","kind":"publishable"}`).ID + "/thanks"
+	},
+	"listRefusedOrigins": func(t *testing.T, b *bundle, c owner, _ string) string {
+		return "/api/v1/keys/" + b.mustMakeKey(t, c.secret, `{"name":"page","kind":"publishable"}`).ID + "/refused-origins"
+	},
 	"previewForm": func(t *testing.T, b *bundle, c owner, _ string) string {
 		return "/api/v1/keys/" + b.mustMakeKey(t, c.secret, `{"name":"page","kind":"publishable"}`).ID + "/preview"
 	},

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/tenant"
@@ -99,6 +101,11 @@ func readAssets() (map[string]asset, error) {
 		if err != nil {
 			return nil, err
 		}
+		if name == "form.js" {
+			if plain, err = withTexts(plain); err != nil {
+				return nil, err
+			}
+		}
 		packed := plain
 		if unpacked, ok := strings.CutSuffix(name, ".gz"); ok {
 			name = unpacked
@@ -112,6 +119,15 @@ func readAssets() (map[string]asset, error) {
 		all[strings.TrimSuffix(name, ".html")] = newAsset(assetTypes[path.Ext(name)], plain, packed)
 	}
 	return all, nil
+}
+
+// withTexts puts what form.js says into it.
+func withTexts(script []byte) ([]byte, error) {
+	texts, err := json.Marshal(form.ScriptTexts())
+	if err != nil {
+		return nil, fmt.Errorf("encode the texts of form.js: %w", err)
+	}
+	return bytes.Replace(script, []byte("const languages = {}"), append([]byte("const languages = "), texts...), 1), nil
 }
 
 func unpack(packed []byte) ([]byte, error) {

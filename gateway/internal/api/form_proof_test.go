@@ -189,7 +189,7 @@ func TestFormScript(t *testing.T) {
 	b := setupForms(t)
 	got := b.getForm(t, "/form.js")
 	if got.status != 200 || got.header.Get("Content-Type") != "text/javascript; charset=utf-8" ||
-		got.header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(got.text, "window.leadgate") {
+		got.header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(got.text, "window.leadgate") || !strings.Contains(got.text, `"ja":{"checked":"`) {
 		t.Errorf("GET /form.js = %d %v, want the script", got.status, got.header)
 	}
 	if strings.Contains(got.text, "eval(") || strings.Contains(got.text, "Function(") {

@@ -2,12 +2,15 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
+	"leadgate/shared/lead"
 	"leadgate/shared/tenant"
 )
 
@@ -18,8 +21,8 @@ func (a *api) submitForm(w http.ResponseWriter, r *http.Request, _ *tenant.Princ
 
 // showForm tells a person who opens the address of a form what it is. It is the same for all addresses, so that nobody
 // finds out by it which forms there are.
-func (a *api) showForm(w http.ResponseWriter, _ *http.Request, _ *tenant.Principal) error {
-	form.WriteAddress(w)
+func (a *api) showForm(w http.ResponseWriter, r *http.Request, _ *tenant.Principal) error {
+	form.WriteAddress(w, r)
 	return nil
 }
 
@@ -38,14 +41,20 @@ func (a *api) getFormChallenge(w http.ResponseWriter, r *http.Request, _ *tenant
 	return a.Forms.Challenge(w, r, mux.Vars(r)["formKey"])
 }
 
+// pathForm is the publishable key that the path names.
+func (a *api) pathForm(r *http.Request, p *tenant.Principal) (tenant.Key, error) {
+	k, err := a.pathKey(r, p)
+	if err == nil && k.Form == nil {
+		err = fault.New(fault.Conflict, "This key has no form: only a publishable key has one")
+	}
+	return k, err
+}
+
 // previewForm tells what a submission of a key's form would become, and stores nothing.
 func (a *api) previewForm(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	k, err := a.pathKey(r, p)
+	k, err := a.pathForm(r, p)
 	if err != nil {
 		return err
-	}
-	if k.Form == nil {
-		return fault.New(fault.Conflict, "This key has no form: only a publishable key has one")
 	}
 	body, err := httpx.ReadBody(w, r, form.MaxBody)
 	if err != nil {
@@ -56,4 +65,42 @@ func (a *api) previewForm(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return err
 	}
 	return httpx.Data(w, http.StatusOK, preview)
+}
+
+// showThanks shows the page that thanks the visitor of a key's form.
+func (a *api) showThanks(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.pathForm(r, p)
+	if err != nil {
+		return err
+	}
+	lang := r.URL.Query().Get("lang")
+	if lang != "" && !slices.Contains(tenant.Languages(), lang) {
+		return fault.InvalidField("lang", fault.Truncate(lang), "Must be one of: "+strings.Join(tenant.Languages(), ", "))
+	}
+	form.WriteThanks(w, r, k.Form.WithDefaults(), lang)
+	return nil
+}
+
+type refusedOriginView struct {
+	Origin *string `json:"origin"` // null: the request did not say
+	LastAt string  `json:"lastAt"`
+}
+
+// listRefusedOrigins answers the origins whose pages may not use a key's form and tried to lately.
+func (a *api) listRefusedOrigins(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
+	k, err := a.pathForm(r, p)
+	if err != nil {
+		return err
+	}
+	found, err := a.Forms.RefusedOrigins(r.Context(), k.WorkspaceID, k.ID)
+	if err != nil {
+		return err
+	}
+	shown := make([]refusedOriginView, len(found))
+	for i, o := range found {
+		if shown[i].LastAt = o.LastAt.Format(lead.TimeFormat); o.Origin != "" {
+			shown[i].Origin = &o.Origin
+		}
+	}
+	return httpx.Data(w, http.StatusOK, shown)
 }

@@ -38,7 +38,7 @@ func TestSuspendedWorkspace(t *testing.T) {
 			}
 		}
 		page := at.submit(t, path, "email=z@example.com")
-		if page.status != http.StatusForbidden || !strings.Contains(page.text, "closed at the moment") ||
+		if page.status != http.StatusForbidden || !strings.Contains(page.text, "This form is closed") ||
 			strings.Contains(page.text, "suspended") {
 			t.Errorf("the form of a page at the %s = %d %s, want a page that a visitor understands", name, page.status, page.text)
 		}

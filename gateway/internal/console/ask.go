@@ -144,7 +144,7 @@ func (v *visit) request(method, target string, body io.Reader) (*http.Request, e
 		return nil, fmt.Errorf("make a request of the API: %w", err)
 	}
 	r.RequestURI, r.Host, r.RemoteAddr, r.TLS = target, v.r.Host, v.r.RemoteAddr, v.r.TLS
-	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "User-Agent", "Accept-Encoding"} {
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "User-Agent", "Accept-Encoding", "Accept-Language"} {
 		if values := v.r.Header.Values(name); len(values) > 0 {
 			r.Header[name] = values
 		}

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"leadgate/gateway/internal/httpx"
-	"leadgate/gateway/internal/webui"
 	"leadgate/shared/tenant"
 )
 
@@ -23,7 +20,9 @@ func formRoutes() []route {
 		{"GET", formsPath, tenant.KeysManage, forms, []string{"GET /api/v1/keys"}, nil},
 		{"GET", formsPath + "/new", tenant.KeysManage, newForm, nil, nil},
 		{"POST", formsPath, tenant.KeysManage, makeForm, []string{"POST /api/v1/keys"}, newForm},
-		{"GET", formsPath + "/{id}", tenant.KeysManage, showForm, []string{"GET /api/v1/keys/{id}"}, nil},
+		{"GET", formsPath + "/{id}", tenant.KeysManage, showForm, []string{"GET /api/v1/keys/{id}", "GET /api/v1/keys/{id}/refused-origins"}, nil},
+		{"GET", formsPath + "/{id}/thanks", tenant.KeysManage, showThanks, []string{"GET /api/v1/keys/{id}/thanks"}, nil},
+		{"POST", formsPath + "/{id}/allow", tenant.KeysManage, allowOrigin, []string{"PATCH /api/v1/keys/{id}"}, showForm},
 		{"POST", formsPath + "/{id}", tenant.KeysManage, editForm, []string{"PATCH /api/v1/keys/{id}"}, showForm},
 		{"POST", formsPath + "/{id}/preview", tenant.KeysManage, previewForm,
 			[]string{"POST /api/v1/keys/{id}/preview"}, showForm},
@@ -37,6 +36,9 @@ type formKey struct {
 
 	Form *struct {
 		ChatbotID, RedirectURL, Source, Honeypot, OnDuplicate, Captcha, Preset string
+		Lang, ThanksText, BackURL, BackText                                    string
+
+		Brand struct{ Name, LogoURL, Accent string }
 
 		Origins                                                                 []string
 		MinFillMs, SuspectAt, HoldAt, PerMinute, PerMinuteIP, CaptchaDifficulty int
@@ -79,10 +81,15 @@ type formChoices struct {
 	Snippets  []snippet
 	Preview   *formPreview
 	Submitted string // what was previewed
+	Refused   []refusedOrigin
+	Languages []string
 }
 
+// refusedOrigin is a site whose page sent a form that it may not use; "": it is not known which.
+type refusedOrigin struct{ Origin, LastAt string }
+
 func newForm(v *visit) error {
-	var p formChoices
+	p := formChoices{Languages: tenant.Languages()}
 	if err := v.chatbots(&p.Chatbots); err != nil {
 		return err
 	}
@@ -114,13 +121,18 @@ func makeForm(v *visit) error {
 // formSettings are those that were entered; what is empty takes its default.
 func formSettings(f url.Values) map[string]any {
 	s := map[string]any{"requireToken": f.Has("requireToken"), "origins": words(f.Get("origins"))}
-	for _, name := range []string{"redirectUrl", "source", "onDuplicate", "chatbotId", "captcha", "preset"} {
+	for _, name := range []string{"redirectUrl", "source", "onDuplicate", "chatbotId", "captcha", "preset", "lang",
+		"thanksText", "backUrl", "backText"} {
 		if f.Has(name) { // what the page does not show stays
 			s[name] = optional(f.Get(name))
 		}
 	}
 	if f.Get("captcha") == "kept" { // one with a secret, which this page cannot set
 		delete(s, "captcha")
+	}
+	if f.Has("brandName") {
+		s["brand"] = map[string]any{"name": optional(f.Get("brandName")), "logoUrl": optional(f.Get("logoUrl")),
+			"accent": optional(f.Get("accent"))}
 	}
 	for _, name := range []string{"suspectAt", "holdAt", "perMinute", "perMinuteIp", "minFillMs"} {
 		if f.Has(name) {
@@ -155,7 +167,7 @@ func words(text string) []string {
 func showForm(v *visit) error { return v.showForm(nil, "") }
 
 func (v *visit) showForm(preview *formPreview, submitted string) error {
-	p := formChoices{Preview: preview, Submitted: submitted}
+	p := formChoices{Preview: preview, Submitted: submitted, Languages: tenant.Languages()}
 	if err := v.get("/api/v1/keys/"+pathID(v), nil, &p.Key); err != nil {
 		return err
 	}
@@ -169,6 +181,8 @@ func (v *visit) showForm(preview *formPreview, submitted string) error {
 		p.Chatbots = append(p.Chatbots, chatbot{ID: one, Name: one}) // it is not among the first hundred
 	}
 	p.Snippets = snippets(v.origin(), &p.Key)
+	// Without them the page is no worse than before Redis went away.
+	_ = v.get("/api/v1/keys/"+pathID(v)+"/refused-origins", nil, &p.Refused)
 	return v.show("form.html", p.Key.Name, p)
 }
 
@@ -184,68 +198,4 @@ func editForm(v *visit) error {
 		return err
 	}
 	return v.done(formsPath+"/"+pathID(v), "The form was changed.")
-}
-
-// formPreview is what a submission would become.
-type formPreview struct {
-	Accepted bool
-	Lead     *lead
-	Fields   []struct{ From, To string }
-	Ignored  []string
-	Warnings []webui.Mistake
-	Errors   []webui.Mistake
-	Verdict  string
-	Points   int
-	Reasons  []pointsFor
-}
-
-type pointsFor struct {
-	Check, Note string
-	Points      int
-}
-
-// previewForm shows what a submission would become that was pasted, as a form sends it or as JSON.
-func previewForm(v *visit) error {
-	text := strings.TrimSpace(v.r.PostForm.Get("submission"))
-	media := "application/x-www-form-urlencoded"
-	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
-		media = "application/json"
-	}
-	r, err := v.request(http.MethodPost, "/api/v1/keys/"+pathID(v)+"/preview", strings.NewReader(text))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", media)
-	var p formPreview
-	if err := v.call(r, &envelope{Data: &p}); err != nil {
-		return err
-	}
-	return v.showForm(&p, text)
-}
-
-// tryForm sends the form once, as a page of its first origin would.
-func tryForm(v *visit) error {
-	var k formKey
-	if err := v.get("/api/v1/keys/"+pathID(v), nil, &k); err != nil {
-		return err
-	}
-	text, err := json.Marshal(map[string]string{"email": v.r.PostForm.Get("email"), "name": v.r.PostForm.Get("name"),
-		"message": v.r.PostForm.Get("message")})
-	if err != nil {
-		return err
-	}
-	r, err := v.request(http.MethodPost, "/f/"+url.PathEscape(k.Key), bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if k.Form != nil && len(k.Form.Origins) > 0 && k.Form.Origins[0] != tenant.AnyOrigin {
-		r.Header.Set("Origin", k.Form.Origins[0])
-	} else {
-		r.Header.Set("Origin", v.origin())
-	}
-	if err := v.call(r, &envelope{}); err != nil {
-		return err
-	}
-	return v.done(formsPath+"/"+pathID(v), "The form took it. Look at the latest leads and at the quarantine.")
 }

@@ -57,6 +57,48 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// The owner says how the pages look that visitors see, looks at one, and lets a site in that was refused.
+func TestFormsPagesAndRefusedSites(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	v := b.mustSignIn(t, b.secret)
+	settings := url.Values{"name": {"Contact"}, "origins": {"https://www.example.com"}, "lang": {"fr"}, "brandName": {"Acme & <b>"},
+		"accent": {"#FFEE00"}, "logoUrl": {""}, "thanksText": {"À bientôt"}, "backUrl": {"https://acme.example.com/"}, "backText": {""}}
+	made := v.post(t, "/console/forms", settings)
+	if made.status != 200 || !strings.Contains(made.text, `value="Acme &amp; &lt;b&gt;"`) || !strings.Contains(made.text, "<option selected>fr") {
+		t.Fatalf("make = %d at %s: %s", made.status, made.path, made.text)
+	}
+	if page := v.get(t, made.path+"/thanks"); page.status != 200 || !strings.Contains(page.text, "À bientôt") ||
+		!strings.Contains(page.text, "Retour à Acme &amp; &lt;b&gt;") || !strings.Contains(page.text, "--brand: #ffee00") {
+		t.Errorf("the page of thanks = %d %s", page.status, page.text)
+	}
+	var key struct {
+		Key  string
+		Form struct{ Origins []string }
+	}
+	b.call(t, "GET", "/keys/"+filepath.Base(made.path), "", &key)
+	sent := b.visitor(t).do(t, "POST", "/f/"+key.Key, strings.NewReader("email=a@example.com"), "Origin", "https://shop.example.com",
+		"Content-Type", "application/x-www-form-urlencoded")
+	if sent.status != 403 || !strings.Contains(sent.text, "https://shop.example.com") {
+		t.Fatalf("another site's page = %d %s", sent.status, sent.text)
+	}
+	if page := v.get(t, made.path); !strings.Contains(page.text, "Sites that were refused lately") ||
+		!strings.Contains(page.text, "Allow https://shop.example.com") {
+		t.Errorf("the form's page lacks the site that was refused: %s", page.text)
+	}
+	if got := v.post(t, made.path+"/allow", url.Values{"origin": {"javascript:alert(1)"}}); got.status != 400 {
+		t.Errorf("what is no origin = %d", got.status)
+	}
+	v.post(t, made.path+"/allow", url.Values{"origin": {"https://shop.example.com"}})
+	if b.call(t, "GET", "/keys/"+filepath.Base(made.path), "", &key); len(key.Form.Origins) != 2 {
+		t.Errorf("origins = %v, want that of the shop too", key.Form.Origins)
+	}
+	settings.Set("accent", "red")
+	if wrong := v.post(t, made.path, settings); wrong.status != 400 || !strings.Contains(wrong.text, "form.brand.accent") {
+		t.Errorf("a wrong colour = %d %s, want it named", wrong.status, wrong.text)
+	}
+}
+
 // The pages are walked through as a person does, with a file that is chosen.
 func TestFormsAndImportsInABrowser(t *testing.T) {
 	t.Parallel()

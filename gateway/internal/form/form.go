@@ -66,6 +66,7 @@ type Service struct {
 	asked       limit.Local[sender]     // tokens and challenges of each form and address
 	spent       limit.Local[string]     // proofs of work that were used while Redis is down
 	warned      limit.Local[string]     // warnings that were logged
+	told        limit.Local[refusal]    // origins that were refused, by form
 	checker     *verdict.Checker
 	quarantines quarantines
 	submissions *prometheus.CounterVec

@@ -62,13 +62,16 @@ func FuzzForm(f *testing.F) {
 			if d, err = s.Lead(settings, tenant.Settings{}.WithDefaults().Rules(), referer, true); err == nil {
 				checkDraft(t, d)
 			}
-			form.WriteThanks(httptest.NewRecorder(), origins.Back(s, h))
+			form.WriteThanksFrom(httptest.NewRecorder(), settings, origins.Back(s, h))
+			if entries := s.Entries(); !utf8.ValidString(entries) || len(entries) > 17<<10 {
+				t.Fatalf("Entries() = %d bytes %q", len(entries), entries)
+			}
 		}
 		if err == nil {
 			return
 		}
 		e, w := fault.From(err), httptest.NewRecorder()
-		form.WriteFailure(w, e, "req_x")
+		form.WriteFailure(w, settings, e, "")
 		if e.Kind.Status() >= 500 || w.Code != e.Kind.Status() || !strings.Contains(w.Body.String(), "</html>") {
 			t.Fatalf("%v: status %d, page %s", err, w.Code, w.Body)
 		}

@@ -48,11 +48,13 @@ func OriginOf(h http.Header) string {
 	return origin
 }
 
-// Admit lets scripts of an allowed page read the answer, and returns FORBIDDEN for others.
+// Admit returns FORBIDDEN for pages that may not use the form. Scripts can read the answer, of such a page too: there
+// it is the reason, with what its owner has to do.
 func (o Origins) Admit(w http.ResponseWriter, h http.Header) error {
 	w.Header().Add("Vary", "Origin")
 	origin := OriginOf(h)
 	if !o.allow(origin) {
+		AdmitAnyone(w)
 		return refused(o, origin)
 	}
 	switch sent := h.Get("Origin"); {
@@ -74,18 +76,32 @@ func AdmitAnyone(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 }
 
+// refusedOrigin is the cause of a FORBIDDEN: the page's origin, "" where it is not known.
+type refusedOrigin struct{ origin string }
+
+func (r refusedOrigin) Error() string { return "origin not allowed" }
+
+// refusedDetails are what the answer says besides.
+type refusedDetails struct {
+	Origin *string `json:"origin"` // null: the request does not say
+}
+
 func refused(o Origins, origin string) error {
 	const where = "to form.origins of its key or to the workspace's allowedOrigins"
-	switch {
-	case len(o) == 0:
-		return fault.New(fault.Forbidden, "No site may use this form yet. "+
-			"Add the origin of your site, such as https://www.example.com, "+where)
-	case origin == "":
-		return fault.New(fault.Forbidden, "The request does not say which page sent this form. "+
-			`To allow that, add "*" `+where)
+	f := &fault.Error{Kind: fault.Forbidden, Cause: refusedOrigin{origin}, Details: refusedDetails{}}
+	shown := fault.Truncate(origin)
+	if origin != "" {
+		f.Details = refusedDetails{&shown}
 	}
-	return fault.New(fault.Forbidden, "Pages of "+fault.Truncate(origin)+" may not use this form. "+
-		"To allow them, add that origin "+where)
+	switch {
+	case origin == "":
+		f.Public = `The request does not say which page sent this form. To allow that, add "*" ` + where
+	case len(o) == 0:
+		f.Public = "No site may use this form yet. To allow pages of " + shown + ", add that origin " + where
+	default:
+		f.Public = "Pages of " + shown + " may not use this form. To allow them, add that origin " + where
+	}
+	return f
 }
 
 // mayRedirect reports whether a form may redirect to a page of the origin to. A form that every site may use redirects

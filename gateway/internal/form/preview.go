@@ -59,7 +59,7 @@ func Show(contentType string, raw []byte, f tenant.Form, rules lead.Rules) (Prev
 	d, warnings, wrong := s.make(f, rules, "", false)
 	p.Warnings = append(p.Warnings, warnings...)
 	if wrong != nil {
-		refused := s.refusal(wrong)
+		refused, _ := s.refusal(wrong, f)
 		p.Errors = append(p.Errors, lead.Warning{Field: refused.Field, Message: refused.Message})
 		return p, nil
 	}

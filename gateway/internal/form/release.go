@@ -61,7 +61,8 @@ func (s *Service) readAgain(ctx context.Context, p *tenant.Principal, sub *lead.
 	}
 	draft, _, refused := read.make(f, p.Settings.Rules(), pageOf(sub), false)
 	if refused != nil {
-		return nil, fault.Invalid([]fault.Field{read.refusal(refused)})
+		field, _ := read.refusal(refused, f)
+		return nil, fault.Invalid([]fault.Field{field})
 	}
 	draft.NoSource = true
 	return &intake.Request{Lead: intake.NewLead(p, &draft, chatbot, id.UUID{}), Draft: draft, Submission: sub,

@@ -51,9 +51,10 @@ func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
 	if i := slices.IndexFunc(s.picks, func(p pick) bool { return p.to == lead.FieldEmail }); i >= 0 {
 		s.home = s.picks[i].in
 	}
-	if name := s.twoAddresses(); name != "" {
-		return nil, fault.InvalidField(fault.Truncate(name), nil,
-			"Was given twice, with two different addresses: please give the right one only")
+	if p := s.twoAddresses(); p != nil {
+		return nil, invalid([]fault.Field{{Field: fault.Truncate(p.value.sent()),
+			Message: "Was given twice, with two different addresses: please give the right one only"}},
+			mistakes{{p.name, emailTwice}})
 	}
 	s.collect(b.root)
 	return s, nil
@@ -111,9 +112,9 @@ func isServiceKey(name string) bool {
 	return strings.EqualFold(name, "google_key") || strings.EqualFold(name, "HandshakeKey")
 }
 
-// twoAddresses returns the name of the email's field where the form has it twice with different addresses: then only
-// the visitor knows which is right. "": there is no such.
-func (s *Submission) twoAddresses() string {
+// twoAddresses returns the email's field where the form has it twice with different addresses: then only the visitor
+// knows which is right. nil: there is no such.
+func (s *Submission) twoAddresses() *pick {
 	var best *pick
 	key := ""
 	for i := range s.picks {
@@ -128,10 +129,10 @@ func (s *Submission) twoAddresses() string {
 			best, key = p, k
 		case k != key && p.in == best.in && p.value.name == best.value.name && p.value.name != "" &&
 			p.value.parent == best.value.parent:
-			return p.name
+			return p
 		}
 	}
-	return ""
+	return nil
 }
 
 // collect makes metadata of what goes nowhere else. Objects and lists of which a part went elsewhere come as their
@@ -213,36 +214,22 @@ const warningBytes = 3 << 10
 func (s *Submission) Lead(f tenant.Form, rules lead.Rules, referer string, unverified bool) (lead.Draft, error) {
 	d, _, refused := s.make(f, rules, referer, unverified)
 	var wrong []fault.Field
+	var told mistakes
 	if refused != nil {
-		wrong = append(wrong, s.refusal(refused))
+		field, one := s.refusal(refused, f)
+		wrong, told = append(wrong, field), append(told, one)
 	}
 	if name := tenant.CaptchaField(f.Captcha); name != "" && (s.Token == "" || len(s.Token) > maxToken) {
-		message := "Please solve the captcha."
+		says := captchaMissing
 		if f.Captcha == tenant.Altcha {
-			message = "Your browser did not check that you are a person. Please go back and send the form once more. If " +
-				"that does not help, switch JavaScript on and open the page again."
+			says = proofMissing
 		}
-		wrong = append(wrong, fault.Field{Field: name, Message: message})
+		wrong, told = append(wrong, fault.Field{Field: name, Message: english.say(says)}), append(told, mistake{says: says})
 	}
 	if wrong != nil {
-		invalid := fault.Invalid(wrong)
-		if refused != nil && refused.Missing() {
-			invalid.Cause = noEmail{refused.Phone}
-		}
-		return lead.Draft{}, invalid
+		return lead.Draft{}, invalid(wrong, told)
 	}
 	return d, nil
-}
-
-// noEmail is why a submission without an email is refused, in words for the visitor: which fields came, and what to do
-// about that, is for whoever sets the form up.
-type noEmail struct{ phone bool } // a phone would do as well
-
-func (e noEmail) Error() string {
-	if e.phone {
-		return "Email is required, or a phone number with its country code"
-	}
-	return "Email is required"
 }
 
 // make makes the lead, and tells what was odd.
@@ -289,51 +276,4 @@ func (s *Submission) make(f tenant.Form, rules lead.Rules, referer string, unver
 		wrong = &lead.EmailError{} // it has no other errors
 	}
 	return d, g.Warnings(), wrong
-}
-
-// refusal says what is wrong with the email. Whoever sets the form up learns which fields came, and never their values.
-func (s *Submission) refusal(err *lead.EmailError) fault.Field {
-	if !err.Missing() {
-		return fault.Field{Field: fault.Truncate(err.Name), Message: err.Error()}
-	}
-	message, instead := "Is missing: nothing was sent", ""
-	if err.Phone {
-		instead = ". A phone with its country code would do as well"
-	}
-	if names := s.names(); len(names) > 0 {
-		message = "Is missing. The form has " + strings.Join(names, ", ") +
-			": call one of them email, or say in the key's form.fields which it is"
-	}
-	return fault.Field{Field: lead.FieldEmail, Message: message + instead}
-}
-
-// Limits of the names that are told.
-const (
-	maxNames    = 20
-	maxNameSize = 60 // characters
-)
-
-// names returns what the fields that came are called.
-func (s *Submission) names() (all []string) {
-	var walk func(n *node, levels int)
-	walk = func(n *node, levels int) {
-		for _, c := range n.within().all {
-			if len(all) == maxNames || c.gone {
-				continue
-			}
-			if c.holds() && c.answer == nil && levels > 0 && len(c.within().all) > 0 {
-				walk(c, levels-1)
-				continue
-			}
-			name := c.path()
-			if c.label != "" {
-				name = c.label
-			}
-			if name != "" {
-				all = append(all, fault.TruncateTo(name, maxNameSize))
-			}
-		}
-	}
-	walk(s.root, maxLevels)
-	return all
 }

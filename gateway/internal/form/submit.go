@@ -28,10 +28,11 @@ const (
 // request is one request of a form, from its arrival to its answer.
 type request struct {
 	*Service
-	w      http.ResponseWriter
-	r      *http.Request
-	client Client
-	plain  bool // a person sees the answer, not a script
+	w       http.ResponseWriter
+	r       *http.Request
+	client  Client
+	plain   bool   // a person sees the answer, not a script
+	entries string // what a visitor typed whose page may not use the form; "": it is not shown
 
 	// Set by open:
 	p       *tenant.Principal
@@ -50,10 +51,11 @@ func (s *Service) Submit(w http.ResponseWriter, r *http.Request, key string) err
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), submitTimeout)
 	defer cancel()
 	q := &request{Service: s, w: w, r: r.WithContext(ctx), client: s.Client(r), plain: !WantsJSON(r.Header)}
-	if q.plain {
-		httpx.FailAs(r, WriteFailure)
-	}
+	httpx.FailAs(r, q.fail)
 	outcome, err := q.open(key)
+	if outcome == NotAdmitted && err != nil {
+		q.refused(err)
+	}
 	answered := false // a failure too
 	if err == nil {
 		outcome, answered, err = q.once()
@@ -98,8 +100,8 @@ func (q *request) once() (outcome Outcome, answered bool, err error) {
 // Cookies never go along.
 func (s *Service) Preflight(w http.ResponseWriter, r *http.Request, key string) error {
 	q := &request{Service: s, w: w, r: r, client: s.Client(r)}
-	if _, err := q.open(key); err != nil {
-		return err
+	if outcome, err := q.open(key); err != nil && outcome != NotAdmitted {
+		return err // a page that may not use the form learns that from the answer to what it sends
 	}
 	h := w.Header()
 	h.Set("Access-Control-Allow-Methods", "POST")
@@ -230,8 +232,9 @@ func (q *request) check(s *Submission) (draft lead.Draft, failed Outcome, err er
 	q.captcha = verdict.CaptchaSolved
 	switch {
 	case solved == captcha.NotHuman:
-		wrong := "The captcha has expired or was not solved. Please solve it again."
-		return draft, NotSolved, fault.InvalidField(tenant.CaptchaField(q.form.Captcha), nil, wrong)
+		wrong := english.say(captchaFailed)
+		return draft, NotSolved, invalid([]fault.Field{{Field: tenant.CaptchaField(q.form.Captcha), Message: wrong}},
+			mistakes{{says: captchaFailed}})
 	case solved == captcha.Unavailable:
 		q.captcha = verdict.CaptchaOutage
 		draft, err = s.Lead(q.form, rules, referer, true)
@@ -268,7 +271,7 @@ func (q *request) verify(token string) (captcha.Verdict, error) {
 	switch {
 	case answer.Verdict == captcha.Misconfigured:
 		q.warnMisconfigured(reason)
-		return 0, &fault.Error{Kind: fault.Unavailable, RetryAfter: captchaRetry, Cause: reason,
+		return 0, &fault.Error{Kind: fault.Unavailable, RetryAfter: captchaRetry, Cause: errors.Join(errMisconfigured, reason),
 			Public: "This form cannot be sent at the moment because its captcha is not set up correctly."}
 	case answer.Verdict == captcha.Unavailable && q.form.CaptchaOutage == tenant.RefuseOutage:
 		return 0, fault.StoreUnavailable(reason, captchaRetry)
@@ -295,7 +298,8 @@ func (q *request) thank(s *Submission, next string) error {
 		q.w.Header().Set("Location", next)
 		q.w.WriteHeader(http.StatusSeeOther)
 	default:
-		WriteThanks(q.w, q.origins.Back(s, q.r.Header))
+		l := q.look()
+		l.show(q.w, http.StatusOK, l.thanks(q.form, q.origins.Back(s, q.r.Header)))
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ const (
 // node is a value of a submission, and what was found out about it.
 type node struct {
 	name   string // by which its parent has it; "": an item of a list
+	input  string // the name of the form's input, with its brackets; "": it came as JSON
 	kind   kind
 	text   string  // of a text
 	raw    []byte  // the JSON as it came; nil where there was none
@@ -83,6 +84,19 @@ func (n *node) string() string {
 	return string(n.json())
 }
 
+// sent returns what n was sent as: the name of an input or, of JSON, the path to it.
+func (n *node) sent() string {
+	for at := n; at != nil; at = at.parent {
+		if at.input != "" {
+			if path := strings.TrimPrefix(n.path(), at.path()); at != n {
+				return at.input + path
+			}
+			return at.input
+		}
+	}
+	return n.path()
+}
+
 // path returns where n is, for people.
 func (n *node) path() string {
 	var parts []string
@@ -124,7 +138,7 @@ func (n *node) put(name, text string) {
 	for _, part := range parts[:len(parts)-1] {
 		n = n.container(part)
 	}
-	n.append(parts[len(parts)-1], &node{text: text})
+	n.append(parts[len(parts)-1], &node{input: name, text: text})
 }
 
 // append adds a child under a part of a name.

@@ -95,6 +95,7 @@ type failure struct {
 	Error     string     `json:"error"`
 	Code      fault.Kind `json:"code"`
 	Details   any        `json:"details,omitempty"`
+	Visitor   any        `json:"visitor,omitempty"`
 	RequestID string     `json:"requestId,omitempty"`
 }
 
@@ -112,13 +113,19 @@ func writeFault(w http.ResponseWriter, x *exchange, f *fault.Error) {
 		x.page(w, f, x.id)
 		return
 	}
-	body := failure{Error: f.Public, Code: f.Kind, Details: f.Details}
+	requestID := ""
 	if x != nil {
-		body.RequestID = x.id
+		requestID = x.id
 	}
-	if err := write(w, status, body); err != nil {
+	WriteFault(w, f, requestID, nil)
+}
+
+// WriteFault sends the envelope of f; visitor is what it has besides, nil: nothing.
+func WriteFault(w http.ResponseWriter, f *fault.Error, requestID string, visitor any) {
+	body := failure{Error: f.Public, Code: f.Kind, Details: f.Details, Visitor: visitor, RequestID: requestID}
+	if err := write(w, f.Kind.Status(), body); err != nil {
 		body.Details = nil // only details can fail to encode
-		_ = write(w, status, body)
+		_ = write(w, f.Kind.Status(), body)
 	}
 }
 

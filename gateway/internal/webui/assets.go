@@ -7,14 +7,13 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 
 	"leadgate/shared/fault"
+	"leadgate/shared/tenant"
 )
 
 // files are the style sheet, the script, and htmx 2.0.6 (0BSD, htmx.LICENSE) as npm has it, packed.
@@ -92,24 +91,15 @@ func ServeAsset(w http.ResponseWriter, r *http.Request, name string) error {
 	return nil
 }
 
-var isColour = regexp.MustCompile(`^#[0-9a-f]{6}$`)
-
 // ServeAccent answers the style sheet of a brand's colour, which is "#rrggbb": no page has styles inline.
 func ServeAccent(w http.ResponseWriter, accent string) error {
-	accent = strings.ToLower(accent)
-	if !isColour.MatchString(accent) {
-		return fault.InvalidField("accent", accent, "Must be a colour such as #0b6b5d")
+	b := tenant.Brand{Accent: strings.ToLower(accent)}
+	on := b.OnAccent()
+	if on == "" {
+		return fault.InvalidField("accent", fault.Truncate(accent), "Must be a colour such as #0b6b5d")
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, max-age=3600")
-	_, err := fmt.Fprintf(w, ":root { --brand: %s; --on-brand: %s; }\n", html.EscapeString(accent), readableOn(accent))
+	_, err := fmt.Fprintf(w, ":root { --brand: %s; --on-brand: %s; }\n", b.Accent, on)
 	return err
-}
-
-// readableOn is black or white, whichever has more contrast on a colour (WCAG 2.2, relative luminance).
-func readableOn(colour string) string {
-	if luminance(colour) > 0.179 { // where both have the same contrast
-		return "#000000"
-	}
-	return "#ffffff"
 }

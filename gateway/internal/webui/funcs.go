@@ -207,18 +207,3 @@ func sparkline(title string, values []int) template.HTML {
 	return template.HTML(fmt.Sprintf(`<svg class="spark" viewBox="0 0 %g %g" role="img" aria-label="%s"><polyline points="%s"/></svg>`,
 		width, height, template.HTMLEscapeString(title), strings.Join(points, " ")))
 }
-
-// luminance is the relative luminance of "#rrggbb" (WCAG 2.2).
-func luminance(colour string) float64 {
-	var parts [3]float64
-	for i := range parts {
-		n, _ := strconv.ParseUint(colour[1+2*i:3+2*i], 16, 8) // its form was checked
-		c := float64(n) / 255
-		if c <= 0.04045 {
-			parts[i] = c / 12.92
-		} else {
-			parts[i] = math.Pow((c+0.055)/1.055, 2.4)
-		}
-	}
-	return 0.2126*parts[0] + 0.7152*parts[1] + 0.0722*parts[2]
-}

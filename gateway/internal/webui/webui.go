@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"leadgate/shared/tenant"
 )
 
 //go:embed layout/*.html
@@ -114,9 +116,8 @@ func Policy(frames []string, logo string) string {
 		ancestors = "'self' " + strings.Join(frames, " ")
 	}
 	image := "'self' data:"
-	if scheme, rest, ok := strings.Cut(logo, "://"); ok {
-		host, _, _ := strings.Cut(rest, "/")
-		image += " " + scheme + "://" + host
+	if origin, ok := tenant.ParseOrigin(logo); ok { // nothing else of the URL: it could hold directives
+		image += " " + origin
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src " + image + "; connect-src 'self'; " +
 		"form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors " + ancestors

@@ -5,17 +5,20 @@
 // is stored in the browser, and nothing is loaded from anywhere else. A form that is sent by a script of the page gets
 // the same fields from: await leadgate.fields('https://your-domain.com/f/pk-workspace_...')
 //
-// What it says can be set in the script element: data-checking and data-checked, where "" says nothing, and
-// data-failed.
+// It speaks the language of the form's place in the page (lang), else the browser's, of those that it knows. What it says
+// can be set in the script element: data-checking and data-checked, where "" says nothing, and data-failed.
 (() => {
   'use strict'
   const script = document.currentScript
   const base = new URL('f/', script.src).href
-  const texts = {
-    checking: script.dataset.checking ?? 'Checking that you are a person …',
-    checked: script.dataset.checked ?? 'Checked that you are a person.',
-    failed: script.dataset.failed ||
-      'Nothing was sent, because the check that you are a person did not work. Please send the form again.',
+  const languages = {} // the gateway puts its texts here
+  const { checking, checked, failed } = script.dataset
+
+  // textsFor gives what is said at a place in the page.
+  function textsFor(element) {
+    const known = [element?.closest('[lang]')?.lang, ...navigator.languages ?? []].map(tag => tag?.split('-')[0].toLowerCase())
+    const texts = languages[known.find(tag => Object.hasOwn(languages, tag))] ?? languages.en
+    return { checking: checking ?? texts.checking, checked: checked ?? texts.checked, failed: failed || texts.failed }
   }
   const shown = performance.now()
   const patience = 5000 // ms for which a form waits for its token; it goes without
@@ -171,6 +174,7 @@
 
   // prepare gets what proves something; null: it cannot be had, which matters to the visitor only when the form is sent.
   async function prepare(form, url, sending) {
+    const texts = textsFor(form)
     try {
       let worked = false
       const fields = await proof(url, () => { worked = true; if (!atHand(url)) tell(form, texts.checking) })
@@ -235,7 +239,7 @@
       try {
         return take(url, await proof(url))
       } catch (e) {
-        throw new Error(texts.failed, { cause: e })
+        throw new Error(textsFor(document.documentElement).failed, { cause: e })
       }
     },
   }
