@@ -161,38 +161,67 @@ func (p *leadSearch) candidates(ctx context.Context, limit int) (places []LeadKe
 
 // lookUp is candidates for one source.
 func (p *leadSearch) lookUp(ctx context.Context, s source, limit int) (places []LeadKey, ok bool, err error) {
-	query := `select kind, lead_id, to_timestamp(0) from (` + s.query + `) c`
+	args := append([]any{p.workspace, limit + 1}, s.args...)
+	counts, all := [8]int{}, []LeadKey(nil)
 	if p.q.Sort.Updated {
-		query = `
+		all, err = p.hitsWithTimes(ctx, s, args, &counts)
+	} else {
+		all, err = p.hits(ctx, s, args, &counts)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for kind, n := range counts {
+		if n > limit && s.whole&kind != 0 {
+			return nil, false, nil
+		}
+	}
+	after := p.from()
+	first, last := p.ids()
+	places = slices.DeleteFunc(all, func(k LeadKey) bool {
+		return p.compare(after, k) >= 0 || slices.Compare(k.ID[:], first[:]) < 0 || slices.Compare(k.ID[:], last[:]) > 0
+	})
+	slices.SortFunc(places, p.compare)
+	return slices.CompactFunc(places, func(x, y LeadKey) bool { return x.ID == y.ID }), true, nil
+}
+
+// hits returns what a source finds, and how many are of each kind. The ids come as one value of each kind: thousands of
+// rows would take longer to read than to find.
+func (p *leadSearch) hits(ctx context.Context, s source, args []any, counts *[8]int) (all []LeadKey, err error) {
+	query := `
+select string_agg(uuid_send(lead_id), '') filter (where kind = 1),
+       string_agg(uuid_send(lead_id), '') filter (where kind = 2),
+       string_agg(uuid_send(lead_id), '') filter (where kind = 4)
+  from (` + s.query + `) c`
+	var kinds [3][]byte
+	err = conn.Each(ctx, p.db, "find leads", func(row conn.Row) error {
+		return row.Scan(&kinds[0], &kinds[1], &kinds[2])
+	}, query, args...)
+	for i, ids := range kinds {
+		counts[1<<i] = len(ids) / len(id.UUID{})
+		for one := range slices.Chunk(ids, len(id.UUID{})) {
+			all = append(all, LeadKey{ID: id.UUID(one), UpdatedAt: time.Unix(0, 0)})
+		}
+	}
+	return all, err
+}
+
+// hitsWithTimes is hits for a list in the order of the last change.
+func (p *leadSearch) hitsWithTimes(ctx context.Context, s source, args []any, counts *[8]int) (all []LeadKey, err error) {
+	query := `
 select c.kind, c.lead_id, l.updated_at
   from (` + s.query + `) c
  cross join lateral (
     select updated_at from leads where workspace_id = $1 and id between c.lead_id and c.lead_id order by id limit 1) l`
-	}
-	var counts [8]int
-	ok = true
-	after := p.from()
-	first, last := p.ids()
 	err = conn.Each(ctx, p.db, "find leads", func(row conn.Row) error {
 		var kind int
 		var place LeadKey
-		if err := row.Scan(&kind, &place.ID, &place.UpdatedAt); err != nil {
-			return err
-		}
-		if counts[kind]++; counts[kind] > limit && s.whole&kind != 0 {
-			ok = false
-		}
-		if ok && p.compare(after, place) < 0 && slices.Compare(place.ID[:], first[:]) >= 0 && slices.Compare(place.ID[:],
-			last[:]) <= 0 {
-			places = append(places, place)
-		}
-		return nil
-	}, query, append([]any{p.workspace, limit + 1}, s.args...)...)
-	if err != nil || !ok {
-		return nil, false, err
-	}
-	slices.SortFunc(places, p.compare)
-	return slices.CompactFunc(places, func(x, y LeadKey) bool { return x.ID == y.ID }), true, nil
+		err := row.Scan(&kind, &place.ID, &place.UpdatedAt)
+		counts[kind]++
+		all = append(all, place)
+		return err
+	}, query, args...)
+	return all, err
 }
 
 // compare is the order of the list.
