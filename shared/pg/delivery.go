@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/id"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/webhook"
@@ -15,17 +17,31 @@ const MaxAttempts = 50
 // ListAttempts returns the newest MaxAttempts attempts of deliveries, each delivery's in the order they were made.
 func (db *DB) ListAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID) (map[id.UUID][]webhook.Attempt,
 	error) {
-	return db.newestAttempts(ctx, workspace, deliveries, true)
+	return newestAttempts(ctx, db, workspace, deliveries, true)
 }
 
 // ListBareAttempts is ListAttempts without ResponseHead, which is by far the largest part of many.
 func (db *DB) ListBareAttempts(ctx context.Context, workspace id.UUID,
 	deliveries []id.UUID) (map[id.UUID][]webhook.Attempt, error) {
-	return db.newestAttempts(ctx, workspace, deliveries, false)
+	return newestAttempts(ctx, db, workspace, deliveries, false)
 }
 
-func (db *DB) newestAttempts(ctx context.Context, workspace id.UUID, deliveries []id.UUID,
-	heads bool) (map[id.UUID][]webhook.Attempt, error) {
+// GetDeliveryAndAttempts returns a workspace's delivery with its newest MaxAttempts attempts, in the order they were
+// made: both as they were at one moment.
+func (db *DB) GetDeliveryAndAttempts(ctx context.Context, workspace, delivery id.UUID) (d webhook.Delivery,
+	made []webhook.Attempt, err error) {
+	err = db.InSnapshot(ctx, func(tx *sqlx.Tx) error {
+		if d, err = getDelivery(ctx, tx, workspace, delivery); err != nil {
+			return err
+		}
+		all, err := newestAttempts(ctx, tx, workspace, []id.UUID{delivery}, true)
+		made = all[delivery]
+		return err
+	})
+	return d, made, err
+}
+
+func newestAttempts(ctx context.Context, on conn.Queryer, workspace id.UUID, deliveries []id.UUID, heads bool) (map[id.UUID][]webhook.Attempt, error) {
 	const q = `
 select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''),
        case when $4 then coalesce(a.response_head, '') else '' end, a.latency_ms, a.created_at
@@ -33,7 +49,7 @@ select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, '
  cross join lateral (
     select * from attempts where workspace_id = $1 and delivery_id = d.id order by id desc limit $3) a
  order by a.delivery_id, a.id`
-	made, err := db.attempts(ctx, q, workspace, idArray(deliveries), MaxAttempts, heads)
+	made, err := attempts(ctx, on, q, workspace, idArray(deliveries), MaxAttempts, heads)
 	all := make(map[id.UUID][]webhook.Attempt, len(deliveries))
 	for _, a := range made {
 		all[a.DeliveryID] = append(all[a.DeliveryID], a)
@@ -41,14 +57,14 @@ select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, '
 	return all, err
 }
 
-func (db *DB) attempts(ctx context.Context, query string, args ...any) ([]webhook.Attempt, error) {
+func attempts(ctx context.Context, on conn.Queryer, query string, args ...any) ([]webhook.Attempt, error) {
 	scan := func(row conn.Row) (a webhook.Attempt, err error) {
 		var ms int64
 		err = row.Scan(&a.DeliveryID, &a.ID, &a.Number, &a.Status, &a.Error, &a.ResponseHead, &ms, &a.At)
 		a.Latency = time.Duration(ms) * time.Millisecond
 		return a, err
 	}
-	return conn.Collect(ctx, db, "list attempts", scan, query, args...)
+	return conn.Collect(ctx, on, "list attempts", scan, query, args...)
 }
 
 // idArray is ids as a uuid[]; no ids are an empty one.

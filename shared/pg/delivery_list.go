@@ -264,12 +264,16 @@ func stateList(states []webhook.State) any {
 
 // GetDelivery returns a workspace's delivery.
 func (db *DB) GetDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
+	return getDelivery(ctx, db, workspace, delivery)
+}
+
+func getDelivery(ctx context.Context, on conn.Queryer, workspace, delivery id.UUID) (webhook.Delivery, error) {
 	const q = `
 select ` + deliveryColumns + `
   from deliveries d ` + deliveryJoins + `
  where d.workspace_id = $1 and d.id = $2`
 	scan := func(row conn.Row) (webhook.Delivery, error) { return scanDelivery(row) }
-	return conn.One(ctx, db, "get delivery", scan, deliveryNotFound(), q, workspace, delivery)
+	return conn.One(ctx, on, "get delivery", scan, deliveryNotFound(), q, workspace, delivery)
 }
 
 func deliveryNotFound() error { return fault.New(fault.NotFound, "Delivery not found") }

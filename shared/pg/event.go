@@ -112,13 +112,13 @@ select ` + deliveryColumns + `
    and d.id between cast(left(cast(cast($2 as uuid) as text), 20) || '000-000000000000' as uuid)
                 and cast(left(cast(cast($2 as uuid) as text), 20) || 'fff-ffffffffffff' as uuid)
  order by d.id desc`
-	return db.deliveries(ctx, q, workspace, event)
+	return deliveries(ctx, db, q, workspace, event)
 }
 
 // deliveries reads rows of deliveryColumns.
-func (db *DB) deliveries(ctx context.Context, query string, args ...any) ([]webhook.Delivery, error) {
+func deliveries(ctx context.Context, on conn.Queryer, query string, args ...any) ([]webhook.Delivery, error) {
 	scan := func(row conn.Row) (webhook.Delivery, error) { return scanDelivery(row) }
-	return conn.Collect(ctx, db, "read deliveries", scan, query, args...)
+	return conn.Collect(ctx, on, "read deliveries", scan, query, args...)
 }
 
 // HasLead reports whether a workspace has this lead, or an event of it: a deleted one's events can be read as long as

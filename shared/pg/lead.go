@@ -239,12 +239,22 @@ func leadTargets(l *lead.Lead) []any {
 		&l.CreatedAt, &l.UpdatedAt, &l.DeletedAt, &l.Enrichment)
 }
 
-// GetLead returns a workspace's lead with its enrichment.
-func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead, error) {
-	const q = `
+const getLead = `
 select ` + leadColumns + `, e.facts
   from leads l
   left join enrichments e on e.workspace_id = l.workspace_id and e.lead_id = l.id
- where l.workspace_id = (select $1::uuid) and l.id = $2 and l.deleted_at is null`
-	return conn.One(ctx, db, "get lead", scanLead, lead.NotFoundError(), q, workspace, leadID)
+ where l.workspace_id = (select $1::uuid) and l.id = $2 and `
+
+// GetLead returns a workspace's lead with its enrichment.
+func (db *DB) GetLead(ctx context.Context, workspace, leadID id.UUID) (lead.Lead, error) {
+	return db.getLead(ctx, workspace, leadID, liveLead)
+}
+
+// GetLeadOrDeleted is GetLead also of one that was deleted and can be restored.
+func (db *DB) GetLeadOrDeleted(ctx context.Context, workspace, leadID id.UUID) (lead.Lead, error) {
+	return db.getLead(ctx, workspace, leadID, `(`+liveLead+` or `+restorableLead+`)`)
+}
+
+func (db *DB) getLead(ctx context.Context, workspace, leadID id.UUID, which string) (lead.Lead, error) {
+	return conn.One(ctx, db, "get lead", scanLead, lead.NotFoundError(), getLead+which, workspace, leadID)
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
@@ -49,30 +51,32 @@ type TimelineEndpoint struct {
 	FirstAt    *time.Time
 }
 
-// LeadTimeline reads up to limit of a lead's events, deliveries and attempts each, and up to submissions of what forms
-// received of it. NOT_FOUND when there is no such lead.
-func (db *DB) LeadTimeline(ctx context.Context, workspace, leadID id.UUID, limit, submissions int) (t Timeline,
-	err error) {
-	if t.Lead, err = db.GetLead(ctx, workspace, leadID); err != nil {
-		return t, err
-	}
+// LeadTimeline reads up to limit of the events, deliveries and attempts of a lead that was found, and up to submissions
+// of what forms received of it.
+func (db *DB) LeadTimeline(ctx context.Context, l lead.Lead, limit, submissions int) (t Timeline, err error) {
+	workspace, leadID := l.WorkspaceID, l.ID
+	t.Lead = l
 	if err = db.timelineSubmissions(ctx, &t, submissions); err != nil {
 		return t, err
 	}
 	if t.Enrichment, err = db.enrichmentState(ctx, workspace, leadID); err != nil {
 		return t, err
 	}
-	if t.Events, err = db.leadEvents(ctx, workspace, leadID, limit+1); err != nil {
-		return t, err
-	}
-	if t.Deliveries, err = db.leadDeliveries(ctx, workspace, leadID, limit+1); err != nil {
-		return t, err
-	}
-	if t.Attempts, err = db.firstAttempts(ctx, workspace, t.Deliveries, limit+1); err != nil {
-		return t, err
-	}
+	// A delivery must not be shown as one that waits above the attempt that delivered it.
+	err = db.InSnapshot(ctx, func(tx *sqlx.Tx) (err error) {
+		if t.Events, err = eventsOfLead(ctx, tx, workspace, leadID, limit+1); err != nil {
+			return err
+		}
+		if t.Deliveries, err = deliveriesOfLead(ctx, tx, workspace, leadID, limit+1); err != nil {
+			return err
+		}
+		if t.Attempts, err = firstAttempts(ctx, tx, workspace, t.Deliveries, limit+1); err != nil {
+			return err
+		}
+		t.Endpoints, err = timelineEndpoints(ctx, tx, workspace, t.Deliveries)
+		return err
+	})
 	t.Truncated = max(len(t.Events), len(t.Deliveries), len(t.Attempts)) > limit
-	t.Endpoints, err = db.timelineEndpoints(ctx, workspace, t.Deliveries)
 	return t, err
 }
 
@@ -98,7 +102,7 @@ func (db *DB) timelineSubmissions(ctx context.Context, t *Timeline, limit int) (
 	return err
 }
 
-func (db *DB) leadEvents(ctx context.Context, workspace, leadID id.UUID, limit int) (all []TimelineEvent, err error) {
+func eventsOfLead(ctx context.Context, on conn.Queryer, workspace, leadID id.UUID, limit int) (all []TimelineEvent, err error) {
 	const q = `
 select ` + eventColumns + `,
        coalesce(case when v.type in ('` + webhook.LeadSubmitted + `', '` + webhook.LeadMarkedSpam + `') then v.data #>> '{submission,id}' end, '')
@@ -112,10 +116,11 @@ select ` + eventColumns + `,
 		}
 		return e, err
 	}
-	return conn.Collect(ctx, db, "read lead events", scan, q, workspace, leadID, limit)
+	return conn.Collect(ctx, on, "read lead events", scan, q, workspace, leadID, limit)
 }
 
-func (db *DB) leadDeliveries(ctx context.Context, workspace, leadID id.UUID, limit int) ([]webhook.Delivery, error) {
+func deliveriesOfLead(ctx context.Context, on conn.Queryer, workspace, leadID id.UUID, limit int) ([]webhook.Delivery,
+	error) {
 	q := `
 select ` + deliveryColumns + `
   from (select d.*
@@ -129,11 +134,10 @@ select ` + deliveryColumns + `
          order by d.id
          limit $3) d ` + deliveryJoins + `
  order by d.id`
-	return db.deliveries(ctx, q, workspace, leadID, limit)
+	return deliveries(ctx, on, q, workspace, leadID, limit)
 }
 
-func (db *DB) firstAttempts(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery,
-	limit int) ([]webhook.Attempt, error) {
+func firstAttempts(ctx context.Context, on conn.Queryer, workspace id.UUID, deliveries []webhook.Delivery, limit int) ([]webhook.Attempt, error) {
 	const q = `
 select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), '', a.latency_ms, a.created_at
   from unnest($2::uuid[]) d (id)
@@ -145,10 +149,10 @@ select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, '
 	for i := range deliveries {
 		ids[i] = deliveries[i].ID
 	}
-	return db.attempts(ctx, q, workspace, idArray(ids), limit)
+	return attempts(ctx, on, q, workspace, idArray(ids), limit)
 }
 
-func (db *DB) timelineEndpoints(ctx context.Context, workspace id.UUID, deliveries []webhook.Delivery) (
+func timelineEndpoints(ctx context.Context, on conn.Queryer, workspace id.UUID, deliveries []webhook.Delivery) (
 	map[id.UUID]TimelineEndpoint, error) {
 	const q = `
 select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabled_reason, ''), e.deleted_at is not null,
@@ -169,7 +173,7 @@ select e.id, e.url, e.max_in_flight, e.enabled, e.disabled_at, coalesce(e.disabl
 			ids = append(ids, d.EndpointID)
 		}
 	}
-	err := conn.Each(ctx, db, "read timeline endpoints", func(row conn.Row) error {
+	err := conn.Each(ctx, on, "read timeline endpoints", func(row conn.Row) error {
 		var e TimelineEndpoint
 		var disabled sql.NullTime
 		var reason string

@@ -231,7 +231,7 @@ update endpoints set failures = 12, probes = 3, failing_since = now() - interval
 			return err
 		}},
 		{"timeline of a lead", 8, s.deliverTold, func(ctx context.Context, db *pg.DB) error {
-			got, err := db.LeadTimeline(ctx, s.ws, s.told, 20, 20)
+			got, err := db.LeadTimeline(ctx, lead.Lead{WorkspaceID: s.ws, ID: s.told}, 20, 20)
 			return wantCount(err, len(got.Events), 8)
 		}},
 	}

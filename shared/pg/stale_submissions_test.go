@@ -67,7 +67,7 @@ on conflict do nothing`, s.ws)
 			return wantCount(err, min(len(got), 1), 1)
 		}},
 		{"timeline of a lead of a form", 1, nil, func(ctx context.Context, db *pg.DB) error {
-			got, err := db.LeadTimeline(ctx, s.ws, s.submitted(), 20, 20)
+			got, err := db.LeadTimeline(ctx, lead.Lead{WorkspaceID: s.ws, ID: s.submitted()}, 20, 20)
 			return wantCount(err, len(got.Submissions), 1)
 		}},
 	}

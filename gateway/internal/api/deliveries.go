@@ -60,18 +60,14 @@ func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []webho
 }
 
 // showWhole shows one delivery with its newest attempts and what they were answered.
-func (a *api) showWhole(r *http.Request, p *tenant.Principal, d webhook.Delivery) (delivery, error) {
-	attempts, err := a.DB.ListAttempts(r.Context(), p.WorkspaceID, []id.UUID{d.ID})
-	if err != nil {
-		return delivery{}, err
-	}
-	shown := showDelivery(d, attempts[d.ID])
-	for i, t := range attempts[d.ID] {
+func showWhole(p *tenant.Principal, d webhook.Delivery, attempts []webhook.Attempt) delivery {
+	shown := showDelivery(d, attempts)
+	for i, t := range attempts {
 		if mayReadEvent(p, d.EventType) { // a receiver may answer what it was sent
 			shown.Attempts[i].ResponseHead = &t.ResponseHead
 		}
 	}
-	return shown, nil
+	return shown
 }
 
 func showDelivery(d webhook.Delivery, attempts []webhook.Attempt) delivery {
@@ -171,18 +167,18 @@ func (a *api) checkFilter(r *http.Request, p *tenant.Principal, endpoint, lead i
 
 // getDelivery answers a delivery with its newest attempts and its event, which is null when it is kept no longer.
 func (a *api) getDelivery(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	found, err := pathRecord(r, p, id.Delivery, a.DB.GetDelivery)
+	wanted, err := pathID(r, id.Delivery)
 	if err != nil {
 		return err
 	}
-	shown, err := a.showWhole(r, p, found)
+	found, attempts, err := a.DB.GetDeliveryAndAttempts(r.Context(), p.WorkspaceID, wanted)
 	if err != nil {
 		return err
 	}
 	answer := struct {
 		delivery
 		Event *fullEvent `json:"event"`
-	}{delivery: shown}
+	}{delivery: showWhole(p, found, attempts)}
 	e, err := a.DB.GetEvent(r.Context(), p.WorkspaceID, found.EventID)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err

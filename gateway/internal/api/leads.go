@@ -144,13 +144,29 @@ func (a *api) answerLead(w http.ResponseWriter, status int, l *lead.Lead, withEn
 	return err
 }
 
+// leadReadParams are those of what reads one lead; with deleted=true one that was deleted is found too.
+var leadReadParams = []string{"deleted"}
+
 // getLead answers a lead with its enrichment, which is null until facts were found.
 func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	l, err := pathRecord(r, p, id.Lead, a.DB.GetLead)
+	l, err := a.readOneLead(r, p)
 	if err != nil {
 		return err
 	}
 	return a.answerLead(w, http.StatusOK, &l, true)
+}
+
+// readOneLead returns the lead that the path names.
+func (a *api) readOneLead(r *http.Request, p *tenant.Principal) (lead.Lead, error) {
+	q := readParams(r)
+	find := a.DB.GetLead
+	if q.bool("deleted") {
+		find = a.DB.GetLeadOrDeleted
+	}
+	if err := q.err(); err != nil {
+		return lead.Lead{}, err
+	}
+	return pathRecord(r, p, id.Lead, find)
 }
 
 // updateLead changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the lead as it is then.

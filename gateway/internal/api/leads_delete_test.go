@@ -29,6 +29,14 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		}
 		b.send(t, b.secret, method, path, body).wantError(t, method+" of a deleted lead", 404, "NOT_FOUND")
 	}
+	for _, read := range []string{"", "/timeline", "/submissions"} {
+		b.send(t, b.secret, "GET", path+read+"?deleted=false", "").wantError(t, "deleted=false", 404, "NOT_FOUND")
+		b.send(t, b.secret, "GET", path+read+"?deleted=yes", "").wantError(t, "deleted=yes", 400, "VALIDATION_ERROR")
+		if got := b.send(t, b.secret, "GET", path+read+"?deleted=true", ""); got.status != 200 ||
+			read == "" && !strings.Contains(got.text, `"deletedAt":"`) {
+			t.Errorf("GET %s of a deleted lead with deleted=true = %d %s", read, got.status, got.text)
+		}
+	}
 	other := b.mustCreate(t, b.owner, "a@example.com") // at once
 	taken := b.send(t, b.secret, "POST", path+"/restore", "")
 	taken.wantError(t, "restore while the email is taken", 409, "DUPLICATE_EMAIL")
@@ -57,8 +65,8 @@ func TestOtherTenantsLeadsStay(t *testing.T) {
 	other := b.mustWorkspace(t, tenant.Settings{})
 	lead := b.mustCreate(t, other, "a@example.com")
 	path := "/api/v1/leads/" + lead
-	for _, route := range []string{"DELETE " + path, "DELETE " + path + "?erase=true&suppress=true", "POST " + path +
-		"/restore", "DELETE /api/v1/leads/x", "POST /api/v1/leads/x/restore"} {
+	for _, route := range []string{"GET " + path + "?deleted=true", "DELETE " + path,
+		"DELETE " + path + "?erase=true&suppress=true", "POST " + path + "/restore", "DELETE /api/v1/leads/x", "POST /api/v1/leads/x/restore"} {
 		method, at, _ := strings.Cut(route, " ")
 		b.send(t, b.secret, method, at, "").wantError(t, route, 404, "NOT_FOUND")
 	}

@@ -62,13 +62,31 @@ type eventEntry struct {
 
 type deliveryEntry struct {
 	entryHead
-	DeliveryID    string  `json:"deliveryId"`
-	EventID       string  `json:"eventId"`
-	EndpointID    string  `json:"endpointId"`
-	Host          *string `json:"host"`
-	State         string  `json:"state"`
-	NextAttemptAt *string `json:"nextAttemptAt"`
-	Note          *string `json:"note"`
+	DeliveryID    string       `json:"deliveryId"`
+	EventID       string       `json:"eventId"`
+	EndpointID    string       `json:"endpointId"`
+	Host          *string      `json:"host"`
+	State         string       `json:"state"`
+	NextAttemptAt *string      `json:"nextAttemptAt"`
+	Undelivered   *undelivered `json:"undelivered"`
+	Note          *string      `json:"note"`
+}
+
+// undelivered says in facts what note says in words.
+type undelivered struct {
+	Cause          timeline.Cause      `json:"cause"`
+	At             *string             `json:"at"`
+	Error          *string             `json:"error"`
+	DisabledReason *string             `json:"disabledReason"`
+	Endpoint       timeline.EndpointIs `json:"endpoint"`
+}
+
+func showUndelivered(u *timeline.Undelivered) *undelivered {
+	if u == nil {
+		return nil
+	}
+	return &undelivered{u.Cause, optionalStamp(u.At), optional(u.Error), optional(u.Reason),
+		u.Endpoint}
 }
 
 type attemptEntry struct {
@@ -83,12 +101,11 @@ type attemptEntry struct {
 
 // getTimeline answers what became of a lead, from its acceptance to every attempt to send a webhook about it.
 func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	wanted, err := pathID(r, id.Lead)
+	l, err := a.readOneLead(r, p)
 	if err != nil {
 		return err
 	}
-	s, err := a.DB.LeadTimeline(r.Context(), p.WorkspaceID, wanted, timeline.MaxEntries,
-		timeline.MaxSubmissions)
+	s, err := a.DB.LeadTimeline(r.Context(), l, timeline.MaxEntries, timeline.MaxSubmissions)
 	if err != nil {
 		return err
 	}
@@ -100,7 +117,7 @@ func (a *api) getTimeline(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 		return showEntry(e)
 	}
 	shown := timelineView{
-		LeadID: id.Lead.Format(wanted), Status: t.Status, FirstTouch: showTouch(s.Touches.First),
+		LeadID: id.Lead.Format(l.ID), Status: t.Status, FirstTouch: showTouch(s.Touches.First),
 		LastTouch: showTouch(s.Touches.Last), Truncated: t.Truncated, SubmissionsTruncated: t.MoreSubmissions,
 		Entries: showAll(t.Entries, show),
 	}
@@ -122,7 +139,7 @@ func showEntry(e timeline.Entry) any {
 	case timeline.Delivery:
 		return deliveryEntry{
 			h, id.Delivery.Format(d.ID), id.Event.Format(d.EventID), id.Endpoint.Format(d.EndpointID),
-			optional(e.Host), string(d.State), optionalStamp(d.NextAt), note,
+			optional(e.Host), string(d.State), optionalStamp(d.NextAt), showUndelivered(e.Why), note,
 		}
 	case timeline.Attempt:
 		t := e.Attempt

@@ -87,9 +87,9 @@ func showTouch(s *lead.Submission) *touch {
 
 var (
 	submissionFilters      = []string{"verdict", "outcome", "formId", "leadId", "from", "until", "text"}
-	submissionParams       = slices.Concat(submissionFilters, leadSubmissionParams)
+	submissionParams       = append([]string{"limit", "cursor"}, submissionFilters...)
 	submissionExportParams = slices.Concat(exportStyleParams, submissionFilters)
-	leadSubmissionParams   = []string{"limit", "cursor"}
+	leadSubmissionParams   = append([]string{"limit", "cursor"}, leadReadParams...)
 )
 
 // maxSubmissionText is how many characters of a text can be looked for.
@@ -140,7 +140,7 @@ type leadSubmissions struct {
 
 // listLeadSubmissions answers what was sent with forms about a lead, newest first.
 func (a *api) listLeadSubmissions(w http.ResponseWriter, r *http.Request, p *tenant.Principal) error {
-	l, err := pathRecord(r, p, id.Lead, a.DB.GetLead)
+	l, err := a.readOneLead(r, p)
 	if err != nil {
 		return err
 	}

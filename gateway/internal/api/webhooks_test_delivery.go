@@ -47,10 +47,11 @@ func (a *api) testWebhook(w http.ResponseWriter, r *http.Request, p *tenant.Prin
 	if d, err = a.awaitAttempt(r, d, e.Timeout+testSlack); err != nil {
 		return err
 	}
-	shown, err := a.showWhole(r, p, d)
+	d, attempts, err := a.DB.GetDeliveryAndAttempts(ctx, d.WorkspaceID, d.ID)
 	if err != nil {
 		return err
 	}
+	shown := showWhole(p, d, attempts)
 	locate(w, "/api/v1/deliveries/", shown.ID)
 	status := http.StatusAccepted
 	if d.Attempts > 0 {

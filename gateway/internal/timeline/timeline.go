@@ -41,7 +41,8 @@ type Entry struct {
 	Delivery   *webhook.Delivery // with an Attempt: what it was an attempt of
 	Attempt    *webhook.Attempt
 	Enrichment *pg.EnrichmentState
-	Host       string // of the endpoint of a delivery; "" once it was deleted
+	Host       string       // of the endpoint of a delivery; "" once it was deleted
+	Why        *Undelivered // of a delivery; nil: it has arrived
 
 	before *time.Time // it comes before what happened then; nil: At
 }
@@ -82,8 +83,9 @@ func Explain(s *pg.Timeline, now time.Time) Timeline {
 	for i := range s.Deliveries {
 		d := &s.Deliveries[i]
 		e := s.Endpoints[d.EndpointID]
-		all = append(all, Entry{At: &d.CreatedAt, Kind: Delivery, Delivery: d, Host: webhook.Host(e.URL),
-			Note: explainDelivery(d, e, now)})
+		why := whyUndelivered(d, &e, now)
+		all = append(all, Entry{At: &d.CreatedAt, Kind: Delivery, Delivery: d, Host: webhook.Host(e.URL), Why: why,
+			Note: why.note(d, &e)})
 	}
 	for i := range s.Attempts {
 		t := &s.Attempts[i]
@@ -172,102 +174,13 @@ func explainEndpoints(s *pg.Timeline, now time.Time) string {
 		if host := webhook.Host(e.URL); host != "" {
 			name = host + " (" + name + ")"
 		}
-		texts = append(texts, name+": "+explainDelivery(d, e, now))
+		texts = append(texts, name+": "+whyUndelivered(d, &e, now).note(d, &e))
 	}
 	more := ""
 	if n := len(texts) - maxExplained; n > 0 {
 		texts, more = texts[:maxExplained], "; and "+count(n, "more endpoint")
 	}
 	return strings.Join(texts, "; ") + more + "."
-}
-
-// explainDelivery says why a delivery has not arrived, and what comes next or can be done; "" when it has arrived.
-func explainDelivery(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
-	switch d.State {
-	case webhook.Pending:
-		return explainPending(d, e, now)
-	case webhook.Held:
-		return explainHeld(e)
-	case webhook.Cancelled:
-		return "cancelled because the endpoint was deleted"
-	case webhook.Exhausted:
-		attempts, last := count(d.Attempts, "attempt"), failure(d.LastError, e)
-		return fmt.Sprintf("given up after %s, the last failed with %s; %s", attempts, last, howToResend(d, e))
-	}
-	return ""
-}
-
-// howToResend says how a delivery can be sent again.
-func howToResend(d *webhook.Delivery, e pg.TimelineEndpoint) string {
-	resend := "POST /api/v1/deliveries/" + id.Delivery.Format(d.ID) + "/resend"
-	switch {
-	case e.Deleted:
-		return "the endpoint was deleted, so it cannot be sent again"
-	case !e.Enabled:
-		return "the endpoint is disabled: enable it, then send it again with " + resend
-	}
-	return "send it again with " + resend
-}
-
-// explainPending says what a pending delivery waits for.
-func explainPending(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
-	switch h := &e.Health; {
-	case h.Open() && e.Ordered():
-		return fmt.Sprintf("waiting in order, the endpoint is failing (%s), next attempt at %s", failure(h.LastError, e),
-			stamp(*h.ProbeAt))
-	case h.Open():
-		return fmt.Sprintf("waiting, the endpoint is failing (%s), next probe with one delivery at %s", failure(h.LastError,
-			e), stamp(*h.ProbeAt))
-	case d.LastError != "":
-		attempts, last := count(d.Attempts, "attempt"), failure(d.LastError, e)
-		return fmt.Sprintf("%s failed, the last with %s, next attempt %s", attempts, last, whenSent(d, e, now))
-	}
-	return whenSent(d, e, now)
-}
-
-// whenSent says when a pending delivery is sent, or what keeps it although it is due.
-func whenSent(d *webhook.Delivery, e pg.TimelineEndpoint, now time.Time) string {
-	switch {
-	case d.NextAt == nil:
-		return "due soon"
-	case d.NextAt.After(now):
-		return "due at " + stamp(*d.NextAt)
-	case e.Rate > 0 && e.PacedUntil != nil && e.PacedUntil.After(now):
-		return fmt.Sprintf("waiting for the rate of the endpoint, at most %d/s", e.Rate)
-	case e.FirstAt != nil && e.First != d.ID && !e.FirstAt.After(*d.NextAt):
-		return "waiting for earlier deliveries to this endpoint"
-	case e.LeaseUntil != nil && e.LeaseUntil.After(now):
-		return "being sent now"
-	}
-	return "due since " + stamp(*d.NextAt) + ", no worker has picked it up yet"
-}
-
-func explainHeld(e pg.TimelineEndpoint) string {
-	if e.Enabled {
-		return "held while the endpoint was disabled, and not sent since; resend it or make a replay"
-	}
-	text := "held, the endpoint is disabled"
-	if e.Disabled != nil {
-		text += " since " + stamp(e.Disabled.At)
-		switch e.Disabled.Reason {
-		case webhook.DisabledByOwner:
-			text += " by its owner"
-		case webhook.DisabledFailing:
-			text += " because every attempt failed"
-		case webhook.DisabledGone:
-			text += " because it answered 410"
-		}
-	}
-	return text + "; enable it with deliverHeld to send what is held"
-}
-
-// failure says in few words how an attempt failed, without the address of the endpoint.
-func failure(text string, e pg.TimelineEndpoint) string {
-	host := webhook.Host(e.URL)
-	if text == "" || host == "" {
-		return "an unknown error"
-	}
-	return webhook.Reason(text, host)
 }
 
 // count is a number of things: "1 attempt", "2 deliveries".

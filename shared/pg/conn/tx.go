@@ -15,7 +15,16 @@ import (
 // InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or
 // commits.
 func (p *Pool) InTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
-	tx, err := p.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}) // whatever the database's default is
+	return p.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn) // whatever the database's default is
+}
+
+// InSnapshot is InTx for reading only: every statement of fn sees the same moment of the database.
+func (p *Pool) InSnapshot(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
+	return p.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, fn)
+}
+
+func (p *Pool) inTx(ctx context.Context, how *sql.TxOptions, fn func(tx *sqlx.Tx) error) error {
+	tx, err := p.BeginTxx(ctx, how)
 	if err != nil {
 		return Fail(ctx, "begin", err)
 	}
