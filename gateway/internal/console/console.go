@@ -231,10 +231,17 @@ func (v *visit) readForm() error {
 
 // toSignIn leads a browser to the sign-in page, from where it comes back.
 func (c *console) toSignIn(w http.ResponseWriter, r *http.Request) error {
-	to := Root + "/sign-in"
+	q := url.Values{}
 	if r.Method == http.MethodGet && r.URL.Path != Root {
-		to += "?next=" + url.QueryEscape(r.URL.RequestURI())
+		q.Set("next", r.URL.RequestURI())
 	}
+	if r.Method != http.MethodGet { // back to the page of the form, which must be sent again
+		q.Set("lost", "")
+		if from, err := url.Parse(r.Referer()); err == nil {
+			q.Set("next", local(from.RequestURI()))
+		}
+	}
+	to := Root + "/sign-in" + queryOf(q)
 	if r.Header.Get("HX-Request") != "" { // a script's request, which must not put the sign-in page into another
 		w.Header().Set("HX-Redirect", to)
 		w.WriteHeader(http.StatusUnauthorized)

@@ -117,9 +117,7 @@ func showDelivery(v *visit) error {
 	if err := v.get(deliveryPath(v), nil, &p.Delivery); err != nil {
 		return err
 	}
-	if seen := v.r.URL.Query().Get("seen"); seen == p.Delivery.Version() {
-		v.written = true
-		v.w.WriteHeader(http.StatusNoContent) // a page that asks again stays as it is: somebody may be reading there
+	if v.asksAgain(p.Delivery.Version()) {
 		return nil
 	}
 	slices.Reverse(p.Delivery.Attempts) // the newest says most

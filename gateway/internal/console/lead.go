@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
 	"leadgate/shared/fault"
+	domain "leadgate/shared/lead"
 )
 
 const leadSubmissionsShown = 20
@@ -16,6 +18,8 @@ const leadSubmissionsShown = 20
 type leadPage struct {
 	Lead        lead
 	Version     string // which an edit changes, and no other
+	Seen        string // changes with what happened to it
+	Gone        string // when it is deleted for good; "": it was not deleted
 	Story       story
 	Known       []string // what enrichment found out, in words
 	Origin      []fact   // where it came from, as enrichment knows
@@ -43,6 +47,9 @@ type touch struct {
 // pathVar is a part of the page's address.
 func (v *visit) pathVar(name string) string { return mux.Vars(v.r)[name] }
 
+// deletedToo finds a lead also where it was deleted.
+var deletedToo = url.Values{"deleted": {"true"}}
+
 // leadPage is where the lead of the page is shown.
 func (v *visit) leadPage() string { return Root + "/leads/" + url.PathEscape(v.pathVar("id")) }
 
@@ -51,18 +58,25 @@ func showLead(v *visit) error {
 	path := leadPath(v.pathVar("id"))
 	var p leadPage
 	var err error
-	if p.Version, err = v.getTagged(path, nil, &p.Lead); err != nil {
+	if p.Version, err = v.getTagged(path, deletedToo, &p.Lead); err != nil {
 		return err
 	}
+	if at, err := time.Parse(time.RFC3339Nano, p.Lead.DeletedAt); err == nil {
+		p.Gone = at.Add(domain.RestoreWithin).Format(time.RFC3339Nano)
+	}
 	var t timeline
-	if err := v.get(path+"/timeline", nil, &t); err != nil {
+	if err := v.get(path+"/timeline", deletedToo, &t); err != nil {
 		return err
+	}
+	if p.Seen = digest([]any{p.Version, &t}); v.asksAgain(p.Seen) {
+		return nil
 	}
 	p.First, p.Last, p.Story = t.FirstTouch, t.LastTouch, tell(t)
 	if p.First != nil && p.Last != nil && p.First.SubmissionID == p.Last.SubmissionID {
 		p.Last = nil
 	}
-	next, err := v.list(path+"/submissions", url.Values{"limit": {plainNumber(leadSubmissionsShown)}}, &p.Submissions)
+	asked := url.Values{"limit": {plainNumber(leadSubmissionsShown)}, "deleted": {"true"}}
+	next, err := v.list(path+"/submissions", asked, &p.Submissions)
 	if err != nil {
 		return err
 	}
@@ -138,7 +152,7 @@ func restoreLead(v *visit) error {
 // askErase asks for what must be typed before a lead is erased.
 func askErase(v *visit) error {
 	var l lead
-	if err := v.get(leadPath(v.pathVar("id")), nil, &l); err != nil {
+	if err := v.get(leadPath(v.pathVar("id")), deletedToo, &l); err != nil {
 		return err
 	}
 	return v.show("erase.html", "Erase "+l.Title(), &l)
@@ -148,7 +162,7 @@ func askErase(v *visit) error {
 func eraseLead(v *visit) error {
 	path := leadPath(v.pathVar("id"))
 	var l lead
-	if err := v.get(path, nil, &l); err != nil {
+	if err := v.get(path, deletedToo, &l); err != nil {
 		return err
 	}
 	typed := strings.TrimSpace(v.r.PostForm.Get("confirm"))

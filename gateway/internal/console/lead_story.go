@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,26 +10,39 @@ import (
 
 // timeline is what the API tells of a lead.
 type timeline struct {
-	Status                string
 	Truncated             bool
 	FirstTouch, LastTouch *touch
 	Entries               []timelineEntry
 }
 
 type timelineEntry struct {
-	At, Kind, Source, State, Note, Type, SubmissionID, Page, Outcome, Verdict string
+	At, Kind, Source, State, Type, SubmissionID, Page, Outcome, Verdict string
 
-	EventID, DeliveryID, Host, Error string
-	Attempts, Number, LatencyMs      int
-	Status                           *int
+	EventID, DeliveryID, EndpointID, Host, Error string
+	Attempts, Number, LatencyMs                  int
+	Status                                       *int
+	Undelivered                                  *undelivered
 }
+
+// undelivered is why a delivery has not arrived.
+type undelivered struct{ Cause, At, Error, DisabledReason, Endpoint string }
+
+// Why is why its last attempt failed, or that of its endpoint, to follow "because".
+func (u *undelivered) Why() string { return failureWords(u.Error) }
 
 // story is a timeline for people: attempts are below the delivery that they were made for.
 type story struct {
-	Status    string
-	Truncated bool
-	Steps     []step
+	Steps         []step
+	Truncated     bool
+	Made, Arrived int        // deliveries
+	Waiting       []*sending // the first that has not arrived of each endpoint, maxWaiting at most
+	Submissions   int
+	Moves         bool // something of it is to happen soon
+	Events        bool // there are any
 }
+
+// maxWaiting is how many endpoints are explained above the timeline.
+const maxWaiting = 3
 
 // step is one thing that happened to a lead.
 type step struct {
@@ -42,23 +54,24 @@ type step struct {
 
 // sending is a delivery with its attempts.
 type sending struct {
-	ID, Host, State string
-	Attempts        []attempt
+	ID, EndpointID, Host, State string
+	Attempts                    []attempt
+	Undelivered                 *undelivered
 }
 
-// Resendable reports whether sending it again makes sense: it is over, and its lead was not erased.
+// Resendable reports whether it can be sent again: it is over, and its endpoint takes deliveries.
 func (s *sending) Resendable() bool {
-	return s.State == "delivered" || s.State == "exhausted" || s.State == "held"
+	return s.State == "delivered" || s.State == "exhausted" && s.Undelivered.Endpoint == "enabled" ||
+		s.State == "held" && s.Undelivered.Endpoint == "enabled"
 }
-
-// forPrograms is what the API says to programs: ids of endpoints whose host is named before, and requests that a button
-// of the page makes.
-var forPrograms = regexp.MustCompile(` \(we_[0-9a-z]+\)|[;,] (then )?send it again with POST /api/v1/[^ ]+/resend`)
 
 // tell makes a story of a timeline.
 func tell(t timeline) story {
-	s := story{Status: forPrograms.ReplaceAllString(t.Status, ""), Truncated: t.Truncated}
-	deliveries := map[string]*sending{}
+	s := story{Truncated: t.Truncated}
+	deliveries, asked, waits := map[string]*sending{}, map[string]bool{}, map[string]bool{}
+	for _, e := range t.Entries {
+		asked[e.EventID] = asked[e.EventID] || e.Kind == "delivery"
+	}
 	for _, e := range t.Entries {
 		if e.Kind == "attempt" {
 			if d := deliveries[e.DeliveryID]; d != nil {
@@ -67,13 +80,35 @@ func tell(t timeline) story {
 				continue
 			}
 		}
-		next := stepOf(&e)
-		if next.Delivery != nil {
-			deliveries[e.DeliveryID] = next.Delivery
+		next := stepOf(&e, asked[e.EventID] || t.Truncated)
+		if d := next.Delivery; d != nil {
+			deliveries[e.DeliveryID] = d
+			if d.Undelivered != nil && !waits[d.EndpointID] && len(s.Waiting) < maxWaiting {
+				waits[d.EndpointID] = true
+				s.Waiting = append(s.Waiting, d)
+			}
 		}
+		s.count(&e)
 		s.Steps = append(s.Steps, next)
 	}
 	return s
+}
+
+func (s *story) count(e *timelineEntry) {
+	switch e.Kind {
+	case "submission":
+		s.Submissions++
+	case "event":
+		s.Events = true
+	case "delivery":
+		s.Made++
+		if e.Undelivered == nil {
+			s.Arrived++
+		}
+		s.Moves = s.Moves || e.State == "pending"
+	case "enrichment":
+		s.Moves = s.Moves || e.State == "owed"
+	}
 }
 
 var eventWords = map[string]string{
@@ -91,32 +126,41 @@ var outcomeWords = map[string]string{
 	"held":    "It waits in quarantine.", "suppressed": "The address may not come back, so nothing was kept.",
 }
 
+// verdictWords are what was decided about a submission.
+var verdictWords = map[string]string{"released": "It was held, and released.", "spam": "It was marked as spam."}
+
 // deliveryWords are what state a delivery is in, and its tone.
 var deliveryWords = map[string][2]string{
 	"pending": {"On its way to ", "warn"}, "delivered": {"Arrived at ", "good"}, "exhausted": {"Given up: ", "bad"},
 	"held": {"Held back from ", "warn"}, "cancelled": {"Not sent to ", ""},
 }
 
-func stepOf(e *timelineEntry) step {
-	s := step{At: e.At, Note: forPrograms.ReplaceAllString(e.Note, "")}
+// stepOf puts an entry into words; asked: a webhook asked for the event that it is.
+func stepOf(e *timelineEntry, asked bool) step {
+	s := step{At: e.At}
 	switch e.Kind {
 	case "lead.accepted":
 		s.Title, s.Tone = "The lead arrived by "+e.Source, "good"
 	case "submission":
 		s.Title, s.SubmissionID = "A form was sent"+on(e.Page), e.SubmissionID
-		s.Note = strings.TrimSpace(outcomeWords[e.Outcome] + " " + s.Note)
+		s.Note = strings.TrimSpace(outcomeWords[e.Outcome] + " " + verdictWords[e.Verdict])
 		if e.Verdict == "held" || e.Verdict == "spam" {
 			s.Tone = "warn"
 		}
 	case "enrichment":
 		s.Title = map[string]string{"owed": "Email and phone are being looked at",
 			"done": "Email and phone were looked at", "failed": "Nothing could be found out about it"}[e.State]
+		if e.State == "owed" && e.Attempts > 0 {
+			s.Note = "That failed, and is tried again by itself."
+		}
 	case "event":
 		if s.Title = eventWords[e.Type]; s.Title == "" {
 			s.Title = e.Type
 		}
-		if e.Note != "" {
-			s.Title, s.Note = strings.Replace(s.Title, "Webhooks are", "Webhooks could have been", 1), "But "+e.Note+"."
+		if !asked {
+			s.Title = strings.NewReplacer("Webhooks are", "Webhooks could have been", "Webhooks hear",
+				"Webhooks could have heard").Replace(s.Title)
+			s.Note = "But no webhook asked for " + e.Type + "."
 		}
 	case "delivery":
 		words := deliveryWords[e.State]
@@ -125,9 +169,10 @@ func stepOf(e *timelineEntry) step {
 			host = "an endpoint that was deleted"
 		}
 		s.Title, s.Tone = words[0]+host, words[1]
-		s.Delivery = &sending{ID: e.DeliveryID, Host: host, State: e.State}
+		s.Delivery = &sending{ID: e.DeliveryID, EndpointID: e.EndpointID, Host: host, State: e.State,
+			Undelivered: e.Undelivered}
 	case "attempt":
-		s.Title, s.Note = "An attempt to send a webhook", e.Error
+		s.Title, s.Note = "An attempt to send a webhook", failureWords(e.Error)
 	}
 	return s
 }

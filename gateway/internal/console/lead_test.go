@@ -4,10 +4,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"leadgate/gateway/internal/console"
+	"leadgate/shared/tenant"
 )
 
 // shownLead is what the tests look at of a lead.
@@ -88,7 +90,18 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 	made := b.mustLead(t, `{"email":"ada@example.com"}`)
 	v := b.mustSignIn(t, b.secret)
 	v.post(t, "/console/leads/"+made+"/delete", nil).wantPage(t, 200, "The lead was deleted", "ada@example.com", "Restore")
-	v.get(t, "/console/leads/"+made).wantPage(t, 404)
+	deleted := v.get(t, "/console/leads/"+made)
+	deleted.wantPage(t, 200, "This lead was deleted", "goes for good", "ada@example.com", "Webhooks could have been told",
+		"!Save")
+	gone, err := time.Parse(time.RFC3339, between(deleted.text, `goes for good <time datetime="`, `"`))
+	if left := time.Until(gone); err != nil || left < 29*24*time.Hour || left > 30*24*time.Hour {
+		t.Errorf("it goes for good in %v, %v, want 30 days", left, err)
+	}
+	few := b.mustSignIn(t, b.mustKey(t, b.workspace, tenant.LeadsRead))
+	few.get(t, "/console/leads/"+made).wantPage(t, 200, "This lead was deleted", "!Restore")
+	other := b.mustLead(t, `{"email":"ada@example.com"}`)
+	v.post(t, "/console/leads/"+made+"/restore", nil).wantPage(t, 409, "This lead was deleted", "already")
+	b.call(t, "DELETE", "/leads/"+other, "", nil)
 	v.post(t, "/console/leads/"+made+"/restore", nil).wantPage(t, 200, "The lead is back", "ada@example.com")
 }
 

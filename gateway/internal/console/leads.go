@@ -23,7 +23,7 @@ func leadRoutes() []route {
 		{"POST", Root + "/leads/{id}", tenant.LeadsWrite, editLead, []string{"PATCH /api/v1/leads/{id}"}, showLead},
 		{"POST", Root + "/leads/{id}/delete", tenant.LeadsWrite, deleteLead, []string{"DELETE /api/v1/leads/{id}"}, showLead},
 		{"POST", Root + "/leads/{id}/restore", tenant.LeadsWrite, restoreLead,
-			[]string{"POST /api/v1/leads/{id}/restore"}, nil},
+			[]string{"POST /api/v1/leads/{id}/restore"}, showLead},
 		{"GET", Root + "/leads/{id}/erase", tenant.LeadsWrite, askErase, []string{"GET /api/v1/leads/{id}"}, nil},
 		{"POST", Root + "/leads/{id}/erase", tenant.LeadsWrite, eraseLead, []string{"DELETE /api/v1/leads/{id}"}, askErase},
 		{"GET", Root + "/erasures/{id}", tenant.LeadsWrite, showErasure, []string{"GET /api/v1/erasures/{id}"}, nil},

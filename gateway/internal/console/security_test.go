@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -47,7 +48,7 @@ func (b *bundle) mustCookie(t testing.TB, path string, form url.Values, header .
 	var found *http.Cookie
 	v.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
 		for _, c := range r.Response.Cookies() {
-			if c.Name == cookieName {
+			if strings.TrimPrefix(c.Name, "__Host-") == cookieName {
 				found = c
 			}
 		}
@@ -289,7 +290,7 @@ func TestCookieAttributes(t *testing.T) {
 	b := setup(t, func(d *console.Deps) { d.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
 	outside := setup(t)
 	key := func(b *bundle) url.Values { return url.Values{"key": {b.secret}} }
-	for name, c := range map[string]struct {
+	for about, c := range map[string]struct {
 		cookie              *http.Cookie
 		secure, partitioned bool
 		site                http.SameSite
@@ -301,11 +302,47 @@ func TestCookieAttributes(t *testing.T) {
 		"in a frame": {b.mustCookie(t, "/console/open", url.Values{"link": {b.mustLink(t,
 			`{"frameOrigins":["https://app.example.com"]}`)}}), true, true, http.SameSiteNoneMode},
 	} {
-		if k := c.cookie; !k.HttpOnly || k.Path != "/console" || k.Domain != "" || k.Secure != c.secure ||
+		name, path := cookieName, "/console"
+		if strings.HasPrefix(about, "behind") {
+			name, path = "__Host-"+cookieName, "/"
+		}
+		if k := c.cookie; k.Name != name || !k.HttpOnly || k.Path != path || k.Domain != "" || k.Secure != c.secure ||
 			k.Partitioned != c.partitioned || k.SameSite != c.site || k.MaxAge <= 0 {
-			t.Errorf("%s: %s", name, strings.Replace(k.String(), k.Value, "...", 1))
+			t.Errorf("%s: %s", about, strings.Replace(k.String(), k.Value, "...", 1))
 		}
 	}
+}
+
+// Over TLS the console takes no cookie that another host of its domain can have planted.
+func TestPlantedCookiesAreIgnored(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(d *console.Deps) { d.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	mine := b.mustCookie(t, "/console/sign-in", url.Values{"key": {b.secret}}, "X-Forwarded-Proto", "https")
+	theirs := b.mustSignIn(t, b.mustWorkspace(t).secret).cookie(t)
+	notice := base64.RawURLEncoding.EncodeToString([]byte("Call +1-555-0100"))
+	for planted, want := range map[string]string{
+		cookieName + "=" + theirs: "/console/sign-in",
+		cookieName + "=" + theirs + "; " + mine.Name + "=" + mine.Value + "; console_notice=" + notice: "/console",
+	} {
+		got := b.visitor(t).do(t, "GET", "/console", nil, "X-Forwarded-Proto", "https", "Cookie", planted)
+		if got.path != want || strings.Contains(got.text, "Call +1-555") {
+			t.Errorf("with %.30s arrived at %s, want %s without the notice", planted, got.path, want)
+		}
+	}
+}
+
+// In a frame the end of a session is told; what was sent after it is asked for again.
+func TestEndOfASessionIsTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	got := b.visitor(t).do(t, "GET", "/console/leads", nil, "Sec-Fetch-Dest", "iframe")
+	got.wantPage(t, 401, "Your session here has ended", "!Secret key")
+	if policy := got.header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'self' *") {
+		t.Errorf("policy = %s, want that the page around it shows it", policy)
+	}
+	lost := b.visitor(t).do(t, "POST", "/console/settings", strings.NewReader("name=x"), "Sec-Fetch-Site", "same-origin",
+		"Content-Type", "application/x-www-form-urlencoded", "Referer", b.url+"/console/settings")
+	lost.wantPage(t, 200, "what you just did was not done", `value="/console/settings"`)
 }
 
 // Signing in leads to pages of the console alone.

@@ -23,7 +23,7 @@ const (
 
 // authenticate returns whom a request acts for, by its cookie.
 func (c *console) authenticate(r *http.Request) (*tenant.Principal, *tenant.Session, error) {
-	found, err := r.Cookie(sessionCookie)
+	found, err := c.findCookie(r, sessionCookie)
 	if err != nil {
 		return nil, nil, fault.New(fault.Unauthorized, "Nobody is signed in")
 	}
@@ -49,11 +49,26 @@ func (c *console) admitStranger(r *http.Request) error {
 	return nil
 }
 
+// hostPrefix begins the names of cookies that browsers take from this host alone, over TLS: another host of the same
+// domain cannot plant one, such as that of its own session.
+const hostPrefix = "__Host-"
+
+// findCookie returns a cookie of the console; over TLS one without hostPrefix is none of ours.
+func (c *console) findCookie(r *http.Request, name string) (*http.Cookie, error) {
+	if httpx.OverTLS(r, c.Trusted) {
+		name = hostPrefix + name
+	}
+	return r.Cookie(name)
+}
+
 // cookie makes one of the console's. Where other origins may show the console in a frame, it must be sent there too, to
 // that site's frames only (CHIPS); else links from elsewhere may lead here, and nothing more.
 func (c *console) cookie(r *http.Request, s *tenant.Session, name, value string, seconds int) *http.Cookie {
 	k := &http.Cookie{Name: name, Value: value, Path: Root, MaxAge: seconds, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, Secure: httpx.OverTLS(r, c.Trusted)}
+		SameSite: http.SameSiteLaxMode}
+	if httpx.OverTLS(r, c.Trusted) {
+		k.Name, k.Path, k.Secure = hostPrefix+name, "/", true // the prefix asks for both
+	}
 	if s != nil && len(s.FrameOrigins) > 0 {
 		k.SameSite, k.Secure, k.Partitioned = http.SameSiteNoneMode, true, true
 	}
@@ -64,7 +79,17 @@ func (c *console) cookie(r *http.Request, s *tenant.Session, name, value string,
 type signInPage struct{ Next string }
 
 func (c *console) signInForm(w http.ResponseWriter, r *http.Request) error {
-	return c.askToSignIn(w, http.StatusOK, local(r.URL.Query().Get("next")), "")
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest == "iframe" || dest == "frame" {
+		// The page around it made the session, and can make another: nobody has a key there. There is nothing to click.
+		view := &webui.View{Title: "Signed out", Assets: assetsPath}
+		return c.render(w, http.StatusUnauthorized, "ended.html", view,
+			&tenant.Session{FrameOrigins: []string{tenant.AnyOrigin}})
+	}
+	problem := ""
+	if r.URL.Query().Has("lost") {
+		problem = "Your session had ended, so what you just did was not done. Sign in, and do it again."
+	}
+	return c.askToSignIn(w, http.StatusOK, local(r.URL.Query().Get("next")), problem)
 }
 
 func (c *console) askToSignIn(w http.ResponseWriter, status int, next, problem string) error {

@@ -1,7 +1,10 @@
 package console
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -47,6 +50,24 @@ func (v *visit) show(name, title string, page any) error {
 	}
 	v.written = true
 	return v.render(v.w, status, name, view, v.session)
+}
+
+// asksAgain reports whether an open page that shows this version asks for a newer one. It is answered that there is none
+// then, and stays as it is: somebody may be reading there.
+func (v *visit) asksAgain(version string) bool {
+	if v.r.URL.Query().Get("seen") != version {
+		return false
+	}
+	v.written = true
+	v.w.WriteHeader(http.StatusNoContent)
+	return true
+}
+
+// digest is a short text that changes with what page shows.
+func digest(page any) string {
+	text, _ := json.Marshal(page) // it came as JSON
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 // explain puts an error onto a page, and returns the status of it.
@@ -136,7 +157,7 @@ func (v *visit) done(to, notice string) error {
 
 // takeNotice returns what done left for the page, once.
 func (v *visit) takeNotice() string {
-	c, err := v.r.Cookie(noticeCookie)
+	c, err := v.findCookie(v.r, noticeCookie)
 	if err != nil {
 		return ""
 	}

@@ -44,7 +44,12 @@
 
   document.addEventListener("submit", (event) => {
     const question = event.submitter?.dataset.ask ?? event.target.dataset.ask;
-    if (question && !confirm(question)) event.preventDefault();
+    if (question && !confirm(question)) return event.preventDefault();
+    // Of a button that is clicked twice the second click does nothing.
+    if (event.target.method !== "post") return;
+    if ("sent" in event.target.dataset) event.preventDefault();
+    event.target.dataset.sent = "";
+    setTimeout(() => delete event.target.dataset.sent, 5000);
   }, true);
 
   // An element with data-fragment is for what stands behind the # of the address, which no server sees.
@@ -59,19 +64,39 @@
   if (lasting) history.replaceState(null, "", lasting.dataset.address);
 
   // Events of the server become events of the body: hx-trigger="leads from:body" loads what has changed.
-  const live = document.body.dataset.live;
+  const live = document.body.dataset.live, news = ["leads", "endpoints", "submissions"];
   if (live) {
     const source = new EventSource(live);
-    for (const name of ["leads", "endpoints", "submissions"])
+    for (const name of news)
       source.addEventListener(name, (e) => htmx.trigger(document.body, name, { detail: e.data }));
     addEventListener("pagehide", () => source.close());
   }
 
-  // News must not take away what somebody has ticked or opened in the part that it would replace.
+  // News must not take away what somebody has ticked, opened, begun to type or holds with the keyboard in the part that
+  // it would replace: they wait until that is over. Where the focus is on something with an id, htmx puts it back there.
+  const missed = new Set();
+  const busy = (part) => part.querySelector("details[open], :focus:not([id]), input:not([type=checkbox]):focus, " +
+    "select:focus, textarea:focus") || [...part.querySelectorAll("input, textarea")].some((field) =>
+    field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const cause = event.detail.requestConfig.triggeringEvent?.type;
-    const busy = event.detail.target.querySelector("input[type=checkbox]:checked, details[open], :focus");
-    if (["leads", "endpoints", "submissions"].includes(cause) && busy) event.preventDefault();
+    const cause = event.detail.requestConfig.triggeringEvent?.type; // undefined: it is asked for again and again
+    if (cause !== undefined && !news.includes(cause) || !busy(event.detail.target)) return;
+    event.preventDefault();
+    if (cause) missed.add(cause);
+  });
+  for (const over of ["change", "toggle", "focusout"])
+    document.addEventListener(over, () => setTimeout(() => {
+      const now = [...missed];
+      missed.clear();
+      for (const name of now) htmx.trigger(document.body, name);
+    }), true);
+
+  // What was scrolled within the part stays where it was.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const was = [...event.detail.target.querySelectorAll("[id][tabindex]")].map((e) => [e.id, e.scrollLeft, e.scrollTop]);
+    document.addEventListener("htmx:afterSwap", () => {
+      for (const [id, left, top] of was) document.getElementById(id)?.scrollTo(left, top);
+    }, { once: true });
   });
 
   // Views are links to lists as they were filtered, with names, kept in this browser.
