@@ -45,7 +45,7 @@ func main() {
 //
 //	ticker --sweep task--+
 //	                     v
-//	gateway --wake--> Redis --poll--> asynq server "upkeep"  --> sweep: chores            --wake--> Redis
+//	gateway --wake--> Redis --wait--> asynq server "upkeep"  --> sweep: chores            --wake--> Redis
 //	                            +---> asynq server "enrich"  --> enrichment               --wake--> Redis
 //	                            +---> asynq server "import"  --> import, one reader ahead --wake--> Redis
 //	                            +---> asynq server "replay"  --> replay                   --wake--> Redis

@@ -12,39 +12,43 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/worker/internal/process"
 )
 
 const (
-	sweepers  = 2                      // sweeps at once: one may be slow without the next being late
-	replayers = 32                     // replays at once: each mostly waits for its rate
-	importers = 2                      // imports at once: each keeps a core busy
-	slowPoll  = 100 * time.Millisecond // between polls of queues in which nothing is urgent
+	sweepers  = 2  // sweeps at once: one may be slow without the next being late
+	replayers = 32 // replays at once: each mostly waits for its rate
+	importers = 2  // imports at once: each keeps a core busy
 )
 
-// servers are asynq's, one for each queue: each polls by itself, so none waits for another's round trip.
-type servers []*asynq.Server
+// servers are asynq's, one for each queue: each waits for tasks by itself, so none waits for another's round trip.
+type servers struct {
+	all    []*asynq.Server
+	unwait context.CancelFunc
+}
 
 func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers {
 	asynqLog := &asynqLogger{log: log, logged: map[string]time.Time{}}
-	var all servers
+	waiting, unwait := context.WithCancel(context.Background())
+	servers := servers{unwait: unwait}
 	for _, q := range []struct {
 		name        string
 		concurrency int
-		poll        time.Duration
 	}{
-		{task.QueueWebhook, s.Drains, s.Poll},
-		{task.QueueFailing, s.Probes, max(s.Poll, slowPoll)}, // of their own: an endpoint that fails is often slow too
-		{task.QueueReplay, replayers, max(s.Poll, slowPoll)},
-		{task.QueueImport, importers, max(s.Poll, slowPoll)},
-		{task.QueueEnrich, s.Enrichers, s.Poll},
-		{task.QueueUpkeep, sweepers, s.Poll},
+		{task.QueueWebhook, s.Drains},
+		{task.QueueFailing, s.Probes}, // of their own: an endpoint that fails is often slow too
+		{task.QueueReplay, replayers},
+		{task.QueueImport, importers},
+		{task.QueueEnrich, s.Enrichers},
+		{task.QueueUpkeep, sweepers},
 	} {
-		all = append(all, asynq.NewServerFromRedisClient(c, asynq.Config{
+		client := rdb.QueueClient(waiting, c, q.name)
+		servers.all = append(servers.all, asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              q.concurrency,
 			Queues:                   map[string]int{q.name: 1},
-			TaskCheckInterval:        q.poll,
+			TaskCheckInterval:        s.Poll, // after a look that found none; the next one waits for a task
 			DelayedTaskCheckInterval: time.Second,
 			ShutdownTimeout:          s.Grace * 9 / 10,
 			RetryDelayFunc:           process.RetryDelay,
@@ -53,12 +57,12 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 			LogLevel:                 asynq.InfoLevel,
 		}))
 	}
-	return all
+	return servers
 }
 
-func (all servers) start(h asynq.Handler) error {
-	for _, s := range all {
-		if err := s.Start(h); err != nil {
+func (s servers) start(h asynq.Handler) error {
+	for _, one := range s.all {
+		if err := one.Start(h); err != nil {
 			return fmt.Errorf("start queue: %w", err)
 		}
 	}
@@ -66,10 +70,11 @@ func (all servers) start(h asynq.Handler) error {
 }
 
 // stop waits for the tasks under way, in all queues at once, and no longer than ctx.
-func (all servers) stop(ctx context.Context) error {
+func (s servers) stop(ctx context.Context) error {
+	s.unwait()
 	var wg sync.WaitGroup
-	for _, s := range all {
-		wg.Go(s.Shutdown)
+	for _, one := range s.all {
+		wg.Go(one.Shutdown)
 	}
 	ended := make(chan struct{})
 	go func() { wg.Wait(); close(ended) }()

@@ -21,6 +21,6 @@ func AnnounceQueues(ctx context.Context, c redis.UniversalClient, queues ...stri
 
 // QueueEmpty reports whether no task waits in an asynq queue. The task of a wake-up that is waiting is lost then.
 func QueueEmpty(ctx context.Context, c redis.UniversalClient, queue string) (bool, error) {
-	n, err := c.LLen(ctx, "asynq:{"+queue+"}:pending").Result()
+	n, err := c.LLen(ctx, pendingKey(queue)).Result()
 	return n == 0, err
 }
