@@ -49,7 +49,7 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 			Concurrency:              q.concurrency,
 			Queues:                   map[string]int{q.name: 1},
 			TaskCheckInterval:        s.Poll, // after a look that found none; the next one waits for a task
-			DelayedTaskCheckInterval: time.Second,
+			DelayedTaskCheckInterval: 2 * time.Second,
 			ShutdownTimeout:          s.Grace * 9 / 10,
 			RetryDelayFunc:           process.RetryDelay,
 			ErrorHandler:             process.ErrorHandler(log),
