@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 
 	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
-		DB: db, Redis: redis, Waker: waker, Send: sender.Send, Find: newFind(log),
+		DB: db, Redis: redis, Waker: waker, Send: sender.SendDue, Find: newFind(log),
 		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, AttemptLog: s.AttemptLog,
 		Now: time.Now, Log: log, Metrics: registry, Memory: memory,
 	})

@@ -28,6 +28,7 @@ const (
 	Event     Prefix = "evt_"
 	Delivery  Prefix = "dlv_"
 	Attempt   Prefix = "att_"
+	Batch     Prefix = "bat_"
 	Replay    Prefix = "rp_"
 	Import    Prefix = "imp_"
 	Audit     Prefix = "aud_"

@@ -43,8 +43,11 @@ func (db *DB) GetDeliveryAndAttempts(ctx context.Context, workspace, delivery id
 
 func newestAttempts(ctx context.Context, on conn.Queryer, workspace id.UUID, deliveries []id.UUID, heads bool) (map[id.UUID][]webhook.Attempt, error) {
 	const q = `
-select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''),
-       case when $4 then coalesce(a.response_head, '') else '' end, a.latency_ms, a.created_at
+select ` + attemptColumns + `,
+       case when not $4 then ''
+            when a.batch_first is null then coalesce(a.response_head, '')
+            else coalesce((select f.response_head from attempts f
+                            where f.workspace_id = $1 and f.delivery_id = a.batch_first and f.id = a.id limit 1), '') end
   from unnest($2::uuid[]) as d (id)
  cross join lateral (
     select * from attempts where workspace_id = $1 and delivery_id = d.id order by id desc limit $3) a
@@ -57,10 +60,17 @@ select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, '
 	return all, err
 }
 
+// attemptColumns are the columns of an attempt a for attempts, but for the response head, which comes last.
+const attemptColumns = `
+       a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), a.latency_ms, a.created_at,
+       coalesce(a.batch_id, '00000000-0000-0000-0000-000000000000'),
+       coalesce(a.batch_first, '00000000-0000-0000-0000-000000000000'), coalesce(a.batch_size, 0), coalesce(a.batch_index, 0)`
+
 func attempts(ctx context.Context, on conn.Queryer, query string, args ...any) ([]webhook.Attempt, error) {
 	scan := func(row conn.Row) (a webhook.Attempt, err error) {
 		var ms int64
-		err = row.Scan(&a.DeliveryID, &a.ID, &a.Number, &a.Status, &a.Error, &a.ResponseHead, &ms, &a.At)
+		err = row.Scan(&a.DeliveryID, &a.ID, &a.Number, &a.Status, &a.Error, &ms, &a.At,
+			&a.InBatch.ID, &a.InBatch.First, &a.InBatch.Size, &a.InBatch.Index, &a.ResponseHead)
 		a.Latency = time.Duration(ms) * time.Millisecond
 		return a, err
 	}

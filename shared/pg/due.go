@@ -11,7 +11,7 @@ import (
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
-	DrainDue       bool // a drain would send now, and there is none; as the next two, never of a suspended workspace
+	DrainDue       bool // a drain would send now, also what waits for a batch, and there is none; as the next two, never of a suspended workspace
 	NeedsProbeTask bool // its breaker is open or it fails, and nobody has its lease
 	ProbeDue       bool // its breaker is open and lets one through, and one is due: its probe task should run now
 	NotEnabled     bool // it is disabled or deleted: its deliveries are pending no longer
@@ -35,7 +35,7 @@ with recursive skip (workspace_id, endpoint_id, next_at) as (
          order by workspace_id, endpoint_id, next_at limit 1) d
 )
 select s.workspace_id, s.endpoint_id,
-       e.sent and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()),
+       e.sent and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()) - e.wait,
        e.sent and e.free and (e.probe_at is not null or e.failures >= $5),
        e.sent and e.free and e.probe_at is not null and greatest(e.probe_at, s.next_at) <= coalesce($3, now()),
        not e.usable
@@ -44,7 +44,7 @@ select s.workspace_id, s.endpoint_id,
     select enabled and deleted_at is null as usable,
            enabled and deleted_at is null and ` + isActive("s.workspace_id") + ` as sent,
            drain_until is null or drain_until <= coalesce($3, now()) as free,
-           probe_at, failures
+           probe_at, failures, coalesce(batch_wait_ms, 0) * interval '1 ms' as wait
       from endpoints
      where workspace_id = s.workspace_id and id = s.endpoint_id limit 1) e`
 	scan := func(row conn.Row) (w WaitingEndpoint, err error) {

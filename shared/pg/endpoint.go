@@ -20,13 +20,14 @@ func (db *DB) CreateEndpoint(ctx context.Context, e webhook.Endpoint) error {
 }
 
 func (db *DB) insertEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint) error {
-	// $13 whether it is enabled, $14 now, $15 how many a workspace can have
+	// $13 whether it is enabled, $14 now, $15 how many a workspace can have, $16 and $17 its
+	// batches
 	const q = `
 insert into endpoints (
        workspace_id, id, url, description, event_types, chatbot_ids, headers, payload, rate, max_in_flight, timeout_s,
-       secret, enabled, created_at, updated_at, disabled_at, disabled_reason)
+       secret, enabled, created_at, updated_at, batch_max, batch_wait_ms, disabled_at, disabled_reason)
 select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12,
-       $13, $14, $14, case when not $13 then cast($14 as timestamptz) end,
+       $13, $14, $14, nullif($16, 0), $17, case when not $13 then cast($14 as timestamptz) end,
        case when not $13 then '` + webhook.DisabledByOwner + `' end
  where (select count(*) from endpoints where workspace_id = $1 and deleted_at is null) < $15`
 	if err := lockWorkspace(ctx, tx, e.WorkspaceID); err != nil {
@@ -42,7 +43,8 @@ select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12,
 	}
 	made, err := conn.Exec(ctx, tx, "create endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description,
 		pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
-		seconds(e.Timeout), sealed.secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints)
+		seconds(e.Timeout), sealed.secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints,
+		e.Batch.Max, e.Batch.Wait.Milliseconds())
 	if err == nil && made == 0 {
 		return tooMany(webhook.MaxEndpoints, "webhook endpoints")
 	}
@@ -78,7 +80,7 @@ func seconds(d time.Duration) int { return int(d / time.Second) }
 
 const endpointColumns = `
        e.workspace_id, e.id, e.url, e.description, e.event_types, e.chatbot_ids, e.headers, e.payload,
-       coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, e.secret, e.former_secrets, e.enabled, e.disabled_at,
+       coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0), e.secret, e.former_secrets, e.enabled, e.disabled_at,
        coalesce(e.disabled_reason, ''), e.created_at, e.updated_at,
        e.slow_since, ` + healthColumns
 
@@ -96,11 +98,11 @@ func healthTargets(h *webhook.Health) []any {
 func (db *DB) scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
 	var sealed sealedEndpoint
 	var chatbots []string
-	var seconds int
+	var seconds, waitMs int
 	var disabled sql.NullTime
 	var reason string
 	targets := []any{&e.WorkspaceID, &e.ID, &e.URL, &e.Description, pqStrings(&e.EventTypes), pqStrings(&chatbots),
-		&sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+		&sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds, &e.Batch.Max, &waitMs,
 		&sealed.secret, &sealed.former, &e.Enabled, &disabled, &reason, &e.CreatedAt, &e.UpdatedAt, &e.SlowSince}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return e, err
@@ -112,7 +114,7 @@ func (db *DB) scanEndpoint(row conn.Row) (e webhook.Endpoint, err error) {
 		}
 		e.ChatbotIDs = append(e.ChatbotIDs, c)
 	}
-	e.Timeout = time.Duration(seconds) * time.Second
+	e.Timeout, e.Batch.Wait = time.Duration(seconds)*time.Second, time.Duration(waitMs)*time.Millisecond
 	if disabled.Valid {
 		e.Disabled = &webhook.Disabled{At: disabled.Time, Reason: reason}
 	}

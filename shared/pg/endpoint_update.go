@@ -66,11 +66,12 @@ select ` + endpointColumns + `
 // writeEndpoint stores what an owner can change, and the health, which enabling resets. stop takes the lease away, so
 // that a drain under way stops: what it still finds out is not about the endpoint as it is now.
 func (db *DB) writeEndpoint(ctx context.Context, tx *sqlx.Tx, e webhook.Endpoint, stop bool) error {
-	// $1 workspace, $2 endpoint, $3 to $17 what its owner sees, $18 to $25 health, $26 stop
+	// $1 workspace, $2 endpoint, $3 to $17 what its owner sees, $18 to $25 health, $26 stop, $27 and $28 its
+	// batches
 	const q = `
 update endpoints
    set url = $3, description = $4, event_types = $5, chatbot_ids = $6, headers = $7, payload = $8, rate = nullif($9, 0),
-       max_in_flight = $10, timeout_s = $11, secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15,
+       max_in_flight = $10, timeout_s = $11, batch_max = nullif($27, 0), batch_wait_ms = $28, secret = $12, former_secrets = $13, enabled = $14, disabled_at = $15,
        disabled_reason = nullif($16, ''), updated_at = $17,
        failures = $18, failing_since = $19, failing_delivery = $20, probe_at = $21, probes = $22,
        last_error = nullif($23, ''), last_success_at = $24, told = $25,
@@ -90,7 +91,7 @@ update endpoints
 		uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), sealed.secret, string(sealed.former), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
 		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt,
-		h.Notified, stop)
+		h.Notified, stop, e.Batch.Max, e.Batch.Wait.Milliseconds())
 	return err
 }
 

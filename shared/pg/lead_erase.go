@@ -172,18 +172,25 @@ insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_
 select $1, id, endpoint_id, event_id, '` + string(webhook.Cancelled) + `', created_at, now() from owed
     on conflict (workspace_id, id) do update set state = excluded.state, next_at = null, updated_at = excluded.updated_at`
 
+	// eraseAttempts deletes the answers to batches too in which the events were: they may tell of any of them.
 	eraseAttempts = `
 with answered as materialized (
-    select a.*
-      from unnest($2::uuid[]) v (id)
-     cross join lateral (
-        select d.id from deliveries d
-         where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
-         order by d.id offset 0) o
+    select f.*
+      from (select distinct a.*
+              from unnest($2::uuid[]) v (id)
+             cross join lateral (
+                select d.id from deliveries d
+                 where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
+                 order by d.id offset 0) o
+             cross join lateral (
+                select coalesce(batch_first, delivery_id) as delivery_id, id from attempts
+                 where workspace_id = $1 and delivery_id = o.id and (response_head is not null or batch_first is not null)
+                 order by id offset 0) a) a
      cross join lateral (
         select delivery_id, id, number, latency_ms, created_at from attempts
-         where workspace_id = $1 and delivery_id = o.id and response_head is not null
-         order by id offset 0) a
+         where workspace_id = $1 and delivery_id = a.delivery_id and id between a.id and a.id and response_head is not null
+         order by id limit 1) f
+     order by f.delivery_id, f.id
 )
 insert into attempts (workspace_id, delivery_id, id, number, latency_ms, created_at)
 select $1, delivery_id, id, number, latency_ms, created_at from answered

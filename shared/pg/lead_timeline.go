@@ -139,7 +139,7 @@ select ` + deliveryColumns + `
 
 func firstAttempts(ctx context.Context, on conn.Queryer, workspace id.UUID, deliveries []webhook.Delivery, limit int) ([]webhook.Attempt, error) {
 	const q = `
-select a.delivery_id, a.id, a.number, coalesce(a.status, 0), coalesce(a.error, ''), '', a.latency_ms, a.created_at
+select ` + attemptColumns + `, ''
   from unnest($2::uuid[]) d (id)
  cross join lateral (
     select * from attempts where workspace_id = $1 and delivery_id = d.id order by id limit $3) a

@@ -102,7 +102,8 @@ with due as materialized (
     returning e.*
 )
 select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload, coalesce(e.rate, 0),
-       e.max_in_flight, e.timeout_s, case when d.n = 1 then e.secret else '' end,
+       e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0),
+       case when d.n = 1 then e.secret else '' end,
        case when d.n = 1 then e.former_secrets end, e.paced_until,
        case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = $1) end,
        d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
@@ -162,10 +163,11 @@ func (b *LeasedBatch) scan(row conn.Row, due *int, open func(*webhook.Endpoint, 
 		schedule []byte
 		paced    *time.Time
 		seconds  int
+		waitMs   int
 	}
 	e := &b.Endpoint
 	targets := []any{&first.url, &first.sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds,
-		&first.sealed.secret, &first.sealed.former, &first.paced, &first.schedule,
+		&e.Batch.Max, &first.waitMs, &first.sealed.secret, &first.sealed.former, &first.paced, &first.schedule,
 		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
 		due}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
@@ -176,6 +178,7 @@ func (b *LeasedBatch) scan(row conn.Row, due *int, open func(*webhook.Endpoint, 
 		return nil
 	}
 	e.URL, e.Timeout = first.url, time.Duration(first.seconds)*time.Second
+	e.Batch.Wait = time.Duration(first.waitMs) * time.Millisecond
 	if first.paced != nil {
 		b.PacedUntil = *first.paced
 	}

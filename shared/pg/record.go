@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"leadgate/shared/id"
@@ -28,12 +29,16 @@ type RecordRequest struct {
 // leased is false when another token has the lease by now: what was sent is recorded all the same, and nothing more
 // should be sent.
 func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool, err error) {
-	query, args := recordQuery, append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
+	args := append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
 	if h := r.Health; h != nil {
-		query = recordHealthQuery
 		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError,
 			h.LastSuccessAt)
 	}
+	batched := slices.ContainsFunc(r.Outcomes, func(o webhook.Outcome) bool { return o.Attempt.InBatch.Size > 0 })
+	if batched {
+		args = append(args, batchColumns(r.Outcomes)...)
+	}
+	query := recordQueries[recordKind{r.Health != nil, batched}]
 	err = db.withPartitions(ctx, func() error {
 		n, err := conn.Exec(ctx, db.Prepared(), "record outcomes", query, args...)
 		leased = n == 1
@@ -42,20 +47,44 @@ func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool,
 	return leased, err
 }
 
-// recordOutcomes begins both statements. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
-// what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where the
-// delivery ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
+// recordKind is what a statement that records has, beside attempts.
+type recordKind struct{ health, batched bool }
+
+var recordQueries = map[recordKind]string{
+	{false, false}: recordQuery(false, false), {true, false}: recordQuery(true, false),
+	{false, true}: recordQuery(false, true), {true, true}: recordQuery(true, true),
+}
+
+// recordQuery makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile, what
+// arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery of
+// the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
 // and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once.
 //
 //	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 to $14 the attempts, $15 and $16 ids between which
-//	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up,
-//	$19 to $25 the endpoint's health
-const recordOutcomes = `
+//	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up, then 7 of
+//	the endpoint's health, then 4 of the attempts' places in batches
+func recordQuery(health, batched bool) string {
+	n := 18
+	next := func() string { n++; return "$" + strconv.Itoa(n) }
+	var set string
+	if health { // told belongs to whoever notifies, but a success ends what was notified of
+		failures, since := next(), next()
+		set = `,
+       failures = ` + failures + `, failing_since = ` + since + `, failing_delivery = ` + next() + `, probe_at = ` + next() + `,
+       probes = ` + next() + `, last_error = nullif(` + next() + `, ''), last_success_at = coalesce(` + next() + `, last_success_at),
+       told = told and cast(` + since + ` as timestamptz) is not null`
+	}
+	var columns, arrays string
+	if batched {
+		columns = `, batch_id, batch_first, batch_size, batch_index`
+		arrays = `, ` + next() + `::uuid[], ` + next() + `::uuid[], ` + next() + `::int[], ` + next() + `::int[]`
+	}
+	return `
 with o as materialized (
     select $1::uuid as workspace_id, $2::uuid as endpoint_id, o.*
       from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[],
-                         $12::timestamptz[], $13::text[], $14::timestamptz[])
-      as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at)
+                         $12::timestamptz[], $13::text[], $14::timestamptz[]` + arrays + `)
+      as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at` + columns + `)
 ), moved as (
     update deliveries d
        set attempts = greatest(d.attempts, o.number),
@@ -75,25 +104,18 @@ with o as materialized (
      group by 3, 4 order by 3, 4
     on conflict (workspace_id, endpoint_id, hour, bucket) do update set n = t.n + excluded.n
 ), made as (
-    insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
+    insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at` +
+		columns + `)
     select workspace_id, delivery_id, id, number, status, error,
-           case when delivery_id in (select m.id from moved m) then response_head end, latency_ms, at
+           case when id not in (select x.id from o x where x.delivery_id not in (select m.id from moved m)) then response_head end,
+           latency_ms, at` + columns + `
       from o
     on conflict do nothing
 )
 update endpoints
-   set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)`
-
-const (
-	ofHolder    = ` where workspace_id = $1 and id = $2 and drain_token = $3`
-	recordQuery = recordOutcomes + ofHolder
-
-	// told belongs to whoever notifies, but a success ends what was notified of.
-	recordHealthQuery = recordOutcomes + `,
-       failures = $19, failing_since = $20, failing_delivery = $21, probe_at = $22, probes = $23,
-       last_error = nullif($24, ''), last_success_at = coalesce($25, last_success_at),
-       told = told and cast($20 as timestamptz) is not null` + ofHolder
-)
+   set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)` + set + `
+ where workspace_id = $1 and id = $2 and drain_token = $3`
+}
 
 func outcomeColumns(r RecordRequest) []any {
 	n := len(r.Outcomes)
@@ -131,4 +153,24 @@ func outcomeColumns(r RecordRequest) []any {
 		lowest, highest = r.Outcomes[0].Attempt.DeliveryID, r.Outcomes[n-1].Attempt.DeliveryID
 	}
 	return append(args, lowest, highest, clock(r.Now), clock(r.PacedUntil))
+}
+
+// batchColumns are the places in batches of outcomes, in the order that outcomeColumns gives them.
+func batchColumns(outcomes []webhook.Outcome) []any {
+	n := len(outcomes)
+	ids, firsts, sizes, places := newColumn(n, 36), newColumn(n, 36), newColumn(n, 3), newColumn(n, 3)
+	for i := range outcomes {
+		in := &outcomes[i].Attempt.InBatch
+		if in.Size == 0 { // a fault of ours
+			for _, c := range []*column{ids, firsts, sizes, places} {
+				c.null()
+			}
+			continue
+		}
+		ids.uuid(in.ID)
+		firsts.uuid(in.First)
+		sizes.int(int64(in.Size))
+		places.int(int64(in.Index))
+	}
+	return []any{ids.done(), firsts.done(), sizes.done(), places.done()}
 }

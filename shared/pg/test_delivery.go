@@ -76,7 +76,7 @@ update deliveries d set state = 'cancelled', updated_at = now()
 func (db *DB) RecordTestDelivery(ctx context.Context, workspace, endpoint id.UUID, o webhook.Outcome) (probe bool,
 	err error) {
 	// $1 workspace, $2 endpoint, $3 delivery, $4 state, $5 number, $6 status, $7 error, $8 head of the response, $9
-	// latency, $10 time of the attempt, $11 its id
+	// latency, $10 time of the attempt, $11 its id, $12 to $15 its place in a batch
 	const q = `
 with moved as (
     update deliveries d
@@ -85,8 +85,9 @@ with moved as (
      where d.workspace_id = $1 and d.id = $3 and ` + testPending + `
     returning d.id
 ), made as (
-    insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at)
-    select $1, id, $11, $5, nullif($6, 0), nullif($7, ''), nullif($8, ''), $9, $10 from moved
+    insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at,
+                          batch_id, batch_first, batch_size, batch_index)
+    select $1, id, $11, $5, nullif($6, 0), nullif($7, ''), nullif($8, ''), $9, $10, $12, $13, nullif($14, 0), nullif($15, 0) from moved
 )
 update endpoints set probe_at = now()
  where workspace_id = $1 and id = $2 and enabled and deleted_at is null and probe_at > now() and $4 = 'delivered'
@@ -94,7 +95,8 @@ update endpoints set probe_at = now()
 	a := &o.Attempt
 	err = db.withPartitions(ctx, func() error {
 		n, err := conn.Exec(ctx, db, "record test delivery", q, workspace, endpoint, a.DeliveryID, string(o.State), a.Number,
-			a.Status, a.Error, a.ResponseHead, a.Latency.Milliseconds(), a.At, a.ID)
+			a.Status, a.Error, a.ResponseHead, a.Latency.Milliseconds(), a.At, a.ID, optionalID(a.InBatch.ID),
+			optionalID(a.InBatch.First), a.InBatch.Size, a.InBatch.Index)
 		probe = n == 1
 		return err
 	})

@@ -18,6 +18,7 @@ const (
 	FailedBlocked    ErrorClass = "blocked"    // an address webhooks must not reach
 	FailedConnection ErrorClass = "connection" // broken off, or not HTTP
 	FailedStatus     ErrorClass = "status"     // an answer, but not 2xx
+	FailedAnswer     ErrorClass = "answer"     // 2xx to a batch, and yet this event of it failed
 	FailedInternal   ErrorClass = "internal"   // a fault of ours
 )
 

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/textproto"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,13 +93,12 @@ func readSecret(secret string) (raw []byte, asymmetric bool, wrong string) {
 // "id.timestamp.body" for each live secret, the current one's first, so that receivers verify with whichever they hold
 // while it is rotated (Standard Webhooks 1.0).
 func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header string, err error) {
-	content := make([]byte, 0, len(msgID)+len(body)+24)
-	content = append(content, msgID...)
-	content = append(content, '.')
-	content = strconv.AppendInt(content, at.Unix(), 10)
-	content = append(content, '.')
-	content = append(content, body...)
-	signed, err := appendSignature(make([]byte, 0, 96*(1+len(e.Former))), e.Secret, content)
+	head := make([]byte, 0, len(msgID)+24)
+	head = append(head, msgID...)
+	head = append(head, '.')
+	head = strconv.AppendInt(head, at.Unix(), 10)
+	head = append(head, '.')
+	signed, err := appendSignature(make([]byte, 0, 96*(1+len(e.Former))), e.Secret, head, body)
 	if err != nil {
 		return "", err
 	}
@@ -107,7 +107,7 @@ func SignAll(e *Endpoint, msgID string, at time.Time, body []byte) (header strin
 			continue
 		}
 		// an unreadable one stops no delivery
-		if more, err := appendSignature(append(signed, ' '), f.Secret, content); err == nil {
+		if more, err := appendSignature(append(signed, ' '), f.Secret, head, body); err == nil {
 			signed = more
 		}
 	}
@@ -136,16 +136,18 @@ func Header(e *Endpoint, msgID string, at time.Time, body []byte) (map[string][]
 	return h, nil
 }
 
-func appendSignature(dst []byte, secret string, content []byte) ([]byte, error) {
+// appendSignature appends the signature of head and body together.
+func appendSignature(dst []byte, secret string, head, body []byte) ([]byte, error) {
 	raw, asymmetric, wrong := readSecret(secret)
 	if wrong != "" {
 		return dst, errors.New("not a secret to sign with")
 	}
 	if asymmetric {
-		return base64.StdEncoding.AppendEncode(append(dst, SignatureEd25519+","...), ed25519.Sign(raw, content)), nil
+		return base64.StdEncoding.AppendEncode(append(dst, SignatureEd25519+","...), ed25519.Sign(raw, slices.Concat(head, body))), nil
 	}
 	mac := hmac.New(sha256.New, raw)
-	mac.Write(content)
+	mac.Write(head)
+	mac.Write(body)
 	var sum [sha256.Size]byte
 	return base64.StdEncoding.AppendEncode(append(dst, SignatureHMAC+","...), mac.Sum(sum[:0])), nil
 }

@@ -57,6 +57,7 @@ type Endpoint struct {
 	Rate        int               // deliveries per second; 0: no limit
 	MaxInFlight int               // attempts at once; 1: strictly in the order of events
 	Timeout     time.Duration     // of an attempt
+	Batch       Batch             // zero: each event in a request of its own
 	Secret      string            // whsec_ or whsk_...; shown once, when it is made
 	Former      []FormerSecret    // secrets that also sign, for a while
 	Enabled     bool
@@ -149,13 +150,14 @@ type Delivery struct {
 // Attempt is one try of a delivery, as it is kept.
 type Attempt struct {
 	DeliveryID   id.UUID
-	ID           id.UUID
-	Number       int    // 1 is the first
-	Status       int    // HTTP status; 0 when there was no answer
-	Error        string // "" on success
-	ResponseHead string // the first 4 KiB of the answer's body
+	ID           id.UUID // of the request: those of a batch have the same
+	Number       int     // 1 is the first
+	Status       int     // HTTP status; 0 when there was no answer
+	Error        string  // "" on success
+	ResponseHead string  // the first 4 KiB of the answer's body
 	Latency      time.Duration
 	At           time.Time
+	InBatch      InBatch // zero: the request had no other event
 
 	RetryAfter time.Duration // what the answer asked for; not kept
 	Wish       Wish          // what else it asked for; not kept
@@ -195,10 +197,17 @@ type DueDelivery struct {
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).
 // The thin payload of an event of no lead is the full one.
 func (j *DueDelivery) AppendPayload(dst []byte, payload string) []byte {
-	dst = append(dst, `{"type":"`...)
+	return j.appendMembers(append(dst, '{'), payload)
+}
+
+const timestampForm = "2006-01-02T15:04:05.000Z"
+
+// appendMembers appends the members of the body and its closing brace.
+func (j *DueDelivery) appendMembers(dst []byte, payload string) []byte {
+	dst = append(dst, `"type":"`...)
 	dst = append(dst, j.EventType...)
 	dst = append(dst, `","timestamp":"`...)
-	dst = j.EventAt.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	dst = j.EventAt.UTC().AppendFormat(dst, timestampForm)
 	dst = append(dst, `","data":`...)
 	if payload == PayloadThin && j.LeadID != (id.UUID{}) {
 		dst = append(dst, `{"id":"`...)

@@ -16,23 +16,21 @@ type batch struct {
 	endpoint *webhook.Endpoint
 	schedule webhook.Schedule
 	due      []webhook.DueDelivery
+	requests [][]webhook.DueDelivery // due in parts, each of which is one request
 	limiter  *rateLimiter
-	results  chan webhook.Outcome // closed when every attempt has ended
+	results  chan []webhook.Outcome // of a request each; closed when every attempt has ended
 
-	next      atomic.Int64 // the delivery that the next free sender takes
-	attempted atomic.Int64
-	halt      atomic.Bool // send no more: the lease is lost, the breaker opened, or the order would break
+	next      atomic.Int64 // the request that the next free sender makes
+	attempted atomic.Int64 // deliveries
+	halt      atomic.Bool  // send no more: the lease is lost, the breaker opened, or the order would break
 }
 
 // startBatch starts senders, as many as the endpoint takes at once.
-func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
+func (d *drain) startBatch(r *run, leased *pg.LeasedBatch, requests [][]webhook.DueDelivery) *batch {
 	e := &leased.Endpoint
-	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, due: leased.Due,
-		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan webhook.Outcome, len(leased.Due))}
-	if b.schedule == nil {
-		b.schedule = d.Schedule
-	}
-	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.due)))
+	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, due: leased.Due, requests: requests,
+		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan []webhook.Outcome, len(requests))}
+	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.requests)))
 	var senders sync.WaitGroup
 	for range max(1, sockets) { // no endpoint waits for the attempts of others to end
 		senders.Go(b.sendAll)
@@ -45,23 +43,23 @@ func (d *drain) startBatch(r *run, leased *pg.LeasedBatch) *batch {
 	return b
 }
 
-// sendAll is one sender: it takes the next delivery, in order, while there is one and nothing says to stop.
+// sendAll is one sender: it makes the next request, in order, while there is one and nothing says to stop.
 func (b *batch) sendAll() {
 	for b.run.accepting.Err() == nil && !b.halt.Load() {
 		i := int(b.next.Add(1)) - 1
-		if i >= len(b.due) || !b.limiter.wait(b.run.accepting) || b.halt.Load() {
+		if i >= len(b.requests) || !b.limiter.wait(b.run.accepting, len(b.requests[i])) || b.halt.Load() {
 			return
 		}
 		if !b.mayBegin() {
 			b.halt.Store(true)
 			return
 		}
-		o, made := b.send(&b.due[i])
+		outcomes, made := b.send(b.requests[i])
 		if !made {
 			return
 		}
-		b.attempted.Add(1)
-		b.results <- o
+		b.attempted.Add(int64(len(outcomes)))
+		b.results <- outcomes
 	}
 }
 
@@ -74,12 +72,12 @@ func (b *batch) collect() (outcomes []webhook.Outcome) {
 	defer tick.Stop()
 	for {
 		select {
-		case o, open := <-b.results:
+		case more, open := <-b.results:
 			if !open {
 				return outcomes
 			}
-			b.holdAnswer(len(o.Attempt.ResponseHead))
-			outcomes = append(outcomes, o)
+			b.holdAnswer(len(more[0].Attempt.ResponseHead)) // of a batch only the first has one
+			outcomes = append(outcomes, more...)
 		case <-tick.C:
 			outcomes = b.recordSome(outcomes)
 			b.run.renew()

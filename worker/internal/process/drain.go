@@ -17,7 +17,7 @@ import (
 //	lease    one statement: the endpoint is ours for a while; its due deliveries     lease.go
 //	 |
 //	 v
-//	batch    up to MaxInFlight senders; one goroutine collects what comes back       batch.go
+//	batch    up to MaxInFlight senders; one goroutine collects what comes back       batch.go, requests.go
 //	 |  ^
 //	 |  +--> send    rate limit, one attempt, next state, endpoint's health          send.go, rate.go, health.go
 //	 v
@@ -63,7 +63,14 @@ func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	if err != nil || len(leased.Due) == 0 {
 		return err == nil && partial, err
 	}
-	b := d.startBatch(r, &leased)
+	if leased.Schedule == nil {
+		leased.Schedule = d.Schedule
+	}
+	requests := d.requests(r, &leased, mode)
+	if len(requests) == 0 {
+		return partial, nil
+	}
+	b := d.startBatch(r, &leased, requests)
 	outcomes := b.collect()
 	more = !d.health.halted() && (b.left() > 0 || leased.More)
 	if more && b.left() == 0 {

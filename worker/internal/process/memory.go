@@ -59,7 +59,10 @@ func (d *drain) releaseSockets(sockets int) {
 
 // nextLimit returns how many deliveries the next lease may have: more once there is a backlog.
 func nextLimit(leased *pg.LeasedBatch) int {
-	if leased.More {
+	switch {
+	case leased.More && leased.Endpoint.Batched():
+		return batchedMax
+	case leased.More:
 		return leaseMax
 	}
 	return leaseLimit

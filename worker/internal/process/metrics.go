@@ -42,7 +42,9 @@ func outcomeOf(s webhook.State) string {
 
 func (m *metrics) attempted(j *webhook.DueDelivery, o *webhook.Outcome) {
 	m.deliveries.WithLabelValues(outcomeOf(o.State)).Inc()
-	m.attempt.Observe(o.Attempt.Latency.Seconds())
+	if o.Attempt.InBatch.Index <= 1 { // one request
+		m.attempt.Observe(o.Attempt.Latency.Seconds())
+	}
 	if class := webhook.ClassOf(o.Attempt.Error); class != "" {
 		m.errors.WithLabelValues(string(class)).Inc()
 	}

@@ -27,6 +27,7 @@ import (
 const (
 	leaseLimit  = 64                     // deliveries in the first lease of a drain
 	leaseMax    = 256                    // the same once there is a backlog
+	batchedMax  = 1000                   // the same of an endpoint that takes batches
 	leaseTime   = 12 * time.Second       // of an endpoint: how long it rests when its worker is killed
 	recordEvery = 200 * time.Millisecond // how long outcomes wait to be recorded
 	renewEvery  = 3 * time.Second        // of the lease, and of the wake-up's state, which lives for rdb.RunningTTL
@@ -51,8 +52,8 @@ type Deps struct {
 	Now     func() time.Time
 	Memory  *limit.Budget[id.UUID] // bounds the deliveries that workspaces' drains hold
 
-	// Send makes one attempt. made is false when the context ended first.
-	Send func(context.Context, *webhook.Endpoint, *webhook.DueDelivery) (a webhook.Attempt, made bool)
+	// Send makes one request of deliveries, and returns an attempt at each. made is false when the context ended first.
+	Send func(context.Context, *webhook.Endpoint, []webhook.DueDelivery) (attempts []webhook.Attempt, made bool)
 	// Find returns what is known about each lead of a workspace with these settings, in the leads' order.
 	Find func(context.Context, tenant.Settings, []lead.Lead) []pg.Finding
 

@@ -33,8 +33,9 @@ func newRateLimiter(rate int, until time.Time) *rateLimiter {
 	return l
 }
 
-// wait waits until the next attempt is due. It reports false when ctx ended first.
-func (l *rateLimiter) wait(ctx context.Context) bool {
+// wait waits until the next attempt is due, of n deliveries at once, which are no more than the rate allows in a second.
+// It reports false when ctx ended first.
+func (l *rateLimiter) wait(ctx context.Context, n int) bool {
 	if l.interval == 0 {
 		return true
 	}
@@ -43,7 +44,8 @@ func (l *rateLimiter) wait(ctx context.Context) bool {
 	if oldest := time.Now().Add(-rateSlack); at.Before(oldest) {
 		at = oldest
 	}
-	l.next = at.Add(l.interval)
+	interval := time.Duration(n) * l.interval
+	l.next = at.Add(interval)
 	l.mu.Unlock()
 	pause := time.Until(at)
 	if pause <= 0 {
@@ -56,7 +58,7 @@ func (l *rateLimiter) wait(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 		l.mu.Lock()
-		l.next = l.next.Add(-l.interval) // the attempt is not made
+		l.next = l.next.Add(-interval) // the attempt is not made
 		l.mu.Unlock()
 		return false
 	}

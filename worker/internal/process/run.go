@@ -25,6 +25,8 @@ type run struct {
 	taskID  string // also the token of the wake-up's state; "" where there is none
 	renewed time.Time
 
+	resumeAt time.Time // when nothing is left but what waits until then; zero: nothing is
+
 	accepting context.Context // once it has ended, nothing further begins
 	abort     context.Context // once it has ended, what is under way is cancelled
 
@@ -43,9 +45,9 @@ const (
 // run does batches until nothing is left, the run has taken its time or the process stops.
 //
 //	begin --> batch --more--> batch ... --MaxRun over--> release --> requeue
-//	            |  ^
-//	      nothing  woken again
-//	            v  |
+//	            |  ^     \
+//	      nothing  |      some waits --> release --> requeue, for later
+//	            v  woken again
 //	  release, finish --> done
 //
 // Redis only says who goes first. Where it fails the work goes on: leases in Postgres keep workers apart, and the sweep
@@ -60,6 +62,7 @@ func (p *Processor) run(ctx context.Context, key task.Key, taskID string, w work
 		return busy, nil
 	}
 	for {
+		r.resumeAt = time.Time{}
 		more, err := w.batch(r)
 		over := r.accepting.Err() != nil
 		if err != nil || !more || over {
@@ -70,6 +73,10 @@ func (p *Processor) run(ctx context.Context, key task.Key, taskID string, w work
 				r.finish(ctx) // woken meanwhile: the task's retry, or the sweep, does that work
 			}
 			return done, err
+		}
+		if err == nil && !more && !r.resumeAt.IsZero() {
+			r.requeue(ctx)
+			return requeued, nil
 		}
 		if err == nil && !more && !r.finish(ctx) {
 			return done, nil
@@ -122,13 +129,18 @@ func (r *run) finish(ctx context.Context) (again bool) {
 	return again
 }
 
-// requeue gives the wake-up's state up and enqueues a task for the rest.
+// requeue gives the wake-up's state up and enqueues a task for the rest, or has it enqueued at resumeAt. Until then no
+// other wake-up of the key makes one.
 func (r *run) requeue(ctx context.Context) {
 	ctx, cancel := closing(ctx)
 	defer cancel()
 	enqueue, err := rdb.Yield(ctx, r.Redis, r.state, r.taskID)
-	if err == nil && enqueue {
+	switch {
+	case err != nil || !enqueue:
+	case r.resumeAt.IsZero():
 		err = r.Waker.Enqueue(ctx, r.key)
+	default:
+		r.enqueueAt(r.resumeAt)
 	}
 	r.logWake(r.key, "requeue", err)
 }

@@ -124,7 +124,7 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		HTTP: true},
 		Parallel: webhook.MaxInFlight, Now: time.Now})
-	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.Send, Find: o.find,
+	p := process.New(process.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Send: sender.SendDue, Find: o.find,
 		Schedule: o.schedule, MaxRun: o.maxRun, DisableAfter: o.disableAfter, Now: time.Now, Log: log, Metrics: metrics,
 		Memory: o.memory})
 	keeper := upkeep.New(upkeep.Deps{DB: b.db, Redis: b.redis, Waker: b.waker, Every: o.sweep, Now: time.Now, Log: log,

@@ -31,8 +31,7 @@ func (p *Processor) sendTest(ctx context.Context, key task.Key) (result string, 
 	}
 	abort, cancel := joined(ctx, p.hardStop)
 	defer cancel()
-	j := &leased.Due[0]
-	a, made := p.attempt(abort, &leased.Endpoint, j)
+	attempts, made := p.attempt(abort, &leased.Endpoint, leased.Due)
 	ctx, done := closing(ctx)
 	defer done()
 	switch {
@@ -41,11 +40,11 @@ func (p *Processor) sendTest(ctx context.Context, key task.Key) (result string, 
 	case !made:
 		return "aborted", nil
 	}
-	o := webhook.Outcome{Attempt: a, State: webhook.Delivered}
-	if a.Error != "" {
+	o := webhook.Outcome{Attempt: attempts[0], State: webhook.Delivered}
+	if o.Attempt.Error != "" {
 		o.State = webhook.Exhausted
 	}
-	p.observe(key, j, &o)
+	p.observe(key, leased.Due, []webhook.Outcome{o})
 	probe, err := p.DB.RecordTestDelivery(ctx, key.Workspace, key.Endpoint, o)
 	if err == nil && probe {
 		p.logWake(key, "run probe task", p.Waker.RunProbeTask(ctx, task.Drain(key.Workspace, key.Endpoint)))

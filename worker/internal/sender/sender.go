@@ -53,51 +53,69 @@ func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 // is to be recorded.
 func (s *Sender) Send(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery) (webhook.Attempt, bool) {
 	a := webhook.Attempt{DeliveryID: j.DeliveryID, ID: id.New(), Number: j.Attempts + 1, At: s.now()}
+	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128), e.Payload)
+	// the id is the same at every attempt: receivers tell repeats by it
+	made := s.post(ctx, e, id.Event.Format(j.EventID), body, &a, func(res *http.Response) {
+		a.ResponseHead = readHead(res.Body)
+	})
+	return a, made
+}
+
+// post makes a request, and writes into a how it went. read reads the body of the answer.
+func (s *Sender) post(ctx context.Context, e *webhook.Endpoint, message string, body []byte, a *webhook.Attempt,
+	read func(*http.Response)) (made bool) {
 	if e.Unreadable != nil { // never without its signature and headers
 		a.Error = webhook.FailedInternal.WithDetail("the endpoint's secrets cannot be read")
-		return a, true
+		return true
 	}
-	timeout := webhook.DefaultTimeout
-	if e.Timeout > 0 {
-		timeout = min(e.Timeout, webhook.MaxTimeout)
-	}
+	timeout := timeoutOf(e)
 	limited, cancel := context.WithTimeout(ctx, timeout) // from the look-up of the name to the end of the body
 	defer cancel()
-	req, problem := s.request(limited, e, j, a.At)
+	req, problem := s.request(limited, e, message, body, a.At)
 	if problem != "" {
 		a.Error = webhook.FailedBlocked.WithDetail(problem)
-		return a, true
+		return true
 	}
 	res, err := s.transport.RoundTrip(req) // not a Client: nothing follows a redirect
 	if err != nil {
 		a.Latency = s.now().Sub(a.At)
-		class := classify(err)
-		a.Error = class.WithDetail(detail(class, err, timeout))
-		return a, ctx.Err() == nil
+		a.Error = failure(err, timeout)
+		return ctx.Err() == nil
 	}
 	// The status is the answer. What becomes of the body, which may be slow, broken or endless, changes nothing about
-	// it.
+	// it, but for a batch.
 	a.Status, a.Wish = res.StatusCode, webhook.ParseWish(res.Header.Get("Webhook-Delivery"))
 	if !webhook.Succeeded(a.Status) {
 		a.Error = webhook.StatusError(a.Status)
 		a.RetryAfter = retryAfter(res.Header.Get("Retry-After"), s.now())
 	}
 	if a.Status != http.StatusSwitchingProtocols { // after which the connection is ours, with no deadline
-		a.ResponseHead = readHead(res.Body)
+		read(res)
 	}
 	res.Body.Close()
 	a.Latency = s.now().Sub(a.At)
-	return a, true
+	return true
 }
 
-// request signs j for e; problem says why it must not be sent.
-func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, j *webhook.DueDelivery,
+func timeoutOf(e *webhook.Endpoint) time.Duration {
+	if e.Timeout > 0 {
+		return min(e.Timeout, webhook.MaxTimeout)
+	}
+	return webhook.DefaultTimeout
+}
+
+// failure returns the text for Attempt.Error where there was no answer, or no whole one.
+func failure(err error, timeout time.Duration) string {
+	class := classify(err)
+	return class.WithDetail(detail(class, err, timeout))
+}
+
+// request signs a message for e; problem says why it must not be sent.
+func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, message string, body []byte,
 	at time.Time) (req *http.Request, problem string) {
 	if wrong := webhook.CheckURL(e.URL, s.allow); wrong != "" { // what was allowed when it was made may not be any more
 		return nil, "the URL " + strings.ToLower(wrong[:1]) + wrong[1:]
 	}
-	body := j.AppendPayload(make([]byte, 0, len(j.Data)+128), e.Payload)
-	message := id.Event.Format(j.EventID) // the same at every attempt: receivers tell repeats by it
 	header, err := webhook.Header(e, message, at, body)
 	if err != nil {
 		return nil, "the endpoint has no valid secret"
@@ -120,7 +138,12 @@ func readHead(body io.Reader) string {
 	limited := io.LimitReader(body, bodyLimit)
 	io.Copy(&head, io.LimitReader(limited, headLimit)) // what was read before an error is what there is
 	io.Copy(io.Discard, limited)
-	text := head.String()
+	return headOf(head.Bytes())
+}
+
+// headOf returns the start of a body as readHead does.
+func headOf(body []byte) string {
+	text := string(body[:min(len(body), headLimit)])
 	if len(text) == headLimit {
 		text = cutRune(text)
 	}
