@@ -9,20 +9,28 @@ import (
 
 // NewWebhook is an endpoint to create; only URL is required.
 type NewWebhook struct {
-	URL            string   `json:"url"`
-	Description    string   `json:"description,omitempty"`
-	EventTypes     []string `json:"eventTypes,omitempty"`
-	Rate           int      `json:"rate,omitempty"` // deliveries a second
-	MaxInFlight    int      `json:"maxInFlight,omitempty"`
-	TimeoutSeconds int      `json:"timeoutSeconds,omitempty"`
-	Signature      string   `json:"signature,omitempty"` // v1 (HMAC) or v1a (ed25519)
-	Secret         string   `json:"secret,omitempty"`    // to sign with; the API makes one where none is given
+	URL            string        `json:"url"`
+	Description    string        `json:"description,omitempty"`
+	EventTypes     []string      `json:"eventTypes,omitempty"`
+	Rate           int           `json:"rate,omitempty"` // deliveries a second
+	MaxInFlight    int           `json:"maxInFlight,omitempty"`
+	TimeoutSeconds int           `json:"timeoutSeconds,omitempty"`
+	Batch          *WebhookBatch `json:"batch,omitempty"`
+	Signature      string        `json:"signature,omitempty"` // v1 (HMAC) or v1a (ed25519)
+	Secret         string        `json:"secret,omitempty"`    // to sign with; the API makes one where none is given
+}
+
+// WebhookBatch is how an endpoint takes several events in one request; see Receiver for what then arrives.
+type WebhookBatch struct {
+	Max    int `json:"max,omitempty"` // events in a request; 0: 100
+	WaitMs int `json:"waitMs"`        // how long an event may wait for others
 }
 
 // WebhookChange is what changes of an endpoint; zero fields stay as they are.
 type WebhookChange struct {
-	URL     string `json:"url,omitempty"`
-	Enabled *bool  `json:"enabled,omitempty"`
+	URL     string        `json:"url,omitempty"`
+	Enabled *bool         `json:"enabled,omitempty"`
+	Batch   *WebhookBatch `json:"batch,omitempty"`
 }
 
 // Webhook is an endpoint as the API shows it.
@@ -30,7 +38,8 @@ type Webhook struct {
 	ID, URL, Description, Signature string
 	EventTypes                      []string
 	Enabled                         bool
-	Secret                          string // only in the answers that make it
+	Batch                           *WebhookBatch // nil: each event comes in a request of its own
+	Secret                          string        // only in the answers that make it
 	CreatedAt, UpdatedAt            time.Time
 }
 

@@ -39,7 +39,7 @@ type subscription struct {
 }
 
 // maxWebhook is how much of a webhook is read, in bytes.
-const maxWebhook = 1 << 20
+const maxWebhook = 2 << 20
 
 // openReceiver begins to listen, where it did last time if that is free, so that nothing is sent in vain.
 func openReceiver(dir string, wanted bool, con *console) (*receiver, error) {
@@ -154,19 +154,20 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err == nil {
 		err = r.verify.Verify(body, req.Header)
 	}
-	var e struct {
-		Type string
-		Data struct{ ID, Email string }
-	}
+	var events []client.Event
 	if err == nil {
-		err = json.Unmarshal(body, &e)
+		events, err = client.WebhookEvents(req.Header, body)
 	}
 	if err != nil {
 		r.say("signature not verified: %v; if the endpoint's secret was changed, delete the endpoint and start again", err)
 		http.Error(w, "the signature is not verified", http.StatusBadRequest)
 		return
 	}
-	r.say("%s %s, signature verified", e.Type, cmp.Or(e.Data.Email, e.Data.ID))
+	for _, e := range events {
+		var about struct{ ID, Email string }
+		_ = json.Unmarshal(e.Data, &about) // what it does not have is not printed
+		r.say("%s %s, signature verified", e.Type, cmp.Or(about.Email, about.ID))
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -109,7 +109,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 1<<20))
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, 2<<20))
 	if err == nil {
 		err = r.take(at, req.Header, body)
 	}
@@ -121,13 +121,18 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Receiver) take(at time.Time, h http.Header, body []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var e Event
+	var events []client.Event
 	err := errors.New("not subscribed yet")
 	if r.verify != nil {
 		err = r.verify.Verify(body, h)
 	}
 	if err == nil {
-		err = json.Unmarshal(body, &e)
+		events, err = client.WebhookEvents(h, body)
+	}
+	arrived := make([]Event, len(events))
+	for i := range events {
+		arrived[i].Type = events[i].Type
+		err = errors.Join(err, json.Unmarshal(events[i].Data, &arrived[i].Data))
 	}
 	if err != nil {
 		if len(r.refused) < 10 {
@@ -139,12 +144,14 @@ func (r *Receiver) take(at time.Time, h http.Header, body []byte) error {
 		r.stall = max(r.stall, at.Sub(r.last))
 	}
 	r.last = at
-	k := arrivalKey{e.Type, e.Data.ID}
-	if r.seen[k] == nil {
-		r.seen[k] = &Arrival{Event: e, First: at}
+	for _, e := range arrived {
+		k := arrivalKey{e.Type, e.Data.ID}
+		if r.seen[k] == nil {
+			r.seen[k] = &Arrival{Event: e, First: at}
+		}
+		r.seen[k].Times++
+		r.times++
 	}
-	r.seen[k].Times++
-	r.times++
 	close(r.changed)
 	r.changed = make(chan struct{})
 	return nil
@@ -168,7 +175,7 @@ func (r *Receiver) Wait(ctx context.Context, event, lead string) (Arrival, error
 	}
 }
 
-// Count is how many webhooks arrived so far, and how many different ones.
+// Count is how many events arrived so far, and how many different ones.
 func (r *Receiver) Count() (arrivals, distinct int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

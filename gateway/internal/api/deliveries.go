@@ -34,12 +34,27 @@ type delivery struct {
 }
 
 type attempt struct {
-	Number       int     `json:"number"`
-	Status       *int    `json:"status"`
-	Error        *string `json:"error"`
-	ResponseHead *string `json:"responseHead"` // null in lists, and where the event's data would be
-	LatencyMs    int64   `json:"latencyMs"`
-	At           string  `json:"at"`
+	Number       int      `json:"number"`
+	Status       *int     `json:"status"`
+	Error        *string  `json:"error"`
+	ResponseHead *string  `json:"responseHead"` // null in lists, and where the event's data would be
+	LatencyMs    int64    `json:"latencyMs"`
+	Batch        *inBatch `json:"batch"` // null where the request had no other event
+	At           string   `json:"at"`
+}
+
+// inBatch is where in a request an event was.
+type inBatch struct {
+	ID    string `json:"id"`
+	Size  int    `json:"size"`
+	Index int    `json:"index"`
+}
+
+func showInBatch(in webhook.InBatch) *inBatch {
+	if in.Size == 0 {
+		return nil
+	}
+	return &inBatch{id.Batch.Format(in.ID), in.Size, in.Index}
 }
 
 // showDeliveries shows deliveries with their newest attempts.
@@ -63,7 +78,8 @@ func (a *api) showDeliveries(r *http.Request, p *tenant.Principal, found []webho
 func showWhole(p *tenant.Principal, d webhook.Delivery, attempts []webhook.Attempt) delivery {
 	shown := showDelivery(d, attempts)
 	for i, t := range attempts {
-		if mayReadEvent(p, d.EventType) { // a receiver may answer what it was sent
+		alone := t.InBatch.Size <= 1
+		if mayReadEvent(p, d.EventType) && (alone || p.May(tenant.LeadsRead)) { // a receiver may answer what it was sent
 			shown.Attempts[i].ResponseHead = &t.ResponseHead
 		}
 	}
@@ -81,7 +97,7 @@ func showDelivery(d webhook.Delivery, attempts []webhook.Attempt) delivery {
 	for i, t := range attempts {
 		shown.Attempts[i] = attempt{
 			Number: t.Number, Status: optional(t.Status), Error: optional(t.Error),
-			LatencyMs: int64(t.Latency / time.Millisecond), At: stamp(t.At),
+			LatencyMs: int64(t.Latency / time.Millisecond), Batch: showInBatch(t.InBatch), At: stamp(t.At),
 		}
 	}
 	return shown

@@ -29,7 +29,8 @@ func TestEventTypesAreDocumented(t *testing.T) {
 	sent := append(webhook.EventTypes(), webhook.WebhookTest)
 	slices.Sort(sent)
 	webhooks, _ := document["webhooks"].(map[string]any)
-	if diff := cmp.Diff(sent, slices.Sorted(maps.Keys(webhooks))); diff != "" {
+	bodies := slices.Sorted(slices.Values(append(slices.Clone(sent), webhook.TypeBatch)))
+	if diff := cmp.Diff(bodies, slices.Sorted(maps.Keys(webhooks))); diff != "" {
 		t.Errorf("webhooks of openapi.json (-shared/webhook +openapi.json):\n%s", diff)
 	}
 	lists := eventTypeLists("", document)

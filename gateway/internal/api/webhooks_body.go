@@ -18,7 +18,7 @@ import (
 
 // webhookFields are the fields of an endpoint that can be given when it is made and changed later.
 var webhookFields = []string{"url", "description", "eventTypes", "chatbotIds", "headers", "payload", "rate",
-	"maxInFlight", "timeoutSeconds", "enabled"}
+	"maxInFlight", "timeoutSeconds", "batch", "enabled"}
 
 const urlRule = "Must be the URL that events are sent to"
 
@@ -90,6 +90,9 @@ func (d *edit) read(r *strictjson.Reader, checkURL func(string) string) {
 	case "timeoutSeconds":
 		n := r.Integer(int(webhook.MinTimeout/time.Second), int(webhook.MaxTimeout/time.Second))
 		d.set(func(e *webhook.Endpoint) { e.Timeout = cmp.Or(time.Duration(n)*time.Second, webhook.DefaultTimeout) })
+	case "batch":
+		change := readBatch(r)
+		d.set(func(e *webhook.Endpoint) { e.Batch = change(e.Batch) })
 	case "enabled":
 		on := !r.Given() || r.Bool()
 		d.set(func(e *webhook.Endpoint) { e.SetEnabled(on, d.now) })

@@ -24,6 +24,7 @@ type webhookView struct {
 	Rate           *int              `json:"rate"`
 	MaxInFlight    int               `json:"maxInFlight"`
 	TimeoutSeconds int               `json:"timeoutSeconds"`
+	Batch          *batchView        `json:"batch"`
 	Signature      string            `json:"signature"`
 	PublicKey      *string           `json:"publicKey"`
 	FormerSecrets  []formerSecret    `json:"formerSecrets"`
@@ -72,6 +73,7 @@ func (a *api) showWebhook(e webhook.Endpoint) webhookView {
 		ID: id.Endpoint.Format(e.ID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Headers: webhook.MaskHeaders(e.Headers),
 		Payload: e.Payload,
 		Rate:    optional(e.Rate), MaxInFlight: e.MaxInFlight, TimeoutSeconds: int(e.Timeout / time.Second),
+		Batch:     showBatch(e.Batch),
 		Signature: webhook.SignatureScheme(e.Secret), PublicKey: optional(webhook.PublicKey(e.Secret)),
 		FormerSecrets: []formerSecret{},
 		Enabled:       e.Enabled, Health: showHealth(e), CreatedAt: stamp(e.CreatedAt), UpdatedAt: stamp(e.UpdatedAt),

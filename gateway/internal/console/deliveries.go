@@ -39,6 +39,10 @@ type attempt struct {
 	LatencyMs           int
 	Error, ResponseHead string
 	At                  string
+	Batch               *struct {
+		ID          string
+		Size, Index int
+	}
 }
 
 // Due reports whether it is to be sent now, so that its endpoint decides when.

@@ -74,6 +74,9 @@ func createEndpoint(v *visit) error {
 			body[name] = value
 		}
 	}
+	if batch := batchValue(v.r.PostForm); batch != nil {
+		body["batch"] = batch
+	}
 	if signature := v.r.PostForm.Get("signature"); signature != "" {
 		body["signature"] = signature
 	}
@@ -108,6 +111,11 @@ func editEndpoint(v *visit) error {
 			patch[name] = endpointValue(name, v.r.PostForm, e.Headers)
 		}
 	}
+	for _, name := range batchFields {
+		if !slices.Equal(was[name], given(v.r.PostForm, name)) {
+			patch["batch"] = batchValue(v.r.PostForm)
+		}
+	}
 	if len(patch) > 0 {
 		if err := v.send(http.MethodPatch, endpointPath(v), patch, nil); err != nil {
 			return err
@@ -120,6 +128,9 @@ func editEndpoint(v *visit) error {
 var endpointFields = []string{"url", "description", "eventTypes", "chatbotIds", "headers", "payload", "rate",
 	"maxInFlight", "timeoutSeconds"}
 
+// batchFields are those of the form of which the API's field "batch" is made.
+var batchFields = []string{"batchMax", "batchWaitMs"}
+
 // endpointForm is what the fields of the form show of e.
 func endpointForm(e endpoint) url.Values {
 	f := url.Values{"url": {e.URL}, "payload": {e.Payload},
@@ -129,6 +140,10 @@ func endpointForm(e endpoint) url.Values {
 		if text != "" {
 			f.Set(name, text)
 		}
+	}
+	if e.Batch != nil {
+		f.Set("batchMax", strconv.Itoa(e.Batch.Max))
+		f.Set("batchWaitMs", strconv.Itoa(e.Batch.WaitMs))
 	}
 	if len(e.ChatbotIDs) > 0 {
 		f["chatbotIds"] = slices.Sorted(slices.Values(e.ChatbotIDs))
@@ -175,6 +190,19 @@ func endpointValue(name string, f url.Values, headers map[string]string) any {
 		return numberOrText(values[0])
 	}
 	return values[0]
+}
+
+// batchValue is what the API takes for "batch": nothing where no number of events is entered.
+func batchValue(f url.Values) any {
+	most := given(f, "batchMax")
+	if len(most) == 0 {
+		return nil
+	}
+	batch := map[string]any{"max": numberOrText(most[0]), "waitMs": nil}
+	if wait := given(f, "batchWaitMs"); len(wait) > 0 {
+		batch["waitMs"] = numberOrText(wait[0])
+	}
+	return batch
 }
 
 func numberOrText(text string) any {

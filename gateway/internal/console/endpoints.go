@@ -47,7 +47,8 @@ type endpoint struct {
 		Pending, Exhausted, Held      int
 		OldestPendingAt, OldestHeldAt string
 	}
-	Speed *endpointSpeed // of the last day; the page adds it
+	Batch *struct{ Max, WaitMs int } // nil: each event comes in a request of its own
+	Speed *endpointSpeed             // of the last day; the page adds it
 }
 
 // Host is where it is, in short.

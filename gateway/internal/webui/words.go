@@ -31,6 +31,8 @@ func FailureWords(text, server string) string {
 		return "the connection broke off" + more
 	case webhook.FailedStatus:
 		return server + " answered " + detail
+	case webhook.FailedAnswer:
+		return server + " did not take this event of the batch" + more
 	case webhook.FailedInternal:
 		return "something failed on our side" + more
 	}

@@ -28,7 +28,7 @@ type batch struct {
 // startBatch starts senders, as many as the endpoint takes at once.
 func (d *drain) startBatch(r *run, leased *pg.LeasedBatch, requests [][]webhook.DueDelivery) *batch {
 	e := &leased.Endpoint
-	b := &batch{drain: d, run: r, endpoint: e, schedule: leased.Schedule, due: leased.Due, requests: requests,
+	b := &batch{drain: d, run: r, endpoint: e, schedule: d.scheduleOf(leased), due: leased.Due, requests: requests,
 		limiter: newRateLimiter(e.Rate, leased.PacedUntil), results: make(chan []webhook.Outcome, len(requests))}
 	sockets := d.acquireSockets(min(max(1, e.MaxInFlight), len(b.requests)))
 	var senders sync.WaitGroup

@@ -57,14 +57,11 @@ func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.Le
 // and nothing is left, more is true once again, for what was committed late.
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	partial := d.after != pg.DueKey{}
-	leased, err := d.lease(r, mode)
+	leased, err := d.leaseRequest(r, mode)
 	defer d.releaseMemory()
 	d.after = pg.DueKey{}
 	if err != nil || len(leased.Due) == 0 {
 		return err == nil && partial, err
-	}
-	if leased.Schedule == nil {
-		leased.Schedule = d.Schedule
 	}
 	requests := d.requests(r, &leased, mode)
 	if len(requests) == 0 {

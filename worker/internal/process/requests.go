@@ -7,13 +7,38 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// requests puts together what goes into one request, in order. Of an endpoint that takes batches, the last request is
-// left out of the lease where more could join it: what the next lease has, or, within the endpoint's Wait, what is still
-// to come. Then there may be none, and the run is to go on when it is time to look again. What is retried has waited.
+// leaseRequest leases as lease does, and again where the first request could have more than the limit let in: what failed
+// together is to come together.
+func (d *drain) leaseRequest(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
+	leased, err := d.lease(r, mode)
+	e := &leased.Endpoint
+	probes := mode != pg.LeaseForDrain
+	if err != nil || !leased.More || !e.Batched() || d.limit >= webhook.MaxBatch || probes && !e.Ordered() {
+		return leased, err
+	}
+	if n, full := e.NextRequest(leased.Due, d.scheduleOf(&leased)); full || n < len(leased.Due) {
+		return leased, nil
+	}
+	d.releaseMemory()
+	d.limit = batchedMax
+	return d.lease(r, mode)
+}
+
+func (d *drain) scheduleOf(leased *pg.LeasedBatch) webhook.Schedule {
+	if leased.Schedule != nil {
+		return leased.Schedule
+	}
+	return d.Schedule
+}
+
+// requests puts together what goes into one request, in order; a probe is the first of them. Of an endpoint that takes
+// batches, the last request is left out of the lease where more could join it: what the next lease has, or, within the
+// endpoint's Wait, what is still to come. Then there may be none, and the run is to go on when it is time to look again.
+// What is retried has waited.
 func (d *drain) requests(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) (all [][]webhook.DueDelivery) {
-	e, rest := &leased.Endpoint, leased.Due
-	for len(rest) > 0 {
-		n, full := e.NextRequest(rest, leased.Schedule)
+	e, rest, schedule := &leased.Endpoint, leased.Due, d.scheduleOf(leased)
+	for len(rest) > 0 && (len(all) == 0 || mode == pg.LeaseForDrain) {
+		n, full := e.NextRequest(rest, schedule)
 		if n == len(rest) && !full && mode == pg.LeaseForDrain {
 			if leased.More && len(all) > 0 {
 				break

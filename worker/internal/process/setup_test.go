@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -183,6 +184,7 @@ func mustReceive(t testing.TB, answer func(n int, w http.ResponseWriter, r *http
 		nth := n
 		mu.Unlock()
 		rec.got <- request{r.Header.Get("webhook-id"), body, r.Header}
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		if answer != nil {
 			answer(nth, w, r)
 		}
