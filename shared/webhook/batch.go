@@ -17,7 +17,8 @@ const (
 	BatchBytes   = 1 << 20     // of a body, unless one event alone has more
 )
 
-// Batch is how an endpoint takes several events in one request; zero: it gets each in a request of its own.
+// Batch is batched delivery: how an endpoint takes several events in one request; zero: it gets each in a request of its
+// own.
 type Batch struct {
 	Max  int           // events; 0: no batches
 	Wait time.Duration // how long an event that could be sent waits for others

@@ -46,6 +46,12 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 		{`{"chatbotIds":["` + bot + `"],"timeoutSeconds":30,"payload":"thin","description":"new"}`, func(e *shownWebhook) {
 			e.ChatbotIDs, e.TimeoutSeconds, e.Payload, e.Description = []string{bot}, 30, "thin", "new"
 		}},
+		{`{"batch":{}}`, batched(100, 0)},
+		{`{"batch":{"waitMs":1500}}`, batched(100, 1500)},
+		{`{"batch":{"max":7}}`, batched(7, 1500)},
+		{`{"batch":{"max":null,"waitMs":null}}`, batched(100, 0)},
+		{`{"batch":null}`, func(e *shownWebhook) { e.Batch = nil }},
+		{`{"batch":{"max":1,"waitMs":60000}}`, batched(1, 60_000)},
 	} {
 		c.change(&want)
 		got := b.webhook(t, "PATCH", path, c.body, 200)
@@ -62,6 +68,10 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 			t.Errorf("GET after PATCH %s (-answered +read):\n%s", c.body, diff)
 		}
 	}
+}
+
+func batched(most, waitMs int) func(*shownWebhook) {
+	return func(e *shownWebhook) { e.Batch = &struct{ Max, WaitMs int }{most, waitMs} }
 }
 
 func TestPatchInput(t *testing.T) {

@@ -26,6 +26,7 @@ type shownWebhook struct {
 	Headers                                                    map[string]string
 	Rate                                                       *int
 	MaxInFlight, TimeoutSeconds                                int
+	Batch                                                      *struct{ Max, WaitMs int }
 	PublicKey, DisabledAt, DisabledReason                      *string
 	FormerSecrets                                              []struct {
 		Signature string
@@ -68,7 +69,7 @@ func TestCreateWebhookShowsTheSecretOnce(t *testing.T) {
 	got := b.send(t, b.secret, "POST", "/api/v1/webhooks",
 		`{"url":"https://hooks.example.com/in?a=1&b=2","eventTypes":["lead.enriched","lead.created"],"description":"CRM"}`)
 	want := `^\{"success":true,"data":\{("id":"(we_[0-9a-z]{26})","url":"https://hooks\.example\.com/in\?a=1&b=2","description":"CRM","eventTypes":\["lead\.created","lead\.enriched"\],` +
-		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":32,"timeoutSeconds":15,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
+		`"chatbotIds":null,"headers":\{\},"payload":"full","rate":null,"maxInFlight":32,"timeoutSeconds":15,"batch":null,"signature":"v1","publicKey":null,"formerSecrets":\[\],` +
 		`"enabled":true,"disabledAt":null,"disabledReason":null,"health":\{"state":"ok","failures":0,"failingSince":null,"nextProbeAt":null,"lastError":null,"lastSuccessAt":null,"slowSince":null\}),` +
 		`("createdAt":"` + timestamp + `","updatedAt":"` + timestamp + `","workspaceId":"` +
 		id.Workspace.Format(b.workspace) + `"),"secret":"(whsec_[A-Za-z0-9+/=]+)"\}\}\n$`
@@ -99,7 +100,7 @@ func TestCreateWebhookDefaults(t *testing.T) {
 	for _, body := range []string{
 		`{"url":"https://hooks.example.com/"}`,
 		`{"url":"https://hooks.example.com/","eventTypes":null,"description":null,"chatbotIds":null,"headers":null,"payload":null,"rate":null,"maxInFlight":null,"timeoutSeconds":null,"signature":null,"secret":null,"enabled":null}`,
-		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":32,"timeoutSeconds":15,"signature":"v1","enabled":true}`,
+		`{"url":"https://hooks.example.com/","eventTypes":["lead.*","endpoint.*","lead.*"],"headers":{},"payload":"full","maxInFlight":32,"timeoutSeconds":15,"batch":null,"signature":"v1","enabled":true}`,
 	} {
 		got := b.webhook(t, "POST", "", body, 201)
 		want := shownWebhook{ID: got.ID, Secret: got.Secret, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt,
@@ -203,6 +204,9 @@ func badFields(b *bundle) map[string][]string {
 		`"maxInFlight":257`:                              {"/maxInFlight"},
 		`"timeoutSeconds":0`:                             {"/timeoutSeconds"},
 		`"timeoutSeconds":31`:                            {"/timeoutSeconds"},
+		`"batch":100`:                                    {"/batch"},
+		`"batch":{"max":0,"waitMs":-1}`:                  {"/batch/max", "/batch/waitMs"},
+		`"batch":{"max":101,"waitMs":60001,"size":1}`:    {"/batch/max", "/batch/waitMs", "/batch/size"},
 		`"enabled":"yes"`:                                {"/enabled"},
 		`"retries":5`:                                    {"/retries"},
 		`"description":3,"eventTypes":2,"rate":"x","enabled":1`: {"/description", "/eventTypes", "/rate", "/enabled"},
