@@ -29,9 +29,8 @@ type shownWebhook struct {
 	Batch                                                      *struct{ Max, WaitMs int }
 	PublicKey, DisabledAt, DisabledReason                      *string
 	FormerSecrets                                              []struct {
-		Signature string
-		PublicKey *string
-		ExpiresAt string
+		Signature, ExpiresAt string
+		PublicKey            *string
 	}
 	Enabled bool
 	Health  struct {
