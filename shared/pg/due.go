@@ -11,7 +11,9 @@ import (
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
-	DrainDue       bool // a drain would send now, also what waits for a batch, and there is none; as the next two, never of a suspended workspace
+	// DrainDue is that a drain would send now, also what waits for a batch, and there is none. As the next two it is never
+	// of a suspended workspace.
+	DrainDue       bool
 	NeedsProbeTask bool // its breaker is open or it fails, and nobody has its lease
 	ProbeDue       bool // its breaker is open and lets one through, and one is due: its probe task should run now
 	NotEnabled     bool // it is disabled or deleted: its deliveries are pending no longer

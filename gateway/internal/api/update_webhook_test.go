@@ -70,6 +70,11 @@ func TestPatchChangesOnlyWhatIsGiven(t *testing.T) {
 	}
 }
 
+type shownSecret struct {
+	Signature, ExpiresAt string
+	PublicKey            *string
+}
+
 func batched(most, waitMs int) func(*shownWebhook) {
 	return func(e *shownWebhook) { e.Batch = &struct{ Max, WaitMs int }{most, waitMs} }
 }
@@ -91,6 +96,9 @@ func TestPatchInput(t *testing.T) {
 		`{"url":null}`: {"/url"},
 		`{"secret":"` + webhook.NewSecret() + `","signature":null}`: {"/secret", "/signature"},
 		`{"headers":{"one-more":""}}`:                               {"/headers"},
+		`{"batch":100}`:                                             {"/batch"},
+		`{"batch":{"max":0,"waitMs":-1}}`:                           {"/batch/max", "/batch/waitMs"},
+		`{"batch":{"max":101,"waitMs":60001,"size":1}}`:             {"/batch/max", "/batch/waitMs", "/batch/size"},
 		`{"deliverHeld":"yes"}`:                                     {"/deliverHeld"},
 		`{"deliverHeld":true,"enabled":false}`:                      {"/deliverHeld"},
 	} {

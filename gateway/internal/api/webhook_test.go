@@ -28,12 +28,9 @@ type shownWebhook struct {
 	MaxInFlight, TimeoutSeconds                                int
 	Batch                                                      *struct{ Max, WaitMs int }
 	PublicKey, DisabledAt, DisabledReason                      *string
-	FormerSecrets                                              []struct {
-		Signature, ExpiresAt string
-		PublicKey            *string
-	}
-	Enabled bool
-	Health  struct {
+	FormerSecrets                                              []shownSecret
+	Enabled                                                    bool
+	Health                                                     struct {
 		State                                               string
 		Failures                                            int
 		FailingSince, NextProbeAt, LastError, LastSuccessAt *string
@@ -203,9 +200,6 @@ func badFields(b *bundle) map[string][]string {
 		`"maxInFlight":257`:                              {"/maxInFlight"},
 		`"timeoutSeconds":0`:                             {"/timeoutSeconds"},
 		`"timeoutSeconds":31`:                            {"/timeoutSeconds"},
-		`"batch":100`:                                    {"/batch"},
-		`"batch":{"max":0,"waitMs":-1}`:                  {"/batch/max", "/batch/waitMs"},
-		`"batch":{"max":101,"waitMs":60001,"size":1}`:    {"/batch/max", "/batch/waitMs", "/batch/size"},
 		`"enabled":"yes"`:                                {"/enabled"},
 		`"retries":5`:                                    {"/retries"},
 		`"description":3,"eventTypes":2,"rate":"x","enabled":1`: {"/description", "/eventTypes", "/rate", "/enabled"},
