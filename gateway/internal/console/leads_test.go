@@ -64,7 +64,7 @@ func TestLeadsPages(t *testing.T) {
 	v := b.mustSignIn(t, b.secret)
 	first := v.get(t, "/console/leads?source=shop&cols=email&cols=source")
 	first.wantPage(t, 200, "!other@example.com", "!First page", "Next page")
-	next := between(first.text, `<a class="button quiet" href="`, `"`)
+	next := between(first.text, `id="next-page" href="`, `"`)
 	v.get(t, strings.ReplaceAll(next, "&amp;", "&")).wantPage(t, 200, ">n@example.com<", "!other@example.com",
 		"First page",
 		"!Next page", ">Source</th>", "!>Status</th>")
