@@ -44,6 +44,9 @@ func (b *bench) console(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", page, err)
 		}
 	}
+	if err := v.measurePaint(ctx); err != nil {
+		return err
+	}
 	return v.measureIngest(ctx, large)
 }
 

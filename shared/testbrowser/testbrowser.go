@@ -3,7 +3,6 @@ package testbrowser
 
 import (
 	"context"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -58,11 +57,9 @@ var shared struct {
 // mustBrowser returns the context of the browser, which ends with the last test that has a page.
 func mustBrowser(t testing.TB) context.Context {
 	t.Helper()
-	binary, err := exec.LookPath("chromium")
+	binary, err := find()
 	if err != nil {
-		if binary, err = exec.LookPath("google-chrome"); err != nil {
-			t.Skip("neither chromium nor google-chrome is installed")
-		}
+		t.Skip(err)
 	}
 	shared.Lock()
 	defer shared.Unlock()

@@ -1,6 +1,7 @@
 package testbrowser_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -159,6 +160,41 @@ func TestPagesAreStrangers(t *testing.T) {
 	var kept string
 	if second.Eval(`document.cookie + localStorage.length`, &kept); kept != "0" {
 		t.Errorf("another page has %q, want nothing", kept)
+	}
+}
+
+// A meter tells when something was painted and how much was sent, every time as if for the first time.
+func TestMeter(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/long.css" {
+			w.Header().Set("Cache-Control", "max-age=60")
+			w.Header().Set("Content-Type", "text/css")
+			io.WriteString(w, strings.Repeat(" ", 10_000))
+			return
+		}
+		k, err := r.Cookie("session")
+		if err != nil {
+			http.Error(w, "nobody is signed in", http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<link rel=stylesheet href=/long.css><h1>Hello</h1>"+strings.Repeat(k.Value, 1000))
+	}))
+	t.Cleanup(site.Close)
+	m, err := testbrowser.NewMeter(site.URL, []*http.Cookie{{Name: "session", Value: "s"}})
+	if errors.Is(err, testbrowser.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for range 2 {
+		got, err := m.Load(site.URL)
+		if err != nil || got.FirstPaint <= 0 || got.Bytes < 11_000 || got.Bytes > 15_000 {
+			t.Errorf("Load() = %+v, %v, want the page's 1 kB and the style's 10 kB", got, err)
+		}
 	}
 }
 
