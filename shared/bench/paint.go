@@ -22,11 +22,11 @@ func mainPages() []string {
 
 // measurePaint loads pages in a browser that has nothing of them yet.
 func (v *visitor) measurePaint(ctx context.Context) error {
-	site, err := url.Parse(v.bench.URL)
+	site, err := url.Parse(v.bench.URL + "/console")
 	if err != nil {
 		return err
 	}
-	m, err := testbrowser.NewMeter(v.bench.URL+"/console", v.http.Jar.Cookies(site.JoinPath("/console")))
+	m, err := testbrowser.NewMeter(site.String(), v.http.Jar.Cookies(site))
 	if errors.Is(err, testbrowser.ErrMissing) {
 		v.bench.printf("not painted: %v", err)
 		return nil

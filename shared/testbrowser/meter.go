@@ -72,11 +72,19 @@ const loaded = `new Promise(done => new PerformanceObserver((list, observer) => 
 	}
 }).observe({ type: 'paint', buffered: true }))`
 
-// Load opens address and waits until it is loaded and painted, for half a minute at most.
+// Load opens address and waits until it is loaded and painted, for half a minute at most. It is an error where that
+// leads to another address, such as that of a sign-in page.
 func (m *Meter) Load(address string) (Load, error) {
 	ctx, cancel := context.WithTimeout(m.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.Navigate(address)); err != nil {
+		return Load{}, err
+	}
+	there, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href"))
+	if err == nil && there != address {
+		err = errors.New("it led to " + there)
+	}
+	if err != nil {
 		return Load{}, err
 	}
 	got, err := chromedp.Run(ctx, chromedp.Evaluate[[2]float64](loaded, chromedp.EvalAwaitPromise))

@@ -191,7 +191,7 @@ func TestMeter(t *testing.T) {
 	}
 	defer m.Close()
 	for range 2 {
-		got, err := m.Load(site.URL)
+		got, err := m.Load(site.URL + "/")
 		if err != nil || got.FirstPaint <= 0 || got.Bytes < 11_000 || got.Bytes > 15_000 {
 			t.Errorf("Load() = %+v, %v, want the page's 1 kB and the style's 10 kB", got, err)
 		}
