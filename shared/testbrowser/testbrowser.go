@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long one thing may take; only a failure waits it out.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // New opens a blank page, wide and light, with cookies and storage of its own. It is closed when the test ends. The test
 // is skipped where there is neither Chromium nor Chrome. Every host name leads to this machine: a page can have any
