@@ -58,7 +58,9 @@ func AllFailed(due []DueDelivery, failure string) []string {
 // failedIDs returns what stands in "failed" of a JSON object.
 func failedIDs(body []byte) (failed []string, wrong error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.Token() // the brace, as the caller has seen
+	if brace, err := dec.Token(); err != nil || brace != json.Delim('{') {
+		return nil, errors.New(answerNoObject)
+	}
 	seen := false
 	for dec.More() {
 		var value json.RawMessage
