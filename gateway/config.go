@@ -54,6 +54,7 @@ type settings struct {
 	PublicURL      string               `name:"public-url" from:"LEADGATE_PUBLIC_URL" placeholder:"URL" help:"Where people and programs reach the API, such as https://leads.example.com; it is in links to the console, snippets of forms and the documentation's samples. Unless set it is what a request was sent to."`
 	CaptchaURL     string               `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Contact        string               `name:"contact" from:"LEADGATE_CONTACT" placeholder:"support@example.com" help:"Whom the owner of a suspended workspace can ask. API clients are told."`
+	PostgresDisk   config.Bytes         `name:"postgres-disk" from:"LEADGATE_POSTGRES_DISK" default:"0" help:"How large the disk of Postgres is, such as 500GiB, so that the admin pages say when it is full; 0: not known."`
 	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	AccessLog      bool                 `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`

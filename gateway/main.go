@@ -23,12 +23,14 @@ import (
 	"leadgate/gateway/internal/auth"
 	"leadgate/gateway/internal/books"
 	"leadgate/gateway/internal/console"
+	"leadgate/gateway/internal/failures"
 	"leadgate/gateway/internal/form"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/idempotency"
 	"leadgate/gateway/internal/intake"
 	"leadgate/gateway/internal/tenants"
 	"leadgate/shared/config"
+	"leadgate/shared/heartbeat"
 	"leadgate/shared/id"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/limit"
@@ -104,9 +106,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if err != nil {
 		return err
 	}
+	failed := failures.Run(&group, redis, log)
 	edge := func(listener string, memory *limit.Budget[id.UUID]) *httpx.Edge {
 		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener,
-			Memory: memory})
+			Memory: memory, Failed: failed.Record})
 	}
 	ready := newReadiness(db.Ready, time.Now)
 	proxies, _ := s.trusted() // Check has read it
@@ -120,9 +123,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Registry: registry, PublicURL: s.publicURL(),
 	})
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
-		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Log: log,
-		QueuesWritable: s.QueuesWritable, Registry: registry, Ready: ready.check, Now: time.Now,
-		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
+		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
+		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
+		Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),
@@ -155,6 +158,8 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c
 	if err := client.Ping(ctx).Err(); err != nil {
 		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
 	}
+	heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
+		Conns: db.Conns, Log: log})
 	return db, client, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"leadgate/shared/config"
+	"leadgate/shared/heartbeat"
 	"leadgate/shared/lead"
 	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
@@ -96,6 +97,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	group.OnStop("ops", ops.Shutdown)
 	group.Go("ops", func() error { return serve(ops, listener) })
 
+	heartbeat.Run(&group, heartbeat.Deps{Redis: redis, Kind: "worker", Version: version.String(),
+		Conns: db.Conns, Log: log})
 	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: sender.SendDue, Find: newFind(log),

@@ -26,6 +26,19 @@ type TableStats struct {
 	LastVacuumed *time.Time
 }
 
+// Conns returns how many connections this process has open, and how many it may.
+func (db *DB) Conns() (open, most int) {
+	stats := db.Stats()
+	return stats.OpenConnections, stats.MaxOpenConnections
+}
+
+// Size returns how many bytes the database has. It looks across workspaces.
+func (db *DB) Size(ctx context.Context) (n int64, err error) {
+	const q = `select pg_database_size(current_database())`
+	err = db.QueryRowxContext(ctx, q).Scan(&n)
+	return n, conn.Fail(ctx, "read the size", err)
+}
+
 // ReadStats reads it, of what Postgres keeps about itself. It looks across workspaces.
 func (db *DB) ReadStats(ctx context.Context) (s Stats, err error) {
 	// Of the sessions of other users Postgres tells nothing, unless ours has pg_read_all_stats.

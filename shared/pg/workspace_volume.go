@@ -24,6 +24,8 @@ select ` + workspaceColumns + `
 // Volume is how much a workspace receives.
 type Volume struct {
 	Today, Month int        // what its books have as received today (UTC), and in the 30 days that end with it
+	Refused      int        // of those 30 days, invalid and such; duplicates are not among them
+	Limited      int        // of those 30 days, beyond a rate limit
 	LastLeadAt   *time.Time // nil: it has no lead
 }
 
@@ -32,16 +34,19 @@ type Volume struct {
 func (db *DB) Volumes(ctx context.Context, workspaces []id.UUID, today time.Time) (map[id.UUID]Volume, error) {
 	// $1 workspaces, $2 today, $3 the first day
 	const q = `
-select v.id, b.today, b.month, l.created_at
+select v.id, b.today, b.month, b.refused, b.limited, l.created_at
   from unnest($1::uuid[]) as v (id)
  cross join lateral (
-    select coalesce(cast(sum(n) filter (where day = $2::date) as bigint), 0) as today,
-           coalesce(cast(sum(n) as bigint), 0) as month
-      from (select day, n from books
-             where workspace_id = v.id and day >= $3::date and day <= $2::date and outcome = 'received'
+    select coalesce(cast(sum(n) filter (where outcome = 'received' and day = $2::date) as bigint), 0) as today,
+           coalesce(cast(sum(n) filter (where outcome = 'received') as bigint), 0) as month,
+           coalesce(cast(sum(n) filter (where outcome like 'refused:%' and outcome <> 'refused:duplicate') as bigint), 0)
+               as refused,
+           coalesce(cast(sum(n) filter (where outcome = 'limited') as bigint), 0) as limited
+      from (select day, outcome, n from books
+             where workspace_id = v.id and day >= $3::date and day <= $2::date
              union all
-            select day, n from book_entries
-             where workspace_id = v.id and day >= $3::date and day <= $2::date and outcome = 'received') c) b
+            select day, outcome, n from book_entries
+             where workspace_id = v.id and day >= $3::date and day <= $2::date) c) b
   left join lateral (select created_at from leads where workspace_id = v.id order by id desc limit 1) l on true`
 	all := make(map[id.UUID]Volume, len(workspaces))
 	today = today.UTC()
@@ -49,7 +54,7 @@ select v.id, b.today, b.month, l.created_at
 		return conn.Each(ctx, tx, "read volumes", func(row conn.Row) error {
 			var workspace id.UUID
 			var v Volume
-			err := row.Scan(&workspace, &v.Today, &v.Month, &v.LastLeadAt)
+			err := row.Scan(&workspace, &v.Today, &v.Month, &v.Refused, &v.Limited, &v.LastLeadAt)
 			all[workspace] = v
 			return err
 		}, q, uuids(workspaces), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))

@@ -39,6 +39,7 @@ func TestVolumes(t *testing.T) {
 insert into books (workspace_id, day, way, form_id, outcome, n)
 select $1, cast(day as date), 'api', '00000000-0000-0000-0000-000000000000', outcome, n
   from (values ('2026-03-31', 'received', 5), ('2026-03-31', 'new', 4), ('2026-03-02', 'received', 10),
+               ('2026-03-30', 'refused:invalid', 6), ('2026-03-30', 'refused:duplicate', 50), ('2026-03-30', 'limited', 3),
                ('2026-03-01', 'received', 100), ('2026-04-01', 'received', 1000)) v (day, outcome, n)`, d.ws)
 	d.exec(`
 insert into book_entries (workspace_id, day, way, form_id, outcome, n)
@@ -47,8 +48,8 @@ values ($1, '2026-03-31', 'api', '00000000-0000-0000-0000-000000000000', 'receiv
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := all[d.ws]; v.Today != 7 || v.Month != 17 || v.LastLeadAt == nil {
-		t.Errorf("Volumes = %+v, want 7 today, 17 in 30 days, and when the last lead came", v)
+	if v := all[d.ws]; v.Today != 7 || v.Month != 17 || v.Refused != 6 || v.Limited != 3 || v.LastLeadAt == nil {
+		t.Errorf("Volumes = %+v, want 7 today, 17, 6 refused and 3 limited in 30 days, and when the last lead came", v)
 	}
 	if v := all[silent]; v.Today != 0 || v.Month != 0 || v.LastLeadAt != nil {
 		t.Errorf("Volumes of a workspace without leads = %+v, want nothing", v)

@@ -15,6 +15,19 @@ import (
 //	lg:{ws_...}:work:<hash>    a proof of work that was used
 //	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed (up to 0.1.0 also "d<lead>")
 //	lg:{ws_...}:wake:<what>    wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
+//
+// These are of the whole installation:
+//
+//	lg:processes               hash of the gateways and workers that run, by kind, host and pid
+//	lg:{failures}:<class>      list of the newest failed requests, newest first; class is fault or unavailable
+//	lg:sizes                   hash of how large Postgres was, by day
+
+const (
+	processesKey = "lg:processes"
+	sizesKey     = "lg:sizes"
+)
+
+func failuresKey(class string) string { return "lg:{failures}:" + class }
 
 func workspaceKey(workspace id.UUID, rest string) string {
 	return "lg:{" + id.Workspace.Format(workspace) + "}:" + rest

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/gateway/internal/failures"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/gateway/internal/tenants"
 	"leadgate/gateway/internal/webui"
@@ -33,9 +34,11 @@ type Deps struct {
 	API            http.Handler          // of the other listener: exports are its
 	Redis          redis.UniversalClient // shared with the rest of the gateway and not closed here
 	Token          config.WatchedSecret  // each of its tokens opens everything but health, metrics and the login form
+	PostgresDisk   int64                 // bytes of the disk that Postgres is on; 0: not known
 	Edge           *httpx.Edge
-	Log            *slog.Logger // nil: slog.Default
-	QueuesWritable bool         // the dashboard may run, archive and delete tasks
+	Failures       *failures.Recorder // what is shown of server errors
+	Log            *slog.Logger       // nil: slog.Default
+	QueuesWritable bool               // the dashboard may run, archive and delete tasks
 	Registry       *prometheus.Registry
 	Ready          func(context.Context) error // what the gateway cannot do without
 	Now            func() time.Time            // nil: time.Now
@@ -48,7 +51,9 @@ type server struct {
 	tenants  tenants.Service
 	api      http.Handler
 	redis    redis.UniversalClient
+	disk     int64 // see Deps.PostgresDisk
 	edge     *httpx.Edge
+	failures *failures.Recorder
 	sessions *sessionAuth
 	ready    func(context.Context) error
 	apiAddr  string
@@ -56,6 +61,7 @@ type server struct {
 	pages    *webui.Pages
 	backlog  *backlog
 	waker    *task.Waker
+	subjects *subjects
 	log      *slog.Logger
 	routes   []route
 }
@@ -91,10 +97,11 @@ func New(d Deps) http.Handler {
 	}
 	s := &server{
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, api: d.API, redis: d.Redis, edge: d.Edge,
+		failures: d.Failures, disk: d.PostgresDisk,
 		sessions: &sessionAuth{admintoken.New(d.Token, d.Now, d.Log), d.Now, d.Trusted},
 		ready:    d.Ready, apiAddr: d.APIAddr, public: d.PublicURL, pages: parsed,
 		backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
-		waker: task.NewWaker(d.Redis),
+		waker: task.NewWaker(d.Redis), subjects: &subjects{db: d.DB, now: d.Now},
 	}
 	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))
 	s.routes = s.table()
@@ -111,7 +118,7 @@ func New(d Deps) http.Handler {
 	})
 	r.Path("/metrics").Methods("GET").Handler(metrics)
 	// Two routes, because a prefix alone would match /admin/queuesX too.
-	dashboard := s.guarded(page, queues(d.Redis, d.QueuesWritable))
+	dashboard := s.guarded(page, s.queues(d.QueuesWritable))
 	r.Path(queuesPath).Handler(dashboard)
 	r.PathPrefix(queuesPath + "/").Handler(dashboard)
 	r.PathPrefix("/debug/pprof/").Methods("GET").Handler(s.guarded(page, http.HandlerFunc(pprof.Index)))
@@ -142,7 +149,10 @@ func (s *server) apiRoutes() []route {
 		{"POST", key + "/rotate", private, s.rotateKey, "overlapSeconds; answers the new secret, once"},
 		{"POST", workspace + "/console-sessions", private, s.createConsoleLink,
 			"name, scopes, expiresInSeconds, linkExpiresInSeconds, frameOrigins, brand; answers a link to its console, once"},
-		{"GET", apiPath + "/stores", private, s.showStores, "answers how Postgres and Redis do, and what is healthy"},
+		{"GET", apiPath + "/stores", private, s.showStores, "answers how Postgres and Redis do, what is healthy, and when the disk is full"},
+		{"GET", apiPath + "/errors", private, s.listErrors,
+			"requestId; answers the newest answers of 500 and above, of all gateways"},
+		{"GET", apiPath + "/processes", private, s.listProcesses, "answers which gateways and workers run, in which version"},
 		{"GET", apiPath + "/failing", private, s.listFailing, "answers up to 200 endpoints that fail, over all workspaces"},
 		{"POST", workspace + "/endpoints/{endpoint}/probe", private, s.probeEndpoint,
 			"tries one delivery now, though the endpoint fails"},

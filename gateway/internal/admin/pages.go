@@ -25,7 +25,8 @@ var files embed.FS
 // nav is the order of pages. What others made, such as the queue dashboard, opens as it is.
 var nav = []webui.Link{
 	{Label: "Overview", Href: root}, {Label: "Failing webhooks", Href: failingPath},
-	{Label: "Workspaces", Href: workspacesPath}, {Label: "Stores", Href: storesPath}, {Label: "Queues", Href: queuesPath},
+	{Label: "Workspaces", Href: workspacesPath}, {Label: "Server errors", Href: errorsPath},
+	{Label: "Processes", Href: processesPath}, {Label: "Stores", Href: storesPath}, {Label: "Queues", Href: queuesPath},
 	{Label: "Admin API", Href: "/admin/api"},
 	{Label: "Metrics", Href: "/metrics"}, {Label: "Profiles", Href: "/debug/pprof/"},
 }
@@ -38,6 +39,8 @@ func (s *server) pageRoutes() []route {
 		{"GET", failingPath, page, s.visited(failingPage), ""},
 		{"POST", root + "workspaces/{ws}/endpoints/{endpoint}/probe", page, s.visited(probeForm), ""},
 		{"GET", storesPath, page, s.visited(storesPage), ""},
+		{"GET", errorsPath, page, s.visited(errorsPage), ""},
+		{"GET", processesPath, page, s.visited(processesPage), ""},
 		{"GET", "/admin/api", page, s.visited(apiTable), ""},
 		{"GET", "/admin/login", open, s.loginForm, ""},
 		{"POST", "/admin/login", open, s.login, ""},
@@ -46,7 +49,16 @@ func (s *server) pageRoutes() []route {
 	}
 }
 
+//go:embed pages/queues.css
+var queuesStyle []byte
+
 func asset(w http.ResponseWriter, r *http.Request) error {
+	if mux.Vars(r)["name"] == "queues.css" {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		w.Header().Set("Cache-Control", "private, max-age=300")
+		_, _ = w.Write(queuesStyle) // a failed write means the client has left
+		return nil
+	}
 	return webui.ServeAsset(w, r, mux.Vars(r)["name"])
 }
 

@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"path"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -17,7 +20,7 @@ const (
 	queuesPath = "/admin/queues"
 	maxResult  = 1000 // characters of a task's result that are shown
 
-	// The dashboard has inline scripts and styles; the web fonts it asks for are refused, and it does without.
+	// The dashboard has inline scripts and styles.
 	queuesPolicy = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
 		"img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
@@ -28,25 +31,63 @@ type sharedConn struct{ redis.UniversalClient }
 func (c sharedConn) MakeRedisClient() any { return c.UniversalClient }
 
 // queues is asynqmon. Unless writable, its UI offers no actions and its API answers 405 to them.
-func queues(c redis.UniversalClient, writable bool) http.Handler {
+func (s *server) queues(writable bool) http.Handler {
 	mon := asynqmon.New(asynqmon.Options{
-		RootPath: queuesPath, RedisConnOpt: sharedConn{c}, ReadOnly: !writable,
-		PayloadFormatter: asynqmon.PayloadFormatterFunc(showPayload),
+		RootPath: queuesPath, RedisConnOpt: sharedConn{s.redis}, ReadOnly: !writable,
+		PayloadFormatter: asynqmon.PayloadFormatterFunc(s.showPayload),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(showResult),
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", queuesPolicy)
 		h.Set("Referrer-Policy", "same-origin")
-		if strings.HasPrefix(r.URL.Path, queuesPath+"/static/") {
+		_, static := strings.CutPrefix(r.URL.Path, queuesPath+"/static/")
+		if static {
 			h.Set("Cache-Control", "private, max-age=31536000, immutable") // their names hold a hash
 		}
-		mon.ServeHTTP(w, r)
+		if static || strings.HasPrefix(r.URL.Path, queuesPath+"/api/") || path.Ext(r.URL.Path) != "" {
+			mon.ServeHTTP(w, r)
+			return
+		}
+		page := &kept{ResponseWriter: w, status: http.StatusOK}
+		mon.ServeHTTP(page, r)
+		text := page.text.Bytes()
+		if page.status == http.StatusOK {
+			text = s.framed(text, administrator(r))
+		}
+		w.WriteHeader(page.status)
+		_, _ = w.Write(text) // a failed write means the client has left
 	})
 }
 
-// showPayload says what a task is for; a payload that is no wake-up of ours is counted and not shown.
-func showPayload(_ string, payload []byte) string {
+// kept keeps an answer instead of sending it.
+type kept struct {
+	http.ResponseWriter
+	status int
+	text   bytes.Buffer
+}
+
+func (k *kept) WriteHeader(status int)      { k.status = status }
+func (k *kept) Write(b []byte) (int, error) { return k.text.Write(b) }
+
+// fonts are what the dashboard asks others for, which its policy refuses.
+var fonts = regexp.MustCompile(`<link rel="stylesheet" href="https://fonts[^>]*>`)
+
+// framed puts the links to the other pages above the dashboard, and its style sheet behind the dashboard's own.
+func (s *server) framed(page []byte, name string) []byte {
+	var bar bytes.Buffer
+	if err := s.pages.Part(&bar, "queues.html", "main", s.view("Queues", queuesPath, name)); err != nil {
+		s.log.Error("frame the queues failed", "error", err.Error())
+		return page
+	}
+	page = fonts.ReplaceAll(page, nil)
+	page = bytes.Replace(page, []byte("</head>"), []byte(`<link rel="stylesheet" href="`+assetsPath+`queues.css"></head>`), 1)
+	return bytes.Replace(page, []byte("<body>"), append([]byte("<body>"), bar.Bytes()...), 1)
+}
+
+// showPayload says what a task is for: a webhook by the name of its workspace and its host, as far as these are known. A
+// payload that is no wake-up of ours is counted and not shown.
+func (s *server) showPayload(_ string, payload []byte) string {
 	if len(payload) == 0 {
 		return "-"
 	}
@@ -54,7 +95,7 @@ func showPayload(_ string, payload []byte) string {
 	if err != nil {
 		return fmt.Sprintf("%d bytes that are no wake-up", len(payload))
 	}
-	return key.String()
+	return s.subjects.of(key)
 }
 
 // showResult shows the line a worker left.

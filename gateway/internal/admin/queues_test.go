@@ -46,7 +46,10 @@ func TestTasksReadWell(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	drain, enrich := b.wake()
-	for queue, want := range map[string]string{"webhook": drain.String(), "enrich": enrich.String()} {
+	path, endpoint := b.failing("Acme", "https://hooks.example.com/secret-part", "status: 503")
+	b.call("POST", "/admin/api/v1/"+path+"/probe", "", http.StatusAccepted, nil)
+	for queue, want := range map[string]string{"webhook": drain.String(), "enrich": enrich.String(),
+		"failing": "Acme · hooks.example.com · endpoint " + endpoint + " of " + strings.Split(path, "/")[1]} {
 		a := b.dashboard("GET", "/api/queues/"+queue+"/pending_tasks")
 		if !strings.Contains(a.body, `"payload":"`+want+`"`) {
 			t.Errorf("pending tasks of %s = %s, want payload %q", queue, a.body, want)

@@ -15,8 +15,10 @@ import (
 
 	"leadgate/gateway/internal/admin"
 	"leadgate/gateway/internal/api"
+	"leadgate/gateway/internal/failures"
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/config"
+	"leadgate/shared/lifecycle"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/rdb/redistest"
@@ -32,6 +34,10 @@ type bundle struct {
 	db    *pg.DB
 	redis redis.UniversalClient
 	clock *testwait.Clock
+	log   *slog.Logger
+	group lifecycle.Group // of what runs beside the listener
+
+	failed *failures.Recorder
 }
 
 // setup starts an admin listener; change, if not nil, alters what it is made of.
@@ -40,11 +46,13 @@ func setup(t *testing.T, change func(*admin.Deps)) *bundle {
 	b := &bundle{t: t, db: pgtest.New(t), redis: redistest.New(t), clock: testwait.NewClock(time.Now())}
 	registry := prometheus.NewRegistry()
 	log := slog.New(slog.DiscardHandler)
+	b.log, b.failed = log, failures.Run(&b.group, b.redis, log)
 	d := admin.Deps{
 		DB: b.db, API: api.New(api.Deps{DB: b.db, Now: b.clock.Now, Edge: httpx.New(httpx.Deps{Log: log, Listener: "api"})}),
-		Redis: b.redis, Token: config.WatchedSecret{Secret: token}, Log: log, Registry: registry, Ready: b.db.PingContext,
-		Now:  b.clock.Now,
-		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin"}), APIAddr: "127.0.0.1:8080",
+		Failures: b.failed, Redis: b.redis, Token: config.WatchedSecret{Secret: token}, Log: log, Registry: registry, Ready: b.db.PingContext,
+		Now: b.clock.Now,
+		Edge: httpx.New(httpx.Deps{Log: log, Registry: registry, Listener: "admin",
+			Failed: b.failed.Record}), APIAddr: "127.0.0.1:8080",
 	}
 	if change != nil {
 		change(&d)

@@ -16,6 +16,7 @@ type storesView struct {
 	Postgres storeView   `json:"postgres"`
 	Redis    storeView   `json:"redis"`
 	Tables   []tableView `json:"tables"` // the largest of Postgres
+	Growth   growthView  `json:"growth"` // of Postgres
 }
 
 type storeView struct {
@@ -84,9 +85,11 @@ func worseIf(wrong bool, state string) string {
 // stores asks both stores, each for a short time of its own.
 func (s *server) stores() (v storesView) {
 	v.Tables, v.Postgres.Facts, v.Redis.Facts = []tableView{}, []factView{}, []factView{}
+	var size int64
 	v.Postgres.Answers = answers(func(limited context.Context) error {
 		stats, err := s.tenants.DB.ReadStats(limited)
 		if err == nil {
+			size = stats.Bytes
 			v.Postgres.Facts, v.Tables = postgresFacts(stats, s.tenants.Now()), tables(stats.Tables)
 		}
 		return err
@@ -98,6 +101,14 @@ func (s *server) stores() (v storesView) {
 		}
 		return err
 	})
+	var measured []rdb.Size
+	if v.Redis.Answers {
+		answers(func(limited context.Context) (err error) {
+			measured, err = rdb.Sizes(limited, s.redis)
+			return err
+		})
+	}
+	v.Growth = forecast(measured, size, s.disk, s.tenants.Now())
 	return v
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"leadgate/shared/rdb"
 )
 
 type storesAnswer struct {
@@ -25,7 +27,16 @@ func TestStoresAreShown(t *testing.T) {
 	if !s.Postgres.Answers || !s.Redis.Answers || len(s.Tables) != 10 {
 		t.Errorf("GET stores = %+v, want both, and ten tables", s)
 	}
+	for _, days := range []int{40, 10, 0} { // the first is forgotten
+		size := rdb.Size{At: b.clock.Now().AddDate(0, 0, -days), Bytes: 1 << 20}
+		if err := rdb.KeepSize(t.Context(), b.redis, size); err != nil {
+			t.Fatal(err)
+		}
+	}
 	page := b.look("/admin/stores")
+	if want := "a day in the last 10 days. How large its disk is"; !strings.Contains(page.body, want) {
+		t.Errorf("GET /admin/stores = %s, want %q", page.body, want)
+	}
 	for _, f := range append(s.Postgres.Facts, s.Redis.Facts...) {
 		if f.State != "good" || f.Value == nil {
 			t.Errorf("%s of new stores = %v, %s, want it good", f.Name, f.Value, f.State)

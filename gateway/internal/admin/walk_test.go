@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/testbrowser"
 )
@@ -50,6 +51,15 @@ func TestWalk(t *testing.T) {
 	p.WantWell("console-link")
 	p.Open(b.url + "/admin/stores")
 	p.WantWell("stores")
+	b.fail()
+	p.Open(b.url + "/admin/errors")
+	p.WaitText("INTERNAL")
+	p.WantWell("errors")
+	b.beat("worker", "0.2.0", "worker-7d9c5b8f4-x2x7k", time.Now())
+	b.beat("gateway", "0.3.0", "gateway-5b8f47d9c-k7x2x", time.Now().Add(-time.Hour/2))
+	p.Open(b.url + "/admin/processes")
+	p.WaitText("worker-7d9c5b8f4-x2x7k")
+	p.WantWell("processes")
 	p.Open(b.url + "/admin/api")
 	p.WantWell("api")
 	p.Click(".account button")
@@ -59,7 +69,8 @@ func TestWalk(t *testing.T) {
 func TestPagesHaveNothingInline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces", "/admin/deletions", "/admin/stores"} {
+	for _, path := range []string{"/admin/", "/admin/login", "/admin/api", "/admin/failing", "/admin/workspaces", "/admin/deletions", "/admin/stores",
+		"/admin/errors", "/admin/processes"} {
 		a := b.look(path)
 		policy := a.header.Get("Content-Security-Policy")
 		if a.status != http.StatusOK || policy == "" || strings.Contains(policy, "unsafe") || strings.Contains(a.body, "<style") {

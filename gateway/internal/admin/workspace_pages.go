@@ -111,11 +111,11 @@ func workspacePage(v *visit) error {
 			p.Chosen = append(p.Chosen, string(scope))
 		}
 	}
-	volumes, err := db.Volumes(ctx, []id.UUID{ws}, v.tenants.Now())
+	volumes, err := v.volumes(ctx, []tenant.Workspace{found})
 	if err != nil {
 		return err
 	}
-	p.Volume = viewVolume(volumes[ws])
+	p.Volume = volumes[0]
 	var fullKeys, fullChatbots bool
 	if p.Keys, fullKeys, err = some(ctx, ws, db.ListKeys, tenants.ViewKey); err != nil {
 		return err

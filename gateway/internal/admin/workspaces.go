@@ -2,8 +2,10 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
 )
 
@@ -27,7 +30,23 @@ type workspaceView struct {
 type volumeView struct {
 	ReceivedToday int     `json:"receivedToday"` // a day is of UTC
 	Received30    int     `json:"received30Days"`
-	LastLeadAt    *string `json:"lastLeadAt"` // null: it has no lead
+	Refused30     int     `json:"refused30Days"`   // invalid and such, without duplicates
+	Limited30     int     `json:"limited30Days"`   // beyond a rate limit
+	RateUsed      *int    `json:"rateUsedPercent"` // of the burst, now; null: Redis does not answer
+	LastLeadAt    *string `json:"lastLeadAt"`      // null: it has no lead
+}
+
+// Used is the part of the rate that is used, as text.
+func (v volumeView) Used() string {
+	if v.RateUsed == nil {
+		return "–"
+	}
+	return strconv.Itoa(*v.RateUsed) + " %"
+}
+
+// Busy is the colour of the part of the rate that is used, where it is known.
+func (v volumeView) Busy() string {
+	return level(float64(*v.RateUsed), 50, 95)
 }
 
 // LastLead is when the last lead came; "" of none.
@@ -39,7 +58,7 @@ func (v volumeView) LastLead() string {
 }
 
 func viewVolume(v pg.Volume) *volumeView {
-	view := &volumeView{ReceivedToday: v.Today, Received30: v.Month}
+	view := &volumeView{ReceivedToday: v.Today, Received30: v.Month, Refused30: v.Refused, Limited30: v.Limited}
 	if v.LastLeadAt != nil {
 		at := stamp(*v.LastLeadAt)
 		view.LastLeadAt = &at
@@ -69,24 +88,49 @@ func (s *server) find(r *http.Request, text string, volume bool) (found []worksp
 	} else if all, err = s.tenants.DB.FindWorkspaces(r.Context(), text, after, limit+1); err != nil {
 		return nil, 0, err
 	}
-	volumes := map[id.UUID]pg.Volume{}
+	var volumes []*volumeView
 	if volume {
-		var ids []id.UUID
-		for _, w := range all {
-			ids = append(ids, w.ID)
-		}
-		if volumes, err = s.tenants.DB.Volumes(r.Context(), ids, time.Now()); err != nil {
+		if volumes, err = s.volumes(r.Context(), all); err != nil {
 			return nil, 0, err
 		}
 	}
-	for _, w := range all {
+	for i, w := range all {
 		v := workspaceView{LimitsView: tenants.ViewLimits(w)}
 		if volume {
-			v.Volume = viewVolume(volumes[w.ID])
+			v.Volume = volumes[i]
 		}
 		found = append(found, v)
 	}
 	return found, limit, nil
+}
+
+// volumes are those of workspaces, in their order.
+func (s *server) volumes(ctx context.Context, all []tenant.Workspace) ([]*volumeView, error) {
+	ids, payers := make([]id.UUID, len(all)), make([]id.UUID, len(all))
+	for i, w := range all {
+		if ids[i], payers[i] = w.ID, w.ID; w.TestOf != (id.UUID{}) {
+			payers[i] = w.TestOf
+		}
+	}
+	counts, err := s.tenants.DB.Volumes(ctx, ids, s.tenants.Now())
+	if err != nil {
+		return nil, err
+	}
+	var used []time.Duration
+	answers(func(limited context.Context) (err error) {
+		used, err = rdb.RatesUsed(limited, s.redis, payers)
+		return err
+	})
+	views := make([]*volumeView, len(all))
+	for i, w := range all {
+		views[i] = viewVolume(counts[w.ID])
+		if used != nil {
+			rate := w.Settings.WithDefaults().RateLimit()
+			percent := min(100, int(100*used[i]/(rate.Interval*time.Duration(max(1, rate.Burst)))))
+			views[i].RateUsed = &percent
+		}
+	}
+	return views, nil
 }
 
 func (s *server) listWorkspaces(w http.ResponseWriter, r *http.Request) error {

@@ -5,9 +5,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/limit"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
 )
 
@@ -16,6 +19,8 @@ func TestWorkspacesAreSearched(t *testing.T) {
 	b := setup(t, nil)
 	acme, other := b.named("Acme"), b.named("Other <i>")
 	pgtest.Lead(t, b.db, acme)
+	slow := limit.NewRate(1, time.Hour, 1) // so that it is still in use when the list is read
+	rdb.Admit(t.Context(), b.redis, []rdb.AdmissionRequest{{Workspace: acme, Rate: slow}})
 	for q, want := range map[string]string{"acm": "Acme", id.Workspace.Format(other): "Other &lt;i&gt;"} {
 		a := b.look("/admin/workspaces?q=" + q)
 		if a.status != http.StatusOK || !strings.Contains(a.body, ">"+want+"</a>") || strings.Count(a.body, "<small>ws_") != 1 {
@@ -30,11 +35,14 @@ func TestWorkspacesAreSearched(t *testing.T) {
 		Volume *struct {
 			ReceivedToday int
 			LastLeadAt    *string
+
+			RateUsedPercent *int
 		}
 	}
 	b.call("GET", "/admin/api/v1/workspaces?q=acme&volume=true", "", http.StatusOK, &all)
-	if len(all) != 1 || all[0].Volume == nil || all[0].Volume.LastLeadAt == nil {
-		t.Errorf("GET workspaces with their volume = %+v, want Acme and when its last lead came", all)
+	if len(all) != 1 || all[0].Volume == nil || all[0].Volume.LastLeadAt == nil || all[0].Volume.RateUsedPercent == nil ||
+		*all[0].Volume.RateUsedPercent == 0 {
+		t.Errorf("GET workspaces with their volume = %+v, want Acme, when its last lead came, and that its rate is used", all)
 	}
 	b.call("GET", "/admin/api/v1/workspaces?volume=x", "", http.StatusBadRequest, nil)
 	b.call("GET", "/admin/api/v1/workspaces?q="+strings.Repeat("x", 201), "", http.StatusBadRequest, nil)

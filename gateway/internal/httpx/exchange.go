@@ -3,6 +3,7 @@ package httpx
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -55,6 +56,21 @@ func (x *exchange) Write(b []byte) (int, error) {
 func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 
 func (x *exchange) note(key string, value any) { x.notes = append(x.notes, slog.Any(key, value)) }
+
+// failure is what is kept of an answer of 500 or above.
+func (x *exchange) failure(listener, method string, took time.Duration) Failure {
+	f := Failure{At: time.Now().UTC(), RequestID: x.id, Listener: listener, Method: method, Route: x.route, Status: x.status,
+		Millis: float64(took.Microseconds()) / 1000}
+	if x.fault != nil {
+		f.Code = string(x.fault.Kind)
+	}
+	for _, note := range x.notes {
+		if note.Key == "workspace" {
+			f.WorkspaceID = note.Value.String()
+		}
+	}
+	return f
+}
 
 // AddLogField adds a field to the request's log line. No personal data, no secrets.
 func AddLogField(r *http.Request, key string, value any) {

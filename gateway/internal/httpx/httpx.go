@@ -33,6 +33,20 @@ type Deps struct {
 	Listener  string                // "api" or "admin": a label of every metric
 
 	Memory *limit.Budget[id.UUID] // of workspaces' requests; nil: nothing bounds what they hold together
+	Failed func(Failure)          // is told of each answer of 500 and above; nil: nobody is
+}
+
+// Failure is an answer of 500 or above. It has no personal data.
+type Failure struct {
+	At          time.Time `json:"at"`
+	RequestID   string    `json:"requestId"`
+	Listener    string    `json:"listener"`
+	Method      string    `json:"method"`
+	Route       string    `json:"route"`
+	Status      int       `json:"status"`
+	Code        string    `json:"code"`
+	WorkspaceID string    `json:"workspaceId"` // "": it is not known
+	Millis      float64   `json:"ms"`
 }
 
 // Edge wraps everything one listener serves.
@@ -43,6 +57,8 @@ type Edge struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	listener string
+	failed   func(Failure)
 }
 
 // New makes the edge of one listener and registers its metrics.
@@ -56,9 +72,11 @@ func New(d Deps) *Edge {
 	}
 	metrics := promauto.With(reg)
 	return &Edge{
-		log:    d.Log.With("listener", d.Listener),
-		access: d.AccessLog,
-		memory: d.Memory,
+		log:      d.Log.With("listener", d.Listener),
+		access:   d.AccessLog,
+		memory:   d.Memory,
+		listener: d.Listener,
+		failed:   d.Failed,
 		requests: metrics.NewCounterVec(prometheus.CounterOpts{
 			Name: "leadgate_http_requests_total", Help: "Requests answered, by route template.",
 		}, []string{"method", "route", "status"}),
@@ -164,6 +182,9 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 	method := verb(r.Method)
 	e.requests.WithLabelValues(method, x.route, strconv.Itoa(x.status)).Inc()
 	e.seconds.WithLabelValues(method, x.route).Observe(took.Seconds())
+	if x.status >= http.StatusInternalServerError && e.failed != nil {
+		e.failed(x.failure(e.listener, method, took))
+	}
 	level := slog.LevelInfo
 	switch {
 	case x.status == http.StatusServiceUnavailable:

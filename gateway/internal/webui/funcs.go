@@ -44,7 +44,7 @@ func (q Query) Hidden(but ...string) (pairs [][2]string) {
 
 func funcs() template.FuncMap {
 	return template.FuncMap{
-		"asset": assetPath, "when": when, "number": number, "percent": percent, "millis": millis, "bytes": byteSize,
+		"asset": assetPath, "when": when, "number": number, "percent": percent, "millis": millis, "bytes": Bytes,
 		"pretty": pretty, "sparkline": sparkline, "bars": bars, "dict": dict, "join": strings.Join, "plural": plural,
 		"has": func(all []string, one string) bool {
 			for _, s := range all {
@@ -132,7 +132,8 @@ func millis(ms *int) string {
 	return (time.Duration(*ms) * time.Millisecond).Round(time.Second).String()
 }
 
-func byteSize(n int64) string {
+// Bytes shows a number of bytes in the unit that suits it.
+func Bytes(n int64) string {
 	units := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
 	v, unit := float64(n), 0
 	for v >= 1024 && unit < len(units)-1 {

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -106,6 +107,11 @@ func (p *Pages) Render(w http.ResponseWriter, status int, name string, v *View) 
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // a failed write means the client has left
 	return nil
+}
+
+// Part writes one part of the page name, without the layout.
+func (p *Pages) Part(w io.Writer, name, part string, v *View) error {
+	return p.byName[name].ExecuteTemplate(w, part, v)
 }
 
 // Policy is the content security policy of a page: everything is of its own origin, nothing is inline. frames are the

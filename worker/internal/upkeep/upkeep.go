@@ -94,6 +94,7 @@ func New(d Deps) *Upkeep {
 		{name: "slow endpoints", every: time.Minute, count: u.metrics.slow, do: u.slowEndpoints},
 		{name: "old delivery times", every: 10 * time.Minute, do: untilNext(d.DB.DeleteOldTimes)},
 		{name: "idempotency keys", every: time.Hour, count: u.metrics.keys, do: u.deleteKeys},
+		{name: "size of Postgres", every: time.Hour, do: u.keepSize},
 		{name: "deleted leads", every: time.Hour, count: u.metrics.purged, do: u.purgeLeads},
 	}
 	return u
