@@ -70,7 +70,7 @@ var leftOut = map[string]string{
 	"people do it in the console, which asks the API itself": "updateLead deleteLead restoreLead getTimeline " +
 		"listLeadSubmissions getErasure createSuppression deleteSuppression listImports cancelImport rotateSecret testWebhook " +
 		"listDeliveries getDelivery resendDelivery getSpeed createReplay listReplays getReplay cancelReplay getUsage getBooks " +
-		"previewForm",
+		"previewForm showThanks listRefusedOrigins",
 	"operators do it with the gateway's commands, which need no key": "getWorkspace updateWorkspace createChatbot " +
 		"listChatbots getChatbot updateChatbot deleteChatbot createKey listKeys getKey updateKey revokeKey rotateKey listAudit " +
 		"listConsoleSessions endConsoleSessions endConsoleSession",
