@@ -14,6 +14,8 @@ import (
 // rules are what a scenario excuses.
 type rules struct {
 	unavailable bool // Postgres or the gateway is away for a while: 503 with Retry-After is right
+	// so much of all answers may be such a 503 where nothing is away, because a machine is as busy as others make it
+	busy float64
 	// the gateway is killed: a request may get no answer, and then may or may not have made a lead
 	broken  bool
 	slowest time.Duration // an answer may take, beside twice what the slowest took before the outage
@@ -76,6 +78,7 @@ func (b *ledger) check() error {
 func (b *ledger) checkAnswers(holder map[string]string, violated func(string, ...any)) (made map[string]bool) {
 	made = map[string]bool{}
 	created := map[string]string{} // email key -> the lead of its 201
+	refused := 0
 	for i := range b.answers {
 		a := &b.answers[i]
 		if a.email < 0 {
@@ -102,8 +105,9 @@ func (b *ledger) checkAnswers(holder map[string]string, violated func(string, ..
 			created[key] = a.lead
 		case a.status == http.StatusConflict:
 			b.checkConflict(a, holder[key], violated)
-		case a.status == http.StatusServiceUnavailable && b.unavailable:
+		case a.status == http.StatusServiceUnavailable && (b.unavailable || b.busy > 0):
 			made[key] = true // the answer of a commit may have been lost
+			refused++
 			if !a.retryAfter {
 				violated("503 without Retry-After")
 			}
@@ -114,6 +118,9 @@ func (b *ledger) checkAnswers(holder map[string]string, violated func(string, ..
 			violated("answer %d took %v, more than %v", a.status, a.took.Round(time.Millisecond), b.slowest)
 		}
 	}
+	if all := len(b.answers); !b.unavailable && float64(refused) > b.busy*float64(all) {
+		violated("%d of %d requests were answered 503", refused, all)
+	}
 	return made
 }
 
@@ -121,7 +128,7 @@ func (b *ledger) checkConflict(a *answer, holder string, violated func(string, .
 	if a.lead != holder {
 		violated("409 named lead %q, but Postgres has %q for that email", a.lead, holder)
 	}
-	excused := b.broken && a.read == 0 || b.unavailable && a.read == http.StatusServiceUnavailable
+	excused := b.broken && a.read == 0 || (b.unavailable || b.busy > 0) && a.read == http.StatusServiceUnavailable
 	if a.read != http.StatusOK && !excused {
 		violated("409 named lead %s, but GET answered %d", a.lead, a.read)
 	}

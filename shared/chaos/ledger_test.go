@@ -59,6 +59,14 @@ func TestLedger(t *testing.T) {
 			b.answers[2] = answer{email: 1, status: 503,
 				retryAfter: true}
 		}, ""},
+		"503s on a busy machine": {func(b *ledger) {
+			b.busy = 0.4
+			b.answers[2] = answer{email: 1, status: 503, retryAfter: true}
+		}, ""},
+		"503s of too many": {func(b *ledger) {
+			b.busy = 0.3
+			b.answers[2] = answer{email: 1, status: 503, retryAfter: true}
+		}, "1 of 3 requests were answered 503"},
 		"503, retry never": {func(b *ledger) { b.unavailable = true; b.answers[2] = answer{email: 1, status: 503} },
 			"without Retry-After"},
 		"unanswered": {func(b *ledger) { b.answers[2] = answer{email: 1, err: reset} }, "had no answer"},

@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
@@ -46,24 +45,41 @@ var erasedTables = []erasedTable{
 	{"audit", "id", "uuid", noUUID},
 }
 
-// erase deletes about as many rows of a workspace as a batch has, from a key on: whatever was deleted before that stays
-// in the index while an old transaction is open, and must not be read again and again. All rows of one key go together.
+// batch locks the first rows of a workspace from a key on, and tells the last key and the rows of each partition: whatever
+// was deleted before that key stays in the index while an old transaction is open, and must not be read again and again.
+// Such a list in order of the index is read by that index whatever statistics say; a delete with these conditions is not.
 //
 //	$1 workspace, $2 key to begin with, $3 batch
-func (t erasedTable) erase() string {
+func (t erasedTable) batch() string {
 	return fmt.Sprintf(`
-with last as materialized (
-    select k from (
-        select %[2]s as k from %[1]s
-         where workspace_id = $1 and %[2]s >= cast(cast($2 as text) as %[3]s)
-         order by %[2]s limit $3) few
-     order by k desc limit 1
-), gone as (
-    delete from %[1]s
-     where workspace_id = $1 and %[2]s >= cast(cast($2 as text) as %[3]s) and %[2]s <= (select k from last)
-    returning 1
+with few as materialized (
+    select %[2]s as k, tableoid as part, ctid as at from %[1]s
+     where workspace_id = $1 and %[2]s >= cast(cast($2 as text) as %[3]s)
+     order by %[2]s limit $3
+       for update
 )
-select (select cast(k as text) from last), (select count(*) from gone)`, t.name, t.key, t.kind)
+select cast((select k from few order by k desc limit 1) as text) as last, cast(cast(part as regclass) as text) as part,
+       cast(array_agg(at) as text) as at
+  from few group by part`, t.name, t.key, t.kind)
+}
+
+// erase deletes a batch of a workspace's rows. last is the largest key of what it had, "" if it had nothing.
+func (t erasedTable) erase(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, from string, batch int) (rows int, last string,
+	err error) {
+	var parts []struct{ Last, Part, At string }
+	if err := tx.SelectContext(ctx, &parts, t.batch(), workspace, from, batch); err != nil {
+		return 0, "", conn.Fail(ctx, "erase "+t.name, err)
+	}
+	for _, p := range parts {
+		// An equal workspace_id could be looked for in an index instead.
+		q := `delete from ` + p.Part + ` where workspace_id is not distinct from $1 and ctid = any(cast(cast($2 as text) as tid[]))`
+		n, err := conn.Exec(ctx, tx, "erase "+t.name, q, workspace, p.At)
+		if err != nil {
+			return 0, "", err
+		}
+		rows, last = rows+n, p.Last
+	}
+	return rows, last, nil
 }
 
 // WorkspacePass is how far one pass over all that a workspace and its sandbox have in Postgres has come. The zero value is
@@ -97,12 +113,11 @@ func (db *DB) EraseWorkspace(ctx context.Context, workspace, sandbox id.UUID, p 
 				return err
 			}
 		}
-		var last sql.NullString
-		err := tx.QueryRowContext(ctx, table.erase(), owners[p.owner], from, batch).Scan(&last, &rows)
-		if err != nil {
-			return conn.Fail(ctx, "erase "+table.name, err)
+		var err error
+		if rows, next.key, err = table.erase(ctx, tx, owners[p.owner], from, batch); err != nil {
+			return err
 		}
-		if next.key = last.String; !last.Valid || rows < batch {
+		if rows < batch {
 			next = WorkspacePass{owner: p.owner, table: p.table + 1}
 		}
 		if next.table == len(erasedTables) {
