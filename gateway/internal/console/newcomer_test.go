@@ -33,6 +33,7 @@ func TestNewcomerFindsTheWay(t *testing.T) {
 	p.WaitText("It is sent again now")
 	p.Click(`#delivery a[href="/console/leads/` + made + `"]`)
 	p.WaitText("0 of 1 webhook about it arrived")
+	p.Wait(`document.querySelector(".timeline a[id]")`)
 	p.Eval(`document.querySelector(".timeline a[id]").focus()`, nil)
 	b.mustAttempt(t, hook, webhook.Attempt{Number: 4, Status: 204}, webhook.Delivered)
 	p.WaitText("The webhook about it arrived") // by itself, and the keyboard is where it was
