@@ -58,6 +58,7 @@ func TestScenarios(t *testing.T) {
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
 		`1000 leads filled in .*\n +first page +p50 .*, 50 leads\n +deep page .*, 50 leads\n(.*\n)* +created in an empty table [1-9]`,
+		`/admin/workspaces/ID +p50 .* p95 .* KB\n(.*\n)* +(/admin/failing +first paint .*|not painted: .*)\n`,
 		`/console/leads +p50 .* p95 .* KB\n(.*\n)* +(/console/leads +first paint .*|not painted: .*)\n(.*\n)* +created while nobody looks [1-9].*, while ten pages are open [1-9]`,
 		`csv +1000 leads in .*\n +ndjson 1000 leads in `,
 	} {

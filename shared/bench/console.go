@@ -13,29 +13,70 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"leadgate/shared/loadgen"
+	"leadgate/shared/webhook"
 )
 
-// console reads each kind of page of a workspace with very many leads, and makes leads in it while nobody and while
-// ten people have a page open.
+// console reads each kind of page of a workspace with very many leads, and of the administrator of it and many others,
+// and makes leads in it while nobody and while ten people have a page open.
 func (b *bench) console(ctx context.Context) error {
 	s, err := b.newRunningFixture(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if _, err := s.makeTenants(ctx, b.tenants); err != nil { // the others
+	if err := s.makeCrowd(ctx); err != nil {
 		return err
 	}
 	large, err := s.fillWorkspace(ctx, "console")
 	if err != nil {
 		return err
 	}
-	v, err := b.signIn(ctx, large.Key)
+	a, err := b.signIn(ctx, b.AdminURL, "/admin", "/login", url.Values{"token": {b.AdminToken}})
 	if err != nil {
 		return err
 	}
-	pages, err := v.crawl(ctx)
+	if err := a.measureAll(ctx, []string{"/admin/", "/admin/workspaces?q=tenant+77"}, adminPages()); err != nil {
+		return err
+	}
+	v, err := b.signIn(ctx, b.URL, "/console", "/sign-in", url.Values{"key": {large.Key}})
+	if err != nil {
+		return err
+	}
+	searches := []string{"/console", "/console/leads?q=firm", "/console/leads?q=name77", "/console/leads?status=lost"}
+	if err := v.measureAll(ctx, searches, mainPages()); err != nil {
+		return err
+	}
+	return v.measureIngest(ctx, large)
+}
+
+// makeCrowd makes many small workspaces. A tenth of them has an endpoint that nothing listens at.
+func (s *fixture) makeCrowd(ctx context.Context) error {
+	all, err := s.makeTenants(ctx, s.bench.tenants)
+	if err != nil {
+		return err
+	}
+	s.step("making leads in %d workspaces", len(all))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for i, t := range all {
+		g.Go(func() error {
+			if i%10 == 0 {
+				if _, err := loadgen.NewEndpoint(ctx, s.db, t.Workspace, webhook.Endpoint{URL: "http://127.0.0.1:1/hook"}); err != nil {
+					return err
+				}
+			}
+			return loadgen.Fill{Workspace: t.Workspace, Run: "few", Leads: 20}.Into(ctx, s.db)
+		})
+	}
+	return g.Wait()
+}
+
+// measureAll reads the pages that links lead to, from the first ones on, and loads those that people have open in a browser.
+func (v *visitor) measureAll(ctx context.Context, first, main []string) error {
+	pages, err := v.crawl(ctx, first)
 	if err != nil {
 		return err
 	}
@@ -44,10 +85,7 @@ func (b *bench) console(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", page, err)
 		}
 	}
-	if err := v.measurePaint(ctx); err != nil {
-		return err
-	}
-	return v.measureIngest(ctx, large)
+	return v.measurePaint(ctx, main)
 }
 
 // measureIngest makes leads with and without open pages, in turn.
@@ -81,20 +119,20 @@ func (v *visitor) measureIngest(ctx context.Context, t loadgen.Tenant) error {
 	return nil
 }
 
-// visitor is signed in to the console.
+// visitor is signed in to the pages below a path.
 type visitor struct {
-	bench *bench
-	http  http.Client
+	bench     *bench
+	url, root string
+	http      http.Client
 }
 
-func (b *bench) signIn(ctx context.Context, key string) (*visitor, error) {
+func (b *bench) signIn(ctx context.Context, address, root, path string, form url.Values) (*visitor, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	v := &visitor{bench: b, http: http.Client{Jar: jar}}
-	form := strings.NewReader(url.Values{"key": {key}}.Encode())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.URL+"/console/sign-in", form)
+	v := &visitor{bench: b, url: address, root: root, http: http.Client{Jar: jar}}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+root+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +150,7 @@ func (b *bench) signIn(ctx context.Context, key string) (*visitor, error) {
 
 // page reads one page, and how many bytes it has on the way.
 func (v *visitor) page(ctx context.Context, path string) (text string, size int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.bench.URL+path, http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+path, http.NoBody)
 	if err != nil {
 		return "", 0, err
 	}
@@ -139,20 +177,22 @@ func (v *visitor) page(ctx context.Context, path string) (text string, size int,
 }
 
 var (
-	links = regexp.MustCompile(`href="(/console[^"#]*)"`)
+	links = regexp.MustCompile(`href="(/(?:admin|console)/?[^"#]*)"`)
 	anID  = regexp.MustCompile(`[a-z]+_[0-9a-z]{26}|cursor=[^&]*`)
 )
 
+// elsewhere are links to what is no page, or no page of ours.
+var elsewhere = regexp.MustCompile(`/assets/|export|^/admin/queues`)
+
 // crawl finds one page of each kind: those that links lead to, and their links.
-func (v *visitor) crawl(ctx context.Context) (pages []string, err error) {
+func (v *visitor) crawl(ctx context.Context, next []string) (pages []string, err error) {
 	seen := map[string]bool{}
-	next := []string{"/console", "/console/leads?q=firm", "/console/leads?q=name77", "/console/leads?status=lost"}
 	for depth := 0; depth < 3 && len(next) > 0; depth++ {
 		now := next
 		next = nil
 		for _, page := range now {
 			kind := anID.ReplaceAllString(page, "ID")
-			if seen[kind] || strings.Contains(page, "/assets/") || strings.Contains(page, "export") || len(seen) > 60 {
+			if seen[kind] || !strings.HasPrefix(page, v.root) || elsewhere.MatchString(page) || len(seen) > 60 {
 				continue
 			}
 			seen[kind] = true
@@ -199,7 +239,7 @@ func (v *visitor) measure(ctx context.Context, path string) error {
 
 // watch has a page open, which hears what is new until ctx ends.
 func (v *visitor) watch(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.bench.URL+"/console/live", http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+"/console/live", http.NoBody)
 	if err != nil {
 		return err
 	}

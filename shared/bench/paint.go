@@ -20,9 +20,13 @@ func mainPages() []string {
 		"/console/imports", "/console/endpoints", "/console/deliveries", "/console/books", "/console/audit"}
 }
 
+func adminPages() []string {
+	return []string{"/admin/", "/admin/workspaces", "/admin/failing", "/admin/errors"}
+}
+
 // measurePaint loads pages in a browser that has nothing of them yet.
-func (v *visitor) measurePaint(ctx context.Context) error {
-	site, err := url.Parse(v.bench.URL + "/console")
+func (v *visitor) measurePaint(ctx context.Context, pages []string) error {
+	site, err := url.Parse(v.url + v.root)
 	if err != nil {
 		return err
 	}
@@ -35,10 +39,10 @@ func (v *visitor) measurePaint(ctx context.Context) error {
 		return fmt.Errorf("start a browser: %w", err)
 	}
 	defer m.Close()
-	if _, err := m.Load(v.bench.URL + "/console/sign-in"); err != nil { // the browser's own first page is slow
-		return fmt.Errorf("/console/sign-in: %w", err)
+	if _, err := m.Load(v.url + pages[0]); err != nil { // the browser's own first page is slow
+		return fmt.Errorf("%s: %w", pages[0], err)
 	}
-	for _, page := range mainPages() {
+	for _, page := range pages {
 		if err := v.paint(ctx, m, page); err != nil {
 			return fmt.Errorf("%s: %w", page, err)
 		}
@@ -54,7 +58,7 @@ func (v *visitor) paint(ctx context.Context, m *testbrowser.Meter, page string) 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		one, err := m.Load(v.bench.URL + page)
+		one, err := m.Load(v.url + page)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,11 @@ func tryIt(p *testbrowser.Page, operation string) (status int, asked string) {
 		new(int))
 	p.Wait(button)
 	p.Eval(button+".click(), 0", new(int))
+	if method != "get" && strings.Contains(path, "{") { // the first click may only put an id of one's own there
+		field := in("api-request[path='"+path+"'][method='"+method+"']") + ".shadowRoot.querySelector('[data-ptype=path]')"
+		p.Wait("window.tried || " + field + ".value !== " + field + ".dataset.example")
+		p.Eval("window.tried || "+button+".click(), 0", new(int))
+	}
 	p.Wait("window.tried")
 	p.Eval("window.tried.response?.status ?? 0", &status)
 	p.Eval("window.tried.request.url", &asked)
@@ -41,6 +46,38 @@ func tryIt(p *testbrowser.Page, operation string) (status int, asked string) {
 	return status, asked
 }
 
+// openExplorer opens the explorer with the key of an owner.
+func (b *bundle) openExplorer(t *testing.T) *testbrowser.Page {
+	t.Helper()
+	p := testbrowser.New(t)
+	p.Open(b.url + "/docs/explorer")
+	p.Wait("document.querySelector('rapi-doc').resolvedSpec?.securitySchemes?.length")
+	p.Eval("document.querySelector('rapi-doc').setApiKey('bearer', `"+b.secret+"`), 0", new(int))
+	p.Eval("document.querySelector('rapi-doc').addEventListener('after-try', e => { window.tried = e.detail }), 0", new(int))
+	return p
+}
+
+// Every operation succeeds with the example that the explorer fills in, where its owner has such a thing.
+func TestExplorerTriesEveryOperation(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.openExplorer(t)
+	makers()["formKey"](t, b, b.owner)
+	refused := map[string]int{
+		"POST /api/v1/leads":          http.StatusConflict, // the operation for chatbots has the same example
+		"DELETE /api/v1/suppressions": http.StatusNotFound, // nothing is suppressed yet
+		"GET /f/{formKey}/challenge":  http.StatusConflict, // the form asks for none
+	}
+	for _, o := range mustDocument(t).Operations() {
+		name := o.Method + " " + o.Path
+		b.mustPath(t, o, b.owner, map[string]string{})
+		status, asked := tryIt(p, name)
+		if success := status >= 200 && status < 300; !success && status != refused[name] {
+			t.Errorf("%s = %d of %s", name, status, asked)
+		}
+	}
+}
+
 // Whoever opens the explorer with a key sees each operation succeed at the first click, as far as there is something to
 // show.
 func TestExplorerTries(t *testing.T) {
@@ -48,11 +85,7 @@ func TestExplorerTries(t *testing.T) {
 	b := setup(t)
 	lead := b.mustCreate(t, b.owner, "ann@example.com")
 	hook := mustID(t, b.send(t, b.secret, "POST", "/api/v1/webhooks", `{"url":"https://hooks.example.com/"}`))
-	p := testbrowser.New(t)
-	p.Open(b.url + "/docs/explorer")
-	p.Wait("document.querySelector('rapi-doc').resolvedSpec?.securitySchemes?.length")
-	p.Eval("document.querySelector('rapi-doc').setApiKey('bearer', `"+b.secret+"`), 0", new(int))
-	p.Eval("document.querySelector('rapi-doc').addEventListener('after-try', e => { window.tried = e.detail }), 0", new(int))
+	p := b.openExplorer(t)
 	for _, test := range []struct {
 		operation string
 		status    int

@@ -13,13 +13,17 @@ import (
 func (b *bundle) mustPeople(t testing.TB) (last string) {
 	t.Helper()
 	var hook string
-	for i, body := range []string{
+	bodies := []string{
+		`{"email":"maryam@example.com","name":"مريم عبد الله (المبيعات) 24","source":"معرض 2026","metadata":{"company":"شركة البناء 2000"}}`,
+		`{"email":"noa@example.com","name":"נועה לוי","metadata":{"company":"חברת 3M בע\"מ","note":"להתקשר ב-10:30"}}`,
+		`{"email":"taro@example.com","name":"山田 太郎 🌸👩🏽‍💻","metadata":{"company":"株式会社青空"}}`,
 		`{"email":"grace.hopper@example.com","name":"Grace Hopper","source":"website","metadata":{"company":"Navy Yard","seats":12}}`,
 		`{"email":"jean@bartik.example","name":"Jean Bartik","phone":"+1-555-010-0199","source":"fair","status":"contacted"}`,
 		`{"email":"info@lovelace.example","name":"Ada Lovelace","phone":"+44 20 7946 0958","source":"website","metadata":{
 			"company":"Analytical Engines","utm_source":"newsletter","utm_campaign":"spring","budget":{"from":1000,"to":5000}}}`,
-	} {
-		if i == 2 { // it hears of the last one alone
+	}
+	for i, body := range bodies {
+		if i == len(bodies)-1 { // it hears of the last one alone
 			hook = b.mustEndpoint(t, `,"eventTypes":["lead.created"]`)
 		}
 		last = b.mustLead(t, body)

@@ -18,7 +18,7 @@
   const found = (document, what) => what.$ref ? what.$ref.slice(2).split('/').reduce((at, name) => at[name], document) : what;
   const unfilled = (document, parameter) => {
     const is = found(document, parameter);
-    return is.required ? parameter : { ...is, 'x-fill-example': 'no' };
+    return is.required ? parameter : { 'x-fill-example': 'no', ...is };
   };
   // RapiDoc takes an example that has a null for several examples, and breaks off.
   const named = (holder) => {
@@ -45,12 +45,17 @@
   };
 
   // The id in a path is that of an example, until the first try puts the newest of one's own there.
-  const lists = { lead: 'leads?limit=1', cb: 'chatbots?limit=1', we: 'webhooks', evt: 'events?limit=1', dlv: 'deliveries?limit=1', rp: 'replays?limit=1', imp: 'imports?limit=1', key: 'keys?limit=1', ses: 'console-sessions?limit=1', sub: 'submissions?limit=1' };
-  const own = async (prefix) => {
+  const lists = { lead: 'leads?limit=1', cb: 'chatbots?limit=1', we: 'webhooks?limit=1', evt: 'events?limit=1', dlv: 'deliveries?limit=1', rp: 'replays?limit=1', imp: 'imports?limit=1', key: 'keys?limit=200', ses: 'console-sessions?limit=1', sub: 'submissions?limit=1', aud: 'audit?limit=200', 'pk-workspace': 'keys?limit=200' };
+  const ofForm = (key) => key.kind === 'publishable' && !key.revokedAt;
+  const own = async (prefix, path) => {
     const key = page.resolvedSpec?.securitySchemes?.find((scheme) => scheme.finalKeyValue)?.finalKeyValue;
     if (!key) return undefined;
-    const answer = await fetch(`/api/v1/${lists[prefix]}`, { headers: { Authorization: key } });
-    return answer.ok ? (await answer.json()).data[0]?.id : undefined;
+    const answer = await fetch(`/api/v1/${path.endsWith('/restore') ? 'leads?deleted=true&limit=1' : lists[prefix]}`, { headers: { Authorization: key } });
+    if (!answer.ok) return undefined;
+    const all = (await answer.json()).data;
+    if (prefix === 'pk-workspace') return all.find(ofForm)?.key;
+    if (prefix === 'aud') return all.find((entry) => entry.action === 'lead.erased')?.id;
+    return (prefix === 'key' && /(preview|thanks|refused-origins)$/.test(path) ? all.find(ofForm) : all[0])?.id;
   };
   let passing = false;
   page.addEventListener('click', async (event) => {
@@ -61,7 +66,7 @@
     const prefix = field?.value.split('_')[0];
     if (passing || !field || field.value !== field.dataset.example || !lists[prefix]) return;
     event.stopImmediatePropagation();
-    const id = await own(prefix).catch(() => undefined);
+    const id = await own(prefix, request.path).catch(() => undefined);
     if (id) field.value = id;
     // What changes or deletes something is sent when the person has seen what that is.
     if (!id || request.method === 'get' || prefix === 'cb' && request.method === 'post') {
