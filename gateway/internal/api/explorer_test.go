@@ -57,6 +57,20 @@ func (b *bundle) openExplorer(t *testing.T) *testbrowser.Page {
 	return p
 }
 
+// The explorer is well with an operation before and after a try: its parts are looked at too.
+func TestExplorerIsWell(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.openExplorer(t)
+	p.Eval("location.hash = 'post-/api/v1/leads', 0", new(int))
+	p.Wait(in("api-request[path='/api/v1/leads'][method='post']"))
+	p.WantWell("explorer")
+	if status, asked := tryIt(p, "GET /api/v1/workspace"); status != http.StatusOK {
+		t.Fatalf("GET /api/v1/workspace = %d of %s", status, asked)
+	}
+	p.WantWell("explorer-tried")
+}
+
 // Every operation succeeds with the example that the explorer fills in, where its owner has such a thing.
 func TestExplorerTriesEveryOperation(t *testing.T) {
 	t.Parallel()

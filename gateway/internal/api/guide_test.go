@@ -6,7 +6,7 @@ import (
 	"leadgate/shared/testbrowser"
 )
 
-// The pages of the guide are well, wide and on a phone, light and dark. The explorer draws its own.
+// The pages of the guide are well, wide and on a phone, light and dark.
 func TestGuideIsWell(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

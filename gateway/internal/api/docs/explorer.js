@@ -57,6 +57,22 @@
     if (prefix === 'aud') return all.find((entry) => entry.action === 'lead.erased')?.id;
     return (prefix === 'key' && /(preview|thanks|refused-origins)$/.test(path) ? all.find(ofForm) : all[0])?.id;
   };
+  // What RapiDoc draws gets names for screen readers, and what scrolls can be reached by keyboard.
+  const watched = new Set();
+  const name = () => {
+    const roots = [page.shadowRoot, ...page.shadowRoot.querySelectorAll('*')].map((one) => one.shadowRoot ?? one).filter((one) => one instanceof ShadowRoot);
+    for (const root of roots) {
+      if (!watched.has(root)) {
+        watched.add(root);
+        new MutationObserver(name).observe(root, { childList: true, subtree: true });
+      }
+      root.querySelectorAll('[data-pname]:not([aria-label])').forEach((field) => field.setAttribute('aria-label', field.dataset.pname));
+      root.querySelectorAll('nav:not([aria-label])').forEach((nav) => nav.setAttribute('aria-label', nav.closest('[aria-label]') ? 'All operations' : 'Operations'));
+      root.querySelectorAll('pre:not([tabindex])').forEach((pre) => pre.setAttribute('tabindex', '0'));
+    }
+  };
+  customElements.whenDefined('rapi-doc').then(name);
+
   let passing = false;
   page.addEventListener('click', async (event) => {
     const path = event.composedPath();
