@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -30,6 +31,16 @@ func (p *Page) Open(address string) {
 	p.t.Helper()
 	p.log.allow(address)
 	p.do("opening "+address, chromedp.Navigate(address))
+}
+
+// Before has each page that is opened from now on run a script before its own.
+func (p *Page) Before(script string) {
+	p.t.Helper()
+	p.do("preparing pages", func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return v, err
+	})
 }
 
 // Click waits until what selector finds is visible, and clicks in its middle, whatever is there.

@@ -74,3 +74,17 @@ func wantFocus(t *testing.T, p *testbrowser.Page, id string) {
 		t.Errorf("the focus is on %q, want %s", focused, id)
 	}
 }
+
+// What has just come has just come, however wrong the clock of the computer is that shows it.
+func TestTimesAreByTheServersClock(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := b.mustOpen(t)
+	p.Before("{ const right = Date.now; Date.now = () => right() - 7_200_000 }")
+	b.mustLead(t, `{"email":"ada@example.com"}`)
+	p.Open(b.url + "/console/leads")
+	p.Wait(`document.querySelector("#list time[data-done]")`)
+	if got := p.Text("#list time"); !strings.Contains(got, "now") && !strings.Contains(got, "ago") {
+		t.Errorf("a lead of this moment came %q", got)
+	}
+}

@@ -66,7 +66,7 @@ func TestOwnerWorksWithLeads(t *testing.T) {
 	p.Click("input[data-all]")
 	p.Fill("#to", "qualified")
 	p.Click(".tools button")
-	p.WaitText("3 leads were given the status qualified")
+	p.WaitText("6 leads were given the status qualified")
 	p.Click(`a[href="/console/leads/` + made + `"]`)
 	p.WaitText("What happened")
 	wantWell(t, p, "lead")

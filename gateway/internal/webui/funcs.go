@@ -44,7 +44,8 @@ func (q Query) Hidden(but ...string) (pairs [][2]string) {
 
 func funcs() template.FuncMap {
 	return template.FuncMap{
-		"asset": assetPath, "when": when, "number": number, "percent": percent, "millis": millis, "bytes": Bytes,
+		"asset": assetPath, "when": when, "now": func() string { return time.Now().UTC().Format(time.RFC3339Nano) },
+		"number": number, "percent": percent, "millis": millis, "bytes": Bytes,
 		"pretty": pretty, "sparkline": sparkline, "bars": bars, "dict": dict, "join": strings.Join, "plural": plural,
 		"has": func(all []string, one string) bool {
 			for _, s := range all {

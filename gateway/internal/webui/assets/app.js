@@ -4,8 +4,13 @@
   const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
+  // The clock of this computer may be wrong; what is a minute ago is so by the server's.
+  const told = Date.parse(document.body.dataset.now), loaded = performance.getEntriesByType("navigation")[0]?.responseStart;
+  const skew = told - (Date.now() - performance.now() + loaded);
+  const now = () => Date.now() + (Math.abs(skew) > 2000 ? skew : 0);
+
   function relative(t) {
-    const s = Math.round((t - Date.now()) / 1000);
+    const s = Math.round((t - now()) / 1000);
     for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]])
       if (Math.abs(s) >= size) return ago.format(Math.round(s / size), unit);
     return ago.format(s, "second");
@@ -16,7 +21,7 @@
       const t = new Date(e.dateTime);
       e.dataset.done = "";
       e.title = e.textContent;
-      e.textContent = e.hasAttribute("data-ago") || Math.abs(t - Date.now()) < 6048e5 ? relative(t) : date.format(t);
+      e.textContent = e.hasAttribute("data-ago") || Math.abs(t - now()) < 6048e5 ? relative(t) : date.format(t);
       e.title = date.format(t) + " (" + e.title + ")";
     }
     for (const e of root.querySelectorAll("[data-copy]:not([data-done])")) {
