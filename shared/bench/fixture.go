@@ -30,10 +30,16 @@ func (b *bench) newFixture(ctx context.Context) (s *fixture, err error) {
 		return nil, err
 	}
 	s.waker = task.NewWaker(s.redis)
-	const clear = `truncate leads, enrichments, events, deliveries, attempts, replays, endpoints cascade`
-	if err := s.exec(ctx, clear); err != nil {
-		s.close()
-		return nil, err
+	// Another version may lack the columns of endpoints that our own statement names; it does not look at them.
+	const (
+		widen = `alter table endpoints add column if not exists batch_max smallint, add column if not exists batch_wait_ms integer`
+		clear = `truncate leads, enrichments, events, deliveries, attempts, replays, endpoints cascade`
+	)
+	for _, q := range []string{widen, clear} {
+		if err := s.exec(ctx, q); err != nil {
+			s.close()
+			return nil, err
+		}
 	}
 	if err := s.redis.FlushAll(ctx).Err(); err != nil {
 		s.close()
