@@ -21,8 +21,9 @@ type counters struct {
 
 // calls are how often one statement or command ran.
 type calls struct {
-	Text string `json:"text"`
-	N    int64  `json:"calls"`
+	Text   string  `json:"text"`
+	N      int64   `json:"calls"`
+	Micros float64 `json:"micros"` // all of them together took, inside the store
 }
 
 // usage is what a measurement used: the difference of two counters.
@@ -73,6 +74,7 @@ func (b *bench) count(ctx context.Context) (c counters, err error) {
 func callsSince(before, now map[string]calls) map[string]calls {
 	since := map[string]calls{}
 	for id, c := range now {
+		c.Micros -= before[id].Micros
 		if c.N -= before[id].N; c.N > 0 {
 			since[id] = c
 		}
@@ -101,7 +103,7 @@ func (u *usage) add(v usage) {
 func addCalls(a, b map[string]calls) map[string]calls {
 	sum := maps.Clone(a)
 	for id, c := range b {
-		c.N += sum[id].N
+		c.N, c.Micros = c.N+sum[id].N, c.Micros+sum[id].Micros
 		sum[id] = c
 	}
 	return sum
@@ -174,7 +176,7 @@ func (b *bench) countStatements(ctx context.Context) (map[string]calls, error) {
 		return nil, nil
 	}
 	const q = `
-select queryid::text, max(query), sum(calls)::bigint from pg_stat_statements
+select queryid::text, max(query), sum(calls)::bigint, 1000 * sum(total_exec_time) from pg_stat_statements
  where dbid = (select oid from pg_database where datname = current_database()) group by queryid`
 	rows, err := b.base.db.QueryContext(ctx, q)
 	if err != nil {
@@ -185,7 +187,7 @@ select queryid::text, max(query), sum(calls)::bigint from pg_stat_statements
 	for rows.Next() {
 		var id string
 		var c calls
-		if err := rows.Scan(&id, &c.Text, &c.N); err != nil {
+		if err := rows.Scan(&id, &c.Text, &c.N, &c.Micros); err != nil {
 			return nil, fmt.Errorf("count statements: %w", err)
 		}
 		c.Text = strings.Join(strings.Fields(c.Text), " ")
@@ -194,7 +196,7 @@ select queryid::text, max(query), sum(calls)::bigint from pg_stat_statements
 	return all, rows.Err()
 }
 
-var commandCalls = regexp.MustCompile(`(?m)^cmdstat_([^:]+):calls=(\d+)`)
+var commandCalls = regexp.MustCompile(`(?m)^cmdstat_([^:]+):calls=(\d+),usec=(\d+)`)
 
 // countCommands asks Redis for the commands that ran so far, but for those that ask this.
 func (b *bench) countCommands(ctx context.Context) (map[string]calls, error) {
@@ -208,8 +210,12 @@ func (b *bench) countCommands(ctx context.Context) (map[string]calls, error) {
 		if err != nil {
 			return nil, fmt.Errorf("count Redis commands: %w", err)
 		}
+		micros, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
+			return nil, fmt.Errorf("count Redis commands: %w", err)
+		}
 		if m[1] != "info" {
-			all[m[1]] = calls{m[1], n}
+			all[m[1]] = calls{m[1], n, micros}
 		}
 	}
 	return all, nil

@@ -194,10 +194,10 @@ func (b *bench) printMost(r *row) {
 	if b.top == 0 {
 		return
 	}
-	b.printf("called most by %s, per %s", r.name, r.what)
+	b.printf("called most by %s, per %s, and how many µs in the store", r.name, r.what)
 	for _, c := range slices.Concat(most(r.statements, b.top), most(r.commands, b.top)) {
 		text := []rune(c.Text)
-		b.printf("  %9.4f  %s", float64(c.N)/float64(r.n), string(text[:min(len(text), textWidth)]))
+		b.printf("  %9.4f  %8.2f  %s", float64(c.N)/float64(r.n), c.Micros/float64(r.n), string(text[:min(len(text), textWidth)]))
 	}
 }
 

@@ -75,7 +75,9 @@ func recordQuery(health, batched bool) string {
        told = told and cast(` + since + ` as timestamptz) is not null`
 	}
 	var columns, arrays string
+	whole := `delivery_id in (select m.id from moved m)`
 	if batched {
+		whole = `id not in (select x.id from o x where x.delivery_id not in (select m.id from moved m))`
 		columns = `, batch_id, batch_first, batch_size, batch_index`
 		arrays = `, ` + next() + `::uuid[], ` + next() + `::uuid[], ` + next() + `::int[], ` + next() + `::int[]`
 	}
@@ -107,7 +109,7 @@ with o as materialized (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at` +
 		columns + `)
     select workspace_id, delivery_id, id, number, status, error,
-           case when id not in (select x.id from o x where x.delivery_id not in (select m.id from moved m)) then response_head end,
+           case when ` + whole + ` then response_head end,
            latency_ms, at` + columns + `
       from o
     on conflict do nothing

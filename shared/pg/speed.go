@@ -13,7 +13,7 @@ import (
 const TimesLife = 32 * 24 * time.Hour
 
 // timesBucket is webhook.TimesBucket of a row with arrived and accepted; 1.2 is webhook.TimesStep.
-const timesBucket = `ceil(ln(greatest(1, cast(extract(epoch from arrived - accepted) * 1000 as double precision)))
+const timesBucket = `ceil(ln(greatest(1, date_part('epoch', arrived - accepted) * 1000))
                    / ln(cast(1.2 as double precision)))`
 
 // ReadTimes returns how long the deliveries of endpoints took that arrived from one hour to before another.
