@@ -377,6 +377,10 @@ update `+table+` set `+column+` where ctid in (select ctid from `+table+` where 
 				n, err := db.DeleteOldAudit(ctx)
 				return wantCount(err, n, 20)
 			}},
+		{"find unfinished work", 1, nil, func(ctx context.Context, db *pg.DB) error {
+			_, err := db.FindUnfinished(ctx)
+			return err
+		}},
 		{"reindex search", 20, age("enrichments", `words = null, due_at = null`),
 			func(ctx context.Context, db *pg.DB) error {
 				n, err := db.ReindexSearch(ctx, 20)

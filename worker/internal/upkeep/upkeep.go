@@ -77,11 +77,12 @@ func New(d Deps) *Upkeep {
 	u.chores = []*chore{
 		{name: "endpoints", do: u.endpoints},
 		{name: "enrichments", do: u.enrichments},
-		{name: "replays", do: u.replays},
-		{name: "imports", do: u.imports},
-		{name: "erasures", count: u.metrics.erased, do: u.erasures},
-		{name: "workspace deletions", do: u.deleteWorkspaces},
-		{name: "book entries", do: u.foldBooks},
+		{name: "replays", where: func(w *pg.Unfinished) bool { return w.Replays }, do: u.replays},
+		{name: "imports", where: func(w *pg.Unfinished) bool { return w.Imports }, do: u.imports},
+		{name: "erasures", where: func(w *pg.Unfinished) bool { return w.Erasures }, count: u.metrics.erased, do: u.erasures},
+		{name: "workspace deletions", where: func(w *pg.Unfinished) bool { return w.Deletions }, do: u.deleteWorkspaces},
+		{name: "book entries", where: func(w *pg.Unfinished) bool { return w.BookEntries }, do: u.foldBooks},
+		{name: "words of leads", every: time.Minute, do: u.reindexSearch},
 		{name: "partitions ahead", every: time.Hour, do: u.createPartitions},
 		{name: "old partitions", every: time.Hour, count: u.metrics.dropped, do: u.dropPartitions},
 		{name: "old endpoints and replays", every: time.Hour, do: untilNext(u.deleteOldEndpoints)},
@@ -103,8 +104,9 @@ func New(d Deps) *Upkeep {
 // chore is one of the things that a sweep does.
 type chore struct {
 	name  string
-	every time.Duration      // 0: in each sweep
-	count prometheus.Counter // of what was done; nil: none, or do counts itself
+	every time.Duration             // 0: in each sweep
+	where func(*pg.Unfinished) bool // nil: always
+	count prometheus.Counter        // of what was done; nil: none, or do counts itself
 	do    func(context.Context) (n int, more bool, err error)
 
 	mu  sync.Mutex // held while it is done: other sweeps leave it out meanwhile
@@ -140,7 +142,14 @@ func (u *Upkeep) Sweep(ctx context.Context, t *asynq.Task) error {
 	}
 	var report []string
 	var errs []error
+	unfinished, err := u.DB.FindUnfinished(ctx)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	for _, c := range u.chores {
+		if c.where != nil && !c.where(&unfinished) {
+			continue
+		}
 		n, err := c.run(ctx, u.Now())
 		if n > 0 {
 			report = append(report, fmt.Sprintf("%s: %d", c.name, n))

@@ -93,11 +93,14 @@ func window(keys []task.Key, n, limit int) []task.Key {
 
 // enrichments wakes the workspaces that have leads to enrich.
 func (u *Upkeep) enrichments(ctx context.Context) (n int, more bool, err error) {
-	if _, err := u.DB.ReindexSearch(ctx, reindexLimit); err != nil {
-		return 0, false, err
-	}
 	due, err := u.DB.DueEnrichments(ctx, wakeLimit)
 	return wake(ctx, u, kindEnrichment, due, err, func(w id.UUID) task.Key { return task.Enrich(w) })
+}
+
+// reindexSearch has leads enriched again whose words are of a former version.
+func (u *Upkeep) reindexSearch(ctx context.Context) (n int, more bool, err error) {
+	n, err = u.DB.ReindexSearch(ctx, reindexLimit)
+	return n, n == reindexLimit, err
 }
 
 // replays wakes those that run.
