@@ -14,6 +14,16 @@ import (
 
 // drain measures how fast a backlog goes out to one healthy endpoint.
 func (b *bench) drain(ctx context.Context) error {
+	return b.drainTo(ctx, "1 endpoint", webhook.Endpoint{})
+}
+
+// batched measures the same to an endpoint that takes many events in a request.
+func (b *bench) batched(ctx context.Context) error {
+	e := webhook.Endpoint{Batch: webhook.Batch{Max: webhook.MaxBatch}}
+	return b.drainTo(ctx, fmt.Sprintf("1 endpoint, %d in a request", e.Batch.Max), e)
+}
+
+func (b *bench) drainTo(ctx context.Context, name string, e webhook.Endpoint) error {
 	s, err := b.newFixture(ctx)
 	if err != nil {
 		return err
@@ -28,13 +38,13 @@ func (b *bench) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", webhook.Endpoint{}); err != nil {
+	if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", e); err != nil {
 		return err
 	}
 	if err := s.fill(ctx, backlog{Tenant: t, leads: b.options.backlog}); err != nil {
 		return err
 	}
-	return s.drainAll(ctx, sink, b.options.backlog, "1 endpoint")
+	return s.drainAll(ctx, sink, b.options.backlog, name)
 }
 
 // fanWorkspaces, each with as many endpoints as it can have, are a thousand endpoints.
@@ -88,7 +98,7 @@ func (s *fixture) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to st
 	}
 	c := sink.Count()
 	s.printf("%d deliveries to %s: %.0f/s", n, to, perSecond)
-	s.printf("  %d came again; %d signatures were verified, %d refused", c.Again(), c.Verified, len(sink.Refused()))
+	s.printf("  in %d requests; %d came again; %d signatures were verified, %d refused", c.Requests, c.Again(), c.Verified, len(sink.Refused()))
 	s.figure("", "rate", perSecond, "1/s")
 	s.used(to, u, per{n, "delivery"})
 	return nil

@@ -76,6 +76,7 @@ func scenarios() []scenario {
 		{"idle", (*bench).idle, usual},
 		{"spread", (*bench).spread, usual},
 		{"drain", (*bench).drain, usual},
+		{"batched", (*bench).batched, usual},
 		{"fanout", (*bench).fanout, usual},
 		{"sustained", (*bench).sustained, usual},
 		{"pairs", (*bench).pairs, usual},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"strconv"
@@ -44,8 +45,9 @@ type Sink struct {
 
 // Count is what a Sink took so far.
 type Count struct {
-	Arrivals    int // requests
-	Distinct    int // deliveries: by path and webhook-id
+	Requests    int
+	Arrivals    int // events in them
+	Distinct    int // deliveries: by path and the event's id
 	Verified    int // requests whose signature was checked, and was right
 	First, Last time.Time
 }
@@ -198,15 +200,10 @@ func (s *Sink) serve(c net.Conn) {
 // take counts what has arrived; the error is why a sample does not verify.
 func (s *Sink) take(in *arriving) error {
 	at := time.Now()
-	var h maphash.Hash
-	h.SetSeed(s.seed)
-	h.Write(in.path)
-	h.Write(in.id)
-	key := h.Sum64()
 	s.mu.Lock()
 	check, known := s.verify[string(in.path)]
-	verify := s.count.Arrivals%sample == 0 || !known
-	s.count.Arrivals++
+	verify := s.count.Requests%sample == 0 || !known
+	s.count.Requests++
 	s.mu.Unlock()
 	if verify {
 		if err := in.verify(check); err != nil {
@@ -229,12 +226,20 @@ func (s *Sink) take(in *arriving) error {
 	if s.count.First.IsZero() {
 		s.count.First = at
 	}
-	if _, again := s.seen[key]; !again {
-		s.seen[key] = struct{}{}
-		s.count.Distinct++
-		s.count.Last = at
-		s.notify()
+	for event := range in.events() {
+		var h maphash.Hash
+		h.SetSeed(s.seed)
+		h.Write(in.path)
+		h.Write(event)
+		key := h.Sum64()
+		s.count.Arrivals++
+		if _, again := s.seen[key]; !again {
+			s.seen[key] = struct{}{}
+			s.count.Distinct++
+			s.count.Last = at
+		}
 	}
+	s.notify()
 	return nil
 }
 
@@ -243,6 +248,26 @@ type arriving struct {
 	r                   *bufio.Reader
 	path, id, at, signs []byte
 	body                []byte
+}
+
+// events are the ids of the events in the request: of a batch those of its data, and else the request's own.
+func (in *arriving) events() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if !bytes.HasPrefix(in.body, []byte(`{"type":"`+webhook.TypeBatch+`"`)) {
+			yield(in.id)
+			return
+		}
+		for rest := in.body; ; {
+			_, event, ok := bytes.Cut(rest, []byte(`{"id":"evt_`))
+			if !ok {
+				return
+			}
+			var one []byte
+			if one, rest, ok = bytes.Cut(event, []byte(`"`)); !ok || !yield(one) {
+				return
+			}
+		}
+	}
 }
 
 func (in *arriving) verify(by *standardwebhooks.Webhook) error {
@@ -286,7 +311,7 @@ func (in *arriving) read() error {
 		case bytes.EqualFold(name, []byte("webhook-signature")):
 			in.signs = append(in.signs, value...)
 		case bytes.EqualFold(name, []byte("content-length")):
-			if length, err = strconv.Atoi(string(value)); err != nil || length < 0 || length > 1<<20 {
+			if length, err = strconv.Atoi(string(value)); err != nil || length < 0 || length > 2*webhook.BatchBytes {
 				return fmt.Errorf("Content-Length %q", value)
 			}
 		}
