@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/rdb"
@@ -18,6 +19,9 @@ func drains() []scenario {
 	return []scenario{
 		{name: "drain-worker-kill", what: "the worker is killed while it drains a backlog, and started again",
 			drain: killDraining},
+		{name: "drain-batched-worker-kill",
+			what:  "the worker is killed while it drains a backlog to an endpoint that takes 100 events in a request, and started again",
+			batch: &client.WebhookBatch{Max: webhook.MaxBatch}, drain: killDraining},
 		{name: "drain-flush", what: "Redis is flushed while a backlog is drained", drain: flushDraining},
 		{name: "drain-postgres", what: "Postgres dies while a backlog is drained, and is started again",
 			drain: stopPostgresDraining},

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"leadgate/shared/client"
 	"leadgate/shared/devstack"
 	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
@@ -141,7 +142,7 @@ func (run *runner) measure(ctx context.Context) (report string, err error) {
 			return "", err
 		}
 		defer r.Close()
-		if err := r.Subscribe(ctx, run.URL, run.Key, s.events()...); err != nil {
+		if err := r.SubscribeWith(ctx, run.URL, run.Key, client.NewWebhook{EventTypes: s.events(), Batch: s.batch}); err != nil {
 			return "", err
 		}
 		run.receivers = append(run.receivers, r)

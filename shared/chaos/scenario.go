@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"leadgate/shared/client"
 	"leadgate/shared/rdb"
 	"leadgate/shared/webhook"
 )
@@ -19,19 +20,20 @@ type scenario struct {
 	maxMedian time.Duration
 	short     bool // one of those that CI runs
 
-	gateways    int           // 0: 1
-	workers     int           // 0: 1
-	subscribers int           // 0: 1
-	hold        time.Duration // a subscriber takes to answer
-	volatile    bool          // the stores keep nothing on disk that they could read at their next start
-	freezes     bool          // needs a Redis that is a process
-	unsafe      string        // a setting of Postgres that is off while its power is cut; "": none
-	powerCuts   bool          // of Postgres' machine the power can be cut
-	upgrade     bool          // the former version runs first
-	stale       bool          // backlogs of two tenants are worked on
-	quiet       bool          // nobody posts after the outage, so that no new lead wakes what was forgotten
-	env         []string      // NAME=value, of the gateway and the workers
-	maxPeak     int64         // bytes of memory that a process may have had; 0: no matter
+	gateways    int                  // 0: 1
+	workers     int                  // 0: 1
+	subscribers int                  // 0: 1
+	hold        time.Duration        // a subscriber takes to answer
+	batch       *client.WebhookBatch // how subscribers take several events in a request; nil: they do not
+	volatile    bool                 // the stores keep nothing on disk that they could read at their next start
+	freezes     bool                 // needs a Redis that is a process
+	unsafe      string               // a setting of Postgres that is off while its power is cut; "": none
+	powerCuts   bool                 // of Postgres' machine the power can be cut
+	upgrade     bool                 // the former version runs first
+	stale       bool                 // backlogs of two tenants are worked on
+	quiet       bool                 // nobody posts after the outage, so that no new lead wakes what was forgotten
+	env         []string             // NAME=value, of the gateway and the workers
+	maxPeak     int64                // bytes of memory that a process may have had; 0: no matter
 
 	inject func(context.Context, *runner) error // breaks a system under load
 	// nil; or what happens between the load and the check
@@ -82,6 +84,9 @@ func loads() []scenario {
 			maxMedian: maxMedian, rules: rules{slowest: time.Second}, short: true, inject: holdLocks},
 		{name: "worker-kill", what: "the worker is killed in the middle of deliveries, and started again",
 			hold: 20 * time.Millisecond, inject: killWorker},
+		{name: "batched-worker-kill",
+			what: "the worker is killed under load, while events wait for others to go in one request, and started again",
+			hold: 20 * time.Millisecond, batch: &client.WebhookBatch{Max: 20, WaitMs: 200}, inject: killWorker},
 		{name: "gateway-kill", what: "the gateway is killed three times under load, and started again",
 			rules: rules{broken: true}, short: true, inject: killGateway},
 		{name: "two-workers", what: "one of two workers is killed in the middle of deliveries; the other takes over",
