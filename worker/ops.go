@@ -76,6 +76,8 @@ func ready(db *pg.DB, c redis.UniversalClient) http.HandlerFunc {
 			}
 			return "ok"
 		}
+		ping := make(chan error, 1) // beside Postgres, so that one that hangs takes no time from the other
+		go func() { ping <- c.Ping(ctx).Err() }()
 		postgres := state(db.Ready(ctx))
 		status := http.StatusOK
 		if postgres != "ok" {
@@ -83,6 +85,6 @@ func ready(db *pg.DB, c redis.UniversalClient) http.HandlerFunc {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(map[string]string{"postgres": postgres, "redis": state(c.Ping(ctx).Err())})
+		json.NewEncoder(w).Encode(map[string]string{"postgres": postgres, "redis": state(<-ping)})
 	}
 }

@@ -3,11 +3,14 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/gateway/internal/admin"
+	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 )
 
@@ -48,5 +51,28 @@ func TestReadinessOutlivesRedis(t *testing.T) {
 	}
 	if m := b.metrics(); m.status != http.StatusOK || !strings.Contains(m.body, `leadgate_store_up{store="redis"} 0`) {
 		t.Errorf("GET /metrics without Redis = %d, want 200 with leadgate_store_up{redis} 0:\n%s", m.status, m.body)
+	}
+}
+
+// A Redis that takes connections and says nothing takes no time from Postgres.
+func TestReadinessOutlivesARedisThatHangs(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	client, err := rdb.Open("redis://"+silent.Addr().String(), rdb.Options{Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	b := setup(t, func(d *admin.Deps) {
+		d.Redis = client
+		d.Ready = func(ctx context.Context) error { return ctx.Err() }
+	})
+	a := b.do(b.request("GET", "/readyz", ""))
+	if want := `"postgres":"ok","redis":"away, ingest goes on"`; a.status != http.StatusOK || !strings.Contains(a.body, want) {
+		t.Errorf("GET /readyz = %d %s, want 200 %s", a.status, a.body, want)
 	}
 }
