@@ -64,7 +64,8 @@ func (s *fixture) makeCrowd(ctx context.Context) error {
 	for i, t := range all {
 		g.Go(func() error {
 			if i%10 == 0 {
-				if _, err := loadgen.NewEndpoint(ctx, s.db, t.Workspace, webhook.Endpoint{URL: "http://127.0.0.1:1/hook"}); err != nil {
+				dead := webhook.Endpoint{URL: "http://127.0.0.1:1/hook"}
+				if _, err := loadgen.NewEndpoint(ctx, s.db, t.Workspace, dead); err != nil {
 					return err
 				}
 			}
@@ -74,7 +75,8 @@ func (s *fixture) makeCrowd(ctx context.Context) error {
 	return g.Wait()
 }
 
-// measureAll reads the pages that links lead to, from the first ones on, and loads those that people have open in a browser.
+// measureAll reads the pages that links lead to, from the first ones on, and loads those that people have open in a
+// browser.
 func (v *visitor) measureAll(ctx context.Context, first, main []string) error {
 	pages, err := v.crawl(ctx, first)
 	if err != nil {

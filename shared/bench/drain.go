@@ -98,7 +98,8 @@ func (s *fixture) drainAll(ctx context.Context, sink *loadgen.Sink, n int, to st
 	}
 	c := sink.Count()
 	s.printf("%d deliveries to %s: %.0f/s", n, to, perSecond)
-	s.printf("  in %d requests; %d came again; %d signatures were verified, %d refused", c.Requests, c.Again(), c.Verified, len(sink.Refused()))
+	s.printf("  in %d requests; %d came again; %d signatures were verified, %d refused", c.Requests, c.Again(), c.Verified,
+		len(sink.Refused()))
 	s.figure("", "rate", perSecond, "1/s")
 	s.used(to, u, per{n, "delivery"})
 	return nil

@@ -32,7 +32,8 @@ func (b *bench) newFixture(ctx context.Context) (s *fixture, err error) {
 	s.waker = task.NewWaker(s.redis)
 	// Another version may lack the columns of endpoints that our own statement names; it does not look at them.
 	const (
-		widen = `alter table endpoints add column if not exists batch_max smallint, add column if not exists batch_wait_ms integer`
+		widen = `
+alter table endpoints add column if not exists batch_max smallint, add column if not exists batch_wait_ms integer`
 		clear = `truncate leads, enrichments, events, deliveries, attempts, replays, endpoints cascade`
 	)
 	for _, q := range []string{widen, clear} {

@@ -197,7 +197,8 @@ func (b *bench) printMost(r *row) {
 	b.printf("called most by %s, per %s, and how many µs in the store", r.name, r.what)
 	for _, c := range slices.Concat(most(r.statements, b.top), most(r.commands, b.top)) {
 		text := []rune(c.Text)
-		b.printf("  %9.4f  %8.2f  %s", float64(c.N)/float64(r.n), c.Micros/float64(r.n), string(text[:min(len(text), textWidth)]))
+		b.printf("  %9.4f  %8.2f  %s", float64(c.N)/float64(r.n), c.Micros/float64(r.n),
+			string(text[:min(len(text), textWidth)]))
 	}
 }
 

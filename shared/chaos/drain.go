@@ -20,7 +20,7 @@ func drains() []scenario {
 		{name: "drain-worker-kill", what: "the worker is killed while it drains a backlog, and started again",
 			drain: killDraining},
 		{name: "drain-batched-worker-kill",
-			what:  "the worker is killed while it drains a backlog to an endpoint that takes 100 events in a request, and started again",
+			what:  "the worker is killed while it drains to an endpoint that takes 100 events in a request, and started again",
 			batch: &client.WebhookBatch{Max: webhook.MaxBatch}, drain: killDraining},
 		{name: "drain-flush", what: "Redis is flushed while a backlog is drained", drain: flushDraining},
 		{name: "drain-postgres", what: "Postgres dies while a backlog is drained, and is started again",

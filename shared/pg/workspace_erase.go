@@ -64,15 +64,17 @@ select cast((select k from few order by k desc limit 1) as text) as last, cast(c
 }
 
 // erase deletes a batch of a workspace's rows. last is the largest key of what it had, "" if it had nothing.
-func (t erasedTable) erase(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, from string, batch int) (rows int, last string,
-	err error) {
+func (t erasedTable) erase(ctx context.Context, tx *sqlx.Tx, workspace id.UUID, from string, batch int) (rows int,
+	last string, err error) {
 	var parts []struct{ Last, Part, At string }
 	if err := tx.SelectContext(ctx, &parts, t.batch(), workspace, from, batch); err != nil {
 		return 0, "", conn.Fail(ctx, "erase "+t.name, err)
 	}
 	for _, p := range parts {
 		// An equal workspace_id could be looked for in an index instead.
-		q := `delete from ` + p.Part + ` where workspace_id is not distinct from $1 and ctid = any(cast(cast($2 as text) as tid[]))`
+		q := `
+delete from ` + p.Part + `
+ where workspace_id is not distinct from $1 and ctid = any(cast(cast($2 as text) as tid[]))`
 		n, err := conn.Exec(ctx, tx, "erase "+t.name, q, workspace, p.At)
 		if err != nil {
 			return 0, "", err

@@ -72,7 +72,8 @@ func TestReadinessOutlivesARedisThatHangs(t *testing.T) {
 		d.Ready = func(ctx context.Context) error { return ctx.Err() }
 	})
 	a := b.do(b.request("GET", "/readyz", ""))
-	if want := `"postgres":"ok","redis":"away, ingest goes on"`; a.status != http.StatusOK || !strings.Contains(a.body, want) {
+	want := `"postgres":"ok","redis":"away, ingest goes on"`
+	if a.status != http.StatusOK || !strings.Contains(a.body, want) {
 		t.Errorf("GET /readyz = %d %s, want 200 %s", a.status, a.body, want)
 	}
 }
