@@ -18,7 +18,7 @@ import (
 	"leadgate/shared/testwait"
 )
 
-// Page is a page in the browser. Its methods fail the test when they cannot be done within 30 seconds, and say what the
+// Page is a page in the browser. Its methods fail the test when they cannot be done within two minutes, and say what the
 // page shows then. One goroutine may use it. Selectors are those of CSS.
 type Page struct {
 	t   testing.TB
@@ -136,7 +136,7 @@ func (p *Page) Eval(script string, into any) {
 func (p *Page) Wait(condition string) {
 	p.t.Helper()
 	deadline := time.Now().Add(patience)
-	testwait.Until(p.t, condition, func() bool {
+	testwait.UntilWithin(p.t, patience, condition, func() bool {
 		ctx, cancel := context.WithTimeout(p.ctx, patience)
 		defer cancel()
 		holds, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+condition+")"))

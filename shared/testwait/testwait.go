@@ -15,10 +15,11 @@ const (
 // Until returns when holds reports true; after 30 seconds of false it fails the test, naming what was waited for.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	until(t, what, timeout, holds)
+	UntilWithin(t, timeout, what, holds)
 }
 
-func until(t testing.TB, what string, timeout time.Duration, holds func() bool) {
+// UntilWithin is Until with another patience.
+func UntilWithin(t testing.TB, timeout time.Duration, what string, holds func() bool) {
 	t.Helper()
 	pause := time.Millisecond
 	for deadline := time.Now().Add(timeout); !holds(); pause = min(pause*3/2, longest) {

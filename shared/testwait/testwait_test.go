@@ -25,7 +25,7 @@ func TestUntil(t *testing.T) {
 	f := &failing{TB: t}
 	func() {
 		defer func() { recover() }()
-		until(f, "the moon", 20*time.Millisecond, func() bool { return false })
+		UntilWithin(f, 20*time.Millisecond, "the moon", func() bool { return false })
 	}()
 	if want := "the moon: not within 20ms"; f.text != want {
 		t.Errorf("failed with %q, want %q", f.text, want)
