@@ -24,6 +24,8 @@ func TestPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := mustOpen(t, p.URL("app"))
+	mustExec(t, db, "alter system set wal_writer_delay = '10s'") // nothing is synced by itself meanwhile
+	mustExec(t, db, "select pg_reload_conf()")
 	mustExec(t, db, "create table t (n int primary key)")
 	for name, keep := range map[string]bool{"nothing else is kept": false, "all else is kept": true} {
 		mustExec(t, db, "truncate t")
