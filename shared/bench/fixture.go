@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"leadgate/shared/id"
-	"leadgate/shared/lead"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
@@ -34,7 +33,7 @@ func (b *bench) newFixture(ctx context.Context) (s *fixture, err error) {
 	const (
 		widen = `
 alter table endpoints add column if not exists batch_max smallint, add column if not exists batch_wait_ms integer`
-		clear = `truncate leads, enrichments, events, deliveries, attempts, replays, endpoints cascade`
+		clear = `truncate leads, enrichments, enrichment_queue, events, deliveries, attempts, replays, endpoints cascade`
 	)
 	for _, q := range []string{widen, clear} {
 		if err := s.exec(ctx, q); err != nil {
@@ -110,9 +109,9 @@ func (s *fixture) fill(ctx context.Context, all ...backlog) error {
 // unenriched has leads made that wait for no enrichment, as that is not what is measured.
 func (s *fixture) unenriched(ctx context.Context, fill func() error) error {
 	for _, stmt := range []string{
-		`create or replace function bench_no_enrichment() returns trigger language plpgsql as $$
-		 begin new.due_at := null; new.words := '` + lead.WordsVersion + `'::tsvector; return new; end $$`,
+		`create or replace function bench_no_enrichment() returns trigger language plpgsql as $$ begin return null; end $$`,
 		`create trigger bench_no_enrichment before insert on enrichments for each row execute function bench_no_enrichment()`,
+		`create trigger bench_no_enrichment before insert on enrichment_queue for each row execute function bench_no_enrichment()`,
 	} {
 		if err := s.exec(ctx, stmt); err != nil {
 			return err
@@ -121,8 +120,10 @@ func (s *fixture) unenriched(ctx context.Context, fill func() error) error {
 	if err := fill(); err != nil {
 		return err
 	}
-	if err := s.exec(ctx, `drop trigger bench_no_enrichment on enrichments`); err != nil {
-		return err
+	for _, table := range []string{"enrichments", "enrichment_queue"} {
+		if err := s.exec(ctx, `drop trigger bench_no_enrichment on `+table); err != nil {
+			return err
+		}
 	}
 	return s.exec(ctx, `analyze leads, events, deliveries`) // a backlog that grew by and by was seen by autovacuum
 }

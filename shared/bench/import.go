@@ -40,9 +40,11 @@ func (b *bench) imports(ctx context.Context) error {
 
 // enrichNow makes the enrichment of imported leads due, which is to wait for a minute.
 func (s *fixture) enrichNow(ctx context.Context, workspace id.UUID) error {
-	const q = `update enrichments set due_at = now() where workspace_id = $1 and due_at > now()`
-	if err := s.exec(ctx, q, workspace); err != nil {
-		return err
+	for _, table := range []string{"enrichments", "enrichment_queue"} {
+		q := `update ` + table + ` set due_at = now() where workspace_id = $1 and due_at > now()`
+		if err := s.exec(ctx, q, workspace); err != nil {
+			return err
+		}
 	}
 	return s.waker.Wake(ctx, []task.Key{task.Enrich(workspace)})
 }

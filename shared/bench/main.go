@@ -161,6 +161,12 @@ func measure(ctx context.Context, opt options, getenv func(string) string, from 
 		return nil, err
 	}
 	defer b.base.close()
+	if from.other { // it may lack the table, and has nothing in it then
+		const q = `create table if not exists enrichment_queue (workspace_id uuid, due_at timestamptz, leads uuid[])`
+		if _, err := b.base.db.ExecContext(ctx, q); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.prepareCounting(ctx); err != nil {
 		return nil, err
 	}

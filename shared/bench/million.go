@@ -85,7 +85,9 @@ func (s *fixture) fillWorkspace(ctx context.Context, name string) (t loadgen.Ten
 		return t, err
 	}
 	filled := time.Since(begin)
-	const pending = `select count(*) from enrichments where workspace_id = $1 and due_at is not null`
+	const pending = `
+select (select count(*) from enrichments where workspace_id = $1 and due_at is not null)
+     + (select coalesce(sum(cardinality(leads)), 0) from enrichment_queue where workspace_id = $1)`
 	for last, still := int64(-1), time.Now(); ; {
 		left, err := s.count(ctx, pending, t.Workspace)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 // pending counts what is left to do: of workspace $1, or where that is null, of all.
 const pending = `
 select (select count(*) from enrichments where due_at is not null and ($1::uuid is null or workspace_id = $1))
+     + (select coalesce(sum(cardinality(leads)), 0) from enrichment_queue where $1::uuid is null or workspace_id = $1)
      + (select count(*) from deliveries where state = 'pending' and ($1::uuid is null or workspace_id = $1))`
 
 // awaitAllIdle waits until the worker has done what the measurement left it, so that this is measured too and the next

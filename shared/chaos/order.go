@@ -155,7 +155,7 @@ func (run *runner) rename(ctx context.Context, gateway, lead, name string) (stat
 // awaitNothingDue waits until no lead is to be enriched and no delivery is pending.
 func (run *runner) awaitNothingDue(ctx context.Context) error {
 	const q = `
-select (select count(*) from enrichments where due_at is not null)
+select (select count(*) from enrichments where due_at is not null) + (select count(*) from enrichment_queue)
      + (select count(*) from deliveries where state = '` + string(webhook.Pending) + `')`
 	ctx, cancel := context.WithTimeout(ctx, takeover)
 	defer cancel()

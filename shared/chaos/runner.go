@@ -277,6 +277,7 @@ func (run *runner) awaitAll(ctx context.Context) error {
 func (run *runner) awaitIdle(until context.Context) error {
 	const pending = `
 select (select count(*) from enrichments where workspace_id = $1 and due_at is not null)
+     + (select count(*) from enrichment_queue where workspace_id = $1)
      + (select count(*) from deliveries where workspace_id = $1 and state = 'pending')`
 	for n := 1; n > 0; {
 		if err := run.db.GetContext(context.WithoutCancel(until), &n, pending, run.workspace); err != nil {

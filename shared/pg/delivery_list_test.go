@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -50,7 +51,7 @@ func newArchive(t *testing.T, db *pg.DB, leads int) *archive {
 // enrich lets n leads' facts be found.
 func enrich(d *desk, n int) {
 	d.Helper()
-	find := func(_ context.Context, leads []lead.Lead) []pg.Finding {
+	find := func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 		found := make([]pg.Finding, len(leads))
 		for i := range found {
 			found[i].Facts = []byte(`{}`)

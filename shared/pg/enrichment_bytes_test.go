@@ -8,6 +8,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
 )
 
 // One batch reads leads until it has a megabyte of them, and says that there are more; none is left out in the end.
@@ -18,7 +19,7 @@ func TestEnrichIsBoundedInBytes(t *testing.T) {
 	const leads = 80
 	pgtest.Leads(t, db, ws, leads, func(l *lead.Lead) { l.Metadata = noise(30_000) })
 	most, seen, batches := 0, 0, 0
-	find := func(_ context.Context, all []lead.Lead) []pg.Finding {
+	find := func(_ context.Context, _ tenant.Settings, all []lead.Lead) []pg.Finding {
 		size := 0
 		for i := range all {
 			size += len(all[i].Metadata)

@@ -63,7 +63,7 @@ const fanOut = `dl as (
      where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
 )`
 
-// InsertLeads writes leads with their pending enrichment, their events and their deliveries in one statement and one
+// InsertLeads writes leads, one row that owes their enrichment, their events and their deliveries in one statement and one
 // commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
 // deadlock.
 func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
@@ -111,7 +111,11 @@ with patience as materialized (
     on conflict (workspace_id, email_key) do nothing
     returning workspace_id, id, updated_at
 ), owed as (
-    insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() + cast($14 as interval) from ins
+    insert into enrichment_queue (workspace_id, due_at, id, leads)
+    select workspace_id, now() + cast($14 as interval), leads[1], leads
+      from (select workspace_id, array_agg(id order by id) as leads
+              from (select workspace_id, id, (row_number() over (partition by workspace_id order by id) - 1) / 100 as nth from ins) i
+             group by workspace_id, nth) i
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
     select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at

@@ -300,8 +300,8 @@ func TestNewestLead(t *testing.T) {
 }
 
 // canned answers enrichment with the same for every lead.
-func canned(f pg.Finding, seen *int) func(context.Context, []lead.Lead) []pg.Finding {
-	return func(_ context.Context, leads []lead.Lead) []pg.Finding {
+func canned(f pg.Finding, seen *int) pg.Find {
+	return func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 		*seen += len(leads)
 		return slices.Repeat([]pg.Finding{f}, len(leads))
 	}

@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -74,7 +75,7 @@ func enrichAllTheTime(t *testing.T, db *pg.DB, ws id.UUID) (stop func()) {
 	t.Helper()
 	stopped, done := make(chan struct{}), make(chan struct{})
 	n := 0
-	find := func(_ context.Context, leads []lead.Lead) []pg.Finding {
+	find := func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 		out := make([]pg.Finding, len(leads))
 		for i := range out {
 			n++

@@ -59,7 +59,7 @@ func (db *DB) LeadTimeline(ctx context.Context, l lead.Lead, limit, submissions 
 	if err = db.timelineSubmissions(ctx, &t, submissions); err != nil {
 		return t, err
 	}
-	if t.Enrichment, err = db.enrichmentState(ctx, workspace, leadID); err != nil {
+	if t.Enrichment, err = db.enrichmentState(ctx, &t.Lead); err != nil {
 		return t, err
 	}
 	// A delivery must not be shown as one that waits above the attempt that delivered it.
@@ -80,12 +80,16 @@ func (db *DB) LeadTimeline(ctx context.Context, l lead.Lead, limit, submissions 
 	return t, err
 }
 
-func (db *DB) enrichmentState(ctx context.Context, workspace, leadID id.UUID) (*EnrichmentState, error) {
-	const q = `select attempts, due_at, enriched_at from enrichments where workspace_id = $1 and lead_id = $2`
-	e, _, err := conn.Find(ctx, db, "read enrichment", func(row conn.Row) (*EnrichmentState, error) {
+// enrichmentState is how far the enrichment of a lead is; nil: it ended with the lead.
+func (db *DB) enrichmentState(ctx context.Context, l *lead.Lead) (*EnrichmentState, error) {
+	const q = `select attempts, due_at, enriched_at from enrichments where workspace_id = (select $1::uuid) and lead_id = $2`
+	e, ok, err := conn.Find(ctx, db, "read enrichment", func(row conn.Row) (*EnrichmentState, error) {
 		var e EnrichmentState
 		return &e, row.Scan(&e.Attempts, &e.DueAt, &e.DoneAt)
-	}, q, workspace, leadID)
+	}, q, l.WorkspaceID, l.ID)
+	if err == nil && !ok && l.DeletedAt == nil { // it is in the queue, since it came
+		e = &EnrichmentState{DueAt: &l.CreatedAt}
+	}
 	return e, err
 }
 

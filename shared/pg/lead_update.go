@@ -221,21 +221,24 @@ func reservedKey(l *lead.Lead) string {
 	return l.UniqueKey
 }
 
-// lockLead returns a lead that nobody else can change until tx ends, and what time it is once that is so. It waits for
-// an enrichment of the lead that is under way, so that events of a lead are made one after the other.
+// lockLead returns a lead that nobody else can change until tx ends, and what time it is once that is so. Enrichment locks
+// the lead too, so that events of a lead are made one after the other; what it has just found out is seen by a second
+// statement.
 func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which string) (l lead.Lead, now time.Time,
 	err error) {
 	q := `
 with l as materialized (
     select * from leads l where l.workspace_id = (select $1::uuid) and l.id = $2 and ` + which + ` for update
-), e as materialized (
-    select facts from enrichments where workspace_id = $1 and lead_id = (select id from l) for update
 )
-select ` + leadColumns + `, e.facts, clock_timestamp() from l left join e on true`
+select ` + leadColumns + `, null, clock_timestamp() from l`
+	const facts = `select facts from enrichments where workspace_id = (select $1::uuid) and lead_id = $2`
 	l, err = conn.One(ctx, tx, "lock lead", func(row conn.Row) (l lead.Lead, err error) {
 		err = row.Scan(append(leadTargets(&l), &now)...)
 		return l, err
 	}, lead.NotFoundError(), q, workspace, leadID)
+	if err == nil {
+		l.Enrichment, _, err = conn.Find(ctx, tx, "read facts", conn.Value[[]byte], facts, workspace, leadID)
+	}
 	return l, now, err
 }
 

@@ -100,7 +100,7 @@ func TestUpdateLeadIsOneCommit(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
 	l := b.mustLead("a@example.com")
-	b.mustExec(`update enrichments set due_at = null, attempts = 7, facts = '{"x":1}' where lead_id = $1`, l.ID)
+	b.mustExec(`insert into enrichments (workspace_id, lead_id, attempts, facts) values ($1, $2, 7, '{"x":1}')`, b.ws, l.ID)
 	u := b.mustUpdate(l.ID, func(l *lead.Lead) { l.Name, l.Status = "Ann", "lost"; move("b@example.com")(l) })
 	if !u.Changed || u.ReleasedKey != "a@example.com" || len(u.Wake) != 1 || !u.Lead.UpdatedAt.After(l.UpdatedAt) {
 		t.Errorf("UpdateLead = %+v, want a later lead, the old email freed and the endpoint woken", u)

@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -83,7 +84,7 @@ var writes = map[string]func(context.Context, *pg.DB, *partitionless) error{
 		return err
 	},
 	"enrich": func(ctx context.Context, db *pg.DB, p *partitionless) error {
-		_, err := db.Enrich(ctx, p.ws, 10, func(_ context.Context, leads []lead.Lead) []pg.Finding {
+		_, err := db.Enrich(ctx, p.ws, 10, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 			out := make([]pg.Finding, len(leads))
 			for i := range out {
 				out[i].Facts = []byte(`{"n":1}`)

@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -239,7 +240,7 @@ update endpoints set failures = 12, probes = 3, failing_since = now() - interval
 
 func (s *stale) leadCases() []staleCase {
 	var erased id.UUID
-	find := func(_ context.Context, all []lead.Lead) []pg.Finding {
+	find := func(_ context.Context, _ tenant.Settings, all []lead.Lead) []pg.Finding {
 		return slices.Repeat([]pg.Finding{{Facts: []byte(`{"found":true}`)}}, len(all))
 	}
 	var imported leadfile.Import

@@ -75,8 +75,8 @@ func (db *DB) AppendSubmissions(ctx context.Context, all []Append) (done []bool,
 	return done, wake, err
 }
 
-// lockFreeLeads locks those leads of submissions that nobody has locked, with their enrichments, and returns them and
-// what time it is then. A key of the map is workspace and lead.
+// lockFreeLeads locks those leads of submissions that nobody has locked, and returns them and what time it is then. What
+// enrichment has just found out is seen by a second statement. A key of the map is workspace and lead.
 func lockFreeLeads(ctx context.Context, tx *sqlx.Tx, all []Append) (map[[2]id.UUID]*lead.Lead, time.Time, error) {
 	const q = `
 with want as materialized (
@@ -86,16 +86,15 @@ with want as materialized (
         select * from leads l
          where l.workspace_id = w.workspace_id and l.id = w.lead_id and l.deleted_at is null
          order by l.workspace_id, l.id limit 1 for update skip locked) l
-), e as materialized (
-    select e.* from l cross join lateral (
-        select workspace_id, lead_id, facts from enrichments e
-         where e.workspace_id = l.workspace_id and e.lead_id = l.id
-         order by e.workspace_id, e.lead_id limit 1 for update skip locked) e
 )
-select ` + leadColumns + `, e.facts, clock_timestamp()
-  from l left join e on e.workspace_id = l.workspace_id and e.lead_id = l.id
- where e.lead_id is not null
-    or not exists (select from enrichments x where x.workspace_id = l.workspace_id and x.lead_id = l.id)`
+select ` + leadColumns + `, null, clock_timestamp() from l`
+	const facts = `
+select e.workspace_id, e.lead_id, e.facts
+  from unnest($1::uuid[], $2::uuid[]) as w (workspace_id, lead_id)
+ cross join lateral (
+    select workspace_id, lead_id, facts from enrichments
+     where workspace_id = w.workspace_id and lead_id = w.lead_id
+     order by workspace_id, lead_id limit 1) e`
 	workspaces, leads := newColumn(len(all), 36), newColumn(len(all), 36)
 	for i := range all {
 		workspaces.uuid(all[i].WorkspaceID)
@@ -111,6 +110,18 @@ select ` + leadColumns + `, e.facts, clock_timestamp()
 		found[[2]id.UUID{l.WorkspaceID, l.ID}] = l
 		return nil
 	}, q, workspaces.done(), leads.done())
+	if err != nil || len(found) == 0 {
+		return nil, now, err
+	}
+	err = conn.Each(ctx, tx, "read facts", func(row conn.Row) error {
+		var key [2]id.UUID
+		var known []byte
+		err := row.Scan(&key[0], &key[1], &known)
+		if l := found[key]; l != nil {
+			l.Enrichment = known
+		}
+		return err
+	}, facts, workspaces.done(), leads.done())
 	return found, now, err
 }
 

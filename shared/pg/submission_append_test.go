@@ -31,8 +31,8 @@ func TestAppendSubmissions(t *testing.T) {
 	}
 	defer locked.Rollback()
 	locked.MustExecContext(t.Context(), `select from leads where workspace_id = $1 and id = $2 for update`, ws, leads[1].ID)
-	locked.MustExecContext(t.Context(), `select from enrichments where workspace_id = $1 and lead_id = $2 for update`, ws,
-		leads[2].ID)
+	locked.MustExecContext(t.Context(), `select from leads where workspace_id = $1 and id = $2 for no key update`, ws,
+		leads[2].ID) // as enrichment does
 	db.MustExecContext(t.Context(), `insert into suppressions (workspace_id, email_hash, created_at) values ($1, $2, now())`,
 		ws, lead.SuppressionHash(ws, leads[4].AddressKey()))
 	all := []pg.Append{of(0, same), of(1, same), of(2, same),

@@ -21,6 +21,7 @@ const noUUID = "00000000-0000-0000-0000-000000000000"
 var erasedTables = []erasedTable{
 	{"submissions", "id", "uuid", noUUID},
 	{"kept_submissions", "id", "uuid", noUUID},
+	{"enrichment_queue", "due_at", "timestamptz", "-infinity"},
 	{"enrichments", "lead_id", "uuid", noUUID},
 	{"leads", "id", "uuid", noUUID},
 	{"events", "id", "uuid", noUUID},

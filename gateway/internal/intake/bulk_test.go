@@ -42,7 +42,7 @@ func TestCreateManyWritesEverything(t *testing.T) {
 	if out[0].Exists || out[1].Exists || !out[2].Exists || out[2].DuplicateOf != 0 || out[2].ID != out[0].ID {
 		t.Fatalf("CreateMany() = %+v, want two leads and the third the first's", out)
 	}
-	for table, want := range map[string]int{"leads": 2, "enrichments": 2, "events": 2, "deliveries": 2} {
+	for table, want := range map[string]int{"leads": 2, "enrichment_queue": 1, "events": 2, "deliveries": 2} {
 		if got := b.rows(t, table); got != want {
 			t.Errorf("%s = %d rows, want %d", table, got, want)
 		}

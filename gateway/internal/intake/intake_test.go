@@ -132,7 +132,7 @@ func TestCreateWritesEverythingAtOnce(t *testing.T) {
 	if g, w := string(got.AppendJSON(nil, false)), string(l.AppendJSON(nil, false)); g != w {
 		t.Errorf("stored lead = %s, want %s", g, w)
 	}
-	for table, want := range map[string]int{"leads": 1, "enrichments": 1, "events": 1, "deliveries": 2} {
+	for table, want := range map[string]int{"leads": 1, "enrichment_queue": 1, "events": 1, "deliveries": 2} {
 		if got := b.rows(t, table); got != want {
 			t.Errorf("%s = %d rows, want %d", table, got, want)
 		}

@@ -3,7 +3,8 @@ package process
 import "leadgate/shared/task"
 
 // active is work that rests while its workspace is suspended: each batch looks before it begins. The sweep wakes the key
-// when the workspace is resumed. A drain needs no look of its own, because its lease does.
+// when the workspace is resumed. A drain and an enrichment need no look of their own:
+// what they lease or read does.
 type active struct {
 	work
 	key task.Key

@@ -15,11 +15,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/id"
-	"leadgate/shared/lead"
 	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
-	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
 
@@ -55,7 +53,7 @@ type Deps struct {
 	// Send makes one request of deliveries, and returns an attempt at each. made is false when the context ended first.
 	Send func(context.Context, *webhook.Endpoint, []webhook.DueDelivery) (attempts []webhook.Attempt, made bool)
 	// Find returns what is known about each lead of a workspace with these settings, in the leads' order.
-	Find func(context.Context, tenant.Settings, []lead.Lead) []pg.Finding
+	Find pg.Find
 
 	Schedule     webhook.Schedule // of workspaces that have none of their own
 	MaxRun       time.Duration    // of one run, before it goes to the back of the queue; 0: 5 s
@@ -107,7 +105,7 @@ func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux.Handle(task.TypeTest, p.handle("test", p.test))
 	mux.Handle(task.TypeReplay, p.handleRun("run", whileActive(p.newReplay)))
 	mux.Handle(task.TypeImport, p.handleRun("run", whileActive(p.newImport)))
-	mux.Handle(task.TypeEnrich, p.handleRun("enrich", whileActive(p.newEnrichment)))
+	mux.Handle(task.TypeEnrich, p.handleRun("enrich", p.newEnrichment))
 	mux.Handle(task.TypeSweep, sweep)
 	return mux
 }

@@ -101,8 +101,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 	mustExec(t, db, `update endpoints set probe_at = now() - interval '1 s', failures = 5 where id = $1`, failing)
 	quiet, resting := mustOwe(t, db)
 	mustExec(t, db, `update endpoints set probe_at = now() + interval '1 h', failures = 1 where id = $1`, resting)
-	mustExec(t, db, `update enrichments set due_at = null, words = array_to_tsvector(array[cast($2 as text)]) where workspace_id <> $1`, ws,
-		lead.WordsVersion)
+	mustExec(t, db, `delete from enrichment_queue where workspace_id <> $1`, ws)
 	replay := webhook.Replay{WorkspaceID: ws, ID: id.New(), Rate: 1, CreatedAt: time.Now()}
 	if err := db.CreateReplay(t.Context(), replay); err != nil {
 		t.Fatal(err)
