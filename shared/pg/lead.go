@@ -82,13 +82,23 @@ func (db *DB) InsertLeadsWithin(
 	return out, err
 }
 
-// insertLeads has arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15
-// how long to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of
-// those that are older than lateAfter, $18 and $19 their ways and forms, for books, and from $20 on submissionArrays. A suppression is looked up by its key for each lead, whatever the
-// planner thinks of their number. "patience" is read before the first row is, and so before any lock is waited for;
-// what it sets ends with the transaction, which is the statement where there is no other. It takes the transaction's
-// id, for LeadsSince: clock_timestamp() is later.
-var insertLeads = `
+// insertLeads inserts leads of which none came by a form, insertSubmitters those of which some did: what one statement
+// does costs a lone lead even where there is nothing to do.
+//
+// Both have arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15 how long
+// to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of those
+// that are older than lateAfter, $18 and $19 their ways and forms, for books, and insertSubmitters from $20 on
+// submissionArrays. A suppression is looked up by its key for each lead, whatever the planner thinks of their number.
+// "patience" is read before the first row is, and so before any lock is waited for; what it sets ends with the
+// transaction, which is the statement where there is no other. It takes the transaction's id, for LeadsSince:
+// clock_timestamp() is later.
+var (
+	insertLeads      = insertLeadsWith(bookLeads)
+	insertSubmitters = insertLeadsWith(bookLeads + `, ` + submitLeads)
+)
+
+func insertLeadsWith(rest string) string {
+	return `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()
 ), input as (
@@ -123,12 +133,13 @@ with patience as materialized (
       join input i using (workspace_id, id)
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + bookLeads + `, ` + submitLeads + `, ` + fanOut + `
+), ` + rest + `, ` + fanOut + `
 select case when i.suppressed then 'suppressed' when ins.id is null then 'taken' else 'late' end, i.workspace_id, i.id,
        ins.updated_at
   from input i left join ins using (workspace_id, id) where ins.id is null or ins.updated_at > i.created_at
 union all
 select 'wake', workspace_id, endpoint_id, null from endpoints_to_wake`
+}
 
 // insertWaits are what insertLeads waits for.
 type insertWaits struct {
@@ -146,12 +157,15 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
 	args = append(args, leadWays(leads)...)
-	submissions, err := submissionArrays(submissionsOf(leads))
-	if err != nil {
-		return Inserted{}, err
+	statement := insertLeads
+	if came := submissionsOf(leads); len(came) > 0 {
+		submissions, err := submissionArrays(came)
+		if err != nil {
+			return Inserted{}, err
+		}
+		statement, args = insertSubmitters, append(args, submissions...)
 	}
-	args = append(args, submissions...)
-	err = conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
+	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var what string
 		var workspace, which id.UUID
 		var updated sql.NullTime
@@ -167,7 +181,7 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 			out.Wake = append(out.Wake, EndpointRef{workspace, which})
 		}
 		return err
-	}, insertLeads, append(leadArrays(leads), args...)...)
+	}, statement, append(leadArrays(leads), args...)...)
 	if err != nil {
 		return Inserted{}, err
 	}
