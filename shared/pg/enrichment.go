@@ -106,7 +106,7 @@ with again as materialized (
 ), fresh as materialized (
     select q.id, q.due_at, u.lead_id
       from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
-              from (select due_at, id, leads from enrichment_queue
+              from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
                      where workspace_id = (select $1::uuid) and due_at <= now()
                      order by workspace_id, due_at, id limit (select $2::int)) q) q
      cross join lateral unnest(q.leads) u (lead_id)

@@ -60,12 +60,12 @@ with given as materialized (
       from given g
      cross join lateral unnest(g.rows, g.due) u (id, due_at)
      cross join lateral (
-        select ctid as at, leads from enrichment_queue
-         where workspace_id = (select $1::uuid) and due_at between u.due_at and u.due_at and id = u.id
-         order by due_at limit 1
-           for update) o
+        select e.ctid as at, e.leads from enrichment_queue e cross join ` + dearToSort + `
+         where e.workspace_id = (select $1::uuid) and e.due_at = u.due_at and e.id between u.id and u.id
+         order by e.workspace_id, e.due_at, e.id limit 1
+           for update of e) o
 ), rest as materialized (
-    select at, array(
+    select array(
         select u.id from unnest(leads) with ordinality u (id, nth)
          where u.id not in (select lead_id from f union all select unnest(gone) from given)
          order by u.nth) as leads
@@ -73,11 +73,12 @@ with given as materialized (
 ), missed as materialized (
     select count(*) < (select cardinality(leads) from given) as any_left from f
 ), finished as (
-    delete from enrichment_queue where ctid = any(array(select at from rest where leads = '{}'))
+    delete from enrichment_queue where ctid = any(array(select at from q))
 ), kept as (
-    update enrichment_queue e set leads = r.leads, due_at = clock_timestamp() + case when missed.any_left then cast($14 as interval) else '0' end
-      from rest r cross join missed
-     where e.ctid = r.at and r.leads <> '{}'
+    insert into enrichment_queue (workspace_id, due_at, id, leads)
+    select $1, clock_timestamp() + case when missed.any_left then cast($14 as interval) else '0' end, leads[1], leads
+      from rest cross join missed
+     where leads <> '{}'
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake
 union all

@@ -49,7 +49,7 @@ union all
 (select 2, lead_id from enrichments where workspace_id = $1 and due_at is not null order by due_at limit $2)
 union all
 (select 2, l.id
-   from (select leads from enrichment_queue where workspace_id = $1 order by workspace_id, due_at, id limit $2) q
+   from (select leads from enrichment_queue cross join ` + dearToSort + ` where workspace_id = $1 order by workspace_id, due_at, id limit $2) q
   cross join lateral unnest(q.leads) l (id)
   limit $2)`
 

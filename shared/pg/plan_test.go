@@ -26,8 +26,9 @@ var update = flag.Bool("update", false, "write the plans of TestPlans to testdat
 
 const goldenPlans = "testdata/plans.golden"
 
-// growing are the tables that grow with every lead. No hot statement may read one from end to end.
-var growing = []string{"leads", "enrichments", "enrichment_queue", "events", "deliveries", "attempts", "submissions"}
+// growing are the tables that grow with every lead. No hot statement may read one from end to end. enrichment_queue is
+// none of them: it shrinks again, and while it has a few pages Postgres reads them all to find some rows by their place.
+var growing = []string{"leads", "enrichments", "events", "deliveries", "attempts", "submissions"}
 
 // TestPlans runs the hot statements through the methods that production calls, on filled tables, and compares which
 // index serves each growing table with testdata/plans.golden. A plan that changes for a reason is written there by
@@ -158,6 +159,8 @@ with w as materialized (
     insert into enrichments (workspace_id, lead_id, due_at, facts, enriched_at, words)
     select ws, id, case when n % 50 = 0 then at end, cast(to_json(repeat('fact ', 60)) as json), at,
            to_tsvector('simple', '2 rare' || n / 20 || ' ' || left(replace(cast(ws as text), '-', ''), 32)) from l
+), eq as (
+    insert into enrichment_queue (workspace_id, due_at, id, leads) select ws, at, id, array[id] from l where n % 50 = 1
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, data, created_at)
     select ws, id, 'lead.created', id, '{}', at from l

@@ -75,7 +75,7 @@ func TestLeadsByFilter(t *testing.T) {
 		b.db.MustExecContext(t.Context(),
 			`update leads set created_at = '2020-01-01T00:00:00Z', id = overlay(id::text placing '016f5e66-e800' from 1)::uuid where id = $1`, b.leadID(t, ids[0]))
 		b.db.MustExecContext(t.Context(),
-			`update enrichments set lead_id = (select id from leads where email = 'lead0@example.com') where lead_id = $1`,
+			`update enrichment_queue set leads = array(select id from leads where email = 'lead0@example.com') where id = $1`,
 			b.leadID(t, ids[0]))
 		all := func(pick func(i int) bool) (emails []string) {
 			for i := 22; i >= 0; i-- {
