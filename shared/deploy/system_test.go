@@ -18,18 +18,21 @@ import (
 )
 
 // running is the one system of this process: two gateways and two workers, which have taken leads in and delivered some.
-var running = sync.OnceValues(func() (*devstack.System, error) {
-	sys, err := devstack.Start(context.Background(), devstack.SystemOptions{Getenv: os.Getenv, Gateways: 2, Workers: 2})
+var running = sync.OnceValues(func() (sys *devstack.System, err error) {
+	defer func() { started = sys }()
+	sys, err = devstack.Start(context.Background(), devstack.SystemOptions{Getenv: os.Getenv, Gateways: 2, Workers: 2})
 	if err != nil {
 		return nil, err
 	}
 	return sys, work(sys)
 })
 
+var started *devstack.System // nil: no test needed it
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if sys, _ := running(); sys != nil {
-		sys.Stop()
+	if started != nil {
+		started.Stop()
 	}
 	os.Exit(code)
 }
