@@ -2,17 +2,11 @@ package deploy
 
 import (
 	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"leadgate/shared/devstack"
 	"leadgate/shared/testwait"
 )
 
@@ -98,73 +92,11 @@ func TestInstallationIsToldOnce(t *testing.T) {
 	}
 }
 
-// prometheus starts one that scrapes all of sys every second and evaluates the rules, and returns its address.
-func prometheus(t *testing.T, sys *devstack.System) string {
-	t.Helper()
-	program := mustTool(t, "prometheus", "prometheus")
-	rules, err := filepath.Abs(rulesFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var targets []string
-	for _, u := range sys.MetricsURLs {
-		targets = append(targets, strings.TrimSuffix(strings.TrimPrefix(u, "http://"), "/metrics"))
-	}
-	dir := t.TempDir()
-	config := mustRead(t, "prometheus/prometheus.yml")
-	for from, to := range map[string]string{": 15s": ": 1s", "[leadgate.rules.yml]": "[" + rules + "]",
-		`"127.0.0.1:8081", "127.0.0.1:8082"`: strings.Join(targets, ", ")} {
-		if !strings.Contains(config, from) {
-			t.Fatalf("prometheus.yml has no %s", from)
-		}
-		config = strings.ReplaceAll(config, from, to)
-	}
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	listen, err := devstack.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"),
-		"--web.listen-address="+listen, "--log.level=error")
-	mustStart(t, cmd)
-	return "http://" + listen
-}
-
-// mustStart starts a program that is killed when t ends.
-func mustStart(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", cmd.Path, out.String())
-		}
-	})
-}
-
 // Every panel has data, and every rule can be evaluated, by a Prometheus that scrapes the running product.
 func TestDashboardHasData(t *testing.T) {
 	t.Parallel()
 	panels := mustPanels(t)
-	at := prometheus(t, mustSystem(t))
-	ask := func(path string, into any) error {
-		status, text, err := send(t.Context(), http.DefaultClient, at+path, "", "")
-		if err == nil && status != 200 {
-			err = fmt.Errorf("%d %s", status, text)
-		}
-		if err != nil {
-			return err
-		}
-		return json.Unmarshal([]byte(text), into)
-	}
+	prometheus := mustPrometheus(t)
 	for _, p := range panels {
 		for _, target := range p.Targets {
 			query := "/api/v1/query?query=" + url.QueryEscape(strings.ReplaceAll(target.Expr, "$__rate_interval", "30s"))
@@ -174,38 +106,20 @@ func TestDashboardHasData(t *testing.T) {
 				}
 			}
 			testwait.Until(t, "data of panel "+p.Title+": "+target.Expr, func() bool {
-				return ask(query, &answer) == nil && len(answer.Data.Result) > 0
+				return prometheus.ask(t, query, &answer) == nil && len(answer.Data.Result) > 0
 			})
 		}
 	}
-	var rules struct {
-		Data struct {
-			Groups []struct {
-				Rules []struct{ Name, Health, LastError, State string }
-			}
-		}
-	}
 	testwait.Until(t, "all rules to be evaluated", func() bool {
-		if ask("/api/v1/rules", &rules) != nil || len(rules.Data.Groups) == 0 {
-			return false
-		}
-		for _, g := range rules.Data.Groups {
-			for _, r := range g.Rules {
-				if r.Health == "err" {
-					t.Fatalf("rule %s: %s", r.Name, r.LastError)
-				}
-				if r.Health != "ok" {
-					return false
-				}
+		all := prometheus.rules(t)
+		for _, r := range all {
+			if r.Health == "err" {
+				t.Fatalf("rule %s: %s", r.Name, r.LastError)
+			}
+			if r.Health != "ok" {
+				return false
 			}
 		}
-		return true
+		return len(all) > 0
 	})
-	for _, g := range rules.Data.Groups {
-		for _, r := range g.Rules {
-			if r.State == "firing" {
-				t.Errorf("alert %s fires, though all is well", r.Name)
-			}
-		}
-	}
 }

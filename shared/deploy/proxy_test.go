@@ -163,6 +163,23 @@ func tryProxy(t *testing.T, address string, hidesEnds bool) {
 	}
 }
 
+// mustStart starts a program that is killed when t ends.
+func mustStart(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", cmd.Path, out.String())
+		}
+	})
+}
+
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	nginx := mustTool(t, "nginx", "nginx")

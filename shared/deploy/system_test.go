@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,20 +20,21 @@ import (
 
 // running is the one system of this process: two gateways and two workers, which have taken leads in and delivered some.
 var running = sync.OnceValues(func() (sys *devstack.System, err error) {
-	defer func() { started = sys }()
 	sys, err = devstack.Start(context.Background(), devstack.SystemOptions{Getenv: os.Getenv, Gateways: 2, Workers: 2})
 	if err != nil {
 		return nil, err
 	}
+	onExit = append(onExit, func() { sys.Stop() })
 	return sys, work(sys)
 })
 
-var started *devstack.System // nil: no test needed it
+// onExit ends what tests have started, the last first.
+var onExit []func()
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if started != nil {
-		started.Stop()
+	for _, end := range slices.Backward(onExit) {
+		end()
 	}
 	os.Exit(code)
 }
