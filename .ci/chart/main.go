@@ -9,6 +9,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: chart FOLDER")
 		os.Exit(2)
 	}
+	log.SetOutput(io.Discard) // Helm tells there of each link that it follows
 	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
