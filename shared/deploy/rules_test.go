@@ -104,6 +104,7 @@ var faults = []struct {
 	{"LeadgatePoolShort", map[string]string{`go_sql_wait_duration_seconds_total.*gateway1.*`: "0+300x100"}, "9m", "20m"},
 	{"LeadgateNoWorker", map[string]string{`.*worker1.*`: "_x500"}, "1m", "6m"},
 	{"LeadgateWebhooksLate", map[string]string{`leadgate_oldest_due_seconds.*`: "5x9 300x100"}, "14m", "16m"},
+	{"LeadgateBacklogUnknown", map[string]string{`leadgate_oldest_due_seconds.*`: "_x500"}, "9m", "12m"},
 	{"LeadgateBacklogGrows", map[string]string{`leadgate_deliveries_waiting.*`: "20000+100x100"}, "10m", "30m"},
 	{"LeadgateQueuePaused", map[string]string{`leadgate_queue_paused.*`: "0x9 1x100"}, "19m", "21m"},
 	{"LeadgateNoSweep", map[string]string{`leadgate_queue_processed_total.*`: "100x100"}, "4m", "12m"},
