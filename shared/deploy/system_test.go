@@ -25,7 +25,7 @@ var running = sync.OnceValues(func() (sys *devstack.System, err error) {
 		return nil, err
 	}
 	onExit = append(onExit, func() { sys.Stop() })
-	return sys, work(sys)
+	return sys, work(sys, "first")
 })
 
 // onExit ends what tests have started, the last first.
@@ -48,8 +48,9 @@ func mustSystem(t *testing.T) *devstack.System {
 	return sys
 }
 
-// work has each gateway take leads in, for a receiver that takes them and for one that does not.
-func work(sys *devstack.System) error {
+// work has each gateway take leads in, for a receiver that takes them and for one that does not. Each call has a name of
+// its own.
+func work(sys *devstack.System, name string) error {
 	good, err := loadgen.Receive(0)
 	if err != nil {
 		return err
@@ -68,7 +69,7 @@ func work(sys *devstack.System) error {
 	}
 	for i, url := range sys.URLs {
 		for n := range 5 {
-			body := fmt.Sprintf(`{"email":"%d.%d@example.com"}`, i, n)
+			body := fmt.Sprintf(`{"email":"%s.%d.%d@example.com"}`, name, i, n)
 			if status, text, err := send(ctx, http.DefaultClient, url+"/api/v1/leads", sys.Key, body); err != nil || status != 201 {
 				return fmt.Errorf("POST lead = %d %s: %w", status, text, err)
 			}
