@@ -21,11 +21,11 @@ const about = "Receives leads for many workspaces. Settings: gateway serve --hel
 type cli struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
-	DatabaseURL config.Secret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
-	DBConns     int           `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
-	ConnLife    time.Duration `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
-	SecretKeys  config.Secret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
-	LogLevel    string        `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	DatabaseURL config.Secret        `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	DBConns     int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
+	ConnLife    time.Duration        `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
+	SecretKeys  config.WatchedSecret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
+	LogLevel    config.WatchedText   `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
 	Serve       settings          `cmd:"" default:"withargs" help:"Receive leads. This is the default command."`
 	Migrate     migrate           `cmd:"" help:"Bring the database schema up to date."`
@@ -55,6 +55,7 @@ type settings struct {
 	CaptchaURL     string               `name:"captcha-url" from:"LEADGATE_CAPTCHA_URL" hidden:"" help:"Asked instead of the captchas' own verifiers; for tests."`
 	Contact        string               `name:"contact" from:"LEADGATE_CONTACT" placeholder:"support@example.com" help:"Whom the owner of a suspended workspace can ask. API clients are told."`
 	PostgresDisk   config.Bytes         `name:"postgres-disk" from:"LEADGATE_POSTGRES_DISK" default:"0" help:"How large the disk of Postgres is, such as 500GiB, so that the admin pages say when it is full; 0: not known."`
+	DrainDelay     time.Duration        `name:"drain-delay" from:"LEADGATE_DRAIN_DELAY" default:"0s" help:"How long a gateway that is to stop still serves, while /readyz says 503, so that balancers stop sending to it first."`
 	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	AccessLog      bool                 `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
@@ -122,6 +123,9 @@ func (s *settings) Check() (mistakes []error) {
 	}
 	if s.Contact != "" && tenant.CheckName(s.Contact) != "" {
 		wrong("contact", "must be at most %d characters without control characters", tenant.MaxName)
+	}
+	if s.DrainDelay < 0 || s.DrainDelay > 5*time.Minute {
+		wrong("drain-delay", "must be between 0s and 5m, not %s", s.DrainDelay)
 	}
 	if s.Grace < time.Second || s.Grace > 10*time.Minute {
 		wrong("grace", "must be between 1s and 10m, not %s", s.Grace)

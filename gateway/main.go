@@ -56,7 +56,8 @@ func main() {
 //	                                            +--> tickers: last-used times, books --> Postgres
 //	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
 //
-// A stop goes backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
+// SIGTERM ends ctx: the gateway is not ready any more, and serves for DrainDelay what still comes. Then a stop goes
+// backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
 // and auth write what they counted, then the stores close.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if isClient(args) { // a client has no stores, and no settings of theirs
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return operate(ctx, cmd, &c, stdout)
 	}
 	s := &c.Serve
-	log, flush, err := telemetry.Logger(stdout, "gateway", c.LogLevel)
+	log, level, flush, err := telemetry.Logger(stdout, "gateway", c.LogLevel.Text)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
 
-	db, redis, err := openStores(ctx, &group, log, &c)
+	db, redis, heart, err := openStores(ctx, &group, log, level, &c)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener,
 			Memory: memory, Failed: failed.Record})
 	}
-	ready := newReadiness(db.Ready, time.Now)
+	ready, drained := newReadiness(db.Ready, time.Now, ctx.Done()), lifecycle.Drain(ctx, s.DrainDelay, log)
 	proxies, _ := s.trusted() // Check has read it
 	forms := form.New(form.Deps{
 		Auth: keys, Intake: leads, Once: keyed, Redis: redis, Log: log, Registry: registry, Books: counts, Now: time.Now,
@@ -125,42 +126,44 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
 		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
-		Ready: ready.check, Now: time.Now, APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
+		Ready: ready.postgres, Stopping: ctx.Done(), Speaks: heart.Speaks, Now: time.Now, APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),
-		Now: time.Now, Log: log, Stopping: ctx.Done()})
-	serve(&group, log, "api", listeners[0], s.Grace, console.Beside(public, owner))
-	return group.Wait(ctx, log, s.Grace)
+		Now: time.Now, Log: log, Stopping: drained.Done()})
+	serve(&group, log, "api", listeners[0], s.Grace, parting(ctx, console.Beside(public, owner)))
+	return group.Wait(drained, log, s.Grace)
 }
 
 // openStores connects to Postgres, which must be there, and to Redis, which need not; the group closes both.
-func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c *cli) (*pg.DB,
-	redis.UniversalClient, error) {
+func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, level *slog.LevelVar, c *cli) (*pg.DB,
+	redis.UniversalClient, *heartbeat.Heartbeat, error) {
 	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
 		LockTimeout: 500 * time.Millisecond, MaxLifetime: c.ConnLife, Application: "leadgate gateway"})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
 	opt := pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe, Secrets: c.secrets()}
 	if err := db.Start(ctx, log, opt); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if err := db.CheckSecrets(ctx, log); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
+	lifecycle.Reload(group, log, lifecycle.Level(c.LogLevel, level),
+		&lifecycle.Setting{Name: "LEADGATE_SECRET_KEYS", Of: c.SecretKeys, Change: db.UseSecrets(ctx, log)})
 	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	group.OnStop("redis", func(context.Context) error { return client.Close() })
 	if err := client.Ping(ctx).Err(); err != nil {
 		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
 	}
-	heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
+	heart := heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
 		Conns: db.Conns, Log: log})
-	return db, client, nil
+	return db, client, heart, nil
 }
 
 func webhookURL(s *settings) func(string) string {
@@ -181,6 +184,17 @@ func listen(addresses ...string) (all []net.Listener, err error) {
 		all = append(all, l)
 	}
 	return all, nil
+}
+
+// parting has clients close their connections with the next answer once ctx has ended, so that none sends a request at
+// the moment in which its connection is closed.
+func parting(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // serve runs a server as a part of group and says where it listens.

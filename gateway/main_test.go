@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,15 @@ type gateway struct {
 	env        map[string]string
 	cancel     context.CancelFunc
 	ended      chan error
+	mu         sync.Mutex
+	log        strings.Builder
+}
+
+// logged returns what the gateway has logged so far.
+func (g *gateway) logged() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.log.String()
 }
 
 // environment is what serving needs.
@@ -57,6 +67,9 @@ func start(t *testing.T, env map[string]string) *gateway {
 	go func() {
 		lines := bufio.NewScanner(read)
 		for lines.Scan() {
+			g.mu.Lock()
+			g.log.WriteString(lines.Text() + "\n")
+			g.mu.Unlock()
 			var line struct{ Msg, Listener, Addr string }
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
 				addresses <- [2]string{line.Listener, "http://" + line.Addr}

@@ -23,7 +23,7 @@ func TestReadinessCostsOnePingASecond(t *testing.T) {
 			return refused
 		}
 		return nil
-	}, func() time.Time { return time.Unix(1_000_000, ahead.Load()) })
+	}, func() time.Time { return time.Unix(1_000_000, ahead.Load()) }, nil)
 
 	left, leave := context.WithCancel(t.Context())
 	leave()

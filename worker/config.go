@@ -23,8 +23,8 @@ type settings struct {
 	RedisURL     config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
 	Migrate      bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	AllowUnsafe  bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
-	SecretKeys   config.Secret        `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
-	LogLevel     string               `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	SecretKeys   config.WatchedSecret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
+	LogLevel     config.WatchedText   `name:"log-level" from:"LEADGATE_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	DBConns      int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	ConnLife     time.Duration        `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
 	Grace        time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`

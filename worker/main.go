@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
 		return err
 	}
-	log, flush, err := telemetry.Logger(stdout, "worker", s.LogLevel)
+	log, level, flush, err := telemetry.Logger(stdout, "worker", s.LogLevel.Text)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	group.OnStop("ops", ops.Shutdown)
 	group.Go("ops", func() error { return serve(ops, listener) })
 
-	heartbeat.Run(&group, heartbeat.Deps{Redis: redis, Kind: "worker", Version: version.String(),
+	lifecycle.Reload(&group, log, lifecycle.Level(s.LogLevel, level),
+		&lifecycle.Setting{Name: "LEADGATE_SECRET_KEYS", Of: s.SecretKeys, Change: db.UseSecrets(ctx, log)})
+	heart := heartbeat.Run(&group, heartbeat.Deps{Redis: redis, Kind: "worker", Version: version.String(),
 		Conns: db.Conns, Log: log})
 	waker, sender := task.NewWaker(redis), newSender(&s, &group)
 	processor := process.New(process.Deps{
@@ -107,8 +109,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention,
 		SubmissionRetention: s.SubmissionRetention,
-		Now:                 time.Now, Log: log, Metrics: registry})
-	queues := newServers(redis, &s, log)
+		Now:                 time.Now, Log: log, Metrics: registry, Speaks: heart.Speaks})
+	queues := newServers(redis, &s, log, registry)
 	if err := queues.start(processor.Handler(keeper.Sweep)); err != nil {
 		return err
 	}

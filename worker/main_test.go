@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,9 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
+	"leadgate/shared/testwait"
 	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 )
@@ -172,6 +175,38 @@ func TestRun(t *testing.T) {
 			t.Errorf("log tells %q:\n%s", private, log)
 		}
 	}
+}
+
+// What a worker has counted stays counted when Redis loses all that it has.
+func TestCountersOutliveRedis(t *testing.T) {
+	t.Parallel()
+	store := redistest.Start(t)
+	w := start(t, pgtest.URL(t), store.URL())
+	c, err := rdb.Open(store.URL(), rdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sweeps := func() (n float64) {
+		_, body := get(t, w.ops+"/metrics")
+		for line := range strings.Lines(body) {
+			if value, ok := strings.CutPrefix(line, `leadgate_queue_processed_total{queue="upkeep"} `); ok {
+				if n, err = strconv.ParseFloat(strings.TrimSpace(value), 64); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return n
+	}
+	testwait.Until(t, "three sweeps", func() bool { return sweeps() >= 3 })
+	if err := c.FlushAll(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if n := sweeps(); n < 3 {
+		t.Errorf("%v sweeps counted after Redis lost all, want the three of before", n)
+	}
+	testwait.Until(t, "more sweeps", func() bool { return sweeps() > 4 })
+	w.mustStop(t)
 }
 
 // Profiles show what a worker works on, and cost it time: only who has a token gets them.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/rdb"
@@ -27,12 +29,19 @@ const (
 type servers struct {
 	all    []*asynq.Server
 	unwait context.CancelFunc
+	// Of this process, so that a Redis that lost all loses none of them, and a sum over workers is right.
+	processed, failed *prometheus.CounterVec
 }
 
-func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers {
+func newServers(c redis.UniversalClient, s *settings, log *slog.Logger, r prometheus.Registerer) servers {
 	asynqLog := &asynqLogger{log: log, logged: map[string]time.Time{}}
 	waiting, unwait := context.WithCancel(context.Background())
-	servers := servers{unwait: unwait}
+	counter := func(name, help string) *prometheus.CounterVec {
+		return promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"queue"})
+	}
+	servers := servers{unwait: unwait,
+		processed: counter("leadgate_queue_processed_total", "Tasks that this worker processed, failures included."),
+		failed:    counter("leadgate_queue_failed_total", "Tasks that failed in this worker.")}
 	for _, q := range []struct {
 		name        string
 		concurrency int
@@ -44,6 +53,8 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 		{task.QueueEnrich, s.Enrichers},
 		{task.QueueUpkeep, sweepers},
 	} {
+		servers.processed.WithLabelValues(q.name)
+		servers.failed.WithLabelValues(q.name)
 		client := rdb.QueueClient(waiting, c, q.name)
 		servers.all = append(servers.all, asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              q.concurrency,
@@ -62,11 +73,30 @@ func newServers(c redis.UniversalClient, s *settings, log *slog.Logger) servers 
 
 func (s servers) start(h asynq.Handler) error {
 	for _, one := range s.all {
-		if err := one.Start(h); err != nil {
+		if err := one.Start(s.counted(h)); err != nil {
 			return fmt.Errorf("start queue: %w", err)
 		}
 	}
 	return nil
+}
+
+// errPanicked is what became of a task whose handler does not return.
+var errPanicked = errors.New("panicked")
+
+// counted counts the tasks that h handles.
+func (s servers) counted(h asynq.Handler) asynq.Handler {
+	return asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
+		queue, _ := asynq.GetQueueName(ctx)
+		err := errPanicked
+		defer func() {
+			s.processed.WithLabelValues(queue).Inc()
+			if err != nil {
+				s.failed.WithLabelValues(queue).Inc()
+			}
+		}()
+		err = h.ProcessTask(ctx, t)
+		return err
+	})
 }
 
 // stop waits for the tasks under way, in all queues at once, and no longer than ctx.

@@ -42,12 +42,37 @@ type WatchedSecret struct {
 	File   string // "": it never changes
 }
 
+// Start returns the file, and the text as it was at the start.
+func (s WatchedSecret) Start() (file, text string) { return s.File, s.Reveal() }
+
 // Current returns the text that the file holds now.
-func (s WatchedSecret) Current() (string, error) {
-	if s.File == "" {
-		return s.Reveal(), nil
+func (s WatchedSecret) Current() (string, error) { return current(s.Start()) }
+
+// WatchedText is a text that is no secret and can change in the same way.
+type WatchedText struct {
+	Text string // as it was at the start
+	File string // "": it never changes
+}
+
+func (t WatchedText) String() string { return t.Text }
+
+// UnmarshalText reads the text as a Secret does.
+func (t *WatchedText) UnmarshalText(text []byte) error {
+	t.Text = strings.TrimSpace(string(text))
+	return nil
+}
+
+// Start returns the file, and the text as it was at the start.
+func (t WatchedText) Start() (file, text string) { return t.File, t.Text }
+
+// Current returns the text that the file holds now.
+func (t WatchedText) Current() (string, error) { return current(t.Start()) }
+
+func current(file, start string) (string, error) {
+	if file == "" {
+		return start, nil
 	}
-	text, err := os.ReadFile(s.File)
+	text, err := os.ReadFile(file)
 	return strings.TrimSpace(string(text)), err
 }
 

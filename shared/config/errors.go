@@ -82,10 +82,13 @@ func (m *collector) watch(model *kong.Application) {
 	})
 }
 
-// keepFiles tells each WatchedSecret its file. It comes after the parse, which decodes into copies.
+// keepFiles tells each WatchedSecret and WatchedText its file. It comes after the parse, which decodes into copies.
 func (m *collector) keepFiles() {
 	for flag, file := range m.files {
-		if watched, ok := flag.Target.Addr().Interface().(*WatchedSecret); ok {
+		switch watched := flag.Target.Addr().Interface().(type) {
+		case *WatchedSecret:
+			watched.File = file
+		case *WatchedText:
 			watched.File = file
 		}
 	}

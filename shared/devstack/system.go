@@ -54,6 +54,7 @@ type System struct {
 	SecretKeys                  string   // LEADGATE_SECRET_KEYS
 	URLs                        []string // of all gateways; the first is URL
 	WorkerURL                   string   // of the first worker's metrics and profiles
+	MetricsURLs                 []string // of all gateways and workers
 	WorkspaceID, ChatbotID, Key string   // the demo tenant; Key has the default scopes
 	DatabaseURL, RedisURL       string
 
@@ -285,6 +286,7 @@ func (s *System) process(e entry, name string) (*Process, error) {
 		}
 	}
 	ready := clientURL(ops) + "/readyz"
+	s.MetricsURLs = append(s.MetricsURLs, clientURL(ops)+"/metrics")
 	if e.name == "gateway" {
 		s.URLs = append(s.URLs, clientURL(listen))
 		env = append(env, "LEADGATE_LISTEN="+listen, "LEADGATE_ADMIN_LISTEN="+ops, "LEADGATE_ADMIN_TOKEN="+s.AdminToken)

@@ -48,6 +48,19 @@ func (g *Group) Go(name string, run func() error) {
 	}()
 }
 
+// Drain returns a context that ends delay after ctx. Meanwhile a process says that it is not ready and serves what still
+// comes, so that whoever sends requests to it can stop doing so first.
+func Drain(ctx context.Context, delay time.Duration, log *slog.Logger) context.Context {
+	drained, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		if delay > 0 {
+			log.Info("draining", "delay", delay.String())
+		}
+		time.AfterFunc(delay, func() { end(context.Cause(ctx)) })
+	})
+	return drained
+}
+
 // Wait blocks until ctx ends or a part fails, then stops every part within grace, last started first.
 // It returns the failure, or nil when ctx ended; failures to stop are logged.
 func (g *Group) Wait(ctx context.Context, log *slog.Logger, grace time.Duration) error {

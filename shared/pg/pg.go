@@ -6,6 +6,7 @@ package pg
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/secret"
@@ -14,8 +15,8 @@ import (
 // DB is a pool of connections to one database.
 type DB struct {
 	*conn.Pool
-	allowUnsafe bool            // see StartOptions
-	secrets     *secret.Keyring // likewise
+	allowUnsafe bool                           // see StartOptions
+	secrets     atomic.Pointer[secret.Keyring] // likewise; UseSecrets changes it
 }
 
 // Options of Open.
@@ -55,10 +56,12 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
-	db.allowUnsafe, db.secrets = o.AllowUnsafe, o.Secrets
+	db.allowUnsafe = o.AllowUnsafe
+	db.secrets.Store(o.Secrets)
 	if err := db.checkServer(ctx, log); err != nil {
 		return err
 	}
+	db.checkConnections(ctx, log)
 	if o.Migrate {
 		n, err := db.Migrate(ctx, log)
 		if err != nil {

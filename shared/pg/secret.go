@@ -40,7 +40,7 @@ func (db *DB) sealEndpoint(e *webhook.Endpoint) (s sealedEndpoint, err error) {
 	if e.Unreadable != nil { // what cannot be read must not be written over
 		return s, secretsUnreadable(e.Unreadable)
 	}
-	s.secret = db.secrets.Seal(e.Secret, about(e.WorkspaceID, e.ID, endpointSecret))
+	s.secret = db.keys().Seal(e.Secret, about(e.WorkspaceID, e.ID, endpointSecret))
 	if s.former, err = db.sealJSON(e.Former, len(e.Former), "[]", about(e.WorkspaceID, e.ID, formerSecrets)); err != nil {
 		return s, err
 	}
@@ -52,7 +52,7 @@ func (db *DB) sealEndpoint(e *webhook.Endpoint) (s sealedEndpoint, err error) {
 // all else of the endpoint can be worked with.
 func (db *DB) openEndpoint(e *webhook.Endpoint, s sealedEndpoint) (err error) {
 	var former, headers []byte
-	e.Secret, e.Unreadable = db.secrets.Open(s.secret, about(e.WorkspaceID, e.ID, endpointSecret))
+	e.Secret, e.Unreadable = db.keys().Open(s.secret, about(e.WorkspaceID, e.ID, endpointSecret))
 	if e.Unreadable == nil {
 		former, e.Unreadable = db.openJSON(s.former, about(e.WorkspaceID, e.ID, formerSecrets))
 	}
@@ -75,10 +75,10 @@ func (db *DB) sealJSON(v any, n int, none, about string) ([]byte, error) {
 		return []byte(none), nil
 	}
 	text, err := json.Marshal(v)
-	if err != nil || db.secrets == nil {
+	if err != nil || db.keys() == nil {
 		return text, err
 	}
-	return json.Marshal(db.secrets.Seal(string(text), about))
+	return json.Marshal(db.keys().Seal(string(text), about))
 }
 
 // openJSON returns the JSON that a row holds, sealed or in clear.
@@ -90,7 +90,7 @@ func (db *DB) openJSON(stored []byte, about string) ([]byte, error) {
 	if err := json.Unmarshal(stored, &sealed); err != nil {
 		return nil, err
 	}
-	text, err := db.secrets.Open(sealed, about)
+	text, err := db.keys().Open(sealed, about)
 	return []byte(text), err
 }
 
@@ -103,7 +103,7 @@ func (db *DB) sealForm(workspace, key id.UUID, f *tenant.Form) (any, error) {
 		return nil, secretsUnreadable(f.Unreadable)
 	}
 	sealed := *f
-	sealed.CaptchaSecret = db.secrets.Seal(f.CaptchaSecret, about(workspace, key, captchaSecret))
+	sealed.CaptchaSecret = db.keys().Seal(f.CaptchaSecret, about(workspace, key, captchaSecret))
 	text, err := json.Marshal(sealed)
 	return string(text), err
 }
@@ -117,7 +117,7 @@ func (db *DB) openForm(workspace, key id.UUID, text []byte) (f *tenant.Form, err
 	if err := json.Unmarshal(text, &f); err != nil || f == nil {
 		return f, err
 	}
-	f.CaptchaSecret, f.Unreadable = db.secrets.Open(f.CaptchaSecret, about(workspace, key, captchaSecret))
+	f.CaptchaSecret, f.Unreadable = db.keys().Open(f.CaptchaSecret, about(workspace, key, captchaSecret))
 	return f, nil
 }
 
@@ -160,6 +160,29 @@ select key, count(*) filter (where what = 'endpoint'), count(*) filter (where wh
 // process that went on could not sign deliveries. Of the installation's secret it only tells: forms go on without it. It
 // warns of secrets in clear. A count that fails or takes too long keeps no process from starting.
 func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
+	return db.checkSecrets(ctx, log, db.keys())
+}
+
+// UseSecrets returns what seals and opens with the keys of a changed setting from then on, unless they lack one that
+// stored secrets are sealed with: then the error says so, as that of CheckSecrets does, and nothing changes.
+func (db *DB) UseSecrets(ctx context.Context, log *slog.Logger) func(setting string) error {
+	return func(setting string) error {
+		keys, err := secret.Parse(setting)
+		if err != nil {
+			return err
+		}
+		if err := db.checkSecrets(ctx, log, keys); err != nil {
+			return err
+		}
+		db.secrets.Store(keys)
+		return nil
+	}
+}
+
+// keys returns the keys that secrets are sealed with now; nil: they are in clear.
+func (db *DB) keys() *secret.Keyring { return db.secrets.Load() }
+
+func (db *DB) checkSecrets(ctx context.Context, log *slog.Logger, keys *secret.Keyring) error {
 	counts, err := db.CountSecrets(ctx)
 	if err != nil {
 		log.Warn("secrets not checked", "error", err.Error())
@@ -167,7 +190,7 @@ func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
 	}
 	for _, c := range counts {
 		switch {
-		case db.secrets.Has(c.Key):
+		case keys.Has(c.Key):
 		case c.Endpoints+c.Forms == 0:
 			log.Error("installation secret unreadable", "key", c.Key, "fallback", "forms go on without proof of browser",
 				"do", "put the key back into LEADGATE_SECRET_KEYS")
@@ -177,7 +200,7 @@ func (db *DB) CheckSecrets(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	switch {
-	case db.secrets == nil:
+	case keys == nil:
 		log.Warn("secrets stored in clear", "do", "set LEADGATE_SECRET_KEYS")
 	case len(counts) > 0 && counts[0].Key == "":
 		log.Warn("secrets stored in clear", "endpoints", counts[0].Endpoints, "forms", counts[0].Forms,

@@ -27,7 +27,7 @@ insert into installation_secrets (name, secret, created_at) values ($1, $2, now(
 	stored, found, err := db.storedInstallationSecret(ctx)
 	if err == nil && !found {
 		rand.Read(root[:]) // never fails
-		sealed := db.secrets.Seal(base64.StdEncoding.EncodeToString(root[:]), aboutInstallation())
+		sealed := db.keys().Seal(base64.StdEncoding.EncodeToString(root[:]), aboutInstallation())
 		if _, err = conn.Exec(ctx, db, "create installation secret", insert, rootSecret, sealed); err == nil {
 			stored, _, err = db.storedInstallationSecret(ctx) // of whoever was first
 		}
@@ -35,7 +35,7 @@ insert into installation_secrets (name, secret, created_at) values ($1, $2, now(
 	if err != nil {
 		return [32]byte{}, err
 	}
-	text, err := db.secrets.Open(stored, aboutInstallation())
+	text, err := db.keys().Open(stored, aboutInstallation())
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -57,7 +57,7 @@ func (db *DB) storedInstallationSecret(ctx context.Context) (stored string, foun
 func (db *DB) sealInstallation(ctx context.Context) (s sealing, err error) {
 	const q = `update installation_secrets set secret = $2 where name = $1 and secret = $3`
 	stored, found, err := db.storedInstallationSecret(ctx)
-	if err != nil || !found || secret.KeyOf(stored) == db.secrets.First() {
+	if err != nil || !found || secret.KeyOf(stored) == db.keys().First() {
 		return s, err
 	}
 	sealed, err := db.reseal(stored, aboutInstallation())

@@ -26,10 +26,10 @@ var ErrNoSecretKeys = errors.New("LEADGATE_SECRET_KEYS is not set")
 // rows are left because they changed each time; secrets whose key is missing are the error, at the end. It looks
 // across workspaces.
 func (db *DB) SealSecrets(ctx context.Context) (done SecretCount, changing int, err error) {
-	if db.secrets == nil {
+	if db.keys() == nil {
 		return done, 0, ErrNoSecretKeys
 	}
-	done.Key = db.secrets.First()
+	done.Key = db.keys().First()
 	for range sealTries {
 		endpoints, err := db.sealRows(ctx, endpointsToSeal, db.resealEndpoint)
 		if done.Endpoints += endpoints.changed; err != nil {
@@ -88,7 +88,7 @@ func (db *DB) sealRows(ctx context.Context, query string, reseal func(context.Co
 	}
 	var after sealedRow
 	for {
-		page, err := conn.Collect(ctx, db, "read secrets", scan, query, after.workspace, after.id, db.secrets.First(),
+		page, err := conn.Collect(ctx, db, "read secrets", scan, query, after.workspace, after.id, db.keys().First(),
 			sealPage)
 		if err != nil {
 			return s, err
@@ -131,7 +131,7 @@ update endpoints set secret = $3, former_secrets = $4, headers = $5
 		if err != nil {
 			return 0, err
 		}
-		sealed, err := json.Marshal(db.secrets.Seal(string(text), about))
+		sealed, err := json.Marshal(db.keys().Seal(string(text), about))
 		if err != nil {
 			return 0, err
 		}
@@ -173,9 +173,9 @@ update api_keys set form = $3
 
 // reseal opens stored text and seals it with the first key.
 func (db *DB) reseal(stored, about string) (string, error) {
-	text, err := db.secrets.Open(stored, about)
+	text, err := db.keys().Open(stored, about)
 	if err != nil {
 		return "", err
 	}
-	return db.secrets.Seal(text, about), nil
+	return db.keys().Seal(text, about), nil
 }

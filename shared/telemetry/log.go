@@ -10,15 +10,15 @@ import (
 
 // Logger writes JSON lines at level ("debug", "info", "warn", "error") and above; service is in each. Lines are written
 // many at once, after logDelay at most; a warning or an error is written at once, with what waits. flush writes what
-// waits: a process that is killed loses the last logDelay of its lines.
-func Logger(w io.Writer, service, level string) (log *slog.Logger, flush func(), err error) {
-	var l slog.Level
+// waits: a process that is killed loses the last logDelay of its lines. Another level can be set while it is used.
+func Logger(w io.Writer, service, level string) (log *slog.Logger, l *slog.LevelVar, flush func(), err error) {
+	l = &slog.LevelVar{}
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	lines := &lineBuffer{w: w}
 	h := logHandler{slog.NewJSONHandler(lines, &slog.HandlerOptions{Level: l}), lines}
-	return slog.New(h).With("service", service), lines.flush, nil
+	return slog.New(h).With("service", service), l, lines.flush, nil
 }
 
 // logHandler writes what matters at once.

@@ -33,7 +33,7 @@ func (w *written) lines() (lines, writes int) {
 func TestLinesAreWrittenTogether(t *testing.T) {
 	t.Parallel()
 	var file written
-	log, flush, err := Logger(&file, "test", "info")
+	log, _, flush, err := Logger(&file, "test", "info")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestLinesAreWrittenTogether(t *testing.T) {
 
 func TestUnknownLevels(t *testing.T) {
 	t.Parallel()
-	if _, _, err := Logger(&written{}, "test", "loud"); err == nil || !strings.Contains(fmt.Sprint(err), "loud") {
+	if _, _, _, err := Logger(&written{}, "test", "loud"); err == nil || !strings.Contains(fmt.Sprint(err), "loud") {
 		t.Errorf(`Logger of level "loud" = %v, want an error that names it`, err)
 	}
 }

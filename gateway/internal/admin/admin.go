@@ -42,6 +42,8 @@ type Deps struct {
 	Registry       *prometheus.Registry
 	Ready          func(context.Context) error // what the gateway cannot do without
 	Now            func() time.Time            // nil: time.Now
+	Stopping       <-chan struct{}             // closed once the gateway is about to end; nil: never
+	Speaks         func() bool                 // whether this gateway tells what is the same from each; nil: it does
 	APIAddr        string                      // host:port of the other listener; "": no link leads there
 	PublicURL      string                      // the address of the other listener; "": what APIAddr and the request say
 	Trusted        []netip.Prefix              // proxies in front: their X-Forwarded-Proto says whether the client spoke TLS
@@ -56,6 +58,7 @@ type server struct {
 	failures *failures.Recorder
 	sessions *sessionAuth
 	ready    func(context.Context) error
+	stopping <-chan struct{} // see Deps.Stopping
 	apiAddr  string
 	public   string
 	pages    *webui.Pages
@@ -91,6 +94,9 @@ func New(d Deps) http.Handler {
 	if d.Log == nil {
 		d.Log = slog.Default()
 	}
+	if d.Speaks == nil {
+		d.Speaks = func() bool { return true }
+	}
 	parsed, err := webui.Parse(files)
 	if err != nil {
 		panic(err) // they are embedded, and the tests render each
@@ -99,11 +105,11 @@ func New(d Deps) http.Handler {
 		tenants: tenants.Service{DB: d.DB, Now: d.Now}, api: d.API, redis: d.Redis, edge: d.Edge,
 		failures: d.Failures, disk: d.PostgresDisk,
 		sessions: &sessionAuth{admintoken.New(d.Token, d.Now, d.Log), d.Now, d.Trusted},
-		ready:    d.Ready, apiAddr: d.APIAddr, public: d.PublicURL, pages: parsed,
+		ready:    d.Ready, stopping: d.Stopping, apiAddr: d.APIAddr, public: d.PublicURL, pages: parsed,
 		backlog: &backlog{count: d.DB.Backlog, now: d.Now}, log: d.Log,
 		waker: task.NewWaker(d.Redis), subjects: &subjects{db: d.DB, now: d.Now},
 	}
-	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog))
+	d.Registry.MustRegister(newCollector(d.Redis, d.Ready, s.backlog, d.Speaks))
 	s.routes = s.table()
 
 	r := mux.NewRouter().SkipClean(true) // a 404 is clearer than a redirect that turns POST into GET

@@ -10,30 +10,32 @@ import (
 	"leadgate/shared/task"
 )
 
-// collector reads the queues, counts the backlog and pings the stores when it is scraped. Its labels are ours, so there
-// are few whatever is in the stores. What a store does not tell is left out.
+// collector pings the stores when it is scraped and, in the gateway that speaks for the installation, reads the queues
+// and counts the backlog, so that each is there once, however many gateways run. Its labels are ours, so there are few
+// whatever is in the stores. What a store does not tell is left out.
 type collector struct {
 	inspector *asynq.Inspector
 	redis     redis.UniversalClient
 	ready     func(context.Context) error
 	backlog   *backlog
+	speaks    func() bool // see Deps.Speaks
 
-	tasks, latency, paused, processed, failed, up *prometheus.Desc
+	tasks, latency, paused, up                    *prometheus.Desc
 	waiting, oldest, endpoints, replays, snapshot *prometheus.Desc
 }
 
-func newCollector(c redis.UniversalClient, ready func(context.Context) error, b *backlog) *collector {
+func newCollector(c redis.UniversalClient, ready func(context.Context) error, b *backlog,
+	speaks func() bool) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc("leadgate_"+name, help, labels, nil)
 	}
 	return &collector{
 		inspector: asynq.NewInspectorFromRedisClient(c), redis: c, ready: ready, backlog: b,
-		tasks:     desc("queue_tasks", "Tasks in a queue by state.", "queue", "state"),
-		latency:   desc("queue_latency_seconds", "How long the oldest pending task of a queue has waited.", "queue"),
-		paused:    desc("queue_paused", "Whether a queue is paused.", "queue"),
-		processed: desc("queue_processed_total", "Tasks of a queue that were processed, failures included.", "queue"),
-		failed:    desc("queue_failed_total", "Tasks of a queue that failed.", "queue"),
-		up:        desc("store_up", "Whether a store answers this gateway.", "store"),
+		speaks:  speaks,
+		tasks:   desc("queue_tasks", "Tasks in a queue by state.", "queue", "state"),
+		latency: desc("queue_latency_seconds", "How long the oldest pending task of a queue has waited.", "queue"),
+		paused:  desc("queue_paused", "Whether a queue is paused.", "queue"),
+		up:      desc("store_up", "Whether a store answers this gateway.", "store"),
 
 		waiting: desc("deliveries_waiting",
 			"Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
@@ -46,7 +48,7 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 }
 
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.processed, c.failed, c.up, c.waiting, c.oldest,
+	for _, d := range []*prometheus.Desc{c.tasks, c.latency, c.paused, c.up, c.waiting, c.oldest,
 		c.endpoints, c.replays, c.snapshot} {
 		ch <- d
 	}
@@ -60,11 +62,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	redisUp := answers(func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
 	gauge(c.up, one(postgresUp), "postgres")
 	gauge(c.up, one(redisUp), "redis")
+	if !c.speaks() {
+		return
+	}
 	if postgresUp {
 		c.collectBacklog(gauge)
 	}
 	if redisUp {
-		c.collectQueues(ch, gauge)
+		c.collectQueues(gauge)
 	}
 }
 
@@ -94,7 +99,7 @@ func (c *collector) collectBacklog(gauge setter) {
 	gauge(c.snapshot, b.OldestSnapshot.Seconds())
 }
 
-func (c *collector) collectQueues(ch chan<- prometheus.Metric, gauge setter) {
+func (c *collector) collectQueues(gauge setter) {
 	for _, queue := range task.Queues() {
 		info, err := c.inspector.GetQueueInfo(queue)
 		if err != nil { // nothing was ever put into it, or Redis has just gone
@@ -108,8 +113,6 @@ func (c *collector) collectQueues(ch chan<- prometheus.Metric, gauge setter) {
 		}
 		gauge(c.latency, info.Latency.Seconds(), queue)
 		gauge(c.paused, one(info.Paused), queue)
-		ch <- prometheus.MustNewConstMetric(c.processed, prometheus.CounterValue, float64(info.ProcessedTotal), queue)
-		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(info.FailedTotal), queue)
 	}
 }
 

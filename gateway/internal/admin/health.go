@@ -22,7 +22,7 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
 	return httpx.Data(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readiness is whether requests should come here. Without Redis they should: leads are still taken in.
+// readiness is whether requests should come here, which they should not once the gateway is about to end. Without Redis they should: leads are still taken in.
 func (s *server) readiness(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
 	defer cancel()
@@ -32,6 +32,11 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) error {
 	err := s.ready(ctx)
 	if <-ping != nil {
 		state.Redis = "away, ingest goes on"
+	}
+	select {
+	case <-s.stopping:
+		return &fault.Error{Kind: fault.Unavailable, Public: "This gateway is about to end", Details: state}
+	default:
 	}
 	if err != nil {
 		state.Postgres = "away"

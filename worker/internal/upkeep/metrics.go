@@ -1,6 +1,10 @@
 package upkeep
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // kinds are what a sweep looks for: the values of a label.
 const (
@@ -15,7 +19,7 @@ type metrics struct {
 	woken       *prometheus.CounterVec
 	settled     prometheus.Counter
 	dropped     prometheus.Counter
-	kept        prometheus.Gauge
+	kept        *atomic.Int64
 	heldDropped prometheus.Counter
 	purged      prometheus.Counter
 	erased      prometheus.Counter
@@ -23,7 +27,7 @@ type metrics struct {
 	slow        prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer) metrics {
+func newMetrics(r prometheus.Registerer, speaks func() bool) metrics {
 	m := metrics{
 		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total",
 			Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"}),
@@ -31,8 +35,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Help: "Pending deliveries of disabled or deleted endpoints that the sweep held or cancelled."}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_partitions_dropped_total",
 			Help: "Weeks of events, deliveries or attempts that were dropped because they are old."}),
-		kept: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_partitions_kept",
-			Help: "Old weeks of deliveries that this worker did not drop the last time because one is still pending."}),
+		kept: &atomic.Int64{},
 		heldDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_held_deliveries_dropped_total",
 			Help: "Deliveries that were dropped with an old week, held because their endpoint was disabled until then."}),
 		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_leads_purged_total",
@@ -44,7 +47,15 @@ func newMetrics(r prometheus.Registerer) metrics {
 		slow: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_slow_endpoints_total",
 			Help: "Endpoints that became slower than their workspace's target."}),
 	}
-	r.MustRegister(m.woken, m.settled, m.dropped, m.kept, m.heldDropped, m.purged, m.erased, m.keys, m.slow)
+	kept := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "leadgate_partitions_kept",
+		Help: "Old weeks of deliveries that were not dropped because one is still pending; 0 but in one worker."},
+		func() float64 {
+			if speaks != nil && !speaks() {
+				return 0
+			}
+			return float64(m.kept.Load())
+		})
+	r.MustRegister(m.woken, m.settled, m.dropped, kept, m.heldDropped, m.purged, m.erased, m.keys, m.slow)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

@@ -35,7 +35,9 @@ const maxToldHeld = 20
 // tells of held deliveries that go with them: nobody can have them sent any more.
 func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err error) {
 	out, err := u.DB.DropOldPartitions(ctx, u.Retention, u.SubmissionRetention)
-	u.metrics.kept.Set(float64(len(out.Kept)))
+	if err == nil {
+		u.metrics.kept.Store(int64(len(out.Kept)))
+	}
 	if len(out.Partitions) > 0 {
 		u.Log.Info("old partitions dropped", "partitions", strings.Join(out.Partitions, " "))
 	}

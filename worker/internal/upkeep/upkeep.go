@@ -22,7 +22,7 @@ import (
 	"leadgate/shared/task"
 )
 
-// Deps is what an Upkeep works with. All fields are required.
+// Deps is what an Upkeep works with. All fields but Speaks are required.
 type Deps struct {
 	DB                  *pg.DB
 	Redis               redis.UniversalClient
@@ -33,6 +33,7 @@ type Deps struct {
 	Now                 func() time.Time
 	Log                 *slog.Logger
 	Metrics             prometheus.Registerer
+	Speaks              func() bool // whether this worker tells what is the same from each; nil: it does
 }
 
 // Upkeep asks for a sweep at every tick, and does those it gets.
@@ -71,7 +72,7 @@ type Upkeep struct {
 
 // New returns an Upkeep.
 func New(d Deps) *Upkeep {
-	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics), scanLimit: scanLimit, probeLimit: probeLimit, watchLimit: watchLimit,
+	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics, d.Speaks), scanLimit: scanLimit, probeLimit: probeLimit, watchLimit: watchLimit,
 		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime, deletionBatch: deletionBatch, settle: settleTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{
