@@ -145,6 +145,6 @@ select e.id, p.n, p.oldest, s.exhausted, s.held, s.oldest_held
 		err := row.Scan(&e, &c.Pending, &c.Oldest, &c.Exhausted, &c.Held, &c.OldestHeld)
 		all[e] = c
 		return err
-	}, q, workspace, uuids(endpoints), limit)
+	}, q, workspace, optionalIDs(endpoints), limit)
 	return all, err
 }

@@ -30,19 +30,16 @@ const bookInput = `unnest($1::uuid[], $2::date[], $3::text[], $4::uuid[], $5::te
 func bookArrays(entries []tenant.BookEntry) []any {
 	type account struct {
 		workspace, form id.UUID
-		day             string
+		day             time.Time
 		way             tenant.Way
 	}
-	c := [6]*column{}
-	for i, width := range [6]int{36, 10, 8, 36, 20, 4} {
-		c[i] = newColumn(2*len(entries), width)
-	}
+	c := newColumns(2*len(entries), uuids, dates, texts, uuids, texts, bigints)
 	add := func(a account, o tenant.BookOutcome, n int64) {
 		if n == 0 {
 			return
 		}
 		c[0].uuid(a.workspace)
-		c[1].string(a.day)
+		c[1].date(a.day)
 		c[2].string(string(a.way))
 		c[3].uuid(a.form)
 		c[4].string(string(o))
@@ -56,7 +53,7 @@ func bookArrays(entries []tenant.BookEntry) []any {
 		if at.IsZero() {
 			at = now
 		}
-		a := account{e.WorkspaceID, e.FormID, at.UTC().Format(time.DateOnly), e.Way}
+		a := account{e.WorkspaceID, e.FormID, at.UTC().Truncate(24 * time.Hour), e.Way}
 		add(a, e.Outcome, e.N)
 		if !e.Outcome.Informs() {
 			received[a] += e.N
@@ -65,11 +62,7 @@ func bookArrays(entries []tenant.BookEntry) []any {
 	for a, n := range received {
 		add(a, tenant.BookReceived, n)
 	}
-	args := make([]any, len(c))
-	for i := range c {
-		args[i] = c[i].done()
-	}
-	return args
+	return arrays(c...)
 }
 
 // bookLeads counts the leads of the CTE "input" that are in "ins" or suppressed: what says neither was counted when it

@@ -134,6 +134,6 @@ func (db *DB) MissingChatbots(ctx context.Context, workspace id.UUID, chatbots [
 select c.id from unnest($2::uuid[]) as c (id)
  where not exists (select from chatbots where workspace_id = $1 and id = c.id)`
 	var missing []id.UUID
-	err := db.SelectContext(ctx, &missing, q, workspace, uuids(chatbots))
+	err := db.SelectContext(ctx, &missing, q, workspace, optionalIDs(chatbots))
 	return missing, conn.Fail(ctx, "look up chatbots", err)
 }

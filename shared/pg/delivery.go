@@ -76,12 +76,3 @@ func attempts(ctx context.Context, on conn.Queryer, query string, args ...any) (
 	}
 	return conn.Collect(ctx, on, "list attempts", scan, query, args...)
 }
-
-// idArray is ids as a uuid[]; no ids are an empty one.
-func idArray(ids []id.UUID) string {
-	c := newColumn(len(ids), 36)
-	for _, u := range ids {
-		c.uuid(u)
-	}
-	return c.done()
-}

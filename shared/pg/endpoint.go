@@ -42,7 +42,7 @@ select $1, $2, $3, $4, $5, $6, $7, $8, nullif($9, 0), $10, $11, $12,
 		return conn.Fail(ctx, "create endpoint", err)
 	}
 	made, err := conn.Exec(ctx, tx, "create endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description,
-		pqStrings(&e.EventTypes), uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
+		pqStrings(&e.EventTypes), optionalIDs(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), sealed.secret, e.Enabled, e.CreatedAt, webhook.MaxEndpoints,
 		e.Batch.Max, e.Batch.Wait.Milliseconds())
 	if err == nil && made == 0 {
@@ -66,14 +66,6 @@ func withDefaults(e webhook.Endpoint) webhook.Endpoint {
 		e.Timeout = webhook.DefaultTimeout
 	}
 	return e
-}
-
-// uuids makes ids a uuid[]; no ids are null.
-func uuids(ids []id.UUID) any {
-	if ids == nil {
-		return nil
-	}
-	return idArray(ids)
 }
 
 func seconds(d time.Duration) int { return int(d / time.Second) }

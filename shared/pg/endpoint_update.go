@@ -88,7 +88,7 @@ update endpoints
 	}
 	h := e.Health
 	_, err = conn.Exec(ctx, tx, "write endpoint", q, e.WorkspaceID, e.ID, e.URL, e.Description, pqStrings(&e.EventTypes),
-		uuids(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
+		optionalIDs(e.ChatbotIDs), string(sealed.headers), e.Payload, e.Rate, e.MaxInFlight,
 		seconds(e.Timeout), sealed.secret, string(sealed.former), e.Enabled, clock(disabled.At), disabled.Reason, e.UpdatedAt,
 		h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError, h.LastSuccessAt,
 		h.Notified, stop, e.Batch.Max, e.Batch.Wait.Milliseconds())

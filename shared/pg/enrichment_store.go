@@ -86,9 +86,9 @@ select null, null from missed where any_left`
 
 func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out *Enriched) error {
 	n := len(b.leads)
-	ids, facts, retry, events := newColumn(n, 36), newColumn(n, 256), newColumn(n, 4), newColumn(n, 36)
-	data, chatbots, words, changed := newColumn(n, 768), newColumn(n, 36), newColumn(n, 512), newColumn(n, 24)
-	rows, due, gone := newColumn(len(b.rows), 36), newColumn(len(b.rows), 24), newColumn(len(b.gone), 36)
+	ids, facts, retry, events := newColumn(uuids, n), newColumn(jsons, n), newColumn(ints, n), newColumn(uuids, n)
+	data, chatbots, words, changed := newColumn(payloads, n), newColumn(uuids, n), newColumn(longs, n), newColumn(times, n)
+	rows, due, gone := newColumn(uuids, len(b.rows)), newColumn(times, len(b.rows)), newColumn(uuids, len(b.gone))
 	for _, r := range b.rows {
 		rows.uuid(r.id)
 		due.time(r.dueAt)
@@ -142,7 +142,7 @@ with gone as materialized (
 update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + lead.WordsVersion + `'::tsvector
   from gone g
  where e.workspace_id = g.workspace_id and e.lead_id = g.lead_id and e.due_at = g.due_at`
-	ids, due, n := newColumn(len(b.gone), 36), newColumn(len(b.gone), 24), 0
+	ids, due, n := newColumn(uuids, len(b.gone)), newColumn(times, len(b.gone)), 0
 	for _, g := range b.gone {
 		if !g.fresh {
 			ids.uuid(g.id)

@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"leadgate/shared/fault"
@@ -50,13 +51,13 @@ select workspace_id, key_hash, request_hash, meaning_hash, id, now(), now()
 on conflict (workspace_id, key_hash) do nothing
 returning id, taken_at`
 	n := len(requests)
-	workspaces, keys, ids := newColumn(n, 36), newColumn(n, 70), newColumn(n, 36)
-	hashes, meanings := newColumn(n, 70), newColumn(n, 70)
+	workspaces, keys, ids := newColumn(uuids, n), newColumn(octets, n), newColumn(uuids, n)
+	hashes, meanings := newColumn(octets, n), newColumn(octets, n)
 	for i := range requests {
 		workspaces.uuid(requests[i].Workspace)
-		keys.hex(requests[i].Key[:])
-		hashes.hex(requests[i].Request[:])
-		meanings.hex(requests[i].Meaning[:])
+		keys.bytes(requests[i].Key[:])
+		hashes.bytes(requests[i].Request[:])
+		meanings.bytes(requests[i].Meaning[:])
 		ids.uuid(requests[i].ID)
 	}
 	mine := make(map[id.UUID]time.Time, n)
@@ -129,10 +130,10 @@ select d.workspace_id, d.key_hash, d.request_hash, d.meaning_hash, d.id, d.taken
 		workspace id.UUID
 		key       [32]byte
 	}
-	workspaces, keys := newColumn(len(others), 36), newColumn(len(others), 70)
+	workspaces, keys := newColumn(uuids, len(others)), newColumn(octets, len(others))
 	for _, i := range others {
 		workspaces.uuid(requests[i].Workspace)
-		keys.hex(requests[i].Key[:])
+		keys.bytes(requests[i].Key[:])
 	}
 	type found struct {
 		IdempotencyEntry
@@ -212,10 +213,7 @@ update idempotency d
    and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
 	n := len(all)
-	c := [8]*column{}
-	for i, width := range [8]int{36, 70, 36, 28, 4, 96, 1024, 4} {
-		c[i] = newColumn(n, width)
-	}
+	c := newColumns(n, uuids, octets, uuids, times, ints, jsons, octets, texts)
 	first := make(map[id.UUID]int, n)
 	for i := range all {
 		s := &all[i]
@@ -224,7 +222,7 @@ returning d.id`
 		}
 		first[s.ID] = i
 		c[0].uuid(s.Workspace)
-		c[1].hex(s.Key[:])
+		c[1].bytes(s.Key[:])
 		c[2].uuid(s.ID)
 		c[3].time(s.AcquiredAt)
 		if s.Status == 0 {
@@ -236,17 +234,14 @@ returning d.id`
 		}
 		c[4].int(int64(s.Status))
 		c[5].bytes(s.Header)
-		c[6].hex(s.Body)
+		c[6].bytes(s.Body)
 		if len(s.Leads) == 0 {
 			c[7].null()
 			continue
 		}
-		c[7].string(idArray(s.Leads))
+		c[7].string(idsText(s.Leads))
 	}
-	args := make([]any, len(c))
-	for i := range c {
-		args[i] = c[i].done()
-	}
+	args := arrays(c...)
 	kept = make([]bool, n)
 	err = conn.Retry(ctx, func() error { // two processes can complete two of the same keys in another order
 		clear(kept)
@@ -258,6 +253,15 @@ returning d.id`
 		}, q, args...)
 	})
 	return kept, err
+}
+
+// idsText is ids as the text of a uuid[], for an array of arrays: all of one column would have to be of one length.
+func idsText(ids []id.UUID) string {
+	text := make([]string, len(ids))
+	for i, u := range ids {
+		text[i] = u.String()
+	}
+	return "{" + strings.Join(text, ",") + "}"
 }
 
 // ForgetIdempotent frees keys whose requests made nothing and are not answered by what is kept: any request may have
@@ -273,10 +277,10 @@ delete from idempotency where ctid = any(array(
          order by key_hash limit 1) d
      where d.id = i.id and d.taken_at = i.taken_at and d.status is null))`
 	n := len(all)
-	workspaces, keys, ids, at := newColumn(n, 36), newColumn(n, 70), newColumn(n, 36), newColumn(n, 28)
+	workspaces, keys, ids, at := newColumn(uuids, n), newColumn(octets, n), newColumn(uuids, n), newColumn(times, n)
 	for i := range all {
 		workspaces.uuid(all[i].Workspace)
-		keys.hex(all[i].Key[:])
+		keys.bytes(all[i].Key[:])
 		ids.uuid(all[i].ID)
 		at.time(all[i].AcquiredAt)
 	}

@@ -50,8 +50,8 @@ select $1, $2, m.row, m.code, m.field,
 	}
 	slices.SortFunc(c.mistakes, func(a, b leadfile.Mistake) int { return cmp.Compare(a.Row, b.Row) })
 	n := len(c.mistakes)
-	rows, codes, fields := newColumn(n, 7), newColumn(n, 16), newColumn(n, 8)
-	values, messages, leads := newColumn(n, 24), newColumn(n, 64), newColumn(n, 36)
+	rows, codes, fields := newColumn(ints, n), newColumn(texts, n), newColumn(texts, n)
+	values, messages, leads := newColumn(texts, n), newColumn(texts, n), newColumn(uuids, n)
 	for _, m := range c.mistakes {
 		rows.int(int64(m.Row))
 		codes.string(m.Code)

@@ -62,7 +62,7 @@ func (db *DB) SubscribedEndpoints(ctx context.Context, workspace id.UUID, types 
 select count(*) from endpoints
  where workspace_id = $1 and deleted_at is null
    and event_types && (select array_agg(t) || array_agg(split_part(t, '.', 1) || '.*') from unnest($2::text[]) t)`
-	list := newColumn(len(types), 16)
+	list := newColumn(texts, len(types))
 	for _, t := range types {
 		list.string(t)
 	}

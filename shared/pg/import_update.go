@@ -25,7 +25,7 @@ select l.id, l.email_key
  cross join lateral (
     select id, email_key from leads
      where workspace_id = $1 and id between m.id and m.id and deleted_at is null order by id limit 1) l`
-	ids := newColumn(len(c.Rows), 36)
+	ids := newColumn(uuids, len(c.Rows))
 	n := 0
 	for i := range c.Rows {
 		if c.Rows[i].Own != (id.UUID{}) {

@@ -259,7 +259,7 @@ update api_keys k set last_used_at = free.at
 	if len(uses) == 0 {
 		return nil
 	}
-	workspaces, keys, times := newColumn(len(uses), 36), newColumn(len(uses), 36), newColumn(len(uses), 30)
+	workspaces, keys, times := newColumn(uuids, len(uses)), newColumn(uuids, len(uses)), newColumn(times, len(uses))
 	for _, u := range uses {
 		workspaces.uuid(u.WorkspaceID)
 		keys.uuid(u.KeyID)

@@ -191,30 +191,26 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	return out, nameHolders(ctx, prepared, leads, taken, out.Leads)
 }
 
-func suppressionHashes(leads []NewLead) string {
-	c := newColumn(len(leads), 70)
+func suppressionHashes(leads []NewLead) []byte {
+	c := newColumn(octets, len(leads))
 	for i := range leads {
-		c.hex(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
+		c.bytes(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
 	}
 	return c.done()
 }
 
 // leadWays returns the ways and the forms of leads.
 func leadWays(leads []NewLead) []any {
-	ways, forms := newColumn(len(leads), 8), newColumn(len(leads), 36)
+	ways, forms := newColumn(texts, len(leads)), newColumn(uuids, len(leads))
 	for i := range leads {
 		ways.optionalString(string(leads[i].Way))
 		forms.optionalUUID(leads[i].FormID)
 	}
-	return []any{ways.done(), forms.done()}
+	return arrays(ways, forms)
 }
 
 func leadArrays(leads []NewLead) []any {
-	n := len(leads)
-	c := [13]*column{}
-	for i, width := range [13]int{36, 36, 36, 24, 24, 24, 16, 8, 8, 128, 24, 36, 512} {
-		c[i] = newColumn(n, width)
-	}
+	c := newColumns(len(leads), uuids, uuids, uuids, texts, texts, texts, texts, texts, texts, jsons, times, uuids, payloads)
 	var data []byte
 	for i := range leads {
 		l := &leads[i]
@@ -233,11 +229,7 @@ func leadArrays(leads []NewLead) []any {
 		data = l.AppendJSON(data[:0], false)
 		c[12].bytes(data)
 	}
-	args := make([]any, len(c), len(c)+4)
-	for i := range c {
-		args[i] = c[i].done()
-	}
-	return args
+	return arrays(c...)
 }
 
 // leadColumns are the columns of a lead l for scanLead, but for the facts of its enrichment, which come last.

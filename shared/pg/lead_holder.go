@@ -34,7 +34,7 @@ func findHolders(ctx context.Context, prepared conn.Queryer, emails []UniqueEmai
 	if len(emails) == 0 {
 		return holders, nil
 	}
-	workspaces, keys := newColumn(len(emails), 36), newColumn(len(emails), 24)
+	workspaces, keys := newColumn(uuids, len(emails)), newColumn(texts, len(emails))
 	for _, e := range emails {
 		workspaces.uuid(e.Workspace)
 		keys.string(e.Key)

@@ -287,7 +287,7 @@ select o.nth, e.facts
 	if len(leads) == 0 {
 		return nil
 	}
-	ids := newColumn(len(leads), 36)
+	ids := newColumn(uuids, len(leads))
 	for i := range leads {
 		ids.uuid(leads[i].ID)
 	}

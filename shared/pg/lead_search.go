@@ -259,7 +259,7 @@ select ` + leadColumns + `, null, c.nth, true
 			n = max(50, min(scanRows, scanBytes/(p.bytes/read+1)))
 		}
 		n = min(n, len(places))
-		ids := newColumn(n, 36)
+		ids := newColumn(uuids, n)
 		for _, place := range places[:n] {
 			ids.uuid(place.ID)
 		}

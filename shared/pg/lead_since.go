@@ -23,7 +23,7 @@ func updateLate(leads []NewLead, now time.Time) any {
 	var late *column
 	for i := range leads {
 		if now.Sub(leads[i].CreatedAt) > lateAfter {
-			late = newColumn(len(leads), 24)
+			late = newColumn(times, len(leads))
 			break
 		}
 	}

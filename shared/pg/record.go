@@ -124,10 +124,7 @@ func outcomeColumns(r RecordRequest) []any {
 	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { // whoever else locks them does so in this order
 		return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:])
 	})
-	var c [10]*column
-	for i, width := range [10]int{36, 36, 3, 3, 16, 64, 5, 24, 10, 24} {
-		c[i] = newColumn(n, width)
-	}
+	c := newColumns(n, uuids, uuids, ints, ints, texts, texts, ints, times, texts, times)
 	for i := range r.Outcomes {
 		o := &r.Outcomes[i]
 		a := &o.Attempt
@@ -146,21 +143,17 @@ func outcomeColumns(r RecordRequest) []any {
 		c[8].string(string(o.State))
 		c[9].optionalTime(o.NextAt)
 	}
-	args := make([]any, 0, len(c)+4)
-	for i := range c {
-		args = append(args, c[i].done())
-	}
 	var lowest, highest id.UUID // let Postgres leave out partitions
 	if n > 0 {
 		lowest, highest = r.Outcomes[0].Attempt.DeliveryID, r.Outcomes[n-1].Attempt.DeliveryID
 	}
-	return append(args, lowest, highest, clock(r.Now), clock(r.PacedUntil))
+	return append(arrays(c...), lowest, highest, clock(r.Now), clock(r.PacedUntil))
 }
 
 // batchColumns are the places in batches of outcomes, in the order that outcomeColumns gives them.
 func batchColumns(outcomes []webhook.Outcome) []any {
 	n := len(outcomes)
-	ids, firsts, sizes, places := newColumn(n, 36), newColumn(n, 36), newColumn(n, 3), newColumn(n, 3)
+	ids, firsts, sizes, places := newColumn(uuids, n), newColumn(uuids, n), newColumn(ints, n), newColumn(ints, n)
 	for i := range outcomes {
 		in := &outcomes[i].Attempt.InBatch
 		if in.Size == 0 { // a fault of ours
@@ -174,5 +167,5 @@ func batchColumns(outcomes []webhook.Outcome) []any {
 		sizes.int(int64(in.Size))
 		places.int(int64(in.Index))
 	}
-	return []any{ids.done(), firsts.done(), sizes.done(), places.done()}
+	return arrays(ids, firsts, sizes, places)
 }

@@ -20,9 +20,9 @@ func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) erro
 	if err != nil {
 		return err
 	}
-	hashes := newColumn(len(all), 70)
+	hashes := newColumn(octets, len(all))
 	for i := range all {
-		hashes.hex(lead.SuppressionHash(all[i].WorkspaceID, all[i].EmailKey))
+		hashes.bytes(lead.SuppressionHash(all[i].WorkspaceID, all[i].EmailKey))
 	}
 	args = append(args, hashes.done())
 	suppressed := map[id.UUID]bool{}
@@ -86,10 +86,8 @@ const suppressedColumns = `s.workspace_id, s.id, s.form_id, null, '` + string(le
 
 // submissionArrays returns the columns of submissions as arrays.
 func submissionArrays(all []lead.Submission) ([]any, error) {
-	c := [19]*column{}
-	for i, width := range [19]int{36, 36, 36, 36, 8, 8, 4, 64, 24, 24, 24, 512, 64, 64, 64, 128, 70, 24, 24} {
-		c[i] = newColumn(len(all), width)
-	}
+	c := newColumns(len(all), uuids, uuids, uuids, uuids, texts, texts, ints, jsons, texts, texts, texts, payloads, texts, texts, jsons,
+		texts, octets, times, times)
 	for i := range all {
 		s := &all[i]
 		reasons, err := json.Marshal(s.Reasons)
@@ -126,7 +124,7 @@ func submissionArrays(all []lead.Submission) ([]any, error) {
 		if s.AddressHash == nil {
 			c[16].null()
 		} else {
-			c[16].hex(s.AddressHash)
+			c[16].bytes(s.AddressHash)
 		}
 		c[17].time(s.CreatedAt)
 		if s.DecidedAt.IsZero() {
@@ -135,11 +133,7 @@ func submissionArrays(all []lead.Submission) ([]any, error) {
 			c[18].time(s.DecidedAt)
 		}
 	}
-	args := make([]any, len(c))
-	for i := range c {
-		args[i] = c[i].done()
-	}
-	return args, nil
+	return arrays(c...), nil
 }
 
 // scanSubmission reads a row of submissionColumns, and more after them.

@@ -95,7 +95,7 @@ select e.workspace_id, e.lead_id, e.facts
     select workspace_id, lead_id, facts from enrichments
      where workspace_id = w.workspace_id and lead_id = w.lead_id
      order by workspace_id, lead_id limit 1) e`
-	workspaces, leads := newColumn(len(all), 36), newColumn(len(all), 36)
+	workspaces, leads := newColumn(uuids, len(all)), newColumn(uuids, len(all))
 	for i := range all {
 		workspaces.uuid(all[i].WorkspaceID)
 		leads.uuid(all[i].LeadID)
@@ -194,8 +194,8 @@ select workspace_id, id, true from given where suppressed`
 // keepArrays are the parameters of keepSubmissions.
 func keepArrays(all []keeping) ([]any, error) {
 	subs := make([]lead.Submission, len(all))
-	event, chatbot, data := newColumn(len(all), 36), newColumn(len(all), 36), newColumn(len(all), 1024)
-	at, book, hash := newColumn(len(all), 24), newColumn(len(all), 16), newColumn(len(all), 70)
+	event, chatbot, data := newColumn(uuids, len(all)), newColumn(uuids, len(all)), newColumn(payloads, len(all))
+	at, book, hash := newColumn(times, len(all)), newColumn(texts, len(all)), newColumn(octets, len(all))
 	for i := range all {
 		k := &all[i]
 		subs[i] = k.Submission
@@ -210,10 +210,10 @@ func keepArrays(all []keeping) ([]any, error) {
 		chatbot.optionalUUID(k.lead.ChatbotID)
 		at.time(later(k.now, k.lead.UpdatedAt))
 		book.string(string(bookOutcome(k.Outcome)))
-		hash.hex(lead.SuppressionHash(k.WorkspaceID, k.EmailKey))
+		hash.bytes(lead.SuppressionHash(k.WorkspaceID, k.EmailKey))
 	}
 	args, err := submissionArrays(subs)
-	return append(args, event.done(), chatbot.done(), data.done(), at.done(), book.done(), hash.done()), err
+	return append(args, arrays(event, chatbot, data, at, book, hash)...), err
 }
 
 // later is the later of two times.

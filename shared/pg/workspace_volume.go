@@ -57,7 +57,7 @@ select v.id, b.today, b.month, b.refused, b.limited, l.created_at
 			err := row.Scan(&workspace, &v.Today, &v.Month, &v.Refused, &v.Limited, &v.LastLeadAt)
 			all[workspace] = v
 			return err
-		}, q, uuids(workspaces), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))
+		}, q, optionalIDs(workspaces), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))
 	})
 	return all, err
 }
