@@ -373,6 +373,11 @@ func TestSweepMakesPartitions(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
 		t.Fatal(err)
 	}
-	sweeper(t, db, c, 100*time.Millisecond)
+	began := time.Now()
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	testwait.Until(t, "partition "+want, func() bool { return db.GetContext(t.Context(), &got, last) == nil && got == want })
+	testwait.Until(t, "metrics that say how far they reach, and that retention runs", func() bool {
+		return counted(t, metrics, "leadgate_partitions_ahead_seconds", "") >= 28*24*3600 &&
+			counted(t, metrics, "leadgate_retention_success_timestamp_seconds", "") >= float64(began.Unix())
+	})
 }
