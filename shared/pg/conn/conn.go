@@ -92,7 +92,7 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	p.SetConnMaxIdleTime(5 * time.Minute)
 	p.SetConnMaxLifetime(opt.MaxLifetime)
 	p.openAdminPool = func() (*Pool, error) { // a closure, so that no print of the pool shows the password
-		return Open(dsn, Options{MaxConns: 2, StatementTimeout: -1, Application: opt.Application})
+		return Open(dsn, Options{MaxConns: 3, StatementTimeout: -1, Application: opt.Application})
 	}
 	return p, nil
 }
