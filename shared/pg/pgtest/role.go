@@ -2,10 +2,13 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/url"
+	"os"
 	"testing"
 
+	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
 )
 
@@ -29,6 +32,26 @@ func makeRunRole(ctx context.Context, db *pg.DB, log *slog.Logger) error {
 		}
 	}
 	return db.Grant(ctx, log, RunRole)
+}
+
+// Pooler starts a pgbouncer in transaction mode in front of the databases of this test process, with size connections
+// to each, and returns the way through it. It skips t where there is none.
+func Pooler(t testing.TB, size int) (through func(direct string) string) {
+	t.Helper()
+	p, err := cluster()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	pooler, err := devstack.StartPooler(t.Context(), devstack.PoolerOptions{Dir: t.TempDir(), Of: p, Size: size,
+		Accounts: map[string]string{RunRole: runPassword}, Getenv: os.Getenv})
+	if errors.Is(err, devstack.ErrNoPooler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() { pooler.Kill() })
+	return pooler.URL
 }
 
 // RunURL is a connection URL of pgtest for the run role.
