@@ -32,7 +32,7 @@ func TestPollerMissesNothing(t *testing.T) {
 create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock_shared(7); return null; end';
 create constraint trigger hold after insert or update on leads deferrable initially deferred
    for each row when (new.name like 'slow%') execute function hold()`
-	gateways[0].MustExecContext(t.Context(), slow)
+	pgtest.Exec(t, gateways[0], slow)
 	holder, err := gateways[0].Connx(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -244,13 +244,11 @@ func mustRole(t *testing.T, db *pg.DB) (role string) {
 	t.Helper()
 	role = "reader_" + id.New().String()[24:]
 	for _, q := range []string{"create role " + role + " login password 'limited'", "grant select on leads, enrichments to " + role} {
-		db.MustExecContext(t.Context(), q)
+		pgtest.Exec(t, db, q)
 	}
 	t.Cleanup(func() {
 		for _, q := range []string{"drop owned by " + role, "drop role " + role} {
-			if _, err := db.ExecContext(context.Background(), q); err != nil {
-				t.Error(err)
-			}
+			pgtest.Exec(t, db, q)
 		}
 	})
 	return role

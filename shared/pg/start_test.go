@@ -88,9 +88,7 @@ func TestStartMakesPartitions(t *testing.T) {
 	if err := db.GetContext(t.Context(), &want, last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, "drop table "+want)
 	if err := db.Start(t.Context(), slog.New(slog.DiscardHandler), pg.StartOptions{AllowUnsafe: true}); err != nil {
 		t.Fatalf("Start() = %v", err)
 	}
@@ -193,7 +191,7 @@ func TestForgottenTransactionsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(t.Context(), `create table forgotten (n int)`); err != nil {
+	if _, err := tx.ExecContext(t.Context(), `lock table releases`); err != nil {
 		t.Fatal(err)
 	}
 	testwait.Until(t, "the transaction to end", func() bool {
@@ -216,7 +214,7 @@ func TestReadCommittedIsForced(t *testing.T) {
 		if err := admin.GetContext(t.Context(), &name, `select current_database()`); err != nil {
 			t.Fatal(err)
 		}
-		admin.MustExecContext(t.Context(), `alter database `+name+` set default_transaction_isolation = '`+level+`'`)
+		pgtest.Exec(t, admin, `alter database `+name+` set default_transaction_isolation = '`+level+`'`)
 		db := mustOpen(t, url, pg.Options{})
 		const q = `select current_setting('transaction_isolation')`
 		got := map[string]string{}
@@ -268,7 +266,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("Ready() of a Postgres that is read-only = %v, want that", err)
 	}
 	next := "attempts_" + monday(-1).Format("20060102")
-	db.MustExecContext(t.Context(), `drop table `+next)
+	pgtest.Exec(t, db, `drop table `+next)
 	if ahead, err := db.PartitionsAhead(t.Context()); err != nil || ahead <= 0 || ahead > 7*24*time.Hour {
 		t.Errorf("PartitionsAhead() without %s = %s, %v, want the rest of the week", next, ahead, err)
 	}

@@ -36,15 +36,10 @@ func New(t testing.TB) *pg.DB {
 	return db
 }
 
-// URL makes a migrated database for t and returns its connection URL, for who owns it, or for the run role where
-// PG_TEST_AS says so. A connection may take longer than a gateway gives it: a busy test machine is not an outage.
+// URL makes a migrated database for t and returns its connection URL, for who owns it, or as PG_TEST_AS says. A connection may take longer than a gateway gives it: a busy test machine is not an outage.
 func URL(t testing.TB) string {
 	t.Helper()
-	owner := OwnerURL(t)
-	if os.Getenv("PG_TEST_AS") == RunRole {
-		return RunURL(t, owner)
-	}
-	return owner
+	return as(t, OwnerURL(t))
 }
 
 // OwnerURL is URL for who owns the database, whatever PG_TEST_AS says.

@@ -25,9 +25,7 @@ func TestNewIsMigratedAndAlone(t *testing.T) {
 			t.Fatalf("CheckSchema() = %v, want nil", err)
 		}
 	}
-	if _, err := one.ExecContext(t.Context(), "create table only_here (n int)"); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, one, "create table only_here (n int)")
 	var there bool
 	if err := two.GetContext(t.Context(), &there, "select to_regclass('only_here') is not null"); err != nil || there {
 		t.Errorf("the other test's table is here: %v, %v", there, err)

@@ -87,9 +87,7 @@ func counted(t *testing.T, metrics *prometheus.Registry, name, kind string) floa
 
 func mustExec(t *testing.T, db *pg.DB, query string, args ...any) {
 	t.Helper()
-	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, query, args...)
 }
 
 // What is due and has no wake-up gets one, once, however often it is swept; after a lost Redis it gets another.
@@ -370,9 +368,7 @@ func TestSweepMakesPartitions(t *testing.T) {
 	if err := db.GetContext(t.Context(), &want, last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, "drop table "+want)
 	began := time.Now()
 	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	testwait.Until(t, "partition "+want, func() bool { return db.GetContext(t.Context(), &got, last) == nil && got == want })
