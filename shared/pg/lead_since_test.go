@@ -23,7 +23,7 @@ import (
 // that is wrong, and changes, deletions and restorations, of which some take longer to commit than anything settles.
 func TestPollerMissesNothing(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	patient := pg.Options{MaxConns: 8, StatementTimeout: time.Minute} // what is slow waits for all who write
 	gateways := [2]*pg.DB{mustOpen(t, url, patient), mustOpen(t, url, patient)}
 	ws := pgtest.Workspace(t, gateways[0]).ID
@@ -199,7 +199,7 @@ func TestLateLeadsCountAsUpdatedWhenTheyAreWritten(t *testing.T) {
 // when that began. One that only reads does not hold it up.
 func TestPlaceStaysBeforeOpenChanges(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	db := mustOpen(t, url, pg.Options{MaxConns: 4})
 	role := mustRole(t, db)
 	limited, err := neturl.Parse(url)

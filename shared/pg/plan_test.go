@@ -104,7 +104,7 @@ const (
 
 func fillTables(t *testing.T) *filled {
 	t.Helper()
-	f := &filled{url: pgtest.URL(t)}
+	f := &filled{url: pgtest.OwnerURL(t)}
 	db, err := pg.Open(f.url, pg.Options{MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)

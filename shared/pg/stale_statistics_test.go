@@ -74,7 +74,7 @@ type staleCase struct {
 
 func newStale(t *testing.T, known func(*stale)) *stale {
 	t.Helper()
-	s := &stale{T: t, explainer: newMeter(t, pgtest.URL(t))}
+	s := &stale{T: t, explainer: newMeter(t, pgtest.OwnerURL(t))}
 	known(s)
 	for _, table := range staleTables {
 		s.exec(`analyze ` + table)

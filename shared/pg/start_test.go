@@ -156,7 +156,7 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 		"postgres://" + nobody + "/db?user=user&password=hunter2",
 		"mysql://user:hunter2@" + nobody + "/db",
 		"hunter2",
-		strings.Replace(pgtest.URL(t), "postgres://leadgate:", "postgres://leadgate:hunter2", 1),
+		strings.Replace(pgtest.OwnerURL(t), "postgres://leadgate:", "postgres://leadgate:hunter2", 1),
 	} {
 		t.Run(url, func(t *testing.T) {
 			db, err := pg.Open(url, pg.Options{})
@@ -177,7 +177,7 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 // A transaction whose program is gone, with its machine, holds its locks for minutes and not for as long as TCP lives.
 func TestForgottenTransactionsEnd(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	for opt, want := range map[pg.Options]string{{}: "5min", {StatementTimeout: -1}: "0"} {
 		var got string
 		err := mustOpen(t, url, opt).GetContext(t.Context(), &got, `show idle_in_transaction_session_timeout`)
@@ -207,7 +207,7 @@ select count(*) from pg_locks where locktype = 'relation' and mode = 'AccessExcl
 // what it starts a session with, a process does not start.
 func TestReadCommittedIsForced(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	for _, level := range []string{"serializable", "repeatable read"} {
 		admin := mustOpen(t, url, pg.Options{MaxConns: 1})
 		var name string
@@ -250,7 +250,7 @@ func TestReadCommittedIsForced(t *testing.T) {
 // A process is ready as long as what comes in can be stored.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	db := mustOpen(t, url, pg.Options{})
 	if err := db.Start(t.Context(), quiet, pg.StartOptions{AllowUnsafe: true}); err != nil {
 		t.Fatal(err)

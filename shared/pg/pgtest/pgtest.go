@@ -42,7 +42,8 @@ func URL(t testing.TB) string {
 	return as(t, OwnerURL(t))
 }
 
-// OwnerURL is URL for who owns the database, whatever PG_TEST_AS says.
+// OwnerURL is URL for who owns the database, whatever PG_TEST_AS says: for tests of plans, and of what a session is set
+// to.
 func OwnerURL(t testing.TB) string {
 	t.Helper()
 	p, err := cluster()
