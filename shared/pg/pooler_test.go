@@ -19,11 +19,19 @@ import (
 )
 
 // Behind a pgbouncer in transaction mode, with fewer connections than there are transactions, a role that may only read
-// and write rows does what gateways and workers do, and a statement ends in time.
+// and write rows does what gateways and workers do, once another one has migrated.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	owner := pgtest.OwnerURL(t)
 	through := pgtest.Pooler(t, 2)
+	admin := mustOpen(t, through(owner), pg.Options{MaxConns: 2})
+	admin.MustExecContext(t.Context(), `drop schema public cascade; create schema public`)
+	if n, err := admin.Migrate(t.Context(), quiet); err != nil || n == 0 {
+		t.Fatalf("Migrate() = %d, %v, want all", n, err)
+	}
+	if err := admin.Grant(t.Context(), quiet, pgtest.RunRole); err != nil {
+		t.Fatal(err)
+	}
 	url := through(pgtest.RunURL(t, owner))
 	gateway := mustOpen(t, url, pg.Options{MaxConns: 8, StatementTimeout: 5 * time.Second, LockTimeout: 500 * time.Millisecond})
 	worker := mustOpen(t, url, pg.Options{MaxConns: 8})

@@ -36,7 +36,7 @@ func TestDropsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	var url string
 	t.Run("inner", func(t *testing.T) {
-		url = pgtest.URL(t)
+		url = pgtest.OwnerURL(t)
 		db, err := pg.Open(url, pg.Options{})
 		if err != nil {
 			t.Fatal(err)
