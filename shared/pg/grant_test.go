@@ -114,6 +114,7 @@ func mustTwoRoles(t *testing.T) (owner *pg.DB, run, runURL string) {
 	}
 	owner = mustOpen(t, at(url.UserPassword(owns, "owns")), pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
 	inside := mustOpen(t, at(u.User), pg.Options{MaxConns: 1})
-	inside.MustExecContext(t.Context(), `revoke create on schema public from public`) // as it is from 15 on
+	// As it is from 15 on.
+	inside.MustExecContext(t.Context(), `alter schema public owner to `+owns+`; revoke create on schema public from public`)
 	return owner, name, at(url.UserPassword(name, "runs"))
 }

@@ -28,7 +28,7 @@ var (
 		"alter role NAME set default_transaction_isolation = 'read committed'")
 	// ErrPartitions says that what comes in cannot be stored.
 	ErrPartitions = errors.New("the partitions of this week are missing: " +
-		"run `gateway migrate`, or let this role execute ensure_partitions")
+		"run `gateway migrate`, with --grant-to where another role than its own connects")
 )
 
 // server is what a process asks of its Postgres.

@@ -55,7 +55,7 @@ func cacheKey(ctx context.Context) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
 		return err
 	})
-	return fmt.Sprintf("pg%d-%x-role", version, sum.Sum(nil)[:6]), err
+	return fmt.Sprintf("pg%d-%x-roles", version, sum.Sum(nil)[:6]), err
 }
 
 // startCluster takes a free slot and starts it.

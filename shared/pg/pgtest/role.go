@@ -30,7 +30,6 @@ const (
 func makeRunRole(ctx context.Context, db *pg.DB, log *slog.Logger) error {
 	for _, q := range []string{
 		"create role " + RunRole + " login password '" + runPassword + "'",
-		"grant pg_read_all_stats to " + RunRole,
 		"alter role " + RunRole + " set statement_timeout = '10s'",
 		"alter role " + RunRole + " set lock_timeout = '500ms'",
 		"alter role " + RunRole + " set idle_in_transaction_session_timeout = '5min'",
