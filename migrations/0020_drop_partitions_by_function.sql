@@ -51,7 +51,8 @@ do $$
 declare
     f regprocedure;
 begin
-    foreach f in array array['ensure_partitions(timestamptz, timestamptz)', 'drop_partition(text)', 'attach_partition(text)']::regprocedure[] loop
+    foreach f in array array['ensure_partitions(timestamptz, timestamptz)', 'drop_partition(text)',
+                             'attach_partition(text)']::regprocedure[] loop
         execute format('alter function %s security definer set search_path = %I, pg_temp', f, current_schema());
         execute format('revoke execute on function %s from public', f);
     end loop;

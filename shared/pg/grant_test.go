@@ -47,7 +47,8 @@ func TestRunRole(t *testing.T) {
 	same(t, "dropped", dropped, []string{part("deliveries", 8), part("events", 8), part("attempts", 8),
 		part("attempts", 7)})
 	same(t, "kept", kept, []string{part("deliveries", 7)})
-	for _, q := range []string{`insert into later values (1)`, `insert into ` + part("submissions", 0) + ` select * from submissions`} {
+	for _, q := range []string{`insert into later values (1)`,
+		`insert into ` + part("submissions", 0) + ` select * from submissions`} {
 		if _, err := db.ExecContext(t.Context(), q); err != nil {
 			t.Errorf("%s = %v, want nil", q, err)
 		}

@@ -33,13 +33,14 @@ func TestPooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := through(pgtest.RunURL(t, owner))
-	gateway := mustOpen(t, url, pg.Options{MaxConns: 8, StatementTimeout: 5 * time.Second, LockTimeout: 500 * time.Millisecond})
+	gateway := mustOpen(t, url, pg.Options{MaxConns: 8, StatementTimeout: 5 * time.Second, LockTimeout: time.Second})
 	worker := mustOpen(t, url, pg.Options{MaxConns: 8})
 	var logged bytes.Buffer
 	for _, db := range []*pg.DB{gateway, worker} {
 		err := db.Start(t.Context(), slog.New(slog.NewTextHandler(&logged, nil)), pg.StartOptions{AllowUnsafe: true})
 		if err != nil || db.Ready(t.Context()) != nil || strings.Contains(logged.String(), "limits") {
-			t.Fatalf("Start() = %v, Ready() = %v, log %s, want neither errors nor missing limits", err, db.Ready(t.Context()), &logged)
+			t.Fatalf("Start() = %v, Ready() = %v, log %s, want neither errors nor missing limits", err, db.Ready(t.Context()),
+				&logged)
 		}
 	}
 	d := newDesk(t, gateway)

@@ -178,7 +178,8 @@ func (r *retention) dropAll(ctx context.Context, old []partition) error {
 
 // gone reports whether another worker has dropped a partition meanwhile.
 func (r *retention) gone(ctx context.Context, p *partition) bool {
-	gone, _, err := conn.Find(ctx, r.pool, "look for partition", conn.Value[bool], `select to_regclass($1) is null`, p.table)
+	const q = `select to_regclass($1) is null`
+	gone, _, err := conn.Find(ctx, r.pool, "look for partition", conn.Value[bool], q, p.table)
 	if gone && err == nil && p.parent == "deliveries" {
 		delete(r.weeks, p.monday)
 	}

@@ -305,7 +305,8 @@ func (d *desk) mustInterrupt(url string, n int) (name string) {
 		d.Fatal(err)
 	}
 	limited := mustOpen(d.T, url+"&lock_timeout=100", pg.Options{})
-	if _, err := limited.ExecContext(d.Context(), `alter table deliveries detach partition `+name+` concurrently`); err == nil {
+	_, err = limited.ExecContext(d.Context(), `alter table deliveries detach partition `+name+` concurrently`)
+	if err == nil {
 		d.Fatal("a week was detached beside a reader")
 	}
 	return name

@@ -36,7 +36,8 @@ func New(t testing.TB) *pg.DB {
 	return db
 }
 
-// URL makes a migrated database for t and returns its connection URL, for who owns it, or as PG_TEST_AS says. A connection may take longer than a gateway gives it: a busy test machine is not an outage.
+// URL makes a migrated database for t and returns its connection URL, for who owns it, or as PG_TEST_AS says. A
+// connection may take longer than a gateway gives it: a busy test machine is not an outage.
 func URL(t testing.TB) string {
 	t.Helper()
 	return as(t, OwnerURL(t))
