@@ -102,11 +102,18 @@ func encode(fields any) []byte {
 	return body
 }
 
-type migrate struct{ output }
+type migrate struct {
+	output
+	GrantTo string `name:"grant-to" placeholder:"ROLE" help:"A role of Postgres that gateways and workers run as; it gets what they need and no more."`
+}
 
 // Run applies the migrations. For whom they wait is said beside the answer.
 func (m *migrate) Run(o *operator) error {
-	n, err := o.db.Migrate(o.ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	n, err := o.db.Migrate(o.ctx, log)
+	if err == nil && m.GrantTo != "" {
+		err = o.db.Grant(o.ctx, log, m.GrantTo)
+	}
 	if err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func TestRunStartsWithoutRedis(t *testing.T) {
 
 func TestRunRefusesAnOldSchema(t *testing.T) {
 	t.Parallel()
-	env := environment(pgtest.URL(t), redistest.Start(t).URL())
+	env := environment(pgtest.OwnerURL(t), redistest.Start(t).URL())
 	db, err := pg.Open(env["DATABASE_URL"], pg.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -293,10 +293,14 @@ func TestRunRefusesAnOldSchema(t *testing.T) {
 		strings.Contains(text, "applied: 0") {
 		t.Errorf("run(migrate) = %q, %v, want some migrations applied", text, err)
 	}
-	if text, err := command(env, "migrate", "--json"); err != nil || text != "{\n  \"applied\": 0\n}\n" {
+	if text, err := command(env, "migrate", "--json", "--grant-to", pgtest.RunRole); err != nil || text != "{\n  \"applied\": 0\n}\n" {
 		t.Errorf("run(migrate) again = %q, %v, want none applied", text, err)
 	}
+	env["DATABASE_URL"] = pgtest.RunURL(t, env["DATABASE_URL"])
 	g := start(t, env)
+	if status, text := g.send(g.api+"/readyz", "", "", nil); status != http.StatusOK {
+		t.Errorf("GET /readyz as a role with few rights = %d %s, want 200", status, text)
+	}
 	if err := g.stop(); err != nil {
 		t.Errorf("run() on the new schema = %v, want nil", err)
 	}

@@ -312,9 +312,7 @@ func TestOldSchemaIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "delete from goose_db_version where version_id > 0"); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, "delete from goose_db_version where version_id > 0")
 	db.Close()
 	args := []string{"--database-url", database, "--redis-url", "redis://127.0.0.1:1/0", "--ops-listen", "127.0.0.1:0",
 		"--allow-unsafe-postgres"}

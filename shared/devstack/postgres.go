@@ -156,15 +156,7 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 func (p *Postgres) CutPower(keep func() bool) error { return p.disk.cut(p.Process, keep) }
 
 // ready is a query, answered with our own password: no other server on the port can pass for this one.
-func (p *Postgres) ready(ctx context.Context, _ int) error {
-	db, err := pg.Open(p.URL("postgres"), pg.Options{MaxConns: 1})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.ExecContext(ctx, "select 1")
-	return err
-}
+func (p *Postgres) ready(ctx context.Context, _ int) error { return answers(ctx, p.URL("postgres")) }
 
 // makeStandby makes the cluster in data a standby, until it is promoted.
 func makeStandby(data string, who account) error {

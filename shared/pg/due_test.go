@@ -30,9 +30,7 @@ func (d *desk) waiting(at time.Duration) *pg.WaitingEndpoint {
 
 func (d *desk) exec(query string, args ...any) {
 	d.Helper()
-	if _, err := d.db.ExecContext(d.Context(), query, args...); err != nil {
-		d.Fatal(err)
-	}
+	pgtest.Exec(d, d.db, query, args...)
 }
 
 func TestWaitingEndpoints(t *testing.T) {

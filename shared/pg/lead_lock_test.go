@@ -15,7 +15,7 @@ import (
 // and leaves the session as it was.
 func TestInsertLeadsWithin(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	open := func() *pg.DB {
 		db, err := pg.Open(url, pg.Options{MaxConns: 1})
 		if err != nil {

@@ -23,7 +23,7 @@ import (
 // that is wrong, and changes, deletions and restorations, of which some take longer to commit than anything settles.
 func TestPollerMissesNothing(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	patient := pg.Options{MaxConns: 8, StatementTimeout: time.Minute} // what is slow waits for all who write
 	gateways := [2]*pg.DB{mustOpen(t, url, patient), mustOpen(t, url, patient)}
 	ws := pgtest.Workspace(t, gateways[0]).ID
@@ -32,7 +32,7 @@ func TestPollerMissesNothing(t *testing.T) {
 create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock_shared(7); return null; end';
 create constraint trigger hold after insert or update on leads deferrable initially deferred
    for each row when (new.name like 'slow%') execute function hold()`
-	gateways[0].MustExecContext(t.Context(), slow)
+	pgtest.Exec(t, gateways[0], slow)
 	holder, err := gateways[0].Connx(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func TestLateLeadsCountAsUpdatedWhenTheyAreWritten(t *testing.T) {
 // when that began. One that only reads does not hold it up.
 func TestPlaceStaysBeforeOpenChanges(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	db := mustOpen(t, url, pg.Options{MaxConns: 4})
 	role := mustRole(t, db)
 	limited, err := neturl.Parse(url)
@@ -244,13 +244,11 @@ func mustRole(t *testing.T, db *pg.DB) (role string) {
 	t.Helper()
 	role = "reader_" + id.New().String()[24:]
 	for _, q := range []string{"create role " + role + " login password 'limited'", "grant select on leads, enrichments to " + role} {
-		db.MustExecContext(t.Context(), q)
+		pgtest.Exec(t, db, q)
 	}
 	t.Cleanup(func() {
 		for _, q := range []string{"drop owned by " + role, "drop role " + role} {
-			if _, err := db.ExecContext(context.Background(), q); err != nil {
-				t.Error(err)
-			}
+			pgtest.Exec(t, db, q)
 		}
 	})
 	return role

@@ -63,9 +63,7 @@ func move(to string) func(*lead.Lead) {
 
 func (b *book) mustExec(query string, args ...any) {
 	b.Helper()
-	if _, err := b.db.ExecContext(b.Context(), query, args...); err != nil {
-		b.Fatal(err)
-	}
+	pgtest.Exec(b, b.db, query, args...)
 }
 
 func (b *book) count(query string, args ...any) (n int) {

@@ -25,6 +25,8 @@ const (
 	stepPause       = 300 * time.Millisecond // and tries again, after about so long in which the others go on,
 	stepPatience    = 5 * time.Minute        // for so long
 
+	alonePatience = 10 * time.Minute // how long to wait for another process that migrates
+
 	logTries    = 20 // of how many tries one is logged; the first always
 	vacuumTries = 20 // of how many tries one is long enough to end an autovacuum
 )
@@ -36,13 +38,40 @@ type migrator struct {
 	patience time.Duration // stepPatience
 }
 
-// provider keeps the versions. Of several processes that migrate one does, and the others wait for it.
+// alone runs fn once no other process migrates. What it locks is kept by a transaction that does nothing else, because a
+// lock of a session would be anybody's behind a pooler. It has no snapshot for which an index that is made concurrently
+// would wait: its statement has no parameters, and so leaves no portal open. The key is that of former versions. It looks
+// across workspaces.
+func (m *migrator) alone(ctx context.Context, fn func() error) error {
+	q := fmt.Sprintf(`
+select pg_try_advisory_xact_lock(%d) from set_config('idle_in_transaction_session_timeout', '0', true)`,
+		lock.DefaultLockID)
+	for began := time.Now(); ; {
+		locked := false
+		err := m.pool.InTx(ctx, func(tx *sqlx.Tx) (err error) {
+			locked, _, err = conn.Find(ctx, tx, "lock migrations", conn.Value[bool], q)
+			if err == nil && locked {
+				err = fn()
+			}
+			return err
+		})
+		if err != nil || locked {
+			return err
+		}
+		if time.Since(began) > alonePatience {
+			return fmt.Errorf("another process has been migrating for %s", alonePatience)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// provider keeps the versions.
 func (m *migrator) provider() (*goose.Provider, error) {
 	all, err := migrations.All()
-	if err != nil {
-		return nil, err
-	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600)) // a try a second, for ten minutes
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +81,7 @@ func (m *migrator) provider() (*goose.Provider, error) {
 		files[i] = goose.NewGoMigration(f.Version, &goose.GoFunc{RunDB: run}, nil)
 	}
 	return goose.NewProvider(goose.DialectPostgres, m.pool.DB.DB, nil, goose.WithGoMigrations(files...),
-		goose.WithDisableGlobalRegistry(true), goose.WithSessionLocker(locker))
+		goose.WithDisableGlobalRegistry(true))
 }
 
 // run applies one file.

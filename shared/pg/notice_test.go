@@ -19,9 +19,7 @@ import (
 // mustExec changes what no method changes.
 func (d *desk) mustExec(q string, args ...any) {
 	d.Helper()
-	if _, err := d.db.ExecContext(d.Context(), q, args...); err != nil {
-		d.Fatal(err)
-	}
+	pgtest.Exec(d, d.db, q, args...)
 }
 
 // told returns the data of the events that endpoint e was told.

@@ -57,9 +57,7 @@ func mustDropPartitions(t *testing.T, db *pg.DB, parent string) {
 		t.Fatalf("partitions of %s = %v, %v", parent, names, err)
 	}
 	for _, name := range names {
-		if _, err := db.ExecContext(t.Context(), "drop table "+name); err != nil {
-			t.Fatal(err)
-		}
+		pgtest.Exec(t, db, "drop table "+name)
 	}
 }
 
@@ -131,15 +129,11 @@ func TestWritesWithoutPartitionsAreUnavailable(t *testing.T) {
 	for _, q := range []string{"create role " + role + " login password 'limited'", "grant usage on schema public to " + role,
 		"revoke create on schema public from public",
 		"grant select, insert, update, delete on all tables in schema public to " + role} {
-		if _, err := p.db.ExecContext(t.Context(), q); err != nil {
-			t.Fatal(err)
-		}
+		pgtest.Exec(t, p.db, q)
 	}
 	t.Cleanup(func() {
 		for _, q := range []string{"drop owned by " + role, "drop role " + role} {
-			if _, err := p.db.ExecContext(context.Background(), q); err != nil {
-				t.Errorf("%s: %v", q, err)
-			}
+			pgtest.Exec(t, p.db, q)
 		}
 	})
 	u, err := url.Parse(p.url)

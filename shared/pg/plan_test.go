@@ -106,7 +106,7 @@ const (
 
 func fillTables(t *testing.T) *filled {
 	t.Helper()
-	f := &filled{url: pgtest.URL(t)}
+	f := &filled{url: pgtest.OwnerURL(t)}
 	db, err := pg.Open(f.url, pg.Options{MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -121,14 +121,10 @@ func fillTables(t *testing.T) *filled {
 		}
 	}
 	// A release from now there is no such index, and until then it is as good as another: a toss-up.
-	if _, err := db.ExecContext(t.Context(), `drop index enrichments_unread`); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, `drop index enrichments_unread`)
 	// Vacuum, because what waits to be put into a GIN index makes that look dear.
 	for _, table := range growing {
-		if _, err := db.ExecContext(t.Context(), `vacuum analyze `+table); err != nil {
-			t.Fatal(err)
-		}
+		pgtest.Exec(t, db, `vacuum analyze `+table)
 	}
 	f.names = names(t, db)
 	const one = `select id from leads where workspace_id = $1 order by id desc offset 100 limit 1`

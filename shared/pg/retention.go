@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -11,8 +13,11 @@ import (
 	"leadgate/shared/pg/conn"
 )
 
-// retentionLock is how long retention waits for a lock, and makes others wait; then it gives up until the next run.
-const retentionLock = 2 * time.Second
+// Retention locks a table to drop a week of it, as a step of a migration does (stepLockTimeout, stepPause).
+const (
+	retentionTries = 8               // to get its lock; then it is for the next run
+	retentionLimit = 2 * time.Second // how long a statement may keep it
+)
 
 // Partitions, as ensure_partitions makes them.
 const (
@@ -22,7 +27,7 @@ const (
 	partitionedTables = 4 // events, deliveries, attempts, submissions
 )
 
-// detachedByUs is the comment of a partition that retention detaches: nothing else that is detached is dropped.
+// detachedByUs is the comment of a partition that a version to 0.1.0 has detached, to drop it.
 const detachedByUs = "leadgate: retention drops this"
 
 // Dropped is what DropOldPartitions did.
@@ -30,6 +35,7 @@ type Dropped struct {
 	Partitions []string    // names
 	Kept       []string    // weeks of deliveries of which one is still pending, and whose events are kept too
 	Held       []HeldCount // deliveries that went with them
+	Elsewhere  bool        // another worker is at it, and this one has left the rest to it
 }
 
 // HeldCount is how many deliveries were dropped that an endpoint did not get, because it was disabled all the time, or
@@ -43,34 +49,16 @@ type HeldCount struct {
 // submissions that ended longer than keepSubmissions ago, of which each lead's first and last are kept. A week of
 // deliveries of which one is still pending, and its workspace not suspended, is kept, and so are its events.
 //
-// A partition is detached concurrently, which waits for those who read the table but lets them and everybody else go
-// on, and then dropped. What a crash or a lock left half done is finished by the next run, which knows it by its
-// comment: what somebody else detached is his, and stays. Of several workers one does this, and the others return at
-// once.
+// A partition is dropped in a transaction that locks its table. It waits for that for a moment, lets those go on who had
+// to wait behind it, and tries again, a few times; what is locked for longer is for the next run. What somebody has
+// detached is his, and stays. Of several workers at once one does this, and the others return.
 func (db *DB) DropOldPartitions(ctx context.Context, keep, keepSubmissions time.Duration) (out Dropped, err error) {
-	admin, err := db.OpenAdminPool() // what is set in its sessions ends with them, and so does the lock
+	admin, err := db.OpenAdminPool() // to count a week takes a while
 	if err != nil {
 		return out, fmt.Errorf("retention: %w", err)
 	}
 	defer admin.Close()
-	session, err := admin.Connx(ctx)
-	if err != nil {
-		return out, conn.Fail(ctx, "retention", err)
-	}
-	defer session.Close()
-	const lock = `select pg_try_advisory_lock(hashtext('leadgate.retention'))`
-	const unlock = `select pg_advisory_unlock(hashtext('leadgate.retention'))`
-	locked, _, err := conn.Find(ctx, session, "lock retention", conn.Value[bool], lock)
-	if err != nil || !locked {
-		return out, err
-	}
-	// Postgres may see the session's end later than the next worker asks
-	defer session.ExecContext(context.WithoutCancel(ctx), unlock)
-	set := fmt.Sprintf(`set lock_timeout = %d`, retentionLock.Milliseconds())
-	if _, err := conn.Exec(ctx, session, "retention", set); err != nil {
-		return out, err
-	}
-	r := retention{session: session, weeks: map[time.Time]bool{}}
+	r := retention{pool: admin, weeks: map[time.Time]bool{}}
 	old, err := r.old(ctx, keep, keepSubmissions)
 	if err == nil {
 		err = r.dropAll(ctx, old)
@@ -81,52 +69,78 @@ func (db *DB) DropOldPartitions(ctx context.Context, keep, keepSubmissions time.
 // retention is one run of DropOldPartitions.
 type retention struct {
 	Dropped
-	session *sqlx.Conn
-	weeks   map[time.Time]bool // of deliveries that are still there
+	pool  *conn.Pool
+	weeks map[time.Time]bool // of deliveries that are still there
 }
+
+// errElsewhere says that another worker is at it.
+var errElsewhere = errors.New("retention runs elsewhere")
+
+// inTx runs fn in a transaction that no retention of another worker is beside, whose statements take no longer than
+// limit; 0 is as long as they need. It looks across workspaces.
+func (r *retention) inTx(ctx context.Context, limit time.Duration, fn func(tx *sqlx.Tx) error) error {
+	const q = `
+select pg_try_advisory_xact_lock(hashtext('leadgate.retention'))
+  from set_config('lock_timeout', $1, true) l, set_config('statement_timeout', $2, true) s`
+	for try := 1; ; try++ {
+		err := r.pool.InTx(ctx, func(tx *sqlx.Tx) error {
+			locked, _, err := conn.Find(ctx, tx, "lock retention", conn.Value[bool], q,
+				milliseconds(stepLockTimeout), milliseconds(limit))
+			if err == nil && !locked {
+				err = errElsewhere
+			}
+			if err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		if !errors.Is(err, conn.ErrLockTimeout) && !errors.Is(err, conn.ErrDeadlock) || try == retentionTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(rand.N(2 * stepPause)):
+		}
+	}
+}
+
+// milliseconds is d as a setting of Postgres.
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // partition is a week of a table.
 type partition struct {
 	parent, name string
 	table, of    string // the same, quoted and with their schema
-	attached     bool
-	detaching    bool // a detachment was interrupted
-	ours         bool // it is attached, or retention detached it
+	detached     bool   // a former version has detached it, or begun to
 	monday       time.Time
 }
 
-// old returns the partitions that ended longer ago than they are kept, and those that were: deliveries first, each table's
-// oldest first. Those whose detachment was interrupted come before the others of their table, which cannot be detached
-// before.
+// old returns the partitions that ended longer ago than they are kept: deliveries first, each table's oldest first.
 func (r *retention) old(ctx context.Context, keep, keepSubmissions time.Duration) (old []partition, err error) {
 	const q = `
 select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, p.relname),
-       c.relispartition, coalesce(i.inhdetachpending, false) as detaching,
-       c.relispartition and not coalesce(i.inhdetachpending, false) or obj_description(c.oid, 'pg_class') is not distinct from $1,
-       now()
+       i.inhrelid is null or i.inhdetachpending, now()
   from pg_class p
   join pg_namespace n on n.oid = p.relnamespace
   join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ ('^' || p.relname || '_[0-9]{8}$')
   left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = p.oid
  where p.oid in ('events'::regclass, 'deliveries'::regclass, 'attempts'::regclass, 'submissions'::regclass)
    and c.relispartition = (i.inhrelid is not null)
- order by p.relname <> 'deliveries', p.relname, detaching desc, c.relname`
-	err = conn.Each(ctx, r.session, "list partitions", func(row conn.Row) error {
+   and (i.inhrelid is not null and not i.inhdetachpending or obj_description(c.oid, 'pg_class') is not distinct from $1)
+ order by p.relname <> 'deliveries', p.relname, c.relname`
+	err = conn.Each(ctx, r.pool, "list partitions", func(row conn.Row) error {
 		var p partition
 		var now time.Time
-		if err := row.Scan(&p.parent, &p.name, &p.table, &p.of, &p.attached, &p.detaching, &p.ours,
-			&now); err != nil {
+		if err := row.Scan(&p.parent, &p.name, &p.table, &p.of, &p.detached, &now); err != nil {
 			return err
 		}
 		monday, err := time.Parse(partitionDate, p.name[len(p.parent)+1:])
 		if err != nil || monday.Weekday() != time.Monday {
 			return nil // not one of ours
 		}
-		if !p.ours && !p.detaching {
-			return nil
-		}
 		p.monday = monday
-		if p.parent == "deliveries" && p.ours {
+		if p.parent == "deliveries" {
 			r.weeks[p.monday] = true
 		}
 		age := keep
@@ -141,7 +155,7 @@ select p.relname, c.relname, format('%I.%I', n.nspname, c.relname), format('%I.%
 	return old, err
 }
 
-// dropAll drops what may be dropped. A table of which one partition cannot be detached now is left for the next run.
+// dropAll drops what may be dropped. A table of which one partition cannot be dropped now is left for the next run.
 func (r *retention) dropAll(ctx context.Context, old []partition) error {
 	var errs []error
 	blocked := map[string]bool{}
@@ -149,7 +163,12 @@ func (r *retention) dropAll(ctx context.Context, old []partition) error {
 		if blocked[p.parent] || p.parent == "events" && r.weeks[p.monday] {
 			continue
 		}
-		if err := r.drop(ctx, &p); err != nil {
+		err := r.drop(ctx, &p)
+		if errors.Is(err, errElsewhere) {
+			r.Elsewhere = true
+			break
+		}
+		if err != nil && !r.gone(ctx, &p) {
 			blocked[p.parent] = true
 			errs = append(errs, conn.Fail(ctx, "drop partition "+p.name, err))
 		}
@@ -157,49 +176,57 @@ func (r *retention) dropAll(ctx context.Context, old []partition) error {
 	return errors.Join(errs...)
 }
 
-// drop drops one partition, unless it is of deliveries of which one is pending: that is looked for before it is
-// detached, and again when nobody can reach it any more.
+// gone reports whether another worker has dropped a partition meanwhile.
+func (r *retention) gone(ctx context.Context, p *partition) bool {
+	const q = `select to_regclass($1) is null`
+	gone, _, err := conn.Find(ctx, r.pool, "look for partition", conn.Value[bool], q, p.table)
+	if gone && err == nil && p.parent == "deliveries" {
+		delete(r.weeks, p.monday)
+	}
+	return gone && err == nil
+}
+
+// drop drops one partition, unless it is of deliveries of which one is pending: that is looked for first, and again
+// when nobody can change it any more.
 func (r *retention) drop(ctx context.Context, p *partition) error {
-	if p.detaching {
-		if err := r.exec(ctx, `alter table `+p.of+` detach partition `+p.table+` finalize`); err != nil {
+	if p.detached {
+		if err := r.attach(ctx, p); err != nil {
 			return err
 		}
-		p.attached = false
 	}
-	if !p.ours { // no other can be detached before it
-		return nil
-	}
-	pending, err := r.pending(ctx, p)
+	pending, err := r.pending(ctx, r.pool, p)
 	if err != nil {
 		return err
 	}
-	if p.attached && p.parent == "submissions" {
+	if pending {
+		r.Kept = append(r.Kept, p.name)
+		return nil
+	}
+	if p.parent == "submissions" {
 		if err := r.keepSubmissions(ctx, p); err != nil {
 			return err
 		}
-	}
-	if p.attached && !pending {
-		if err := r.exec(ctx, `comment on table `+p.table+` is '`+detachedByUs+`'`); err != nil {
-			return err
-		}
-		if err := r.exec(ctx, `alter table `+p.of+` detach partition `+p.table+` concurrently`); err != nil {
-			return err
-		}
-		p.attached = false
-		if pending, err = r.pending(ctx, p); err != nil {
-			return err
-		}
-	}
-	if pending {
-		r.Kept = append(r.Kept, p.name)
-		return r.attach(ctx, p)
 	}
 	held, err := r.held(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err := r.exec(ctx, `drop table `+p.table); err != nil {
+	err = r.inTx(ctx, retentionLimit, func(tx *sqlx.Tx) error {
+		if _, err := conn.Exec(ctx, tx, "lock table", `lock table only `+p.of+` in access exclusive mode`); err != nil {
+			return err
+		}
+		if pending, err = r.pending(ctx, tx, p); err != nil || pending {
+			return err
+		}
+		_, err = conn.Exec(ctx, tx, "drop partition", `select drop_partition($1)`, p.name)
 		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case pending:
+		r.Kept = append(r.Kept, p.name)
+		return nil
 	}
 	r.Partitions, r.Held = append(r.Partitions, p.name), append(r.Held, held...)
 	if p.parent == "deliveries" {
@@ -209,18 +236,23 @@ func (r *retention) drop(ctx context.Context, p *partition) error {
 }
 
 // pending reports whether a week of deliveries has pending ones that can be sent: those of a suspended workspace are as
-// good as held. It looks across workspaces.
-func (r *retention) pending(ctx context.Context, p *partition) (found bool, err error) {
+// good as held. It is a skip scan, from one workspace to the next. It looks across workspaces.
+func (r *retention) pending(ctx context.Context, on conn.Queryer, p *partition) (found bool, err error) {
 	if p.parent != "deliveries" {
 		return false, nil
 	}
-	// By the index of what is due, though the table may be believed to be full of it.
+	first := func(condition string) string {
+		return `
+    (select d.workspace_id from ` + p.table + ` d where d.state = 'pending'` + condition + `
+      order by d.workspace_id, d.endpoint_id, d.next_at, d.id limit 1)`
+	}
 	q := `
-select exists (
-    select from ` + p.table + ` d
-     where state = 'pending' and ` + isActive("d.workspace_id") + `
-     order by workspace_id, endpoint_id, next_at, id offset 0)`
-	found, _, err = conn.Find(ctx, r.session, "look for pending deliveries", conn.Value[bool], q)
+with recursive hop (workspace_id) as (` + first("") + `
+    union all
+    select n.workspace_id from hop cross join lateral` + first(" and d.workspace_id > hop.workspace_id") + ` n
+)
+select exists (select from hop where ` + isActive("workspace_id") + `)`
+	found, _, err = conn.Find(ctx, on, "look for pending deliveries", conn.Value[bool], q)
 	return found, err
 }
 
@@ -231,30 +263,23 @@ func (r *retention) held(ctx context.Context, p *partition) ([]HeldCount, error)
 	}
 	q := `
 select workspace_id, endpoint_id, count(*) from ` + p.table + ` where state in ('held', 'pending') group by workspace_id, endpoint_id`
-	return conn.Collect(ctx, r.session, "count held deliveries", func(row conn.Row) (h HeldCount, err error) {
-		err = row.Scan(&h.Workspace, &h.Endpoint, &h.Deliveries)
-		return h, err
-	}, q)
+	var all []HeldCount
+	err := r.inTx(ctx, 0, func(tx *sqlx.Tx) (err error) {
+		all, err = conn.Collect(ctx, tx, "count held deliveries", func(row conn.Row) (h HeldCount, err error) {
+			err = row.Scan(&h.Workspace, &h.Endpoint, &h.Deliveries)
+			return h, err
+		}, q)
+		return err
+	})
+	return all, err
 }
 
-// attach brings back a partition that was detached although something in it is pending.
+// attach brings back a partition that a former version has detached: there may be something pending in it.
 func (r *retention) attach(ctx context.Context, p *partition) error {
-	if p.attached {
-		return nil
-	}
-	bound := func(at time.Time) string { return `(uuid_floor('` + at.Format(time.RFC3339) + `'))` }
-	err := r.exec(ctx, `alter table `+p.of+` attach partition `+p.table+
-		` for values from `+bound(p.monday)+` to `+bound(p.monday.Add(week)))
-	if err == nil {
-		err = r.exec(ctx, `comment on table `+p.table+` is null`)
-	}
-	return err
-}
-
-// exec runs a statement without parameters, outside of any transaction.
-func (r *retention) exec(ctx context.Context, statement string) error {
-	_, err := r.session.ExecContext(ctx, statement)
-	return err
+	return r.inTx(ctx, 0, func(tx *sqlx.Tx) error {
+		_, err := conn.Exec(ctx, tx, "attach partition", `select attach_partition($1)`, p.name)
+		return err
+	})
 }
 
 // DeleteOld deletes, in bounded batches, replays that ended longer than keep ago, and endpoints that were deleted

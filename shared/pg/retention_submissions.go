@@ -3,6 +3,8 @@ package pg
 import (
 	"context"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/id"
 	"leadgate/shared/pg/conn"
 )
@@ -65,11 +67,13 @@ with batch as materialized (
 select workspace_id, lead_id, id from batch order by workspace_id desc, lead_id desc, id desc limit 1`
 	var last [3]id.UUID
 	for more := true; more; {
-		more = false
-		err := conn.Each(ctx, r.session, "keep submissions", func(row conn.Row) error {
-			more = true
-			return row.Scan(&last[0], &last[1], &last[2])
-		}, q, last[0], last[1], last[2], keepSubmissionsBatch)
+		err := r.inTx(ctx, 0, func(tx *sqlx.Tx) error {
+			more = false
+			return conn.Each(ctx, tx, "keep submissions", func(row conn.Row) error {
+				more = true
+				return row.Scan(&last[0], &last[1], &last[2])
+			}, q, last[0], last[1], last[2], keepSubmissionsBatch)
+		})
 		if err != nil {
 			return err
 		}

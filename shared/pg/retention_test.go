@@ -193,10 +193,6 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 	if writes < 20 || slowest > time.Second {
 		t.Errorf("meanwhile %d writes, the slowest in %s, want many and none slow", writes, slowest)
 	}
-	if got := d.count(`select from pg_inherits where inhdetachpending`); got != 1 {
-		t.Fatalf("detachments under way = %d, want one that was interrupted", got)
-	}
-
 	if got := read(); got != 2 {
 		t.Errorf("read after it = %d, want 2", got)
 	}
@@ -212,13 +208,13 @@ func TestReadersAndWritersGoOn(t *testing.T) {
 	}
 }
 
-// What becomes pending while its partition is being detached comes back.
-func TestDetachedPendingIsBroughtBack(t *testing.T) {
+// What becomes pending while retention waits for its lock is not dropped.
+func TestPendingIsSeenUnderTheLock(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, pgtest.New(t))
-	d.mustPast(8, webhook.Delivered)
+	again := d.mustPast(8, webhook.Delivered)
 	d.mustPast(7, webhook.Delivered)
-	tx, err := d.db.BeginTxx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	tx, err := d.db.BeginTxx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,38 +222,41 @@ func TestDetachedPendingIsBroughtBack(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `select from deliveries`); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := d.db.DropOldPartitions(t.Context(), month, year); err == nil {
-		t.Fatalf("DropOldPartitions = %+v while somebody reads, want an error", out)
-	}
-	if _, err := tx.ExecContext(t.Context(),
-		`update deliveries set state = 'pending', next_at = now() where id < uuid_floor($1)`, monday(7)); err != nil {
+	var out pg.Dropped
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		out, err = d.db.DropOldPartitions(t.Context(), month, year)
+		ended <- err
+	}()
+	testwait.Until(t, "retention waits for the lock", func() bool {
+		return d.count(`select from pg_locks where relation = 'deliveries'::regclass and not granted`) == 1
+	})
+	const q = `update deliveries set state = 'pending', next_at = now() where workspace_id = $1 and id = $2`
+	if _, err := tx.ExecContext(t.Context(), q, d.ws, again); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.count(`select from deliveries where id < uuid_floor($1)`, monday(7)); got != 0 {
-		t.Fatalf("deliveries of the week being detached = %d, want none to be seen", got)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
 	}
-	dropped, kept := d.mustDrop()
-	same(t, "dropped", dropped, []string{part("deliveries", 7), part("events", 7)})
-	same(t, "kept", kept, []string{part("deliveries", 8)})
-	if got := d.count(`select from deliveries where state = 'pending'`); got != 1 {
-		t.Errorf("pending deliveries = %d, want the one that was sent again", got)
-	}
+	same(t, "kept", out.Kept, []string{part("deliveries", 8)})
 	if jobs := d.take(id.New(), 0, 10); len(jobs) != 1 {
 		t.Errorf("LeaseDue = %d jobs, want the one that was sent again, with its event", len(jobs))
 	}
 	d.exec(`update deliveries set state = 'delivered', next_at = null`)
-	dropped, _ = d.mustDrop()
+	dropped, _ := d.mustDrop()
 	same(t, "dropped once it is delivered", dropped, []string{part("deliveries", 8), part("events", 8)})
 }
 
-// What retention detached and did not drop is dropped the next time, unless something in it is owed. What somebody else
+// What a former version detached and did not drop is dropped, unless something in it is owed. What somebody else
 // detached stays, and so does what only looks like it.
 func TestDetachedLeftoversAreDropped(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, pgtest.New(t))
+	url := pgtest.URL(t)
+	d := newDesk(t, mustOpen(t, url, pg.Options{}))
 	for _, n := range []int{10, 9, 8, 7, 3} {
 		state := webhook.Delivered
 		if n == 8 {
@@ -269,13 +268,15 @@ func TestDetachedLeftoversAreDropped(t *testing.T) {
 			d.exec(`comment on table ` + part("deliveries", n) + ` is 'leadgate: retention drops this'`)
 		}
 	}
+	interrupted := d.mustInterrupt(url, 11)
 	archive, tuesday := part("deliveries", 7)+"_archive", "deliveries_"+monday(7).AddDate(0, 0, 1).Format("20060102")
 	d.exec(`alter table ` + part("deliveries", 7) + ` rename to ` + archive)
 	d.exec(`create table ` + tuesday +
 		` (); create table deliveries_20269999 (); create table "old-deliveries_20200106" (); create table events_20250106 ()`)
 
 	dropped, kept := d.mustDrop()
-	same(t, "dropped", dropped, []string{part("deliveries", 9), part("events", 10), part("events", 9), part("events", 7),
+	same(t, "dropped", dropped, []string{interrupted, part("events", 11), part("attempts", 11),
+		part("deliveries", 9), part("events", 10), part("events", 9), part("events", 7),
 		part("attempts", 10), part("attempts", 9), part("attempts", 8), part("attempts", 7)})
 	same(t, "kept", kept, []string{part("deliveries", 8)})
 	if got := d.count(`select from deliveries`); got != 1 {
@@ -287,6 +288,28 @@ func TestDetachedLeftoversAreDropped(t *testing.T) {
 			t.Errorf("table %s is gone, want it kept", table)
 		}
 	}
+}
+
+// mustInterrupt begins to detach a week of deliveries, as a former version did, which a reader keeps from its end.
+func (d *desk) mustInterrupt(url string, n int) (name string) {
+	d.Helper()
+	d.mustPast(n, webhook.Delivered)
+	name = part("deliveries", n)
+	d.exec(`comment on table ` + name + ` is 'leadgate: retention drops this'`)
+	tx, err := d.db.BeginTxx(d.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead})
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(d.Context(), `select from deliveries`); err != nil {
+		d.Fatal(err)
+	}
+	limited := mustOpen(d.T, url+"&lock_timeout=100", pg.Options{})
+	_, err = limited.ExecContext(d.Context(), `alter table deliveries detach partition `+name+` concurrently`)
+	if err == nil {
+		d.Fatal("a week was detached beside a reader")
+	}
+	return name
 }
 
 // Held deliveries that are dropped with their week are told, endpoint by endpoint. What waits for the end of a suspension

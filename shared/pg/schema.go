@@ -26,18 +26,23 @@ func (db *DB) migrate(ctx context.Context, log *slog.Logger, patience time.Durat
 	}
 	defer admin.Close()
 	m := &migrator{pool: admin, log: log, patience: patience}
-	p, err := m.provider()
+	applied := 0
+	err = m.alone(ctx, func() error {
+		p, err := m.provider()
+		if err != nil {
+			return err
+		}
+		done, err := p.Up(ctx)
+		applied = len(done)
+		if err != nil {
+			return err
+		}
+		return m.rekeyEmails(ctx)
+	})
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return applied, fmt.Errorf("migrate: %w", err)
 	}
-	done, err := p.Up(ctx)
-	if err != nil {
-		return len(done), fmt.Errorf("migrate: %w", err)
-	}
-	if err := m.rekeyEmails(ctx); err != nil {
-		return len(done), fmt.Errorf("migrate: %w", err)
-	}
-	return len(done), db.EnsurePartitions(ctx)
+	return applied, db.EnsurePartitions(ctx)
 }
 
 // CheckSchema returns an error that says what to do when the schema is older than this binary needs.

@@ -28,7 +28,7 @@ var (
 		"alter role NAME set default_transaction_isolation = 'read committed'")
 	// ErrPartitions says that what comes in cannot be stored.
 	ErrPartitions = errors.New("the partitions of this week are missing: " +
-		"run `gateway migrate`, or let this role execute ensure_partitions")
+		"run `gateway migrate`, with --grant-to where another role than its own connects")
 )
 
 // server is what a process asks of its Postgres.
@@ -37,22 +37,22 @@ type server struct {
 	readOnly  bool
 	isolation string
 	off       []string // settings without which a commit can be lost
-	unlimited []string // limits of time that are not set
+	unlimited []string // limits of time that our connections ask for, and that are not set
 }
 
 // readServer looks across workspaces.
 func (db *DB) readServer(ctx context.Context) (s server, err error) {
+	limits := db.Limits()
 	const q = `
 select current_setting('server_version_num')::int / 10000,
        current_setting('transaction_read_only') = 'on', current_setting('default_transaction_isolation'),
        array(select name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
               where current_setting(name) = 'off'),
-       array(select name from unnest(array['statement_timeout', 'idle_in_transaction_session_timeout']) as s (name)
-              where current_setting(name) = '0')`
+       array(select name from unnest($1::text[]) as s (name) where current_setting(name) = '0')`
 	s, _, err = conn.Find(ctx, db, "check Postgres", func(row conn.Row) (s server, err error) {
 		err = row.Scan(&s.version, &s.readOnly, &s.isolation, pqStrings(&s.off), pqStrings(&s.unlimited))
 		return s, err
-	}, q)
+	}, q, pqStrings(&limits))
 	return s, err
 }
 

@@ -74,7 +74,7 @@ type staleCase struct {
 
 func newStale(t *testing.T, known func(*stale)) *stale {
 	t.Helper()
-	s := &stale{T: t, explainer: newMeter(t, pgtest.URL(t))}
+	s := &stale{T: t, explainer: newMeter(t, pgtest.OwnerURL(t))}
 	known(s)
 	for _, table := range staleTables {
 		s.exec(`analyze ` + table)
@@ -127,9 +127,7 @@ select w.id, delivery_id(uuid_floor(at), gen_random_uuid()), '', '{leads:read}',
 
 func (s *stale) exec(q string, args ...any) {
 	s.Helper()
-	if _, err := s.silent.ExecContext(s.Context(), q, args...); err != nil {
-		s.Fatalf("%s: %v", q, err)
-	}
+	pgtest.Exec(s, s.silent, q, args...)
 }
 
 func (s *stale) measure(t *testing.T, c *staleCase, db *pg.DB, bound float64) {

@@ -88,9 +88,7 @@ func TestStartMakesPartitions(t *testing.T) {
 	if err := db.GetContext(t.Context(), &want, last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, "drop table "+want)
 	if err := db.Start(t.Context(), slog.New(slog.DiscardHandler), pg.StartOptions{AllowUnsafe: true}); err != nil {
 		t.Fatalf("Start() = %v", err)
 	}
@@ -158,7 +156,7 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 		"postgres://" + nobody + "/db?user=user&password=hunter2",
 		"mysql://user:hunter2@" + nobody + "/db",
 		"hunter2",
-		strings.Replace(pgtest.URL(t), "postgres://leadgate:", "postgres://leadgate:hunter2", 1),
+		strings.Replace(pgtest.OwnerURL(t), "postgres://leadgate:", "postgres://leadgate:hunter2", 1),
 	} {
 		t.Run(url, func(t *testing.T) {
 			db, err := pg.Open(url, pg.Options{})
@@ -179,7 +177,7 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 // A transaction whose program is gone, with its machine, holds its locks for minutes and not for as long as TCP lives.
 func TestForgottenTransactionsEnd(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	for opt, want := range map[pg.Options]string{{}: "5min", {StatementTimeout: -1}: "0"} {
 		var got string
 		err := mustOpen(t, url, opt).GetContext(t.Context(), &got, `show idle_in_transaction_session_timeout`)
@@ -193,7 +191,7 @@ func TestForgottenTransactionsEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(t.Context(), `create table forgotten (n int)`); err != nil {
+	if _, err := tx.ExecContext(t.Context(), `lock table releases`); err != nil {
 		t.Fatal(err)
 	}
 	testwait.Until(t, "the transaction to end", func() bool {
@@ -209,14 +207,14 @@ select count(*) from pg_locks where locktype = 'relation' and mode = 'AccessExcl
 // what it starts a session with, a process does not start.
 func TestReadCommittedIsForced(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	for _, level := range []string{"serializable", "repeatable read"} {
 		admin := mustOpen(t, url, pg.Options{MaxConns: 1})
 		var name string
 		if err := admin.GetContext(t.Context(), &name, `select current_database()`); err != nil {
 			t.Fatal(err)
 		}
-		admin.MustExecContext(t.Context(), `alter database `+name+` set default_transaction_isolation = '`+level+`'`)
+		pgtest.Exec(t, admin, `alter database `+name+` set default_transaction_isolation = '`+level+`'`)
 		db := mustOpen(t, url, pg.Options{})
 		const q = `select current_setting('transaction_isolation')`
 		got := map[string]string{}
@@ -252,7 +250,7 @@ func TestReadCommittedIsForced(t *testing.T) {
 // A process is ready as long as what comes in can be stored.
 func TestReady(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t)
 	db := mustOpen(t, url, pg.Options{})
 	if err := db.Start(t.Context(), quiet, pg.StartOptions{AllowUnsafe: true}); err != nil {
 		t.Fatal(err)
@@ -268,7 +266,7 @@ func TestReady(t *testing.T) {
 		t.Errorf("Ready() of a Postgres that is read-only = %v, want that", err)
 	}
 	next := "attempts_" + monday(-1).Format("20060102")
-	db.MustExecContext(t.Context(), `drop table `+next)
+	pgtest.Exec(t, db, `drop table `+next)
 	if ahead, err := db.PartitionsAhead(t.Context()); err != nil || ahead <= 0 || ahead > 7*24*time.Hour {
 		t.Errorf("PartitionsAhead() without %s = %s, %v, want the rest of the week", next, ahead, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 )
 
@@ -335,14 +336,10 @@ func TestAKeySurvivesA5xx(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const poison = `alter table leads add constraint poison check (email not like 'poison%')`
-	if _, err := b.db.ExecContext(t.Context(), poison); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, b.db, poison)
 	if got := b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"poison@example.com"}`); got.status != 500 {
 		t.Fatalf("a refused row = %d %s, want 500", got.status, got.text)
 	}
-	if _, err := b.db.ExecContext(t.Context(), `alter table leads drop constraint poison`); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, b.db, `alter table leads drop constraint poison`)
 	mustID(t, b.keyed(t, b.secret, "/api/v1/leads", "k", `{"email":"poison@example.com"}`))
 }

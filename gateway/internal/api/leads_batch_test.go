@@ -11,6 +11,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 )
 
@@ -202,10 +203,7 @@ func TestBatchIsOneRequestAndCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.mustWorkspace(t, tenant.Settings{Rate: 1, Burst: 3})
-	if _, err := b.db.ExecContext(t.Context(),
-		`alter table leads add constraint poison check (email not like 'poison%')`); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, b.db, `alter table leads add constraint poison check (email not like 'poison%')`)
 	var body strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&body, `,{"email":"r%d@example.com"}`, i)
@@ -216,9 +214,7 @@ func TestBatchIsOneRequestAndCanBeRepeated(t *testing.T) {
 		first.Results[0].Code != "UNAVAILABLE" {
 		t.Fatalf("batch = %s, want 40 leads and one refused", &first)
 	}
-	if _, err := b.db.ExecContext(t.Context(), `alter table leads drop constraint poison`); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, b.db, `alter table leads drop constraint poison`)
 	second := readBatch(t, b.keyed(t, c.secret, "/api/v1/leads/batch", "k", text))
 	if second.Created != 41 || second.Results[7].ID != first.Results[7].ID {
 		t.Errorf("batch again = %s, want all 41 created, under the same ids", &second)

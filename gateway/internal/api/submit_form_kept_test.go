@@ -9,6 +9,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
@@ -156,7 +157,7 @@ func TestIgnoredSubmissionDoesNotOutliveItsLead(t *testing.T) {
 	b := setupForms(t)
 	gone := b.mustCreate(t, b.owner, "ada@example.com")
 	path := b.mustForm(t, b.owner, tenant.Form{Origins: []string{site}, OnDuplicate: tenant.IgnoreDuplicate})
-	b.db.MustExecContext(t.Context(), `
+	pgtest.Exec(t, b.db, `
 create function wait() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(1); return new; end $$;
 create trigger wait before insert on submissions for each row execute function wait()`)
 	tx, err := b.db.BeginTxx(t.Context(), nil)

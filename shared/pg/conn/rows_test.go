@@ -51,9 +51,7 @@ func TestErrors(t *testing.T) {
 create table parent (n int primary key check (n > 0)); create table child (n int references parent); create table locked (n int);
 create table weeks (n int) partition by range (n);
 insert into parent values (1)`
-	if _, err := db.ExecContext(t.Context(), tables); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, tables)
 	tx, err := db.BeginTxx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +125,7 @@ func TestRetry(t *testing.T) {
 func TestDeleteInBatches(t *testing.T) {
 	t.Parallel()
 	ctx, db := t.Context(), pgtest.New(t)
-	if _, err := db.ExecContext(ctx, `create table numbers as select n from generate_series(1, 2600) n`); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, `create table numbers as select n from generate_series(1, 2600) n`)
 	const q = `delete from numbers where ctid in (select ctid from numbers where n > $1 limit $2)`
 	if n, err := conn.DeleteInBatches(ctx, db, "delete numbers", q, 100); n != 2500 || err != nil {
 		t.Errorf("DeleteInBatches() = %d, %v, want 2500", n, err)

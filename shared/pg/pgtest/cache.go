@@ -55,7 +55,7 @@ func cacheKey(ctx context.Context) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
 		return err
 	})
-	return fmt.Sprintf("pg%d-%x-system", version, sum.Sum(nil)[:6]), err
+	return fmt.Sprintf("pg%d-%x-roles", version, sum.Sum(nil)[:6]), err
 }
 
 // startCluster takes a free slot and starts it.
@@ -186,7 +186,10 @@ func makeTemplate(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = db.Migrate(ctx, slog.New(slog.DiscardHandler))
+	quiet := slog.New(slog.DiscardHandler)
+	if _, err = db.Migrate(ctx, quiet); err == nil {
+		err = makeRunRole(ctx, db, quiet)
+	}
 	db.Close()
 	if err != nil {
 		return err

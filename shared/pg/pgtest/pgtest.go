@@ -36,9 +36,16 @@ func New(t testing.TB) *pg.DB {
 	return db
 }
 
-// URL makes a migrated database for t and returns its connection URL. A connection may take longer than a gateway gives
-// it: a busy test machine is not an outage.
+// URL makes a migrated database for t and returns its connection URL, for who owns it, or as PG_TEST_AS says. A
+// connection may take longer than a gateway gives it: a busy test machine is not an outage.
 func URL(t testing.TB) string {
+	t.Helper()
+	return as(t, OwnerURL(t))
+}
+
+// OwnerURL is URL for who owns the database, whatever PG_TEST_AS says: for tests of plans, and of what a session is set
+// to.
+func OwnerURL(t testing.TB) string {
 	t.Helper()
 	p, err := cluster()
 	if err != nil {

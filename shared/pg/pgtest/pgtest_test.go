@@ -25,9 +25,7 @@ func TestNewIsMigratedAndAlone(t *testing.T) {
 			t.Fatalf("CheckSchema() = %v, want nil", err)
 		}
 	}
-	if _, err := one.ExecContext(t.Context(), "create table only_here (n int)"); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, one, "create table only_here (n int)")
 	var there bool
 	if err := two.GetContext(t.Context(), &there, "select to_regclass('only_here') is not null"); err != nil || there {
 		t.Errorf("the other test's table is here: %v, %v", there, err)
@@ -38,7 +36,7 @@ func TestDropsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	var url string
 	t.Run("inner", func(t *testing.T) {
-		url = pgtest.URL(t)
+		url = pgtest.OwnerURL(t)
 		db, err := pg.Open(url, pg.Options{})
 		if err != nil {
 			t.Fatal(err)

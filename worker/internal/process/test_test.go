@@ -9,6 +9,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"leadgate/shared/id"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/task"
 	"leadgate/shared/testwait"
 	"leadgate/shared/webhook"
@@ -46,9 +47,7 @@ func (b *bundle) mustAsk(e webhook.Endpoint, delivery id.UUID, result string) {
 // mustExec changes what no method changes.
 func (b *bundle) mustExec(q string, args ...any) {
 	b.Helper()
-	if _, err := b.db.ExecContext(b.Context(), q, args...); err != nil {
-		b.Fatal(err)
-	}
+	pgtest.Exec(b, b.db, q, args...)
 }
 
 // A test is one attempt, whatever state its endpoint is in and however it goes, and leaves the endpoint's health alone.

@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -25,10 +26,15 @@ type metrics struct {
 	erased      prometheus.Counter
 	keys        prometheus.Counter
 	slow        prometheus.Counter
+	retention   prometheus.Gauge
+	partitions  *atomic.Pointer[time.Time] // until when rows can be written; nil: not known yet
 }
 
-func newMetrics(r prometheus.Registerer, speaks func() bool) metrics {
+func newMetrics(r prometheus.Registerer, speaks func() bool, now func() time.Time) metrics {
 	m := metrics{
+		partitions: new(atomic.Pointer[time.Time]),
+		retention: prometheus.NewGauge(prometheus.GaugeOpts{Name: "leadgate_retention_success_timestamp_seconds",
+			Help: "When this worker last dropped all weeks that are old, or found none; hourly, by one worker."}),
 		woken: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leadgate_sweep_woken_total",
 			Help: "Keys the sweep found with due work, nobody at it or about to be."}, []string{"kind"}),
 		settled: prometheus.NewCounter(prometheus.CounterOpts{Name: "leadgate_deliveries_settled_total",
@@ -55,7 +61,17 @@ func newMetrics(r prometheus.Registerer, speaks func() bool) metrics {
 			}
 			return float64(m.kept.Load())
 		})
-	r.MustRegister(m.woken, m.settled, m.dropped, kept, m.heldDropped, m.purged, m.erased, m.keys, m.slow)
+	ahead := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "leadgate_partitions_ahead_seconds",
+		Help: "For how long from now on all that comes in has a partition, as this worker last saw it; 0: not now."},
+		func() float64 {
+			until := m.partitions.Load()
+			if until == nil {
+				return 0
+			}
+			return max(0, until.Sub(now()).Seconds())
+		})
+	r.MustRegister(m.woken, m.settled, m.dropped, kept, m.heldDropped, m.purged, m.erased, m.keys, m.slow, m.retention,
+		ahead)
 	for _, kind := range []string{kindEndpoint, kindFailing, kindEnrichment, kindReplay, kindImport} {
 		m.woken.WithLabelValues(kind)
 	}

@@ -25,6 +25,12 @@ const (
 // again soon.
 func (u *Upkeep) createPartitions(ctx context.Context) (n int, more bool, err error) {
 	err = u.DB.EnsurePartitions(ctx)
+	if ahead, aheadErr := u.DB.PartitionsAhead(ctx); aheadErr == nil {
+		until := u.Now().Add(ahead)
+		u.metrics.partitions.Store(&until)
+	} else {
+		err = errors.Join(err, aheadErr)
+	}
 	return 0, err != nil, err
 }
 
@@ -35,8 +41,11 @@ const maxToldHeld = 20
 // tells of held deliveries that go with them: nobody can have them sent any more.
 func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err error) {
 	out, err := u.DB.DropOldPartitions(ctx, u.Retention, u.SubmissionRetention)
-	if err == nil {
+	if !out.Elsewhere {
 		u.metrics.kept.Store(int64(len(out.Kept)))
+	}
+	if err == nil && !out.Elsewhere {
+		u.metrics.retention.Set(float64(u.Now().Unix()))
 	}
 	if len(out.Partitions) > 0 {
 		u.Log.Info("old partitions dropped", "partitions", strings.Join(out.Partitions, " "))

@@ -72,8 +72,9 @@ type Upkeep struct {
 
 // New returns an Upkeep.
 func New(d Deps) *Upkeep {
-	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics, d.Speaks), scanLimit: scanLimit, probeLimit: probeLimit, watchLimit: watchLimit,
-		purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime, deletionBatch: deletionBatch, settle: settleTime}
+	u := &Upkeep{Deps: d, metrics: newMetrics(d.Metrics, d.Speaks, d.Now), scanLimit: scanLimit, probeLimit: probeLimit,
+		watchLimit: watchLimit, purgeBatch: purgeBatch, keyBatch: keyBatch, purgeTime: purgeTime,
+		deletionBatch: deletionBatch, settle: settleTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{
 		{name: "endpoints", do: u.endpoints},

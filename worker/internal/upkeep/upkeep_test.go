@@ -87,9 +87,7 @@ func counted(t *testing.T, metrics *prometheus.Registry, name, kind string) floa
 
 func mustExec(t *testing.T, db *pg.DB, query string, args ...any) {
 	t.Helper()
-	if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
-		t.Fatal(err)
-	}
+	pgtest.Exec(t, db, query, args...)
 }
 
 // What is due and has no wake-up gets one, once, however often it is swept; after a lost Redis it gets another.
@@ -369,9 +367,12 @@ func TestSweepMakesPartitions(t *testing.T) {
 	if err := db.GetContext(t.Context(), &want, last); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.ExecContext(t.Context(), "drop table "+want); err != nil {
-		t.Fatal(err)
-	}
-	sweeper(t, db, c, 100*time.Millisecond)
+	pgtest.Exec(t, db, "drop table "+want)
+	began := time.Now()
+	metrics := sweeper(t, db, c, 100*time.Millisecond)
 	testwait.Until(t, "partition "+want, func() bool { return db.GetContext(t.Context(), &got, last) == nil && got == want })
+	testwait.Until(t, "metrics that say how far they reach, and that retention runs", func() bool {
+		return counted(t, metrics, "leadgate_partitions_ahead_seconds", "") >= 28*24*3600 &&
+			counted(t, metrics, "leadgate_retention_success_timestamp_seconds", "") >= float64(began.Unix())
+	})
 }
