@@ -28,7 +28,7 @@ var (
 	dates    = kind{1082, 4}
 	ints     = kind{23, 4}
 	bigints  = kind{20, 8}
-	octets   = kind{17, 32} // bytea
+	byteas   = kind{17, 32}
 )
 
 // column collects one column of a batch as an array for unnest, in Postgres' binary form: nobody has to write and read

@@ -137,7 +137,8 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 func (b *enrichBatch) endGone(ctx context.Context, db *DB) error {
 	const q = `
 with gone as materialized (
-    select $1::uuid as workspace_id, g.* from unnest($2::uuid[], $3::timestamptz[]) as g (lead_id, due_at)
+    select g.*
+      from (select $1::uuid, lead_id, due_at from unnest($2::uuid[], $3::timestamptz[]) u (lead_id, due_at)) as g (workspace_id, lead_id, due_at)
 )
 update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + lead.WordsVersion + `'::tsvector
   from gone g

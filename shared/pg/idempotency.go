@@ -51,8 +51,8 @@ select workspace_id, key_hash, request_hash, meaning_hash, id, now(), now()
 on conflict (workspace_id, key_hash) do nothing
 returning id, taken_at`
 	n := len(requests)
-	workspaces, keys, ids := newColumn(uuids, n), newColumn(octets, n), newColumn(uuids, n)
-	hashes, meanings := newColumn(octets, n), newColumn(octets, n)
+	workspaces, keys, ids := newColumn(uuids, n), newColumn(byteas, n), newColumn(uuids, n)
+	hashes, meanings := newColumn(byteas, n), newColumn(byteas, n)
 	for i := range requests {
 		workspaces.uuid(requests[i].Workspace)
 		keys.bytes(requests[i].Key[:])
@@ -130,7 +130,7 @@ select d.workspace_id, d.key_hash, d.request_hash, d.meaning_hash, d.id, d.taken
 		workspace id.UUID
 		key       [32]byte
 	}
-	workspaces, keys := newColumn(uuids, len(others)), newColumn(octets, len(others))
+	workspaces, keys := newColumn(uuids, len(others)), newColumn(byteas, len(others))
 	for _, i := range others {
 		workspaces.uuid(requests[i].Workspace)
 		keys.bytes(requests[i].Key[:])
@@ -213,7 +213,7 @@ update idempotency d
    and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
 	n := len(all)
-	c := newColumns(n, uuids, octets, uuids, times, ints, jsons, octets, texts)
+	c := newColumns(n, uuids, byteas, uuids, times, ints, jsons, byteas, texts)
 	first := make(map[id.UUID]int, n)
 	for i := range all {
 		s := &all[i]
@@ -277,7 +277,7 @@ delete from idempotency where ctid = any(array(
          order by key_hash limit 1) d
      where d.id = i.id and d.taken_at = i.taken_at and d.status is null))`
 	n := len(all)
-	workspaces, keys, ids, at := newColumn(uuids, n), newColumn(octets, n), newColumn(uuids, n), newColumn(times, n)
+	workspaces, keys, ids, at := newColumn(uuids, n), newColumn(byteas, n), newColumn(uuids, n), newColumn(times, n)
 	for i := range all {
 		workspaces.uuid(all[i].Workspace)
 		keys.bytes(all[i].Key[:])

@@ -192,7 +192,7 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 }
 
 func suppressionHashes(leads []NewLead) []byte {
-	c := newColumn(octets, len(leads))
+	c := newColumn(byteas, len(leads))
 	for i := range leads {
 		c.bytes(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
 	}

@@ -260,7 +260,7 @@ func (s *stale) leadCases() []staleCase {
 			return wantCount(err, e.Events, 8)
 		}},
 		{"enrich leads", 20, nil, func(ctx context.Context, db *pg.DB) error {
-			got, err := db.Enrich(ctx, s.ws, 20, find)
+			got, err := db.Enrich(ctx, s.ws, 10, find) // 10 that are new, and 10 others
 			return wantCount(err, got.Taken, 20)
 		}},
 		{"insert leads that are there", 20, nil, func(ctx context.Context, db *pg.DB) error {

@@ -20,7 +20,7 @@ func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) erro
 	if err != nil {
 		return err
 	}
-	hashes := newColumn(octets, len(all))
+	hashes := newColumn(byteas, len(all))
 	for i := range all {
 		hashes.bytes(lead.SuppressionHash(all[i].WorkspaceID, all[i].EmailKey))
 	}
@@ -87,7 +87,7 @@ const suppressedColumns = `s.workspace_id, s.id, s.form_id, null, '` + string(le
 // submissionArrays returns the columns of submissions as arrays.
 func submissionArrays(all []lead.Submission) ([]any, error) {
 	c := newColumns(len(all), uuids, uuids, uuids, uuids, texts, texts, ints, jsons, texts, texts, texts, payloads, texts, texts, jsons,
-		texts, octets, times, times)
+		texts, byteas, times, times)
 	for i := range all {
 		s := &all[i]
 		reasons, err := json.Marshal(s.Reasons)

@@ -195,7 +195,7 @@ select workspace_id, id, true from given where suppressed`
 func keepArrays(all []keeping) ([]any, error) {
 	subs := make([]lead.Submission, len(all))
 	event, chatbot, data := newColumn(uuids, len(all)), newColumn(uuids, len(all)), newColumn(payloads, len(all))
-	at, book, hash := newColumn(times, len(all)), newColumn(texts, len(all)), newColumn(octets, len(all))
+	at, book, hash := newColumn(times, len(all)), newColumn(texts, len(all)), newColumn(byteas, len(all))
 	for i := range all {
 		k := &all[i]
 		subs[i] = k.Submission
