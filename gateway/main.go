@@ -150,14 +150,13 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, c
 	if err := db.CheckSecrets(ctx, log); err != nil {
 		return nil, nil, err
 	}
-	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
+	breaker := rdb.Breaker{Log: log, Fallback: "duplicates by Postgres, rate limits in process"}
+	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{TLS: c.Serve.redisTLS(), Breaker: &breaker})
 	if err != nil {
 		return nil, nil, err
 	}
 	group.OnStop("redis", func(context.Context) error { return client.Close() })
-	if err := client.Ping(ctx).Err(); err != nil {
-		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
-	}
+	rdb.LogState(ctx, log, client, breaker.Fallback)
 	heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
 		Conns: db.Conns, Log: log})
 	return db, client, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
 
@@ -33,7 +34,7 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 		paused:    desc("queue_paused", "Whether a queue is paused.", "queue"),
 		processed: desc("queue_processed_total", "Tasks of a queue that were processed, failures included.", "queue"),
 		failed:    desc("queue_failed_total", "Tasks of a queue that failed.", "queue"),
-		up:        desc("store_up", "Whether a store answers this gateway.", "store"),
+		up:        desc("store_up", "Whether a store does for this gateway what it needs: Redis a script on a key, at each master of a cluster.", "store"),
 
 		waiting: desc("deliveries_waiting",
 			"Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
@@ -57,13 +58,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	postgresUp := answers(c.ready)
-	redisUp := answers(func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
+	redis := redisState(c.redis)
 	gauge(c.up, one(postgresUp), "postgres")
-	gauge(c.up, one(redisUp), "redis")
+	gauge(c.up, one(redis.OK()), "redis")
 	if postgresUp {
 		c.collectBacklog(gauge)
 	}
-	if redisUp {
+	if redis.Some() {
 		c.collectQueues(ch, gauge)
 	}
 }
@@ -73,6 +74,12 @@ func answers(ping func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
 	return ping(ctx) == nil
+}
+
+func redisState(c redis.UniversalClient) rdb.State {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	return rdb.Ready(ctx, c)
 }
 
 // setter sets a gauge.
