@@ -186,13 +186,12 @@ func (r *Redis) Kind() string {
 	return InProcess
 }
 
-// open returns a client of this server alone, whatever it is a part of.
+// open returns a client of this server alone, whatever it is a part of and whatever name its certificate has.
 func (r *Redis) open() (redis.UniversalClient, error) {
-	opt := rdb.Options{}
 	if r.tls != nil {
-		opt.TLS = r.tls.Client
+		return rdb.Open(r.URL()+"?cluster=false&skip_verify=true", rdb.Options{TLS: r.tls.Client})
 	}
-	return rdb.Open(r.URL()+"?cluster=false", opt)
+	return rdb.Open(r.URL()+"?cluster=false", rdb.Options{})
 }
 
 // URL is the connection URL.

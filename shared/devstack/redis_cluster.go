@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,8 @@ func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, 
 			if bus[n], err = FreePort(); err != nil {
 				return err
 			}
-			node.Args = append(node.Args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus[n]),
+			node.Args = append(node.Args, "--cluster-enabled", "yes",
+				"--cluster-announce-ip", cmp.Or(node.Host, "127.0.0.1"), "--cluster-port", strconv.Itoa(bus[n]),
 				"--cluster-node-timeout", strconv.Itoa(int(opt.Timeout.Milliseconds())),
 				"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0")
 			c.Nodes[n], err = StartRedis(ctx, node)
@@ -82,7 +84,7 @@ func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, 
 
 // form makes a cluster of the nodes.
 func (c *RedisCluster) form(ctx context.Context, bus []int) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	clients := make([]redis.UniversalClient, len(c.Nodes))
 	for n, node := range c.Nodes {
@@ -121,7 +123,7 @@ func (c *RedisCluster) form(ctx context.Context, bus []int) error {
 			info, err := client.ClusterInfo(ctx).Result()
 			if err == nil && (!strings.Contains(info, "cluster_state:ok") ||
 				!strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d\r", len(clients)))) {
-				err = errors.New("the cluster is not formed")
+				err = errors.New("the cluster is not formed: " + info)
 			}
 			if err != nil || n < c.masters {
 				return err

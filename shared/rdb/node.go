@@ -36,15 +36,21 @@ type openError struct {
 
 func (e *openError) Error() string { return "redis was unavailable a moment ago at " + e.addr }
 
+// connecting marks the commands by which go-redis begins a connection, for the command that needs it.
+type connecting struct{}
+
 func (h *nodeHook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (h *nodeHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		if ctx.Value(connecting{}) != nil {
+			return next(ctx, cmd)
+		}
 		if err := h.kept(); err != nil {
 			cmd.SetErr(err)
 			return err
 		}
-		err := next(ctx, cmd)
+		err := next(context.WithValue(ctx, connecting{}, true), cmd)
 		h.record(ctx, err)
 		return err
 	}
@@ -52,13 +58,16 @@ func (h *nodeHook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (h *nodeHook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if ctx.Value(connecting{}) != nil {
+			return next(ctx, cmds)
+		}
 		if err := h.kept(); err != nil {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
 			}
 			return err
 		}
-		err := next(ctx, cmds)
+		err := next(context.WithValue(ctx, connecting{}, true), cmds)
 		failed := err
 		for _, cmd := range cmds {
 			if cmd.Err() != nil && !unavailable(failed) {
@@ -104,7 +113,7 @@ func (h *nodeHook) recovered() {
 }
 
 // refusals begin the replies of a server that does nothing for us now.
-var refusals = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "NOAUTH", "WRONGPASS", "OOM", "MISCONF",
+var refusals = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "NOAUTH", "WRONGPASS", "DENIED", "OOM", "MISCONF",
 	"BUSY Redis", "NOREPLICAS", "max number of clients", "invalid password", "AUTH"}
 
 // unavailable reports whether err says that a node does not answer, or refuses everything. An error about one command

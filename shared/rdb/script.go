@@ -2,6 +2,7 @@ package rdb
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -23,8 +24,7 @@ func runAll(ctx context.Context, c redis.UniversalClient, ops []op) []*redis.Cmd
 	cmds := make([]*redis.Cmd, len(ops))
 	unknown := false
 	run := func(again bool) {
-		// The error is that of the first command that has one.
-		_, _ = c.Pipelined(ctx, func(p redis.Pipeliner) error {
+		sent, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, o := range ops {
 				switch {
 				case !again:
@@ -35,6 +35,12 @@ func runAll(ctx context.Context, c redis.UniversalClient, ops []op) []*redis.Cmd
 			}
 			return nil
 		})
+		failed := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
+		if err != nil && !slices.ContainsFunc(sent, failed) { // of a connection that was refused go-redis tells no command
+			for _, cmd := range sent {
+				cmd.SetErr(err)
+			}
+		}
 	}
 	if len(ops) == 0 {
 		return cmds

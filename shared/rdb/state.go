@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -56,6 +57,9 @@ func logState(ctx context.Context, log *slog.Logger, s State, args ...any) {
 	if s.Mistake != "" {
 		level, text = slog.LevelError, "redis misconfigured"
 		args = append(args, "mistake", s.Mistake)
+	}
+	if errors.Is(cause(s.Err), io.EOF) {
+		args = append(args, "hint", "a Redis that speaks only TLS ends connections like this; rediss:// is TLS")
 	}
 	log.Log(ctx, level, text, append(args, "error", cause(s.Err).Error())...)
 }
@@ -157,6 +161,8 @@ func stateOf(err error) State {
 		s.Mistake = "Redis asks for a password and REDIS_URL has none."
 	case starts("AUTH"):
 		s.Mistake = "REDIS_URL has a password and Redis is set to none."
+	case starts("DENIED"):
+		s.Mistake = "Redis is in protected mode: it has no password and takes nobody from another machine."
 	case starts("NOPERM"), says("NOPERM"), says("can't run this command"), says("can't access"):
 		s.Mistake = "The user of REDIS_URL may not do all that is needed; README, Operations, has the rules of its ACL."
 	case starts("MOVED"), starts("SELECT is not allowed in cluster mode"), starts("CROSSSLOT"):

@@ -93,8 +93,18 @@ func (t TLS) dialer(addrs []string, unverified bool, timeout time.Duration) func
 		if !unverified {
 			c.VerifyConnection = verify(c.RootCAs, append([]string{host}, names...))
 		}
-		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: timeout}, Config: c}
-		return d.DialContext(ctx, network, addr)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		raw, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(raw, c)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			raw.Close()
+			return nil, fmt.Errorf("TLS handshake with %s: %w", addr, err) // a server without TLS just waits
+		}
+		return conn, nil
 	}
 }
 
