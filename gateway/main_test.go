@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +33,13 @@ type gateway struct {
 	env        map[string]string
 	cancel     context.CancelFunc
 	ended      chan error
+
+	mu   sync.Mutex
+	said strings.Builder
 }
+
+// log is what it has logged so far.
+func (g *gateway) log() string { g.mu.Lock(); defer g.mu.Unlock(); return g.said.String() }
 
 // environment is what serving needs.
 func environment(database, redis string) map[string]string {
@@ -57,6 +64,9 @@ func start(t *testing.T, env map[string]string) *gateway {
 	go func() {
 		lines := bufio.NewScanner(read)
 		for lines.Scan() {
+			g.mu.Lock()
+			g.said.WriteString(lines.Text() + "\n")
+			g.mu.Unlock()
 			var line struct{ Msg, Listener, Addr string }
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
 				addresses <- [2]string{line.Listener, "http://" + line.Addr}

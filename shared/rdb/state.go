@@ -33,7 +33,7 @@ func (s State) String() string {
 	case s.OK():
 		return "ok"
 	case s.Mistake != "":
-		return "misconfigured: " + s.Mistake
+		return "misconfigured: " + strings.TrimSuffix(s.Mistake, ".")
 	case s.Nodes > 1:
 		return fmt.Sprintf("away: %d of %d nodes", s.Down, s.Nodes)
 	}

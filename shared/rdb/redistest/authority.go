@@ -84,6 +84,22 @@ func (a *Authority) issue(names ...string) (cert, key string) {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}))
 }
 
+// ClientFiles are the authority's certificate, a client's, and its key.
+func (a *Authority) ClientFiles() (ca, cert, key string) {
+	a.t.Helper()
+	certText, keyText := a.issue("client.example.com")
+	return a.file("ca.pem", a.pem), a.file("client.pem", certText), a.file("client.key", keyText)
+}
+
+func (a *Authority) file(name, text string) string {
+	a.t.Helper()
+	path := filepath.Join(a.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // the server may run as another user
+		a.t.Fatal(err)
+	}
+	return path
+}
+
 // Client is a client that trusts the authority and has a certificate of it.
 func (a *Authority) Client() rdb.TLS {
 	a.t.Helper()
@@ -95,13 +111,6 @@ func (a *Authority) Client() rdb.TLS {
 func (a *Authority) Server(names ...string) *devstack.RedisTLS {
 	a.t.Helper()
 	cert, key := a.issue(names...)
-	file := func(name, text string) string {
-		path := filepath.Join(a.dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // the server may run as another user
-			a.t.Fatal(err)
-		}
-		return path
-	}
-	return &devstack.RedisTLS{CA: file("ca.pem", a.pem), Cert: file(names[0]+".pem", cert),
-		Key: file(names[0]+".key", key), Client: a.Client()}
+	return &devstack.RedisTLS{CA: a.file("ca.pem", a.pem), Cert: a.file(names[0]+".pem", cert),
+		Key: a.file(names[0]+".key", key), Client: a.Client()}
 }
