@@ -38,6 +38,7 @@ type runner struct {
 	options
 	parts     *parts
 	former    *former // nil: the programs under test are all there is
+	nodes     *devstack.RedisCluster
 	db        *pg.DB
 	dir       string
 	workspace id.UUID // the demo workspace
@@ -95,7 +96,13 @@ func (run *runner) start(ctx context.Context) (err error) {
 	if run.upgrade {
 		return run.startFormer(ctx)
 	}
-	run.System, err = devstack.Start(ctx, devstack.SystemOptions{Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
+	var redis string
+	if run.cluster {
+		if redis, err = run.startCluster(ctx); err != nil {
+			return err
+		}
+	}
+	run.System, err = devstack.Start(ctx, devstack.SystemOptions{RedisURL: redis, Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
 		Workers: run.workers, Durable: !run.volatile, PowerCuts: run.powerCuts, Env: run.env, InProcess: run.inProcess,
 		Getenv: run.getenv, Output: run.parts.part})
 	if err != nil {
@@ -126,6 +133,9 @@ func (run *runner) stop() {
 			run.Postgres.CutPower(func() bool { return false })
 		}
 		run.System.Stop()
+	}
+	if run.nodes != nil {
+		run.nodes.Kill()
 	}
 	devstack.Remove(run.dir)
 }
