@@ -9,8 +9,11 @@ import (
 	"leadgate/shared/devstack"
 )
 
-// startCluster starts three masters, each with a replica, and returns their addresses.
+// startCluster starts three masters, each with a replica, where the scenario has them, and returns their addresses.
 func (run *runner) startCluster(ctx context.Context) (url string, err error) {
+	if !run.cluster {
+		return "", nil
+	}
 	if run.inProcess || !devstack.HasRedisServer() {
 		return "", fmt.Errorf("%w: the stand-in for Redis is no cluster", errNotHere)
 	}

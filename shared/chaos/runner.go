@@ -96,11 +96,9 @@ func (run *runner) start(ctx context.Context) (err error) {
 	if run.upgrade {
 		return run.startFormer(ctx)
 	}
-	var redis string
-	if run.cluster {
-		if redis, err = run.startCluster(ctx); err != nil {
-			return err
-		}
+	redis, err := run.startCluster(ctx)
+	if err != nil {
+		return err
 	}
 	run.System, err = devstack.Start(ctx, devstack.SystemOptions{RedisURL: redis, Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
 		Workers: run.workers, Durable: !run.volatile, PowerCuts: run.powerCuts, Env: run.env, InProcess: run.inProcess,
@@ -134,9 +132,7 @@ func (run *runner) stop() {
 		}
 		run.System.Stop()
 	}
-	if run.nodes != nil {
-		run.nodes.Kill()
-	}
+	run.nodes.Kill()
 	devstack.Remove(run.dir)
 }
 

@@ -175,8 +175,11 @@ func (c *RedisCluster) Node(addr string) *Redis {
 	return nil
 }
 
-// Kill ends all nodes at once.
+// Kill ends all nodes at once, if there are any.
 func (c *RedisCluster) Kill() {
+	if c == nil {
+		return
+	}
 	for _, n := range c.Nodes {
 		if n != nil {
 			n.Kill()
