@@ -19,7 +19,8 @@ func TestRedisThatIsMisconfigured(t *testing.T) {
 		"+@all"}})
 	g := start(t, environment(pgtest.URL(t), "redis://leadgate:wrong@"+redis.Addr()))
 	_, secret := newTenant(t, g.env)
-	if status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`, nil); status != http.StatusCreated {
+	status, text := g.send(g.api+"/api/v1/leads", secret, `{"email":"ann@example.com"}`, nil)
+	if status != http.StatusCreated {
 		t.Errorf("POST lead = %d %s, want 201", status, text)
 	}
 	for path, want := range map[string]string{
@@ -35,7 +36,8 @@ func TestRedisThatIsMisconfigured(t *testing.T) {
 	if err := g.stop(); err != nil {
 		t.Errorf("run() = %v, want nil", err)
 	}
-	if log := g.log(); !strings.Contains(log, `"level":"ERROR","msg":"redis misconfigured"`) || strings.Contains(log, "wrong@") {
+	if log := g.log(); !strings.Contains(log, `"level":"ERROR","msg":"redis misconfigured"`) ||
+		strings.Contains(log, "wrong@") {
 		t.Errorf("the log says %s, want an error without the password", log)
 	}
 }

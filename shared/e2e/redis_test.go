@@ -24,7 +24,8 @@ import (
 func mustUseRedis(t *testing.T, url string, env ...string) *devstack.System {
 	t.Helper()
 	programs := filepath.Dir(mustSystem(t).Program("gateway"))
-	sys, err := devstack.Start(t.Context(), devstack.SystemOptions{Bin: programs, RedisURL: url, Env: env, Getenv: os.Getenv})
+	sys, err := devstack.Start(t.Context(), devstack.SystemOptions{Bin: programs, RedisURL: url, Env: env,
+		Getenv: os.Getenv})
 	if err != nil {
 		t.Fatal(err)
 	}

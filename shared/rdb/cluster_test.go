@@ -18,8 +18,8 @@ import (
 
 // request asks for admission of a new lead of a workspace.
 func request(workspace id.UUID) rdb.AdmissionRequest {
-	return rdb.AdmissionRequest{Workspace: workspace, Rate: limit.NewRate(1000, time.Second, 1000), UniqueKey: "x@example.com",
-		LeadID: id.New()}
+	return rdb.AdmissionRequest{Workspace: workspace, Rate: limit.NewRate(1000, time.Second, 1000),
+		UniqueKey: "x@example.com", LeadID: id.New()}
 }
 
 // wantAll wants every workspace to be served, in one call for all.
@@ -140,8 +140,9 @@ func TestKilledMaster(t *testing.T) {
 		}
 		return n == len(workspaces)
 	})
-	t.Logf("felt for %v; %d of %d calls took longer than 100 ms", time.Since(killed).Round(10*time.Millisecond), slow, calls)
-	if felt := time.Since(killed); felt > 20*time.Second {
+	felt := time.Since(killed)
+	t.Logf("felt for %v; %d of %d calls took longer than 100 ms", felt.Round(10*time.Millisecond), slow, calls)
+	if felt > 20*time.Second {
 		t.Errorf("a killed master is felt for %v, want a few seconds", felt)
 	}
 }

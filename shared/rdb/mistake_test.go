@@ -83,8 +83,9 @@ func TestOutagesAreNoMistake(t *testing.T) {
 	var said bytes.Buffer
 	rdb.LogState(t.Context(), slog.New(slog.NewTextHandler(&said, nil)),
 		redistest.OpenURL(t, "redis://"+secure.Addr(), rdb.Options{}), "nothing")
-	if !strings.Contains(said.String(), `level=WARN msg="redis unavailable"`) || !strings.Contains(said.String(), "rediss://") {
-		t.Errorf("the log says %s of TLS without rediss://, want a warning with a hint", said.String())
+	if text := said.String(); !strings.Contains(text, `level=WARN msg="redis unavailable"`) ||
+		!strings.Contains(text, "rediss://") {
+		t.Errorf("the log says %s of TLS without rediss://, want a warning with a hint", text)
 	}
 	r := redistest.Start(t)
 	c := redistest.OpenURL(t, r.URL(), rdb.Options{})

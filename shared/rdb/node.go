@@ -113,8 +113,8 @@ func (h *nodeHook) recovered() {
 }
 
 // refusals begin the replies of a server that does nothing for us now.
-var refusals = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "NOAUTH", "WRONGPASS", "DENIED", "OOM", "MISCONF",
-	"BUSY Redis", "NOREPLICAS", "max number of clients", "invalid password", "AUTH"}
+var refusals = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "NOAUTH", "WRONGPASS", "DENIED", "OOM",
+	"MISCONF", "BUSY Redis", "NOREPLICAS", "max number of clients", "invalid password", "AUTH"}
 
 // unavailable reports whether err says that a node does not answer, or refuses everything. An error about one command
 // does not.

@@ -32,8 +32,8 @@ func Check(urls string) error {
 }
 
 // Open makes a client for redis://, rediss:// or unix:// URLs, several hosts of which are a cluster's nodes, and for
-// redis-sentinel://. Of one address it asks whether it is the endpoint of a cluster; where nothing answers, it finds out
-// when something does.
+// redis-sentinel://. Of one address it asks whether it is the endpoint of a cluster; where nothing answers, it finds
+// out when something does.
 func Open(urls string, opt Options) (redis.UniversalClient, error) {
 	t, err := parse(urls)
 	if err != nil {
@@ -113,8 +113,8 @@ func watched(c *redis.Client, b *Breaker) *redis.Client {
 	return c
 }
 
-// inCluster reports whether the server that c reaches is a node of a cluster. One that answers with an error is none: it
-// is too old to know the question, or a stand-in, or its user may not ask, and then nothing works.
+// inCluster reports whether the server that c reaches is a node of a cluster. One that answers with an error is none:
+// it is too old to know the question, or a stand-in, or it refuses us, and then nothing works.
 func inCluster(ctx context.Context, c *redis.Client) (bool, error) {
 	hello := redis.NewMapStringInterfaceCmd(ctx, "hello")
 	if err := c.Process(ctx, hello); err != nil {

@@ -184,7 +184,7 @@ func stateOf(err error) State {
 	case errors.As(failed, &record):
 		s.Mistake = "Redis does not speak TLS at this port: write redis:// instead of rediss://."
 	case says("remote error: tls:"):
-		s.Mistake = "Redis refuses our certificate, or asks for one: set LEADGATE_REDIS_CERT_FILE and LEADGATE_REDIS_KEY_FILE."
+		s.Mistake = "Redis refuses our certificate, or wants one: set LEADGATE_REDIS_CERT_FILE and LEADGATE_REDIS_KEY_FILE."
 	}
 	return s
 }

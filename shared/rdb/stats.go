@@ -67,7 +67,8 @@ func readStats(ctx context.Context, c redis.Cmdable) (s Stats, err error) {
 	failed := func(name string) bool { return all[name] != "" && all[name] != "ok" }
 	return Stats{
 		Version: all["redis_version"], Memory: number("used_memory"), Max: number("maxmemory"),
-		Policy: all["maxmemory_policy"], Evicted: number("evicted_keys"), Role: all["role"], Append: number("aof_enabled") == 1,
+		Policy: all["maxmemory_policy"], Evicted: number("evicted_keys"), Role: all["role"],
+		Append:     number("aof_enabled") == 1,
 		SaveFailed: failed("rdb_last_bgsave_status") || failed("aof_last_write_status"),
 	}, nil
 }
