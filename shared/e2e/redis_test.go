@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"leadgate/shared/client"
 	"leadgate/shared/devstack"
+	"leadgate/shared/id"
 	"leadgate/shared/loadgen"
 	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
@@ -58,26 +58,50 @@ func TestOnACluster(t *testing.T) {
 	cluster := redistest.StartCluster(t, devstack.ClusterOptions{Node: func(_ int, opt *devstack.RedisOptions) {
 		opt.Args = user
 	}})
-	sys := mustUseRedis(t, "redis://leadgate:secret@"+cluster.Nodes[0].Addr())
-	var all []*tenant
-	for range 3 { // they are at different nodes
-		all = append(all, mustTenantOf(t, sys))
-	}
-	for _, c := range all {
-		t.Run(c.workspace, func(t *testing.T) {
-			t.Parallel()
-			exercise(t, c)
-		})
-	}
-	t.Cleanup(func() {
-		for _, n := range cluster.Nodes {
-			c := redistest.OpenURL(t, n.URL()+"?cluster=false", rdb.Options{})
-			refused, err := c.Do(context.Background(), "acl", "log").Slice() //nolint:usetesting // the test is over
-			if err != nil || len(refused) > 0 {
-				t.Errorf("ACL LOG = %v, %v, want that nothing was refused", refused, err)
-			}
+	url := "redis://leadgate:secret@" + cluster.Nodes[0].Addr()
+	sys := mustUseRedis(t, url, "LEADGATE_QUEUES_WRITABLE=true")
+	all := []*tenant{mustTenantOf(t, sys), mustTenantOf(t, sys), mustTenantOf(t, sys)} // they are at different nodes
+	t.Run("work", func(t *testing.T) {
+		for _, c := range all {
+			t.Run(c.workspace, func(t *testing.T) {
+				t.Parallel()
+				exercise(t, c)
+			})
 		}
 	})
+	wantAdminPages(t, sys, `"cluster":true`)
+	actOnQueues(t, sys)
+	redis := redistest.OpenURL(t, url, rdb.Options{Timeout: 5 * time.Second})
+	for _, c := range all {
+		c.mustDelete(t)
+		ws, err := id.Workspace.Parse(c.workspace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, n, err := rdb.DeleteKeys(t.Context(), redis, ws, 0, time.Now().Add(time.Minute)); err != nil || n == 0 {
+			t.Errorf("DeleteKeys() = %d, %v, want some, as a worker deletes them minutes later", n, err)
+		}
+	}
+	for _, n := range cluster.Nodes {
+		c := redistest.OpenURL(t, n.URL()+"?cluster=false", rdb.Options{})
+		if refused, err := c.Do(t.Context(), "acl", "log").Slice(); err != nil || len(refused) > 0 {
+			t.Errorf("ACL LOG = %v, %v, want that nothing was refused", refused, err)
+		}
+	}
+}
+
+// The whole product works on a master that Sentinels name, with TLS and a certificate of its own.
+func TestOnASentinel(t *testing.T) {
+	t.Parallel()
+	authority := redistest.NewAuthority(t)
+	server := authority.Server("127.0.0.1")
+	master := redistest.StartWith(t, devstack.RedisOptions{TLS: server})
+	sentinel := redistest.StartSentinel(t, devstack.RedisOptions{TLS: server}, "mymaster", master)
+	ca, cert, key := authority.ClientFiles()
+	sys := mustUseRedis(t, "rediss-sentinel://"+sentinel.Addr()+"/mymaster/0", "LEADGATE_REDIS_CA_FILE="+ca,
+		"LEADGATE_REDIS_CERT_FILE="+cert, "LEADGATE_REDIS_KEY_FILE="+key)
+	exercise(t, mustTenantOf(t, sys))
+	wantAdminPages(t, sys, `"cluster":false`)
 }
 
 // exercise does with a tenant what needs Redis.
@@ -125,11 +149,32 @@ func exercise(t *testing.T, c *tenant) {
 	if a := c.call(t, "DELETE", "/api/v1/leads/"+lead+"?erase=true", ""); a.status != http.StatusOK {
 		t.Errorf("erasure = %v, want 200", a)
 	}
-	wantAdminPages(t, c)
+	form := c.mustForm(t, "https://www.example.com")
+	for origin, want := range map[string]int{"https://www.example.com": http.StatusOK,
+		"https://other.example.com": http.StatusForbidden} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", form, strings.NewReader(`{"email":"form@example.com"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.Body.Close(); res.StatusCode != want {
+			t.Errorf("POST form from %s = %d, want %d", origin, res.StatusCode, want)
+		}
+	}
+}
+
+// mustDelete has the workspace erased.
+func (c *tenant) mustDelete(t *testing.T) {
+	t.Helper()
 	if a := c.admin(t, "POST", "/workspaces/"+c.workspace+"/suspend", `{"reason":"left"}`); a.status != http.StatusOK {
 		t.Fatalf("suspend = %v", a)
 	}
-	deletion := fmt.Sprintf(`{"name":%q,"withoutExport":true}`, t.Name()[:strings.LastIndex(t.Name(), "/")])
+	deletion := fmt.Sprintf(`{"name":%q,"withoutExport":true}`, t.Name())
 	if a := c.admin(t, "POST", "/workspaces/"+c.workspace+"/deletion", deletion); a.status > 299 {
 		t.Fatalf("deletion = %v", a)
 	}
@@ -138,27 +183,42 @@ func exercise(t *testing.T, c *tenant) {
 	})
 }
 
+// actOnQueues does what the dashboard offers.
+func actOnQueues(t *testing.T, sys *devstack.System) {
+	t.Helper()
+	for _, action := range []string{"failing:pause", "failing:resume", "failing/retry_tasks:archive_all",
+		"failing/archived_tasks:run_all", "upkeep/completed_tasks:delete_all"} {
+		method := "POST"
+		if strings.HasSuffix(action, "delete_all") {
+			method = "DELETE"
+		}
+		if a := request(t, method, sys.AdminURL+"/admin/queues/api/queues/"+action, sys.AdminToken, ""); a.status > 299 {
+			t.Errorf("%s %s = %v, want success", method, action, a)
+		}
+	}
+}
+
 // wantAdminPages looks at what administrators see of Redis.
-func wantAdminPages(t *testing.T, c *tenant) {
+func wantAdminPages(t *testing.T, sys *devstack.System, redisInfo string) {
 	t.Helper()
 	for path, want := range map[string]string{
 		"/readyz":                              `"redis":"ok"`,
 		"/metrics":                             `leadgate_store_up{store="redis"} 1`,
 		"/admin/queues/api/queues":             `"queue":"webhook"`,
-		"/admin/queues/api/redis_info":         `"cluster":true`,
+		"/admin/queues/api/redis_info":         redisInfo,
 		"/admin/queues/api/servers":            `"webhook":1`,
 		"/admin/queues/api/queue_stats":        `"enrich"`,
 		"/admin/api/v1/stores":                 `"problem":""`,
 		"/admin/api/v1/processes":              `"kind":"worker"`,
-		"/admin/api/v1/workspaces?volume=true": c.workspace,
+		"/admin/api/v1/workspaces?volume=true": `"id":"ws_`,
 		"/admin/":                              "Overview",
 	} {
-		if a := request(t, "GET", c.AdminURL+path, c.AdminToken, ""); a.status != http.StatusOK ||
+		if a := request(t, "GET", sys.AdminURL+path, sys.AdminToken, ""); a.status != http.StatusOK ||
 			!strings.Contains(string(a.body), want) {
 			t.Errorf("GET %s = %d %.2000s, want %s", path, a.status, a.body, want)
 		}
 	}
-	if a := request(t, "GET", c.WorkerURL+"/readyz", "", ""); !strings.Contains(string(a.body), `"redis":"ok"`) {
+	if a := request(t, "GET", sys.WorkerURL+"/readyz", "", ""); !strings.Contains(string(a.body), `"redis":"ok"`) {
 		t.Errorf("GET /readyz of the worker = %v, want ok", a)
 	}
 }

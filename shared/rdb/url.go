@@ -36,7 +36,7 @@ var errURL = errors.New("redis URL: want redis://user:password@host:port/0, redi
 
 // parse reads a URL, or several with commas. Its error repeats nothing of it, because it may hold a password.
 func parse(text string) (t target, err error) {
-	first, more, _ := strings.Cut(strings.TrimSpace(text), ",")
+	first, more, several := strings.Cut(strings.TrimSpace(text), ",")
 	// What follows the last host belongs to all: redis://user:password@h1:6379,h2:6379/0?cluster=true
 	if more != "" && !strings.Contains(more, "://") {
 		if end := strings.IndexAny(more, "/?"); end >= 0 {
@@ -49,16 +49,14 @@ func parse(text string) (t target, err error) {
 	}
 	var hosts []string
 	for _, text := range strings.Split(more, ",") {
-		if text == "" && more == "" {
+		if !several {
 			break
 		}
-		other := &url.URL{Host: strings.TrimSpace(text)}
-		if strings.Contains(text, "://") {
-			if other, err = url.Parse(strings.TrimSpace(text)); err != nil || other.Scheme != u.Scheme {
-				return t, errURL
-			}
+		if !strings.Contains(text, "://") {
+			text = u.Scheme + "://" + strings.TrimSpace(text)
 		}
-		if other.Hostname() == "" || other.Port() != "" && !isPort(other.Port()) {
+		other, err := url.Parse(strings.TrimSpace(text))
+		if err != nil || other.Scheme != u.Scheme || other.Hostname() == "" {
 			return t, errURL
 		}
 		hosts = append(hosts, other.Host)
@@ -74,11 +72,6 @@ func parse(text string) (t target, err error) {
 		return t.servers(u, hosts)
 	}
 	return t, errURL
-}
-
-func isPort(text string) bool {
-	n, err := strconv.Atoi(text)
-	return err == nil && n > 0 && n < 1<<16
 }
 
 func (t target) unix(text string) (target, error) {
