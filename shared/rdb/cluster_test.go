@@ -108,6 +108,14 @@ func TestKilledMaster(t *testing.T) {
 	c := redistest.OpenURL(t, cluster.URL(), rdb.Options{Breaker: &rdb.Breaker{Log: slog.New(slog.DiscardHandler)}})
 	workspaces := newWorkspaces(60)
 	wantAll(t, c, workspaces)
+	cluster.Nodes[0].Kill()
+	later := redistest.OpenURL(t, cluster.Nodes[0].URL(), rdb.Options{Breaker: &rdb.Breaker{}}) // knows only this address
+	if err := cluster.Nodes[0].Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, client := range []redis.UniversalClient{c, later} {
+		testwait.Until(t, "the node is there again", func() bool { return rdb.Ready(t.Context(), client).OK() })
+	}
 	served := func() (n int, longest time.Duration) {
 		var requests []rdb.AdmissionRequest
 		for _, ws := range workspaces {
@@ -145,4 +153,8 @@ func TestKilledMaster(t *testing.T) {
 	if felt > 20*time.Second {
 		t.Errorf("a killed master is felt for %v, want a few seconds", felt)
 	}
+	testwait.Until(t, "who knew only that node knows the others", func() bool {
+		s := rdb.Ready(t.Context(), later)
+		return s.OK() && s.Nodes == 3
+	})
 }

@@ -70,7 +70,7 @@ func Open(urls string, opt Options) (redis.UniversalClient, error) {
 	if err == nil {
 		return t.cluster(opt, nil), nil
 	}
-	return t.cluster(opt, t.slots), nil
+	return t.cluster(opt, t.finder(opt)), nil
 }
 
 // set copies what all topologies have.
@@ -125,21 +125,3 @@ func inCluster(ctx context.Context, c *redis.Client) (bool, error) {
 	}
 	return hello.Val()["mode"] == "cluster", nil
 }
-
-// slots asks the one address, of which nobody knows yet what it is: which node of the cluster has what, or all of it is
-// there.
-func (t *target) slots(ctx context.Context) ([]redis.ClusterSlot, error) {
-	c := t.single(Options{})
-	defer c.Close()
-	is, err := inCluster(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if is {
-		return c.ClusterSlots(ctx).Result()
-	}
-	return []redis.ClusterSlot{{End: slots - 1, Nodes: []redis.ClusterNode{{Addr: t.Addrs[0]}}}}, nil
-}
-
-// slots is how many a cluster has.
-const slots = 16384
