@@ -48,7 +48,11 @@ func LogState(ctx context.Context, log *slog.Logger, c redis.UniversalClient, fa
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	if s := Ready(ctx, c); !s.OK() {
-		logState(ctx, log, s, "fallback", fallback)
+		args := []any{"fallback", fallback}
+		if errors.Is(cause(s.Err), io.EOF) {
+			args = append(args, "hint", "a Redis that speaks only TLS ends connections like this; rediss:// is TLS")
+		}
+		logState(ctx, log, s, args...)
 	}
 }
 
@@ -57,9 +61,6 @@ func logState(ctx context.Context, log *slog.Logger, s State, args ...any) {
 	if s.Mistake != "" {
 		level, text = slog.LevelError, "redis misconfigured"
 		args = append(args, "mistake", s.Mistake)
-	}
-	if errors.Is(cause(s.Err), io.EOF) {
-		args = append(args, "hint", "a Redis that speaks only TLS ends connections like this; rediss:// is TLS")
 	}
 	log.Log(ctx, level, text, append(args, "error", cause(s.Err).Error())...)
 }
