@@ -44,7 +44,10 @@ type settings struct {
 	Listen         string               `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminListen    string               `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
 	AdminToken     config.WatchedSecret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters; several, between white space, each with the name of whose it is: alice=... ci=..."`
-	RedisURL       config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	RedisURL       config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
+	RedisCA        config.WatchedSecret `name:"redis-ca" from:"LEADGATE_REDIS_CA" help:"Certificates, in PEM, of the authorities that the certificate of Redis is verified with, instead of the system's."`
+	RedisCert      config.WatchedSecret `name:"redis-cert" from:"LEADGATE_REDIS_CERT" help:"Our certificate, in PEM, where Redis asks for one."`
+	RedisKey       config.WatchedSecret `name:"redis-key" from:"LEADGATE_REDIS_KEY" help:"The key of that certificate, in PEM."`
 	Migrate        bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	AllowUnsafe    bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
 	QueuesWritable bool                 `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
@@ -99,10 +102,11 @@ func (s *settings) Check() (mistakes []error) {
 	if because := admintoken.Check(s.AdminToken.Reveal()); because != "" {
 		wrong("admin-token", "%s", because)
 	}
-	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
+	if err := rdb.Check(s.RedisURL.Reveal()); err != nil {
 		wrong("redis-url", "%v", err)
-	} else {
-		client.Close()
+	}
+	if err := s.redisTLS().Check(); err != nil {
+		wrong("redis-ca", "%v", err)
 	}
 	for _, cidr := range s.AllowCIDRs {
 		if _, err := webhook.ParseAllow([]string{cidr}, s.AllowHTTP); err != nil {
@@ -147,4 +151,8 @@ func (s *settings) publicURL() string {
 func (s *settings) trusted() ([]netip.Prefix, error) {
 	a, err := webhook.ParseAllow(s.TrustedProxies, false)
 	return a.Networks, err
+}
+
+func (s *settings) redisTLS() rdb.TLS {
+	return rdb.TLS{CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey}
 }

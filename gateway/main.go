@@ -153,14 +153,13 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, l
 	}
 	lifecycle.Reload(group, log, lifecycle.Level(c.LogLevel, level),
 		&lifecycle.Setting{Name: "LEADGATE_SECRET_KEYS", Of: c.SecretKeys, Change: db.UseSecrets(ctx, log)})
-	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{})
+	breaker := rdb.Breaker{Log: log, Fallback: "duplicates by Postgres, rate limits in process"}
+	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{TLS: c.Serve.redisTLS(), Breaker: &breaker})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	group.OnStop("redis", func(context.Context) error { return client.Close() })
-	if err := client.Ping(ctx).Err(); err != nil {
-		log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
-	}
+	rdb.LogState(ctx, log, client, breaker.Fallback)
 	heart := heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
 		Conns: db.Conns, Log: log})
 	return db, client, heart, nil

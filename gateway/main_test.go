@@ -33,16 +33,13 @@ type gateway struct {
 	env        map[string]string
 	cancel     context.CancelFunc
 	ended      chan error
-	mu         sync.Mutex
-	log        strings.Builder
+
+	mu   sync.Mutex
+	said strings.Builder
 }
 
-// logged returns what the gateway has logged so far.
-func (g *gateway) logged() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.log.String()
-}
+// log is what it has logged so far.
+func (g *gateway) log() string { g.mu.Lock(); defer g.mu.Unlock(); return g.said.String() }
 
 // environment is what serving needs.
 func environment(database, redis string) map[string]string {
@@ -68,7 +65,7 @@ func start(t *testing.T, env map[string]string) *gateway {
 		lines := bufio.NewScanner(read)
 		for lines.Scan() {
 			g.mu.Lock()
-			g.log.WriteString(lines.Text() + "\n")
+			g.said.WriteString(lines.Text() + "\n")
 			g.mu.Unlock()
 			var line struct{ Msg, Listener, Addr string }
 			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {

@@ -59,7 +59,7 @@ func TestSettingsAreReadAgain(t *testing.T) {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		testwait.Until(t, until, func() bool { return strings.Contains(g.logged(), until) })
+		testwait.Until(t, until, func() bool { return strings.Contains(g.log(), until) })
 	}
 	if got := webhook("first"); got != "k1" {
 		t.Errorf("the first secret is sealed with %q, want k1", got)
@@ -78,18 +78,18 @@ func TestSettingsAreReadAgain(t *testing.T) {
 	write("level", "debug")
 	reload(`"msg":"setting changed","service":"gateway","setting":"LEADGATE_LOG_LEVEL"`)
 	write("level", "error")
-	again := strings.Count(g.logged(), "SIGHUP")
+	again := strings.Count(g.log(), "SIGHUP")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	testwait.Until(t, "the last line", func() bool { return strings.Count(g.logged(), "SIGHUP") > again })
+	testwait.Until(t, "the last line", func() bool { return strings.Count(g.log(), "SIGHUP") > again })
 	if err := g.stop(); err != nil {
 		t.Errorf("run() = %v after a stop, want nil", err)
 	}
-	if strings.Contains(g.logged(), `"msg":"stopping"`) {
+	if strings.Contains(g.log(), `"msg":"stopping"`) {
 		t.Error("lines of level info go on after it was set to error")
 	}
-	if strings.Contains(g.logged(), strings.TrimPrefix(k1, "k1:")) || strings.Contains(g.logged(), "YmJi") {
+	if strings.Contains(g.log(), strings.TrimPrefix(k1, "k1:")) || strings.Contains(g.log(), "YmJi") {
 		t.Error("the log has a key")
 	}
 }

@@ -20,7 +20,10 @@ type settings struct {
 	OpsListen    string               `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
 	OpsToken     config.WatchedSecret `name:"ops-token" from:"LEADGATE_WORKER_TOKEN" help:"Token that /debug/pprof asks for, at least 16 characters; several, as name=token, between white space. Without it there is no pprof."`
 	DatabaseURL  config.Secret        `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
-	RedisURL     config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis, redis://host:port/0."`
+	RedisURL     config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
+	RedisCA      config.WatchedSecret `name:"redis-ca" from:"LEADGATE_REDIS_CA" help:"Certificates, in PEM, of the authorities that the certificate of Redis is verified with, instead of the system's."`
+	RedisCert    config.WatchedSecret `name:"redis-cert" from:"LEADGATE_REDIS_CERT" help:"Our certificate, in PEM, where Redis asks for one."`
+	RedisKey     config.WatchedSecret `name:"redis-key" from:"LEADGATE_REDIS_KEY" help:"The key of that certificate, in PEM."`
 	Migrate      bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	AllowUnsafe  bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
 	SecretKeys   config.WatchedSecret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
@@ -71,10 +74,11 @@ func (s *settings) Check() (invalid []error) {
 	if _, err := secret.Parse(s.SecretKeys.Reveal()); err != nil {
 		add("secret-keys", "%v", err)
 	}
-	if client, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{}); err != nil {
+	if err := rdb.Check(s.RedisURL.Reveal()); err != nil {
 		add("redis-url", "%v", err)
-	} else {
-		client.Close()
+	}
+	if err := s.redisTLS().Check(); err != nil {
+		add("redis-ca", "%v", err)
 	}
 	for _, n := range []struct {
 		flag          string
@@ -133,3 +137,7 @@ func (s *settings) checkOperatorHook(add func(flag, format string, args ...any))
 
 // lowerFirst makes a sentence of package webhook go on after a flag's name.
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+
+func (s *settings) redisTLS() rdb.TLS {
+	return rdb.TLS{CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey}
+}

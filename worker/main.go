@@ -80,14 +80,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
-	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{Timeout: 3 * time.Second, PoolSize: 64, Retries: 1})
+	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{Timeout: 3 * time.Second, PoolSize: 64, Retries: 1,
+		TLS: s.redisTLS()})
 	if err != nil {
 		return err
 	}
 	group.OnStop("redis", func(context.Context) error { return redis.Close() })
-	if err := redis.Ping(ctx).Err(); err != nil {
-		log.Warn("redis unavailable", "fallback", "work waits in Postgres until it is back", "error", err.Error())
-	}
+	rdb.LogState(ctx, log, redis, "work waits in Postgres until it is back")
 	listener, err := net.Listen("tcp", s.OpsListen)
 	if err != nil {
 		return fmt.Errorf("ops listener: %w", err)

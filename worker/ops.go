@@ -17,6 +17,7 @@ import (
 	"leadgate/shared/config"
 	"leadgate/shared/fault"
 	"leadgate/shared/pg"
+	"leadgate/shared/rdb"
 )
 
 // newOps returns the server of the operators' pages. Of these, profiles show what a process works on and cost it time:
@@ -70,21 +71,14 @@ func ready(db *pg.DB, c redis.UniversalClient) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		state := func(err error) string {
-			if err != nil {
-				return "away"
-			}
-			return "ok"
-		}
-		ping := make(chan error, 1) // beside Postgres, so that one that hangs takes no time from the other
-		go func() { ping <- c.Ping(ctx).Err() }()
-		postgres := state(db.Ready(ctx))
-		status := http.StatusOK
-		if postgres != "ok" {
-			status = http.StatusServiceUnavailable
+		redis := make(chan rdb.State, 1) // beside Postgres, so that one that hangs takes no time from the other
+		go func() { redis <- rdb.Ready(ctx, c) }()
+		postgres, status := "ok", http.StatusOK
+		if db.Ready(ctx) != nil {
+			postgres, status = "away", http.StatusServiceUnavailable
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		json.NewEncoder(w).Encode(map[string]string{"postgres": postgres, "redis": state(<-ping)})
+		json.NewEncoder(w).Encode(map[string]string{"postgres": postgres, "redis": (<-redis).String()})
 	}
 }

@@ -38,6 +38,7 @@ type runner struct {
 	options
 	parts     *parts
 	former    *former // nil: the programs under test are all there is
+	nodes     *devstack.RedisCluster
 	db        *pg.DB
 	dir       string
 	workspace id.UUID // the demo workspace
@@ -95,7 +96,11 @@ func (run *runner) start(ctx context.Context) (err error) {
 	if run.upgrade {
 		return run.startFormer(ctx)
 	}
-	run.System, err = devstack.Start(ctx, devstack.SystemOptions{Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
+	redis, err := run.startCluster(ctx)
+	if err != nil {
+		return err
+	}
+	run.System, err = devstack.Start(ctx, devstack.SystemOptions{RedisURL: redis, Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
 		Workers: run.workers, Durable: !run.volatile, PowerCuts: run.powerCuts, Env: run.env, InProcess: run.inProcess,
 		Getenv: run.getenv, Output: run.parts.part})
 	if err != nil {
@@ -127,6 +132,7 @@ func (run *runner) stop() {
 		}
 		run.System.Stop()
 	}
+	run.nodes.Kill()
 	devstack.Remove(run.dir)
 }
 

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,18 +16,34 @@ import (
 	"syscall"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
 
 	"leadgate/shared/rdb"
 )
 
 // RedisOptions of StartRedis.
 type RedisOptions struct {
-	Dir       string      // holds the data of Persist; needed only then
+	Dir       string      // holds the data of Persist and what Args write; needed only then
+	Host      string      // "": 127.0.0.1
 	Port      int         // 0: a free one
+	TLS       *RedisTLS   // nil: it speaks none. Needs redis-server
+	Args      []string    // more of redis-server's; needs it
+	Config    string      // makes it a Sentinel, which writes what it learns to the file with this
 	Persist   bool        // an append-only file; else the data ends with the server. Needs redis-server
 	InProcess bool        // the stand-in even where there is a redis-server
 	Log       io.Writer   // the server's log; nil: nowhere
 	OnExit    func(error) // an end nobody asked for; nil: nobody is notified
+}
+
+// RedisTLS is what a server that speaks only TLS, and only with clients that have a certificate, needs.
+type RedisTLS struct {
+	CA, Cert, Key string  // files
+	Client        rdb.TLS // with which it answers
+}
+
+func (f *RedisTLS) args(port string) []string {
+	return []string{"--port", "0", "--tls-port", port, "--tls-ca-cert-file", f.CA, "--tls-cert-file", f.Cert,
+		"--tls-key-file", f.Key, "--tls-cluster", "yes", "--tls-replication", "yes"}
 }
 
 // Kinds of Redis.
@@ -37,7 +54,9 @@ const (
 
 // Redis is a private server on 127.0.0.1: redis-server, or where that is missing miniredis in this process.
 type Redis struct {
+	host string
 	port int
+	tls  *RedisTLS
 	proc *Process // nil: in process
 
 	mu   sync.Mutex
@@ -46,24 +65,16 @@ type Redis struct {
 
 // StartRedis starts a server and returns when it answers PING.
 func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
-	r := &Redis{port: opt.Port}
+	r := &Redis{host: cmp.Or(opt.Host, "127.0.0.1"), port: opt.Port, tls: opt.TLS}
 	bin := findRedis()
 	if bin == "" || opt.InProcess {
 		return r, r.startMini()
 	}
 	who := storeAccount()
 	dir := "/"
-	if opt.Persist {
-		placed, err := who.makeReachable(opt.Dir)
-		if err != nil {
-			return nil, fmt.Errorf("redis directory: %w", err)
-		}
-		// The server's own directory is one below, so that what we made stays ours.
-		dir = filepath.Join(placed, "data")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("redis directory: %w", err)
-		}
-		if err := who.chown(dir); err != nil {
+	if opt.Persist || opt.Config != "" || opt.Dir != "" && opt.Args != nil {
+		var err error
+		if dir, err = redisDir(who, opt); err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
 	}
@@ -74,18 +85,42 @@ func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 		r.proc.onExit = func(_ *Process, how error) { opt.OnExit(fmt.Errorf("redis %w", how)) }
 	}
 	r.proc.make = func() *exec.Cmd {
-		args := []string{"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", dir, "--daemonize", "no", "--save",
+		args := []string{"--port", strconv.Itoa(r.port), "--bind", r.host, "--dir", dir, "--daemonize", "no", "--save",
 			"", "--maxmemory-policy", "noeviction"}
+		if r.tls != nil {
+			args = append(args, r.tls.args(strconv.Itoa(r.port))...)
+		}
 		if opt.Persist {
 			args = append(args, "--appendonly", "yes")
 		} else {
 			args = append(args, "--appendonly", "no")
 		}
-		cmd := exec.Command(bin, args...)
+		if opt.Config != "" {
+			args = append([]string{filepath.Join(dir, "sentinel.conf"), "--sentinel"}, args...)
+		}
+		cmd := exec.Command(bin, append(args, opt.Args...)...)
 		cmd.Dir = dir
 		return cmd
 	}
 	return r, startOnFreePort(ctx, r.proc, &r.port)
+}
+
+// redisDir makes the server's own directory, one below, so that what we made stays ours.
+func redisDir(who account, opt RedisOptions) (string, error) {
+	placed, err := who.makeReachable(opt.Dir)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(placed, "data")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if opt.Config != "" {
+		if err := os.WriteFile(filepath.Join(dir, "sentinel.conf"), []byte(opt.Config), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return dir, who.chown(dir)
 }
 
 func findRedis() string {
@@ -99,12 +134,12 @@ func findRedis() string {
 
 // ready is an INFO that names our own process: another server may have been quicker on the port.
 func (r *Redis) ready(ctx context.Context, pid int) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr()) // go-redis logs every refused connection
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.Addr()) // go-redis logs every refused connection
 	if err != nil {
 		return err
 	}
 	conn.Close()
-	client, err := rdb.Open(r.URL(), rdb.Options{})
+	client, err := r.open()
 	if err != nil {
 		return err
 	}
@@ -151,10 +186,24 @@ func (r *Redis) Kind() string {
 	return InProcess
 }
 
-// URL is the connection URL.
-func (r *Redis) URL() string { return "redis://" + r.addr() + "/0" }
+// open returns a client of this server alone, whatever it is a part of and whatever name its certificate has.
+func (r *Redis) open() (redis.UniversalClient, error) {
+	if r.tls != nil {
+		return rdb.Open(r.URL()+"?cluster=false&skip_verify=true", rdb.Options{TLS: r.tls.Client})
+	}
+	return rdb.Open(r.URL()+"?cluster=false", rdb.Options{})
+}
 
-func (r *Redis) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
+// URL is the connection URL.
+func (r *Redis) URL() string {
+	if r.tls != nil {
+		return "rediss://" + r.Addr() + "/0"
+	}
+	return "redis://" + r.Addr() + "/0"
+}
+
+// Addr is where it listens.
+func (r *Redis) Addr() string { return net.JoinHostPort(r.host, strconv.Itoa(r.port)) }
 
 // Start starts a stopped server again, on the same port and with the data it kept.
 func (r *Redis) Start(ctx context.Context) error {

@@ -48,7 +48,12 @@ type tenant struct {
 
 func mustTenant(t testing.TB) *tenant {
 	t.Helper()
-	c := &tenant{System: mustSystem(t)}
+	return mustTenantOf(t, mustSystem(t))
+}
+
+func mustTenantOf(t testing.TB, sys *devstack.System) *tenant {
+	t.Helper()
+	c := &tenant{System: sys}
 	make := func(path, body string) (made struct{ ID, Secret string }) {
 		t.Helper()
 		got := c.admin(t, "POST", path, body)

@@ -77,13 +77,9 @@ func Admit(ctx context.Context, c redis.UniversalClient, requests []AdmissionReq
 		})
 		ops[g] = admitOp(requests, groups[g])
 	}
-	cmds, err := runAll(ctx, c, ops)
+	cmds := runAll(ctx, c, ops)
 	for g, group := range groups {
-		var reply []any
-		failed := err
-		if failed == nil {
-			reply, failed = cmds[g].Slice()
-		}
+		reply, failed := cmds[g].Slice()
 		for place, i := range group {
 			if out[i].Err = failed; failed == nil {
 				out[i].Admission, out[i].Err = readAdmission(reply, place, requests[i].Rate)

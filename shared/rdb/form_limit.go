@@ -44,12 +44,9 @@ type FormSubmission struct {
 // LimitForm takes one submission from the limits of its form and of its address. wait is how long until it may happen,
 // zero when it may.
 func LimitForm(ctx context.Context, c redis.UniversalClient, s FormSubmission) (wait time.Duration, err error) {
-	cmds, err := runAll(ctx, c, []op{{takeAllScript,
+	cmds := runAll(ctx, c, []op{{takeAllScript,
 		[]string{formKey(s.Workspace, s.Form), addressKey(s.Workspace, s.Form, s.Address)},
 		[]any{s.PerForm.Interval.Microseconds(), s.PerForm.Burst, s.PerAddress.Interval.Microseconds(), s.PerAddress.Burst}}})
-	if err != nil {
-		return 0, fmt.Errorf("limit form: %w", err)
-	}
 	us, err := cmds[0].Int64()
 	if err != nil {
 		return 0, fmt.Errorf("limit form: %w", err)

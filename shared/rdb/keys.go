@@ -3,6 +3,7 @@ package rdb
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 
 	"leadgate/shared/id"
 )
@@ -21,11 +22,14 @@ import (
 //	lg:processes               hash of the gateways and workers that run, by kind, host and pid
 //	lg:{failures}:<class>      list of the newest failed requests, newest first; class is fault or unavailable
 //	lg:sizes                   hash of how large Postgres was, by day
+//	lg:{ready-<n>}             written to see whether that works, one at each node of a cluster
 
 const (
 	processesKey = "lg:processes"
 	sizesKey     = "lg:sizes"
 )
+
+func readyKey(n int) string { return "lg:{ready-" + strconv.Itoa(n) + "}" }
 
 func failuresKey(class string) string { return "lg:{failures}:" + class }
 

@@ -22,10 +22,7 @@ func RatesUsed(ctx context.Context, c redis.UniversalClient, workspaces []id.UUI
 	for i, ws := range workspaces {
 		ops[i] = op{usedScript, []string{rateKey(ws)}, nil}
 	}
-	cmds, err := runAll(ctx, c, ops)
-	if err != nil {
-		return nil, err
-	}
+	cmds := runAll(ctx, c, ops)
 	used := make([]time.Duration, len(cmds))
 	for i, cmd := range cmds {
 		n, err := cmd.Int64()

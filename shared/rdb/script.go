@@ -2,7 +2,7 @@ package rdb
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -17,13 +17,14 @@ type op struct {
 	args   []any
 }
 
-// runAll runs ops in one pipeline and returns a command for each, which carries its own error; err is that of the
-// pipeline as a whole. A pipeline cannot fall back from EVALSHA to EVAL, so the ops whose script Redis does not know
-// are run again with its text.
-func runAll(ctx context.Context, c redis.UniversalClient, ops []op) ([]*redis.Cmd, error) {
+// runAll runs ops in one pipeline and returns a command for each, which carries its own error: in a cluster some nodes
+// may answer and others not. A pipeline cannot fall back from EVALSHA to EVAL, so the ops whose script a node does not
+// know are run again with its text.
+func runAll(ctx context.Context, c redis.UniversalClient, ops []op) []*redis.Cmd {
 	cmds := make([]*redis.Cmd, len(ops))
-	run := func(again bool) error {
-		_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
+	unknown := false
+	run := func(again bool) {
+		sent, err := c.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, o := range ops {
 				switch {
 				case !again:
@@ -34,20 +35,24 @@ func runAll(ctx context.Context, c redis.UniversalClient, ops []op) ([]*redis.Cm
 			}
 			return nil
 		})
-		return err
+		failed := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
+		if err != nil && !slices.ContainsFunc(sent, failed) { // of a connection that was refused go-redis tells no command
+			for _, cmd := range sent {
+				cmd.SetErr(err)
+			}
+		}
 	}
 	if len(ops) == 0 {
-		return cmds, nil
+		return cmds
 	}
-	err := run(false)
-	if unknownScript(err) {
-		err = run(true)
+	run(false)
+	for _, cmd := range cmds {
+		unknown = unknown || unknownScript(cmd.Err())
 	}
-	var reply redis.Error
-	if errors.As(err, &reply) {
-		err = nil // that of one command, which carries it
+	if unknown {
+		run(true)
 	}
-	return cmds, err
+	return cmds
 }
 
 func unknownScript(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "NOSCRIPT") }

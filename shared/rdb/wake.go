@@ -2,7 +2,6 @@ package rdb
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -128,13 +127,11 @@ func wake(
 	for _, k := range keys {
 		ops = append(ops, op{wakeScript, []string{k.key()}, []any{WaitingTTL.Milliseconds(), lostTTL}})
 	}
-	cmds, err := runAll(ctx, c, ops)
-	if err != nil {
-		return nil, err
-	}
-	for i, cmd := range cmds {
+	for i, cmd := range runAll(ctx, c, ops) {
 		n, failed := cmd.Int()
-		err = errors.Join(err, failed)
+		if failed != nil && err == nil { // one stands for all, which may be thousands
+			err = failed
+		}
 		if k := i - len(before); k >= 0 && n == 1 {
 			idle = append(idle, keys[k])
 		}

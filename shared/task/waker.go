@@ -85,13 +85,25 @@ func statesOf(keys []Key) (map[rdb.WakeKey]Key, []rdb.WakeKey) {
 	return byState, states
 }
 
+// enqueueAll gives up a queue when one task cannot be put into it: in a cluster each queue is at one node.
 func (w *Waker) enqueueAll(ctx context.Context, idle []rdb.WakeKey, byState map[rdb.WakeKey]Key) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(enqueuers)
+	byQueue := map[string][]Key{}
 	for _, s := range idle {
-		g.Go(func() error { return w.Enqueue(gctx, byState[s]) })
+		k := byState[s]
+		byQueue[queueOf(k)] = append(byQueue[queueOf(k)], k)
 	}
-	return g.Wait()
+	var queues errgroup.Group
+	for _, keys := range byQueue {
+		queues.Go(func() error {
+			g, gctx := errgroup.WithContext(ctx)
+			g.SetLimit(enqueuers)
+			for _, k := range keys {
+				g.Go(func() error { return w.Enqueue(gctx, k) })
+			}
+			return g.Wait()
+		})
+	}
+	return queues.Wait()
 }
 
 func queueOf(k Key) string {

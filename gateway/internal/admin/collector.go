@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
 
@@ -35,7 +36,7 @@ func newCollector(c redis.UniversalClient, ready func(context.Context) error, b 
 		tasks:   desc("queue_tasks", "Tasks in a queue by state.", "queue", "state"),
 		latency: desc("queue_latency_seconds", "How long the oldest pending task of a queue has waited.", "queue"),
 		paused:  desc("queue_paused", "Whether a queue is paused.", "queue"),
-		up:      desc("store_up", "Whether a store answers this gateway.", "store"),
+		up:      desc("store_up", "Whether a store does for this gateway what it needs: Redis a script on a key, at each master of a cluster.", "store"),
 
 		waiting: desc("deliveries_waiting",
 			"Pending deliveries, counted to 1,000,000: due ones could be sent now, later ones wait for their time or for a breaker.", "state"),
@@ -59,16 +60,16 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	postgresUp := answers(c.ready)
-	redisUp := answers(func(ctx context.Context) error { return c.redis.Ping(ctx).Err() })
+	redis := redisState(c.redis)
 	gauge(c.up, one(postgresUp), "postgres")
-	gauge(c.up, one(redisUp), "redis")
+	gauge(c.up, one(redis.OK()), "redis")
 	if !c.speaks() {
 		return
 	}
 	if postgresUp {
 		c.collectBacklog(gauge)
 	}
-	if redisUp {
+	if redis.Some() {
 		c.collectQueues(gauge)
 	}
 }
@@ -78,6 +79,12 @@ func answers(ping func(context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
 	defer cancel()
 	return ping(ctx) == nil
+}
+
+func redisState(c redis.UniversalClient) rdb.State {
+	ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+	defer cancel()
+	return rdb.Ready(ctx, c)
 }
 
 // setter sets a gauge.

@@ -7,6 +7,7 @@ import (
 
 	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
+	"leadgate/shared/rdb"
 )
 
 const pingTimeout = 2 * time.Second
@@ -27,11 +28,11 @@ func (s *server) readiness(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
 	defer cancel()
 	state := stores{Postgres: "ok", Redis: "ok"}
-	ping := make(chan error, 1) // beside Postgres, so that a Redis that hangs takes no time from it
-	go func() { ping <- s.redis.Ping(ctx).Err() }()
+	redis := make(chan rdb.State, 1) // beside Postgres, so that a Redis that hangs takes no time from it
+	go func() { redis <- rdb.Ready(ctx, s.redis) }()
 	err := s.ready(ctx)
-	if <-ping != nil {
-		state.Redis = "away, ingest goes on"
+	if r := <-redis; !r.OK() {
+		state.Redis = r.String() + ", ingest goes on"
 	}
 	select {
 	case <-s.stopping:

@@ -1,18 +1,17 @@
 package admin
 
 import (
-	"context"
-
 	"leadgate/shared/pg"
 )
 
 // startPage says how the installation does at a glance.
 type startPage struct {
-	API             string      // its address
-	Postgres, Redis bool        // whether they answer
-	Backlog         *pg.Backlog // nil: it could not be counted in time
-	Failing         []failingEndpoint
-	More            bool // than Failing has
+	API      string      // its address
+	Postgres bool        // whether it answers
+	Redis    string      // what is wrong with it
+	Backlog  *pg.Backlog // nil: it could not be counted in time
+	Failing  []failingEndpoint
+	More     bool // than Failing has
 }
 
 // startFailing is how many failing endpoints the overview shows.
@@ -21,7 +20,7 @@ const startFailing = 5
 func start(v *visit) error {
 	p := startPage{
 		API: v.apiOrigin(v.r), Postgres: answers(v.ready),
-		Redis: answers(func(ctx context.Context) error { return v.redis.Ping(ctx).Err() }),
+		Redis: problem(redisState(v.redis)),
 	}
 	if p.Postgres {
 		all, err := v.failing(v.r, startFailing+1)

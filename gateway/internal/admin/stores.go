@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,6 +22,7 @@ type storesView struct {
 
 type storeView struct {
 	Answers bool       `json:"answers"` // false: there are no facts
+	Problem string     `json:"problem"` // why it does not do what is needed; "": it does
 	Facts   []factView `json:"facts"`
 }
 
@@ -95,6 +97,7 @@ func (s *server) stores() (v storesView) {
 		return err
 	})
 	v.Redis.Answers = answers(func(limited context.Context) error {
+		v.Redis.Problem = problem(rdb.Ready(limited, s.redis))
 		stats, err := rdb.ReadStats(limited, s.redis)
 		if err == nil {
 			v.Redis.Facts = redisFacts(stats)
@@ -144,6 +147,19 @@ func tables(all []pg.TableStats) (views []tableView) {
 		views = append(views, v)
 	}
 	return views
+}
+
+// problem is what is wrong with Redis, as a sentence.
+func problem(s rdb.State) string {
+	switch {
+	case s.OK():
+		return ""
+	case s.Mistake != "":
+		return s.Mistake
+	case s.Nodes > 1 && s.Down > 0:
+		return fmt.Sprintf("%d of the %d masters of Redis do not answer.", s.Down, s.Nodes)
+	}
+	return "Redis does not answer in time."
 }
 
 func redisFacts(s rdb.Stats) []factView {

@@ -56,7 +56,6 @@ type Service struct {
 	Deps
 	verifiers   map[string]captcha.Verifier
 	verifying   *limit.Semaphore[id.UUID]
-	breaker     limit.Breaker
 	derived     derived
 	forms       limit.Local[id.UUID]    // submissions of each form while Redis is down
 	senders     limit.Local[sender]     // the same of each address

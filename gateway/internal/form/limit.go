@@ -90,20 +90,10 @@ func (s *Service) limitInRedis(ctx context.Context, call rdb.FormSubmission) (wa
 	return askRedis(ctx, s, func(ctx context.Context) (time.Duration, error) { return rdb.LimitForm(ctx, s.Redis, call) })
 }
 
-// askRedis makes a call, unless Redis is down; ok is false where it did not answer.
+// askRedis makes a call; ok is false where Redis did not answer.
 func askRedis[T any](ctx context.Context, s *Service, call func(context.Context) (T, error)) (answer T, ok bool) {
-	if !s.breaker.Allow(s.Now()) {
-		return answer, false
-	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	answer, err := call(ctx)
-	if err != nil {
-		if s.breaker.Failure(s.Now()) {
-			s.Log.Warn("redis unavailable", "fallback", "limits of forms in process", "error", err.Error())
-		}
-		return answer, false
-	}
-	s.breaker.Success()
-	return answer, true
+	return answer, err == nil
 }

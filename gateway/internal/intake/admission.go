@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"leadgate/shared/fault"
@@ -11,7 +10,8 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// redisTimeout bounds one pipeline: Redis answers in well under a millisecond, or is down.
+// redisTimeout bounds one pipeline: Redis answers in well under a millisecond, or is down. While it is down the circuit
+// breaker of its client answers at once.
 const redisTimeout = 250 * time.Millisecond
 
 // Admission is the answer of the rate limit to one request, and of Redis to one new lead. The zero value admits.
@@ -48,32 +48,7 @@ func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) 
 }
 
 func (s *Service) admitAll(requests []rdb.AdmissionRequest) []rdb.AdmissionResult {
-	if !s.breaker.Allow(s.Now()) {
-		out := make([]rdb.AdmissionResult, len(requests))
-		for i := range out {
-			out[i].Err = errRedisDown
-		}
-		return out
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	out := rdb.Admit(ctx, s.Redis, requests)
-	s.recordRedis(out[0].Err)
-	return out
-}
-
-var errRedisDown = errors.New("redis was unavailable a moment ago")
-
-// recordRedis tells the circuit breaker how a pipeline ended, and logs when Redis becomes unavailable or available
-// again.
-func (s *Service) recordRedis(err error) {
-	if err == nil {
-		if s.breaker.Success() {
-			s.Log.Info("redis available")
-		}
-		return
-	}
-	if s.breaker.Failure(s.Now()) {
-		s.Log.Warn("redis unavailable", "fallback", "duplicates by Postgres, rate limits in process", "error", err.Error())
-	}
+	return rdb.Admit(ctx, s.Redis, requests)
 }

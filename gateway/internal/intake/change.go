@@ -33,14 +33,10 @@ func ChangeOf(u *pg.Updated) Change {
 // Publish tells Redis and the workers about a change before the client gets its answer. Without Redis nothing is lost:
 // the reservation of an email that was given up is only a hint, and the worker's sweep does the rest.
 func (s *Service) Publish(ctx context.Context, c Change) {
-	if !s.breaker.Allow(s.Now()) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
 	if c.Released != "" {
-		err := rdb.Release(ctx, s.Redis, c.Workspace, c.Released)
-		if s.recordRedis(err); err != nil {
+		if rdb.Release(ctx, s.Redis, c.Workspace, c.Released) != nil {
 			return
 		}
 	}
@@ -56,7 +52,7 @@ func (s *Service) Publish(ctx context.Context, c Change) {
 		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 	}
 	if len(reservations)+len(keys) > 0 {
-		s.recordRedis(s.Waker.Announce(ctx, reservations, keys))
+		_ = s.Waker.Announce(ctx, reservations, keys) // the sweep does it
 	}
 }
 

@@ -168,9 +168,6 @@ func tooLarge(leads []pg.NewLead) bool {
 // announce marks the reservations of leads as committed and wakes the workers. When it fails nothing is lost:
 // reservations lapse and Postgres decides, and the worker's sweep wakes.
 func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inserted) {
-	if !s.breaker.Allow(s.Now()) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	reservations := make([]rdb.Reservation, 0, len(leads))
@@ -197,6 +194,6 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 		}
 	}
 	start := time.Now()
-	s.recordRedis(s.Waker.Announce(ctx, reservations, keys))
+	_ = s.Waker.Announce(ctx, reservations, keys)
 	s.metrics.announce.Observe(time.Since(start).Seconds())
 }

@@ -58,7 +58,6 @@ type Deps struct {
 //	lanes --> Postgres: one INSERT for each lead
 type Service struct {
 	Deps
-	breaker    limit.Breaker
 	local      limit.Local[id.UUID] // while Redis is down
 	admissions *batch.Batcher[rdb.AdmissionRequest, rdb.AdmissionResult]
 	holders    *batch.Batcher[pg.UniqueEmail, holderResult]

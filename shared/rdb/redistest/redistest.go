@@ -2,6 +2,7 @@
 package redistest
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -30,6 +31,59 @@ func StartInProcess(t testing.TB) *devstack.Redis {
 	return start(t, devstack.RedisOptions{InProcess: true})
 }
 
+// StartWith starts a redis-server with options that the stand-in does not have; t is skipped where that is missing.
+func StartWith(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
+	t.Helper()
+	need(t)
+	if opt.Dir == "" {
+		opt.Dir = dir(t)
+	}
+	return start(t, opt)
+}
+
+// StartCluster starts a cluster that ends with t, which is skipped where there is no redis-server.
+func StartCluster(t testing.TB, opt devstack.ClusterOptions) *devstack.RedisCluster {
+	t.Helper()
+	need(t)
+	opt.Dir = dir(t)
+	c, err := devstack.StartRedisCluster(t.Context(), opt)
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	t.Cleanup(c.Kill)
+	return c
+}
+
+// StartSentinel starts a Sentinel that watches master under this name.
+func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master *devstack.Redis) *devstack.Redis {
+	t.Helper()
+	opt.Dir = dir(t)
+	s, err := devstack.StartSentinel(t.Context(), opt, name, master)
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	t.Cleanup(func() { s.Kill() })
+	return s
+}
+
+func need(t testing.TB) {
+	t.Helper()
+	if !devstack.HasRedisServer() {
+		t.Skip("redis-server is not installed, and the in-process stand-in has no clusters, TLS or users")
+	}
+}
+
+// dir is a directory that the server's user can reach.
+func dir(t testing.TB) string {
+	t.Helper()
+	d, err := devstack.TempDir("leadgate-redis-")
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(d) })
+	return d
+}
+
 func start(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 	t.Helper()
 	r, err := devstack.StartRedis(t.Context(), opt)
@@ -44,7 +98,13 @@ func start(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 // outage.
 func Open(t testing.TB, r *devstack.Redis) redis.UniversalClient {
 	t.Helper()
-	client, err := rdb.Open(r.URL(), rdb.Options{Timeout: 5 * time.Second})
+	return OpenURL(t, r.URL(), rdb.Options{Timeout: 5 * time.Second})
+}
+
+// OpenURL returns a client that is closed when t ends.
+func OpenURL(t testing.TB, url string, opt rdb.Options) redis.UniversalClient {
+	t.Helper()
+	client, err := rdb.Open(url, opt)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
 	}

@@ -1,9 +1,11 @@
 package process_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
+	"leadgate/shared/devstack"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/webhook"
 )
@@ -44,6 +46,41 @@ func TestRedisAway(t *testing.T) {
 	}
 	close(hold)
 	b.awaitStates(e, 1, webhook.Delivered)
+	b.mustLeads(5)
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitStates(e, 6, webhook.Delivered)
+}
+
+// heard gets a word for each line of a log that says that Redis was not told of the end of a drain.
+type heard chan struct{}
+
+func (h heard) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("step=finish")) && bytes.Contains(line, []byte("endpoint")) {
+		h <- struct{}{}
+	}
+	return len(line), nil
+}
+
+// Redis is away when a drain ends, and comes back knowing that the drain runs. Nothing wakes the endpoint but the end of
+// the drain, which Redis is told as soon as it can be.
+func TestRedisAwayAtTheEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server := redistest.StartWith(t, devstack.RedisOptions{Persist: true})
+	b.useRedis(redistest.Open(t, server))
+	hold := make(chan struct{})
+	rec := mustReceive(t, holdFirst(hold))
+	e := b.mustEndpoint(rec.URL)
+	ended := make(heard, 100)
+	b.worker(options{log: ended})
+	b.mustWake(b.mustLeads(1)...)
+	rec.mustNext(t)
+	server.Kill()
+	close(hold)
+	b.awaitStates(e, 1, webhook.Delivered)
+	<-ended
 	b.mustLeads(5)
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)

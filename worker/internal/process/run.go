@@ -125,8 +125,36 @@ func (r *run) finish(ctx context.Context) (again bool) {
 	ctx, cancel := closing(ctx)
 	defer cancel()
 	again, err := rdb.Finish(ctx, r.Redis, r.state, r.taskID)
-	r.logWake(r.key, "finish", err)
+	if r.logWake(r.key, "finish", err); err != nil {
+		go r.finishLater()
+	}
 	return again
+}
+
+const finishAgain = 250 * time.Millisecond // after Redis could not be told that a run has ended
+
+// finishLater gives up the state that Redis could not be told of, as soon as it can be: nobody may begin before it has
+// expired. Then it wakes the key, which nobody could do meanwhile.
+func (r *run) finishLater() {
+	ctx, cancel := context.WithTimeout(r.softStop, rdb.RunningTTL)
+	defer cancel()
+	tick := time.NewTicker(finishAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		again, err := rdb.Finish(ctx, r.Redis, r.state, r.taskID)
+		if err == nil && again {
+			again, err = rdb.Finish(ctx, r.Redis, r.state, r.taskID)
+		}
+		if err == nil && !again {
+			r.logWake(r.key, "wake", r.Waker.Wake(ctx, []task.Key{r.key}))
+			return
+		}
+	}
 }
 
 // requeue gives the wake-up's state up and enqueues a task for the rest, or has it enqueued at resumeAt. Until then no
@@ -136,7 +164,9 @@ func (r *run) requeue(ctx context.Context) {
 	defer cancel()
 	enqueue, err := rdb.Yield(ctx, r.Redis, r.state, r.taskID)
 	switch {
-	case err != nil || !enqueue:
+	case err != nil:
+		go r.finishLater()
+	case !enqueue:
 	case r.resumeAt.IsZero():
 		err = r.Waker.Enqueue(ctx, r.key)
 	default:

@@ -101,6 +101,7 @@ func (b *bundle) mustWake(keys ...task.Key) {
 
 // options of a worker; the zero value is an ordinary one without sweeps.
 type options struct {
+	log      io.Writer // nil: nowhere
 	schedule webhook.Schedule
 	sweep    time.Duration // 0: none
 	maxRun   time.Duration
@@ -121,7 +122,10 @@ func (b *bundle) worker(o options) (stop func(grace time.Duration)) {
 	if o.memory == nil {
 		o.memory = limit.NewBudget[id.UUID](128 << 20)
 	}
-	log, metrics := slog.New(slog.NewTextHandler(io.Discard, nil)), prometheus.NewRegistry()
+	if o.log == nil {
+		o.log = io.Discard
+	}
+	log, metrics := slog.New(slog.NewTextHandler(o.log, nil)), prometheus.NewRegistry()
 	sender := sender.New(sender.Deps{Allow: webhook.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		HTTP: true},
 		Parallel: webhook.MaxInFlight, Now: time.Now})
