@@ -1,41 +1,49 @@
-// Package batch turns many concurrent callers into few calls: whoever waits while one call runs goes together into the
+// Package batch turns many concurrent callers into few calls: whoever comes while one call runs goes together into the
 // next.
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
-// ErrFull is returned at once when the queue holds as many items as it may: backpressure goes to the caller instead of
-// growing a queue.
+// ErrFull is returned at once when as many items wait as may: backpressure goes to the caller instead of growing a
+// queue.
 var ErrFull = errors.New("batch queue is full")
 
 // ErrStopped is returned to callers that come after Stop.
 var ErrStopped = errors.New("batcher is stopped")
 
-// Options of a Batcher; all three must be positive.
+// Options of a Batcher; the first three must be positive.
 type Options struct {
-	Queue   int // items that may wait; one more is ErrFull
-	Max     int // items in one call
-	Workers int // calls at the same time
+	Queue int // items that may wait for a call; one more is ErrFull
+	Max   int // items in one call
+	Calls int // calls at the same time
+
+	// How long what waits for a call under way waits at most, unless there are already so many calls; 0: 10 ms. Most end
+	// sooner, and two small calls cost nearly twice as much as one.
+	Patience time.Duration
 }
 
 // Batcher collects items of type I and hands them to do in slices; each caller gets its own O.
 //
-//	Do --> queue (bounded) --> worker 1 --> do(batch)
-//	                      \--> worker 2 --> do(batch)
+//	nothing is under way                         --> do(item), in its caller's goroutine
+//	something is: queue (bounded) --that ends, or Max wait, or Patience is over--> do(batch)
 //
-// There is no timer: a lone item is handed on at once, and load alone makes batches grow.
+// So a lone item waits for nobody, not even for another goroutine, and load alone makes batches grow.
 type Batcher[I, O any] struct {
-	do      func([]I) []O // one O for each I, in order
-	max     int
-	queue   chan call[I, O]
-	workers sync.WaitGroup
+	opt Options
+	do  func([]I) []O // one O for each I, in order
 
-	mu      sync.RWMutex // guards stopped against sends on a closed queue
+	mu      sync.Mutex
+	waiting []call[I, O]
+	running int         // calls
+	patient *time.Timer // runs while something waits for a call under way
 	stopped bool
+	calls   sync.WaitGroup
 }
 
 type call[I, O any] struct {
@@ -43,20 +51,26 @@ type call[I, O any] struct {
 	reply chan O
 }
 
-// New starts a Batcher.
+// New returns a Batcher.
 func New[I, O any](opt Options, do func([]I) []O) *Batcher[I, O] {
-	b := &Batcher[I, O]{do: do, max: opt.Max, queue: make(chan call[I, O], opt.Queue)}
-	for range opt.Workers {
-		b.workers.Go(b.work)
-	}
+	opt.Patience = cmp.Or(opt.Patience, 10*time.Millisecond)
+	b := &Batcher[I, O]{opt: opt, do: do}
+	b.patient = time.AfterFunc(opt.Patience, b.outOfPatience)
+	b.patient.Stop()
 	return b
 }
 
-// Do waits for item's own result. When ctx ends first the item is still worked on; only its result is lost.
+// Do waits for item's own result. When ctx ends first the item is still worked on, and only its result is lost; where
+// its call runs in this goroutine, Do returns when that ends.
 func (b *Batcher[I, O]) Do(ctx context.Context, item I) (out O, err error) {
 	c := call[I, O]{item, make(chan O, 1)}
-	if err := b.admit(c); err != nil {
+	own, err := b.admit(c)
+	if err != nil {
 		return out, err
+	}
+	if own != nil {
+		b.run(own)
+		return <-c.reply, nil
 	}
 	select {
 	case out = <-c.reply:
@@ -66,57 +80,87 @@ func (b *Batcher[I, O]) Do(ctx context.Context, item I) (out O, err error) {
 	}
 }
 
-func (b *Batcher[I, O]) admit(c call[I, O]) error {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if b.stopped {
-		return ErrStopped
+// admit has c wait for a call, or returns the call that is to run now.
+func (b *Batcher[I, O]) admit(c call[I, O]) (own []call[I, O], err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.stopped:
+		return nil, ErrStopped
+	case len(b.waiting) >= b.opt.Queue:
+		return nil, ErrFull
 	}
-	select {
-	case b.queue <- c:
-		return nil
-	default:
-		return ErrFull
+	b.waiting = append(b.waiting, c)
+	if b.running == 0 || b.running < b.opt.Calls && len(b.waiting) >= b.opt.Max {
+		return b.begin(), nil
+	}
+	if len(b.waiting) == 1 {
+		b.patient.Reset(b.opt.Patience)
+	}
+	return nil, nil
+}
+
+// begin takes what is to be worked on in a call that begins now. The mutex is locked.
+func (b *Batcher[I, O]) begin() []call[I, O] {
+	n := min(len(b.waiting), b.opt.Max)
+	all := b.waiting[:n:n]
+	if b.waiting = b.waiting[n:]; len(b.waiting) == 0 {
+		b.waiting = nil
+		b.patient.Stop()
+	}
+	b.running++
+	b.calls.Add(1)
+	return all
+}
+
+// run does one call, and has another goroutine do the next one if something waits by then.
+func (b *Batcher[I, O]) run(all []call[I, O]) {
+	defer b.end()
+	items := make([]I, len(all))
+	for i := range all {
+		items[i] = all[i].item
+	}
+	for i, out := range b.do(items) {
+		all[i].reply <- out
 	}
 }
 
-// Waiting returns how many items are queued.
-func (b *Batcher[I, O]) Waiting() int { return len(b.queue) }
+func (b *Batcher[I, O]) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.running--
+	b.goOn()
+	b.calls.Done() // last, or Stop would not wait for what goes on
+}
+
+// outOfPatience lets what waits begin beside calls that take long.
+func (b *Batcher[I, O]) outOfPatience() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.goOn()
+}
+
+// goOn begins a call with what waits, and further ones that are full, as far as they may. The mutex is locked.
+func (b *Batcher[I, O]) goOn() {
+	for n := 0; b.running < b.opt.Calls && len(b.waiting) > 0 && (n == 0 || len(b.waiting) >= b.opt.Max); n++ {
+		go b.run(b.begin())
+	}
+	if len(b.waiting) > 0 {
+		b.patient.Reset(b.opt.Patience)
+	}
+}
+
+// Waiting returns how many items wait for a call.
+func (b *Batcher[I, O]) Waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting)
+}
 
 // Stop refuses new items, finishes those it took and returns; a second Stop only waits.
 func (b *Batcher[I, O]) Stop() {
 	b.mu.Lock()
-	if !b.stopped {
-		b.stopped = true
-		close(b.queue)
-	}
+	b.stopped = true
 	b.mu.Unlock()
-	b.workers.Wait()
-}
-
-func (b *Batcher[I, O]) work() {
-	calls := make([]call[I, O], 0, b.max)
-	for first := range b.queue {
-		calls = append(calls[:0], first)
-	fill:
-		for len(calls) < b.max {
-			select {
-			case c, ok := <-b.queue:
-				if !ok {
-					break fill
-				}
-				calls = append(calls, c)
-			default:
-				break fill
-			}
-		}
-		items := make([]I, len(calls))
-		for i := range calls {
-			items[i] = calls[i].item
-		}
-		for i, out := range b.do(items) {
-			calls[i].reply <- out
-		}
-		clear(calls)
-	}
+	b.calls.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"leadgate/shared/batch"
 )
@@ -20,7 +21,7 @@ func double(items []int) []int {
 
 func TestEveryCallerGetsItsOwnResult(t *testing.T) {
 	t.Parallel()
-	b := batch.New(batch.Options{Queue: 1000, Max: 7, Workers: 3}, func(items []int) []int {
+	b := batch.New(batch.Options{Queue: 1000, Max: 7, Calls: 3}, func(items []int) []int {
 		if len(items) == 0 || len(items) > 7 {
 			t.Errorf("a call of %d items, want 1 to 7", len(items))
 		}
@@ -38,7 +39,7 @@ func TestEveryCallerGetsItsOwnResult(t *testing.T) {
 	callers.Wait()
 }
 
-// held is a batcher of one worker whose calls wait until they are let go.
+// held is a batcher whose calls wait until they are let go.
 type held struct {
 	*batch.Batcher[int, int]
 	started chan []int // a call has begun with these items
@@ -55,7 +56,7 @@ func newHeld(opt batch.Options) *held {
 	return h
 }
 
-// occupy sends item 0 and returns once the worker is busy with it.
+// occupy sends item 0 and returns once a call is under way with it.
 func (h *held) occupy(t *testing.T, callers *sync.WaitGroup) {
 	callers.Go(func() { h.mustDo(t, 0) })
 	<-h.started
@@ -78,7 +79,7 @@ func (h *held) queue(t *testing.T, callers *sync.WaitGroup, n int) {
 
 func TestWhoeverWaitsGoesTogether(t *testing.T) {
 	t.Parallel()
-	h := newHeld(batch.Options{Queue: 10, Max: 3, Workers: 1})
+	h := newHeld(batch.Options{Queue: 10, Max: 3, Calls: 1})
 	var callers sync.WaitGroup
 	h.occupy(t, &callers)
 	for n := 1; n <= 4; n++ {
@@ -95,9 +96,49 @@ func TestWhoeverWaitsGoesTogether(t *testing.T) {
 	h.Stop()
 }
 
+// While a call is under way the next one fills: it begins when that ends, or when it is full.
+func TestASecondCallWaitsToBeFull(t *testing.T) {
+	t.Parallel()
+	h := newHeld(batch.Options{Queue: 10, Max: 3, Calls: 2, Patience: time.Hour})
+	var callers sync.WaitGroup
+	h.occupy(t, &callers)
+	for n := 1; n <= 3; n++ {
+		callers.Go(func() { h.mustDo(t, n) })
+	}
+	if got := <-h.started; len(got) != 3 {
+		t.Errorf("the second call has items %v, want it full", got)
+	}
+	h.free <- struct{}{} // one of the two ends
+	for n := 4; n <= 5; n++ {
+		callers.Go(func() { h.mustDo(t, n) })
+	}
+	h.free <- struct{}{} // and the other
+	for items := 0; items < 2; {
+		items += len(<-h.started)
+		h.free <- struct{}{}
+	}
+	callers.Wait()
+	h.Stop()
+}
+
+// A call that hangs holds others up for no longer than the patience of the next one.
+func TestACallThatHangsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	h := newHeld(batch.Options{Queue: 10, Max: 3, Calls: 2, Patience: time.Millisecond})
+	var callers sync.WaitGroup
+	h.occupy(t, &callers)
+	callers.Go(func() { h.mustDo(t, 1) })
+	if got := <-h.started; len(got) != 1 {
+		t.Errorf("the second call has items %v, want [1]", got)
+	}
+	close(h.free)
+	callers.Wait()
+	h.Stop()
+}
+
 func TestFullQueueIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHeld(batch.Options{Queue: 2, Max: 1, Workers: 1})
+	h := newHeld(batch.Options{Queue: 2, Max: 1, Calls: 1})
 	var callers sync.WaitGroup
 	h.occupy(t, &callers)
 	h.queue(t, &callers, 1)
@@ -112,7 +153,7 @@ func TestFullQueueIsToldAtOnce(t *testing.T) {
 
 func TestStopFinishesWhatWasTaken(t *testing.T) {
 	t.Parallel()
-	h := newHeld(batch.Options{Queue: 10, Max: 2, Workers: 1})
+	h := newHeld(batch.Options{Queue: 10, Max: 2, Calls: 1})
 	var callers sync.WaitGroup
 	h.occupy(t, &callers)
 	for n := 1; n <= 5; n++ {
@@ -141,10 +182,13 @@ func TestStopFinishesWhatWasTaken(t *testing.T) {
 
 func TestAnEndedContextEndsOnlyTheWait(t *testing.T) {
 	t.Parallel()
-	h := newHeld(batch.Options{Queue: 10, Max: 10, Workers: 1})
+	h := newHeld(batch.Options{Queue: 10, Max: 10, Calls: 1})
+	var callers sync.WaitGroup
+	h.occupy(t, &callers)
 	if _, err := h.Do(cancelled(), 7); !errors.Is(err, context.Canceled) {
 		t.Errorf("Do() with an ended context = %v, want context.Canceled", err)
 	}
+	h.free <- struct{}{}
 	if got := <-h.started; len(got) != 1 || got[0] != 7 {
 		t.Errorf("the call has items %v, want [7]: it was taken", got)
 	}
@@ -155,7 +199,7 @@ func TestAnEndedContextEndsOnlyTheWait(t *testing.T) {
 func TestStartAndStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	for range 200 {
-		b := batch.New(batch.Options{Queue: 8, Max: 4, Workers: 2}, double)
+		b := batch.New(batch.Options{Queue: 8, Max: 4, Calls: 2}, double)
 		var callers sync.WaitGroup
 		for n := range 16 {
 			callers.Go(func() {

@@ -13,7 +13,7 @@ import (
 
 // Limits of the batchers; a full queue is a 503 at once.
 const (
-	batchQueue, batchMax, batchWorkers = 4096, 256, 2
+	batchQueue, batchMax, batchCalls = 4096, 256, 2
 
 	batchTimeout = 3 * time.Second // of one statement
 	retryAfter   = time.Second     // of a 503
@@ -42,7 +42,7 @@ type endResult struct {
 // New starts a Service; Stop ends it.
 func New(db *pg.DB, log *slog.Logger) *Service {
 	s := &Service{db: db, log: log}
-	limits := batch.Options{Queue: batchQueue, Max: batchMax, Workers: batchWorkers}
+	limits := batch.Options{Queue: batchQueue, Max: batchMax, Calls: batchCalls}
 	s.begin = batch.New(limits, batch.Recover(log, "begin idempotent", s.beginAll,
 		func(err error) beginResult { return beginResult{err: err} }))
 	s.end = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeAll,

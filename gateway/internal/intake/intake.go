@@ -24,10 +24,10 @@ import (
 
 // Limits of the three batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
 const (
-	admitQueue, admitBatch, admitWorkers    = 8192, 128, 4
-	holderQueue, holderBatch, holderWorkers = 8192, 256, 2
-	commitQueue, commitBatch, commitWorkers = 4096, 256, 2
-	appendBatch, appendWorkers              = 64, 2
+	admitQueue, admitBatch, admitCalls    = 8192, 128, 4
+	holderQueue, holderBatch, holderCalls = 8192, 256, 2
+	commitQueue, commitBatch, commitCalls = 4096, 256, 2
+	appendBatch, appendCalls              = 64, 2
 
 	commitTimeout = 3 * time.Second // a client that has just missed a commit waits for two
 	fullRetry     = time.Second     // Retry-After of a 503
@@ -85,18 +85,18 @@ func (r *commitResult) lockTimeout() bool { return errors.Is(r.err, pg.ErrLockTi
 // New starts a Service; Stop ends it.
 func New(d Deps) *Service {
 	s := &Service{Deps: d, metrics: newMetrics(d.Registry), lanes: newLanes(d.DB.Stats().MaxOpenConnections)}
-	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Workers: admitWorkers},
+	s.admissions = batch.New(batch.Options{Queue: admitQueue, Max: admitBatch, Calls: admitCalls},
 		batch.Recover(d.Log, "admit", s.admitAll,
 			func(err error) rdb.AdmissionResult { return rdb.AdmissionResult{Err: err} }))
-	s.holders = batch.New(batch.Options{Queue: holderQueue, Max: holderBatch, Workers: holderWorkers},
+	s.holders = batch.New(batch.Options{Queue: holderQueue, Max: holderBatch, Calls: holderCalls},
 		batch.Recover(d.Log, "find holders", s.findHolders,
 			func(err error) holderResult { return holderResult{err: err} }))
-	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: commitWorkers},
+	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Calls: commitCalls},
 		batch.Recover(d.Log, "commit", s.commitAll, // a zero result would mean that the lead was created
 			func(err error) commitResult { return commitResult{err: err} }))
-	s.kept = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Workers: 1},
+	s.kept = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Calls: 1},
 		batch.Recover(d.Log, "keep submissions", s.keepAll, func(err error) keepResult { return keepResult{err: err} }))
-	s.appended = batch.New(batch.Options{Queue: commitQueue, Max: appendBatch, Workers: appendWorkers},
+	s.appended = batch.New(batch.Options{Queue: commitQueue, Max: appendBatch, Calls: appendCalls},
 		batch.Recover(d.Log, "append submissions", s.appendAll, func(error) bool { return false }))
 	s.metrics.watch(d.Registry, s)
 	return s
