@@ -71,18 +71,21 @@ func (db *DB) DueEndpoints(ctx context.Context, now time.Time, limit int) (due [
 }
 
 // Unfinished tells what there is of the work that a sweep goes on with and that most of the time there is none of.
-type Unfinished struct{ Replays, Imports, Erasures, Deletions, BookEntries bool }
+type Unfinished struct{ Deliveries, Enrichments, Replays, Imports, Erasures, Deletions, BookEntries bool }
 
 // FindUnfinished asks for all of it in one statement, because a sweep comes every few seconds also where nothing happens.
-// It looks across workspaces.
+// In exists Postgres would drop the order, and with it the index. It looks across workspaces.
 func (db *DB) FindUnfinished(ctx context.Context) (Unfinished, error) {
 	const q = `
-select exists (select from replays where state = 'running' order by workspace_id, id limit 1),
+select (select true from deliveries where state = 'pending' order by workspace_id, endpoint_id, next_at limit 1) is true,
+       (select true from enrichments where due_at is not null order by workspace_id, due_at limit 1) is true
+           or exists (select from enrichment_queue),
+       exists (select from replays where state = 'running' order by workspace_id, id limit 1),
        exists (select from imports where state in ('uploading', 'waiting', 'running') order by workspace_id, id limit 1),
        exists (select from erasures), exists (select from workspace_deletions where finished_at is null),
        exists (select from book_entries)`
 	scan := func(row conn.Row) (u Unfinished, err error) {
-		return u, row.Scan(&u.Replays, &u.Imports, &u.Erasures, &u.Deletions, &u.BookEntries)
+		return u, row.Scan(&u.Deliveries, &u.Enrichments, &u.Replays, &u.Imports, &u.Erasures, &u.Deletions, &u.BookEntries)
 	}
 	return conn.One(ctx, db, "find unfinished work", scan, nil, q)
 }

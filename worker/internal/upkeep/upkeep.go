@@ -77,8 +77,8 @@ func New(d Deps) *Upkeep {
 		deletionBatch: deletionBatch, settle: settleTime}
 	u.ticker = lifecycle.NewLoop(0, u.tick)
 	u.chores = []*chore{
-		{name: "endpoints", do: u.endpoints},
-		{name: "enrichments", do: u.enrichments},
+		{name: "endpoints", where: func(w *pg.Unfinished) bool { return w.Deliveries }, do: u.endpoints},
+		{name: "enrichments", where: func(w *pg.Unfinished) bool { return w.Enrichments }, do: u.enrichments},
 		{name: "replays", where: func(w *pg.Unfinished) bool { return w.Replays }, do: u.replays},
 		{name: "imports", where: func(w *pg.Unfinished) bool { return w.Imports }, do: u.imports},
 		{name: "erasures", where: func(w *pg.Unfinished) bool { return w.Erasures }, count: u.metrics.erased, do: u.erasures},
