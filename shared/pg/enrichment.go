@@ -28,18 +28,18 @@ type Find func(context.Context, tenant.Settings, []lead.Lead) []Finding
 
 // Enriched is what one batch did.
 type Enriched struct {
-	Taken int           // leads looked at
-	More  bool          // others may be pending now
-	Done  int           // leads that have facts
-	Left  bool          // some were changed meanwhile, or somebody changes them now: they are pending again, after LookAgain
-	Wake  []EndpointRef // endpoints that got deliveries
+	Taken  int           // leads looked at
+	More   bool          // others may be pending now
+	Done   int           // leads of which facts were found
+	Missed int           // leads that were changed meanwhile, or are being changed: they are pending again, after LookAgain
+	Wake   []EndpointRef // endpoints that got deliveries
 }
 
 // LookAgain is when a lead that was being changed is pending again.
 const LookAgain = 200 * time.Millisecond
 
-// Enrich takes up to limit leads of a workspace whose enrichment is due, fewer where they are large, asks find about
-// them, and stores their facts, the words they are found by and, where the facts are others than before, the
+// Enrich takes about limit leads of a workspace that are new, and as many that are to be looked at again, fewer where they
+// are large, asks find about them, and stores their facts, the words they are found by and, where the facts are others than before, the
 // lead.enriched events and deliveries in one commit. Nothing is taken of a workspace that is suspended.
 //
 // No transaction is open while find runs. A lead that somebody changed meanwhile stays pending; of two workers with the

@@ -2,6 +2,7 @@ package pg
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 
 	"leadgate/shared/id"
@@ -70,19 +71,19 @@ with given as materialized (
          where u.id not in (select lead_id from f union all select unnest(gone) from given)
          order by u.nth) as leads
       from q
-), missed as materialized (
-    select count(*) < (select cardinality(leads) from given) as any_left from f
+), settled as materialized (
+    select count(*) as n, count(*) < (select cardinality(leads) from given) as missed from f
 ), finished as (
     delete from enrichment_queue where ctid = any(array(select at from q))
 ), kept as (
     insert into enrichment_queue (workspace_id, due_at, id, leads)
-    select $1, clock_timestamp() + case when missed.any_left then cast($14 as interval) else '0' end, leads[1], leads
-      from rest cross join missed
+    select $1, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads
+      from rest cross join settled s
      where leads <> '{}'
 ), ` + fanOut + `
-select workspace_id, endpoint_id from endpoints_to_wake
+select workspace_id, endpoint_id, null from endpoints_to_wake
 union all
-select null, null from missed where any_left`
+select null, null, n from settled`
 
 func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out *Enriched) error {
 	n := len(b.leads)
@@ -96,6 +97,7 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 	for _, g := range b.gone {
 		gone.uuid(g.id)
 	}
+	out.Done, out.Wake = 0, nil
 	var text []byte
 	for i := range b.leads {
 		l := &b.leads[i].Lead
@@ -122,9 +124,10 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 	}
 	return conn.Each(ctx, db.Prepared(), "store enrichments", func(row conn.Row) error {
 		var ref EndpointRef
-		err := row.Scan(&ref.Workspace, &ref.Endpoint)
-		if ref == (EndpointRef{}) {
-			out.Left = true
+		var settled sql.NullInt64
+		err := row.Scan(&ref.Workspace, &ref.Endpoint, &settled)
+		if settled.Valid {
+			out.Missed = n - int(settled.Int64)
 		} else {
 			out.Wake = append(out.Wake, ref)
 		}

@@ -34,7 +34,7 @@ func (b *book) enrichAll(find pg.Find) (taken int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if taken += got.Taken; got.Left {
+		if taken += got.Taken; got.Missed > 0 {
 			b.mustExec(`update enrichment_queue set due_at = now()`) // instead of waiting pg.LookAgain
 		} else if !got.More {
 			return taken
@@ -116,7 +116,7 @@ func TestEnrichBesideALock(t *testing.T) {
 	stop := errors.New("stop")
 	_, err := b.db.UpdateLead(t.Context(), b.ws, held.ID, func(*lead.Lead) error {
 		got, err := b.db.Enrich(t.Context(), b.ws, 10, found(nil))
-		if err != nil || !got.Left {
+		if err != nil || got.Missed != 1 {
 			t.Errorf("Enrich() = %+v, %v, want the lead that is being changed left", got, err)
 		}
 		return stop

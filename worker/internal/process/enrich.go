@@ -21,11 +21,13 @@ func (j *enrichment) batch(r *run) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	j.read, j.enriched = j.read+out.Taken, j.enriched+out.Done
-	r.metrics.enriched.Add(float64(out.Done))
+	enriched := max(0, out.Done-out.Missed) // a lead that was missed is looked at again
+	j.read, j.enriched = j.read+out.Taken-out.Missed, j.enriched+enriched
+	r.metrics.enriched.Add(float64(enriched))
 	r.wakeDrains(out.Wake)
-	if out.Left && !out.More {
+	if out.Missed > 0 && (!out.More || out.Missed == out.Taken) {
 		r.resumeAt = r.Now().Add(pg.LookAgain)
+		return false, nil
 	}
 	return out.More, nil
 }
