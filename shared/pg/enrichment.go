@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -94,23 +95,26 @@ type goneLead struct {
 // enrichBytes is how large the leads of one batch get: it ends with the one that reaches it.
 const enrichBytes = 1 << 20
 
-// readPending reads what is due, first what changed and then what is new, that in whole rows of the queue. $1 is the
-// workspace, $2 about how many. Both are behind subqueries, or Postgres would plan it anew each time, which costs more
-// than running it. A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes: see
-// README.md. One that is deleted has no columns.
-const readPending = `
+// readPending reads what is due, first what changed and then what is new, that in whole rows of the queue, about limit
+// of each. $1 is the workspace, behind a subquery, or Postgres would plan it anew each time, which costs more than running
+// it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the statement each time (JIT).
+// A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes: see README.md. One that is
+// deleted has no columns.
+func readPending(limit int) string {
+	n := strconv.Itoa(limit)
+	return `
 with again as materialized (
-    select lead_id, due_at, facts from enrichments
+    select lead_id, due_at, facts from enrichments cross join ` + dearToSort + `
      where workspace_id = (select $1::uuid) and due_at <= now()
-     order by workspace_id, due_at limit (select $2::int)
+     order by workspace_id, due_at limit ` + n + `
 ), fresh as materialized (
     select q.id, q.due_at, u.lead_id
       from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
               from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
                      where workspace_id = (select $1::uuid) and due_at <= now()
-                     order by workspace_id, due_at, id limit (select $2::int)) q) q
+                     order by workspace_id, due_at, id limit ` + n + `) q) q
      cross join lateral unnest(q.leads) u (lead_id)
-     where q.before < (select $2::int)
+     where q.before < ` + n + `
 )
 select o.row_id, o.lead_id, o.due_at, case when row_number() over () = 1 then (
            select ` + settingsOf + ` from workspaces w where w.id = (select $1::uuid)) end,
@@ -125,6 +129,7 @@ select o.row_id, o.lead_id, o.due_at, case when row_number() over () = 1 then (
      where workspace_id = (select $1::uuid) and id between o.lead_id and o.lead_id and deleted_at is null
      order by id limit 1) l on true
  where exists (select from workspaces where id = (select $1::uuid) and suspended_at is null)`
+}
 
 // read reads what one batch takes.
 func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Settings, err error) {
@@ -159,7 +164,7 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Set
 			b.leads = append(b.leads, l)
 		}
 		return nil
-	}, readPending, b.workspace, limit)
+	}, readPending(limit), b.workspace)
 	return s, err
 }
 
