@@ -121,12 +121,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	public := api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
-		Registry: registry, PublicURL: s.publicURL(),
-	})
+		Registry: registry, PublicURL: s.publicURL()})
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
 		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
-		Ready: ready.postgres, Stopping: ctx.Done(), Speaks: heart.Speaks, Now: time.Now, APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
+		Ready: ready.postgres, Stopping: ctx.Done(), Speaks: heart.Speaks, Now: time.Now,
+		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),

@@ -40,7 +40,8 @@ type column struct {
 	nulls bool
 }
 
-// arrayHeader is what stands before the elements: dimensions, whether there are nulls, the type, length and first index.
+// arrayHeader is what stands before the elements: dimensions, whether there are nulls, the type, length and first
+// index.
 const arrayHeader = 5 * 4
 
 func newColumn(k kind, rows int) *column {

@@ -32,16 +32,17 @@ type Enriched struct {
 	Taken  int           // leads looked at
 	More   bool          // others may be pending now
 	Done   int           // leads of which facts were found
-	Missed int           // leads that were changed meanwhile, or are being changed: they are pending again, after LookAgain
+	Missed int           // leads that are changed meanwhile: they are pending again, after LookAgain
 	Wake   []EndpointRef // endpoints that got deliveries
 }
 
 // LookAgain is when a lead that was being changed is pending again.
 const LookAgain = 200 * time.Millisecond
 
-// Enrich takes about limit leads of a workspace that are new, and as many that are to be looked at again, fewer where they
-// are large, asks find about them, and stores their facts, the words they are found by and, where the facts are others than before, the
-// lead.enriched events and deliveries in one commit. Nothing is taken of a workspace that is suspended.
+// Enrich takes about limit leads of a workspace that are new, and as many that are to be looked at again, fewer where
+// they are large, asks find about them, and stores their facts, the words they are found by and, where the facts are
+// others than before, the lead.enriched events and deliveries in one commit. Nothing is taken of a workspace that is
+// suspended.
 //
 // No transaction is open while find runs. A lead that somebody changed meanwhile stays pending; of two workers with the
 // same leads one stores what it found, and the other finds nothing left to do. So events of a lead are made one after
@@ -96,10 +97,10 @@ type goneLead struct {
 const enrichBytes = 1 << 20
 
 // readPending reads what is due, first what changed and then what is new, that in whole rows of the queue, about limit
-// of each. $1 is the workspace, behind a subquery, or Postgres would plan it anew each time, which costs more than running
-// it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the statement each time (JIT).
-// A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes: see README.md. One that is
-// deleted has no columns.
+// of each. $1 is the workspace, behind a subquery, or Postgres would plan it anew each time, which costs more than
+// running it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the statement each
+// time (JIT). A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes: see README.md.
+// One that is deleted has no columns.
 func readPending(limit int) string {
 	n := strconv.Itoa(limit)
 	return `
@@ -118,9 +119,9 @@ with again as materialized (
 )
 select o.row_id, o.lead_id, o.due_at, case when row_number() over () = 1 then (
            select ` + settingsOf + ` from workspaces w where w.id = (select $1::uuid)) end,
-       l.id is not null, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), coalesce(l.email, ''),
-       coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''), coalesce(l.status, ''), l.metadata,
-       coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
+       l.id is not null, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''),
+       coalesce(l.email, ''), coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''),
+       coalesce(l.status, ''), l.metadata, coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
   from (select null::uuid as row_id, lead_id, due_at, facts from again
          union all
         select id, lead_id, due_at, null from fresh) o

@@ -18,14 +18,15 @@ import (
 //
 // The arrays are behind a subquery, or Postgres would plan it anew each time for their lengths.
 //
-// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most, $8
-// chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them that are gone, $14
-// when those are due that were passed over. Changes are at whole milliseconds, each later than the last: the event is
-// half of one after the last and before the next.
+// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
+// $8 chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them that are
+// gone, $14 when those are due that were passed over. Changes are at whole milliseconds, each later than the last: the
+// event is half of one after the last and before the next.
 const storeFindings = `
 with given as materialized (
-    select $2::uuid[] as leads, $3::json[] as facts, $4::int[] as retry, $5::uuid[] as events, $6::json[] as data, $8::uuid[] as chatbots,
-           $9::text[] as words, $10::timestamptz[] as changed, $11::uuid[] as rows, $12::timestamptz[] as due, $13::uuid[] as gone
+    select $2::uuid[] as leads, $3::json[] as facts, $4::int[] as retry, $5::uuid[] as events, $6::json[] as data,
+           $8::uuid[] as chatbots, $9::text[] as words, $10::timestamptz[] as changed, $11::uuid[] as rows,
+           $12::timestamptz[] as due, $13::uuid[] as gone
 ), f as materialized (
     select u.*
       from given g
@@ -39,13 +40,15 @@ with given as materialized (
            for no key update skip locked) l
 ), stored as (
     insert into enrichments as e (workspace_id, lead_id, attempts, facts, words, enriched_at, due_at)
-    select $1, lead_id, 1, facts, array_to_tsvector(string_to_array(words, ' ')), case when facts is not null then now() end,
+    select $1, lead_id, 1, facts, array_to_tsvector(string_to_array(words, ' ')),
+           case when facts is not null then now() end,
            case when facts is null and 1 < $7 then now() + make_interval(secs => retry_s) end
       from f
     on conflict (workspace_id, lead_id) do update
        set attempts = e.attempts + 1, words = excluded.words,
            facts = case when excluded.facts is null and e.attempts + 1 < $7 then e.facts else excluded.facts end,
-           enriched_at = case when excluded.facts is not null then now() when e.attempts + 1 < $7 then e.enriched_at end,
+           enriched_at = case when excluded.facts is not null then now()
+                              when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when e.attempts + 1 < $7 then excluded.due_at end
      where e.due_at is not null
     returning lead_id
@@ -141,7 +144,8 @@ func (b *enrichBatch) endGone(ctx context.Context, db *DB) error {
 	const q = `
 with gone as materialized (
     select g.*
-      from (select $1::uuid, lead_id, due_at from unnest($2::uuid[], $3::timestamptz[]) u (lead_id, due_at)) as g (workspace_id, lead_id, due_at)
+      from (select $1::uuid, lead_id, due_at
+              from unnest($2::uuid[], $3::timestamptz[]) u (lead_id, due_at)) as g (workspace_id, lead_id, due_at)
 )
 update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + lead.WordsVersion + `'::tsvector
   from gone g
@@ -162,8 +166,8 @@ update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + le
 }
 
 // DueEnrichments returns up to limit workspaces whose enrichment is due and that are not suspended. It is two skip
-// scans: each goes from the first that is due in a workspace to the first in the next one, and does not read what is due
-// later. It looks across workspaces.
+// scans: each goes from the first that is due in a workspace to the first in the next one, and does not read what is
+// due later. It looks across workspaces.
 func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
 	q := `
 with recursive again (workspace_id, due_at) as (
