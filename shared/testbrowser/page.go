@@ -172,6 +172,14 @@ func (p *Page) Dark() { p.t.Helper(); p.prefer("dark") }
 // Light is the opposite of Dark.
 func (p *Page) Light() { p.t.Helper(); p.prefer("light") }
 
+// settled waits until the page has been drawn with what it was told of its screen, which its scripts and transitions may
+// follow with a frame's delay.
+const settled = `(async () => {
+	await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+	const ends = document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < Infinity);
+	await Promise.allSettled(ends.map(a => a.finished));
+})()`
+
 func (p *Page) prefer(scheme string) {
 	p.t.Helper()
 	p.do("preferring "+scheme, func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
@@ -179,6 +187,7 @@ func (p *Page) prefer(scheme string) {
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 		return v, err
 	})
+	p.Eval(settled, nil)
 }
 
 // Screenshot writes the whole page to NAME.png among the test's artifacts, and returns where. go test keeps them with
