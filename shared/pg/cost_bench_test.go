@@ -45,7 +45,7 @@ func BenchmarkLead(b *testing.B) {
 				}
 				between := backendTime(b, db)
 				for more := true; more; {
-					out, err := db.Enrich(b.Context(), ws, 200, find)
+					out, err := db.Enrich(b.Context(), []id.UUID{ws}, 200, find)
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -58,7 +58,7 @@ func enrich(d *desk, n int) {
 		}
 		return found
 	}
-	if _, err := d.db.Enrich(d.Context(), d.ws, n, find); err != nil {
+	if _, err := d.db.Enrich(d.Context(), []id.UUID{d.ws}, n, find); err != nil {
 		d.Fatal(err)
 	}
 }

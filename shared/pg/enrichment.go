@@ -39,39 +39,35 @@ type Enriched struct {
 // LookAgain is when a lead that was being changed is pending again.
 const LookAgain = 200 * time.Millisecond
 
-// Enrich takes about limit leads of a workspace that are new, and as many that are to be looked at again, fewer where
-// they are large, asks find about them, and stores their facts, the words they are found by and, where the facts are
-// others than before, the lead.enriched events and deliveries in one commit. Nothing is taken of a workspace that is
-// suspended.
+// Enrich takes about limit leads of each of some workspaces that are new, and as many that are to be looked at again,
+// fewer where they are large, asks find about them, and stores their facts, the words they are found by and, where the
+// facts are others than before, the lead.enriched events and deliveries in one commit. Nothing is taken of a workspace
+// that is suspended.
 //
 // No transaction is open while find runs. A lead that somebody changed meanwhile stays pending; of two workers with the
 // same leads one stores what it found, and the other finds nothing left to do. So events of a lead are made one after
 // the other, and each tells of the lead as it was when the event was made.
-func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find Find) (out Enriched, err error) {
-	b := enrichBatch{workspace: workspace}
-	settings, err := b.read(ctx, db, limit)
-	if err != nil || len(b.leads)+len(b.gone) == 0 {
+func (db *DB) Enrich(ctx context.Context, workspaces []id.UUID, limit int, find Find) (out Enriched, err error) {
+	var b enrichBatch
+	if err := b.read(ctx, db, workspaces, limit); err != nil || len(b.leads)+len(b.gone) == 0 {
 		return out, err
 	}
 	out.Taken, out.More = len(b.leads)+len(b.gone), b.cut || len(b.leads)+len(b.gone) >= limit
 	if err := b.endGone(ctx, db); err != nil {
 		return out, err
 	}
-	var findings []Finding
-	if len(b.leads) > 0 {
-		findings = find(ctx, settings, b.leadsOnly())
-	}
+	findings := b.find(ctx, find)
 	err = db.withPartitions(ctx, func() error { return b.store(ctx, db, findings, &out) })
 	return out, err
 }
 
 // enrichBatch is what one call of Enrich enriches.
 type enrichBatch struct {
-	workspace id.UUID
-	rows      []queueRow
-	leads     []toEnrich
-	gone      []goneLead
-	cut       bool // it ended early, because of its size
+	settings map[id.UUID]tenant.Settings // of the workspaces it has leads of
+	rows     []queueRow
+	leads    []toEnrich // those of one workspace are side by side
+	gone     []goneLead
+	cut      bool // it ended early, because of its size
 }
 
 // toEnrich is a lead whose enrichment is due, as it was read.
@@ -82,69 +78,82 @@ type toEnrich struct {
 
 // queueRow is the key of a row of enrichment_queue.
 type queueRow struct {
-	id    id.UUID // zero: what is due is not in the queue
-	dueAt time.Time
+	workspace id.UUID
+	id        id.UUID // zero: what is due is not in the queue
+	dueAt     time.Time
 }
 
 // goneLead is a lead that was deleted before it was looked at, or erased.
 type goneLead struct {
-	id    id.UUID
-	dueAt time.Time
-	fresh bool // it was in the queue
+	workspace id.UUID
+	id        id.UUID
+	dueAt     time.Time
+	fresh     bool // it was in the queue
 }
 
 // enrichBytes is how large the leads of one batch get: it ends with the one that reaches it.
 const enrichBytes = 1 << 20
 
-// readPending reads what is due, first what changed and then what is new, that in whole rows of the queue, about limit
-// of each. $1 is the workspace, behind a subquery, or Postgres would plan it anew each time, which costs more than
-// running it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the statement each
-// time (JIT). A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes: see README.md.
-// One that is deleted has no columns.
+// readPending reads what is due in each workspace of $1, first what changed and then what is new, that in whole rows of
+// the queue, about limit of each. The array is behind a subquery, or Postgres would plan it anew each time, which costs
+// more than running it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the
+// statement each time (JIT). A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes:
+// see README.md. One that is deleted has no columns.
 func readPending(limit int) string {
 	n := strconv.Itoa(limit)
 	return `
-with again as materialized (
-    select lead_id, due_at, facts from enrichments cross join ` + dearToSort + `
-     where workspace_id = (select $1::uuid) and due_at <= now()
-     order by workspace_id, due_at limit ` + n + `
-), fresh as materialized (
-    select q.id, q.due_at, u.lead_id
-      from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
-              from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
-                     where workspace_id = (select $1::uuid) and due_at <= now()
-                     order by workspace_id, due_at, id limit ` + n + `) q) q
-     cross join lateral unnest(q.leads) u (lead_id)
-     where q.before < ` + n + `
+with active as materialized (
+    select w.*
+      from unnest((select $1::uuid[])) as u (workspace_id)
+     cross join lateral (
+        select w.id as workspace_id, ` + settingsOf + ` as settings from workspaces w
+         where w.id between u.workspace_id and u.workspace_id and w.suspended_at is null
+         order by w.id limit 1) w
 )
-select o.row_id, o.lead_id, o.due_at, case when row_number() over () = 1 then (
-           select ` + settingsOf + ` from workspaces w where w.id = (select $1::uuid)) end,
-       l.id is not null, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''),
-       coalesce(l.email, ''), coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''),
-       coalesce(l.status, ''), l.metadata, coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
-  from (select null::uuid as row_id, lead_id, due_at, facts from again
-         union all
-        select id, lead_id, due_at, null from fresh) o
+select a.workspace_id, o.row_id, o.lead_id, o.due_at, case when o.nth = 1 then a.settings end, l.id is not null,
+       coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), coalesce(l.email, ''),
+       coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''), coalesce(l.status, ''), l.metadata,
+       coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
+  from active a
+ cross join lateral (
+    select row_number() over () as nth, due.*
+      from ((select null::uuid as row_id, lead_id, due_at, facts from enrichments cross join ` + dearToSort + `
+              where workspace_id = a.workspace_id and due_at <= now()
+              order by workspace_id, due_at limit ` + n + `)
+             union all
+            select q.id, u.lead_id, q.due_at, null
+              from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
+                      from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
+                             where workspace_id = a.workspace_id and due_at <= now()
+                             order by workspace_id, due_at, id limit ` + n + `) q) q
+             cross join lateral unnest(q.leads) u (lead_id)
+             where q.before < ` + n + `) due) o
   left join lateral (
     select * from leads
-     where workspace_id = (select $1::uuid) and id between o.lead_id and o.lead_id and deleted_at is null
-     order by id limit 1) l on true
- where exists (select from workspaces where id = (select $1::uuid) and suspended_at is null)`
+     where workspace_id = a.workspace_id and id between o.lead_id and o.lead_id and deleted_at is null
+     order by id limit 1) l on true`
 }
 
 // read reads what one batch takes.
-func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Settings, err error) {
+func (b *enrichBatch) read(ctx context.Context, db *DB, workspaces []id.UUID, limit int) error {
+	ids := newColumn(uuids, len(workspaces))
+	for _, w := range workspaces {
+		ids.uuid(w)
+	}
+	b.settings = make(map[id.UUID]tenant.Settings, len(workspaces))
 	seen := map[id.UUID]bool{}
 	size := 0
-	err = conn.Each(ctx, db.Prepared(), "read pending enrichments", func(row conn.Row) error {
+	return conn.Each(ctx, db.Prepared(), "read pending enrichments", func(row conn.Row) error {
 		var of queueRow
 		var settings []byte
 		var alive bool
-		l := toEnrich{Lead: lead.Lead{WorkspaceID: b.workspace}}
-		err := row.Scan(&of.id, &l.ID, &of.dueAt, &settings, &alive, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
-			&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former)
+		var l toEnrich
+		err := row.Scan(&of.workspace, &of.id, &l.ID, &of.dueAt, &settings, &alive, &l.ChatbotID, &l.Name, &l.Email,
+			&l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former)
 		if err == nil && settings != nil {
+			var s tenant.Settings
 			err = json.Unmarshal(settings, &s)
+			b.settings[of.workspace] = s
 		}
 		if err != nil {
 			return err
@@ -152,29 +161,36 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Set
 		if b.cut = b.cut || size >= enrichBytes; b.cut {
 			return nil
 		}
+		l.WorkspaceID = of.workspace
 		fresh := of.id != id.UUID{}
 		if n := len(b.rows); fresh && (n == 0 || b.rows[n-1] != of) {
 			b.rows = append(b.rows, of)
 		}
 		switch {
 		case !alive:
-			b.gone = append(b.gone, goneLead{l.ID, of.dueAt, fresh})
+			b.gone = append(b.gone, goneLead{of.workspace, l.ID, of.dueAt, fresh})
 		case !seen[l.ID]: // else it is new, and was changed too
 			seen[l.ID] = true
 			size += len(l.Metadata) + len(l.former)
 			b.leads = append(b.leads, l)
 		}
 		return nil
-	}, readPending(limit), b.workspace)
-	return s, err
+	}, readPending(limit), ids.done())
 }
 
-func (b *enrichBatch) leadsOnly() []lead.Lead {
-	leads := make([]lead.Lead, len(b.leads))
+// find asks find about the leads of each workspace.
+func (b *enrichBatch) find(ctx context.Context, find Find) []Finding {
+	findings := make([]Finding, 0, len(b.leads))
+	var leads []lead.Lead
 	for i := range b.leads {
-		leads[i] = b.leads[i].Lead
+		leads = append(leads, b.leads[i].Lead)
+		workspace := b.leads[i].WorkspaceID
+		if i+1 == len(b.leads) || b.leads[i+1].WorkspaceID != workspace {
+			findings = append(findings, find(ctx, b.settings[workspace], leads)...)
+			leads = nil
+		}
 	}
-	return leads
+	return findings
 }
 
 // sameJSON reports whether two values are equal whatever the order of their members; what is no JSON equals nothing.

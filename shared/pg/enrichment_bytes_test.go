@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
@@ -28,7 +29,7 @@ func TestEnrichIsBoundedInBytes(t *testing.T) {
 		return slices.Repeat([]pg.Finding{{Facts: []byte(`{"found":true}`)}}, len(all))
 	}
 	for more := true; more; batches++ {
-		out, err := db.Enrich(t.Context(), ws, 200, find)
+		out, err := db.Enrich(t.Context(), []id.UUID{ws}, 200, find)
 		if err != nil || out.Done != out.Taken {
 			t.Fatalf("Enrich() = %+v, %v, want facts for all that were taken", out, err)
 		}

@@ -3,6 +3,7 @@ package pg
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"strings"
 
 	"leadgate/shared/id"
@@ -18,29 +19,29 @@ import (
 //
 // The arrays are behind a subquery, or Postgres would plan it anew each time for their lengths.
 //
-// $1 workspace, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
+// $1 workspaces of leads, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
 // $8 chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them that are
-// gone, $14 when those are due that were passed over. Changes are at whole milliseconds, each later than the last: the
+// gone, $14 when those are due that were passed over, $15 workspaces of the rows. Changes are at whole milliseconds, each later than the last: the
 // event is half of one after the last and before the next.
 const storeFindings = `
 with given as materialized (
-    select $2::uuid[] as leads, $3::json[] as facts, $4::int[] as retry, $5::uuid[] as events, $6::json[] as data,
+    select $1::uuid[] as workspaces, $2::uuid[] as leads, $3::json[] as facts, $4::int[] as retry, $5::uuid[] as events, $6::json[] as data,
            $8::uuid[] as chatbots, $9::text[] as words, $10::timestamptz[] as changed, $11::uuid[] as rows,
-           $12::timestamptz[] as due, $13::uuid[] as gone
+           $12::timestamptz[] as due, $13::uuid[] as gone, $15::uuid[] as row_workspaces
 ), f as materialized (
     select u.*
       from given g
-     cross join lateral unnest(g.leads, g.facts, g.retry, g.events, g.data, g.chatbots, g.words, g.changed)
-        as u (lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
+     cross join lateral unnest(g.workspaces, g.leads, g.facts, g.retry, g.events, g.data, g.chatbots, g.words, g.changed)
+        as u (workspace_id, lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
      cross join lateral (
         select from leads
-         where workspace_id = (select $1::uuid) and id between u.lead_id and u.lead_id and deleted_at is null
+         where workspace_id = u.workspace_id and id between u.lead_id and u.lead_id and deleted_at is null
            and updated_at is not distinct from u.changed_at -- or it would be looked for in the index of that
          order by id limit 1
            for no key update skip locked) l
 ), stored as (
     insert into enrichments as e (workspace_id, lead_id, attempts, facts, words, enriched_at, due_at)
-    select $1, lead_id, 1, facts, array_to_tsvector(string_to_array(words, ' ')),
+    select workspace_id, lead_id, 1, facts, array_to_tsvector(string_to_array(words, ' ')),
            case when facts is not null then now() end,
            case when facts is null and 1 < $7 then now() + make_interval(secs => retry_s) end
       from f
@@ -51,25 +52,25 @@ with given as materialized (
                               when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when e.attempts + 1 < $7 then excluded.due_at end
      where e.due_at is not null
-    returning lead_id
+    returning workspace_id, lead_id
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select $1, f.event_id, '` + webhook.LeadEnriched + `', f.lead_id, f.chatbot_id, f.data,
+    select f.workspace_id, f.event_id, '` + webhook.LeadEnriched + `', f.lead_id, f.chatbot_id, f.data,
            greatest(date_trunc('milliseconds', clock_timestamp()) - interval '500 us', f.changed_at + interval '500 us')
-      from f join stored using (lead_id)
+      from f join stored using (workspace_id, lead_id)
      where f.data is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), q as materialized (
     select o.*
       from given g
-     cross join lateral unnest(g.rows, g.due) u (id, due_at)
+     cross join lateral unnest(g.row_workspaces, g.rows, g.due) as u (workspace_id, id, due_at)
      cross join lateral (
-        select e.ctid as at, e.leads from enrichment_queue e cross join ` + dearToSort + `
-         where e.workspace_id = (select $1::uuid) and e.due_at = u.due_at and e.id between u.id and u.id
+        select e.ctid as at, e.workspace_id, e.leads from enrichment_queue e cross join ` + dearToSort + `
+         where e.workspace_id = u.workspace_id and e.due_at = u.due_at and e.id between u.id and u.id
          order by e.workspace_id, e.due_at, e.id limit 1
            for update of e) o
 ), rest as materialized (
-    select array(
+    select workspace_id, array(
         select u.id from unnest(leads) with ordinality u (id, nth)
          where u.id not in (select lead_id from f union all select unnest(gone) from given)
          order by u.nth) as leads
@@ -80,7 +81,7 @@ with given as materialized (
     delete from enrichment_queue where ctid = any(array(select at from q))
 ), kept as (
     insert into enrichment_queue (workspace_id, due_at, id, leads)
-    select $1, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads
+    select workspace_id, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads
       from rest cross join settled s
      where leads <> '{}'
 ), ` + fanOut + `
@@ -90,13 +91,16 @@ select null, null, n from settled`
 
 func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out *Enriched) error {
 	n := len(b.leads)
-	ids, facts, retry, events := newColumn(uuids, n), newColumn(jsons, n), newColumn(ints, n), newColumn(uuids, n)
+	workspaces, ids, facts := newColumn(uuids, n), newColumn(uuids, n), newColumn(jsons, n)
+	retry, events := newColumn(ints, n), newColumn(uuids, n)
 	data, chatbots, words, changed := newColumn(payloads, n), newColumn(uuids, n), newColumn(longs, n), newColumn(times, n)
-	rows, due, gone := newColumn(uuids, len(b.rows)), newColumn(times, len(b.rows)), newColumn(uuids, len(b.gone))
+	of, rows, due := newColumn(uuids, len(b.rows)), newColumn(uuids, len(b.rows)), newColumn(times, len(b.rows))
 	for _, r := range b.rows {
+		of.uuid(r.workspace)
 		rows.uuid(r.id)
 		due.time(r.dueAt)
 	}
+	gone := newColumn(uuids, len(b.gone))
 	for _, g := range b.gone {
 		gone.uuid(g.id)
 	}
@@ -104,6 +108,7 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 	var text []byte
 	for i := range b.leads {
 		l := &b.leads[i].Lead
+		workspaces.uuid(l.WorkspaceID)
 		ids.uuid(l.ID)
 		events.uuid(id.New())
 		chatbots.optionalUUID(l.ChatbotID)
@@ -135,8 +140,8 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 			out.Wake = append(out.Wake, ref)
 		}
 		return err
-	}, storeFindings, b.workspace, ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts,
-		chatbots.done(), words.done(), changed.done(), rows.done(), due.done(), gone.done(), interval(LookAgain))
+	}, storeFindings, workspaces.done(), ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts,
+		chatbots.done(), words.done(), changed.done(), rows.done(), due.done(), gone.done(), interval(LookAgain), of.done())
 }
 
 // endGone ends the enrichment of leads that are deleted: restoring one makes it due again, at another time.
@@ -144,15 +149,16 @@ func (b *enrichBatch) endGone(ctx context.Context, db *DB) error {
 	const q = `
 with gone as materialized (
     select g.*
-      from (select $1::uuid, lead_id, due_at
-              from unnest($2::uuid[], $3::timestamptz[]) u (lead_id, due_at)) as g (workspace_id, lead_id, due_at)
+      from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as g (workspace_id, lead_id, due_at)
 )
 update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + lead.WordsVersion + `'::tsvector
   from gone g
  where e.workspace_id = g.workspace_id and e.lead_id = g.lead_id and e.due_at = g.due_at`
-	ids, due, n := newColumn(uuids, len(b.gone)), newColumn(times, len(b.gone)), 0
+	columns := newColumns(len(b.gone), uuids, uuids, times)
+	workspaces, ids, due, n := columns[0], columns[1], columns[2], 0
 	for _, g := range b.gone {
 		if !g.fresh {
+			workspaces.uuid(g.workspace)
 			ids.uuid(g.id)
 			due.time(g.dueAt)
 			n++
@@ -161,17 +167,25 @@ update enrichments e set due_at = null, words = coalesce(e.words, '') || '` + le
 	if n == 0 {
 		return nil
 	}
-	_, err := conn.Exec(ctx, db, "end enrichments", q, b.workspace, ids.done(), due.done())
+	_, err := conn.Exec(ctx, db, "end enrichments", q, arrays(columns...)...)
 	return err
 }
 
-// DueEnrichments returns up to limit workspaces whose enrichment is due and that are not suspended. It is two skip
-// scans: each goes from the first that is due in a workspace to the first in the next one, and does not read what is
-// due later. It looks across workspaces.
-func (db *DB) DueEnrichments(ctx context.Context, limit int) ([]id.UUID, error) {
+// DueEnrichment is a workspace some of whose leads wait for enrichment now.
+type DueEnrichment struct {
+	Workspace id.UUID
+	Leads     int // counted up to somewhat beyond what was asked for
+}
+
+// DueEnrichments returns up to limit workspaces after one, by id, whose enrichment is due and that are not suspended,
+// and counts the leads of each to about counted. It is two skip scans: each goes from the first that is due in a
+// workspace to the first in the next one, and does not read what is due later. It looks across workspaces.
+func (db *DB) DueEnrichments(ctx context.Context, after id.UUID, limit, counted int) ([]DueEnrichment, error) {
+	n := strconv.Itoa(counted)
 	q := `
 with recursive again (workspace_id, due_at) as (
-    (select workspace_id, due_at from enrichments where due_at is not null order by workspace_id, due_at limit 1)
+    (select workspace_id, due_at from enrichments
+      where due_at is not null and workspace_id > $1 order by workspace_id, due_at limit 1)
     union all
     select n.workspace_id, n.due_at
       from again a
@@ -181,7 +195,7 @@ with recursive again (workspace_id, due_at) as (
          order by e.workspace_id, e.due_at
          limit 1) n
 ), fresh (workspace_id, due_at) as (
-    (select workspace_id, due_at from enrichment_queue order by workspace_id, due_at limit 1)
+    (select workspace_id, due_at from enrichment_queue where workspace_id > $1 order by workspace_id, due_at limit 1)
     union all
     select n.workspace_id, n.due_at
       from fresh f
@@ -190,13 +204,27 @@ with recursive again (workspace_id, due_at) as (
          where q.workspace_id > f.workspace_id
          order by q.workspace_id, q.due_at
          limit 1) n
+), due as (
+    select workspace_id
+      from (select * from again union all select * from fresh) each
+     where due_at <= now() and ` + isActive("workspace_id") + `
+     group by workspace_id
+     order by workspace_id
+     limit $2
 )
-select workspace_id
-  from (select * from again union select * from fresh) due
- where due_at <= now() and ` + isActive("workspace_id") + `
- group by workspace_id
- limit $1`
-	return conn.Collect(ctx, db, "due enrichments", conn.Value[id.UUID], q, limit)
+select d.workspace_id,
+       (select count(*) from (
+            select from enrichments where workspace_id = d.workspace_id and due_at <= now() limit ` + n + `) again) +
+       (select coalesce(sum(cardinality(leads)), 0) from (
+            select leads from enrichment_queue cross join ` + dearToSort + `
+             where workspace_id = d.workspace_id and due_at <= now()
+             order by workspace_id, due_at, id limit ` + n + `) fresh)
+  from due d
+ order by d.workspace_id`
+	return conn.Collect(ctx, db.Prepared(), "due enrichments", func(row conn.Row) (d DueEnrichment, err error) {
+		err = row.Scan(&d.Workspace, &d.Leads)
+		return d, err
+	}, q, after, limit)
 }
 
 // ReindexSearch makes up to limit leads due for enrichment whose words are of before lead.WordsVersion, and returns how

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
@@ -13,6 +14,8 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/testwait"
+	"leadgate/shared/webhook"
 )
 
 // found returns a pg.Find that first calls meanwhile, once.
@@ -30,7 +33,7 @@ func found(meanwhile func()) pg.Find {
 func (b *book) enrichAll(find pg.Find) (taken int) {
 	b.Helper()
 	for {
-		got, err := b.db.Enrich(b.Context(), b.ws, 10, find)
+		got, err := b.db.Enrich(b.Context(), []id.UUID{b.ws}, 10, find)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -115,7 +118,7 @@ func TestEnrichBesideALock(t *testing.T) {
 	held, free := b.mustLead("a@example.com"), b.mustLead("b@example.com")
 	stop := errors.New("stop")
 	_, err := b.db.UpdateLead(t.Context(), b.ws, held.ID, func(*lead.Lead) error {
-		got, err := b.db.Enrich(t.Context(), b.ws, 10, found(nil))
+		got, err := b.db.Enrich(t.Context(), []id.UUID{b.ws}, 10, found(nil))
 		if err != nil || got.Missed != 1 {
 			t.Errorf("Enrich() = %+v, %v, want the lead that is being changed left", got, err)
 		}
@@ -141,11 +144,11 @@ func TestEnrichNothing(t *testing.T) {
 	b.mustLead("a@example.com")
 	b.mustExec(`update workspaces set suspended_at = now() where id = $1`, b.ws)
 	for _, ws := range []id.UUID{b.ws, id.New()} {
-		if got, err := b.db.Enrich(t.Context(), ws, 10, found(nil)); err != nil || got.Taken != 0 {
+		if got, err := b.db.Enrich(t.Context(), []id.UUID{ws}, 10, found(nil)); err != nil || got.Taken != 0 {
 			t.Errorf("Enrich() = %+v, %v, want nothing", got, err)
 		}
 	}
-	if got, err := b.db.DueEnrichments(t.Context(), 10); err != nil || len(got) != 0 {
+	if got, err := b.db.DueEnrichments(t.Context(), id.UUID{}, 10, 10); err != nil || len(got) != 0 {
 		t.Errorf("DueEnrichments() = %v, %v, want none of a suspended workspace", got, err)
 	}
 	b.mustExec(`update workspaces set suspended_at = null where id = $1`, b.ws)
@@ -161,7 +164,7 @@ func TestEnrichALargeCommit(t *testing.T) {
 	ws := pgtest.Workspace(t, db).ID
 	leads := pgtest.Leads(t, db, ws, 530)
 	for more := true; more; {
-		got, err := db.Enrich(t.Context(), ws, 200, found(nil))
+		got, err := db.Enrich(t.Context(), []id.UUID{ws}, 200, found(nil))
 		if err != nil || got.Taken > 300 {
 			t.Fatalf("Enrich() = %+v, %v, want 300 leads at most", got, err)
 		}
@@ -172,4 +175,71 @@ func TestEnrichALargeCommit(t *testing.T) {
 			t.Errorf("GetLead = %+v, %v, want it enriched", got, err)
 		}
 	}
+}
+
+// Leads of many workspaces are enriched together, each as its own workspace wants it, and each tells its own workspace.
+func TestEnrichManyWorkspaces(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	regions := map[id.UUID]string{}
+	var all []id.UUID
+	leads := map[id.UUID][]pg.NewLead{}
+	for _, region := range []string{"SE", "DE", "FR", "suspended"} {
+		w := pgtest.Workspace(t, db)
+		_, err := db.UpdateWorkspace(t.Context(), w.ID, func(w *tenant.Workspace) error {
+			w.Settings.DefaultRegion = region
+			return nil
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pgtest.Endpoint(t, db, w.ID, func(e *webhook.Endpoint) { e.EventTypes = []string{webhook.LeadEnriched} })
+		all, regions[w.ID], leads[w.ID] = append(all, w.ID), region, pgtest.Leads(t, db, w.ID, 3)
+	}
+	if _, err := db.SuspendWorkspace(t.Context(), all[3], time.Now(), "unpaid"); err != nil {
+		t.Fatal(err)
+	}
+	changed := leads[all[1]][0].ID
+	find := func(ctx context.Context, s tenant.Settings, leads []lead.Lead) []pg.Finding {
+		for i := range leads {
+			if ws := leads[i].WorkspaceID; s.DefaultRegion != regions[ws] {
+				t.Errorf("facts were looked for with the settings of %s, want those of %s", s.DefaultRegion, regions[ws])
+			}
+			if leads[i].ID == changed {
+				_, err := db.UpdateLead(ctx, leads[i].WorkspaceID, changed, func(l *lead.Lead) error { l.Name = "Ann"; return nil })
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return slices.Repeat([]pg.Finding{{Facts: []byte(`{"region":"` + s.DefaultRegion + `"}`)}}, len(leads))
+	}
+	out, err := db.Enrich(t.Context(), all, 10, find)
+	if err != nil || out.Taken != 9 || out.Missed != 1 || len(out.Wake) != 3 {
+		t.Errorf("Enrich() = %+v, %v, want 9 leads taken, 1 of them missed, and 3 endpoints to wake", out, err)
+	}
+	enriched := func(ws id.UUID) (n int) {
+		for _, l := range leads[ws] {
+			got, err := db.GetLead(t.Context(), ws, l.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(got.Enrichment), regions[ws]) {
+				n++
+			}
+		}
+		return n
+	}
+	for i, want := range []int{3, 2, 3, 0} {
+		if n := enriched(all[i]); n != want {
+			t.Errorf("%d leads of %s have facts, want %d", n, regions[all[i]], want)
+		}
+	}
+	changed = id.UUID{}
+	testwait.Until(t, "the lead that was changed", func() bool {
+		if _, err := db.Enrich(t.Context(), all, 10, find); err != nil {
+			t.Fatal(err)
+		}
+		return enriched(all[1]) == 3
+	})
 }

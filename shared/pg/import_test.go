@@ -172,7 +172,7 @@ func TestDuplicatesOfAnImport(t *testing.T) {
 			d.mustRound(old)
 			d.mustExec(`update enrichment_queue set due_at = now()`) // imports let it wait
 			seen := 0
-			if _, err := d.db.Enrich(t.Context(), d.ws, 10, canned(pg.Finding{Facts: []byte(`{}`)}, &seen)); err != nil || seen != 1 {
+			if _, err := d.db.Enrich(t.Context(), []id.UUID{d.ws}, 10, canned(pg.Finding{Facts: []byte(`{}`)}, &seen)); err != nil || seen != 1 {
 				t.Fatalf("Enrich looked at %d, %v, want the old lead", seen, err)
 			}
 			i := d.mustImport(".....")

@@ -86,7 +86,7 @@ func enrichAllTheTime(t *testing.T, db *pg.DB, ws id.UUID) (stop func()) {
 	go func() {
 		defer close(done)
 		for last := false; ; {
-			got, err := db.Enrich(t.Context(), ws, 3, find)
+			got, err := db.Enrich(t.Context(), []id.UUID{ws}, 3, find)
 			if err != nil {
 				t.Error(err)
 				return

@@ -20,7 +20,7 @@ func TestEnrichTellsNewFactsOnly(t *testing.T) {
 		t.Helper()
 		seen := 0
 		d.mustExec(`update enrichments set due_at = now()`)
-		if _, err := d.db.Enrich(t.Context(), d.ws, 10, canned(f, &seen)); err != nil || seen != 2 {
+		if _, err := d.db.Enrich(t.Context(), []id.UUID{d.ws}, 10, canned(f, &seen)); err != nil || seen != 2 {
 			t.Fatalf("Enrich() looked at %d, %v, want 2", seen, err)
 		}
 		const q = `select (select count(*) from events where type = 'lead.enriched'), (select count(*) from enrichments where due_at is not null)`
@@ -57,7 +57,7 @@ func TestEnrichPassesOverDeletedLeads(t *testing.T) {
 	d.mustLeads(3)
 	d.mustExec(`update leads set deleted_at = now() where id in (select id from leads limit 2)`)
 	seen := 0
-	out, err := d.db.Enrich(t.Context(), d.ws, 10, canned(pg.Finding{Facts: []byte(`{}`)}, &seen))
+	out, err := d.db.Enrich(t.Context(), []id.UUID{d.ws}, 10, canned(pg.Finding{Facts: []byte(`{}`)}, &seen))
 	if err != nil || seen != 1 || out.Taken != 3 || out.Done != 1 {
 		t.Fatalf("Enrich() = %+v, %v with %d looked at, want one of three", out, err, seen)
 	}

@@ -82,7 +82,7 @@ var writes = map[string]func(context.Context, *pg.DB, *partitionless) error{
 		return err
 	},
 	"enrich": func(ctx context.Context, db *pg.DB, p *partitionless) error {
-		_, err := db.Enrich(ctx, p.ws, 10, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
+		_, err := db.Enrich(ctx, []id.UUID{p.ws}, 10, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 			out := make([]pg.Finding, len(leads))
 			for i := range out {
 				out[i].Facts = []byte(`{"n":1}`)

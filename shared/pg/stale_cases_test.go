@@ -260,7 +260,7 @@ func (s *stale) leadCases() []staleCase {
 			return wantCount(err, e.Events, 8)
 		}},
 		{"enrich leads", 20, nil, func(ctx context.Context, db *pg.DB) error {
-			got, err := db.Enrich(ctx, s.ws, 10, find) // 10 that are new, and 10 others
+			got, err := db.Enrich(ctx, []id.UUID{s.ws}, 10, find) // 10 that are new, and 10 others
 			return wantCount(err, got.Taken, 20)
 		}},
 		{"insert leads that are there", 20, nil, func(ctx context.Context, db *pg.DB) error {
@@ -306,7 +306,7 @@ func (s *stale) leadCases() []staleCase {
 			called := s.ids(`select id from leads where workspace_id = $1 order by id limit 1`, s.ws)[0]
 			s.exec(`update leads set phone = '+1 555 999 9999' where workspace_id = $1 and id = $2`, s.ws, called)
 			s.exec(`update enrichments set due_at = now() where workspace_id = $1 and lead_id = $2`, s.ws, called)
-			if _, err := s.silent.Enrich(s.Context(), s.ws, 1, find); err != nil {
+			if _, err := s.silent.Enrich(s.Context(), []id.UUID{s.ws}, 1, find); err != nil {
 				s.Fatal(err)
 			}
 		}, func(ctx context.Context, db *pg.DB) error {

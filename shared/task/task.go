@@ -20,6 +20,7 @@ const (
 	TypeReplay = "webhook:replay"
 	TypeImport = "lead:import"
 	TypeEnrich = "lead:enrich"
+	TypeDue    = "lead:enrich-due"
 	TypeSweep  = "upkeep:sweep"
 )
 
@@ -38,8 +39,8 @@ func Queues() []string {
 	return []string{QueueWebhook, QueueFailing, QueueReplay, QueueImport, QueueEnrich, QueueUpkeep}
 }
 
-// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, or, with nothing but a
-// workspace, its enrichment.
+// Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, with nothing but a
+// workspace its enrichment, or with nothing at all EnrichDue.
 type Key struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
@@ -51,8 +52,11 @@ type Key struct {
 // Drain is the key of an endpoint's deliveries.
 func Drain(workspace, endpoint id.UUID) Key { return Key{Workspace: workspace, Endpoint: endpoint} }
 
-// Enrich is the key of a workspace's enrichment.
+// Enrich is the key of the enrichment of one workspace that has many leads waiting.
 func Enrich(workspace id.UUID) Key { return Key{Workspace: workspace} }
+
+// EnrichDue is the key of enrichment in all workspaces: of those with few leads waiting at once, by one task.
+func EnrichDue() Key { return Key{} }
 
 // Replay is the key of a replay.
 func Replay(workspace, replay id.UUID) Key { return Key{Workspace: workspace, Replay: replay} }
@@ -92,6 +96,9 @@ func (k Key) Subject() string {
 	case k.Import != id.UUID{}:
 		return "import " + id.Import.Format(k.Import)
 	}
+	if k == EnrichDue() {
+		return "leads of all workspaces"
+	}
 	return "leads of " + id.Workspace.Format(k.Workspace)
 }
 
@@ -99,7 +106,7 @@ func (k Key) Subject() string {
 // written.
 type payload struct {
 	Version   int    `json:"v"`
-	Workspace string `json:"workspace"`
+	Workspace string `json:"workspace,omitempty"`
 	Endpoint  string `json:"endpoint,omitempty"`
 	Delivery  string `json:"delivery,omitempty"`
 	Replay    string `json:"replay,omitempty"`
@@ -115,18 +122,21 @@ func (k Key) wakeTask() (*asynq.Task, string) {
 		return k.task(TypeReplay), QueueReplay
 	case k.Import != id.UUID{}:
 		return k.task(TypeImport), QueueImport
+	case k == EnrichDue():
+		return k.task(TypeDue), QueueEnrich
 	}
 	return k.task(TypeEnrich), QueueEnrich
 }
 
 func (k Key) task(kind string) *asynq.Task {
-	p := payload{Version: 1, Workspace: id.Workspace.Format(k.Workspace)}
+	p := payload{Version: 1}
 	show := func(prefix id.Prefix, u id.UUID) string {
 		if u == (id.UUID{}) {
 			return ""
 		}
 		return prefix.Format(u)
 	}
+	p.Workspace = show(id.Workspace, k.Workspace)
 	p.Endpoint, p.Delivery = show(id.Endpoint, k.Endpoint), show(id.Delivery, k.Delivery)
 	p.Replay, p.Import = show(id.Replay, k.Replay), show(id.Import, k.Import)
 	text, _ := json.Marshal(p) // a few plain fields: cannot fail
@@ -141,6 +151,9 @@ func ParseKey(text []byte) (k Key, err error) {
 	}
 	if p.Version != 1 {
 		return k, fmt.Errorf("task payload: version %d is newer than this worker", p.Version)
+	}
+	if p == (payload{Version: 1}) {
+		return EnrichDue(), nil
 	}
 	if k.Workspace, err = id.Workspace.Parse(p.Workspace); err != nil {
 		return k, fmt.Errorf("task payload: workspace: %w", err)

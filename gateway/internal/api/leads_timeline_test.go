@@ -114,7 +114,7 @@ func TestTimelineOfADeliveredLead(t *testing.T) {
 // mustEnrich lets all enrichment that is owed come to facts.
 func (b *bundle) mustEnrich(t *testing.T, facts []byte) {
 	t.Helper()
-	_, err := b.db.Enrich(t.Context(), b.workspace, 100, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
+	_, err := b.db.Enrich(t.Context(), []id.UUID{b.workspace}, 100, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 		found := make([]pg.Finding, len(leads))
 		for i := range found {
 			found[i] = pg.Finding{Facts: facts, Retry: time.Hour}

@@ -31,7 +31,7 @@ const someFacts = `{"email":{"domain":"example.com","freeMail":false,"disposable
 // enriched lets the facts of every lead be found.
 func (b *bundle) enriched(t *testing.T) {
 	t.Helper()
-	_, err := b.db.Enrich(t.Context(), b.workspace, 10_000, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
+	_, err := b.db.Enrich(t.Context(), []id.UUID{b.workspace}, 10_000, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 		return slices.Repeat([]pg.Finding{{Facts: []byte(someFacts)}}, len(leads))
 	})
 	if err != nil {
@@ -168,7 +168,7 @@ func TestLeadsAreFoundAtOnce(t *testing.T) {
 		if i == 100 { // from here on there is a worker
 			go func() {
 				for stop.Err() == nil {
-					_, err := b.db.Enrich(stop, mine.workspace, 7, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
+					_, err := b.db.Enrich(stop, []id.UUID{mine.workspace}, 7, func(_ context.Context, _ tenant.Settings, leads []lead.Lead) []pg.Finding {
 						return slices.Repeat([]pg.Finding{{Facts: []byte(someFacts)}}, len(leads))
 					})
 					if err != nil && stop.Err() == nil {

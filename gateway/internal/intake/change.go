@@ -46,7 +46,7 @@ func (s *Service) Publish(ctx context.Context, c Change) {
 	}
 	keys := make([]task.Key, 0, len(c.Wake)+1)
 	if c.Enrich {
-		keys = append(keys, task.Enrich(c.Workspace))
+		keys = append(keys, task.EnrichDue())
 	}
 	for _, w := range c.Wake {
 		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))

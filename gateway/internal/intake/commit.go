@@ -175,7 +175,7 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 	for _, w := range done.Wake {
 		keys = append(keys, task.Drain(w.Workspace, w.Endpoint))
 	}
-	enriching := map[id.UUID]bool{}
+	enrich := false
 	for i := range leads {
 		l, res := &leads[i], done.Leads[i]
 		holder := l.ID
@@ -184,14 +184,16 @@ func (s *Service) announce(ctx context.Context, leads []pg.NewLead, done pg.Inse
 		}
 		if res.Taken {
 			holder = res.Holder
-		} else if !enriching[l.WorkspaceID] {
-			enriching[l.WorkspaceID] = true
-			keys = append(keys, task.Enrich(l.WorkspaceID))
+		} else {
+			enrich = true
 		}
 		if holder != (id.UUID{}) {
 			r := rdb.Reservation{Workspace: l.WorkspaceID, UniqueKey: l.UniqueKey, LeadID: holder}
 			reservations = append(reservations, r)
 		}
+	}
+	if enrich {
+		keys = append(keys, task.EnrichDue())
 	}
 	start := time.Now()
 	_ = s.Waker.Announce(ctx, reservations, keys)

@@ -2,6 +2,8 @@ package process_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,7 +35,7 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 	e := b.mustEndpoint(rec.URL, webhook.LeadEnriched)
 	b.worker(options{find: facts})
 	b.mustLeads(3)
-	b.mustWake(task.Enrich(b.ws))
+	b.mustWake(task.EnrichDue())
 	for range 3 {
 		got := rec.mustNext(t)
 		verify(t, e, got)
@@ -44,7 +46,7 @@ func TestEnrichedLeadIsDelivered(t *testing.T) {
 	}
 	b.awaitStates(e, 3, webhook.Delivered)
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
-	want := "leads of " + id.Workspace.Format(b.ws) + ": enriched 3"
+	want := "leads of all workspaces: enriched 3"
 	testwait.Until(t, "result "+want, func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueEnrich)
 		return len(tasks) == 1 && string(tasks[0].Result) == want
@@ -93,4 +95,28 @@ func TestEnrichmentKnowsItsWorkspace(t *testing.T) {
 	if s := <-asked; s.DefaultRegion != "SE" {
 		t.Errorf("find was asked for settings %+v, want those of the workspace", s)
 	}
+}
+
+// A workspace in which many leads wait has a task of its own; those of the others share one.
+func TestManyLeadsHaveTheirOwnTask(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.worker(options{find: facts})
+	const many = 450
+	b.mustLeads(many)
+	for range 3 {
+		b.elsewhere().mustLeads(2)
+	}
+	b.mustWake(task.EnrichDue())
+	inspect := asynq.NewInspectorFromRedisClient(b.redis)
+	want := []string{"leads of all workspaces: enriched 6", fmt.Sprintf("leads of %s: enriched %d", id.Workspace.Format(b.ws), many)}
+	testwait.Until(t, fmt.Sprint("results ", want), func() bool {
+		tasks, _ := inspect.ListCompletedTasks(task.QueueEnrich)
+		var got []string
+		for _, task := range tasks {
+			got = append(got, string(task.Result))
+		}
+		slices.Sort(got)
+		return slices.Equal(got, want)
+	})
 }

@@ -30,7 +30,7 @@ const (
 	recordEvery = 200 * time.Millisecond // how long outcomes wait to be recorded
 	renewEvery  = 3 * time.Second        // of the lease, and of the wake-up's state, which lives for rdb.RunningTTL
 	closingTime = 5 * time.Second        // for the last calls to a store when there is no other deadline
-	enrichLimit = 200                    // leads enriched in one batch
+	enrichLimit = 200                    // leads of a workspace enriched in one batch
 )
 
 // workspaceSockets is how many attempts one workspace has under way in one worker, over all its endpoints, before each
@@ -106,6 +106,7 @@ func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux.Handle(task.TypeReplay, p.handleRun("run", whileActive(p.newReplay)))
 	mux.Handle(task.TypeImport, p.handleRun("run", whileActive(p.newImport)))
 	mux.Handle(task.TypeEnrich, p.handleRun("enrich", p.newEnrichment))
+	mux.Handle(task.TypeDue, p.handleRun("enrich", p.newDueEnrichment))
 	mux.Handle(task.TypeSweep, sweep)
 	return mux
 }

@@ -187,6 +187,16 @@ func (r *run) renew() {
 	r.logWake(r.key, "renew", rdb.Renew(ctx, r.Redis, r.state, r.taskID))
 }
 
+// pause waits a little, or until the run must end.
+func (r *run) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.accepting.Done():
+	}
+}
+
 // wakeDrains wakes endpoints that have got deliveries.
 func (r *run) wakeDrains(refs []pg.EndpointRef) {
 	r.logWake(r.key, "wake drains", r.Waker.Wake(r.abort, Drains(refs)))

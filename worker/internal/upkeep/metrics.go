@@ -11,7 +11,7 @@ import (
 const (
 	kindEndpoint   = "endpoint"   // due deliveries
 	kindFailing    = "failing"    // a failing endpoint
-	kindEnrichment = "enrichment" // leads of a workspace
+	kindEnrichment = "enrichment" // leads
 	kindReplay     = "replay"     // a running replay
 	kindImport     = "import"     // an unfinished import
 )

@@ -131,7 +131,7 @@ func TestSweepWakesWhatIsDue(t *testing.T) {
 		}{
 			{task.QueueWebhook, "endpoint", []task.Key{task.Drain(ws, endpoint)}}, {task.QueueFailing, "failing",
 				[]task.Key{task.Drain(bad, failing), task.Drain(quiet, resting)}},
-			{task.QueueEnrich, "enrichment", []task.Key{task.Enrich(ws)}}, {task.QueueReplay, "replay",
+			{task.QueueEnrich, "enrichment", []task.Key{task.EnrichDue()}}, {task.QueueReplay, "replay",
 				[]task.Key{task.Replay(ws, replay.ID)}},
 		} {
 			slices.SortFunc(w.keys, func(a, b task.Key) int { return strings.Compare(a.String(), b.String()) })

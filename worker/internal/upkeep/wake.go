@@ -15,7 +15,7 @@ const (
 	scanLimit    = 10_000 // endpoints with pending deliveries
 	probeLimit   = 1000   // failing endpoints that get a probe task, and those whose probe task runs now
 	watchLimit   = 500    // endpoints that are compared with their workspaces' targets
-	wakeLimit    = 5000   // workspaces, replays, and imports
+	wakeLimit    = 5000   // replays, and imports
 	pendingLimit = 5000   // deliveries of endpoints that are not enabled
 	reindexLimit = 2000   // leads from before there was a search index; new ones wait for no more than these
 )
@@ -91,10 +91,10 @@ func window(keys []task.Key, n, limit int) []task.Key {
 	return keys[first:min(first+limit, len(keys))]
 }
 
-// enrichments wakes the workspaces that have leads to enrich.
+// enrichments wakes the enrichment of leads, if some are due.
 func (u *Upkeep) enrichments(ctx context.Context) (n int, more bool, err error) {
-	due, err := u.DB.DueEnrichments(ctx, wakeLimit)
-	return wake(ctx, u, kindEnrichment, due, err, func(w id.UUID) task.Key { return task.Enrich(w) })
+	due, err := u.DB.DueEnrichments(ctx, id.UUID{}, 1, 1)
+	return wake(ctx, u, kindEnrichment, due, err, func(pg.DueEnrichment) task.Key { return task.EnrichDue() })
 }
 
 // reindexSearch has leads enriched again whose words are of a former version.
