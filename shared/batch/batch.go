@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrFull is returned at once when as many items wait as may: backpressure goes to the caller instead of growing a
-// queue.
+// ErrFull is returned at once when as many items wait as may, or for longer than they may: backpressure goes to the
+// caller instead of growing a queue.
 var ErrFull = errors.New("batch queue is full")
 
 // ErrStopped is returned to callers that come after Stop.
@@ -26,6 +26,12 @@ type Options struct {
 	// How long what waits for a call under way waits at most, unless there are already so many calls; 0: 10 ms. Most end
 	// sooner, and two small calls cost nearly twice as much as one.
 	Patience time.Duration
+
+	// A queue serves to take a burst. One that stands, because more comes than is done, only makes everybody wait, and as
+	// many are refused as with a short one. So where whatever was taken had waited longer than Target for Interval, nobody
+	// is let in while somebody waits longer than that: this is controlled delay (CoDel, RFC 8289). 0: the queue is bounded
+	// by its length alone.
+	Target, Interval time.Duration
 }
 
 // Batcher collects items of type I and hands them to do in slices; each caller gets its own O.
@@ -42,6 +48,7 @@ type Batcher[I, O any] struct {
 	waiting []call[I, O]
 	running int         // calls
 	patient *time.Timer // runs while something waits for a call under way
+	late    time.Time   // since when whatever was taken had waited longer than Target; zero: the last had not
 	stopped bool
 	calls   sync.WaitGroup
 }
@@ -49,6 +56,7 @@ type Batcher[I, O any] struct {
 type call[I, O any] struct {
 	item  I
 	reply chan O
+	at    time.Time
 }
 
 // New returns a Batcher.
@@ -63,7 +71,7 @@ func New[I, O any](opt Options, do func([]I) []O) *Batcher[I, O] {
 // Do waits for item's own result. When ctx ends first the item is still worked on, and only its result is lost; where
 // its call runs in this goroutine, Do returns when that ends.
 func (b *Batcher[I, O]) Do(ctx context.Context, item I) (out O, err error) {
-	c := call[I, O]{item, make(chan O, 1)}
+	c := call[I, O]{item, make(chan O, 1), time.Now()}
 	own, err := b.admit(c)
 	if err != nil {
 		return out, err
@@ -87,7 +95,7 @@ func (b *Batcher[I, O]) admit(c call[I, O]) (own []call[I, O], err error) {
 	switch {
 	case b.stopped:
 		return nil, ErrStopped
-	case len(b.waiting) >= b.opt.Queue:
+	case len(b.waiting) >= b.opt.Queue, b.stands(c.at):
 		return nil, ErrFull
 	}
 	b.waiting = append(b.waiting, c)
@@ -100,6 +108,12 @@ func (b *Batcher[I, O]) admit(c call[I, O]) (own []call[I, O], err error) {
 	return nil, nil
 }
 
+// stands reports whether what waits is a standing queue; see Options.Target. The mutex is locked.
+func (b *Batcher[I, O]) stands(now time.Time) bool {
+	return !b.late.IsZero() && len(b.waiting) > 0 && now.Sub(b.late) > b.opt.Interval &&
+		now.Sub(b.waiting[0].at) > b.opt.Target
+}
+
 // begin takes what is to be worked on in a call that begins now. The mutex is locked.
 func (b *Batcher[I, O]) begin() []call[I, O] {
 	n := min(len(b.waiting), b.opt.Max)
@@ -107,6 +121,15 @@ func (b *Batcher[I, O]) begin() []call[I, O] {
 	if b.waiting = b.waiting[n:]; len(b.waiting) == 0 {
 		b.waiting = nil
 		b.patient.Stop()
+	}
+	if b.opt.Target > 0 {
+		now := time.Now()
+		switch late := now.Sub(all[0].at) > b.opt.Target; {
+		case !late:
+			b.late = time.Time{}
+		case b.late.IsZero():
+			b.late = now
+		}
 	}
 	b.running++
 	b.calls.Add(1)

@@ -220,3 +220,33 @@ func cancelled() context.Context {
 	cancel()
 	return ctx
 }
+
+// A queue that stands is kept short, and takes whoever comes once it is worked off; a burst is taken whole.
+func TestAStandingQueueIsKeptShort(t *testing.T) {
+	t.Parallel()
+	const target, interval = 20 * time.Millisecond, 100 * time.Millisecond
+	h := newHeld(batch.Options{Queue: 1000, Max: 1, Calls: 1, Target: target, Interval: interval})
+	var callers sync.WaitGroup
+	h.occupy(t, &callers)
+	for n := 1; n <= 300; n++ { // a burst
+		h.queue(t, &callers, n)
+	}
+	time.Sleep(target) // all have waited too long
+	for begun := time.Now(); time.Since(begun) < 2*interval; {
+		h.free <- struct{}{}
+		<-h.started
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := h.Do(t.Context(), 1); !errors.Is(err, batch.ErrFull) {
+		t.Errorf("Do() behind a queue that has stood for %v = %v, want ErrFull", 2*interval, err)
+	}
+	go func() {
+		for range h.started {
+		}
+	}()
+	close(h.free)
+	callers.Wait()
+	h.mustDo(t, 1)
+	h.Stop()
+	close(h.started)
+}

@@ -66,6 +66,7 @@ func healthy() map[string]string {
 		of("leadgate_store_up", `,store="postgres"`, "1x500")
 		of("leadgate_store_up", `,store="redis"`, "1x500")
 		of("leadgate_intake_waiting", "", "100x500")
+		of("leadgate_intake_leads_total", `,outcome="queue_full"`, "0x500")
 		of("leadgate_batch_memory_refused_total", "", "0x500")
 		of("leadgate_books_dropped_total", "", "0x500")
 		of("leadgate_http_requests_total", `,listener="api",status="201"`, "0+6000x500")
@@ -99,7 +100,7 @@ var faults = []struct {
 	{"LeadgateRedisAway", map[string]string{`leadgate_store_up.*gateway2",store="redis".*`: "1x4 0x100"}, "6m", "8m"},
 	{"LeadgateRequestsFail", map[string]string{`leadgate_http_requests_total.*status="503".*`: "0+200x100"}, "5m", "15m"},
 	{"LeadgatePostsSlow", map[string]string{`leadgate_http_request_seconds_bucket.*le="(0.1|1)".*`: "0+5900x100"}, "9m", "20m"},
-	{"LeadgateIntakeFull", map[string]string{`leadgate_intake_waiting.*gateway1.*`: "100x9 3500x100"}, "10m", "12m"},
+	{"LeadgateIntakeFull", map[string]string{`leadgate_intake_leads_total.*gateway1.*`: "0x9 0+6000x100"}, "10m", "13m"},
 	{"LeadgateMemoryShort", map[string]string{`leadgate_memory_short_total.*worker1.*`: "0+5x100"}, "4m", "20m"},
 	{"LeadgatePoolShort", map[string]string{`go_sql_wait_duration_seconds_total.*gateway1.*`: "0+300x100"}, "9m", "20m"},
 	{"LeadgateNoWorker", map[string]string{`.*worker1.*`: "_x500"}, "1m", "6m"},

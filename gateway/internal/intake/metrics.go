@@ -37,6 +37,7 @@ func newMetrics(r prometheus.Registerer) metrics {
 			Name: "leadgate_intake_without_redis_total", Help: "Requests decided without Redis.",
 		}),
 	}
+	m.leads.WithLabelValues("queue_full") // there from the start, so that a rate sees the first
 	r.MustRegister(m.leads, m.batch, m.commit, m.announce, m.splits, m.withoutRedis)
 	return m
 }
