@@ -75,6 +75,7 @@ func scenarios() []scenario {
 		{"quiet", (*bench).quiet, usual},
 		{"idle", (*bench).idle, usual},
 		{"spread", (*bench).spread, usual},
+		{"capacity", (*bench).capacity, usual},
 		{"drain", (*bench).drain, usual},
 		{"batched", (*bench).batched, usual},
 		{"fanout", (*bench).fanout, usual},
