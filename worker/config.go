@@ -34,7 +34,7 @@ type settings struct {
 	Drains       int                  `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
 	Probes       int                  `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
 	MemoryBudget config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that deliveries under way may hold together, such as 64MiB; 0: a quarter of the memory limit."`
-	Enrichers    int                  `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Workspaces enriched at the same time."`
+	Enrichers    int                  `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Enrichment tasks at the same time."`
 	Sweep        time.Duration        `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
 	Poll         time.Duration        `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How long a worker rests when a queue was empty, before it waits for the next task."`
 	AllowCIDRs   []string             `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
