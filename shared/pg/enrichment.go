@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // maxEnrichAttempts ends a lead's enrichment when nothing was ever found out.
@@ -50,6 +51,7 @@ const LookAgain = 200 * time.Millisecond
 func (db *DB) Enrich(ctx context.Context, workspace id.UUID, limit int, find Find) (out Enriched, err error) {
 	b := enrichBatch{workspace: workspace}
 	settings, err := b.read(ctx, db, limit)
+	defer func() { b.endSpans(err) }()
 	if err != nil || len(b.leads)+len(b.gone) == 0 {
 		return out, err
 	}
@@ -72,12 +74,15 @@ type enrichBatch struct {
 	leads     []toEnrich
 	gone      []goneLead
 	cut       bool // it ended early, because of its size
+	traced    bool // a row of the queue has traces
 }
 
 // toEnrich is a lead whose enrichment is due, as it was read.
 type toEnrich struct {
 	lead.Lead
-	former []byte // facts
+	former []byte      // facts
+	kept   string      // of its trace; "": it has none
+	span   *trace.Span // of its enrichment
 }
 
 // queueRow is the key of a row of enrichment_queue.
@@ -109,22 +114,23 @@ with again as materialized (
      where workspace_id = (select $1::uuid) and due_at <= now()
      order by workspace_id, due_at limit ` + n + `
 ), fresh as materialized (
-    select q.id, q.due_at, u.lead_id
-      from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
-              from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
+    select q.id, q.due_at, u.lead_id, u.trace
+      from (select due_at, id, leads, traces, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
+              from (select due_at, id, leads, traces from enrichment_queue cross join ` + dearToSort + `
                      where workspace_id = (select $1::uuid) and due_at <= now()
                      order by workspace_id, due_at, id limit ` + n + `) q) q
-     cross join lateral unnest(q.leads) u (lead_id)
+     cross join lateral unnest(q.leads, q.traces) u (lead_id, trace)
      where q.before < ` + n + `
 )
 select o.row_id, o.lead_id, o.due_at, case when row_number() over () = 1 then (
            select ` + settingsOf + ` from workspaces w where w.id = (select $1::uuid)) end,
        l.id is not null, coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''),
        coalesce(l.email, ''), coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''),
-       coalesce(l.status, ''), l.metadata, coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
-  from (select null::uuid as row_id, lead_id, due_at, facts from again
+       coalesce(l.status, ''), l.metadata, coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts,
+       coalesce(o.trace, '')
+  from (select null::uuid as row_id, lead_id, due_at, facts, null::text as trace from again
          union all
-        select id, lead_id, due_at, null from fresh) o
+        select id, lead_id, due_at, null, trace from fresh) o
   left join lateral (
     select * from leads
      where workspace_id = (select $1::uuid) and id between o.lead_id and o.lead_id and deleted_at is null
@@ -142,13 +148,14 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Set
 		var alive bool
 		l := toEnrich{Lead: lead.Lead{WorkspaceID: b.workspace}}
 		err := row.Scan(&of.id, &l.ID, &of.dueAt, &settings, &alive, &l.ChatbotID, &l.Name, &l.Email, &l.UniqueKey, &l.Phone,
-			&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former)
+			&l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former, &l.kept)
 		if err == nil && settings != nil {
 			err = json.Unmarshal(settings, &s)
 		}
 		if err != nil {
 			return err
 		}
+		b.traced = b.traced || l.kept != ""
 		if b.cut = b.cut || size >= enrichBytes; b.cut {
 			return nil
 		}
@@ -162,6 +169,7 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, limit int) (s tenant.Set
 		case !seen[l.ID]: // else it is new, and was changed too
 			seen[l.ID] = true
 			size += len(l.Metadata) + len(l.former)
+			l.span = db.tracer.Continue(l.kept, "enrich lead", trace.Consumer)
 			b.leads = append(b.leads, l)
 		}
 		return nil
