@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/secret"
+	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
 	"leadgate/shared/webhook"
 )
@@ -61,6 +62,8 @@ type settings struct {
 	DrainDelay     time.Duration        `name:"drain-delay" from:"LEADGATE_DRAIN_DELAY" default:"0s" help:"How long a gateway that is to stop still serves, while /readyz says 503, so that balancers stop sending to it first."`
 	Grace          time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take."`
 	MemoryBudget   config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that requests may hold together, such as 64MiB; 0: a quarter of the memory limit."`
+	OTLP           string               `name:"otlp-endpoint" from:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"OpenTelemetry collector that traces are sent to, as OTLP over HTTP; OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and the other variables of its SDK count too."`
+	OTLPTraces     string               `name:"otlp-traces-endpoint" from:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" placeholder:"URL" help:"The whole URL that traces are posted to, instead."`
 	AccessLog      bool                 `name:"access-log" from:"LEADGATE_ACCESS_LOG" default:"true" negatable:"" help:"Log a line per request, not only failures."`
 }
 
@@ -128,6 +131,9 @@ func (s *settings) Check() (mistakes []error) {
 	if s.Contact != "" && tenant.CheckName(s.Contact) != "" {
 		wrong("contact", "must be at most %d characters without control characters", tenant.MaxName)
 	}
+	if _, err := s.collector().URL(); err != nil {
+		wrong("otlp-endpoint", "%v", err)
+	}
 	if s.DrainDelay < 0 || s.DrainDelay > 5*time.Minute {
 		wrong("drain-delay", "must be between 0s and 5m, not %s", s.DrainDelay)
 	}
@@ -151,6 +157,10 @@ func (s *settings) publicURL() string {
 func (s *settings) trusted() ([]netip.Prefix, error) {
 	a, err := webhook.ParseAllow(s.TrustedProxies, false)
 	return a.Networks, err
+}
+
+func (s *settings) collector() telemetry.Collector {
+	return telemetry.Collector{Base: s.OTLP, Traces: s.OTLPTraces}
 }
 
 func (s *settings) redisTLS() rdb.TLS {

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	memory := lifecycle.Memory(int64(s.MemoryBudget), getenv, log, registry)
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
-
+	tracer := lifecycle.Traces(&group, log, s.collector(), "leadgate-gateway")
 	db, redis, heart, err := openStores(ctx, &group, log, level, &c)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	failed := failures.Run(&group, redis, log)
 	edge := func(listener string, memory *limit.Budget[id.UUID]) *httpx.Edge {
 		return httpx.New(httpx.Deps{Log: log, Registry: registry, AccessLog: s.AccessLog, Listener: listener,
-			Memory: memory, Failed: failed.Record})
+			Memory: memory, Tracer: tracer, Failed: failed.Record})
 	}
 	ready, drained := newReadiness(db.Ready, time.Now, ctx.Done()), lifecycle.Drain(ctx, s.DrainDelay, log)
 	proxies, _ := s.trusted() // Check has read it
@@ -126,7 +126,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
 		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
 		Ready: ready.postgres, Stopping: ctx.Done(), Speaks: heart.Speaks, Now: time.Now,
-		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(),
+		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(), Exemplars: tracer != nil,
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),

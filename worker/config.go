@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/secret"
+	"leadgate/shared/telemetry"
 	"leadgate/shared/webhook"
 )
 
@@ -38,6 +39,8 @@ type settings struct {
 	Sweep        time.Duration        `name:"sweep" from:"LEADGATE_SWEEP" default:"2s" help:"How often to look for due work nobody does."`
 	Poll         time.Duration        `name:"poll" from:"LEADGATE_POLL" default:"20ms" help:"How long a worker rests when a queue was empty, before it waits for the next task."`
 	AllowCIDRs   []string             `name:"webhook-allow-cidrs" from:"LEADGATE_WEBHOOK_ALLOW_CIDRS" placeholder:"CIDR" help:"Private networks webhooks may reach, on any port."`
+	OTLP         string               `name:"otlp-endpoint" from:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"OpenTelemetry collector that traces are sent to, as OTLP over HTTP; OTEL_SERVICE_NAME, OTEL_TRACES_SAMPLER and the other variables of its SDK count too."`
+	OTLPTraces   string               `name:"otlp-traces-endpoint" from:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" placeholder:"URL" help:"The whole URL that traces are posted to, instead."`
 	AllowHTTP    bool                 `name:"webhook-allow-http" from:"LEADGATE_WEBHOOK_ALLOW_HTTP" help:"Let webhooks go to http:// URLs too."`
 
 	Retention           time.Duration `name:"retention" from:"LEADGATE_RETENTION" default:"720h" help:"How long events, deliveries and attempts are kept, in whole weeks; what is pending stays."`
@@ -103,6 +106,9 @@ func (s *settings) Check() (invalid []error) {
 	if err := lifecycle.CheckBudget(int64(s.MemoryBudget)); err != nil {
 		add("memory-budget", "%v", err)
 	}
+	if _, err := s.collector().URL(); err != nil {
+		add("otlp-endpoint", "%v", err)
+	}
 	if s.DisableAfter != 0 && (s.DisableAfter < time.Minute || s.DisableAfter > maxAge) {
 		add("disable-after", "must be 0, or between %s and %s, not %s", time.Minute, maxAge, s.DisableAfter)
 	}
@@ -137,6 +143,10 @@ func (s *settings) checkOperatorHook(add func(flag, format string, args ...any))
 
 // lowerFirst makes a sentence of package webhook go on after a flag's name.
 func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }
+
+func (s *settings) collector() telemetry.Collector {
+	return telemetry.Collector{Base: s.OTLP, Traces: s.OTLPTraces}
+}
 
 func (s *settings) redisTLS() rdb.TLS {
 	return rdb.TLS{CA: s.RedisCA, Cert: s.RedisCert, Key: s.RedisKey}

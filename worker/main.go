@@ -27,6 +27,7 @@ import (
 	"leadgate/shared/task"
 	"leadgate/shared/telemetry"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/version"
 	"leadgate/shared/webhook"
 	"leadgate/worker/internal/enrich"
@@ -75,7 +76,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // stops what had started when a later part failed to
 
-	db, err := openPostgres(ctx, &group, log, &s)
+	tracer := lifecycle.Traces(&group, log, s.collector(), "leadgate-worker")
+	db, err := openPostgres(ctx, &group, log, &s, tracer)
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	processor := process.New(process.Deps{
 		DB: db, Redis: redis, Waker: waker, Send: sender.SendDue, Find: newFind(log),
 		Schedule: webhook.DefaultSchedule(), DisableAfter: s.DisableAfter, AttemptLog: s.AttemptLog,
-		Now: time.Now, Log: log, Metrics: registry, Memory: memory,
+		Now: time.Now, Log: log, Metrics: registry, Memory: memory, Tracer: tracer,
 	})
 	keeper := upkeep.New(upkeep.Deps{DB: db, Redis: redis, Waker: waker, Every: s.Sweep, Retention: s.Retention,
 		SubmissionRetention: s.SubmissionRetention,
@@ -128,7 +130,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 }
 
 // openPostgres connects to Postgres, which must be there; the group closes it.
-func openPostgres(ctx context.Context, group *lifecycle.Group, log *slog.Logger, s *settings) (*pg.DB, error) {
+func openPostgres(ctx context.Context, group *lifecycle.Group, log *slog.Logger, s *settings,
+	tracer *trace.Tracer) (*pg.DB, error) {
 	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, MaxLifetime: s.ConnLife,
 		Application: "leadgate worker"})
 	if err != nil {
@@ -136,7 +139,7 @@ func openPostgres(ctx context.Context, group *lifecycle.Group, log *slog.Logger,
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
 	secrets, _ := secret.Parse(s.SecretKeys.Reveal()) // Check has reported its errors
-	opt := pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe, Secrets: secrets}
+	opt := pg.StartOptions{Migrate: s.Migrate, AllowUnsafe: s.AllowUnsafe, Secrets: secrets, Tracer: tracer}
 	if err := db.Start(ctx, log, opt); err != nil {
 		return nil, err
 	}

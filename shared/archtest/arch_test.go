@@ -44,6 +44,8 @@ var walls = []struct {
 		"test stores never get into a binary that users run"},
 	{[]string{"leadgate/shared/secret"}, []string{"shared/pg", "shared/devstack", "gateway", "worker"},
 		"secrets are sealed where rows are written and opened where they are read; mains and devstack hand the keys over"},
+	{[]string{"go.opentelemetry.io/..."}, []string{"shared/trace", "shared/telemetry"},
+		"what is told of a request is decided in one room, and costs nothing where nobody is told"},
 	{[]string{"github.com/chromedp/..."}, []string{"shared/testbrowser"},
 		"tests say what a person does in a browser, not what is sent to it"},
 	{[]string{"leadgate/shared/spectest"}, []string{"shared/e2e"}, "answers are held against the document in tests"},

@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // maxEnrichAttempts ends a lead's enrichment when nothing was ever found out.
@@ -49,7 +50,9 @@ const LookAgain = 200 * time.Millisecond
 // the other, and each tells of the lead as it was when the event was made.
 func (db *DB) Enrich(ctx context.Context, workspaces []id.UUID, limit int, find Find) (out Enriched, err error) {
 	var b enrichBatch
-	if err := b.read(ctx, db, workspaces, limit); err != nil || len(b.leads)+len(b.gone) == 0 {
+	err = b.read(ctx, db, workspaces, limit)
+	defer func() { b.endSpans(err) }()
+	if err != nil || len(b.leads)+len(b.gone) == 0 {
 		return out, err
 	}
 	out.Taken, out.More = len(b.leads)+len(b.gone), b.cut || len(b.leads)+len(b.gone) >= limit
@@ -68,12 +71,15 @@ type enrichBatch struct {
 	leads    []toEnrich // those of one workspace are side by side
 	gone     []goneLead
 	cut      bool // it ended early, because of its size
+	traced   bool // a row of the queue has traces
 }
 
 // toEnrich is a lead whose enrichment is due, as it was read.
 type toEnrich struct {
 	lead.Lead
-	former []byte // facts
+	former []byte      // facts
+	kept   string      // of its trace; "": it has none
+	span   *trace.Span // of its enrichment
 }
 
 // queueRow is the key of a row of enrichment_queue.
@@ -113,20 +119,21 @@ with active as materialized (
 select a.workspace_id, o.row_id, o.lead_id, o.due_at, case when o.nth = 1 then a.settings end, l.id is not null,
        coalesce(l.chatbot_id, '00000000-0000-0000-0000-000000000000'), coalesce(l.name, ''), coalesce(l.email, ''),
        coalesce(l.email_key, ''), coalesce(l.phone, ''), coalesce(l.source, ''), coalesce(l.status, ''), l.metadata,
-       coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts
+       coalesce(l.created_at, 'epoch'), coalesce(l.updated_at, 'epoch'), o.facts,
+       coalesce(o.trace, '')
   from active a
  cross join lateral (
     select row_number() over () as nth, due.*
-      from ((select null::uuid as row_id, lead_id, due_at, facts from enrichments cross join ` + dearToSort + `
+      from ((select null::uuid as row_id, lead_id, due_at, facts, null::text as trace from enrichments cross join ` + dearToSort + `
               where workspace_id = a.workspace_id and due_at <= now()
               order by workspace_id, due_at limit ` + n + `)
              union all
-            select q.id, u.lead_id, q.due_at, null
-              from (select due_at, id, leads, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
-                      from (select due_at, id, leads from enrichment_queue cross join ` + dearToSort + `
+            select q.id, u.lead_id, q.due_at, null, u.trace
+              from (select due_at, id, leads, traces, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
+                      from (select due_at, id, leads, traces from enrichment_queue cross join ` + dearToSort + `
                              where workspace_id = a.workspace_id and due_at <= now()
                              order by workspace_id, due_at, id limit ` + n + `) q) q
-             cross join lateral unnest(q.leads) u (lead_id)
+             cross join lateral unnest(q.leads, q.traces) u (lead_id, trace)
              where q.before < ` + n + `) due) o
   left join lateral (
     select * from leads
@@ -149,7 +156,8 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, workspaces []id.UUID, li
 		var alive bool
 		var l toEnrich
 		err := row.Scan(&of.workspace, &of.id, &l.ID, &of.dueAt, &settings, &alive, &l.ChatbotID, &l.Name, &l.Email,
-			&l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former)
+			&l.UniqueKey, &l.Phone, &l.Source, &l.Status, &l.Metadata, &l.CreatedAt, &l.UpdatedAt, &l.former,
+			&l.kept)
 		if err == nil && settings != nil {
 			var s tenant.Settings
 			err = json.Unmarshal(settings, &s)
@@ -158,6 +166,7 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, workspaces []id.UUID, li
 		if err != nil {
 			return err
 		}
+		b.traced = b.traced || l.kept != ""
 		if b.cut = b.cut || size >= enrichBytes; b.cut {
 			return nil
 		}
@@ -172,6 +181,7 @@ func (b *enrichBatch) read(ctx context.Context, db *DB, workspaces []id.UUID, li
 		case !seen[l.ID]: // else it is new, and was changed too
 			seen[l.ID] = true
 			size += len(l.Metadata) + len(l.former)
+			l.span = db.tracer.Continue(l.kept, "enrich lead", trace.Consumer)
 			b.leads = append(b.leads, l)
 		}
 		return nil

@@ -21,18 +21,32 @@ import (
 //
 // $1 workspaces of leads, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at most,
 // $8 chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them that are
-// gone, $14 when those are due that were passed over, $15 workspaces of the rows. Changes are at whole milliseconds, each later than the last: the
+// gone, $14 when those are due that were passed over, $15 workspaces of the rows. storeTraced is for a batch of which some
+// have a trace, which is also in what is left of a row; $16 are their events'. Changes are at whole milliseconds, each later than the last: the
 // event is half of one after the last and before the next.
-const storeFindings = `
+var storeFindings, storeTraced = storeFindingsWith(false), storeFindingsWith(true)
+
+const notSettled = `u.id not in (select lead_id from f union all select unnest(gone) from given)`
+
+func storeFindingsWith(traces bool) string {
+	var t struct{ given, arrays, column, ofEvent, list, ofRow, rest string } // what is said of traces
+	if traces {
+		t.given, t.arrays, t.column, t.ofEvent = `, $16::text[] as traces`, `, g.traces`, `, trace`, `, f.trace`
+		t.list, t.ofRow, t.rest = `, traces`, `, e.traces`, `, array(
+        select u.trace from unnest(leads, traces) with ordinality u (id, trace, nth)
+         where `+notSettled+`
+         order by u.nth) as traces`
+	}
+	return `
 with given as materialized (
     select $1::uuid[] as workspaces, $2::uuid[] as leads, $3::json[] as facts, $4::int[] as retry, $5::uuid[] as events, $6::json[] as data,
            $8::uuid[] as chatbots, $9::text[] as words, $10::timestamptz[] as changed, $11::uuid[] as rows,
-           $12::timestamptz[] as due, $13::uuid[] as gone, $15::uuid[] as row_workspaces
+           $12::timestamptz[] as due, $13::uuid[] as gone, $15::uuid[] as row_workspaces` + t.given + `
 ), f as materialized (
     select u.*
       from given g
-     cross join lateral unnest(g.workspaces, g.leads, g.facts, g.retry, g.events, g.data, g.chatbots, g.words, g.changed)
-        as u (workspace_id, lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at)
+     cross join lateral unnest(g.workspaces, g.leads, g.facts, g.retry, g.events, g.data, g.chatbots, g.words, g.changed` + t.arrays + `)
+        as u (workspace_id, lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at` + t.column + `)
      cross join lateral (
         select from leads
          where workspace_id = u.workspace_id and id between u.lead_id and u.lead_id and deleted_at is null
@@ -54,9 +68,9 @@ with given as materialized (
      where e.due_at is not null
     returning workspace_id, lead_id
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at` + t.column + `)
     select f.workspace_id, f.event_id, '` + webhook.LeadEnriched + `', f.lead_id, f.chatbot_id, f.data,
-           greatest(date_trunc('milliseconds', clock_timestamp()) - interval '500 us', f.changed_at + interval '500 us')
+           greatest(date_trunc('milliseconds', clock_timestamp()) - interval '500 us', f.changed_at + interval '500 us')` + t.ofEvent + `
       from f join stored using (workspace_id, lead_id)
      where f.data is not null
     returning workspace_id, id, type, chatbot_id, created_at
@@ -65,29 +79,30 @@ with given as materialized (
       from given g
      cross join lateral unnest(g.row_workspaces, g.rows, g.due) as u (workspace_id, id, due_at)
      cross join lateral (
-        select e.ctid as at, e.workspace_id, e.leads from enrichment_queue e cross join ` + dearToSort + `
+        select e.ctid as at, e.workspace_id, e.leads` + t.ofRow + ` from enrichment_queue e cross join ` + dearToSort + `
          where e.workspace_id = u.workspace_id and e.due_at = u.due_at and e.id between u.id and u.id
          order by e.workspace_id, e.due_at, e.id limit 1
            for update of e) o
 ), rest as materialized (
     select workspace_id, array(
         select u.id from unnest(leads) with ordinality u (id, nth)
-         where u.id not in (select lead_id from f union all select unnest(gone) from given)
-         order by u.nth) as leads
+         where ` + notSettled + `
+         order by u.nth) as leads` + t.rest + `
       from q
 ), settled as materialized (
     select count(*) as n, count(*) < (select cardinality(leads) from given) as missed from f
 ), finished as (
     delete from enrichment_queue where ctid = any(array(select at from q))
 ), kept as (
-    insert into enrichment_queue (workspace_id, due_at, id, leads)
-    select workspace_id, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads
+    insert into enrichment_queue (workspace_id, due_at, id, leads` + t.list + `)
+    select workspace_id, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads` + t.list + `
       from rest cross join settled s
      where leads <> '{}'
 ), ` + fanOut + `
 select workspace_id, endpoint_id, null from endpoints_to_wake
 union all
 select null, null, n from settled`
+}
 
 func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out *Enriched) error {
 	n := len(b.leads)
@@ -130,6 +145,13 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 		text = l.AppendJSON(text[:0], true)
 		data.bytes(text)
 	}
+	args := []any{workspaces.done(), ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts,
+		chatbots.done(), words.done(), changed.done(), rows.done(), due.done(), gone.done(), interval(LookAgain),
+		of.done()}
+	statement := storeFindings
+	if b.traced {
+		statement, args = storeTraced, append(args, b.traces())
+	}
 	return conn.Each(ctx, db.Prepared(), "store enrichments", func(row conn.Row) error {
 		var ref EndpointRef
 		var settled sql.NullInt64
@@ -140,8 +162,7 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 			out.Wake = append(out.Wake, ref)
 		}
 		return err
-	}, storeFindings, workspaces.done(), ids.done(), facts.done(), retry.done(), events.done(), data.done(), maxEnrichAttempts,
-		chatbots.done(), words.done(), changed.done(), rows.done(), due.done(), gone.done(), interval(LookAgain), of.done())
+	}, statement, args...)
 }
 
 // endGone ends the enrichment of leads that are deleted: restoring one makes it due again, at another time.

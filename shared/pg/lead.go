@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -27,6 +28,7 @@ type NewLead struct {
 	Way        tenant.Way
 	FormID     id.UUID
 	Submission *lead.Submission // by which it came; nil: no form's
+	Trace      *trace.Span      // of the request that it came with; nil: nobody follows that
 }
 
 // Inserted is what became of a batch.
@@ -82,22 +84,31 @@ func (db *DB) InsertLeadsWithin(
 	return out, err
 }
 
-// insertLeads inserts leads of which none came by a form, insertSubmitters those of which some did: what one statement
-// does costs a lone lead even where there is nothing to do.
+// insertLeads inserts leads of which none came by a form, insertSubmitters those of which some did, and the others those
+// of which some have a trace: what one statement does costs a lone lead even where there is nothing to do.
 //
 // Both have arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15 how long
 // to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of those
 // that are older than lateAfter, $18 and $19 their ways and forms, for books, and insertSubmitters from $20 on
-// submissionArrays. A suppression is looked up by its key for each lead, whatever the planner thinks of their number.
+// submissionArrays. The traces come last. A suppression is looked up by its key for each lead, whatever the planner thinks of their number.
 // "patience" is read before the first row is, and so before any lock is waited for; what it sets ends with the
 // transaction, which is the statement where there is no other. It takes the transaction's id, for LeadsSince:
 // clock_timestamp() is later.
 var (
-	insertLeads      = insertLeadsWith(bookLeads)
-	insertSubmitters = insertLeadsWith(bookLeads + `, ` + submitLeads)
+	insertLeads            = insertLeadsWith(bookLeads, 0)
+	insertSubmitters       = insertLeadsWith(bookLeads+`, `+submitLeads, 0)
+	insertTraced           = insertLeadsWith(bookLeads, 20)
+	insertTracedSubmitters = insertLeadsWith(bookLeads+`, `+submitLeads, 20+submissionArrayCount)
 )
 
-func insertLeadsWith(rest string) string {
+// insertLeadsWith makes the statement; traces is the parameter that has them, 0: none does.
+func insertLeadsWith(rest string, traces int) string {
+	var t struct{ array, column, ofEvent, list, lists, join string } // what is said of traces
+	if traces > 0 {
+		t.array, t.column, t.ofEvent, t.list = `, $`+strconv.Itoa(traces)+`::text[]`, `, trace`, `, i.trace`, `, traces`
+		t.lists = `, case when count(trace) > 0 then array_agg(trace order by id) end as traces`
+		t.join = ` join input using (workspace_id, id)`
+	}
 	return `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()
@@ -108,9 +119,9 @@ with patience as materialized (
              order by s.email_hash limit 1) as suppressed
       from patience
      cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[], $18::text[], $19::uuid[])
+                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[], $18::text[], $19::uuid[]` + t.array + `)
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data,
-            email_hash, updated_at, way, form_id)
+            email_hash, updated_at, way, form_id` + t.column + `)
 ), ins as (
     insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
     select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at,
@@ -121,14 +132,14 @@ with patience as materialized (
     on conflict (workspace_id, email_key) do nothing
     returning workspace_id, id, updated_at
 ), owed as (
-    insert into enrichment_queue (workspace_id, due_at, id, leads)
-    select workspace_id, now() + cast($14 as interval), leads[1], leads
-      from (select workspace_id, array_agg(id order by id) as leads
-              from (select workspace_id, id, (row_number() over (partition by workspace_id order by id) - 1) / 100 as nth from ins) i
+    insert into enrichment_queue (workspace_id, due_at, id, leads` + t.list + `)
+    select workspace_id, now() + cast($14 as interval), leads[1], leads` + t.list + `
+      from (select workspace_id, array_agg(id order by id) as leads` + t.lists + `
+              from (select workspace_id, id` + t.column + `, (row_number() over (partition by workspace_id order by id) - 1) / 100 as nth from ins` + t.join + `) i
              group by workspace_id, nth) i
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at` + t.column + `)
+    select i.workspace_id, i.event_id, '` + webhook.LeadCreated + `', i.id, i.chatbot_id, i.data, i.created_at` + t.ofEvent + `
       from ins
       join input i using (workspace_id, id)
      where i.event_id is not null
@@ -157,13 +168,16 @@ func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead,
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
 	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
 	args = append(args, leadWays(leads)...)
-	statement := insertLeads
+	statement, traced := insertLeads, insertTraced
 	if came := submissionsOf(leads); len(came) > 0 {
 		submissions, err := submissionArrays(came)
 		if err != nil {
 			return Inserted{}, err
 		}
-		statement, args = insertSubmitters, append(args, submissions...)
+		statement, traced, args = insertSubmitters, insertTracedSubmitters, append(args, submissions...)
+	}
+	if traces := tracesOf(leads); traces != nil {
+		statement, args = traced, append(args, traces)
 	}
 	err := conn.Each(ctx, prepared, "insert leads", func(row conn.Row) error {
 		var what string
@@ -195,6 +209,22 @@ func suppressionHashes(leads []NewLead) []byte {
 	c := newColumn(byteas, len(leads))
 	for i := range leads {
 		c.bytes(lead.SuppressionHash(leads[i].WorkspaceID, leads[i].AddressKey()))
+	}
+	return c.done()
+}
+
+// tracesOf returns the traces of leads; nil: none has one.
+func tracesOf(leads []NewLead) any {
+	some := false
+	for i := range leads {
+		some = some || leads[i].Trace.Kept()
+	}
+	if !some {
+		return nil
+	}
+	c := newColumn(longs, len(leads))
+	for i := range leads {
+		c.optionalString(leads[i].Trace.Text())
 	}
 	return c.done()
 }

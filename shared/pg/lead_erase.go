@@ -132,7 +132,7 @@ select $1, v.id, v.type, cast($3 as json), v.created_at
   from unnest($2::uuid[]) l (id)
  cross join lateral (
     select id, type, created_at from events where workspace_id = $1 and id between l.id and l.id order by id limit 1) v
-    on conflict (workspace_id, id) do update set data = excluded.data`
+    on conflict (workspace_id, id) do update set data = excluded.data, trace = null`
 
 	// haltDrains takes the leases of the endpoints away that the deliveries wait for: a drain may have leased them
 	// before. A row says whether the lease was alive. Endpoints are locked before deliveries, as drains lock them.

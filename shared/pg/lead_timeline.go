@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -32,6 +33,7 @@ type Timeline struct {
 type TimelineEvent struct {
 	Event
 	Submission id.UUID // of which it tells; zero: of none
+	TraceID    string  // "": nobody follows it
 }
 
 // EnrichmentState is how far a lead's enrichment is.
@@ -109,15 +111,17 @@ func (db *DB) timelineSubmissions(ctx context.Context, t *Timeline, limit int) (
 func eventsOfLead(ctx context.Context, on conn.Queryer, workspace, leadID id.UUID, limit int) (all []TimelineEvent, err error) {
 	const q = `
 select ` + eventColumns + `,
-       coalesce(case when v.type in ('` + webhook.LeadSubmitted + `', '` + webhook.LeadMarkedSpam + `') then v.data #>> '{submission,id}' end, '')
+       coalesce(case when v.type in ('` + webhook.LeadSubmitted + `', '` + webhook.LeadMarkedSpam + `') then v.data #>> '{submission,id}' end, ''),
+       coalesce(v.trace, '')
   from events v
  where v.workspace_id = (select $1::uuid) and v.lead_id between $2 and $2
  order by v.lead_id, v.id limit $3`
 	scan := func(row conn.Row) (e TimelineEvent, err error) {
-		var about string
-		if e.Event, err = scanEvent(row, &about); err == nil && about != "" {
+		var about, kept string
+		if e.Event, err = scanEvent(row, &about, &kept); err == nil && about != "" {
 			e.Submission, err = id.Submission.Parse(about)
 		}
+		e.TraceID = trace.ID(kept)
 		return e, err
 	}
 	return conn.Collect(ctx, on, "read lead events", scan, q, workspace, leadID, limit)

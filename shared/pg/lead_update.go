@@ -12,6 +12,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -279,17 +280,18 @@ func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error 
 // its deliveries.
 func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, data []byte) ([]EndpointRef, error) {
 	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 event, $5 its type, $6 chatbot, $7 data, $8 when it
-	// happened
+	// happened, $9 its trace
 	const q = `
 with owed as (
     insert into enrichments (workspace_id, lead_id, due_at) values ($1, $2, case when $3 then now() end)
     on conflict (workspace_id, lead_id) do update set due_at = excluded.due_at, attempts = 0
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $4, $5, $2, $6, $7, $8)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
+    values ($1, $4, $5, $2, $6, $7, $8, nullif($9, ''))
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
 	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, id.New(), event,
-		optionalID(l.ChatbotID), string(data), l.UpdatedAt)
+		optionalID(l.ChatbotID), string(data), l.UpdatedAt, trace.From(ctx).Text())
 }

@@ -77,7 +77,7 @@ type LeasedBatch struct {
 func leaseQuery(due, breaker string) string {
 	return `
 with due as materialized (
-    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data,
+    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, v.trace,
            row_number() over (order by d.next_at, d.id) as n,
            coalesce(sum(pg_column_size(v.data)) over (order by d.next_at, d.id ` + rowsBefore + `), 0) as stored_before
       from deliveries d
@@ -108,7 +108,7 @@ select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.header
        case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = $1) end,
        d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
        coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data,
-       (select count(*) from due), ` + healthColumns + `
+       coalesce(d.trace, ''), (select count(*) from due), ` + healthColumns + `
   from lease e cross join taken d
  where d.before < $7
  order by d.n`
@@ -169,7 +169,7 @@ func (b *LeasedBatch) scan(row conn.Row, due *int, open func(*webhook.Endpoint, 
 	targets := []any{&first.url, &first.sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds,
 		&e.Batch.Max, &first.waitMs, &first.sealed.secret, &first.sealed.former, &first.paced, &first.schedule,
 		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
-		due}
+		&j.Trace, due}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/secret"
+	"leadgate/shared/trace"
 )
 
 // DB is a pool of connections to one database.
@@ -17,6 +18,7 @@ type DB struct {
 	*conn.Pool
 	allowUnsafe bool                           // see StartOptions
 	secrets     atomic.Pointer[secret.Keyring] // likewise; UseSecrets changes it
+	tracer      *trace.Tracer                  // likewise
 }
 
 // Options of Open.
@@ -47,6 +49,7 @@ type StartOptions struct {
 	Migrate     bool            // bring the schema up to date; else it is only checked
 	AllowUnsafe bool            // accept a Postgres that can lose what it has committed
 	Secrets     *secret.Keyring // seals secrets that are stored; nil: they are in clear
+	Tracer      *trace.Tracer   // exports what is done for leads that have a trace; nil: nothing
 }
 
 // Start waits for Postgres, checks that it is one to work with (server.go), sees to the schema, and makes the
@@ -58,6 +61,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 	}
 	db.allowUnsafe = o.AllowUnsafe
 	db.secrets.Store(o.Secrets)
+	db.tracer = o.Tracer
 	if err := db.checkServer(ctx, log); err != nil {
 		return err
 	}

@@ -80,6 +80,9 @@ const submissionParams = `$1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::te
        $9::text[], $10::text[], $11::text[], $12::json[], $13::text[], $14::text[], $15::json[], $16::text[], $17::bytea[],
        $18::timestamptz[], $19::timestamptz[]`
 
+// submissionArrayCount is how many arrays submissionArrays returns.
+const submissionArrayCount = 19
+
 // suppressedColumns are submissionColumns of a submission s whose address may not come back: nothing of the person.
 const suppressedColumns = `s.workspace_id, s.id, s.form_id, null, '` + string(lead.OutcomeSuppressed) + `', s.verdict, s.points, s.reasons, null, null,
        null, null, null, null, null, null, null, s.created_at, s.decided_at`

@@ -192,6 +192,7 @@ type DueDelivery struct {
 	Attempts   int     // made before this one
 	Tries      int     // of those, since it was last replayed: its place in the schedule
 	NextAt     time.Time
+	Trace      string // that the event is of, as package trace keeps it; "": none
 }
 
 // AppendPayload appends the body that is signed and sent: {"type", "timestamp", "data"} (Standard Webhooks).

@@ -40,6 +40,7 @@ type Deps struct {
 	Log            *slog.Logger       // nil: slog.Default
 	QueuesWritable bool               // the dashboard may run, archive and delete tasks
 	Registry       *prometheus.Registry
+	Exemplars      bool                        // metrics are shown with exemplars, to who takes OpenMetrics
 	Ready          func(context.Context) error // what the gateway cannot do without
 	Now            func() time.Time            // nil: time.Now
 	Stopping       <-chan struct{}             // closed once the gateway is about to end; nil: never
@@ -121,6 +122,7 @@ func New(d Deps) http.Handler {
 	}
 	metrics := promhttp.HandlerFor(d.Registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(d.Log.Handler(), slog.LevelError), MaxRequestsInFlight: 4, Timeout: 10 * time.Second,
+		EnableOpenMetrics: d.Exemplars,
 	})
 	r.Path("/metrics").Methods("GET").Handler(metrics)
 	// Two routes, because a prefix alone would match /admin/queuesX too.

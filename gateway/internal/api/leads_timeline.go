@@ -57,6 +57,7 @@ type eventEntry struct {
 	EventID      string  `json:"eventId"`
 	Type         string  `json:"type"`
 	SubmissionID *string `json:"submissionId"` // of which it tells
+	TraceID      *string `json:"traceId"`
 	Note         *string `json:"note"`
 }
 
@@ -135,7 +136,8 @@ func showEntry(e timeline.Entry) any {
 	case timeline.Enrichment:
 		return enrichmentEntry{h, e.State, e.Enrichment.Attempts, note}
 	case timeline.Event:
-		return eventEntry{h, id.Event.Format(e.Event.ID), e.Event.Type, optionalID(id.Submission, e.Event.Submission), note}
+		return eventEntry{h, id.Event.Format(e.Event.ID), e.Event.Type, optionalID(id.Submission, e.Event.Submission),
+			optional(e.Event.TraceID), note}
 	case timeline.Delivery:
 		return deliveryEntry{
 			h, id.Delivery.Format(d.ID), id.Event.Format(d.EventID), id.Endpoint.Format(d.EndpointID),

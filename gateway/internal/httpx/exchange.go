@@ -8,6 +8,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
+	"leadgate/shared/trace"
 )
 
 // exchange is what the edge knows of one request; it is also the ResponseWriter handlers get. One goroutine owns it.
@@ -20,6 +21,7 @@ type exchange struct {
 	fault  *fault.Error
 	torn   bool // a panic after the head was out
 	notes  []slog.Attr
+	span   *trace.Span                                                   // nil: nobody follows the request
 	page   func(w http.ResponseWriter, f *fault.Error, requestID string) // nil: errors go out in the envelope
 
 	reads   bool                   // the request changes nothing

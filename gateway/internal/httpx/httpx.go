@@ -20,6 +20,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
+	"leadgate/shared/trace"
 )
 
 // Handler answers a request or returns why it cannot; Edge.Handle renders what it returns.
@@ -32,6 +33,7 @@ type Deps struct {
 	AccessLog bool                  // false: only answers of 500 and above are logged
 	Listener  string                // "api" or "admin": a label of every metric
 
+	Tracer *trace.Tracer          // exports what requests of the API and of forms take; nil: nothing
 	Memory *limit.Budget[id.UUID] // of workspaces' requests; nil: nothing bounds what they hold together
 	Failed func(Failure)          // is told of each answer of 500 and above; nil: nobody is
 }
@@ -53,6 +55,7 @@ type Failure struct {
 type Edge struct {
 	log      *slog.Logger
 	access   bool
+	tracer   *trace.Tracer
 	memory   *limit.Budget[id.UUID]
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -74,6 +77,7 @@ func New(d Deps) *Edge {
 	return &Edge{
 		log:      d.Log.With("listener", d.Listener),
 		access:   d.AccessLog,
+		tracer:   d.Tracer,
 		memory:   d.Memory,
 		listener: d.Listener,
 		failed:   d.Failed,
@@ -112,7 +116,12 @@ func (e *Edge) Wrap(next http.Handler) http.Handler {
 		if doubtfulLength(r) {
 			h.Set("Connection", "close")
 		}
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+		ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+		if isTraced(r.URL.Path) {
+			x.span = e.tracer.Serve(r.Header, verb(r.Method))
+			ctx = trace.With(ctx, x.span)
+		}
+		r = r.WithContext(ctx)
 		e.inFlight.Inc()
 		defer func() {
 			reason := recover()
@@ -181,7 +190,8 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 	}
 	method := verb(r.Method)
 	e.requests.WithLabelValues(method, x.route, strconv.Itoa(x.status)).Inc()
-	e.seconds.WithLabelValues(method, x.route).Observe(took.Seconds())
+	observe(e.seconds.WithLabelValues(method, x.route), took, x.span)
+	x.endSpan(method)
 	if x.status >= http.StatusInternalServerError && e.failed != nil {
 		e.failed(x.failure(e.listener, method, took))
 	}
@@ -196,11 +206,14 @@ func (e *Edge) finish(x *exchange, r *http.Request, took time.Duration) {
 		return
 	}
 	// The route, never the path or the query: those hold whatever a client put there.
-	attrs := make([]slog.Attr, 0, 9+len(x.notes))
+	attrs := make([]slog.Attr, 0, 10+len(x.notes))
 	attrs = append(attrs, slog.String("request_id", x.id), slog.String("method", method), slog.String("route", x.route),
 		slog.Int("status", x.status), slog.Int64("bytes", x.bytes), slog.Float64("ms", float64(took.Microseconds())/1000))
 	if theirs := sanitise(r.Header.Get("X-Request-Id")); theirs != "" {
 		attrs = append(attrs, slog.String("client_request_id", theirs))
+	}
+	if trace := x.span.TraceID(); trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if x.fault != nil {
 		attrs = append(attrs, slog.String("code", string(x.fault.Kind)))

@@ -8,6 +8,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/rdb"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // redisTimeout bounds one pipeline: Redis answers in well under a millisecond, or is down. While it is down the circuit
@@ -35,7 +36,16 @@ func (s *Service) Admit(ctx context.Context, p *tenant.Principal, l *lead.Lead) 
 	if l != nil && r.Workspace == p.WorkspaceID && p.Settings.Dedupe != tenant.DedupeNone {
 		r.UniqueKey, r.LeadID = l.UniqueKey, l.ID
 	}
+	span := trace.From(ctx)
+	from := span.Now()
 	res, err := s.admissions.Do(ctx, r)
+	if span.Recording() {
+		failure := ""
+		if err != nil || res.Err != nil {
+			failure = "unavailable"
+		}
+		span.Record("admit", trace.Client, from, failure, trace.String(trace.System, "redis"))
+	}
 	admission := res.Admission
 	if err != nil || res.Err != nil {
 		s.metrics.withoutRedis.Inc()

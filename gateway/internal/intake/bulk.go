@@ -12,6 +12,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // Item is one lead of many.
@@ -48,7 +49,7 @@ func (s *Service) CreateMany(
 		}
 		first[l.UniqueKey] = i
 		places = append(places, i)
-		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New(), Way: tenant.WayBatch})
+		leads = append(leads, pg.NewLead{Lead: l, EventID: id.New(), Way: tenant.WayBatch, Trace: trace.From(ctx)})
 	}
 	for try := 1; len(leads) > 0 && try <= putTries; try++ {
 		err := s.insertMany(ctx, leads, places, out)

@@ -115,6 +115,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	start := time.Now()
 	done, err := s.DB.InsertLeadsWithin(ctx, leads, shortWait)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
+	traceCommit(leads, start, err)
 	if err == nil {
 		s.announce(ctx, leads, done)
 		out := make([]commitResult, len(leads))

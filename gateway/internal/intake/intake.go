@@ -20,6 +20,7 @@ import (
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // Limits of the three batchers. A full queue is a 503 at once: waiting longer would only make the client time out.
@@ -129,7 +130,8 @@ func NewLead(p *tenant.Principal, d *lead.Draft, chatbot, leadID id.UUID) lead.L
 // Where the lead had to wait it counts as updated when it was written.
 func (s *Service) commit(ctx context.Context, p *tenant.Principal, r *Request) (holder id.UUID, err error) {
 	l := &r.Lead
-	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New(), Way: r.Way, FormID: r.Form, Submission: r.Submission})
+	res := s.write(ctx, p, pg.NewLead{Lead: *l, EventID: id.New(), Way: r.Way, FormID: r.Form, Submission: r.Submission,
+		Trace: trace.From(ctx)})
 	switch {
 	case queueFull(res.err):
 		s.metrics.count("queue_full")

@@ -18,6 +18,7 @@ import (
 	"leadgate/shared/limit"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -40,7 +41,7 @@ const workspaceSockets = 1024
 // defaultMaxRun is how long a run takes before it goes to the back of the queue.
 const defaultMaxRun = 5 * time.Second
 
-// Deps is what a Processor works with. All fields but MaxRun and DisableAfter are required.
+// Deps is what a Processor works with. All fields but Tracer, MaxRun and DisableAfter are required.
 type Deps struct {
 	DB      *pg.DB
 	Redis   redis.UniversalClient
@@ -48,6 +49,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
+	Tracer  *trace.Tracer          // exports attempts at deliveries of events that have a trace; nil: none
 	Memory  *limit.Budget[id.UUID] // bounds the deliveries that workspaces' drains hold
 
 	// Send makes one request of deliveries, and returns an attempt at each. made is false when the context ended first.

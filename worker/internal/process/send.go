@@ -8,6 +8,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/task"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -67,7 +68,10 @@ func (p *Processor) attempt(ctx context.Context, e *webhook.Endpoint, due []webh
 			}
 		}
 	}()
-	return p.Send(ctx, e, due)
+	span := p.startSpan(due)
+	attempts, made = p.Send(trace.With(ctx, span), e, due)
+	endSpan(span, e, due, attempts)
+	return attempts, made
 }
 
 // observe counts attempts, and logs the request.

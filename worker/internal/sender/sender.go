@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"leadgate/shared/id"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -125,6 +126,7 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, message strin
 		return nil, "the URL is not valid"
 	}
 	req.Header = header
+	trace.From(ctx).SetHeader(req.Header)
 	return req, ""
 }
 
