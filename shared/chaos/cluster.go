@@ -14,11 +14,11 @@ func (run *runner) startCluster(ctx context.Context) (url string, err error) {
 	if !run.cluster {
 		return "", nil
 	}
-	if run.inProcess || !devstack.HasRedisServer() {
+	if run.inProcess || !devstack.HasRedisServer(run.getenv) {
 		return "", fmt.Errorf("%w: the stand-in for Redis is no cluster", errNotHere)
 	}
 	run.nodes, err = devstack.StartRedisCluster(ctx, devstack.ClusterOptions{Dir: filepath.Join(run.dir, "redis-cluster"),
-		Replica: true})
+		Replica: true, Getenv: run.getenv})
 	if err != nil {
 		return "", err
 	}

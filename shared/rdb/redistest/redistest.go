@@ -1,4 +1,5 @@
-// Package redistest gives each test a Redis of its own.
+// Package redistest gives each test a Redis of its own. REDIS_SERVER names the program to run, where not the
+// redis-server that is installed is meant: `go run ./shared/devstack/matrix -redis` runs the tests on several.
 package redistest
 
 import (
@@ -45,7 +46,7 @@ func StartWith(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 func StartCluster(t testing.TB, opt devstack.ClusterOptions) *devstack.RedisCluster {
 	t.Helper()
 	need(t)
-	opt.Dir = dir(t)
+	opt.Dir, opt.Getenv = dir(t), os.Getenv
 	c, err := devstack.StartRedisCluster(t.Context(), opt)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
@@ -57,7 +58,7 @@ func StartCluster(t testing.TB, opt devstack.ClusterOptions) *devstack.RedisClus
 // StartSentinel starts a Sentinel that watches master under this name.
 func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master *devstack.Redis) *devstack.Redis {
 	t.Helper()
-	opt.Dir = dir(t)
+	opt.Dir, opt.Getenv = dir(t), os.Getenv
 	s, err := devstack.StartSentinel(t.Context(), opt, name, master)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
@@ -68,7 +69,7 @@ func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master 
 
 func need(t testing.TB) {
 	t.Helper()
-	if !devstack.HasRedisServer() {
+	if !devstack.HasRedisServer(os.Getenv) {
 		t.Skip("redis-server is not installed, and the in-process stand-in has no clusters, TLS or users")
 	}
 }
@@ -86,6 +87,7 @@ func dir(t testing.TB) string {
 
 func start(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 	t.Helper()
+	opt.Getenv = os.Getenv
 	r, err := devstack.StartRedis(t.Context(), opt)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
