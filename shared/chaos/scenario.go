@@ -28,6 +28,9 @@ type scenario struct {
 	volatile    bool                 // the stores keep nothing on disk that they could read at their next start
 	freezes     bool                 // needs a Redis that is a process
 	cluster     bool                 // Redis is a cluster
+	sentinel    bool                 // or watched by a Sentinel
+	pooled      bool                 // gateways and workers reach Postgres through pgbouncer, as a role with few rights
+	standby     bool                 // Postgres has a synchronous standby
 	unsafe      string               // a setting of Postgres that is off while its power is cut; "": none
 	powerCuts   bool                 // of Postgres' machine the power can be cut
 	upgrade     bool                 // the former version runs first
@@ -53,7 +56,7 @@ type scenario struct {
 const maxMedian = 200 * time.Millisecond
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), submissions(),
+	return slices.Concat(loads(), topologies(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), submissions(),
 		imports())
 }
 
@@ -75,9 +78,6 @@ func loads() []scenario {
 			maxMedian: maxMedian, volatile: true, quiet: true, short: true, inject: stopRedis},
 		{name: "redis-hang", what: "Redis takes connections and answers nothing",
 			maxMedian: maxMedian, rules: rules{slowest: 2 * time.Second}, freezes: true, short: true, inject: freezeRedis},
-		{name: "cluster-failover",
-			what:      "each master of a Redis cluster is killed in turn, its replica takes over, and it comes back",
-			maxMedian: maxMedian, rules: rules{slowest: 2 * time.Second}, cluster: true, inject: failOver},
 		{name: "postgres-stop", what: "Postgres dies at once and is started again",
 			maxMedian: maxMedian, rules: rules{unavailable: true, slowest: 10 * time.Second}, short: true, inject: stopPostgres},
 		{name: "postgres-hang", what: "Postgres takes connections and answers nothing, for longer than an answer may take",

@@ -172,7 +172,7 @@ func (s *System) startPostgres(ctx context.Context) (err error) {
 		return err
 	}
 	s.DatabaseURL = s.Postgres.URL("leadgate")
-	return s.Postgres.ensureDatabase(ctx, "leadgate")
+	return s.Postgres.EnsureDatabase(ctx, "leadgate")
 }
 
 func (s *System) startRedis(ctx context.Context) (err error) {

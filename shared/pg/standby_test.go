@@ -29,6 +29,12 @@ func TestCommitWaitsForTheStandby(t *testing.T) {
 			_, err := db.InsertLeads(ctx, []pg.NewLead{{Lead: l, EventID: id.New()}})
 			return err
 		},
+		"duplicate, which a 409 is to name": func(ctx context.Context) error {
+			l := kept
+			l.ID = id.New()
+			_, err := db.InsertLeads(ctx, []pg.NewLead{{Lead: l, EventID: id.New()}})
+			return err
+		},
 		"transaction": func(ctx context.Context) error {
 			_, err := db.UpdateLead(ctx, ws, kept.ID, func(l *lead.Lead) error { l.Name = "Ann"; return nil })
 			return err
