@@ -3,7 +3,9 @@ package conn
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/lib/pq"
@@ -21,14 +23,36 @@ const (
 // connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out
 // with, and never longer than readTimeout, if that is set, for more to come.
 type connector struct {
-	*pq.Connector
+	hosts       []*pq.Connector // one each
+	next        atomic.Int32    // of hosts: which is tried first
 	readTimeout time.Duration
 }
 
-// Connect connects; the time-out of the URL and the end of ctx hold for all of it.
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+// Connect connects to one of the hosts, beginning with the one that did last; the end of ctx holds for all of it, and the
+// time-out of the URL for each host. A host that did not is not the first for whoever comes next: one that is silent,
+// because its machine is lost, takes all the time that its caller has.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	var errs []error
+	for range c.hosts {
+		at := c.next.Load()
+		made, err := c.connect(ctx, c.hosts[at])
+		if err == nil {
+			return made, nil
+		}
+		c.next.CompareAndSwap(at, (at+1)%int32(len(c.hosts)))
+		if errs = append(errs, err); ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// Driver is that of lib/pq.
+func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
+
+func (c *connector) connect(ctx context.Context, host *pq.Connector) (driver.Conn, error) {
 	d := &deadlineConn{readTimeout: c.readTimeout, limit: limit(ctx)}
-	made, err := c.Connector.Connect(context.WithValue(ctx, deadlineKey{}, d))
+	made, err := host.Connect(context.WithValue(ctx, deadlineKey{}, d))
 	if err != nil {
 		if d.Conn != nil {
 			d.Conn.Close()

@@ -109,7 +109,8 @@ func unavailable(err error) bool {
 	if errors.As(err, &ne) || errors.Is(err, sql.ErrConnDone) {
 		return true
 	}
-	for _, text := range []string{"driver: bad connection", "database is closed", "EOF", "connection re"} {
+	for _, text := range []string{"driver: bad connection", "database is closed", "EOF", "connection re",
+		"server is in hot standby mode", "session is read-only"} {
 		if strings.Contains(err.Error(), text) {
 			return true
 		}
