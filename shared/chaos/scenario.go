@@ -151,35 +151,46 @@ func stopPostgres(ctx context.Context, run *runner) error {
 const hang = 15 * time.Second
 
 func freezePostgres(ctx context.Context, run *runner) error {
+	return run.during(func() error {
+		all, err := run.freeze(ctx, run.Postgres.PID())
+		defer signalAll(all, syscall.SIGCONT)
+		if err == nil {
+			pause(ctx, max(hang, run.outage))
+		}
+		return err
+	})
+}
+
+// freeze stops all processes of the Postgres that run.db is connected to, and returns those that it has stopped.
+func (run *runner) freeze(ctx context.Context, postmaster int) (all []int, err error) {
 	const backends = `select pid from pg_stat_activity order by pid = pg_backend_pid()` // the one that tells us last
-	var pids []int
 	// there is a connection, for no new one can be made once the first is frozen
 	if err := run.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("freeze Postgres: %w", err)
+		return nil, fmt.Errorf("freeze Postgres: %w", err)
 	}
-	return run.during(func() error {
-		all := []int{run.Postgres.PID()}
-		defer func() {
-			for _, pid := range all {
-				syscall.Kill(pid, syscall.SIGCONT)
-			}
-		}()
-		if err := syscall.Kill(all[0], syscall.SIGSTOP); err != nil {
-			return fmt.Errorf("freeze Postgres: %w", err)
+	pids := []int{postmaster}
+	for n := 0; n < len(pids); n++ {
+		// One that has just ended is a zombie of the frozen postmaster; it can be signalled.
+		if err := syscall.Kill(pids[n], syscall.SIGSTOP); err != nil {
+			return all, fmt.Errorf("freeze Postgres: %w", err)
 		}
-		if err := run.db.SelectContext(ctx, &pids, backends); err != nil {
-			return fmt.Errorf("freeze Postgres: %w", err)
+		all = append(all, pids[n])
+		if n > 0 {
+			continue
 		}
-		for _, pid := range pids {
-			// One that has just ended is a zombie of the frozen postmaster; it can be signalled.
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				return fmt.Errorf("freeze Postgres: %w", err)
-			}
-			all = append(all, pid)
+		var sessions []int
+		if err := run.db.SelectContext(ctx, &sessions, backends); err != nil {
+			return all, fmt.Errorf("freeze Postgres: %w", err)
 		}
-		pause(ctx, max(hang, run.outage))
-		return nil
-	})
+		pids = append(pids, sessions...)
+	}
+	return all, nil
+}
+
+func signalAll(pids []int, sig syscall.Signal) {
+	for _, pid := range pids {
+		syscall.Kill(pid, sig)
+	}
 }
 
 // awaitDeliveries waits until webhooks are arriving: the fault is to fall in the middle of it.

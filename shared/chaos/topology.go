@@ -27,6 +27,9 @@ func topologies() []scenario {
 		{name: "standby-promotion",
 			what:  "Postgres is killed and its disk is lost, and its synchronous standby is promoted",
 			rules: away, standby: true, inject: promote},
+		{name: "standby-silent",
+			what:  "Postgres' machine is lost without a word, so that connections to it wait, and its standby is promoted",
+			rules: away, standby: true, inject: promoteSilent},
 		{name: "standby-away",
 			what: "the synchronous standby is away for longer than an answer may take, then the primary is lost, and the " +
 				"standby promoted",
@@ -113,7 +116,26 @@ func breakPooled(ctx context.Context, run *runner) error {
 
 // promote loses the primary and promotes the standby.
 func promote(ctx context.Context, run *runner) error {
-	return run.during(func() error { return run.losePrimary(ctx) })
+	return run.during(func() error {
+		lost := time.Now()
+		if err := run.losePrimary(); err != nil {
+			return err
+		}
+		return run.promoteStandby(ctx, lost)
+	})
+}
+
+// promoteSilent leaves the primary's connections open, and answers nothing on them.
+func promoteSilent(ctx context.Context, run *runner) error {
+	return run.during(func() error {
+		lost := time.Now()
+		all, err := run.freeze(ctx, run.stores.postgres.PID())
+		if err == nil {
+			err = run.promoteStandby(ctx, lost)
+		}
+		signalAll(all, syscall.SIGKILL)
+		return err
+	})
 }
 
 // noAnswer is longer than a post waits for its commit.
@@ -124,34 +146,39 @@ func promoteLate(ctx context.Context, run *runner) error {
 	return run.during(func() error {
 		run.stores.standby.Kill()
 		pause(ctx, max(noAnswer, run.outage))
-		return run.losePrimary(ctx)
+		lost := time.Now()
+		if err := run.losePrimary(); err != nil {
+			return err
+		}
+		if err := run.stores.standby.Start(ctx); err != nil {
+			return err
+		}
+		return run.promoteStandby(ctx, lost)
 	})
 }
 
-// losePrimary kills the primary, whose disk is lost with it, and promotes the standby when that has been noticed.
-func (run *runner) losePrimary(ctx context.Context) error {
-	s, lost := &run.stores, time.Now()
-	if err := syscall.Kill(s.postgres.PID(), syscall.SIGKILL); err != nil {
+// losePrimary kills the primary, whose disk is lost with it.
+func (run *runner) losePrimary() error {
+	primary := run.stores.postgres
+	if err := syscall.Kill(primary.PID(), syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill the primary: %w", err)
 	}
-	s.postgres.Kill() // waits until its sessions have ended with it
-	if err := devstack.RemoveStore(run.dir, "postgres"); err != nil {
-		return err
-	}
+	primary.Kill() // waits until its sessions have ended with it
+	return devstack.RemoveStore(run.dir, "postgres")
+}
+
+// promoteStandby promotes the standby some time after the primary was lost, as who watches them would, and notes when a
+// lead is taken in again.
+func (run *runner) promoteStandby(ctx context.Context, lost time.Time) error {
 	pause(ctx, run.outage/5)
-	if s.standby.PID() == 0 {
-		if err := s.standby.Start(ctx); err != nil {
-			return err
-		}
-	}
-	if err := s.standby.Promote(ctx); err != nil {
+	if err := run.stores.standby.Promote(ctx); err != nil {
 		return err
 	}
 	promoted := time.Now()
-	if err := run.noteCreated(ctx, "the primary was lost", lost); err != nil {
+	if err := run.noteCreated(ctx, "the standby was promoted", promoted); err != nil {
 		return err
 	}
-	fmt.Fprintf(&run.notes, "  of which it took %v until the standby was promoted\n", ms(promoted.Sub(lost)))
+	fmt.Fprintf(&run.notes, "  and %v after the primary was lost\n", ms(time.Since(lost)))
 	return nil
 }
 

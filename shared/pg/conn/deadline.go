@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -25,21 +26,22 @@ const (
 type connector struct {
 	hosts       []*pq.Connector // one each
 	next        atomic.Int32    // of hosts: which is tried first
+	silences    atomic.Int32    // how often a connection was waited for in vain
 	readTimeout time.Duration
 }
 
-// Connect connects to one of the hosts, beginning with the one that did last; the end of ctx holds for all of it, and the
-// time-out of the URL for each host. A host that did not is not the first for whoever comes next: one that is silent,
-// because its machine is lost, takes all the time that its caller has.
+// Connect connects to one of the hosts, beginning with the one that did last; the end of ctx holds for all of it, and
+// the time-out of the URL for each host. A host that did not is not the first for whoever comes next: one that is
+// silent, because its machine is lost, takes all the time that its caller has.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var errs []error
 	for range c.hosts {
 		at := c.next.Load()
-		made, err := c.connect(ctx, c.hosts[at])
+		made, err := c.connect(ctx, at)
 		if err == nil {
 			return made, nil
 		}
-		c.next.CompareAndSwap(at, (at+1)%int32(len(c.hosts)))
+		c.pass(at)
 		if errs = append(errs, err); ctx.Err() != nil {
 			break
 		}
@@ -47,12 +49,15 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
+// pass has the host after that at at be tried first.
+func (c *connector) pass(at int32) { c.next.CompareAndSwap(at, (at+1)%int32(len(c.hosts))) }
+
 // Driver is that of lib/pq.
 func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
 
-func (c *connector) connect(ctx context.Context, host *pq.Connector) (driver.Conn, error) {
-	d := &deadlineConn{readTimeout: c.readTimeout, limit: limit(ctx)}
-	made, err := host.Connect(context.WithValue(ctx, deadlineKey{}, d))
+func (c *connector) connect(ctx context.Context, at int32) (driver.Conn, error) {
+	d := &deadlineConn{by: c, host: at, silences: c.silences.Load(), readTimeout: c.readTimeout, limit: limit(ctx)}
+	made, err := c.hosts[at].Connect(context.WithValue(ctx, deadlineKey{}, d))
 	if err != nil {
 		if d.Conn != nil {
 			d.Conn.Close()
@@ -95,6 +100,9 @@ type driverConn struct {
 // that were closed meanwhile.
 func (c *driverConn) ResetSession(ctx context.Context) error {
 	c.net.limit = limit(ctx)
+	if c.net.suspect() {
+		return driver.ErrBadConn
+	}
 	if err := c.pqConn.ResetSession(ctx); err != nil {
 		return err
 	}
@@ -145,12 +153,15 @@ func (c *driverConn) Close() error {
 }
 
 // IsValid keeps a connection that broke off in the middle of an answer out of the pool.
-func (c *driverConn) IsValid() bool { return !c.net.broken && c.pqConn.IsValid() }
+func (c *driverConn) IsValid() bool { return !c.net.broken && !c.net.suspect() && c.pqConn.IsValid() }
 
 // deadlineConn is the network under a connection, with a deadline before each read and write. Like that, it is used by
 // one goroutine at a time.
 type deadlineConn struct {
 	net.Conn
+	by          *connector // nil: a request to cancel
+	host        int32
+	silences    int32         // there had been when it was made
 	readTimeout time.Duration // 0: none
 	limit       time.Time     // of the connection's user; zero: none
 	handshake   time.Time     // set by lib/pq while it connects
@@ -168,9 +179,17 @@ func (d *deadlineConn) Read(b []byte) (n int, err error) {
 	if err = d.setDeadline(); err == nil {
 		n, err = d.Conn.Read(b)
 	}
+	if d.by != nil && d.handshake.IsZero() && errors.Is(err, os.ErrDeadlineExceeded) {
+		d.by.silences.Add(1)
+		d.by.pass(d.host)
+	}
 	d.broken = d.broken || err != nil
 	return n, err
 }
+
+// suspect reports whether, since it was made, another connection was waited for in vain. Where a machine is lost, or
+// hangs, each connection to it would be waited for like that, one after the other.
+func (d *deadlineConn) suspect() bool { return d.silences != d.by.silences.Load() }
 
 func (d *deadlineConn) Write(b []byte) (n int, err error) {
 	if err = d.setDeadline(); err == nil {
