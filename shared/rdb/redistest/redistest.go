@@ -3,7 +3,9 @@
 package redistest
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +67,23 @@ func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master 
 	}
 	t.Cleanup(func() { s.Kill() })
 	return s
+}
+
+// Old reports whether the Redis that tests run on is older than 6.2: it knows no BLMOVE, and no channels of a user.
+func Old(t testing.TB) bool {
+	t.Helper()
+	need(t)
+	info, err := New(t).Info(t.Context(), "server").Result()
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	var major, minor int
+	if _, version, found := strings.Cut(info, "redis_version:"); !found {
+		t.Fatalf("redistest: no version in %q", info)
+	} else if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	return major < 6 || major == 6 && minor < 2
 }
 
 func need(t testing.TB) {
