@@ -161,7 +161,7 @@ func TestDomainIsPure(t *testing.T) {
 // themselves have no main.
 func TestEnvironmentIsReadInMain(t *testing.T) {
 	for _, s := range sources(t) {
-		if s.test || s.file.Name.Name == "main" || s.pkg == "shared/pg/pgtest" {
+		if s.test || s.file.Name.Name == "main" || s.pkg == "shared/pg/pgtest" || s.pkg == "shared/rdb/redistest" {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

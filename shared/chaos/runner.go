@@ -38,7 +38,7 @@ type runner struct {
 	options
 	parts     *parts
 	former    *former // nil: the programs under test are all there is
-	nodes     *devstack.RedisCluster
+	stores    stores
 	db        *pg.DB
 	dir       string
 	workspace id.UUID // the demo workspace
@@ -81,59 +81,6 @@ func (s scenario) run(ctx context.Context, opt options) (report string, err erro
 		return "", err
 	}
 	return run.measure(ctx)
-}
-
-// start starts the system that is to be broken.
-func (run *runner) start(ctx context.Context) (err error) {
-	if run.newDir != nil && !run.powerCuts && !run.upgrade { // those make a cluster of their own
-		run.dir, err = run.newDir(ctx)
-	} else {
-		run.dir, err = devstack.TempDir("leadgate-chaos-")
-	}
-	if err != nil {
-		return err
-	}
-	if run.upgrade {
-		return run.startFormer(ctx)
-	}
-	redis, err := run.startCluster(ctx)
-	if err != nil {
-		return err
-	}
-	run.System, err = devstack.Start(ctx, devstack.SystemOptions{RedisURL: redis, Dir: run.dir, Bin: run.bin, Gateways: run.gateways,
-		Workers: run.workers, Durable: !run.volatile, PowerCuts: run.powerCuts, Env: run.env, InProcess: run.inProcess,
-		Getenv: run.getenv, Output: run.parts.part})
-	if err != nil {
-		return errPower(err)
-	}
-	if run.freezes && run.Redis.PID() == 0 {
-		return errStandIn
-	}
-	return nil
-}
-
-// open connects to the system's Postgres.
-func (run *runner) open() (err error) {
-	run.db, err = pg.Open(run.DatabaseURL, pg.Options{MaxConns: 4, Application: "leadgate chaos"})
-	return err
-}
-
-// stop stops what runs, and throws its data away.
-func (run *runner) stop() {
-	if run.db != nil {
-		run.db.Close()
-	}
-	if run.former != nil {
-		run.former.end()
-	}
-	if run.System != nil {
-		if run.powerCuts { // what it left behind may be broken so that it does not end when it is asked to
-			run.Postgres.CutPower(func() bool { return false })
-		}
-		run.System.Stop()
-	}
-	run.nodes.Kill()
-	devstack.Remove(run.dir)
 }
 
 // measure does what the scenario is.
@@ -266,10 +213,9 @@ func (run *runner) during(do func() error) error {
 func (run *runner) awaitAll(ctx context.Context) error {
 	until, cancel := context.WithTimeout(ctx, takeover)
 	defer cancel()
-	var leads int
-	if err := run.db.GetContext(ctx, &leads, "select count(*) from leads where workspace_id = $1",
-		run.workspace); err != nil {
-		return fmt.Errorf("count leads: %w", err)
+	leads, err := run.countLeads(ctx)
+	if err != nil {
+		return err
 	}
 	for _, r := range run.receivers {
 		if !r.WaitFor(until, leads*len(loadgen.LeadEvents())) {
@@ -277,6 +223,14 @@ func (run *runner) awaitAll(ctx context.Context) error {
 		}
 	}
 	return run.awaitIdle(until)
+}
+
+// countLeads counts those of the demo workspace.
+func (run *runner) countLeads(ctx context.Context) (n int, err error) {
+	if err = run.db.GetContext(ctx, &n, "select count(*) from leads where workspace_id = $1", run.workspace); err != nil {
+		err = fmt.Errorf("count leads: %w", err)
+	}
+	return n, err
 }
 
 // awaitIdle waits until no job is pending, when all webhooks have arrived.

@@ -28,6 +28,9 @@ type scenario struct {
 	volatile    bool                 // the stores keep nothing on disk that they could read at their next start
 	freezes     bool                 // needs a Redis that is a process
 	cluster     bool                 // Redis is a cluster
+	sentinel    bool                 // or watched by a Sentinel
+	pooled      bool                 // gateways and workers reach Postgres through pgbouncer, as a role with few rights
+	standby     bool                 // Postgres has a synchronous standby
 	unsafe      string               // a setting of Postgres that is off while its power is cut; "": none
 	powerCuts   bool                 // of Postgres' machine the power can be cut
 	upgrade     bool                 // the former version runs first
@@ -53,7 +56,7 @@ type scenario struct {
 const maxMedian = 200 * time.Millisecond
 
 func scenarios() []scenario {
-	return slices.Concat(loads(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), submissions(),
+	return slices.Concat(loads(), topologies(), rewinds(), powers(), attacks(), drains(), retriesOf(), changes(), upgrades(), statistics(), submissions(),
 		imports())
 }
 
@@ -75,9 +78,6 @@ func loads() []scenario {
 			maxMedian: maxMedian, volatile: true, quiet: true, short: true, inject: stopRedis},
 		{name: "redis-hang", what: "Redis takes connections and answers nothing",
 			maxMedian: maxMedian, rules: rules{slowest: 2 * time.Second}, freezes: true, short: true, inject: freezeRedis},
-		{name: "cluster-failover",
-			what:      "each master of a Redis cluster is killed in turn, its replica takes over, and it comes back",
-			maxMedian: maxMedian, rules: rules{slowest: 2 * time.Second}, cluster: true, inject: failOver},
 		{name: "postgres-stop", what: "Postgres dies at once and is started again",
 			maxMedian: maxMedian, rules: rules{unavailable: true, slowest: 10 * time.Second}, short: true, inject: stopPostgres},
 		{name: "postgres-hang", what: "Postgres takes connections and answers nothing, for longer than an answer may take",
@@ -151,35 +151,46 @@ func stopPostgres(ctx context.Context, run *runner) error {
 const hang = 15 * time.Second
 
 func freezePostgres(ctx context.Context, run *runner) error {
+	return run.during(func() error {
+		all, err := run.freeze(ctx, run.Postgres.PID())
+		defer signalAll(all, syscall.SIGCONT)
+		if err == nil {
+			pause(ctx, max(hang, run.outage))
+		}
+		return err
+	})
+}
+
+// freeze stops all processes of the Postgres that run.db is connected to, and returns those that it has stopped.
+func (run *runner) freeze(ctx context.Context, postmaster int) (all []int, err error) {
 	const backends = `select pid from pg_stat_activity order by pid = pg_backend_pid()` // the one that tells us last
-	var pids []int
 	// there is a connection, for no new one can be made once the first is frozen
 	if err := run.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("freeze Postgres: %w", err)
+		return nil, fmt.Errorf("freeze Postgres: %w", err)
 	}
-	return run.during(func() error {
-		all := []int{run.Postgres.PID()}
-		defer func() {
-			for _, pid := range all {
-				syscall.Kill(pid, syscall.SIGCONT)
-			}
-		}()
-		if err := syscall.Kill(all[0], syscall.SIGSTOP); err != nil {
-			return fmt.Errorf("freeze Postgres: %w", err)
+	pids := []int{postmaster}
+	for n := 0; n < len(pids); n++ {
+		// One that has just ended is a zombie of the frozen postmaster; it can be signalled.
+		if err := syscall.Kill(pids[n], syscall.SIGSTOP); err != nil {
+			return all, fmt.Errorf("freeze Postgres: %w", err)
 		}
-		if err := run.db.SelectContext(ctx, &pids, backends); err != nil {
-			return fmt.Errorf("freeze Postgres: %w", err)
+		all = append(all, pids[n])
+		if n > 0 {
+			continue
 		}
-		for _, pid := range pids {
-			// One that has just ended is a zombie of the frozen postmaster; it can be signalled.
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				return fmt.Errorf("freeze Postgres: %w", err)
-			}
-			all = append(all, pid)
+		var sessions []int
+		if err := run.db.SelectContext(ctx, &sessions, backends); err != nil {
+			return all, fmt.Errorf("freeze Postgres: %w", err)
 		}
-		pause(ctx, max(hang, run.outage))
-		return nil
-	})
+		pids = append(pids, sessions...)
+	}
+	return all, nil
+}
+
+func signalAll(pids []int, sig syscall.Signal) {
+	for _, pid := range pids {
+		syscall.Kill(pid, sig)
+	}
 }
 
 // awaitDeliveries waits until webhooks are arriving: the fault is to fall in the middle of it.

@@ -145,7 +145,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 	f.BoolVar(&s.reset, "reset", false, "throw the kept data of the private stores away first")
 	f.Usage = func() {
 		fmt.Fprintf(stdout, "Runs Postgres, Redis, the gateway and workers with a demo workspace; Ctrl-C stops them.\n"+
-			"Uses the stores of DATABASE_URL and REDIS_URL where they are set, and the Postgres in PG_BINDIR.\n\n")
+			"Uses the stores of DATABASE_URL and REDIS_URL where they are set, the Postgres in PG_BINDIR, and the Redis "+
+			"that REDIS_SERVER names.\n\n")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {

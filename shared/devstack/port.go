@@ -19,30 +19,47 @@ var reserved sync.Map // port -> what keeps other processes from it, or nil
 // FreePort returns a port on which nothing listens at 127.0.0.1, and which nobody else who asks here gets while this
 // process lives.
 func FreePort() (int, error) {
+	return findPort(highPort, take)
+}
+
+// busOffset is how far above its own port a node of a Redis cluster has that of its bus; before Redis 7 nothing can
+// change that.
+const busOffset = 10_000
+
+// freeClusterPort returns a port like FreePort whose bus port is free too.
+func freeClusterPort() (int, error) {
+	return findPort(highPort-busOffset, func(port int) bool { return take(port) && take(port+busOffset) })
+}
+
+func findPort(below int, good func(port int) bool) (int, error) {
 	for range 200 {
-		port := lowPort + rand.IntN(highPort-lowPort)
-		if _, taken := reserved.Load(port); taken {
-			continue
+		if port := lowPort + rand.IntN(below-lowPort); good(port) {
+			return port, nil
 		}
-		var hold net.Listener
-		if runtime.GOOS == "linux" { // an abstract socket's name is free again when its process ends, however it ends
-			var err error
-			if hold, err = net.Listen("unix", fmt.Sprintf("@leadgate-port-%d", port)); err != nil {
-				continue
-			}
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			if hold != nil {
-				hold.Close()
-			}
-			continue
-		}
-		l.Close()
-		if _, raced := reserved.LoadOrStore(port, hold); raced {
-			continue
-		}
-		return port, nil
 	}
-	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1", lowPort, highPort)
+	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1", lowPort, below)
+}
+
+// take reports whether a port was free; then it is ours.
+func take(port int) bool {
+	if _, taken := reserved.Load(port); taken {
+		return false
+	}
+	var hold net.Listener
+	if runtime.GOOS == "linux" { // an abstract socket's name is free again when its process ends, however it ends
+		var err error
+		if hold, err = net.Listen("unix", fmt.Sprintf("@leadgate-port-%d", port)); err != nil {
+			return false
+		}
+	}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		if hold != nil {
+			hold.Close()
+		}
+		return false
+	}
+	l.Close()
+	_, raced := reserved.LoadOrStore(port, hold)
+	return !raced
 }

@@ -189,12 +189,18 @@ func (p *Postgres) CreateDatabase(ctx context.Context, name, template string) er
 	return p.exec(ctx, stmt)
 }
 
-func (p *Postgres) ensureDatabase(ctx context.Context, name string) error {
+// EnsureDatabase makes a database where there is none of that name.
+func (p *Postgres) EnsureDatabase(ctx context.Context, name string) error {
 	err := p.CreateDatabase(ctx, name, "")
 	if conn.SQLState(err) == "42P04" { // it is there
 		return nil
 	}
 	return err
+}
+
+// Promote makes a standby one that can be written to, and returns when it is.
+func (p *Postgres) Promote(ctx context.Context) error {
+	return p.exec(ctx, "select pg_promote(wait_seconds => 50)") // less than a statement of exec may take
 }
 
 // DropDatabase drops a database with whoever is still connected to it.

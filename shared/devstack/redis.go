@@ -33,6 +33,8 @@ type RedisOptions struct {
 	InProcess bool        // the stand-in even where there is a redis-server
 	Log       io.Writer   // the server's log; nil: nowhere
 	OnExit    func(error) // an end nobody asked for; nil: nobody is notified
+
+	Getenv func(string) string // REDIS_SERVER; nil: looks in the usual places only
 }
 
 // RedisTLS is what a server that speaks only TLS, and only with clients that have a certificate, needs.
@@ -66,14 +68,16 @@ type Redis struct {
 // StartRedis starts a server and returns when it answers PING.
 func StartRedis(ctx context.Context, opt RedisOptions) (*Redis, error) {
 	r := &Redis{host: cmp.Or(opt.Host, "127.0.0.1"), port: opt.Port, tls: opt.TLS}
-	bin := findRedis()
+	bin, err := findRedis(opt.Getenv)
+	if err != nil {
+		return nil, err
+	}
 	if bin == "" || opt.InProcess {
 		return r, r.startMini()
 	}
 	who := storeAccount()
 	dir := "/"
 	if opt.Persist || opt.Config != "" || opt.Dir != "" && opt.Args != nil {
-		var err error
 		if dir, err = redisDir(who, opt); err != nil {
 			return nil, fmt.Errorf("redis directory: %w", err)
 		}
@@ -123,13 +127,20 @@ func redisDir(who account, opt RedisOptions) (string, error) {
 	return dir, who.chown(dir)
 }
 
-func findRedis() string {
+// findRedis looks for the program: that of REDIS_SERVER, or where it names none, a redis-server; "" when there is none.
+func findRedis(getenv func(string) string) (bin string, err error) {
+	if getenv != nil && getenv("REDIS_SERVER") != "" { // who names one wants that one
+		if bin, err = exec.LookPath(getenv("REDIS_SERVER")); err != nil {
+			err = fmt.Errorf("REDIS_SERVER: %w", err)
+		}
+		return bin, err
+	}
 	for _, name := range []string{"redis-server", "/opt/homebrew/bin/redis-server", "/usr/local/bin/redis-server"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return path
+			return path, nil
 		}
 	}
-	return ""
+	return "", nil
 }
 
 // ready is an INFO that names our own process: another server may have been quicker on the port.

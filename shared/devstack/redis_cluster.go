@@ -22,6 +22,7 @@ type ClusterOptions struct {
 	Replica bool                           // one for each master
 	Node    func(n int, opt *RedisOptions) // what is special about a node, masters first; nil: nothing
 	Timeout time.Duration                  // after which a node that does not answer has failed; 0: 2 s
+	Getenv  func(string) string            // as of RedisOptions
 }
 
 // RedisCluster is a private cluster: redis-server, several times. The in-process stand-in can be none.
@@ -30,14 +31,17 @@ type RedisCluster struct {
 	masters int
 }
 
-// HasRedisServer reports whether the program is on this machine.
-func HasRedisServer() bool { return findRedis() != "" }
+// HasRedisServer reports whether the program is on this machine, or REDIS_SERVER says that one is.
+func HasRedisServer(getenv func(string) string) bool {
+	bin, err := findRedis(getenv)
+	return bin != "" || err != nil
+}
 
 var errNoRedisServer = errors.New("redis-server is not installed")
 
 // StartRedisCluster starts a cluster and returns when it takes writes.
 func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, error) {
-	if findRedis() == "" {
+	if !HasRedisServer(opt.Getenv) {
 		return nil, errNoRedisServer
 	}
 	c := &RedisCluster{masters: opt.Masters}
@@ -52,19 +56,18 @@ func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, 
 		total *= 2
 	}
 	c.Nodes = make([]*Redis, total)
-	bus := make([]int, total)
 	var g errgroup.Group
 	for n := range total {
-		node := RedisOptions{Dir: filepath.Join(opt.Dir, "node"+strconv.Itoa(n))}
+		node := RedisOptions{Dir: filepath.Join(opt.Dir, "node"+strconv.Itoa(n)), Getenv: opt.Getenv}
 		if opt.Node != nil {
 			opt.Node(n, &node)
 		}
 		g.Go(func() (err error) {
-			if bus[n], err = FreePort(); err != nil {
+			if node.Port, err = freeClusterPort(); err != nil {
 				return err
 			}
 			node.Args = append(node.Args, "--cluster-enabled", "yes",
-				"--cluster-announce-ip", cmp.Or(node.Host, "127.0.0.1"), "--cluster-port", strconv.Itoa(bus[n]),
+				"--cluster-announce-ip", cmp.Or(node.Host, "127.0.0.1"),
 				"--cluster-node-timeout", strconv.Itoa(int(opt.Timeout.Milliseconds())),
 				"--cluster-replica-validity-factor", "0", "--repl-diskless-sync-delay", "0")
 			c.Nodes[n], err = StartRedis(ctx, node)
@@ -73,7 +76,7 @@ func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, 
 	}
 	err := g.Wait()
 	if err == nil {
-		err = c.form(ctx, bus)
+		err = c.form(ctx)
 	}
 	if err != nil {
 		c.Kill()
@@ -83,7 +86,7 @@ func StartRedisCluster(ctx context.Context, opt ClusterOptions) (*RedisCluster, 
 }
 
 // form makes a cluster of the nodes.
-func (c *RedisCluster) form(ctx context.Context, bus []int) error {
+func (c *RedisCluster) form(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	clients := make([]redis.UniversalClient, len(c.Nodes))
@@ -98,14 +101,17 @@ func (c *RedisCluster) form(ctx context.Context, bus []int) error {
 	const slots = 16384
 	for n, client := range clients {
 		if n < c.masters {
-			if err := client.Do(ctx, "cluster", "addslotsrange", n*slots/c.masters,
-				(n+1)*slots/c.masters-1).Err(); err != nil {
+			own := []any{"cluster", "addslots"} // Redis before 7 takes no ranges
+			for slot := n * slots / c.masters; slot < (n+1)*slots/c.masters; slot++ {
+				own = append(own, slot)
+			}
+			if err := client.Do(ctx, own...).Err(); err != nil {
 				return err
 			}
 		}
 		host, port, _ := net.SplitHostPort(c.Nodes[n].Addr())
 		if err := errors.Join(client.Do(ctx, "cluster", "set-config-epoch", n+1).Err(),
-			clients[0].Do(ctx, "cluster", "meet", host, port, bus[n]).Err()); err != nil {
+			clients[0].Do(ctx, "cluster", "meet", host, port).Err()); err != nil {
 			return err
 		}
 	}
@@ -189,7 +195,7 @@ func (c *RedisCluster) Kill() {
 
 // StartSentinel starts one that watches master under this name, and takes it for gone after a second.
 func StartSentinel(ctx context.Context, opt RedisOptions, name string, master *Redis) (*Redis, error) {
-	if findRedis() == "" {
+	if !HasRedisServer(opt.Getenv) {
 		return nil, errNoRedisServer
 	}
 	host, port, _ := net.SplitHostPort(master.Addr())

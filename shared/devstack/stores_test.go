@@ -140,6 +140,15 @@ func TestPostgresWrongBinDir(t *testing.T) {
 	}
 }
 
+func TestRedisWrongServer(t *testing.T) {
+	t.Parallel()
+	getenv := func(string) string { return "/nowhere" }
+	_, err := devstack.StartRedis(t.Context(), devstack.RedisOptions{Getenv: getenv})
+	if err == nil || !strings.Contains(err.Error(), "REDIS_SERVER") || !devstack.HasRedisServer(getenv) {
+		t.Errorf("StartRedis(REDIS_SERVER=/nowhere) = %v, want an error that names REDIS_SERVER", err)
+	}
+}
+
 func TestRedisComesBack(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -154,7 +163,7 @@ func TestRedisComesBack(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
-			tc.opt.Dir = mustDir(t)
+			tc.opt.Dir, tc.opt.Getenv = mustDir(t), os.Getenv
 			r, err := devstack.StartRedis(ctx, tc.opt)
 			if err != nil {
 				t.Fatal(err)
@@ -163,7 +172,7 @@ func TestRedisComesBack(t *testing.T) {
 			if tc.opt.Persist && r.Kind() == devstack.InProcess {
 				tc.want = "" // no redis-server here
 			}
-			client, err := rdb.Open(r.URL(), rdb.Options{})
+			client, err := rdb.Open(r.URL(), rdb.Options{Timeout: 5 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -41,7 +41,7 @@ type SystemOptions struct {
 	DatabaseURL string                      // used instead of a private Postgres
 	RedisURL    string                      // used instead of a private Redis
 	Env         []string                    // NAME=value, more of it for gateway and workers
-	Getenv      func(string) string         // PG_BINDIR; nil: looks in the usual places only
+	Getenv      func(string) string         // PG_BINDIR, REDIS_SERVER; nil: looks in the usual places only
 	Output      func(name string) io.Writer // where a part's lines go; nil: nowhere
 	Say         func(what string)           // gets what takes a while, one thing at a time; nil: nobody is notified
 }
@@ -172,7 +172,7 @@ func (s *System) startPostgres(ctx context.Context) (err error) {
 		return err
 	}
 	s.DatabaseURL = s.Postgres.URL("leadgate")
-	return s.Postgres.ensureDatabase(ctx, "leadgate")
+	return s.Postgres.EnsureDatabase(ctx, "leadgate")
 }
 
 func (s *System) startRedis(ctx context.Context) (err error) {
@@ -180,8 +180,7 @@ func (s *System) startRedis(ctx context.Context) (err error) {
 		return nil
 	}
 	s.Redis, err = StartRedis(ctx, RedisOptions{Dir: filepath.Join(s.opt.Dir, "redis"), Persist: s.opt.Durable,
-		InProcess: s.opt.InProcess,
-		Log:       s.output("redis"), OnExit: s.onExit})
+		InProcess: s.opt.InProcess, Log: s.output("redis"), Getenv: s.opt.Getenv, OnExit: s.onExit})
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"net/url"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"leadgate/shared/devstack"
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/conn"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/testwait"
 )
@@ -101,5 +104,91 @@ func TestFailover(t *testing.T) {
 	}
 	if err := db.Ready(t.Context()); err != nil {
 		t.Errorf("Ready() after the promotion = %v, want nil", err)
+	}
+}
+
+// When the primary's machine is lost without a word, nobody refuses connections to it: they wait. That holds up what is
+// under way, and nothing that comes later.
+func TestFailoverFromASilentPrimary(t *testing.T) {
+	t.Parallel()
+	primary, standby := mustStandby(t)
+	one, err := url.Parse(primary.URL(pgtest.SystemDB))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := url.Parse(standby.URL(pgtest.SystemDB))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Host += "," + two.Host
+	const conns = 8
+	db := mustOpen(t, one.String(), pg.Options{MaxConns: conns})
+	ws := pgtest.Workspace(t, db).ID
+	var open sync.WaitGroup
+	for range conns {
+		open.Go(func() { db.MustExecContext(t.Context(), `select pg_sleep(0.3)`) })
+	}
+	open.Wait()
+	promoted := mustOpen(t, standby.URL(pgtest.SystemDB), pg.Options{MaxConns: 1})
+	pause(t, primary, db)
+	if _, err := promoted.ExecContext(t.Context(), `select pg_promote()`); err != nil {
+		t.Fatal(err)
+	}
+	rename := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // a post has 3 s
+		defer cancel()
+		_, err := conn.Exec(ctx, db, "rename", `update workspaces set name = name || '!' where id = $1`, ws)
+		return err
+	}
+	failed := 0
+	for rename() != nil {
+		if failed++; failed > conns {
+			break
+		}
+	}
+	if failed > 2 { // one waits on a connection, and another one to connect
+		t.Errorf("%d statements failed after the promotion, with %d connections to the silent primary, want 2 at most",
+			failed, conns)
+	}
+	db.SetMaxIdleConns(0) // each connects anew
+	for range 5 {
+		if err := rename(); err != nil {
+			t.Errorf("a statement on a new connection = %v, want success", err)
+		}
+	}
+}
+
+// pause stops all processes of a Postgres, to which db is connected, until t ends.
+func pause(t *testing.T, p *devstack.Postgres, db *pg.DB) {
+	t.Helper()
+	all := []int{p.PID()}
+	var sessions []int
+	if err := db.SelectContext(t.Context(), &sessions, `select pid from pg_stat_activity`); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, pid := range all {
+			syscall.Kill(pid, syscall.SIGCONT)
+		}
+	})
+	all = append(all, sessions...)
+	for _, pid := range all {
+		syscall.Kill(pid, syscall.SIGSTOP)
+	}
+}
+
+// While none of several hosts can be written to, as in the middle of a failover, Postgres is unavailable.
+func TestNoneOfTheHostsIsPrimary(t *testing.T) {
+	t.Parallel()
+	_, standby := mustStandby(t)
+	u, err := url.Parse(standby.URL(pgtest.SystemDB))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host += "," + u.Host
+	db := mustOpen(t, u.String(), pg.Options{MaxConns: 1})
+	_, err = conn.Exec(t.Context(), db, "write", `update workspaces set name = ''`)
+	if !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a statement = %v, want UNAVAILABLE", err)
 	}
 }

@@ -114,7 +114,7 @@ var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 // row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
 // another transaction keeps an email, ErrLockTimeout.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
+	stmts, err := db.Prepare(ctx, insertLeads, selectDurableHolders)
 	if err != nil {
 		return out, err
 	}

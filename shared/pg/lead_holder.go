@@ -18,7 +18,7 @@ func (l *NewLead) UniqueEmail() UniqueEmail { return UniqueEmail{l.WorkspaceID, 
 
 // FindHolders returns for each of emails, in order, the lead that has it; zero: none has. It looks across workspaces.
 func (db *DB) FindHolders(ctx context.Context, emails []UniqueEmail) ([]id.UUID, error) {
-	return findHolders(ctx, db.Prepared(), emails)
+	return findHolders(ctx, db.Prepared(), selectHolders, emails)
 }
 
 const selectHolders = `
@@ -29,7 +29,16 @@ select i.place, l.id
      where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
      order by email_key limit 1) l`
 
-func findHolders(ctx context.Context, prepared conn.Queryer, emails []UniqueEmail) ([]id.UUID, error) {
+// selectDurableHolders is selectHolders that writes something, where there are synchronous standbys, so that its
+// transaction waits for them: a lead whose own commit was given up while it waited can be seen, and no standby may have
+// it yet.
+const selectDurableHolders = selectHolders + `
+ where (select count(pg_logical_emit_message(true, 'leadgate', ''))
+         where current_setting('synchronous_standby_names') <> '') >= 0`
+
+func findHolders(
+	ctx context.Context, prepared conn.Queryer, query string, emails []UniqueEmail,
+) ([]id.UUID, error) {
 	holders := make([]id.UUID, len(emails))
 	if len(emails) == 0 {
 		return holders, nil
@@ -47,7 +56,7 @@ func findHolders(ctx context.Context, prepared conn.Queryer, emails []UniqueEmai
 			holders[place-1] = holder
 		}
 		return err
-	}, selectHolders, workspaces.done(), keys.done())
+	}, query, workspaces.done(), keys.done())
 	return holders, err
 }
 
@@ -61,7 +70,7 @@ func nameHolders(
 			emails, places = append(emails, leads[i].UniqueEmail()), append(places, i)
 		}
 	}
-	holders, err := findHolders(ctx, prepared, emails)
+	holders, err := findHolders(ctx, prepared, selectDurableHolders, emails)
 	if err != nil {
 		return err
 	}

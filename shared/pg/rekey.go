@@ -102,7 +102,7 @@ on conflict (workspace_id, lead_id) do update set due_at = excluded.due_at`
 
 // logTaken tells of two leads that have one email.
 func (m *migrator) logTaken(ctx context.Context, l *lead.Lead, key string) error {
-	holders, err := findHolders(ctx, m.pool, []UniqueEmail{{l.WorkspaceID, key}})
+	holders, err := findHolders(ctx, m.pool, selectHolders, []UniqueEmail{{l.WorkspaceID, key}})
 	if err == nil {
 		m.log.Warn("two leads have one email", "workspace", id.Workspace.Format(l.WorkspaceID), "lead",
 			id.Lead.Format(l.ID), "holder", id.Lead.Format(holders[0]))

@@ -37,7 +37,7 @@ type Released struct {
 // CONFLICT: a lead of the address is being erased.
 func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UUID,
 	release func(lead.Submission) (*Release, error)) (out Released, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads, selectHolders)
+	stmts, err := db.Prepare(ctx, insertLeads, selectDurableHolders)
 	if err != nil {
 		return out, err
 	}

@@ -18,7 +18,7 @@ import (
 
 // user makes a user with a password.
 func user(name, may string) []string {
-	return []string{"--user", name, "on", ">secret", "~*", "&*", may}
+	return []string{"--user", name, "on", ">secret", "~*", may}
 }
 
 // TestMistakesAreNoOutage has settings that no waiting mends.

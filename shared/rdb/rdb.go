@@ -116,7 +116,7 @@ func watched(c *redis.Client, b *Breaker) *redis.Client {
 // inCluster reports whether the server that c reaches is a node of a cluster. One that answers with an error is none:
 // it is too old to know the question, or a stand-in, or it refuses us, and then nothing works.
 func inCluster(ctx context.Context, c *redis.Client) (bool, error) {
-	hello := redis.NewMapStringInterfaceCmd(ctx, "hello")
+	hello := redis.NewMapStringInterfaceCmd(ctx, "hello", c.Options().Protocol) // Redis 6.0 wants it named
 	if err := c.Process(ctx, hello); err != nil {
 		if isReply(err) {
 			err = nil

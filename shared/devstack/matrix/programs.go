@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 
 	"leadgate/shared/devstack"
 )
@@ -16,6 +19,45 @@ import (
 var releases = map[string]string{
 	"14": "14.23.0-beta.17", "15": "15.18.0-beta.17", "16": "16.14.0-beta.17", "17": "17.10.0-beta.17",
 	"18": "18.4.0-beta.17",
+}
+
+// engine is what tests run on.
+type engine struct {
+	name string
+	env  string // NAME=value, by which tests find it
+}
+
+// majors are the supported versions of Postgres, the oldest first.
+func majors() []string { return slices.Sorted(maps.Keys(releases)) }
+
+// findPostgres finds that of a major version.
+func findPostgres(ctx context.Context, major string) (engine, error) {
+	bin, err := programs(ctx, major)
+	return engine{"Postgres " + major, "PG_BINDIR=" + bin}, err
+}
+
+// serverVersion is in what a program of Redis, or of one that is like it, says of itself.
+var serverVersion = regexp.MustCompile(`^(\S+) server v=(\S+)`)
+
+// findRedis asks a program which version it is.
+func findRedis(ctx context.Context, program string) (engine, error) {
+	e := engine{name: program}
+	path, err := exec.LookPath(program)
+	if err == nil {
+		path, err = filepath.Abs(path) // tests run in directories of their own
+	}
+	if err != nil {
+		return e, err
+	}
+	said, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return e, err
+	}
+	version := serverVersion.FindSubmatch(said)
+	if version == nil {
+		return e, fmt.Errorf("is no Redis: %s", bytes.TrimSpace(said))
+	}
+	return engine{fmt.Sprintf("%s %s", version[1], version[2]), "REDIS_SERVER=" + path}, nil
 }
 
 // programs returns the directory of a major version's programs, installed if need be.

@@ -2,7 +2,7 @@
 // pool, transactions, readers of rows, and errors that callers can tell apart.
 //
 // The driver is lib/pq. deadline.go, url.go and prepared.go here and array.go in package pg exist only for what lib/pq
-// leaves out: a deadline on reads when the server hangs, several hosts in a URL, a cache of prepared statements, and
+// leaves out: a deadline on reads when the server hangs, several hosts of which one is silent, a cache of prepared statements, and
 // arrays that are cheap to build.
 //
 // Nothing here is kept in a session: a pooler in transaction mode may give each transaction another one. What is set at
@@ -64,8 +64,8 @@ func (o Options) withDefaults() Options {
 
 // Open makes a pool for the connection URL dsn; it connects at the first use.
 // sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which
-// saves a round trip per statement. Of several hosts it takes the first that can be written to, unless the URL has
-// another target_session_attrs. With prepared_statements=false no statement is prepared under a name. When Postgres does
+// saves a round trip per statement. Of several hosts it takes one that can be written to, unless the URL has another
+// target_session_attrs, and begins with the one that it took last. With prepared_statements=false no statement is prepared under a name. When Postgres does
 // not answer, a call returns UNAVAILABLE half a second after its context's deadline, or two seconds after the statement
 // timeout.
 func Open(dsn string, opt Options) (*Pool, error) {
@@ -83,13 +83,15 @@ func Open(dsn string, opt Options) (*Pool, error) {
 			p.limits = append(p.limits, name)
 		}
 	}
-	splitHosts(u)
-	inner, err := pq.NewConnector(u.String())
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+	c := &connector{}
+	for _, one := range splitHosts(u) {
+		host, err := pq.NewConnector(one.String())
+		if err != nil {
+			return nil, fmt.Errorf("database URL: %w", err)
+		}
+		host.Dialer(newDialer())
+		c.hosts = append(c.hosts, host)
 	}
-	inner.Dialer(newDialer())
-	c := connector{Connector: inner}
 	if statementTimeout > 0 {
 		c.readTimeout = statementTimeout + timeoutMargin
 	}

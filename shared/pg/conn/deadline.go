@@ -3,7 +3,10 @@ package conn
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/lib/pq"
@@ -21,14 +24,40 @@ const (
 // connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out
 // with, and never longer than readTimeout, if that is set, for more to come.
 type connector struct {
-	*pq.Connector
+	hosts       []*pq.Connector // one each
+	next        atomic.Int32    // of hosts: which is tried first
+	silences    atomic.Int32    // how often a connection was waited for in vain
 	readTimeout time.Duration
 }
 
-// Connect connects; the time-out of the URL and the end of ctx hold for all of it.
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	d := &deadlineConn{readTimeout: c.readTimeout, limit: limit(ctx)}
-	made, err := c.Connector.Connect(context.WithValue(ctx, deadlineKey{}, d))
+// Connect connects to one of the hosts, beginning with the one that did last; the end of ctx holds for all of it, and
+// the time-out of the URL for each host. A host that did not is not the first for whoever comes next: one that is
+// silent, because its machine is lost, takes all the time that its caller has.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	var errs []error
+	for range c.hosts {
+		at := c.next.Load()
+		made, err := c.connect(ctx, at)
+		if err == nil {
+			return made, nil
+		}
+		c.pass(at)
+		if errs = append(errs, err); ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// pass has the host after that at at be tried first.
+func (c *connector) pass(at int32) { c.next.CompareAndSwap(at, (at+1)%int32(len(c.hosts))) }
+
+// Driver is that of lib/pq.
+func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
+
+func (c *connector) connect(ctx context.Context, at int32) (driver.Conn, error) {
+	d := &deadlineConn{by: c, host: at, silences: c.silences.Load(), readTimeout: c.readTimeout, limit: limit(ctx)}
+	made, err := c.hosts[at].Connect(context.WithValue(ctx, deadlineKey{}, d))
 	if err != nil {
 		if d.Conn != nil {
 			d.Conn.Close()
@@ -71,6 +100,9 @@ type driverConn struct {
 // that were closed meanwhile.
 func (c *driverConn) ResetSession(ctx context.Context) error {
 	c.net.limit = limit(ctx)
+	if c.net.suspect() {
+		return driver.ErrBadConn
+	}
 	if err := c.pqConn.ResetSession(ctx); err != nil {
 		return err
 	}
@@ -121,12 +153,15 @@ func (c *driverConn) Close() error {
 }
 
 // IsValid keeps a connection that broke off in the middle of an answer out of the pool.
-func (c *driverConn) IsValid() bool { return !c.net.broken && c.pqConn.IsValid() }
+func (c *driverConn) IsValid() bool { return !c.net.broken && !c.net.suspect() && c.pqConn.IsValid() }
 
 // deadlineConn is the network under a connection, with a deadline before each read and write. Like that, it is used by
 // one goroutine at a time.
 type deadlineConn struct {
 	net.Conn
+	by          *connector // nil: a request to cancel
+	host        int32
+	silences    int32         // there had been when it was made
 	readTimeout time.Duration // 0: none
 	limit       time.Time     // of the connection's user; zero: none
 	handshake   time.Time     // set by lib/pq while it connects
@@ -144,9 +179,17 @@ func (d *deadlineConn) Read(b []byte) (n int, err error) {
 	if err = d.setDeadline(); err == nil {
 		n, err = d.Conn.Read(b)
 	}
+	if d.by != nil && d.handshake.IsZero() && errors.Is(err, os.ErrDeadlineExceeded) {
+		d.by.silences.Add(1)
+		d.by.pass(d.host)
+	}
 	d.broken = d.broken || err != nil
 	return n, err
 }
+
+// suspect reports whether, since it was made, another connection was waited for in vain. Where a machine is lost, or
+// hangs, each connection to it would be waited for like that, one after the other.
+func (d *deadlineConn) suspect() bool { return d.silences != d.by.silences.Load() }
 
 func (d *deadlineConn) Write(b []byte) (n int, err error) {
 	if err = d.setDeadline(); err == nil {

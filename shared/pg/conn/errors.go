@@ -85,6 +85,15 @@ func Fail(ctx context.Context, doing string, err error) error {
 	return wrapped
 }
 
+// finish is Fail for what has been done: where nothing failed, it is UNAVAILABLE when ctx has ended. By then lib/pq may
+// have asked Postgres to cancel, and one that waits for its synchronous standby then answers as if that had the commit.
+func finish(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		err = ctx.Err()
+	}
+	return Fail(ctx, doing, err)
+}
+
 // unavailable reports whether the server is unreachable or exhausted, by SQLSTATE class or by the absence of one,
 // rather than the statement wrong.
 func unavailable(err error) bool {
@@ -100,7 +109,8 @@ func unavailable(err error) bool {
 	if errors.As(err, &ne) || errors.Is(err, sql.ErrConnDone) {
 		return true
 	}
-	for _, text := range []string{"driver: bad connection", "database is closed", "EOF", "connection re"} {
+	for _, text := range []string{"driver: bad connection", "database is closed", "EOF", "connection re",
+		"server is in hot standby mode", "session is read-only"} {
 		if strings.Contains(err.Error(), text) {
 			return true
 		}

@@ -31,7 +31,7 @@ func Each(ctx context.Context, on Queryer, doing string, scan func(Row) error, q
 			return Fail(ctx, doing, err)
 		}
 	}
-	return Fail(ctx, doing, rows.Err())
+	return finish(ctx, doing, rows.Err())
 }
 
 // Collect returns the rows of query, each as scan reads it; nil when there are none.
@@ -57,12 +57,13 @@ func Find[T any](ctx context.Context, on Queryer, doing string, scan func(Row) (
 	}
 	defer rows.Close()
 	if ok = rows.Next(); !ok {
-		return v, false, Fail(ctx, doing, rows.Err())
+		return v, false, finish(ctx, doing, rows.Err())
 	}
 	if v, err = scan(rows); err == nil {
 		err = rows.Close() // reports what failed after the first row
 	}
-	return v, err == nil, Fail(ctx, doing, err)
+	err = finish(ctx, doing, err)
+	return v, err == nil, err
 }
 
 // One is Find where a missing row is the error notFound.
@@ -89,7 +90,7 @@ func Exec(ctx context.Context, on Execer, doing, query string, args ...any) (cha
 		return 0, Fail(ctx, doing, err)
 	}
 	n, err := res.RowsAffected()
-	return int(n), Fail(ctx, doing, err)
+	return int(n), finish(ctx, doing, err)
 }
 
 // Bounds of DeleteInBatches.

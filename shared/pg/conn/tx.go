@@ -32,7 +32,7 @@ func (p *Pool) inTx(ctx context.Context, how *sql.TxOptions, fn func(tx *sqlx.Tx
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return Fail(ctx, "commit", tx.Commit())
+	return finish(ctx, "commit", tx.Commit())
 }
 
 // ErrRetry makes Retry run its function again, because something that it read has changed meanwhile. It may be wrapped.

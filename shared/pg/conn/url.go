@@ -57,28 +57,20 @@ func parseURL(dsn string) (*url.URL, error) {
 	return u, nil
 }
 
-// splitHosts moves the hosts of u to parameters, where there are several: lib/pq reads a list only there.
-func splitHosts(u *url.URL) {
-	all := strings.Split(u.Host, ",")
-	if len(all) == 1 {
-		return
-	}
-	var hosts, ports []string
-	for _, one := range all {
-		h := url.URL{Host: one}
-		port := h.Port()
-		if port == "" {
-			port = "5432"
-		}
-		hosts, ports = append(hosts, h.Hostname()), append(ports, port)
-	}
-	q := u.Query()
-	q.Set("host", strings.Join(hosts, ","))
-	q.Set("port", strings.Join(ports, ","))
-	if !q.Has("target_session_attrs") {
+// splitHosts returns a URL for each host of u. Where there are several, only one that can be written to will do, unless
+// the URL says otherwise.
+func splitHosts(u *url.URL) []url.URL {
+	hosts := strings.Split(u.Host, ",")
+	if q := u.Query(); len(hosts) > 1 && !q.Has("target_session_attrs") {
 		q.Set("target_session_attrs", "read-write")
+		u.RawQuery = q.Encode()
 	}
-	u.Host, u.RawQuery = "", q.Encode()
+	all := make([]url.URL, len(hosts))
+	for i, host := range hosts {
+		all[i] = *u
+		all[i].Host = host
+	}
+	return all
 }
 
 // takeUnprepared takes the parameter prepared_statements out of u, which is ours: a pooler may keep no statements.

@@ -1,8 +1,11 @@
-// Package redistest gives each test a Redis of its own.
+// Package redistest gives each test a Redis of its own. REDIS_SERVER names the program to run, where not the
+// redis-server that is installed is meant: `go run ./shared/devstack/matrix -redis` runs the tests on several.
 package redistest
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +48,7 @@ func StartWith(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 func StartCluster(t testing.TB, opt devstack.ClusterOptions) *devstack.RedisCluster {
 	t.Helper()
 	need(t)
-	opt.Dir = dir(t)
+	opt.Dir, opt.Getenv = dir(t), os.Getenv
 	c, err := devstack.StartRedisCluster(t.Context(), opt)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
@@ -57,7 +60,7 @@ func StartCluster(t testing.TB, opt devstack.ClusterOptions) *devstack.RedisClus
 // StartSentinel starts a Sentinel that watches master under this name.
 func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master *devstack.Redis) *devstack.Redis {
 	t.Helper()
-	opt.Dir = dir(t)
+	opt.Dir, opt.Getenv = dir(t), os.Getenv
 	s, err := devstack.StartSentinel(t.Context(), opt, name, master)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
@@ -66,9 +69,26 @@ func StartSentinel(t testing.TB, opt devstack.RedisOptions, name string, master 
 	return s
 }
 
+// Old reports whether the Redis that tests run on is older than 6.2: it knows no BLMOVE, and no channels of a user.
+func Old(t testing.TB) bool {
+	t.Helper()
+	need(t)
+	info, err := New(t).Info(t.Context(), "server").Result()
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	var major, minor int
+	if _, version, found := strings.Cut(info, "redis_version:"); !found {
+		t.Fatalf("redistest: no version in %q", info)
+	} else if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	return major < 6 || major == 6 && minor < 2
+}
+
 func need(t testing.TB) {
 	t.Helper()
-	if !devstack.HasRedisServer() {
+	if !devstack.HasRedisServer(os.Getenv) {
 		t.Skip("redis-server is not installed, and the in-process stand-in has no clusters, TLS or users")
 	}
 }
@@ -86,6 +106,7 @@ func dir(t testing.TB) string {
 
 func start(t testing.TB, opt devstack.RedisOptions) *devstack.Redis {
 	t.Helper()
+	opt.Getenv = os.Getenv
 	r, err := devstack.StartRedis(t.Context(), opt)
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
