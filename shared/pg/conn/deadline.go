@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"net"
 	"time"
-
-	"github.com/lib/pq"
 )
 
 // When a context ends and Postgres does not answer, lib/pq asks it to cancel and goes on reading. From a server that
@@ -21,14 +19,14 @@ const (
 // connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out
 // with, and never longer than readTimeout, if that is set, for more to come.
 type connector struct {
-	*pq.Connector
+	*source
 	readTimeout time.Duration
 }
 
 // Connect connects; the time-out of the URL and the end of ctx hold for all of it.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	d := &deadlineConn{readTimeout: c.readTimeout, limit: limit(ctx)}
-	made, err := c.Connector.Connect(context.WithValue(ctx, deadlineKey{}, d))
+	made, err := c.connector().Connect(context.WithValue(ctx, deadlineKey{}, d))
 	if err != nil {
 		if d.Conn != nil {
 			d.Conn.Close()
