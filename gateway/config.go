@@ -22,7 +22,7 @@ const about = "Receives leads for many workspaces. Settings: gateway serve --hel
 type cli struct {
 	Version config.Version `name:"version" help:"Print the version."`
 
-	DatabaseURL config.Secret        `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	DatabaseURL config.WatchedSecret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
 	DBConns     int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"The most connections to Postgres."`
 	ConnLife    time.Duration        `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
 	SecretKeys  config.WatchedSecret `name:"secret-keys" from:"LEADGATE_SECRET_KEYS" placeholder:"ID:BASE64" help:"Keys that secrets are encrypted with in Postgres, separated by commas or lines; the first encrypts, all decrypt."`
@@ -45,10 +45,11 @@ type settings struct {
 	Listen         string               `name:"listen" from:"LEADGATE_LISTEN" default:"127.0.0.1:8080" help:"Address of the API."`
 	AdminListen    string               `name:"admin-listen" from:"LEADGATE_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of the admin pages. Keep it private."`
 	AdminToken     config.WatchedSecret `name:"admin-token" from:"LEADGATE_ADMIN_TOKEN" required:"" help:"Token for the admin pages, at least 16 characters; several, between white space, each with the name of whose it is: alice=... ci=..."`
-	RedisURL       config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
+	RedisURL       config.WatchedSecret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
 	RedisCA        config.WatchedSecret `name:"redis-ca" from:"LEADGATE_REDIS_CA" help:"Certificates, in PEM, of the authorities that the certificate of Redis is verified with, instead of the system's."`
 	RedisCert      config.WatchedSecret `name:"redis-cert" from:"LEADGATE_REDIS_CERT" help:"Our certificate, in PEM, where Redis asks for one."`
 	RedisKey       config.WatchedSecret `name:"redis-key" from:"LEADGATE_REDIS_KEY" help:"The key of that certificate, in PEM."`
+	ReadOnly       bool                 `name:"read-only" from:"LEADGATE_READ_ONLY" help:"Only answer what reads, also from a standby; whatever writes gets 503."`
 	Migrate        bool                 `name:"migrate" from:"LEADGATE_MIGRATE" help:"Bring the schema up to date before starting."`
 	AllowUnsafe    bool                 `name:"allow-unsafe-postgres" from:"LEADGATE_ALLOW_UNSAFE_POSTGRES" help:"Start on a Postgres whose fsync, full_page_writes or synchronous_commit is off."`
 	QueuesWritable bool                 `name:"queues-writable" from:"LEADGATE_QUEUES_WRITABLE" help:"Let the queue dashboard run, archive and delete tasks."`
@@ -133,6 +134,9 @@ func (s *settings) Check() (mistakes []error) {
 	}
 	if _, err := s.collector().URL(); err != nil {
 		wrong("otlp-endpoint", "%v", err)
+	}
+	if s.ReadOnly && s.Migrate {
+		wrong("read-only", "must not be set with --migrate, which writes")
 	}
 	if s.DrainDelay < 0 || s.DrainDelay > 5*time.Minute {
 		wrong("drain-delay", "must be between 0s and 5m, not %s", s.DrainDelay)

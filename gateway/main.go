@@ -48,17 +48,7 @@ func main() {
 	os.Exit(config.Exit(os.Stderr, "gateway", run(ctx, os.Args[1:], os.Getenv, os.Stdout)))
 }
 
-// run is the gateway's life, or that of one of its other commands. Its goroutines:
-//
-//	client --> api server, one per request --> auth --> admission workers --> Redis: rate limit, reservation
-//	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
-//	                                            |                     \--> Redis: mark committed, wake workers
-//	                                            +--> tickers: last-used times, books --> Postgres
-//	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
-//
-// SIGTERM ends ctx: the gateway is not ready any more, and serves for DrainDelay what still comes. Then a stop goes
-// backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
-// and auth write what they counted, then the stores close.
+// run is the gateway's life, or that of one of its other commands.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
 	if isClient(args) { // a client has no stores, and no settings of theirs
 		return runClient(ctx, args, getenv, stdout, version.String())
@@ -72,6 +62,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	if cmd.Command() != "serve" {
 		return operate(ctx, cmd, &c, stdout)
 	}
+	lifecycle.OutliveHangups()
+	return takeIn(ctx, &c, getenv, stdout)
+}
+
+// takeIn receives leads until ctx ends. Its goroutines:
+//
+//	client --> api server, one per request --> auth --> admission workers --> Redis: rate limit, reservation
+//	                                            |   \-> commit workers --> Postgres: lead, event, deliveries
+//	                                            |                     \--> Redis: mark committed, wake workers
+//	                                            +--> tickers: last-used times, books --> Postgres
+//	operator --> admin server: tenants --> Postgres; queues, metrics --> Redis
+//
+// SIGTERM ends ctx: the gateway is not ready any more, and serves for DrainDelay what still comes. Then a stop goes
+// backwards: no new requests, those under way end, idempotency and intake write what they hold, then books
+// and auth write what they counted, then the stores close.
+func takeIn(ctx context.Context, c *cli, getenv func(string) string, stdout io.Writer) error {
 	s := &c.Serve
 	log, level, flush, err := telemetry.Logger(stdout, "gateway", c.LogLevel.Text)
 	if err != nil {
@@ -85,18 +91,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	var group lifecycle.Group
 	defer group.Stop(log, s.Grace) // of what had started when a later part could not
 	tracer := lifecycle.Traces(&group, log, s.collector(), "leadgate-gateway")
-	db, redis, heart, err := openStores(ctx, &group, log, level, &c)
+	db, redis, heart, err := openStores(ctx, &group, log, level, c)
 	if err != nil {
 		return err
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
 	keys := auth.New(auth.Deps{DB: db, Contact: s.Contact, Now: time.Now, Log: log})
-	keys.Start()
-	group.OnStop("auth", keys.Stop)
+	counts := countUses(&group, s, keys, books.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
 	waker := task.NewWaker(redis)
-	counts := books.New(books.Deps{DB: db, Now: time.Now, Log: log, Registry: registry})
-	counts.Start()
-	group.OnStop("books", counts.Stop)
 	leads := intake.New(intake.Deps{DB: db, Redis: redis, Waker: waker, Log: log, Registry: registry, Now: time.Now,
 		Books: counts})
 	group.OnStop("intake", func(context.Context) error { leads.Stop(); return nil })
@@ -121,11 +123,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	public := api.New(api.Deps{
 		DB: db, Auth: keys, Intake: leads, Idempotency: keyed, Forms: forms, Waker: waker, Edge: edge("api", memory),
 		Now: time.Now, WebhookURL: webhookURL(s), Ready: ready.check, Books: counts, BatchMemory: memory.Usage().Total,
-		Registry: registry, PublicURL: s.publicURL()})
+		Registry: registry, PublicURL: s.publicURL(), ReadOnly: s.ReadOnly})
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
 		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
-		Ready: ready.postgres, Stopping: ctx.Done(), Speaks: heart.Speaks, Now: time.Now,
+		Ready: ready.postgres, Stopping: ctx.Done(), Now: time.Now,
+		Speaks:  func() bool { return !s.ReadOnly && heart.Speaks() },
 		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(), Exemplars: tracer != nil,
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
@@ -135,16 +138,32 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	return group.Wait(drained, log, s.Grace)
 }
 
+// countUses has uses of keys, and what leaves no row, written to Postgres from time to time; nil where nothing is
+// written.
+func countUses(group *lifecycle.Group, s *settings, keys *auth.Auth, d books.Deps) *books.Counter {
+	if s.ReadOnly {
+		return nil
+	}
+	keys.Start()
+	group.OnStop("auth", keys.Stop)
+	counts := books.New(d)
+	counts.Start()
+	group.OnStop("books", counts.Stop)
+	return counts
+}
+
 // openStores connects to Postgres, which must be there, and to Redis, which need not; the group closes both.
 func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, level *slog.LevelVar, c *cli) (*pg.DB,
 	redis.UniversalClient, *heartbeat.Heartbeat, error) {
 	db, err := pg.Open(c.DatabaseURL.Reveal(), pg.Options{MaxConns: c.DBConns, StatementTimeout: 5 * time.Second,
-		LockTimeout: 500 * time.Millisecond, MaxLifetime: c.ConnLife, Application: "leadgate gateway"})
+		LockTimeout: 500 * time.Millisecond, MaxLifetime: c.ConnLife, Application: "leadgate gateway",
+		Current: c.DatabaseURL.Current, ReadOnly: c.Serve.ReadOnly})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	group.OnStop("postgres", func(context.Context) error { return db.Close() })
-	opt := pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe, Secrets: c.secrets()}
+	opt := pg.StartOptions{Migrate: c.Serve.Migrate, AllowUnsafe: c.Serve.AllowUnsafe, Secrets: c.secrets(),
+		ReadOnly: c.Serve.ReadOnly}
 	if err := db.Start(ctx, log, opt); err != nil {
 		return nil, nil, nil, err
 	}
@@ -154,13 +173,18 @@ func openStores(ctx context.Context, group *lifecycle.Group, log *slog.Logger, l
 	lifecycle.Reload(group, log, lifecycle.Level(c.LogLevel, level),
 		&lifecycle.Setting{Name: "LEADGATE_SECRET_KEYS", Of: c.SecretKeys, Change: db.UseSecrets(ctx, log)})
 	breaker := rdb.Breaker{Log: log, Fallback: "duplicates by Postgres, rate limits in process"}
-	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{TLS: c.Serve.redisTLS(), Breaker: &breaker})
+	client, err := rdb.Open(c.Serve.RedisURL.Reveal(), rdb.Options{TLS: c.Serve.redisTLS(), Breaker: &breaker,
+		Current: c.Serve.RedisURL.Current})
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	group.OnStop("redis", func(context.Context) error { return client.Close() })
 	rdb.LogState(ctx, log, client, breaker.Fallback)
-	heart := heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: "gateway", Version: version.String(),
+	kind := "gateway"
+	if c.Serve.ReadOnly {
+		kind = "reader" // which no gateway waits for to tell what is the same whoever tells it
+	}
+	heart := heartbeat.Run(group, heartbeat.Deps{Redis: client, Kind: kind, Version: version.String(),
 		Conns: db.Conns, Log: log})
 	return db, client, heart, nil
 }

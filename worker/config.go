@@ -20,8 +20,8 @@ type settings struct {
 
 	OpsListen    string               `name:"ops-listen" from:"LEADGATE_WORKER_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz, /metrics and /debug/pprof. Keep it private."`
 	OpsToken     config.WatchedSecret `name:"ops-token" from:"LEADGATE_WORKER_TOKEN" help:"Token that /debug/pprof asks for, at least 16 characters; several, as name=token, between white space. Without it there is no pprof."`
-	DatabaseURL  config.Secret        `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
-	RedisURL     config.Secret        `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
+	DatabaseURL  config.WatchedSecret `name:"database-url" from:"DATABASE_URL" required:"" help:"Postgres, postgres://user:password@host:port/name."`
+	RedisURL     config.WatchedSecret `name:"redis-url" from:"REDIS_URL" required:"" help:"Redis: redis://user:password@host:port/0, rediss:// for TLS, redis-sentinel://host,host/master; several hosts, with commas, are a cluster."`
 	RedisCA      config.WatchedSecret `name:"redis-ca" from:"LEADGATE_REDIS_CA" help:"Certificates, in PEM, of the authorities that the certificate of Redis is verified with, instead of the system's."`
 	RedisCert    config.WatchedSecret `name:"redis-cert" from:"LEADGATE_REDIS_CERT" help:"Our certificate, in PEM, where Redis asks for one."`
 	RedisKey     config.WatchedSecret `name:"redis-key" from:"LEADGATE_REDIS_KEY" help:"The key of that certificate, in PEM."`

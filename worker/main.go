@@ -64,6 +64,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		config.Source{Args: args, Getenv: getenv, Stdout: stdout, Version: version.String()}); !ok || err != nil {
 		return err
 	}
+	lifecycle.OutliveHangups()
 	log, level, flush, err := telemetry.Logger(stdout, "worker", s.LogLevel.Text)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	}
 	registry.MustRegister(collectors.NewDBStatsCollector(db.DB.DB, "postgres"))
 	redis, err := rdb.Open(s.RedisURL.Reveal(), rdb.Options{Timeout: 3 * time.Second, PoolSize: 64, Retries: 1,
-		TLS: s.redisTLS()})
+		TLS: s.redisTLS(), Current: s.RedisURL.Current})
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 func openPostgres(ctx context.Context, group *lifecycle.Group, log *slog.Logger, s *settings,
 	tracer *trace.Tracer) (*pg.DB, error) {
 	db, err := pg.Open(s.DatabaseURL.Reveal(), pg.Options{MaxConns: s.DBConns, MaxLifetime: s.ConnLife,
-		Application: "leadgate worker"})
+		Application: "leadgate worker", Current: s.DatabaseURL.Current})
 	if err != nil {
 		return nil, err
 	}

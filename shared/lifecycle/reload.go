@@ -34,6 +34,10 @@ func Level(of Watched, level *slog.LevelVar) *Setting {
 	return &Setting{Name: "LEADGATE_LOG_LEVEL", Of: of, Change: change}
 }
 
+// OutliveHangups keeps SIGHUP from ending the process, which it does by default: before settings are read again because of
+// it, as while a store is waited for, and after.
+func OutliveHangups() { signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) }
+
 // Reload reads settings again every reloadEvery, and at once at SIGHUP, until g stops. What cannot be read, or is not
 // valid, changes nothing, and is logged once.
 func Reload(g *Group, log *slog.Logger, settings ...*Setting) {

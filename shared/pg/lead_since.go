@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
@@ -41,12 +42,19 @@ func updateLate(leads []NewLead, now time.Time) any {
 	return late.done()
 }
 
+// errNoHorizon is the error of LeadsSince where nothing is written: a standby does not know which transactions are open.
+var errNoHorizon = &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Minute,
+	Public: "This gateway only reads, and could miss something that has changed since: ask one that writes"}
+
 // LeadsSince returns a workspace's leads, deleted ones too, that were updated after a place in the order of updates, at
 // most limit of them and about PageBytes, with their enrichment, and the place to go on from. With more there are
 // others already. Whoever goes on and on misses the last version of no lead, but of one that was erased: nothing
 // appears any more before a place that was returned, because that is behind the horizon.
 func (db *DB) LeadsSince(ctx context.Context, workspace id.UUID, after LeadKey, limit int) (found []lead.Lead,
 	next LeadKey, more bool, err error) {
+	if db.readOnly {
+		return nil, after, false, errNoHorizon
+	}
 	horizon, err := db.horizon(ctx)
 	if err != nil || !after.UpdatedAt.Before(horizon) {
 		return nil, after, false, err

@@ -17,6 +17,7 @@ import (
 type DB struct {
 	*conn.Pool
 	allowUnsafe bool                           // see StartOptions
+	readOnly    bool                           // likewise
 	secrets     atomic.Pointer[secret.Keyring] // likewise; UseSecrets changes it
 	tracer      *trace.Tracer                  // likewise
 }
@@ -48,6 +49,7 @@ func SQLState(err error) string { return conn.SQLState(err) }
 type StartOptions struct {
 	Migrate     bool            // bring the schema up to date; else it is only checked
 	AllowUnsafe bool            // accept a Postgres that can lose what it has committed
+	ReadOnly    bool            // nothing is to be written: accept a standby, and make nothing; goes with Options.ReadOnly
 	Secrets     *secret.Keyring // seals secrets that are stored; nil: they are in clear
 	Tracer      *trace.Tracer   // exports what is done for leads that have a trace; nil: nothing
 }
@@ -59,7 +61,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 	if err := db.Await(ctx, log); err != nil {
 		return err
 	}
-	db.allowUnsafe = o.AllowUnsafe
+	db.allowUnsafe, db.readOnly = o.AllowUnsafe, o.ReadOnly
 	db.secrets.Store(o.Secrets)
 	db.tracer = o.Tracer
 	if err := db.checkServer(ctx, log); err != nil {
@@ -74,7 +76,7 @@ func (db *DB) Start(ctx context.Context, log *slog.Logger, o StartOptions) error
 		log.Info("migrated", "applied", n)
 		return nil
 	}
-	if err := db.CheckSchema(ctx); err != nil {
+	if err := db.CheckSchema(ctx); err != nil || o.ReadOnly {
 		return err
 	}
 	// Partitions may be missing after weeks without a process. But this may run as a user who must not make tables, and

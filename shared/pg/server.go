@@ -56,11 +56,12 @@ select current_setting('server_version_num')::int / 10000,
 	return s, err
 }
 
-// check returns why no lead should be taken in with this Postgres.
-func (s server) check() error {
+// check returns why no lead should be taken in with this Postgres, or read where that is all.
+func (s server) check(reads bool) error {
 	switch {
 	case s.version < oldestPostgres:
 		return fmt.Errorf("Postgres %d is too old: leadgate needs version %d or newer", s.version, oldestPostgres)
+	case reads:
 	case s.readOnly:
 		return ErrReadOnly
 	case s.isolation != "read committed":
@@ -81,7 +82,7 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 		log.Warn("postgres has no limits of time: set them for the role, a pooler leaves out those of its clients",
 			"unlimited", strings.Join(s.unlimited, ", "))
 	}
-	err = s.check()
+	err = s.check(db.readOnly)
 	if errors.Is(err, ErrUnsafe) && db.allowUnsafe {
 		log.Warn("postgres unsafe", "error", err.Error())
 		return nil
@@ -90,14 +91,17 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 }
 
 // Ready returns nil when what comes in can be stored: Postgres answers, can be written to, has partitions for now, and,
-// unless Start was told that it need not, keeps what it commits.
+// unless Start was told that it need not, keeps what it commits. Where nothing is to be written it need only answer.
 func (db *DB) Ready(ctx context.Context) error {
 	s, err := db.readServer(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.check(); err != nil && !(errors.Is(err, ErrUnsafe) && db.allowUnsafe) {
+	if err := s.check(db.readOnly); err != nil && !(errors.Is(err, ErrUnsafe) && db.allowUnsafe) {
 		return err
+	}
+	if db.readOnly {
+		return nil
 	}
 	ahead, err := db.PartitionsAhead(ctx)
 	if err == nil && ahead <= 0 {

@@ -41,12 +41,12 @@ func (db *DB) Size(ctx context.Context) (n int64, err error) {
 
 // ReadStats reads it, of what Postgres keeps about itself. It looks across workspaces.
 func (db *DB) ReadStats(ctx context.Context) (s Stats, err error) {
-	// Of the sessions of other users Postgres tells nothing, unless ours has pg_read_all_stats.
+	// Of the sessions of other users Postgres tells nothing but how many there are, unless ours has pg_read_all_stats.
 	const whole = `
 select pg_database_size(current_database()),
        coalesce((select extract(epoch from max(clock_timestamp() - xact_start)) from pg_stat_activity
                   where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'), 0),
-       (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+       (select coalesce(sum(numbackends), 0) from pg_stat_database),
        cast(current_setting('max_connections') as integer),
        (select max(to_date(right(c.relname, 8), 'YYYYMMDD')) + 7
           from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = cast('deliveries' as regclass)),

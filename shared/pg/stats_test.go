@@ -7,6 +7,7 @@ import (
 
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
+	"leadgate/shared/testwait"
 )
 
 func TestReadStats(t *testing.T) {
@@ -34,4 +35,26 @@ func TestReadStats(t *testing.T) {
 		len(s.Tables) != 10 {
 		t.Errorf("tables = %+v, want ten, deliveries with all its partitions among them", s.Tables)
 	}
+}
+
+// Who may not see the sessions of other roles counts their connections all the same.
+func TestReadStatsCountsConnectionsOfOthers(t *testing.T) {
+	t.Parallel()
+	owner := pgtest.OwnerURL(t)
+	other := mustOpen(t, owner, pg.Options{MaxConns: 5})
+	for range 5 {
+		c, err := other.Connx(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	own := mustOpen(t, pgtest.RunURL(t, owner), pg.Options{MaxConns: 1})
+	testwait.Until(t, "a count of at least six", func() bool { // Postgres counts those that have begun just now a moment later
+		s, err := own.ReadStats(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Connections >= 6
+	})
 }

@@ -5,6 +5,7 @@ package rdb
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,7 +17,11 @@ type Options struct {
 	PoolSize int           // 0: go-redis' default
 	Retries  int           // 0: none
 	TLS      TLS           // of rediss://
-	Breaker  *Breaker      // keeps callers from waiting for a node that does not answer; nil: they wait
+
+	// Current returns the URL as it is now, whose user and password each new connection uses; nil: they never change.
+	Current func() (string, error)
+
+	Breaker *Breaker // keeps callers from waiting for a node that does not answer; nil: they wait
 }
 
 // Breaker is what a circuit breaker in front of each node has to say.
@@ -80,8 +85,27 @@ func (t *target) set(opt Options) {
 	t.DialerRetries = 1            // a Redis that is down is noticed at once
 	t.MaxRetries, t.PoolSize, t.PipelinePoolSize = opt.Retries, opt.PoolSize, opt.PoolSize
 	t.DisableIdentity = true
+	if opt.Current != nil {
+		t.CredentialsProviderContext = newCredentials(t, opt.Current)
+	}
 	if t.tls {
 		t.Dialer = opt.TLS.dialer(t.Addrs, t.unverified, opt.Timeout)
+	}
+}
+
+// newCredentials returns what returns the user and password of the URL as it is now. Of one that cannot be read, or is not
+// valid, as while somebody writes it, those of before hold.
+func newCredentials(first *target, current func() (string, error)) func(context.Context) (string, string, error) {
+	var valid atomic.Pointer[target]
+	valid.Store(first)
+	return func(context.Context) (user, password string, err error) {
+		if text, err := current(); err == nil {
+			if now, err := parse(text); err == nil {
+				valid.Store(&now)
+			}
+		}
+		t := valid.Load()
+		return t.Username, t.Password, nil
 	}
 }
 

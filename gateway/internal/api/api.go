@@ -52,6 +52,7 @@ type Deps struct {
 	BatchMemory    int64                       // bytes that batches may take while they are written; 0: 128 MiB
 	EraseWithin    time.Duration               // after which an erasure goes on as a job; 0: 3 s
 	Registry       prometheus.Registerer       // nil: its metrics are not published
+	ReadOnly       bool                        // whatever may write is refused
 }
 
 // operation answers one route; p is nil where the route is public.
@@ -223,6 +224,9 @@ func New(d Deps) http.Handler {
 			methods = append(methods, http.MethodHead)
 		}
 		r.Handle(rt.path, d.Edge.Handle(a.handler(rt))).Methods(methods...)
+	}
+	if d.ReadOnly {
+		return d.Edge.Wrap(onlyReads(r))
 	}
 	return d.Edge.Wrap(r)
 }

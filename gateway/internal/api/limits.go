@@ -24,8 +24,9 @@ func (a *api) admit(
 	return admission, admission.Err()
 }
 
-// principal returns whom r acts for: whom the console has found out already, or whoever has the key. An address that sends unknown keys is soon refused whatever key this process has
-// not seen at work: so nobody searches for keys, or keeps Postgres busy, with made-up ones.
+// principal returns whom r acts for: whom the console has found out already, or whoever has the key. An address that
+// sends unknown keys is soon refused whatever key this process has not seen at work: so nobody searches for keys, or
+// keeps Postgres busy, with made-up ones.
 func (a *api) principal(r *http.Request) (*tenant.Principal, error) {
 	if p := auth.PrincipalOf(r.Context()); p != nil {
 		return p, nil

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 )
 
 // Pool is a pool of connections to one database.
@@ -39,7 +38,12 @@ type Options struct {
 	StatementTimeout time.Duration // 0: 10 s, negative: none; kept by the server, so that the connection survives
 	LockTimeout      time.Duration // how long a statement waits for another's row; 0: the server's own setting
 	Application      string        // shown in pg_stat_activity
-	StartTimeout     time.Duration // how long Await waits for Postgres; 0: 30 s, so that both can be started together
+	ReadOnly         bool          // Postgres refuses what writes; of several hosts the first that answers is taken
+
+	// Current returns the URL as it is now, which each new connection uses; nil: it never changes.
+	Current func() (string, error)
+
+	StartTimeout time.Duration // how long Await waits for Postgres; 0: 30 s, so that both can be started together
 }
 
 // idleTimeout is how long a transaction may have no statement. Postgres learns within hours only that a program is gone
@@ -83,15 +87,11 @@ func Open(dsn string, opt Options) (*Pool, error) {
 			p.limits = append(p.limits, name)
 		}
 	}
-	c := &connector{}
-	for _, one := range splitHosts(u) {
-		host, err := pq.NewConnector(one.String())
-		if err != nil {
-			return nil, fmt.Errorf("database URL: %w", err)
-		}
-		host.Dialer(newDialer())
-		c.hosts = append(c.hosts, host)
+	hosts, err := connectors(u)
+	if err != nil {
+		return nil, err
 	}
+	c := &connector{source: &source{opt: opt, text: dsn, made: hosts}}
 	if statementTimeout > 0 {
 		c.readTimeout = statementTimeout + timeoutMargin
 	}
@@ -101,7 +101,7 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	p.SetConnMaxIdleTime(5 * time.Minute)
 	p.SetConnMaxLifetime(opt.MaxLifetime)
 	p.openAdminPool = func() (*Pool, error) { // a closure, so that no print of the pool shows the password
-		return Open(dsn, Options{MaxConns: 3, StatementTimeout: -1, Application: opt.Application})
+		return Open(dsn, Options{MaxConns: 3, StatementTimeout: -1, Application: opt.Application, Current: opt.Current})
 	}
 	return p, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -24,9 +25,9 @@ const (
 // connector makes connections that wait for Postgres until cancelGrace after the end of the context they were taken out
 // with, and never longer than readTimeout, if that is set, for more to come.
 type connector struct {
-	hosts       []*pq.Connector // one each
-	next        atomic.Int32    // of hosts: which is tried first
-	silences    atomic.Int32    // how often a connection was waited for in vain
+	*source
+	next        atomic.Int32 // which of the hosts is tried first, over and over again
+	silences    atomic.Int32 // how often a connection was waited for in vain
 	readTimeout time.Duration
 }
 
@@ -35,9 +36,10 @@ type connector struct {
 // silent, because its machine is lost, takes all the time that its caller has.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var errs []error
-	for range c.hosts {
+	hosts := c.hosts()
+	for range hosts {
 		at := c.next.Load()
-		made, err := c.connect(ctx, at)
+		made, err := c.connect(ctx, hosts[int(at)%len(hosts)], at)
 		if err == nil {
 			return made, nil
 		}
@@ -50,14 +52,11 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // pass has the host after that at at be tried first.
-func (c *connector) pass(at int32) { c.next.CompareAndSwap(at, (at+1)%int32(len(c.hosts))) }
+func (c *connector) pass(at int32) { c.next.CompareAndSwap(at, (at+1)&math.MaxInt32) }
 
-// Driver is that of lib/pq.
-func (c *connector) Driver() driver.Driver { return c.hosts[0].Driver() }
-
-func (c *connector) connect(ctx context.Context, at int32) (driver.Conn, error) {
+func (c *connector) connect(ctx context.Context, host *pq.Connector, at int32) (driver.Conn, error) {
 	d := &deadlineConn{by: c, host: at, silences: c.silences.Load(), readTimeout: c.readTimeout, limit: limit(ctx)}
-	made, err := c.hosts[at].Connect(context.WithValue(ctx, deadlineKey{}, d))
+	made, err := host.Connect(context.WithValue(ctx, deadlineKey{}, d))
 	if err != nil {
 		if d.Conn != nil {
 			d.Conn.Close()

@@ -29,6 +29,10 @@ func connectionURL(dsn string, opt Options) (u *url.URL, statementTimeout time.D
 	if opt.StatementTimeout > 0 {
 		set("idle_in_transaction_session_timeout", strconv.FormatInt(idleTimeout.Milliseconds(), 10))
 	}
+	if opt.ReadOnly {
+		q.Set("default_transaction_read_only", "on")
+		set("target_session_attrs", "any")
+	}
 	if opt.LockTimeout > 0 {
 		set("lock_timeout", strconv.FormatInt(opt.LockTimeout.Milliseconds(), 10))
 	}
