@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Options of Open.
@@ -79,7 +80,8 @@ func (t *target) set(opt Options) {
 	t.ContextTimeoutEnabled = true // else a read ignores its caller's deadline
 	t.DialerRetries = 1            // a Redis that is down is noticed at once
 	t.MaxRetries, t.PoolSize, t.PipelinePoolSize = opt.Retries, opt.PoolSize, opt.PoolSize
-	t.DisableIdentity = true
+	t.DisableIdentity = true // this and the next would each need a right that our user has no other use for
+	t.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if t.tls {
 		t.Dialer = opt.TLS.dialer(t.Addrs, t.unverified, opt.Timeout)
 	}
