@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // Options of Open.
@@ -84,7 +85,8 @@ func (t *target) set(opt Options) {
 	t.ContextTimeoutEnabled = true // else a read ignores its caller's deadline
 	t.DialerRetries = 1            // a Redis that is down is noticed at once
 	t.MaxRetries, t.PoolSize, t.PipelinePoolSize = opt.Retries, opt.PoolSize, opt.PoolSize
-	t.DisableIdentity = true
+	t.DisableIdentity = true // this and the next would each need a right that our user has no other use for
+	t.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if opt.Current != nil {
 		t.CredentialsProviderContext = newCredentials(t, opt.Current)
 	}
