@@ -312,3 +312,26 @@ func TestTraceIsPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// A request of several events has one traceparent: that of the first which has any.
+func TestTraceOfABatch(t *testing.T) {
+	t.Parallel()
+	c := mustTenant(t)
+	heard := make(chan http.Header, 10)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heard <- r.Header }))
+	t.Cleanup(receiver.Close)
+	made := c.call(t, "POST", "/api/v1/webhooks", fmt.Sprintf(
+		`{"url":%q,"eventTypes":["lead.created"],"batch":{"max":3,"waitMs":60000}}`, receiver.URL))
+	if made.status != http.StatusCreated {
+		t.Fatalf("POST /webhooks = %v", made)
+	}
+	c.postTraced(t, "alone@example.com", http.Header{})
+	got := c.send(t, "POST", "/api/v1/leads/batch", `{"leads":[{"email":"one@example.com"},{"email":"two@example.com"}]}`,
+		http.Header{"Traceparent": {callerParent}})
+	if got.status != http.StatusMultiStatus {
+		t.Fatalf("POST /leads/batch = %v, want 207", got)
+	}
+	if parent := (<-heard).Get("Traceparent"); parent != callerParent {
+		t.Errorf("the receiver got traceparent %q, want the caller's", parent)
+	}
+}

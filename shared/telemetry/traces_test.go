@@ -83,13 +83,13 @@ func TestCollectorThatIsNoGood(t *testing.T) {
 			t.Parallel()
 			tracer, stop := mustTracer(t, url)
 			start := time.Now()
-			for range 100_000 {
+			for range 20_000 {
 				s := tracer.Serve(http.Header{}, "POST")
 				s.Record("commit", trace.Client, start, "")
 				s.End("")
 			}
-			if took := time.Since(start); took > 30*time.Second { // it takes half a second of one core
-				t.Errorf("100,000 requests took %v", took)
+			if took := time.Since(start); took > 30*time.Second { // it takes a tenth of a second of one core
+				t.Errorf("20,000 requests took %v", took)
 			}
 			runtime.GC()
 			var memory runtime.MemStats
