@@ -167,6 +167,10 @@ func (run *runner) losePrimary() error {
 	return devstack.RemoveStore(run.dir, "postgres")
 }
 
+// maxRecovery is how long after the promotion no lead may be taken in: what waits for a silent primary then has to come
+// to its end, and no more than that.
+const maxRecovery = 10 * time.Second
+
 // promoteStandby promotes the standby some time after the primary was lost, as who watches them would, and notes when a
 // lead is taken in again.
 func (run *runner) promoteStandby(ctx context.Context, lost time.Time) error {
@@ -179,6 +183,9 @@ func (run *runner) promoteStandby(ctx context.Context, lost time.Time) error {
 		return err
 	}
 	fmt.Fprintf(&run.notes, "  and %v after the primary was lost\n", ms(time.Since(lost)))
+	if took := time.Since(promoted); took > maxRecovery {
+		return fmt.Errorf("leads were taken in %v after the promotion, want %v at most", ms(took), maxRecovery)
+	}
 	return nil
 }
 
