@@ -16,7 +16,7 @@ import (
 )
 
 // check returns what does not fit among the objects: selectors that find no pod, ports that no container has, and
-// containers that may do more, or hold less, than README says.
+// containers that may do more, or hold less, than OPERATIONS.md says.
 func check(objects []runtime.Object) error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -90,7 +90,7 @@ func hasPort(pods []corev1.PodTemplateSpec, name string) bool {
 	return false
 }
 
-// leastMemory is what README says that a process needs.
+// leastMemory is what OPERATIONS.md says that a process needs.
 const leastMemory = "256Mi"
 
 func checkPod(p corev1.PodTemplateSpec) error {

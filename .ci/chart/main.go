@@ -1,5 +1,5 @@
 // Command chart checks the Helm chart: it lints it, renders it with each file of values in its folder ci, reads every
-// object strictly as its Kubernetes type, and holds the objects against each other and against what README promises.
+// object strictly as its Kubernetes type, and holds the objects against each other and against what OPERATIONS.md promises.
 //
 //	go run -C .ci/chart . ../../shared/deploy/chart
 //

@@ -151,7 +151,7 @@ func (run *runner) startPooled(ctx context.Context) error {
 	return nil
 }
 
-// makeRunRole migrates and makes the role, as README has it.
+// makeRunRole migrates and makes the role, as OPERATIONS.md has it.
 func makeRunRole(ctx context.Context, owner, password string) error {
 	db, err := pg.Open(owner, pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
 	if err != nil {

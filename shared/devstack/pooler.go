@@ -28,13 +28,13 @@ type PoolerOptions struct {
 	Getenv   func(string) string
 }
 
-// Pooler is a pgbouncer in transaction mode on 127.0.0.1, set as README has it.
+// Pooler is a pgbouncer in transaction mode on 127.0.0.1, set as OPERATIONS.md has it.
 type Pooler struct {
 	*Process
 	port int
 }
 
-// ignored is README's ignore_startup_parameters.
+// ignored is OPERATIONS.md's ignore_startup_parameters.
 const ignored = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout,default_transaction_isolation"
 
 // StartPooler starts a pooler, and returns when Postgres answers through it.

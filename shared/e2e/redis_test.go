@@ -34,29 +34,29 @@ func mustUseRedis(t *testing.T, url string, env ...string) *devstack.System {
 	return sys
 }
 
-// aclRule is how the README has an operator make the user.
+// aclRule is how OPERATIONS.md has an operator make the user.
 var aclRule = regexp.MustCompile(`(?m)^ACL SETUSER leadgate (.*)$`)
 
-// readmeUser is the rule of the README, as arguments.
+// readmeUser is the rule of OPERATIONS.md, as arguments.
 func readmeUser(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "OPERATIONS.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rule := aclRule.FindStringSubmatch(strings.ReplaceAll(string(text), "\\\n", ""))
 	if rule == nil {
-		t.Fatal("README.md has no ACL SETUSER leadgate")
+		t.Fatal("OPERATIONS.md has no ACL SETUSER leadgate")
 	}
 	words := strings.Fields(strings.ReplaceAll(rule[1], ">…", ">secret"))
-	if redistest.Old(t) { // as the README says of it
+	if redistest.Old(t) { // as OPERATIONS.md says of it
 		unknown := []string{"resetchannels", "&asynq:*", "+blmove"}
 		words = slices.DeleteFunc(words, func(w string) bool { return slices.Contains(unknown, w) })
 	}
 	return append([]string{"--user", "leadgate"}, words...)
 }
 
-// The whole product works on a cluster, of which it knows one address, as the user of the README, who may do no more
+// The whole product works on a cluster, of which it knows one address, as the user of OPERATIONS.md, who may do no more
 // than that.
 func TestOnACluster(t *testing.T) {
 	t.Parallel()
