@@ -12,7 +12,7 @@ import (
 // A process whose pool may need more than Postgres has left is told so at its start, and any other is not.
 func TestTooFewConnectionsAreToldAtTheStart(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
+	url := pgtest.OwnerURL(t) // a pooler has connections of its own, and the run role sets no limits
 	start := func() string {
 		t.Helper()
 		db, err := pg.Open(url, pg.Options{MaxConns: 8})
