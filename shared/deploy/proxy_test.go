@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -91,8 +92,9 @@ func backend(t *testing.T) string {
 			http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		default:
+			n, _ := io.Copy(io.Discard, r.Body) // to its end, or the proxy ends the client's connection
 			fmt.Fprintf(w, "%s host=%s for=%s proto=%s length=%d", r.Proto, r.Host, r.Header.Get("X-Forwarded-For"),
-				r.Header.Get("X-Forwarded-Proto"), r.ContentLength)
+				r.Header.Get("X-Forwarded-Proto"), n)
 		}
 	})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
