@@ -107,6 +107,8 @@ const enrichBytes = 1 << 20
 // see README.md. One that is deleted has no columns.
 func readPending(limit int) string {
 	n := strconv.Itoa(limit)
+	// A row of the queue has 100 leads at most, so the limit of both together cuts nothing off. Without it Postgres would
+	// expect ten leads of each row, and compile the statement.
 	return `
 with active as materialized (
     select w.*
@@ -134,7 +136,8 @@ select a.workspace_id, o.row_id, o.lead_id, o.due_at, case when o.nth = 1 then a
                              where workspace_id = a.workspace_id and due_at <= now()
                              order by workspace_id, due_at, id limit ` + n + `) q) q
              cross join lateral unnest(q.leads, q.traces) u (lead_id, trace)
-             where q.before < ` + n + `) due) o
+             where q.before < ` + n + `) due
+      limit ` + strconv.Itoa(2*limit+100) + `) o
   left join lateral (
     select * from leads
      where workspace_id = a.workspace_id and id between o.lead_id and o.lead_id and deleted_at is null
