@@ -30,9 +30,10 @@ type explainer struct {
 
 // plan is a node of a plan in the JSON format of explain. What it did is known of a measured one.
 type plan struct {
-	Node     string `json:"Node Type"`
-	Relation string `json:"Relation Name"`
-	Index    string `json:"Index Name"`
+	Node     string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Index    string  `json:"Index Name"`
+	Cost     float64 `json:"Total Cost"`
 	Plans    []plan
 
 	Loops    float64 `json:"Actual Loops"` // the rows below are of one
@@ -116,6 +117,10 @@ func (x *explainer) notice(n *pq.Error) {
 	x.plans, x.texts = append(x.plans, p.Plan), append(x.texts, text)
 }
 
+// mostCost is the cost that Postgres may expect here. In large tables it expects several times as much, and from 100,000
+// on (jit_above_cost) it compiles a statement each time it runs, which takes longer than ours do.
+const mostCost = 15_000
+
 // shape reduces the plans to what reads a growing table, one a line, without costs: how an index is read is up to
 // Postgres. Reading a partition that is empty costs nothing, whichever way.
 func (x *explainer) shape(t *testing.T, names map[string]string) string {
@@ -144,6 +149,9 @@ func (x *explainer) shape(t *testing.T, names map[string]string) string {
 	}
 	for _, p := range x.plans {
 		walk(p, "")
+		if p.Cost > mostCost {
+			t.Errorf("Postgres expects a cost of %.0f, want %d at most", p.Cost, mostCost)
+		}
 	}
 	if len(lines) == 0 {
 		return "    reads no growing table\n"

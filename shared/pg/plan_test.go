@@ -322,7 +322,7 @@ func (f *filled) enrich(t *testing.T, x *explainer) {
 	find := func(_ context.Context, _ tenant.Settings, all []lead.Lead) []pg.Finding {
 		return slices.Repeat([]pg.Finding{{Facts: []byte(`{"found":true}`)}}, len(all))
 	}
-	if got, err := x.generic.Enrich(t.Context(), []id.UUID{f.ws}, 20, find); err != nil || got.Done < 20 {
+	if got, err := x.generic.Enrich(t.Context(), []id.UUID{f.ws}, 200, find); err != nil || got.Done < 20 {
 		t.Fatalf("Enrich() = %+v, %v, want 20 done", got, err)
 	}
 }
