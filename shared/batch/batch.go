@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrFull is returned at once when as many items wait as may, or for longer than they may: backpressure goes to the
-// caller instead of growing a queue.
+// ErrFull is returned at once when as many items wait as may: backpressure goes to the caller instead of growing a
+// queue.
 var ErrFull = errors.New("batch queue is full")
 
 // ErrStopped is returned to callers that come after Stop.
@@ -27,16 +27,15 @@ type Options struct {
 	// sooner, and two small calls cost nearly twice as much as one.
 	Patience time.Duration
 
-	// A queue serves to take a burst. One that stands, because more comes than is done, only makes everybody wait, and as
-	// many are refused as with a short one. So where whatever was taken had waited longer than Target for Interval, nobody
-	// is let in while somebody waits longer than that: this is controlled delay (CoDel, RFC 8289). 0: the queue is bounded
-	// by its length alone.
-	Target, Interval time.Duration
+	// How long after a call began the next one begins at the earliest, unless it is full; 0: at once. Where items come so
+	// often that each would find the last call just ended, they share calls, and wait less for processors than they wait
+	// here. An item that comes alone waits for nothing.
+	Pace time.Duration
 }
 
 // Batcher collects items of type I and hands them to do in slices; each caller gets its own O.
 //
-//	nothing is under way                         --> do(item), in its caller's goroutine
+//	nothing is under way, nor was within Pace    --> do(item), in its caller's goroutine
 //	something is: queue (bounded) --that ends, or Max wait, or Patience is over--> do(batch)
 //
 // So a lone item waits for nobody, not even for another goroutine, and load alone makes batches grow.
@@ -47,8 +46,8 @@ type Batcher[I, O any] struct {
 	mu      sync.Mutex
 	waiting []call[I, O]
 	running int         // calls
-	patient *time.Timer // runs while something waits for a call under way
-	late    time.Time   // since when whatever was taken had waited longer than Target; zero: the last had not
+	began   time.Time   // the last call
+	patient *time.Timer // runs while something waits
 	stopped bool
 	calls   sync.WaitGroup
 }
@@ -56,7 +55,6 @@ type Batcher[I, O any] struct {
 type call[I, O any] struct {
 	item  I
 	reply chan O
-	at    time.Time
 }
 
 // New returns a Batcher.
@@ -71,7 +69,7 @@ func New[I, O any](opt Options, do func([]I) []O) *Batcher[I, O] {
 // Do waits for item's own result. When ctx ends first the item is still worked on, and only its result is lost; where
 // its call runs in this goroutine, Do returns when that ends.
 func (b *Batcher[I, O]) Do(ctx context.Context, item I) (out O, err error) {
-	c := call[I, O]{item, make(chan O, 1), time.Now()}
+	c := call[I, O]{item, make(chan O, 1)}
 	own, err := b.admit(c)
 	if err != nil {
 		return out, err
@@ -95,41 +93,37 @@ func (b *Batcher[I, O]) admit(c call[I, O]) (own []call[I, O], err error) {
 	switch {
 	case b.stopped:
 		return nil, ErrStopped
-	case len(b.waiting) >= b.opt.Queue, b.stands(c.at):
+	case len(b.waiting) >= b.opt.Queue:
 		return nil, ErrFull
 	}
 	b.waiting = append(b.waiting, c)
-	if b.running == 0 || b.running < b.opt.Calls && len(b.waiting) >= b.opt.Max {
-		return b.begin(), nil
+	now := time.Now()
+	if b.running < b.opt.Calls && (len(b.waiting) >= b.opt.Max || b.running == 0 && now.Sub(b.began) >= b.opt.Pace) {
+		return b.begin(now), nil
 	}
 	if len(b.waiting) == 1 {
-		b.patient.Reset(b.opt.Patience)
+		b.wait(now)
 	}
 	return nil, nil
 }
 
-// stands reports whether what waits is a standing queue; see Options.Target. The mutex is locked.
-func (b *Batcher[I, O]) stands(now time.Time) bool {
-	return !b.late.IsZero() && len(b.waiting) > 0 && now.Sub(b.late) > b.opt.Interval &&
-		now.Sub(b.waiting[0].at) > b.opt.Target
+// wait has what waits begin when its time has come, if nothing lets it begin before. The mutex is locked.
+func (b *Batcher[I, O]) wait(now time.Time) {
+	if b.running == 0 {
+		b.patient.Reset(b.opt.Pace - now.Sub(b.began))
+	} else {
+		b.patient.Reset(b.opt.Patience)
+	}
 }
 
 // begin takes what is to be worked on in a call that begins now. The mutex is locked.
-func (b *Batcher[I, O]) begin() []call[I, O] {
+func (b *Batcher[I, O]) begin(now time.Time) []call[I, O] {
+	b.began = now
 	n := min(len(b.waiting), b.opt.Max)
 	all := b.waiting[:n:n]
 	if b.waiting = b.waiting[n:]; len(b.waiting) == 0 {
 		b.waiting = nil
 		b.patient.Stop()
-	}
-	if b.opt.Target > 0 {
-		now := time.Now()
-		switch late := now.Sub(all[0].at) > b.opt.Target; {
-		case !late:
-			b.late = time.Time{}
-		case b.late.IsZero():
-			b.late = now
-		}
 	}
 	b.running++
 	b.calls.Add(1)
@@ -152,24 +146,27 @@ func (b *Batcher[I, O]) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.running--
-	b.goOn()
+	now := time.Now()
+	b.goOn(now, now.Sub(b.began) >= b.opt.Pace || b.stopped)
 	b.calls.Done() // last, or Stop would not wait for what goes on
 }
 
-// outOfPatience lets what waits begin beside calls that take long.
+// outOfPatience lets what waits begin, also beside calls that take long.
 func (b *Batcher[I, O]) outOfPatience() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.goOn()
+	b.goOn(time.Now(), true)
 }
 
-// goOn begins a call with what waits, and further ones that are full, as far as they may. The mutex is locked.
-func (b *Batcher[I, O]) goOn() {
-	for n := 0; b.running < b.opt.Calls && len(b.waiting) > 0 && (n == 0 || len(b.waiting) >= b.opt.Max); n++ {
-		go b.run(b.begin())
+// goOn begins calls that are full and, if partial is set, one with whatever waits, as far as they may. The mutex is
+// locked.
+func (b *Batcher[I, O]) goOn(now time.Time, partial bool) {
+	for b.running < b.opt.Calls && len(b.waiting) > 0 && (partial || len(b.waiting) >= b.opt.Max) {
+		partial = false
+		go b.run(b.begin(now))
 	}
 	if len(b.waiting) > 0 {
-		b.patient.Reset(b.opt.Patience)
+		b.wait(now)
 	}
 }
 
@@ -184,6 +181,7 @@ func (b *Batcher[I, O]) Waiting() int {
 func (b *Batcher[I, O]) Stop() {
 	b.mu.Lock()
 	b.stopped = true
+	b.goOn(time.Now(), b.running == 0) // what a running one is followed by goes on then
 	b.mu.Unlock()
 	b.calls.Wait()
 }

@@ -221,32 +221,40 @@ func cancelled() context.Context {
 	return ctx
 }
 
-// A queue that stands is kept short, and takes whoever comes once it is worked off; a burst is taken whole.
-func TestAStandingQueueIsKeptShort(t *testing.T) {
+// Items that come one after the other, faster than the pace, share calls; one that comes after a rest is worked on at
+// once, in its caller's goroutine.
+func TestPace(t *testing.T) {
 	t.Parallel()
-	const target, interval = 20 * time.Millisecond, 100 * time.Millisecond
-	h := newHeld(batch.Options{Queue: 1000, Max: 1, Calls: 1, Target: target, Interval: interval})
+	const pace = 50 * time.Millisecond
+	calls := 0
+	b := batch.New(batch.Options{Queue: 100, Max: 100, Calls: 1, Pace: pace}, func(items []int) []int {
+		calls++
+		return double(items)
+	})
+	begun := time.Now()
 	var callers sync.WaitGroup
-	h.occupy(t, &callers)
-	for n := 1; n <= 300; n++ { // a burst
-		h.queue(t, &callers, n)
-	}
-	time.Sleep(target) // all have waited too long
-	for begun := time.Now(); time.Since(begun) < 2*interval; {
-		h.free <- struct{}{}
-		<-h.started
+	for n := range 20 {
+		callers.Go(func() {
+			if got, err := b.Do(t.Context(), n); err != nil || got != 2*n {
+				t.Errorf("Do(%d) = %d, %v, want %d", n, got, err, 2*n)
+			}
+		})
 		time.Sleep(time.Millisecond)
 	}
-	if _, err := h.Do(t.Context(), 1); !errors.Is(err, batch.ErrFull) {
-		t.Errorf("Do() behind a queue that has stood for %v = %v, want ErrFull", 2*interval, err)
-	}
-	go func() {
-		for range h.started {
-		}
-	}()
-	close(h.free)
 	callers.Wait()
-	h.mustDo(t, 1)
-	h.Stop()
-	close(h.started)
+	if most := 2 + int(time.Since(begun)/pace); calls > most {
+		t.Errorf("%d calls in %v, want %d at most: one in %v", calls, time.Since(begun), most, pace)
+	}
+	before := calls
+	callers.Go(func() { b.Do(t.Context(), 1) })
+	callers.Wait()
+	callers.Go(func() { b.Do(t.Context(), 2) }) // waits for its time
+	for calls == before+1 && b.Waiting() == 0 {
+		runtime.Gosched()
+	}
+	b.Stop() // which does not wait for that
+	callers.Wait()
+	if calls != before+2 {
+		t.Errorf("%d calls, want %d: Stop works off what waits", calls, before+2)
+	}
 }

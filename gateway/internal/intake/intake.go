@@ -33,9 +33,8 @@ const (
 	commitTimeout = 3 * time.Second // a client that has just missed a commit waits for two
 	fullRetry     = time.Second     // Retry-After of a 503
 
-	// How long a lead waits for its commit at most while more come than can be committed, and how long that lasts before
-	// others are refused: a burst of commitQueue is over sooner.
-	commitTarget, commitInterval = 100 * time.Millisecond, 500 * time.Millisecond
+	// Leads that come faster share a commit, which costs Postgres ten times what is in it.
+	commitPace = 3 * time.Millisecond
 )
 
 // Deps is what intake works with; all are needed but Books.
@@ -96,8 +95,7 @@ func New(d Deps) *Service {
 	s.holders = batch.New(batch.Options{Queue: holderQueue, Max: holderBatch, Calls: holderCalls},
 		batch.Recover(d.Log, "find holders", s.findHolders,
 			func(err error) holderResult { return holderResult{err: err} }))
-	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Calls: commitCalls,
-		Target: commitTarget, Interval: commitInterval},
+	s.commits = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Calls: commitCalls, Pace: commitPace},
 		batch.Recover(d.Log, "commit", s.commitAll, // a zero result would mean that the lead was created
 			func(err error) commitResult { return commitResult{err: err} }))
 	s.kept = batch.New(batch.Options{Queue: commitQueue, Max: commitBatch, Calls: 1},
