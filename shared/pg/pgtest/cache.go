@@ -17,7 +17,8 @@ import (
 	"leadgate/shared/pg"
 )
 
-// The cache directory holds, for each version of Postgres and each history of migrations (the key),
+// The cache directory holds, for each version of Postgres, each history of migrations and each week, because of the weeks
+// that its tables have (the key),
 //
 //	KEY/template    a stopped cluster with the migrated databases templateDB and SystemDB
 //	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next
@@ -55,7 +56,9 @@ func cacheKey(ctx context.Context) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
 		return err
 	})
-	return fmt.Sprintf("pg%d-%x-roles", version, sum.Sum(nil)[:6]), err
+	now := time.Now().UTC()
+	monday := now.AddDate(0, 0, -(int(now.Weekday())+6)%7).Format("20060102")
+	return fmt.Sprintf("pg%d-%x-roles-%s", version, sum.Sum(nil)[:6], monday), err
 }
 
 // startCluster takes a free slot and starts it.
