@@ -128,7 +128,10 @@ func exercise(t *testing.T, c *tenant) {
 	if i := mustBring(t, api, "email\nq1@example.com\nq2@example.com\n", client.ImportOptions{}); i.Created != 2 {
 		t.Errorf("import = %+v, want 2 leads", i)
 	}
-	testwait.Until(t, "webhooks of the import come", func() bool { n, _ := r.Count(); return n >= 42 })
+	testwait.Until(t, "webhooks of the import come, and are recorded", func() bool {
+		n, _ := r.Count()
+		return n >= 42 && strings.Contains(string(c.call(t, "GET", "/api/v1/deliveries?state=pending", "").body), `"data":[]`)
+	})
 
 	from := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	before, _ := r.Count()

@@ -89,7 +89,8 @@ func (j *dueEnrichment) batch(r *run) (more bool, err error) {
 		j.after, more = due[n-rest-1].Workspace, true
 	}
 	if len(many) > 0 {
-		r.logWake(r.key, "wake enrichments", r.Waker.Wake(r.abort, many))
+		_, err := r.Waker.Repair(r.abort, many) // a task may have been lost with a Redis or a worker
+		r.logWake(r.key, "wake enrichments", err)
 	}
 	var out pg.Enriched
 	if len(few) > 0 {
