@@ -2,8 +2,8 @@
 // pool, transactions, readers of rows, and errors that callers can tell apart.
 //
 // The driver is lib/pq. deadline.go, url.go and prepared.go here and array.go in package pg exist only for what lib/pq
-// leaves out: a deadline on reads when the server hangs, several hosts of which one is silent, a cache of prepared statements, and
-// arrays that are cheap to build.
+// leaves out: a deadline on reads when the server hangs, several hosts of which one is silent, a cache of prepared
+// statements, and arrays that are cheap to build.
 //
 // Nothing here is kept in a session: a pooler in transaction mode may give each transaction another one. What is set at
 // its start (connectionURL) such a pooler leaves out, and the role's own settings stand for it.
@@ -69,9 +69,9 @@ func (o Options) withDefaults() Options {
 // Open makes a pool for the connection URL dsn; it connects at the first use.
 // sslmode is "prefer" and connect_timeout 3 s unless the URL says otherwise, and parameters go out in binary, which
 // saves a round trip per statement. Of several hosts it takes one that can be written to, unless the URL has another
-// target_session_attrs, and begins with the one that it took last. With prepared_statements=false no statement is prepared under a name. When Postgres does
-// not answer, a call returns UNAVAILABLE half a second after its context's deadline, or two seconds after the statement
-// timeout.
+// target_session_attrs, and begins with the one that it took last. With prepared_statements=false no statement is
+// prepared under a name. When Postgres does not answer, a call returns UNAVAILABLE half a second after its context's
+// deadline, or two seconds after the statement timeout.
 func Open(dsn string, opt Options) (*Pool, error) {
 	opt = opt.withDefaults()
 	u, statementTimeout, err := connectionURL(dsn, opt)
