@@ -40,7 +40,7 @@ var aclRule = regexp.MustCompile(`(?m)^ACL SETUSER leadgate (.*)$`)
 // readmeUser is the rule of OPERATIONS.md, as arguments.
 func readmeUser(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "OPERATIONS.md"))
+	text, err := os.ReadFile(filepath.Join("..", "deploy", "OPERATIONS.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

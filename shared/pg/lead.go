@@ -90,7 +90,8 @@ func (db *DB) InsertLeadsWithin(
 // Both have arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15 how long
 // to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of those
 // that are older than lateAfter, $18 and $19 their ways and forms, for books, and insertSubmitters from $20 on
-// submissionArrays. The traces come last. A suppression is looked up by its key for each lead, whatever the planner thinks of their number.
+// submissionArrays. The traces come last. A suppression is looked up by its key for each lead, whatever the planner thinks
+// of their number.
 // "patience" is read before the first row is, and so before any lock is waited for; what it sets ends with the
 // transaction, which is the statement where there is no other. It takes the transaction's id, for LeadsSince:
 // clock_timestamp() is later.
@@ -118,12 +119,14 @@ with patience as materialized (
              where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
              order by s.email_hash limit 1) as suppressed
       from patience
-     cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                       $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[], $17::timestamptz[], $18::text[], $19::uuid[]` + t.array + `)
+     cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                       $9::text[], $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[],
+                       $17::timestamptz[], $18::text[], $19::uuid[]` + t.array + `)
       as i (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, event_id, data,
             email_hash, updated_at, way, form_id` + t.column + `)
 ), ins as (
-    insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at, updated_at)
+    insert into leads (workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata,
+                       created_at, updated_at)
     select workspace_id, id, chatbot_id, email, email_key, name, phone, source, status, metadata, created_at,
            greatest(created_at, updated_at, clock_timestamp() - ` + settling + `)
       from input
@@ -135,7 +138,9 @@ with patience as materialized (
     insert into enrichment_queue (workspace_id, due_at, id, leads` + t.list + `)
     select workspace_id, now() + cast($14 as interval), leads[1], leads` + t.list + `
       from (select workspace_id, array_agg(id order by id) as leads` + t.lists + `
-              from (select workspace_id, id` + t.column + `, (row_number() over (partition by workspace_id order by id) - 1) / 100 as nth from ins` + t.join + `) i
+              from (select workspace_id, id` + t.column + `,
+                           (row_number() over (partition by workspace_id order by id) - 1) / 100 as nth
+                      from ins` + t.join + `) i
              group by workspace_id, nth) i
 ), ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at` + t.column + `)

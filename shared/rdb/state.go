@@ -165,7 +165,7 @@ func stateOf(err error) State {
 	case starts("DENIED"):
 		s.Mistake = "Redis is in protected mode: it has no password and takes nobody from another machine."
 	case starts("NOPERM"), says("NOPERM"), says("can't run this command"), says("can't access"):
-		s.Mistake = "The user of REDIS_URL may not do all that is needed; OPERATIONS.md, Redis, has the rules of its ACL."
+		s.Mistake = "The user of REDIS_URL may not do all that is needed; shared/deploy/OPERATIONS.md, Redis, has the rules of its ACL."
 	case starts("MOVED"), starts("SELECT is not allowed in cluster mode"), starts("CROSSSLOT"):
 		s.Mistake = "This Redis is a cluster: put ?cluster=true at the end of REDIS_URL, whose database must be 0."
 	case starts("DB index is out of range"):
