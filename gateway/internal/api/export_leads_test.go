@@ -15,17 +15,18 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 )
 
 // mustFill makes n leads of size bytes of metadata, all at once.
 func (b *bundle) mustFill(t *testing.T, n, size int) {
 	t.Helper()
-	b.db.MustExecContext(t.Context(), `
+	pgtest.Exec(t, b.db, `
 insert into leads (workspace_id, id, email, email_key, source, status, metadata, created_at, updated_at)
 select $1, overlay(uuid_floor(now())::text placing lpad(to_hex(n), 12, '0') from 25)::uuid, 'fill' || n || '@example.com', 'fill' || n || '@example.com', 'api', 'new', json_build_object('a', repeat('x', $3)), now(), now()
   from generate_series(1, $2) n`, b.workspace, n, size)
-	b.db.MustExecContext(t.Context(),
+	pgtest.Exec(t, b.db,
 		`insert into enrichments (workspace_id, lead_id, due_at) select workspace_id, id, now() from leads where workspace_id = $1 on conflict do nothing`, b.workspace)
 }
 
