@@ -67,22 +67,32 @@ func Exec(t testing.TB, db *pg.DB, query string, args ...any) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	if os.Getenv(asEnv) != "" {
-		p, err := cluster()
-		var name string
-		if err == nil {
-			err = db.GetContext(ctx, &name, `select current_database()`)
-		}
-		if err == nil {
-			db, err = pg.Open(p.URL(name), pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
-		}
-		if err != nil {
+		var name, user string
+		if err := db.QueryRowContext(ctx, `select current_database(), current_user`).Scan(&name, &user); err != nil {
 			t.Fatalf("pgtest: %v", err)
 		}
-		defer db.Close()
+		if user == RunRole {
+			db = mustOwn(t, name)
+			defer db.Close()
+		}
 	}
 	if _, err := db.ExecContext(ctx, query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
+}
+
+// mustOwn returns a connection of the owner of a database.
+func mustOwn(t testing.TB, name string) *pg.DB {
+	t.Helper()
+	p, err := cluster()
+	var db *pg.DB
+	if err == nil {
+		db, err = pg.Open(p.URL(name), pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
+	}
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return db
 }
 
 // pooler is that of all tests, where PG_TEST_AS says so.
