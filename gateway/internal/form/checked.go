@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	maxChecked  = 128 // fields for the verdict: more than it looks at
-	maxEnvelope = 60  // bytes of a text beside the answers that is a service's, and no visitor's
+	maxChecked = 128 // fields for the verdict: more than it looks at
+	maxAside   = 60  // bytes of a text in another object than the email that is a service's, and no visitor's
 )
 
 // checked returns the fields for the verdict, with what each is of the lead: what a visitor can have written. What a
 // service or a page says of the form, or of where the visitor came from, is left out.
 func (s *Submission) checked() []verdict.Field {
-	roles, around := s.roles()
+	roles, home := s.roles()
 	var all []verdict.Field
 	var walk func(n *node, deep int)
 	walk = func(n *node, deep int) {
@@ -39,7 +39,7 @@ func (s *Submission) checked() []verdict.Field {
 			case said.holds() && deep > 0:
 				walk(said, deep-1)
 			case said.empty() || !utf8.ValidString(name):
-			case !isLeads && (isOfForm(name) || around[c.parent] && isShort(said.string())):
+			case !isLeads && (isOfForm(name) || home != nil && c.parent != home && isAside(c, roles)):
 			default:
 				all = append(all, verdict.Field{Name: name, Text: said.string(), Role: role})
 			}
@@ -49,9 +49,23 @@ func (s *Submission) checked() []verdict.Field {
 	return all
 }
 
-// roles returns what values are of the lead, and the objects around the one that has its email: where a service sends
-// answers in an object of their own, it speaks for itself in these.
-func (s *Submission) roles() (roles map[*node]verdict.Role, around map[*node]bool) {
+// isAside reports whether n, which is not beside the email, is what a service says for itself, or tells again. Nobody
+// hides mass mail there, as it would have to be short and without a link.
+func isAside(n *node, roles map[*node]verdict.Role) bool {
+	if n.answer == nil {
+		text := n.string()
+		return len(text) <= maxAside && !strings.Contains(text, "://") && !strings.Contains(text, "www.")
+	}
+	for of := range roles {
+		if of.string() == n.answer.string() {
+			return true
+		}
+	}
+	return false
+}
+
+// roles returns what values are of the lead, and the object that has its email; nil: it has none.
+func (s *Submission) roles() (roles map[*node]verdict.Role, home *node) {
 	roles = map[*node]verdict.Role{}
 	for _, p := range s.picks {
 		switch p.to {
@@ -60,11 +74,8 @@ func (s *Submission) roles() (roles map[*node]verdict.Role, around map[*node]boo
 				continue
 			}
 			roles[p.value] = verdict.Email
-			if around == nil && p.in != nil {
-				around = map[*node]bool{}
-				for at := p.in.parent; at != nil; at = at.parent {
-					around[at] = true
-				}
+			if home == nil {
+				home = p.in
 			}
 		case lead.FieldName, lead.FieldFirstName, lead.FieldLastName:
 			roles[p.value] = verdict.Name
@@ -72,11 +83,7 @@ func (s *Submission) roles() (roles map[*node]verdict.Role, around map[*node]boo
 			roles[p.value] = verdict.Phone
 		}
 	}
-	return roles, around
-}
-
-func isShort(text string) bool {
-	return len(text) <= maxEnvelope && !strings.Contains(text, "://") && !strings.Contains(text, "www.")
+	return roles, home
 }
 
 // isOfForm reports whether a field of this name says something of the form, or of the campaign that brought the visitor.
