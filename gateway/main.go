@@ -126,14 +126,14 @@ func takeIn(ctx context.Context, c *cli, getenv func(string) string, stdout io.W
 		Registry: registry, PublicURL: s.publicURL(), ReadOnly: s.ReadOnly})
 	serve(&group, log, "admin", listeners[1], s.Grace, admin.New(admin.Deps{
 		DB: db, API: public, Redis: redis, Token: s.AdminToken, Edge: edge("admin", nil), Failures: failed,
-		Log: log, QueuesWritable: s.QueuesWritable, PostgresDisk: int64(s.PostgresDisk), Registry: registry,
-		Ready: ready.postgres, Stopping: ctx.Done(), Now: time.Now,
+		Log: log, QueuesWritable: s.QueuesWritable, ReadOnly: s.ReadOnly, PostgresDisk: int64(s.PostgresDisk),
+		Registry: registry, Ready: ready.postgres, Stopping: ctx.Done(), Now: time.Now,
 		Speaks:  func() bool { return !s.ReadOnly && heart.Speaks() },
 		APIAddr: listeners[0].Addr().String(), Trusted: proxies, PublicURL: s.publicURL(), Exemplars: tracer != nil,
 	}))
 	owner := console.New(console.Deps{API: public, Auth: keys, Tenants: tenants.Service{DB: db, Now: time.Now},
 		Pulse: db.Pulse, Edge: edge("console", memory), Strangers: forms, Trusted: proxies, PublicURL: s.publicURL(),
-		Now: time.Now, Log: log, Stopping: drained.Done()})
+		ReadOnly: s.ReadOnly, Now: time.Now, Log: log, Stopping: drained.Done()})
 	serve(&group, log, "api", listeners[0], s.Grace, parting(ctx, console.Beside(public, owner)))
 	return group.Wait(drained, log, s.Grace)
 }

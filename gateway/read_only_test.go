@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jmoiron/sqlx"
+
 	"leadgate/shared/devstack"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
@@ -60,12 +62,13 @@ func wantReads(t *testing.T, reader *gateway, key string) {
 		return strings.Contains(text, "ann@example.com")
 	})
 	for _, path := range []string{"/readyz", "/api/v1/leads?q=ann", "/api/v1/workspace", "/api/v1/usage", "/api/v1/books",
-		"/api/v1/webhooks", "/api/v1/deliveries", "/api/v1/events", "/api/v1/imports", "/api/v1/speed", "/docs"} {
+		"/api/v1/webhooks", "/api/v1/deliveries", "/api/v1/events", "/api/v1/imports", "/api/v1/speed", "/api/v1/submissions",
+		"/docs"} {
 		if status, text := reader.send(reader.api+path, key, "", nil); status != http.StatusOK {
 			t.Errorf("GET %s = %d %s, want 200", path, status, text)
 		}
 	}
-	for _, path := range []string{"/readyz", "/admin/api/v1/stores", "/admin/api/v1/workspaces", "/metrics"} {
+	for _, path := range []string{"/readyz", "/admin/api/v1/stores", "/admin/api/v1/workspaces", "/admin/api/v1/failing", "/metrics"} {
 		if status, text := reader.send(reader.admin+path, token, "", nil); status != http.StatusOK {
 			t.Errorf("GET %s of the administrator = %d %s, want 200", path, status, text)
 		}
@@ -82,5 +85,12 @@ func TestReadOnlyOnAPrimary(t *testing.T) {
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), `delete from workspaces`); err == nil || pg.SQLState(err) != "25006" {
 		t.Errorf("a statement that writes = %v, want it refused", err)
+	}
+	err = db.InTx(t.Context(), func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `delete from workspaces`)
+		return err
+	})
+	if pg.SQLState(err) != "25006" {
+		t.Errorf("a transaction that writes = %v, want it refused", err)
 	}
 }

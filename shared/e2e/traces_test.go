@@ -116,7 +116,7 @@ func (c *tenant) mustHear(t *testing.T, refused ...string) <-chan http.Header {
 	}))
 	t.Cleanup(receiver.Close)
 	made := c.call(t, "POST", "/api/v1/webhooks", fmt.Sprintf(
-		`{"url":"%s/secret-path","eventTypes":["lead.created","lead.enriched","lead.updated"],"maxInFlight":1}`, receiver.URL))
+		`{"url":"%s/secret-path","eventTypes":["lead.*"],"maxInFlight":1}`, receiver.URL))
 	if made.status != http.StatusCreated {
 		t.Fatalf("POST /webhooks = %v", made)
 	}
@@ -137,7 +137,9 @@ func (c *tenant) send(t *testing.T, method, path, body string, header http.Heade
 	}
 	req.Header = header.Clone()
 	req.Header.Set("Authorization", "Bearer "+c.key)
-	req.Header.Set("Content-Type", "application/json")
+	if req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -208,8 +210,37 @@ func TestTraceFromRequestToReceiver(t *testing.T) {
 			t.Errorf("the receiver got tracestate %q, want the caller's", state)
 		}
 	}
+	c.checkImport(t, got, heard)
 	c.checkTold(t, got, sys)
 	c.checkSampling(t, got, heard)
+}
+
+// checkImport imports a lead, whose events are in the trace of the request that brought the file.
+func (c *tenant) checkImport(t *testing.T, got *collected, heard <-chan http.Header) {
+	t.Helper()
+	const traceID = "55556666777788889999000011112222"
+	sent := c.send(t, "POST", "/api/v1/imports", "email\nrow@example.com\n",
+		http.Header{"Traceparent": {"00-" + traceID + "-" + callerSpan + "-01"}, "Content-Type": {"text/csv"}})
+	if sent.status != http.StatusAccepted {
+		t.Fatalf("POST /imports = %v", sent)
+	}
+	parent := got.mustSpan(t, traceID, "POST /api/v1/imports", "")
+	for _, name := range []string{"import leads", "deliver lead.created"} {
+		span := got.mustSpan(t, traceID, name, "")
+		if string(span.ParentSpanId) != string(parent.SpanId) {
+			t.Errorf("%s is no part of %s", name, parent.Name)
+		}
+		parent = span
+		if name == "import leads" {
+			if commit := got.mustSpan(t, traceID, "commit", ""); string(commit.ParentSpanId) != string(span.SpanId) ||
+				attribute(commit.Attributes, "leadgate.batch.size") != "1" {
+				t.Errorf("commit = %v, want that of the one row, a part of the import", commit)
+			}
+		}
+	}
+	if header := <-heard; header.Get("Traceparent") != "00-"+traceID+"-"+hex.EncodeToString(parent.SpanId)+"-01" {
+		t.Errorf("the receiver got traceparent %s with %s, want that of its attempt", header.Get("Traceparent"), header.Get("Type"))
+	}
 }
 
 // checkTold looks at what the collector, the timeline and the metrics have.
@@ -227,7 +258,7 @@ func (c *tenant) checkTold(t *testing.T, got *collected, sys *devstack.System) {
 		t.Errorf("services = %s, want gateway and worker", services)
 	}
 	var leads []struct{ ID string }
-	c.call(t, "GET", "/api/v1/leads", "").data(t, &leads)
+	c.call(t, "GET", "/api/v1/leads?email=hidden@example.com", "").data(t, &leads)
 	timeline := c.call(t, "GET", "/api/v1/leads/"+leads[0].ID+"/timeline", "")
 	if n := strings.Count(string(timeline.body), `"traceId":"`+callerTrace+`"`); n != 2 {
 		t.Errorf("the timeline has the trace %d times, want it with both events: %s", n, timeline.body)
@@ -310,6 +341,43 @@ func TestTraceIsPassedOn(t *testing.T) {
 					test.after)
 			}
 		}
+	}
+}
+
+// A trace is passed on with whatever a request makes of a lead, however that comes.
+func TestTraceOfEachWayIsPassedOn(t *testing.T) {
+	t.Parallel()
+	c := mustTenant(t)
+	heard := c.mustHear(t)
+	form := c.mustFormPath(t, map[string]any{"origins": []string{"*"}})
+	for n, step := range []struct{ method, path, body, media, event string }{
+		{"POST", form, `{"email":"ann@example.com","name":"Ann"}`, "", "lead.created"},
+		{"POST", form, `{"email":"ann@example.com","message":"Once more"}`, "", "lead.submitted"},
+		{"POST", "/api/v1/imports", "email\nrow@example.com\n", "text/csv", "lead.created"},
+		{"DELETE", "/api/v1/leads/%s?erase=true", "", "", "lead.deleted"},
+	} {
+		want := fmt.Sprintf("00-%032x-%016x-01", n+1, n+1)
+		if step.method == "DELETE" {
+			var leads []struct{ ID string }
+			c.call(t, "GET", "/api/v1/leads?email=ann@example.com", "").data(t, &leads)
+			step.path = fmt.Sprintf(step.path, leads[0].ID)
+		}
+		got := c.send(t, step.method, step.path, step.body, http.Header{"Traceparent": {want}, "Content-Type": {step.media}})
+		if got.status >= 300 {
+			t.Fatalf("%s %s = %v", step.method, step.path, got)
+		}
+		testwait.Until(t, step.event, func() bool {
+			select {
+			case h := <-heard:
+				if h.Get("Type") == step.event && h.Get("Traceparent") != want {
+					t.Errorf("after %s %s the receiver got traceparent %q with %s, want %q", step.method, step.path,
+						h.Get("Traceparent"), step.event, want)
+				}
+				return h.Get("Type") == step.event
+			default:
+				return false
+			}
+		})
 	}
 }
 

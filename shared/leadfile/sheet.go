@@ -71,6 +71,7 @@ type Import struct {
 	Position    int64 // how much of it was worked on
 	Tally
 	Reason     string // why it failed
+	Trace      string // of the request that made it, as it is kept; "": nobody follows that
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	FinishedAt *time.Time

@@ -25,6 +25,7 @@ select $1, e, $2, e, 'pending', now(), now(), now()
 	other := d.mustEndpoint(true)
 	d.mustExec(owe, d.ws, d.endpoint.ID, 0, 2000)
 	d.mustExec(`analyze deliveries`)
+	keepStatistics(t, db)
 	d.mustExec(owe, d.ws, other.ID, 2000, 20_000)
 	read := func() (n int) {
 		if _, err := db.ExecContext(t.Context(), `select pg_stat_force_next_flush()`); err != nil {

@@ -13,14 +13,15 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // handOver makes a job of what is left of an erasure. The lead is deleted at once. Where there is a job for it already,
 // that goes on for both.
 func (e *erasing) handOver(ctx context.Context, tx *sqlx.Tx) (more bool, err error) {
 	const q = `
-insert into erasures (workspace_id, id, lead_id, key_id, suppressed, events, deliveries, attempts, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into erasures (workspace_id, id, lead_id, key_id, suppressed, events, deliveries, attempts, created_at, trace)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''))
 on conflict (workspace_id, lead_id) do update
    set suppressed = erasures.suppressed or excluded.suppressed, events = erasures.events + excluded.events,
        deliveries = erasures.deliveries + excluded.deliveries, attempts = erasures.attempts + excluded.attempts
@@ -37,7 +38,8 @@ returning id`
 		e.Wake, e.ReleasedKey = u.Wake, u.ReleasedKey
 	}
 	e.Running, err = conn.One(ctx, tx, "hand erasure over", conn.Value[id.UUID], nil, q, e.workspace, e.Note.ID, e.lead,
-		optionalID(e.Note.KeyID), e.Suppress, e.Events, e.Deliveries, e.Attempts, e.Note.CreatedAt)
+		optionalID(e.Note.KeyID), e.Suppress, e.Events, e.Deliveries, e.Attempts, e.Note.CreatedAt,
+		trace.From(ctx).Text())
 	return false, err
 }
 
@@ -99,14 +101,33 @@ func (db *DB) EndErasure(ctx context.Context, l LeadRef) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error { return e.endJob(ctx, tx) })
 }
 
+// ErasureJob is a lead that is being erased as a job.
+type ErasureJob struct {
+	LeadRef
+	Trace string // of the request that asked for it, as it is kept; "": nobody follows that
+}
+
 // RunningErasures returns up to limit leads that are being erased as jobs, in any order, so that those that fail keep
 // no others waiting. It looks across workspaces.
-func (db *DB) RunningErasures(ctx context.Context, limit int) ([]LeadRef, error) {
-	const q = `select workspace_id, lead_id from erasures order by random() limit $1`
-	return conn.Collect(ctx, db, "running erasures", func(row conn.Row) (l LeadRef, err error) {
-		err = row.Scan(&l.Workspace, &l.Lead)
-		return l, err
+func (db *DB) RunningErasures(ctx context.Context, limit int) ([]ErasureJob, error) {
+	const q = `select workspace_id, lead_id, coalesce(trace, '') from erasures order by random() limit $1`
+	return conn.Collect(ctx, db, "running erasures", func(row conn.Row) (j ErasureJob, err error) {
+		err = row.Scan(&j.Workspace, &j.Lead, &j.Trace)
+		return j, err
 	}, q, limit)
+}
+
+// endErasing ends the span of a job's work.
+func endErasing(span *trace.Span, j *ErasureJob, err error) {
+	if !span.Recording() {
+		return
+	}
+	span.Add(trace.String(trace.WorkspaceID, id.Workspace.Format(j.Workspace)), trace.String(trace.LeadID, id.Lead.Format(j.Lead)))
+	failure := ""
+	if err != nil {
+		failure = "store"
+	}
+	span.End(failure)
 }
 
 // ErasureReceipt is what an erasure came to: its audit entry, or what that will be, with what was erased so far.

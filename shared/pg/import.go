@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/leadfile"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/trace"
 )
 
 // Bounds of the imports of a workspace.
@@ -21,19 +22,19 @@ const (
 
 const importColumns = `
        i.workspace_id, i.id, i.state, i.format, i.options, i.bytes, i.position, i.rows, i.created, i.updated, i.duplicates,
-       i.rejected, i.warnings, coalesce(i.reason, ''), i.created_at, i.updated_at, i.finished_at`
+       i.rejected, i.warnings, coalesce(i.reason, ''), coalesce(i.trace, ''), i.created_at, i.updated_at, i.finished_at`
 
 func scanImport(row conn.Row) (i leadfile.Import, err error) {
 	var options []byte
 	if err := row.Scan(&i.WorkspaceID, &i.ID, &i.State, &i.Format, &options, &i.Bytes, &i.Position, &i.Rows, &i.Created,
 		&i.Updated,
-		&i.Duplicates, &i.Rejected, &i.Warnings, &i.Reason, &i.CreatedAt, &i.UpdatedAt, &i.FinishedAt); err != nil {
+		&i.Duplicates, &i.Rejected, &i.Warnings, &i.Reason, &i.Trace, &i.CreatedAt, &i.UpdatedAt, &i.FinishedAt); err != nil {
 		return i, err
 	}
 	return i, json.Unmarshal(options, &i.Options)
 }
 
-// CreateImport stores an import whose file is still to come. Where MaxImports of its workspace have not ended it is a
+// CreateImport stores an import whose file is still to come, with the trace of ctx. Where MaxImports of its workspace have not ended it is a
 // CONFLICT, where HourlyImports were made within the hour it is RATE_LIMITED.
 func (db *DB) CreateImport(ctx context.Context, i leadfile.Import) error {
 	const hourly = `
@@ -42,8 +43,8 @@ select extract(epoch from created_at + interval '1 hour' - now())
  where workspace_id = $1 and id >= uuid_floor(now() - interval '1 hour')
  order by id desc offset $2 - 1 limit 1`
 	const q = `
-insert into imports (workspace_id, id, state, format, options, position, created_at, updated_at)
-select $1, $2, 'uploading', $3, $4, $5, $6, now()
+insert into imports (workspace_id, id, state, format, options, position, created_at, updated_at, trace)
+select $1, $2, 'uploading', $3, $4, $5, $6, now(), nullif($8, '')
  where (select count(*) from imports where workspace_id = $1 and state in ('uploading', 'waiting', 'running')) < $7`
 	options, err := json.Marshal(i.Options)
 	if err != nil {
@@ -57,8 +58,7 @@ select $1, $2, 'uploading', $3, $4, $5, $6, now()
 			return err
 		}
 		made, err := conn.Exec(ctx, tx, "create import", q, i.WorkspaceID, i.ID, i.Format, string(options), i.Position,
-			i.CreatedAt,
-			MaxImports)
+			i.CreatedAt, MaxImports, trace.From(ctx).Text())
 		if err == nil && made == 0 {
 			return tooMany(MaxImports, "unfinished imports")
 		}

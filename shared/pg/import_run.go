@@ -15,6 +15,7 @@ import (
 	"leadgate/shared/leadfile"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 )
 
 // ImportRef names an import.
@@ -111,10 +112,10 @@ var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 
 // ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, records what was wrong with
 // rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
-// row counts once. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
+// row counts once. Its events are in the trace of ctx. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
 // another transaction keeps an email, ErrLockTimeout.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads, selectDurableHolders)
+	stmts, err := db.Prepare(ctx, insertFor(ctx), selectDurableHolders)
 	if err != nil {
 		return out, err
 	}
@@ -208,6 +209,7 @@ func (c *importCommit) insert(ctx context.Context) error {
 	leads := make([]NewLead, 0, len(c.Rows))
 	at := make([]int, len(c.Rows)) // of the row's lead in leads
 	byKey := make(map[string]int, len(c.Rows))
+	span := trace.From(ctx)
 	for i := range c.Rows {
 		if _, named := c.named[i]; named {
 			continue
@@ -218,6 +220,7 @@ func (c *importCommit) insert(ctx context.Context) error {
 			n = len(leads)
 			byKey[l.UniqueKey] = n
 			leads = append(leads, *l)
+			leads[n].Trace = span
 		}
 		at[i] = n
 	}

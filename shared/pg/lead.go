@@ -102,6 +102,14 @@ var (
 	insertTracedSubmitters = insertLeadsWith(bookLeads+`, `+submitLeads, 20+submissionArrayCount)
 )
 
+// insertFor returns the statement that inserts leads of the request of ctx, none of which comes by a form.
+func insertFor(ctx context.Context) string {
+	if trace.From(ctx).Kept() {
+		return insertTraced
+	}
+	return insertLeads
+}
+
 // insertLeadsWith makes the statement; traces is the parameter that has them, 0: none does.
 func insertLeadsWith(rest string, traces int) string {
 	var t struct{ array, column, ofEvent, list, lists, join string } // what is said of traces

@@ -12,6 +12,7 @@ import (
 	"leadgate/shared/leadfile"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -22,7 +23,7 @@ type Erasure struct {
 	Check         func(*lead.Lead) error // can refuse, before anything is done; nil: nobody does
 	OnlyPurgeable bool                   // a lead that can still be restored is NOT_FOUND
 	Within        time.Duration          // what takes longer goes on as a job, which workers do; 0: nothing does; needs Note
-	Job           bool                   // it is the work of such a job
+	Job           *ErasureJob            // whose work it is; nil: it is a request's, or upkeep's
 }
 
 // Erased is what was erased of a lead, and what is to be done about it.
@@ -54,7 +55,12 @@ const eraseBatch = 500
 //
 // It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
 // one was at it. An attempt that is under way by then arrives all the same.
-func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (Erased, error) {
+func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (_ Erased, err error) {
+	if how.Job != nil {
+		span := db.tracer.Continue(how.Job.Trace, "erase lead", trace.Consumer)
+		defer func() { endErasing(span, how.Job, err) }()
+		ctx = trace.With(ctx, span)
+	}
 	e := erasing{Erasure: how, workspace: workspace, lead: leadID}
 	begin := time.Now()
 	for more := true; more; {
@@ -62,7 +68,6 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 		if e.after != (id.UUID{}) && how.Within > 0 && time.Since(begin) > how.Within {
 			step = (*erasing).handOver
 		}
-		var err error
 		if more, err = db.commitErasing(ctx, &e, step); err != nil {
 			return Erased{}, err
 		}
@@ -239,17 +244,17 @@ func (e *Erased) Details(suppressed bool) map[string]any {
 
 // emitErased writes the last event of a lead.
 func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased) ([]EndpointRef, error) {
-	// $1 workspace, $2 lead, $3 event, $4 chatbot, $5 data, $6 when it happened
+	// $1 workspace, $2 lead, $3 event, $4 chatbot, $5 data, $6 when it happened, $7 its trace
 	const q = `
 with ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    values ($1, $3, '` + webhook.LeadDeleted + `', $2, $4, $5, $6)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
+    values ($1, $3, '` + webhook.LeadDeleted + `', $2, $4, $5, $6, nullif($7, ''))
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
 	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, id.New(),
-		optionalID(l.ChatbotID), string(l.AppendDeleted(nil, e.At, true)), e.At)
+		optionalID(l.ChatbotID), string(l.AppendDeleted(nil, e.At, true)), e.At, trace.From(ctx).Text())
 }
 
 // eraseAnswers empties kept answers that tell of a lead. A request that made it, alone or as one of many ($3), and was

@@ -106,7 +106,7 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 	if more, err = e.batch(ctx, tx); err != nil {
 		return false, err
 	}
-	if more && e.Job {
+	if more && e.Job != nil {
 		err = e.progress(ctx, tx)
 	}
 	if !more {

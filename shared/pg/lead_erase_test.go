@@ -203,13 +203,16 @@ func TestEraseLeadInReports(t *testing.T) {
 	}
 	defer tx.Rollback()
 	tx.MustExec(`select from leads where id = $1 for update`, again.Rows[0].ID)
+	var locker int
+	if err := tx.GetContext(t.Context(), &locker, `select pg_backend_pid()`); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() {
 		_, err := d.db.ImportRows(t.Context(), d.round(i, 5, 6, "secret@example.com"))
 		done <- err
 	}()
-	for d.number(
-		`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
+	for d.number(`select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))`, locker) == 0 {
 		if len(done) > 0 {
 			t.Fatalf("ImportRows = %v, want it to wait for the lead's lock", <-done)
 		}

@@ -139,16 +139,18 @@ func fillTables(t *testing.T) *filled {
 
 // fill makes leads of a workspace, each with an event, a delivery to the endpoint, an attempt and a submission; a zero
 // workspace: each of a workspace of its own. The ids are of the last hours, as id.New makes them, and most deliveries have
-// arrived, as in an installation.
+// arrived, as in an installation. All are in one week: of a partition that has a few pages Postgres may read all.
 func fill(t *testing.T, db *pg.DB, workspace, endpoint id.UUID, leads int) {
 	t.Helper()
 	const q = `
 with w as materialized (
-    select coalesce(cast($1 as uuid), gen_random_uuid()) as ws, cast($2 as uuid) as ep, n from generate_series(1, $3::integer) n
+    select coalesce(cast($1 as uuid), gen_random_uuid()) as ws, cast($2 as uuid) as ep, n,
+           case when now() - week < interval '2 hours' then week else now() end - make_interval(secs => 7200 - n) as at
+      from generate_series(1, $3::integer) n, date_trunc('week', now(), 'UTC') week
 ), l as (
-    select cast(left(cast(uuid_floor(now() - make_interval(secs => 7200 - n)) as text), 14) || '7' ||
+    select cast(left(cast(uuid_floor(at) as text), 14) || '7' ||
                 substr(md5(cast(ws as text) || n), 1, 3) || '-8' || substr(md5(n || cast(ws as text)), 1, 3) || '-' ||
-                substr(md5(n || 'x'), 1, 12) as uuid) as id, ws, ep, n, now() - make_interval(secs => 7200 - n) as at
+                substr(md5(n || 'x'), 1, 12) as uuid) as id, ws, ep, n, at
       from w
 ), ld as (
     insert into leads (workspace_id, id, email, email_key, name, source, status, metadata, created_at, updated_at)

@@ -256,7 +256,7 @@ func (s *stale) leadCases() []staleCase {
 			erased = s.nextLead()
 			s.tell(erased, 7)
 		}, func(ctx context.Context, db *pg.DB) error {
-			e, err := db.EraseLead(ctx, s.ws, erased, pg.Erasure{Job: true})
+			e, err := db.EraseLead(ctx, s.ws, erased, pg.Erasure{Job: &pg.ErasureJob{}})
 			return wantCount(err, e.Events, 8)
 		}},
 		{"enrich leads", 20, nil, func(ctx context.Context, db *pg.DB) error {

@@ -79,19 +79,25 @@ func newStale(t *testing.T, known func(*stale)) *stale {
 	for _, table := range staleTables {
 		s.exec(`analyze ` + table)
 	}
+	keepStatistics(t, s.silent)
+	w := pgtest.Workspace(t, s.silent)
+	s.ws, s.endpoint = w.ID, pgtest.Endpoint(t, s.silent, w.ID)
+	s.fill(s.ws, staleLeads)
+	return s
+}
+
+// keepStatistics has Postgres look at tables no more than it did until now.
+func keepStatistics(t *testing.T, db *pg.DB) {
+	t.Helper()
 	var parts []string
-	err := s.silent.SelectContext(t.Context(), &parts, `
+	err := db.SelectContext(t.Context(), &parts, `
 select oid::regclass::text from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range parts {
-		s.exec(`alter table ` + part + ` set (autovacuum_enabled = off)`)
+		pgtest.Exec(t, db, `alter table `+part+` set (autovacuum_enabled = off)`)
 	}
-	w := pgtest.Workspace(t, s.silent)
-	s.ws, s.endpoint = w.ID, pgtest.Endpoint(t, s.silent, w.ID)
-	s.fill(s.ws, staleLeads)
-	return s
 }
 
 // staleTables are those that fill fills.

@@ -11,6 +11,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -22,7 +23,7 @@ func (db *DB) AppendSubmission(ctx context.Context, s lead.Submission, change fu
 	err error) {
 	a := updating(change)
 	a.after = func(ctx context.Context, tx *sqlx.Tx, u *Updated, now time.Time) error {
-		wake, suppressed, err := keepSubmissions(ctx, tx, []keeping{{s, &u.Lead, now}})
+		wake, suppressed, err := keepSubmissions(ctx, tx, []keeping{{s, &u.Lead, now, trace.From(ctx)}})
 		if err == nil && len(suppressed) > 0 {
 			return lead.NotFoundError()
 		}
@@ -36,6 +37,7 @@ func (db *DB) AppendSubmission(ctx context.Context, s lead.Submission, change fu
 type Append struct {
 	lead.Submission
 	Change func(*lead.Lead) error
+	Trace  *trace.Span // of the request that it came with; nil: nobody follows that
 }
 
 // AppendSubmissions is AppendSubmission of many in one commit, as far as their leads stay as they are and nobody else
@@ -59,7 +61,7 @@ func (db *DB) AppendSubmissions(ctx context.Context, all []Append) (done []bool,
 				if all[i].Change(&changed) != nil || lead.Differs(&changed, l) {
 					continue
 				}
-				keep, done[i] = append(keep, keeping{all[i].Submission, l, now}), true
+				keep, done[i] = append(keep, keeping{all[i].Submission, l, now, all[i].Trace}), true
 			}
 			if len(keep) == 0 {
 				return nil
@@ -128,8 +130,9 @@ select e.workspace_id, e.lead_id, e.facts
 // keeping is a submission of a lead that is locked since now.
 type keeping struct {
 	lead.Submission
-	lead *lead.Lead
-	now  time.Time
+	lead  *lead.Lead
+	now   time.Time
+	trace *trace.Span
 }
 
 // keepSubmissions writes submissions, their places in books, and the events that tell of them. It returns the endpoints
@@ -137,12 +140,14 @@ type keeping struct {
 func keepSubmissions(ctx context.Context, tx *sqlx.Tx, all []keeping) (wake []EndpointRef,
 	suppressed map[id.UUID]bool, err error) {
 	// $20 events; null: there is none, $21 their chatbots, $22 data, $23 when they happened, $24 outcomes for books,
-	// $25 lead.SuppressionHash, $26 the events' type
+	// $25 lead.SuppressionHash, $26 the events' traces, $27 their type
 	var q = `
 with given as materialized (
     select i.*, s.hit is not null as suppressed
-      from unnest(` + submissionParams + `, $20::uuid[], $21::uuid[], $22::json[], $23::timestamptz[], $24::text[], $25::bytea[])
-           as i (` + submissionColumns + `, event_id, event_chatbot, event_data, event_at, book, email_hash)
+      from unnest(` + submissionParams + `, $20::uuid[], $21::uuid[], $22::json[], $23::timestamptz[], $24::text[], $25::bytea[],
+                   $26::text[])
+           as i (` + submissionColumns + `, event_id, event_chatbot, event_data, event_at, book, email_hash,
+                 trace)
       left join lateral (
         select true as hit from suppressions s
          where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
@@ -160,8 +165,8 @@ with given as materialized (
     select workspace_id, cast(created_at at time zone 'UTC' as date), '` + string(tenant.WayForm) + `', form_id, o.outcome, 1
       from kept cross join lateral (values ('` + string(tenant.BookReceived) + `'), (book)) o (outcome)
 ), ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at)
-    select workspace_id, event_id, cast($26 as text), lead_id, event_chatbot, event_data, event_at
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
+    select workspace_id, event_id, cast($27 as text), lead_id, event_chatbot, event_data, event_at, trace
       from kept where event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
@@ -196,6 +201,7 @@ func keepArrays(all []keeping) ([]any, error) {
 	subs := make([]lead.Submission, len(all))
 	event, chatbot, data := newColumn(uuids, len(all)), newColumn(uuids, len(all)), newColumn(payloads, len(all))
 	at, book, hash := newColumn(times, len(all)), newColumn(texts, len(all)), newColumn(byteas, len(all))
+	traces := newColumn(longs, len(all))
 	for i := range all {
 		k := &all[i]
 		subs[i] = k.Submission
@@ -211,9 +217,10 @@ func keepArrays(all []keeping) ([]any, error) {
 		at.time(later(k.now, k.lead.UpdatedAt))
 		book.string(string(bookOutcome(k.Outcome)))
 		hash.bytes(lead.SuppressionHash(k.WorkspaceID, k.EmailKey))
+		traces.optionalString(k.trace.Text())
 	}
 	args, err := submissionArrays(subs)
-	return append(args, arrays(event, chatbot, data, at, book, hash)...), err
+	return append(args, arrays(event, chatbot, data, at, book, hash, traces)...), err
 }
 
 // later is the later of two times.

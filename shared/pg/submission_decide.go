@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/lead"
 	"leadgate/shared/pg/conn"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -37,7 +38,7 @@ type Released struct {
 // CONFLICT: a lead of the address is being erased.
 func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UUID,
 	release func(lead.Submission) (*Release, error)) (out Released, err error) {
-	stmts, err := db.Prepare(ctx, insertLeads, selectDurableHolders)
+	stmts, err := db.Prepare(ctx, insertFor(ctx), selectDurableHolders)
 	if err != nil {
 		return out, err
 	}
@@ -64,7 +65,7 @@ func (db *DB) ReleaseSubmission(ctx context.Context, workspace, submission id.UU
 // releaseTx has the lead before it changes the submission, as erasures do.
 func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.Submission, r *Release) (
 	out Released, err error) {
-	out.Done = true
+	out.Done, r.New.Trace = true, trace.From(ctx)
 	if out.New, err = runInsertLeads(ctx, prepared, []NewLead{r.New}, insertWaits{}); err != nil {
 		return out, err
 	}
@@ -178,7 +179,8 @@ select exists (select from sub) or exists (select from kept)`
 func emitSubmission(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, s *lead.Submission, now time.Time) error {
 	const q = `
 with ev as (
-    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at) values ($1, $2, $3, $4, $5, $6, $7)
+    insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
+    values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))
     returning workspace_id, id, type, chatbot_id, created_at
 ), ` + fanOut + `
 select workspace_id, endpoint_id from endpoints_to_wake`
@@ -187,7 +189,7 @@ select workspace_id, endpoint_id from endpoints_to_wake`
 		now = l.UpdatedAt
 	}
 	wake, err := conn.Collect(ctx, tx, "emit submission", scanRef, q, l.WorkspaceID, id.New(), event, l.ID,
-		optionalID(l.ChatbotID), string(l.AppendSubmitted(nil, s)), now)
+		optionalID(l.ChatbotID), string(l.AppendSubmitted(nil, s)), now, trace.From(ctx).Text())
 	u.addWake(wake)
 	return err
 }

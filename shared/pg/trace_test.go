@@ -11,6 +11,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
+	"leadgate/shared/leadfile"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
@@ -142,6 +143,122 @@ func TestTraceOfAChange(t *testing.T) {
 	}
 	if n := b.count(`select count(*) from events where trace is not null`); n != 0 {
 		t.Errorf("%d events have a trace after the erasure", n)
+	}
+}
+
+// The events of an import's rows have the trace of the request that made it, those of leads that a row changes too.
+func TestTraceOfAnImport(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	span, kept := spanOf(7)
+	var off *trace.Tracer
+	for _, test := range []struct {
+		ctx  context.Context
+		want string
+	}{{trace.With(t.Context(), span), kept}, {t.Context(), ""}} {
+		i := leadfile.Import{WorkspaceID: d.ws, ID: id.New(), Format: leadfile.NDJSON, CreatedAt: time.Now()}
+		if err := d.db.CreateImport(test.ctx, i); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.db.CompleteImport(t.Context(), d.ws, i.ID); err != nil {
+			t.Fatal(err)
+		}
+		i, _, ok, err := d.db.BeginImport(t.Context(), d.ws, i.ID)
+		if err != nil || !ok || i.Trace != test.want {
+			t.Fatalf("BeginImport() = trace %q, %v, %v, want %q", i.Trace, ok, err, test.want)
+		}
+		r := d.round(i, 0, 1, i.ID.String()+"@example.com", i.ID.String()+"@example.com")
+		r.OnDuplicate = lead.UpdateDuplicate
+		if _, err := d.db.ImportRows(trace.With(t.Context(), off.Continue(i.Trace, "", trace.Consumer)), r); err != nil {
+			t.Fatal(err)
+		}
+		if n := d.number(`select count(*) from events where lead_id = $1 and coalesce(trace, '') = $2`, r.Rows[0].ID,
+			test.want); n != 2 {
+			t.Errorf("%d events have trace %q, want lead.created and lead.updated", n, test.want)
+		}
+	}
+}
+
+// What is told of a submission has the trace of the request with which it came, or by which its owner decided.
+func TestTraceOfASubmission(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	spans, kept := make([]*trace.Span, 5), make([]string, 5)
+	for n := 1; n < len(spans); n++ { // of 0 nobody follows
+		spans[n], kept[n] = spanOf(n)
+	}
+	same := func(*lead.Lead) error { return nil }
+	of := func(l lead.Lead, n int) pg.Append {
+		return pg.Append{Submission: lead.Submission{WorkspaceID: b.ws, ID: id.New(), FormID: id.New(), LeadID: l.ID,
+			Outcome: lead.OutcomeAppended, Verdict: lead.Clean, Email: l.Email, EmailKey: l.AddressKey(),
+			CreatedAt: time.Now()}, Change: same, Trace: spans[n]}
+	}
+	leads := []lead.Lead{b.mustLead("0@example.com"), b.mustLead("1@example.com"), b.mustLead("2@example.com")}
+	together := []pg.Append{of(leads[0], 0), of(leads[1], 1)}
+	if done, _, err := b.db.AppendSubmissions(t.Context(), together); err != nil || !done[0] || !done[1] {
+		t.Fatalf("AppendSubmissions() = %v, %v, want both kept", done, err)
+	}
+	alone := of(leads[2], 2)
+	if _, err := b.db.AppendSubmission(trace.With(t.Context(), alone.Trace), alone.Submission, same); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.db.MarkSpam(trace.With(t.Context(), spans[3]), b.ws, alone.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	held := of(leads[0], 0).Submission
+	held.LeadID, held.Verdict, held.Outcome, held.EmailKey = id.UUID{}, lead.Held, lead.OutcomeHeld, "new@example.com"
+	if err := b.db.InsertSubmissions(t.Context(), []lead.Submission{held}); err != nil {
+		t.Fatal(err)
+	}
+	released := leads[0]
+	released.ID, released.Email, released.UniqueKey = id.New(), "new@example.com", "new@example.com"
+	if _, err := b.db.ReleaseSubmission(trace.With(t.Context(), spans[4]), b.ws, held.ID,
+		func(lead.Submission) (*pg.Release, error) {
+			return &pg.Release{New: pg.NewLead{Lead: released, EventID: id.New()}, Change: same}, nil
+		}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		lead  id.UUID
+		event string
+		n     int
+	}{{leads[0].ID, "lead.submitted", 0}, {leads[1].ID, "lead.submitted", 1}, {leads[2].ID, "lead.submitted", 2},
+		{leads[2].ID, "lead.marked_spam", 3}, {released.ID, "lead.created", 4}} {
+		if got := b.traceOf(want.lead, want.event); got != kept[want.n] {
+			t.Errorf("%s has trace %q, want %q", want.event, got, kept[want.n])
+		}
+	}
+}
+
+// The event of an erasure has the trace of the request that asked for it, also where a job goes on with it.
+func TestTraceOfAnErasure(t *testing.T) {
+	t.Parallel()
+	for name, within := range map[string]time.Duration{"at once": 0, "a job": time.Nanosecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBook(t)
+			l := b.mustLead("a@example.com")
+			b.mustTell(l, 600)
+			span, kept := spanOf(7)
+			_, err := b.db.EraseLead(trace.With(t.Context(), span), b.ws, l.ID, pg.Erasure{Within: within,
+				Note: &tenant.AuditEntry{WorkspaceID: b.ws, ID: id.New(), Action: tenant.LeadErased, CreatedAt: time.Now()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			jobs, err := b.db.RunningErasures(t.Context(), 10)
+			if err != nil || len(jobs) > 0 != (within > 0) {
+				t.Fatalf("RunningErasures() = %v, %v", jobs, err)
+			}
+			for i := range jobs {
+				if _, err := b.db.EraseLead(t.Context(), jobs[i].Workspace, jobs[i].Lead, pg.Erasure{Job: &jobs[i]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := b.count(`select count(*) from events where lead_id = $1 and type = 'lead.deleted' and trace = $2`, l.ID,
+				kept); n != 1 {
+				t.Errorf("%d events lead.deleted have the trace, want the last one alone", n)
+			}
+		})
 	}
 }
 

@@ -27,6 +27,7 @@ func Int(key string, value int) Attr { return attribute.Int(key, value) }
 const (
 	WorkspaceID = "leadgate.workspace.id"
 	LeadID      = "leadgate.lead.id"
+	ImportID    = "leadgate.import.id"
 	EndpointID  = "leadgate.endpoint.id"
 	DeliveryID  = "leadgate.delivery.id"
 	EventType   = "leadgate.event.type"

@@ -39,6 +39,7 @@ type Deps struct {
 	Failures       *failures.Recorder // what is shown of server errors
 	Log            *slog.Logger       // nil: slog.Default
 	QueuesWritable bool               // the dashboard may run, archive and delete tasks
+	ReadOnly       bool               // whatever writes to Postgres is refused
 	Registry       *prometheus.Registry
 	Exemplars      bool                        // metrics are shown with exemplars, to who takes OpenMetrics
 	Ready          func(context.Context) error // what the gateway cannot do without
@@ -118,6 +119,9 @@ func New(d Deps) http.Handler {
 	// The path stands before the methods everywhere: of a route whose method fits and whose path does not, mux would
 	// forget that an earlier one had the path, and answer 404 for 405.
 	for _, t := range s.routes {
+		if d.ReadOnly && t.Method != http.MethodGet && t.guard != open {
+			t.handle = s.visited(func(*visit) error { return httpx.OnlyReads() })
+		}
 		r.Path(t.Path).Methods(t.Method).Handler(s.guarded(t.guard, d.Edge.Handle(t.handle)))
 	}
 	metrics := promhttp.HandlerFor(d.Registry, promhttp.HandlerOpts{

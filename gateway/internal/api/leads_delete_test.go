@@ -219,7 +219,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), 'lead.updated', $2, '
 	if err != nil || len(running) != 1 {
 		t.Fatalf("RunningErasures() = %v, %v, want one", running, err)
 	}
-	if _, err := b.db.EraseLead(t.Context(), running[0].Workspace, running[0].Lead, pg.Erasure{Job: true}); err != nil {
+	if _, err := b.db.EraseLead(t.Context(), running[0].Workspace, running[0].Lead, pg.Erasure{Job: &running[0]}); err != nil {
 		t.Fatal(err)
 	}
 	r := read(b.send(t, b.secret, "GET", where, ""), 200)

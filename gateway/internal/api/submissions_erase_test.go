@@ -28,7 +28,7 @@ func (b *bundle) mustEndErasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range running {
-		if _, err := b.db.EraseLead(t.Context(), l.Workspace, l.Lead, pg.Erasure{Job: true}); err != nil {
+		if _, err := b.db.EraseLead(t.Context(), l.Workspace, l.Lead, pg.Erasure{Job: &l}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -42,6 +42,7 @@ type Deps struct {
 	Strangers strangers        // limits those who guess
 	Trusted   []netip.Prefix   // proxies in front: their X-Forwarded-Proto says whether the browser spoke TLS
 	PublicURL string           // the address of this installation; "": that of the request
+	ReadOnly  bool             // the API refuses whatever writes, and sessions cannot be opened or ended
 	Stopping  <-chan struct{}  // closed where the process is to end: pages that are open hear of no more; nil: never
 	Now       func() time.Time // nil: time.Now
 	Log       *slog.Logger     // nil: slog.Default
@@ -125,6 +126,9 @@ func New(d Deps) http.Handler {
 		{"POST", Root + "/sign-out", c.signOut},
 		{"GET", Root + "/live", c.liveEvents},
 	} {
+		if d.ReadOnly && open.path != Root+"/live" {
+			open.do = onlyReads
+		}
 		r.Path(open.path).Methods(open.method).Handler(d.Edge.Handle(c.forPeople(open.do)))
 	}
 	for _, rt := range c.routes() {

@@ -75,6 +75,13 @@ func (c *console) cookie(r *http.Request, s *tenant.Session, name, value string,
 	return k
 }
 
+// onlyReads answers for whatever opens or ends a session on a gateway that only reads.
+func onlyReads(http.ResponseWriter, *http.Request) error {
+	return &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Minute,
+		Public: "This gateway only reads, so nobody can sign in or out here: do that at one that writes. Who is signed in there " +
+			"is signed in here too, a moment later, where both have the same address"}
+}
+
 // signInPage is what the sign-in form shows.
 type signInPage struct{ Next string }
 

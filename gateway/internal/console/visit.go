@@ -120,6 +120,9 @@ func (v *visit) view(title string) *webui.View {
 	if v.principal.TestOf != (tenant.Principal{}).TestOf {
 		view.Banner = "This is test data: leads of test keys, and no webhook of live ones."
 	}
+	if v.ReadOnly {
+		view.Banner = strings.TrimSpace(view.Banner + " This gateway only reads: nothing can be changed here.")
+	}
 	for _, n := range nav {
 		if n.scope != anyScope && !v.principal.May(n.scope) {
 			continue

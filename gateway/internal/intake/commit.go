@@ -13,6 +13,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
+	"leadgate/shared/trace"
 )
 
 // commitAll makes a batch durable and, before anyone is answered, marks the reservations and wakes the workers.
@@ -115,7 +116,7 @@ func (s *Service) insert(ctx context.Context, leads []pg.NewLead) ([]commitResul
 	start := time.Now()
 	done, err := s.DB.InsertLeadsWithin(ctx, leads, shortWait)
 	s.metrics.commit.Observe(time.Since(start).Seconds())
-	traceCommit(leads, start, err)
+	traceCommit(len(leads), func(i int) *trace.Span { return leads[i].Trace }, start, err)
 	if err == nil {
 		s.announce(ctx, leads, done)
 		out := make([]commitResult, len(leads))

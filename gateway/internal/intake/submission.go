@@ -8,6 +8,7 @@ import (
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/trace"
 )
 
 // submitTo keeps the submission of r with the lead l, whose ID is that of the lead that has the email. NOT_FOUND: it
@@ -18,7 +19,7 @@ func (s *Service) submitTo(ctx context.Context, r *Request, l *lead.Lead) error 
 	var change func(*lead.Lead) error
 	sub.Outcome, change = r.known(r.OnDuplicate)
 	if sub.Outcome != lead.OutcomeUpdated {
-		kept, err := s.appended.Do(ctx, pg.Append{Submission: sub, Change: change})
+		kept, err := s.appended.Do(ctx, pg.Append{Submission: sub, Change: change, Trace: trace.From(ctx)})
 		if err != nil {
 			return fault.StoreUnavailable(err, fullRetry)
 		}
@@ -53,7 +54,9 @@ func (s *Service) submitAlone(ctx context.Context, r *Request, sub lead.Submissi
 func (s *Service) appendAll(all []pg.Append) []bool {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
+	start := time.Now()
 	done, wake, err := s.DB.AppendSubmissions(ctx, all)
+	traceCommit(len(all), func(i int) *trace.Span { return all[i].Trace }, start, err)
 	if err != nil {
 		s.Log.Warn("append submissions failed", "submissions", len(all), "error", err.Error())
 		return make([]bool, len(all))
@@ -82,7 +85,8 @@ func (r *Request) known(d lead.OnDuplicate) (lead.Outcome, func(*lead.Lead) erro
 // queuedSubmission is a submission that waits for its commit since at.
 type queuedSubmission struct {
 	lead.Submission
-	at time.Time
+	at    time.Time
+	trace *trace.Span
 }
 
 type keepResult struct {
@@ -93,7 +97,7 @@ type keepResult struct {
 // Keep makes a submission that changes no lead durable, together with others. It returns its outcome:
 // its own, or suppressed.
 func (s *Service) Keep(ctx context.Context, sub lead.Submission) (lead.Outcome, error) {
-	res, err := s.kept.Do(context.WithoutCancel(ctx), queuedSubmission{sub, s.Now()})
+	res, err := s.kept.Do(context.WithoutCancel(ctx), queuedSubmission{sub, s.Now(), trace.From(ctx)})
 	if err != nil {
 		return "", fault.StoreUnavailable(err, fullRetry)
 	}
@@ -117,7 +121,9 @@ func (s *Service) keepAll(all []queuedSubmission) []keepResult {
 			}
 			continue
 		}
+		start := time.Now()
 		s.keepSome(ctx, part, out[from:to])
+		traceCommit(len(part), func(i int) *trace.Span { return all[from+i].trace }, start, out[from].err)
 	}
 	return out
 }

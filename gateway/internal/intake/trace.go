@@ -3,15 +3,15 @@ package intake
 import (
 	"time"
 
-	"leadgate/shared/pg"
 	"leadgate/shared/trace"
 )
 
-// traceCommit tells of a commit in the trace of each request that has leads in it. Leads of one request stand together.
-func traceCommit(leads []pg.NewLead, from time.Time, err error) {
-	for i := range leads {
-		span := leads[i].Trace
-		if !span.Recording() || i > 0 && span == leads[i-1].Trace {
+// traceCommit tells of a commit of n leads or submissions in the trace of each request that has some in it, which spanOf
+// returns. Those of one request stand together.
+func traceCommit(n int, spanOf func(int) *trace.Span, from time.Time, err error) {
+	for i := range n {
+		span := spanOf(i)
+		if !span.Recording() || i > 0 && span == spanOf(i-1) {
 			continue
 		}
 		failure := ""
@@ -19,6 +19,6 @@ func traceCommit(leads []pg.NewLead, from time.Time, err error) {
 			failure = "refused"
 		}
 		span.Record("commit", trace.Client, from, failure, trace.String(trace.System, "postgresql"),
-			trace.Int(trace.BatchSize, len(leads)))
+			trace.Int(trace.BatchSize, n))
 	}
 }

@@ -26,6 +26,7 @@ type Pool struct {
 	cache         cache
 	host          string // host and port, for error messages; several have commas
 	unprepared    bool   // statements are not prepared
+	readOnly      bool   // transactions are: they would not go by the default of the session
 	limits        []string
 	startTimeout  time.Duration
 	openAdminPool func() (*Pool, error)
@@ -78,7 +79,7 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{host: u.Host, startTimeout: opt.StartTimeout}
+	p := &Pool{host: u.Host, startTimeout: opt.StartTimeout, readOnly: opt.ReadOnly}
 	if p.unprepared, err = takeUnprepared(u); err != nil {
 		return nil, err
 	}

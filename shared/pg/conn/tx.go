@@ -15,7 +15,8 @@ import (
 // InTx runs fn in a transaction: commits when fn returns nil, rolls back otherwise. Nothing else in leadgate begins or
 // commits.
 func (p *Pool) InTx(ctx context.Context, fn func(tx *sqlx.Tx) error) error {
-	return p.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fn) // whatever the database's default is
+	// Whatever the database's defaults are.
+	return p.inTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted, ReadOnly: p.readOnly}, fn)
 }
 
 // InSnapshot is InTx for reading only: every statement of fn sees the same moment of the database.

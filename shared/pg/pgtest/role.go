@@ -26,12 +26,13 @@ const (
 	asPooled = "pooled"
 )
 
-// makeRunRole makes it, with the limits of time that stand for those of a connection behind a pooler.
+// makeRunRole makes it, with limits of time as a pooler's connections need them, but longer: machines
+// that run tests are slow.
 func makeRunRole(ctx context.Context, db *pg.DB, log *slog.Logger) error {
 	for _, q := range []string{
 		"create role " + RunRole + " login password '" + runPassword + "'",
-		"alter role " + RunRole + " set statement_timeout = '10s'",
-		"alter role " + RunRole + " set lock_timeout = '500ms'",
+		"alter role " + RunRole + " set statement_timeout = '1min'",
+		"alter role " + RunRole + " set lock_timeout = '10s'",
 		"alter role " + RunRole + " set idle_in_transaction_session_timeout = '5min'",
 		"revoke create on schema public from public",
 	} {

@@ -14,6 +14,7 @@ import (
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
 	"leadgate/shared/tenant"
+	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
 )
 
@@ -39,6 +40,7 @@ type importer struct {
 	settings   tenant.Settings
 	read       chan readBatch // nil: nothing is being read
 	cancel     context.CancelFunc
+	span       *trace.Span // of what this run does of it; ended with release
 	deletedTo  int64     // the position before which the file is deleted
 	quietUntil time.Time // Redis is told nothing until then
 }
@@ -75,6 +77,7 @@ func (j *importer) begin(r *run) (ok bool, err error) {
 	if in.rows, err = j.roundRows(r); err != nil {
 		return false, err
 	}
+	j.span = r.Tracer.Continue(j.imp.Trace, "import leads", trace.Consumer)
 	ctx, cancel := context.WithCancel(r.abort)
 	j.cancel, j.read = cancel, make(chan readBatch)
 	go in.run(ctx, j.read)
@@ -105,6 +108,7 @@ func (j *importer) release() {
 	for range j.read {
 	}
 	j.read = nil
+	j.endSpan()
 }
 
 func (j *importer) batch(r *run) (more bool, err error) {
@@ -164,7 +168,9 @@ func (j *importer) logDelete(r *run, err error) {
 // left, and reports it. A batch that takes Postgres too long is halved as well, as is one with an email that another
 // transaction has; one row that does is left to another run. What is rejected without any row ends the import.
 func (j *importer) commit(r *run, next readBatch) (lost bool, err error) {
-	out, err := r.DB.ImportRows(r.abort, &next.ImportBatch)
+	from := j.span.Now()
+	out, err := r.DB.ImportRows(trace.With(r.abort, j.span), &next.ImportBatch)
+	j.traceCommit(from, len(next.Rows), err)
 	switch {
 	case err == nil:
 		j.total.Rows += out.Tally.Rows

@@ -49,7 +49,7 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time
-	Tracer  *trace.Tracer          // exports attempts at deliveries of events that have a trace; nil: none
+	Tracer  *trace.Tracer          // exports imports and attempts at deliveries that have a trace; nil: none
 	Memory  *limit.Budget[id.UUID] // bounds the deliveries that workspaces' drains hold
 
 	// Send makes one request of deliveries, and returns an attempt at each. made is false when the context ended first.

@@ -1,6 +1,8 @@
 package process
 
 import (
+	"time"
+
 	"leadgate/shared/id"
 	"leadgate/shared/trace"
 	"leadgate/shared/webhook"
@@ -47,4 +49,26 @@ func endSpan(span *trace.Span, e *webhook.Endpoint, due []webhook.DueDelivery, a
 		}
 	}
 	span.End(string(failure))
+}
+
+// traceCommit tells of a commit of rows of an import.
+func (j *importer) traceCommit(from time.Time, rows int, err error) {
+	if !j.span.Recording() {
+		return
+	}
+	failure := ""
+	if err != nil {
+		failure = "refused"
+	}
+	j.span.Record("commit", trace.Client, from, failure, trace.String(trace.System, "postgresql"),
+		trace.Int(trace.BatchSize, rows))
+}
+
+// endSpan ends the span of what a run did of an import.
+func (j *importer) endSpan() {
+	if j.span.Recording() {
+		j.span.Add(trace.String(trace.WorkspaceID, id.Workspace.Format(j.workspace)),
+			trace.String(trace.ImportID, id.Import.Format(j.id)))
+		j.span.End("")
+	}
 }

@@ -152,8 +152,8 @@ func (u *Upkeep) erasures(ctx context.Context) (n int, more bool, err error) {
 	running, err := u.DB.RunningErasures(ctx, erasureBatch)
 	errs := []error{err}
 	woken := map[pg.EndpointRef]bool{}
-	for _, l := range running {
-		ok, err := u.eraseLead(ctx, l, pg.Erasure{Job: true}, woken)
+	for i := range running {
+		ok, err := u.eraseLead(ctx, running[i].LeadRef, pg.Erasure{Job: &running[i]}, woken)
 		if ok {
 			n++
 		}
@@ -180,7 +180,7 @@ func (u *Upkeep) eraseLead(ctx context.Context, l pg.LeadRef, how pg.Erasure, wo
 	defer cancel()
 	e, err := u.DB.EraseLead(ctx, l.Workspace, l.Lead, how)
 	switch {
-	case fault.Is(err, fault.NotFound) && how.Job:
+	case fault.Is(err, fault.NotFound) && how.Job != nil:
 		return false, u.DB.EndErasure(ctx, l)
 	case fault.Is(err, fault.NotFound):
 		return false, nil
