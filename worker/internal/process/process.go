@@ -73,6 +73,7 @@ type Processor struct {
 	inspector *asynq.Inspector
 	sockets   *limit.Semaphore[id.UUID] // of workspaces with their sandboxes
 	payers    payers
+	woken     woken
 
 	softStop, hardStop context.Context // end when runs must not begin anything, and when they must end
 
@@ -103,6 +104,7 @@ func (p *Processor) Stop(grace time.Duration) {
 func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux := asynq.NewServeMux()
 	mux.Handle(task.TypeDrain, p.handleRun("drain", p.newDrain))
+	mux.Handle(task.TypeWoken, p.handleRun("drain", p.newWokenDrains))
 	mux.Handle(task.TypeProbe, p.handle("probe", p.probe))
 	mux.Handle(task.TypeTest, p.handle("test", p.test))
 	mux.Handle(task.TypeReplay, p.handleRun("run", whileActive(p.newReplay)))
