@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"leadgate/shared/id"
+	"leadgate/shared/pg"
 	"leadgate/shared/rdb"
 	"leadgate/shared/task"
 )
@@ -49,20 +51,58 @@ func (p *Processor) newWokenDrains(task.Key) work { return &wokenDrains{Processo
 
 func (j *wokenDrains) batch(r *run) (more bool, err error) {
 	keys := j.take(r)
+	var drains []*drain
 	var busy []task.Key
 	for _, key := range keys {
 		switch j.woken.begin(key, r.Now()) {
 		case drainHere:
-			j.drains.Go(func() { j.drain(r.task, key) })
+			drains = append(drains, j.newDrain(key))
 		case drainByTask:
 			busy = append(busy, key)
 		}
 	}
 	j.wakeDrains(r.task, busy)
+	j.lease(r, drains)
+	for _, d := range drains {
+		j.drains.Go(func() { j.drain(r.task, d) })
+	}
 	if len(keys) > 0 {
 		r.pause(wokenPace)
 	}
 	return len(keys) > 0, nil
+}
+
+// lease takes the first leases of drains in one statement. Where that fails, it may be because of one of them: each
+// takes its own.
+func (j *wokenDrains) lease(r *run, drains []*drain) {
+	if len(drains) < 2 {
+		return
+	}
+	workspaces := make([]id.UUID, len(drains))
+	for i, d := range drains {
+		workspaces[i] = d.key.Workspace
+	}
+	r.findPayers(r.abort, workspaces...)
+	asked := time.Now()
+	requests, shares := make([]pg.LeaseRequest, len(drains)), make([]int64, len(drains))
+	for i, d := range drains {
+		requests[i], shares[i] = d.leaseFor(r.abort, pg.LeaseForDrain)
+	}
+	leased, err := r.DB.LeaseAllDue(r.abort, requests, patience)
+	for i, d := range drains {
+		if err != nil {
+			leased[i] = pg.LeasedBatch{}
+		}
+		d.take(&leased[i], shares[i], asked, err)
+		if err != nil {
+			d.releaseMemory()
+		} else {
+			d.ahead = &leased[i]
+		}
+	}
+	if err != nil {
+		r.Log.Warn("lease together failed", "endpoints", len(drains), "error", err.Error())
+	}
 }
 
 // take takes woken endpoints. It does not wait for them once the process stops: one that comes then is woken again.
@@ -94,11 +134,11 @@ func (j *wokenDrains) take(r *run) []task.Key {
 
 // drain drains one endpoint, and again while it is woken. Where its lease had nothing, somebody else may have it: that
 // one is told, or has just ended.
-func (j *wokenDrains) drain(ctx context.Context, key task.Key) {
-	began := j.Now()
-	for first := true; ; first = false {
+func (j *wokenDrains) drain(ctx context.Context, d *drain) {
+	key, began := d.key, j.Now()
+	for first := true; ; first, d = false, j.newDrain(key) {
 		start := j.Now()
-		got := j.drainOnce(ctx, key)
+		got := j.drainOnce(ctx, d)
 		look := got && j.Now().Sub(start) >= wokenHanging || !got && !j.tell(ctx, key) && first
 		if again := j.woken.end(key); !again && !look {
 			return
@@ -118,7 +158,8 @@ func (j *wokenDrains) drain(ctx context.Context, key task.Key) {
 }
 
 // drainOnce sends what one lease has, and gives what is left to a task. got is false when the lease had nothing.
-func (j *wokenDrains) drainOnce(ctx context.Context, key task.Key) (got bool) {
+func (j *wokenDrains) drainOnce(ctx context.Context, d *drain) (got bool) {
+	key := d.key
 	defer func() {
 		if reason := recover(); reason != nil {
 			j.Log.Error("drain panicked", "key", key.String(), "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
@@ -128,7 +169,6 @@ func (j *wokenDrains) drainOnce(ctx context.Context, key task.Key) (got bool) {
 	defer r.close()
 	clock := time.AfterFunc(j.MaxRun, r.stopAccepting)
 	defer clock.Stop()
-	d := j.newDrain(key).(*drain)
 	more, err := d.batch(r)
 	d.release()
 	err = errors.Join(err, d.finish(ctx))
