@@ -1,7 +1,6 @@
 package lead
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
@@ -64,31 +63,42 @@ const (
 )
 
 // hashed is 11 characters of what texts hash to.
-func hashed(texts ...string) string {
-	h := sha256.New()
+func hashed(texts ...string) string { return string(appendHash(nil, texts...)) }
+
+func appendHash(dst []byte, texts ...string) []byte {
+	var buf [256]byte
+	hashed := buf[:0]
 	for _, t := range texts {
-		h.Write([]byte(t))
-		h.Write([]byte{0}) // no text has it
+		hashed = append(append(hashed, t...), 0) // no text has it
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:8])
+	sum := sha256.Sum256(hashed)
+	return base64.RawURLEncoding.AppendEncode(dst, sum[:8])
 }
 
 func tag(workspace id.UUID) string { return hashed(string(workspace[:])) }
 
-// Words returns the lexemes by which l is found, apart from those of every other workspace. They promise too much
-// rather than too little: whoever finds a lead by them looks at it again with Fits. None of them has a space.
-func Words(l *Lead) []string {
+// AppendWords appends the lexemes by which l is found, apart from those of every other workspace, with a space between
+// them. They promise too much rather than too little: whoever finds a lead by them looks at it again with Fits.
+func AppendWords(dst []byte, l *Lead) []byte {
 	t := tag(l.WorkspaceID)
-	words := []string{WordsVersion, t + byStatus + hashed(l.Status), t + bySource + hashed(l.Source), t + byAddress +
-		hashed(l.AddressKey())}
+	next := func(kind string) { dst = append(append(append(dst, ' '), t...), kind...) }
+	hash := func(kind string, texts ...string) {
+		next(kind)
+		dst = appendHash(dst, texts...)
+	}
+	dst = append(dst, WordsVersion...)
+	hash(byStatus, l.Status)
+	hash(bySource, l.Source)
+	hash(byAddress, l.AddressKey())
 	if domain := domainOf(l.AddressKey()); domain != "" {
-		words = append(words, t+byDomain+hashed(domain))
+		hash(byDomain, domain)
 	}
 	if l.ChatbotID != (id.UUID{}) {
-		words = append(words, t+byChatbot+hashed(string(l.ChatbotID[:])))
+		hash(byChatbot, string(l.ChatbotID[:]))
 	}
 	for _, number := range PhoneDigits(l.Phone) {
-		words = append(words, t+byPhone+phoneWord(number))
+		next(byPhone)
+		dst = append(dst, phoneWord(number)...)
 	}
 	n := 0
 	company := ""
@@ -97,16 +107,17 @@ func Words(l *Lead) []string {
 			company = value
 		}
 		if n++; n <= maxPairs {
-			words = append(words, t+byPair+hashed(key, value))
+			hash(byPair, key, value)
 		}
 	})
 	if n > maxPairs {
-		words = append(words, t+byMorePairs)
+		next(byMorePairs)
 	}
 	for _, word := range searched(l, company) {
-		words = append(words, t+byWord+short(word))
+		next(byWord)
+		dst = append(dst, short(word)...)
 	}
-	return words
+	return dst
 }
 
 // Terms is q as the index is asked; none: it does not help.
@@ -237,33 +248,14 @@ func short(word string) string {
 }
 
 // pairs calls each with the top-level members of metadata whose values are strings, numbers, true, false or null.
-// What a stored object cannot have ends it: it was checked when it came.
 func pairs(metadata []byte, each func(key, value string, text bool)) {
-	if len(metadata) <= len("{}") {
-		return
-	}
-	dec := jsontext.NewDecoder(bytes.NewReader(metadata), jsontext.AllowDuplicateNames(true),
-		jsontext.AllowInvalidUTF8(true))
-	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {
-		return
-	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return
-		}
-		key := name.String()
-		switch dec.PeekKind() {
-		case '"', '0', 't', 'f', 'n':
-			value, err := dec.ReadToken()
-			if err != nil {
-				return
-			}
-			each(key, value.String(), value.Kind() == '"')
-		default:
-			if err := dec.SkipValue(); err != nil {
-				return
-			}
+	for key, value := range Members(metadata) {
+		switch value.Kind() {
+		case '"':
+			text, _ := jsontext.AppendUnquote(nil, value) // what is wrong with it is replaced
+			each(key, string(text), true)
+		case '0', 't', 'f', 'n':
+			each(key, string(value), false)
 		}
 	}
 }

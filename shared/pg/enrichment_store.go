@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strconv"
-	"strings"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
@@ -129,7 +128,8 @@ func (b *enrichBatch) store(ctx context.Context, db *DB, findings []Finding, out
 		chatbots.optionalUUID(l.ChatbotID)
 		changed.time(l.UpdatedAt)
 		retry.int(int64(findings[i].Retry.Seconds()))
-		words.string(strings.Join(lead.Words(l), " "))
+		text = lead.AppendWords(text[:0], l)
+		words.bytes(text)
 		l.Enrichment = findings[i].Facts
 		if l.Enrichment == nil {
 			facts.null()

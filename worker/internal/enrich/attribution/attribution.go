@@ -4,12 +4,12 @@ package attribution
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
@@ -46,16 +46,12 @@ func (p *Provider) Name() string { return "attribution" }
 // Lookup returns Facts, or nil when the metadata tells nothing. What stands in the metadata itself comes before what
 // stands under "utm", then the landing page's query, then the referrer's.
 func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (any, error) {
-	top, err := texts(l.Metadata)
-	if err != nil {
-		return nil, err
-	}
+	top := texts(l.Metadata)
 	var f Facts
 	f.take(top, "utm")
-	if nested, err := texts(top["utm"].object); err == nil {
-		f.take(nested, "utm")
-		f.take(nested, "")
-	}
+	nested := texts(top["utm"].object)
+	f.take(nested, "utm")
+	f.take(nested, "")
 	f.Landing = f.page(top, landings)
 	f.Referrer = f.page(top, referrers)
 	if f.UTM == nil && f.ClickIDs == nil && f.Landing == "" && f.Referrer == "" {
@@ -67,31 +63,42 @@ func (p *Provider) Lookup(_ context.Context, l *lead.Lead, _ tenant.Settings) (a
 // value is a member of metadata: a text, or an object still to be read.
 type value struct {
 	text   string
-	object json.RawMessage
+	object jsontext.Value
 }
 
-// texts reads the members of a JSON object by name, in lower case and without - and _. Numbers are texts too; lists are
-// left out.
-func texts(object []byte) (map[string]value, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(object, &members); err != nil {
-		return nil, fmt.Errorf("read metadata: %w", err)
+// texts reads the members of a JSON object that can say something, by name, in lower case and without - and _. Numbers
+// are texts too; lists are left out.
+func texts(object []byte) map[string]value {
+	type member struct {
+		name string
+		value
 	}
-	all := make(map[string]value, len(members))
-	for _, name := range slices.Sorted(maps.Keys(members)) { // sorted, so that of two spellings always the same wins
-		raw := members[name]
+	var members []member
+	for name, raw := range lead.Members(object) {
+		if !wanted[plain(name)] {
+			continue
+		}
 		var v value
-		switch c := raw[0]; {
-		case c == '{':
-			v.object = raw
-		case c == '"':
-			json.Unmarshal(raw, &v.text) // checked by the reading above
-		case c == '-' || c >= '0' && c <= '9':
+		switch raw.Kind() {
+		case '{':
+			v.object = raw.Clone()
+		case '"':
+			text, _ := jsontext.AppendUnquote(nil, raw) // what is wrong with it is replaced
+			v.text = string(text)
+		case '0':
 			v.text = string(raw)
 		}
-		add(all, name, v)
+		members = append(members, member{name, v})
 	}
-	return all, nil
+	// sorted, so that of two spellings always the same wins, and of one name that is there twice the last
+	slices.SortStableFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	all := make(map[string]value, len(members))
+	for i, m := range members {
+		if i+1 == len(members) || members[i+1].name != m.name {
+			add(all, m.name, m.value)
+		}
+	}
+	return all
 }
 
 // add keeps the first value under a name that is not empty.
@@ -102,6 +109,9 @@ func add(all map[string]value, name string, v value) {
 }
 
 func plain(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		return name
+	}
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' || r == ' ' {
 			return -1
@@ -109,6 +119,18 @@ func plain(name string) string {
 		return r
 	}, name))
 }
+
+// wanted are the names that say something, as plain has them.
+var wanted = func() map[string]bool {
+	all := map[string]bool{"utm": true}
+	for _, name := range slices.Concat(utms, plainClickIDs, landings, referrers) {
+		all[name] = true
+	}
+	for _, name := range utms {
+		all["utm"+name] = true
+	}
+	return all
+}()
 
 // plainClickIDs is each of clickIDs as plain has it.
 var plainClickIDs = func() (all []string) {
@@ -146,7 +168,10 @@ func (f *Facts) page(members map[string]value, names []string) string {
 }
 
 func set(to *map[string]string, name, text string) {
-	if text = truncate(text); text == "" || (*to)[name] != "" {
+	if text == "" || (*to)[name] != "" {
+		return
+	}
+	if text = truncate(text); text == "" {
 		return
 	}
 	if *to == nil {
