@@ -32,7 +32,7 @@ type settings struct {
 	DBConns      int                  `name:"db-conns" from:"LEADGATE_DB_CONNS" default:"16" help:"Connections to Postgres at most."`
 	ConnLife     time.Duration        `name:"db-conn-lifetime" from:"LEADGATE_DB_CONN_LIFETIME" default:"30m" help:"How long a connection to Postgres is used, so that a pool follows a failover behind a name or a balancer."`
 	Grace        time.Duration        `name:"grace" from:"LEADGATE_GRACE" default:"20s" help:"How long a stop may take; attempts still under way then are made again later."`
-	Drains       int                  `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints delivered to at the same time."`
+	Drains       int                  `name:"drains" from:"LEADGATE_DRAINS" default:"512" help:"Endpoints with many deliveries, or with retries, delivered to at the same time; 256 with few come on top."`
 	Probes       int                  `name:"probes" from:"LEADGATE_PROBES" default:"64" help:"Failing endpoints tried at the same time; they take nothing from the others."`
 	MemoryBudget config.Bytes         `name:"memory-budget" from:"LEADGATE_MEMORY_BUDGET" default:"0" help:"Bytes that deliveries under way may hold together, such as 64MiB; 0: a quarter of the memory limit."`
 	Enrichers    int                  `name:"enrichers" from:"LEADGATE_ENRICHERS" default:"4" help:"Enrichment tasks at the same time."`

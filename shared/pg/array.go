@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -178,6 +179,24 @@ func optionalIDs(ids []id.UUID) any {
 // error.
 func interval(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) + " seconds"
+}
+
+// hidden are parameters from $first on that are arrays of these types, each behind a subquery, for unnest: otherwise
+// Postgres would plan the statement anew each time for their lengths, as long as that looks cheaper.
+func hidden(first int, types string) string {
+	all := strings.Fields(types)
+	for i, t := range all {
+		all[i] = `(select $` + strconv.Itoa(first+i) + `::` + t + `[])`
+	}
+	return strings.Join(all, ", ")
+}
+
+// lockWait is how long a lock is waited for as a parameter, or null for as long as all statements of the pool do.
+func lockWait(d time.Duration) any {
+	if d == 0 {
+		return nil
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10)
 }
 
 // clock is now as a parameter, or null for the database's own clock.

@@ -99,8 +99,8 @@ type ImportResult struct {
 	Wake    []EndpointRef
 }
 
-// importEnrichDelay is how long the enrichment of imported leads waits: it would take half of the processor from the
-// import, and so leads that come in meanwhile go first.
+// importEnrichDelay is how long the enrichment of imported leads waits, unless the import ends before: it would take
+// half of the processor from the import, and so leads that come in meanwhile go first.
 const importEnrichDelay = time.Minute
 
 // importLockWait is how long a commit waits for another transaction that has one of its emails: it has all its others
@@ -319,8 +319,12 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 }
 
 // move counts the rows and moves the import's position behind them.
+// move moves the position on. At the end nothing keeps the import's leads from their enrichment any more.
 func (c *importCommit) move(ctx context.Context, tx *sqlx.Tx) error {
 	const q = `
+with hurried as (
+    update enrichment_queue set due_at = now() where workspace_id = $1 and due_at > now() and $9 <> ''
+)
 update imports
    set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7,
        rejected = rejected + $8, warnings = warnings + $11, state = coalesce(nullif($9, ''), state),

@@ -80,6 +80,26 @@ func (d *desk) tally(i leadfile.Import) (leadfile.Tally, leadfile.Import) {
 	return got.Tally, got
 }
 
+// Enrichment would take the processor from an import, and waits; what is imported is enriched once that ends.
+func TestEnrichmentWaitsForTheEndOfAnImport(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	i := d.mustImport("..")
+	wantDue := func(want int) {
+		t.Helper()
+		due, err := d.db.DueEnrichments(t.Context(), id.UUID{}, 1, 10)
+		if got := len(due); err != nil || got != min(want, 1) || got == 1 && due[0].Leads != want {
+			t.Errorf("DueEnrichments() = %+v, %v, want %d leads", due, err, want)
+		}
+	}
+	d.mustRound(d.round(i, 0, 1, "a@example.com"))
+	wantDue(0)
+	last := d.round(i, 1, 2, "b@example.com")
+	last.End = leadfile.Done
+	d.mustRound(last)
+	wantDue(2)
+}
+
 // However many work on the same round, it counts once, and so do its leads, events and mistakes.
 func TestARoundCountsOnce(t *testing.T) {
 	t.Parallel()

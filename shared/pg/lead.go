@@ -173,13 +173,9 @@ type insertWaits struct {
 
 // runInsertLeads runs insertLeads, and what has to be looked up besides, on prepared statements.
 func runInsertLeads(ctx context.Context, prepared conn.Queryer, leads []NewLead, wait insertWaits) (Inserted, error) {
-	var lockTimeout any
-	if wait.lock > 0 {
-		lockTimeout = strconv.FormatInt(wait.lock.Milliseconds(), 10)
-	}
 	taken, suppressed, late := map[id.UUID]bool{}, map[id.UUID]bool{}, map[id.UUID]time.Time{}
 	out := Inserted{Leads: make([]LeadResult, len(leads))}
-	args := []any{interval(wait.enrich), lockTimeout, suppressionHashes(leads), updateLate(leads, time.Now())}
+	args := []any{interval(wait.enrich), lockWait(wait.lock), suppressionHashes(leads), updateLate(leads, time.Now())}
 	args = append(args, leadWays(leads)...)
 	statement, traced := insertLeads, insertTraced
 	if came := submissionsOf(leads); len(came) > 0 {

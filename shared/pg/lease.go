@@ -19,8 +19,8 @@ type LeaseRequest struct {
 	Endpoint  id.UUID
 	Token     id.UUID       // who leases
 	Lease     time.Duration // for how long nobody else may
-	Limit     int
-	Bytes     int // of data, each delivery counting DueOverhead more, but one delivery always; 0: any number
+	Limit     int           // maxLease at most
+	Bytes     int           // of data, each delivery counting DueOverhead more, but one delivery always; 0: any number
 	Mode      LeaseMode
 	Now       time.Time // zero: the database's clock
 
@@ -37,6 +37,10 @@ type DueKey struct {
 
 // lateBy is how much later than it becomes due a new delivery is usually committed, at most.
 const lateBy = `interval '5 s'`
+
+// maxLease is how many deliveries one lease has of an endpoint at most. It is in the statement beside the limit that is
+// asked for, of which Postgres expects a tenth of all that waits: it would compile the statement each time (JIT).
+const maxLease = 1000
 
 // DueOverhead is how many bytes a leased delivery counts beside the data of its event.
 const DueOverhead = 512
@@ -60,58 +64,70 @@ type LeasedBatch struct {
 	More       bool // others are due too, perhaps
 }
 
-// leaseQuery leases the endpoint and reads what is due, in one statement, with the conditions of a mode. The endpoint
-// comes with the first row only. "seen" is the endpoint as the snapshot has it: whoever waited for the row lock of
+// leaseQuery leases endpoints and reads what is due, in one statement, with the conditions of a mode. An endpoint
+// comes with its first row only. "seen" is the endpoint as the snapshot has it: whoever waited for the row lock of
 // another lease finds the row changed and gets nothing, because its list of due deliveries is as old as its snapshot.
 // Events are found one by one, by their key, whatever the planner thinks of the tables' sizes.
 //
 // While an old transaction is open, such as a backup, whatever was delivered since stays in the index, and each lease
 // reads all of that which comes after its begin.
 //
-// "taken" are the first of "due", as many as have $7 bytes together, and always the first one. Large data is in pieces
-// beside its row and perhaps compressed. What it takes where it is stored can be told without reading it, and is all
-// its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
+// "due" are the first deliveries of an endpoint, as many as have its bytes together, and always the first one. Large data
+// is in pieces beside its row and perhaps compressed. What it takes where it is stored can be told without reading it,
+// and is all its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
 //
-//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 limit, $6 now; null: the database's clock, $7 bytes,
-//	$8 and $9 where to begin
+//	$1 to $7 workspaces, endpoints, tokens, limits, bytes, where to begin, in two columns, $8 length of the leases,
+//	$9 now; null: the database's clock, $10 how long a lock is waited for; null: as long as ever
 func leaseQuery(due, breaker string) string {
 	return `
-with due as materialized (
-    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, v.trace,
-           row_number() over (order by d.next_at, d.id) as n,
-           coalesce(sum(pg_column_size(v.data)) over (order by d.next_at, d.id ` + rowsBefore + `), 0) as stored_before
-      from deliveries d
-     cross join lateral (select * from events v where v.workspace_id = $1 and v.id = d.event_id limit 1) v
-     cross join ` + dearToSort + `
-     where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' ` + due + `
-       and (d.next_at, d.id) > (least($8::timestamptz, coalesce($6, now()) - ` + lateBy + `), $9::uuid)
-     order by d.next_at, d.id limit $5
-), taken as (
-    select due.*, coalesce(sum(` + jobSize + `) over (order by due.n ` + rowsBefore + `), 0) as before
-      from due
-     where due.stored_before < $7
+with asked as materialized (
+    select a.*
+      from (select set_config('lock_timeout', coalesce($10, current_setting('lock_timeout')), true) offset 0) as patience
+     cross join unnest(` + hidden(1, `uuid uuid uuid int int timestamptz uuid`) + `)
+        as a (workspace_id, endpoint_id, token, most, bytes, after_at, after_id)
+), due as materialized (
+    select a.workspace_id, a.endpoint_id, t.*
+      from asked a
+     cross join lateral (
+        select all_due.*, coalesce(sum(` + jobSize + `) over (order by next_at, id ` + rowsBefore + `), 0) as before
+          from (
+            select first.*, count(*) over () as total, row_number() over (order by next_at, id) as n,
+                   coalesce(sum(pg_column_size(data)) over (order by next_at, id ` + rowsBefore + `), 0) as stored_before
+              from (
+                select * from (
+                    select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, v.trace
+                      from deliveries d
+                     cross join lateral (select * from events v
+                                          where v.workspace_id = a.workspace_id and v.id = d.event_id limit 1) v
+                     cross join ` + dearToSort + `
+                     where d.workspace_id = a.workspace_id and d.endpoint_id = a.endpoint_id
+                       and d.state = 'pending' ` + due + `
+                       and (d.next_at, d.id) > (least(a.after_at, coalesce($9, now()) - ` + lateBy + `), a.after_id)
+                     order by d.next_at, d.id limit ` + strconv.Itoa(maxLease) + `) as line limit a.most) as first) as all_due
+         where stored_before < a.bytes) t
+     where t.before < a.bytes
 ), lease as (
     update endpoints e
-       set drain_token = $3, drain_until = coalesce($6, now()) + cast($4 as interval)
-      from endpoints seen
-     where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null ` + breaker + `
-       and seen.workspace_id = $1 and seen.id = $2
+       set drain_token = a.token, drain_until = coalesce($9, now()) + cast($8 as interval)
+      from asked a, endpoints seen
+     where e.workspace_id = a.workspace_id and e.id = a.endpoint_id and e.enabled and e.deleted_at is null ` + breaker + `
+       and seen.workspace_id = a.workspace_id and seen.id = a.endpoint_id
        and (e.drain_token, e.drain_until) is not distinct from (seen.drain_token, seen.drain_until)
-       and (e.drain_token = $3 or e.drain_until is null or e.drain_until <= coalesce($6, now()))
-       and exists (select from due) and ` + isActive("$1") + `
+       and (e.drain_token = a.token or e.drain_until is null or e.drain_until <= coalesce($9, now()))
+       and exists (select from due where due.workspace_id = a.workspace_id and due.endpoint_id = a.endpoint_id)
+       and ` + isActive("a.workspace_id") + `
     returning e.*
 )
-select case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload, coalesce(e.rate, 0),
-       e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0),
+select e.workspace_id, e.id, case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload,
+       coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0),
        case when d.n = 1 then e.secret else '' end,
        case when d.n = 1 then e.former_secrets end, e.paced_until,
-       case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = $1) end,
+       case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = e.workspace_id) end,
        d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
        coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data,
-       coalesce(d.trace, ''), (select count(*) from due), ` + healthColumns + `
-  from lease e cross join taken d
- where d.before < $7
- order by d.n`
+       coalesce(d.trace, ''), d.total, ` + healthColumns + `
+  from lease e join due d on d.workspace_id = e.workspace_id and d.endpoint_id = e.id
+ order by d.workspace_id, d.endpoint_id, d.n`
 }
 
 // dearToSort is one row, of which Postgres expects a thousand. Joined to a list that is short by its limit, it keeps
@@ -121,14 +137,14 @@ const dearToSort = `string_to_table('1', ',') one`
 
 const rowsBefore = `rows between unbounded preceding and 1 preceding`
 
-// jobSize is how many bytes a row of "due" counts.
-var jobSize = `case when pg_column_compression(due.data) is null then pg_column_size(due.data)
-                                 else octet_length(cast(due.data as text)) end + ` + strconv.Itoa(DueOverhead)
+// jobSize is how many bytes a delivery counts.
+var jobSize = `case when pg_column_compression(data) is null then pg_column_size(data)
+                                 else octet_length(cast(data as text)) end + ` + strconv.Itoa(DueOverhead)
 
 var leaseQueries = map[LeaseMode]string{
-	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($6, now())`, `and e.probe_at is null`),
-	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($6, now())`,
-		`and (e.probe_at is null or e.probe_at <= coalesce($6, now()))`),
+	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($9, now())`, `and e.probe_at is null`),
+	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($9, now())`,
+		`and (e.probe_at is null or e.probe_at <= coalesce($9, now()))`),
 	LeaseNow: leaseQuery(``, ``),
 }
 
@@ -136,14 +152,41 @@ var leaseQueries = map[LeaseMode]string{
 // leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no
 // lease, when nothing is due, another token has the lease, the breaker is open, or the workspace is suspended.
 func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err error) {
-	b.Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
-	due := 0
-	scan := func(row conn.Row) error { return b.scan(row, &due, db.openEndpoint) }
-	err = conn.Each(ctx, db.Prepared(), "lease due deliveries", scan, leaseQueries[r.Mode],
-		r.Workspace, r.Endpoint, r.Token, interval(r.Lease), r.Limit, clock(r.Now), cmp.Or(r.Bytes, math.MaxInt32),
-		r.After.NextAt, r.After.ID)
-	b.More = len(b.Due) > 0 && (len(b.Due) < due || due == r.Limit)
+	all, err := db.LeaseAllDue(ctx, []LeaseRequest{r}, 0)
+	if len(all) > 0 {
+		b = all[0]
+	}
 	return b, err
+}
+
+// LeaseAllDue is LeaseDue of several endpoints, of any workspaces, in one statement, all for the time, by the clock and
+// in the mode of the first. Where patience is not 0 it fails when it has to wait for a lock for longer.
+// It looks across workspaces.
+func (db *DB) LeaseAllDue(ctx context.Context, all []LeaseRequest, patience time.Duration) ([]LeasedBatch, error) {
+	out := make([]LeasedBatch, len(all))
+	places := make(map[EndpointRef]int, len(all))
+	c := newColumns(len(all), uuids, uuids, uuids, ints, ints, times, uuids)
+	for i, r := range all {
+		out[i].Endpoint = webhook.Endpoint{WorkspaceID: r.Workspace, ID: r.Endpoint, Enabled: true}
+		places[EndpointRef{r.Workspace, r.Endpoint}] = i
+		c[0].uuid(r.Workspace)
+		c[1].uuid(r.Endpoint)
+		c[2].uuid(r.Token)
+		c[3].int(int64(r.Limit))
+		c[4].int(int64(cmp.Or(r.Bytes, math.MaxInt32)))
+		c[5].time(r.After.NextAt)
+		c[6].uuid(r.After.ID)
+	}
+	due := make([]int, len(all))
+	err := conn.Each(ctx, db.Prepared(), "lease due deliveries", func(row conn.Row) error {
+		batchOf := func(e EndpointRef) (*LeasedBatch, *int) { return &out[places[e]], &due[places[e]] }
+		return scanLeased(row, batchOf, db.openEndpoint)
+	}, leaseQueries[all[0].Mode], append(arrays(c...), interval(all[0].Lease), clock(all[0].Now), lockWait(patience))...)
+	for i := range out {
+		n := len(out[i].Due)
+		out[i].More = n > 0 && (n < due[i] || due[i] == all[i].Limit)
+	}
+	return out, err
 }
 
 // HasLease reports whether token has an endpoint's lease, which that of a suspended workspace has not.
@@ -153,43 +196,43 @@ select exists (select from endpoints where workspace_id = $1 and id = $2 and dra
 	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
 }
 
-// scan reads one row; the first has the endpoint, which open reads the secrets of. due is how many are due, as far as
-// the limit goes.
-func (b *LeasedBatch) scan(row conn.Row, due *int, open func(*webhook.Endpoint, sealedEndpoint) error) error {
+// scanLeased reads one row into the batch of its endpoint; the first has the endpoint, which open reads the secrets of.
+// due is how many are due, as far as the limit goes.
+func scanLeased(row conn.Row, batchOf func(EndpointRef) (b *LeasedBatch, due *int),
+	open func(*webhook.Endpoint, sealedEndpoint) error) error {
+	var of EndpointRef
+	var e webhook.Endpoint
 	var j webhook.DueDelivery
-	var first struct {
-		url      string
-		sealed   sealedEndpoint
-		schedule []byte
-		paced    *time.Time
-		seconds  int
-		waitMs   int
-	}
-	e := &b.Endpoint
-	targets := []any{&first.url, &first.sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &first.seconds,
-		&e.Batch.Max, &first.waitMs, &first.sealed.secret, &first.sealed.former, &first.paced, &first.schedule,
+	var total, seconds, waitMs int
+	var sealed sealedEndpoint
+	var paced *time.Time
+	var schedule []byte
+	targets := []any{&of.Workspace, &of.Endpoint, &e.URL, &sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+		&e.Batch.Max, &waitMs, &sealed.secret, &sealed.former, &paced, &schedule,
 		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
-		&j.Trace, due}
+		&j.Trace, &total}
 	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}
+	b, due := batchOf(of)
 	b.Due = append(b.Due, j)
 	if len(b.Due) > 1 {
 		return nil
 	}
-	e.URL, e.Timeout = first.url, time.Duration(first.seconds)*time.Second
-	e.Batch.Wait = time.Duration(first.waitMs) * time.Millisecond
-	if first.paced != nil {
-		b.PacedUntil = *first.paced
+	e.WorkspaceID, e.ID, e.Enabled = of.Workspace, of.Endpoint, true
+	e.Timeout, e.Batch.Wait = time.Duration(seconds)*time.Second, time.Duration(waitMs)*time.Millisecond
+	b.Endpoint, *due = e, total
+	if paced != nil {
+		b.PacedUntil = *paced
 	}
-	if err := open(e, first.sealed); err != nil {
+	if err := open(&b.Endpoint, sealed); err != nil {
 		return err
 	}
-	if first.schedule == nil {
+	if schedule == nil {
 		return nil
 	}
 	var waits []int
-	if err := json.Unmarshal(first.schedule, &waits); err != nil {
+	if err := json.Unmarshal(schedule, &waits); err != nil {
 		return err
 	}
 	for _, w := range waits {

@@ -2,9 +2,9 @@ package pg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"leadgate/shared/id"
@@ -29,64 +29,72 @@ type RecordRequest struct {
 // leased is false when another token has the lease by now: what was sent is recorded all the same, and nothing more
 // should be sent.
 func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool, err error) {
-	args := append([]any{r.Workspace, r.Endpoint, r.Token, interval(r.Lease)}, outcomeColumns(r)...)
-	if h := r.Health; h != nil {
-		args = append(args, h.Failures, h.FailingSince, optionalID(h.FailingDelivery), h.ProbeAt, h.Probes, h.LastError,
-			h.LastSuccessAt)
-	}
-	batched := slices.ContainsFunc(r.Outcomes, func(o webhook.Outcome) bool { return o.Attempt.InBatch.Size > 0 })
+	all, err := db.RecordAllOutcomes(ctx, []RecordRequest{r}, 0)
+	return err == nil && all[0], err
+}
+
+// RecordAllOutcomes is RecordOutcomes of several tokens, of any workspaces, in one statement, all by the clock of the
+// first. Where patience is not 0 it fails when it has to wait for a lock for longer. It looks across workspaces.
+func (db *DB) RecordAllOutcomes(ctx context.Context, all []RecordRequest, patience time.Duration) (leased []bool,
+	err error) {
+	outcomes, batched := outcomesOf(all)
+	args := append(healthColumnsOf(all), outcomeColumns(outcomes)...)
+	args = append(args, clock(all[0].Now), lockWait(patience))
+	query := recordQuery
 	if batched {
-		args = append(args, batchColumns(r.Outcomes)...)
+		query, args = recordBatchedQuery, append(args, batchColumns(outcomes)...)
 	}
-	query := recordQueries[recordKind{r.Health != nil, batched}]
+	places := make(map[id.UUID]int, len(all))
+	for i := range all {
+		places[all[i].Token] = i
+	}
 	err = db.withPartitions(ctx, func() error {
-		n, err := conn.Exec(ctx, db.Prepared(), "record outcomes", query, args...)
-		leased = n == 1
-		return err
+		leased = make([]bool, len(all))
+		return conn.Each(ctx, db.Prepared(), "record outcomes", func(row conn.Row) error {
+			var token id.UUID
+			err := row.Scan(&token)
+			leased[places[token]] = true
+			return err
+		}, query, args...)
 	})
 	return leased, err
 }
 
-// recordKind is what a statement that records has, beside attempts.
-type recordKind struct{ health, batched bool }
+var recordQuery, recordBatchedQuery = recordQueryWith(false), recordQueryWith(true)
 
-var recordQueries = map[recordKind]string{
-	{false, false}: recordQuery(false, false), {true, false}: recordQuery(true, false),
-	{false, true}: recordQuery(false, true), {true, true}: recordQuery(true, true),
-}
-
-// recordQuery makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile, what
+// recordQueryWith makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile, what
 // arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery of
 // the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
-// and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once.
+// and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once. That the
+// workspace was told of a failure belongs to whoever notifies, but a success ends it.
 //
-//	$1 workspace, $2 endpoint, $3 token, $4 length of the lease, $5 to $14 the attempts, $15 and $16 ids between which
-//	the deliveries are, which lets Postgres leave out partitions, $17 now, $18 until when the rate is used up, then 7 of
-//	the endpoint's health, then 4 of the attempts' places in batches
-func recordQuery(health, batched bool) string {
-	n := 18
-	next := func() string { n++; return "$" + strconv.Itoa(n) }
-	var set string
-	if health { // told belongs to whoever notifies, but a success ends what was notified of
-		failures, since := next(), next()
-		set = `,
-       failures = ` + failures + `, failing_since = ` + since + `, failing_delivery = ` + next() + `, probe_at = ` + next() + `,
-       probes = ` + next() + `, last_error = nullif(` + next() + `, ''), last_success_at = coalesce(` + next() + `, last_success_at),
-       told = told and cast(` + since + ` as timestamptz) is not null`
-	}
+//	$1 to $13 the endpoints, with their health where $6 is not 0, $14 to $25 the attempts, $26 and $27 ids between which
+//	the deliveries are, which lets Postgres leave out partitions, $28 now, $29 how long a lock is waited for; null: as
+//	long as ever, then 4 of the attempts' places in batches
+func recordQueryWith(batched bool) string {
 	var columns, arrays string
-	whole := `delivery_id in (select m.id from moved m)`
+	whole := `(workspace_id, delivery_id) in (select m.workspace_id, m.id from moved m)`
 	if batched {
-		whole = `id not in (select x.id from o x where x.delivery_id not in (select m.id from moved m))`
+		whole = `id not in (select x.id from o x
+                            where (x.workspace_id, x.delivery_id) not in (select m.workspace_id, m.id from moved m))`
 		columns = `, batch_id, batch_first, batch_size, batch_index`
-		arrays = `, ` + next() + `::uuid[], ` + next() + `::uuid[], ` + next() + `::int[], ` + next() + `::int[]`
+		arrays = `, ` + hidden(30, `uuid uuid int int`)
 	}
 	return `
-with o as materialized (
-    select $1::uuid as workspace_id, $2::uuid as endpoint_id, o.*
-      from unnest($5::uuid[], $6::uuid[], $7::int[], $8::int[], $9::text[], $10::text[], $11::int[],
-                         $12::timestamptz[], $13::text[], $14::timestamptz[]` + arrays + `)
-      as o (delivery_id, id, number, status, error, response_head, latency_ms, at, state, next_at` + columns + `)
+with patience as materialized (
+    select set_config('lock_timeout', coalesce($29, current_setting('lock_timeout')), true)
+), e as materialized (
+    select e.*
+      from patience
+     cross join unnest(` + hidden(1, `uuid uuid uuid int timestamptz int int timestamptz uuid timestamptz int text timestamptz`) + `)
+      as e (workspace_id, id, token, lease_ms, paced_until, judged, failures, failing_since, failing_delivery, probe_at,
+            probes, last_error, last_success_at)
+), o as materialized (
+    select o.*
+      from patience
+     cross join unnest(` + hidden(14, `uuid uuid uuid uuid int int text text int timestamptz text timestamptz`) + arrays + `)
+      as o (workspace_id, endpoint_id, delivery_id, id, number, status, error, response_head, latency_ms, at, state,
+            next_at` + columns + `)
 ), moved as (
     update deliveries d
        set attempts = greatest(d.attempts, o.number),
@@ -96,14 +104,14 @@ with o as materialized (
            next_at = case when d.state = 'pending' then o.next_at end
       from o
      where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
-       and (d.attempts < o.number or o.state = 'delivered') and d.id between $15 and $16
-    returning d.id, o.at + o.latency_ms * interval '1 millisecond' as arrived,
+       and (d.attempts < o.number or o.state = 'delivered') and d.id between $26 and $27
+    returning d.workspace_id, d.endpoint_id, d.id, o.at + o.latency_ms * interval '1 millisecond' as arrived,
               case when o.state = 'delivered' and not d.delivered_before then d.created_at end as accepted
 ), timed as (
     insert into delivery_times as t (workspace_id, endpoint_id, hour, bucket, n)
-    select $1, $2, date_trunc('hour', arrived, 'UTC'), ` + timesBucket + `, count(*)
+    select workspace_id, endpoint_id, date_trunc('hour', arrived, 'UTC'), ` + timesBucket + `, count(*)
       from moved where accepted is not null
-     group by 3, 4 order by 3, 4
+     group by 1, 2, 3, 4 order by 1, 2, 3, 4
     on conflict (workspace_id, endpoint_id, hour, bucket) do update set n = t.n + excluded.n
 ), made as (
     insert into attempts (workspace_id, delivery_id, id, number, status, error, response_head, latency_ms, created_at` +
@@ -114,44 +122,107 @@ with o as materialized (
       from o
     on conflict do nothing
 )
-update endpoints
-   set drain_until = coalesce($17, now()) + cast($4 as interval), paced_until = coalesce($18, paced_until)` + set + `
- where workspace_id = $1 and id = $2 and drain_token = $3`
+update endpoints x
+   set drain_until = coalesce($28, now()) + e.lease_ms * interval '1 millisecond',
+       paced_until = coalesce(e.paced_until, x.paced_until),
+       failures = case when judged = 0 then x.failures else e.failures end,
+       failing_since = case when judged = 0 then x.failing_since else e.failing_since end,
+       failing_delivery = case when judged = 0 then x.failing_delivery else e.failing_delivery end,
+       probe_at = case when judged = 0 then x.probe_at else e.probe_at end,
+       probes = case when judged = 0 then x.probes else e.probes end,
+       last_error = case when judged = 0 then x.last_error else e.last_error end,
+       last_success_at = coalesce(e.last_success_at, x.last_success_at),
+       told = x.told and (judged = 0 or e.failing_since is not null)
+  from e
+ where x.workspace_id = e.workspace_id and x.id = e.id and x.drain_token = e.token
+returning e.token`
 }
 
-func outcomeColumns(r RecordRequest) []any {
-	n := len(r.Outcomes)
-	slices.SortFunc(r.Outcomes, func(a, b webhook.Outcome) int { // whoever else locks them does so in this order
+// healthColumnsOf are the endpoints, in the order of their keys.
+func healthColumnsOf(all []RecordRequest) []any {
+	c := newColumns(len(all), uuids, uuids, uuids, ints, times, ints, ints, times, uuids, times, ints, texts, times)
+	for _, r := range slices.SortedFunc(slices.Values(all), func(a, b RecordRequest) int {
+		return cmp.Or(bytes.Compare(a.Workspace[:], b.Workspace[:]), bytes.Compare(a.Endpoint[:], b.Endpoint[:]))
+	}) {
+		c[0].uuid(r.Workspace)
+		c[1].uuid(r.Endpoint)
+		c[2].uuid(r.Token)
+		c[3].int(r.Lease.Milliseconds())
+		if r.PacedUntil.IsZero() {
+			c[4].null()
+		} else {
+			c[4].time(r.PacedUntil)
+		}
+		var h webhook.Health
+		judged := int64(0)
+		if r.Health != nil {
+			h, judged = *r.Health, 1
+		}
+		c[5].int(judged)
+		c[6].int(int64(h.Failures))
+		c[7].optionalTime(h.FailingSince)
+		c[8].optionalUUID(h.FailingDelivery)
+		c[9].optionalTime(h.ProbeAt)
+		c[10].int(int64(h.Probes))
+		c[11].optionalString(h.LastError)
+		c[12].optionalTime(h.LastSuccessAt)
+	}
+	return arrays(c...)
+}
+
+// placedOutcome is an outcome and whose it is.
+type placedOutcome struct {
+	EndpointRef
+	*webhook.Outcome
+}
+
+// outcomesOf returns all outcomes in the order of their deliveries, in which whoever else locks these does so, and
+// reports whether one was in a batch.
+func outcomesOf(all []RecordRequest) (outcomes []placedOutcome, batched bool) {
+	for i := range all {
+		r := &all[i]
+		for k := range r.Outcomes {
+			outcomes = append(outcomes, placedOutcome{EndpointRef{r.Workspace, r.Endpoint}, &r.Outcomes[k]})
+			batched = batched || r.Outcomes[k].Attempt.InBatch.Size > 0
+		}
+	}
+	slices.SortFunc(outcomes, func(a, b placedOutcome) int {
 		return bytes.Compare(a.Attempt.DeliveryID[:], b.Attempt.DeliveryID[:])
 	})
-	c := newColumns(n, uuids, uuids, ints, ints, texts, texts, ints, times, texts, times)
-	for i := range r.Outcomes {
-		o := &r.Outcomes[i]
+	return outcomes, batched
+}
+
+func outcomeColumns(outcomes []placedOutcome) []any {
+	n := len(outcomes)
+	c := newColumns(n, uuids, uuids, uuids, uuids, ints, ints, texts, texts, ints, times, texts, times)
+	for _, o := range outcomes {
 		a := &o.Attempt
-		c[0].uuid(a.DeliveryID)
-		c[1].uuid(a.ID)
-		c[2].int(int64(a.Number))
+		c[0].uuid(o.Workspace)
+		c[1].uuid(o.Endpoint)
+		c[2].uuid(a.DeliveryID)
+		c[3].uuid(a.ID)
+		c[4].int(int64(a.Number))
 		if a.Status == 0 {
-			c[3].null()
+			c[5].null()
 		} else {
-			c[3].int(int64(a.Status))
+			c[5].int(int64(a.Status))
 		}
-		c[4].optionalString(a.Error)
-		c[5].optionalString(a.ResponseHead)
-		c[6].int(a.Latency.Milliseconds())
-		c[7].time(a.At)
-		c[8].string(string(o.State))
-		c[9].optionalTime(o.NextAt)
+		c[6].optionalString(a.Error)
+		c[7].optionalString(a.ResponseHead)
+		c[8].int(a.Latency.Milliseconds())
+		c[9].time(a.At)
+		c[10].string(string(o.State))
+		c[11].optionalTime(o.NextAt)
 	}
 	var lowest, highest id.UUID // let Postgres leave out partitions
 	if n > 0 {
-		lowest, highest = r.Outcomes[0].Attempt.DeliveryID, r.Outcomes[n-1].Attempt.DeliveryID
+		lowest, highest = outcomes[0].Attempt.DeliveryID, outcomes[n-1].Attempt.DeliveryID
 	}
-	return append(arrays(c...), lowest, highest, clock(r.Now), clock(r.PacedUntil))
+	return append(arrays(c...), lowest, highest)
 }
 
 // batchColumns are the places in batches of outcomes, in the order that outcomeColumns gives them.
-func batchColumns(outcomes []webhook.Outcome) []any {
+func batchColumns(outcomes []placedOutcome) []any {
 	n := len(outcomes)
 	ids, firsts, sizes, places := newColumn(uuids, n), newColumn(uuids, n), newColumn(ints, n), newColumn(ints, n)
 	for i := range outcomes {

@@ -106,10 +106,23 @@ func (db *DB) UpdateWorkspace(ctx context.Context, workspace id.UUID, change fun
 	return w, err
 }
 
-// Payer returns the workspace whose share a workspace uses up: itself, or of a sandbox the live one. It never changes.
-func (db *DB) Payer(ctx context.Context, workspace id.UUID) (id.UUID, error) {
-	const q = `select coalesce(test_of, id) from workspaces where id = $1`
-	return conn.One(ctx, db.Prepared(), "find payer", conn.Value[id.UUID], workspaceNotFound(), q, workspace)
+// Payers returns the workspaces whose share others use up: of each itself, or of a sandbox the live one. It never
+// changes. Of a workspace that is not there it has nothing.
+func (db *DB) Payers(ctx context.Context, workspaces []id.UUID) (map[id.UUID]id.UUID, error) {
+	const q = `
+select w.id, w.payer
+  from unnest((select $1::uuid[])) as asked (workspace_id)
+ cross join lateral (
+    select id, coalesce(test_of, id) as payer from workspaces
+     where id between asked.workspace_id and asked.workspace_id order by id limit 1) w`
+	all := make(map[id.UUID]id.UUID, len(workspaces))
+	err := conn.Each(ctx, db.Prepared(), "find payers", func(row conn.Row) error {
+		var workspace, payer id.UUID
+		err := row.Scan(&workspace, &payer)
+		all[workspace] = payer
+		return err
+	}, q, idArray(workspaces))
+	return all, err
 }
 
 func workspaceNotFound() error { return fault.New(fault.NotFound, "Workspace not found") }

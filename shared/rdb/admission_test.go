@@ -48,7 +48,7 @@ func TestAdmitReservesOnce(t *testing.T) {
 }
 
 func announce(t *testing.T, c redis.UniversalClient, held ...rdb.Reservation) error {
-	_, err := rdb.Announce(t.Context(), c, held, nil)
+	_, err := rdb.Announce(t.Context(), c, held, nil, nil)
 	return err
 }
 

@@ -36,7 +36,7 @@ func wantAll(t *testing.T, c redis.UniversalClient, workspaces []id.UUID) {
 			t.Fatalf("admission of workspace %d of %d = %+v, want it to pass", i, len(requests), a)
 		}
 	}
-	if idle, err := rdb.Announce(t.Context(), c, nil, keys); err != nil || len(idle) != len(keys) {
+	if idle, err := rdb.Announce(t.Context(), c, nil, keys, nil); err != nil || len(idle) != len(keys) {
 		t.Fatalf("Announce() = %d idle keys, %v, want all %d", len(idle), err, len(keys))
 	}
 }

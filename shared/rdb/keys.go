@@ -16,6 +16,7 @@ import (
 //	lg:{ws_...}:work:<hash>    a proof of work that was used
 //	lg:{ws_...}:email:<hash>   reservation: "p<lead>" pending, "c<lead>" committed (up to 0.1.0 also "d<lead>")
 //	lg:{ws_...}:wake:<what>    wake-up: "w" waiting, "r<token>" running, "R<token>" running and woken again
+//	lg:{ws_0...}:woken         endpoints of all workspaces that got deliveries, by when they did
 //
 // These are of the whole installation:
 //

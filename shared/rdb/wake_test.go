@@ -15,7 +15,7 @@ func TestWakeLife(t *testing.T) {
 	k := rdb.WakeKey{Workspace: id.New(), What: "x"}
 	ctx := t.Context()
 	wake := func() bool {
-		idle, err := rdb.Announce(ctx, c, nil, []rdb.WakeKey{k})
+		idle, err := rdb.Announce(ctx, c, nil, []rdb.WakeKey{k}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,7 @@ import (
 // Task types.
 const (
 	TypeDrain  = "webhook:drain"
+	TypeWoken  = "webhook:woken"
 	TypeProbe  = "webhook:probe"
 	TypeTest   = "webhook:test"
 	TypeReplay = "webhook:replay"
@@ -40,13 +41,14 @@ func Queues() []string {
 }
 
 // Key names the work a task is for: an endpoint's deliveries, one of them, a replay, an import, with nothing but a
-// workspace its enrichment, or with nothing at all EnrichDue.
+// workspace its enrichment, or of all workspaces EnrichDue and DrainWoken.
 type Key struct {
 	Workspace id.UUID
 	Endpoint  id.UUID
 	Delivery  id.UUID // of a test
 	Replay    id.UUID
 	Import    id.UUID
+	Woken     bool // of DrainWoken
 }
 
 // Drain is the key of an endpoint's deliveries.
@@ -58,6 +60,9 @@ func Enrich(workspace id.UUID) Key { return Key{Workspace: workspace} }
 // EnrichDue is the key of enrichment in all workspaces: of those with few leads waiting at once, by one task.
 func EnrichDue() Key { return Key{} }
 
+// DrainWoken is the key of the first deliveries that wait at each woken endpoint, of all workspaces: one task sends them.
+func DrainWoken() Key { return Key{Woken: true} }
+
 // Replay is the key of a replay.
 func Replay(workspace, replay id.UUID) Key { return Key{Workspace: workspace, Replay: replay} }
 
@@ -68,6 +73,8 @@ func Import(workspace, imp id.UUID) Key { return Key{Workspace: workspace, Impor
 func (k Key) Wake() rdb.WakeKey {
 	what := "enrich"
 	switch {
+	case k.Woken:
+		return rdb.WokenTask()
 	case k.Endpoint != id.UUID{}:
 		what = id.Endpoint.Format(k.Endpoint)
 	case k.Replay != id.UUID{}:
@@ -80,7 +87,7 @@ func (k Key) Wake() rdb.WakeKey {
 
 // String reads well in the queue dashboard: "endpoint we_... of ws_...".
 func (k Key) String() string {
-	if k == Enrich(k.Workspace) {
+	if k.Woken || k == Enrich(k.Workspace) {
 		return k.Subject()
 	}
 	return k.Subject() + " of " + id.Workspace.Format(k.Workspace)
@@ -95,8 +102,9 @@ func (k Key) Subject() string {
 		return "replay " + id.Replay.Format(k.Replay)
 	case k.Import != id.UUID{}:
 		return "import " + id.Import.Format(k.Import)
-	}
-	if k == EnrichDue() {
+	case k.Woken:
+		return "woken endpoints"
+	case k == EnrichDue():
 		return "leads of all workspaces"
 	}
 	return "leads of " + id.Workspace.Format(k.Workspace)
@@ -111,6 +119,7 @@ type payload struct {
 	Delivery  string `json:"delivery,omitempty"`
 	Replay    string `json:"replay,omitempty"`
 	Import    string `json:"import,omitempty"`
+	Woken     bool   `json:"woken,omitempty"`
 }
 
 // wakeTask is what a wake-up enqueues: the type follows from what the key names.
@@ -122,6 +131,8 @@ func (k Key) wakeTask() (*asynq.Task, string) {
 		return k.task(TypeReplay), QueueReplay
 	case k.Import != id.UUID{}:
 		return k.task(TypeImport), QueueImport
+	case k.Woken:
+		return k.task(TypeWoken), QueueWebhook
 	case k == EnrichDue():
 		return k.task(TypeDue), QueueEnrich
 	}
@@ -129,7 +140,7 @@ func (k Key) wakeTask() (*asynq.Task, string) {
 }
 
 func (k Key) task(kind string) *asynq.Task {
-	p := payload{Version: 1}
+	p := payload{Version: 1, Woken: k.Woken}
 	show := func(prefix id.Prefix, u id.UUID) string {
 		if u == (id.UUID{}) {
 			return ""
@@ -152,8 +163,11 @@ func ParseKey(text []byte) (k Key, err error) {
 	if p.Version != 1 {
 		return k, fmt.Errorf("task payload: version %d is newer than this worker", p.Version)
 	}
-	if p == (payload{Version: 1}) {
+	switch p {
+	case payload{Version: 1}:
 		return EnrichDue(), nil
+	case payload{Version: 1, Woken: true}:
+		return DrainWoken(), nil
 	}
 	if k.Workspace, err = id.Workspace.Parse(p.Workspace); err != nil {
 		return k, fmt.Errorf("task payload: workspace: %w", err)

@@ -1,11 +1,14 @@
 package task_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/hibiken/asynq"
 
 	"leadgate/shared/id"
+	"leadgate/shared/rdb"
 	"leadgate/shared/rdb/redistest"
 	"leadgate/shared/task"
 )
@@ -18,12 +21,11 @@ func TestWakeNamesItsKey(t *testing.T) {
 		key         task.Key
 		kind, queue string
 	}{
-		"a drain":                        {task.Drain(ws, id.New()), task.TypeDrain, task.QueueWebhook},
-		"a replay":                       {task.Replay(ws, id.New()), task.TypeReplay, task.QueueReplay},
-		"an import":                      {task.Import(ws, id.New()), task.TypeImport, task.QueueImport},
-		"enrichment of a workspace":      {task.Enrich(ws), task.TypeEnrich, task.QueueEnrich},
-		"enrichment in all workspaces":   {task.EnrichDue(), task.TypeDue, task.QueueEnrich},
-		"another drain of the workspace": {task.Drain(ws, id.New()), task.TypeDrain, task.QueueWebhook},
+		"woken endpoints":              {task.DrainWoken(), task.TypeWoken, task.QueueWebhook},
+		"a replay":                     {task.Replay(ws, id.New()), task.TypeReplay, task.QueueReplay},
+		"an import":                    {task.Import(ws, id.New()), task.TypeImport, task.QueueImport},
+		"enrichment of a workspace":    {task.Enrich(ws), task.TypeEnrich, task.QueueEnrich},
+		"enrichment in all workspaces": {task.EnrichDue(), task.TypeDue, task.QueueEnrich},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,6 +44,42 @@ func TestWakeNamesItsKey(t *testing.T) {
 				t.Errorf("ParseKey(%s) = %v, %v, want %v", tasks[0].Payload, got, err, test.key)
 			}
 		})
+	}
+}
+
+// Endpoints that get deliveries share one task; each gets a task of its own where it is said so.
+func TestWakeEndpoints(t *testing.T) {
+	t.Parallel()
+	c := redistest.New(t)
+	w := task.NewWaker(c)
+	keys := []task.Key{task.Drain(id.New(), id.New()), task.Drain(id.New(), id.New())}
+	want := map[string]int{task.TypeWoken: 1}
+	check := func(err error) {
+		t.Helper()
+		tasks, listed := asynq.NewInspectorFromRedisClient(c).ListPendingTasks(task.QueueWebhook)
+		got := map[string]int{}
+		for _, info := range tasks {
+			got[info.Type]++
+		}
+		if err != nil || listed != nil || !maps.Equal(got, want) {
+			t.Errorf("tasks = %v, %v, %v, want %v", got, err, listed, want)
+		}
+	}
+	for range 2 {
+		check(w.Wake(t.Context(), keys))
+	}
+	woken, err := rdb.TakeWoken(t.Context(), c, 10)
+	if err != nil || len(woken) != len(keys) {
+		t.Fatalf("TakeWoken() = %v, %v, want each of %v once", woken, err, keys)
+	}
+	for _, e := range woken {
+		if !slices.Contains(keys, task.Drain(e.Workspace, e.Endpoint)) {
+			t.Errorf("TakeWoken() has %v, want one of %v", e, keys)
+		}
+	}
+	want[task.TypeDrain] = len(keys)
+	for range 2 {
+		check(w.WakeDrains(t.Context(), keys))
 	}
 }
 

@@ -36,14 +36,33 @@ func NewWaker(c redis.UniversalClient) *Waker {
 	return &Waker{redis: c, asynq: asynq.NewClientFromRedisClient(c), inspector: asynq.NewInspectorFromRedisClient(c)}
 }
 
-// Wake makes sure that each key is worked on soon. A key that waits or runs already costs one small script.
-// A wake-up that fails is not lost work: the sweep finds what is due.
+// Wake makes sure that each key is worked on soon: endpoints by the task of DrainWoken, which gives those with many
+// deliveries to tasks of their own. A key that waits or runs already costs one small script, as do all endpoints
+// together. A wake-up that fails is not lost work: the sweep finds what is due.
 func (w *Waker) Wake(ctx context.Context, keys []Key) error { return w.Announce(ctx, nil, keys) }
 
 // Announce marks reservations committed and wakes keys, in one round trip when no key is idle.
 func (w *Waker) Announce(ctx context.Context, held []rdb.Reservation, keys []Key) error {
+	var endpoints []rdb.WokenEndpoint
+	var others []Key
+	for _, k := range keys {
+		if k == Drain(k.Workspace, k.Endpoint) && k.Endpoint != (id.UUID{}) {
+			endpoints = append(endpoints, rdb.WokenEndpoint{Workspace: k.Workspace, Endpoint: k.Endpoint})
+		} else {
+			others = append(others, k)
+		}
+	}
+	byState, states := statesOf(others)
+	byState[rdb.WokenTask()] = DrainWoken()
+	idle, err := rdb.Announce(ctx, w.redis, held, states, endpoints)
+	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
+}
+
+// WakeDrains has tasks of their own drain endpoints that have none. One that has not begun after lostAfter counts as
+// lost.
+func (w *Waker) WakeDrains(ctx context.Context, keys []Key) error {
 	byState, states := statesOf(keys)
-	idle, err := rdb.Announce(ctx, w.redis, held, states)
+	idle, err := rdb.Repair(ctx, w.redis, states, lostAfter)
 	return errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 
@@ -69,6 +88,15 @@ func (w *Waker) Repair(ctx context.Context, keys []Key) (stranded int, err error
 	byState, states := statesOf(keys)
 	idle, err := rdb.Repair(ctx, w.redis, states, after)
 	return len(idle), errors.Join(err, w.enqueueAll(ctx, idle, byState))
+}
+
+// RepairWoken is Repair of the task of DrainWoken, if endpoints wait for it.
+func (w *Waker) RepairWoken(ctx context.Context) error {
+	any, err := rdb.AnyWoken(ctx, w.redis)
+	if err == nil && any {
+		_, err = w.Repair(ctx, []Key{DrainWoken()})
+	}
+	return err
 }
 
 // statesOf returns the distinct states of keys, and whose they are.

@@ -3,10 +3,6 @@ package form
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
-
-	"leadgate/gateway/internal/form/verdict"
-	"leadgate/shared/lead"
 )
 
 // Limits of the fields that are kept of a submission.
@@ -157,46 +153,4 @@ func levels(raw []byte) (deepest int) {
 		}
 	}
 	return deepest
-}
-
-// maxChecked is how many fields the verdict gets: more than it looks at.
-const maxChecked = 128
-
-// checked returns the fields for the verdict, with what each is of the lead.
-func (s *Submission) checked() []verdict.Field {
-	roles := map[*node]verdict.Role{}
-	for _, p := range s.picks {
-		switch p.to {
-		case lead.FieldEmail:
-			if _, ok := lead.EmailKey(p.text()); ok {
-				roles[p.value] = verdict.Email
-			}
-		case lead.FieldName, lead.FieldFirstName, lead.FieldLastName:
-			roles[p.value] = verdict.Name
-		case lead.FieldPhone:
-			roles[p.value] = verdict.Phone
-		}
-	}
-	var all []verdict.Field
-	var walk func(n *node, deep int)
-	walk = func(n *node, deep int) {
-		for _, c := range n.within().all {
-			if len(all) == maxChecked {
-				return
-			}
-			name := c.name
-			if c.label != "" {
-				name = c.label
-			}
-			switch {
-			case c.gone || c.hidden || isSecret(name):
-			case c.holds() && deep > 0:
-				walk(c, deep-1)
-			case !c.empty() && utf8.ValidString(name):
-				all = append(all, verdict.Field{Name: name, Text: c.string(), Role: roles[c]})
-			}
-		}
-	}
-	walk(s.root, maxLevels)
-	return all
 }

@@ -18,7 +18,7 @@ import (
 func (b *bundle) reserve(t *testing.T, email string, holder id.UUID) {
 	t.Helper()
 	r := rdb.Reservation{Workspace: b.principal.WorkspaceID, UniqueKey: email, LeadID: holder}
-	if _, err := rdb.Announce(t.Context(), b.Redis, []rdb.Reservation{r}, nil); err != nil {
+	if _, err := rdb.Announce(t.Context(), b.Redis, []rdb.Reservation{r}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 }

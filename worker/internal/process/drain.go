@@ -38,15 +38,16 @@ type drain struct {
 	leased  bool      // we have the lease, as far as we know
 	renewed time.Time // when the lease was last taken or renewed
 	seen    leaseSeen
-	limit   int       // deliveries in the next lease
-	after   pg.DueKey // where the next lease begins; zero: with the oldest
-	held    int64     // bytes of memory, of the batch that is under way
+	limit   int             // deliveries in the next lease
+	ahead   *pg.LeasedBatch // the first lease, where it was taken together with others'
+	after   pg.DueKey       // where the next lease begins; zero: with the oldest
+	held    int64           // bytes of memory, of the batch that is under way
 
 	health            endpointHealth
 	delivered, failed int // attempts that were recorded
 }
 
-func (p *Processor) newDrain(key task.Key) work {
+func (p *Processor) newDrain(key task.Key) *drain {
 	return &drain{Processor: p, key: key, token: id.New(), limit: leaseLimit}
 }
 

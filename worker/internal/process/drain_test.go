@@ -45,7 +45,7 @@ func TestDeliversSigned(t *testing.T) {
 		t.Errorf("attempts = %+v, want one with status 200", a)
 	}
 	inspect := asynq.NewInspectorFromRedisClient(b.redis)
-	want := "endpoint " + id.Endpoint.Format(e.ID) + ": delivered 1, failed 0"
+	want := "woken endpoints: delivered 1, failed 0"
 	testwait.Until(t, "result "+want, func() bool {
 		tasks, _ := inspect.ListCompletedTasks(task.QueueWebhook)
 		return len(tasks) == 1 && string(tasks[0].Result) == want

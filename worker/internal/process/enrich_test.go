@@ -103,7 +103,7 @@ func TestManyLeadsHaveTheirOwnTask(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	// Its state says that a task waits, but that was lost, with a Redis or a worker.
-	if _, err := rdb.Announce(t.Context(), b.redis, nil, []rdb.WakeKey{task.Enrich(b.ws).Wake()}); err != nil {
+	if _, err := rdb.Announce(t.Context(), b.redis, nil, []rdb.WakeKey{task.Enrich(b.ws).Wake()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.worker(options{find: facts})

@@ -13,14 +13,29 @@ import (
 // lease takes the endpoint's lease and reads its next due deliveries. There are none when nothing is due, another
 // worker has the lease, or the circuit breaker is open.
 func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
-	asked := time.Now()
-	if d.payer == (id.UUID{}) {
-		d.payer = d.Processor.payer(r.abort, d.key.Workspace)
+	if ahead := d.ahead; ahead != nil {
+		d.ahead = nil
+		return *ahead, nil
 	}
-	share := d.acquireMemory()
-	leased, err := d.DB.LeaseDue(r.abort, pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint,
-		Token: d.token, Lease: leaseTime, Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode,
-		After: d.after})
+	asked := time.Now()
+	req, share := d.leaseFor(r.abort, mode)
+	leased, err := d.DB.LeaseDue(r.abort, req)
+	d.take(&leased, share, asked, err)
+	return leased, err
+}
+
+// leaseFor is what to ask for, for which memory is acquired.
+func (d *drain) leaseFor(ctx context.Context, mode pg.LeaseMode) (r pg.LeaseRequest, share int64) {
+	if d.payer == (id.UUID{}) {
+		d.payer = d.Processor.payer(ctx, d.key.Workspace)
+	}
+	share = d.acquireMemory()
+	return pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token, Lease: leaseTime,
+		Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode, After: d.after}, share
+}
+
+// take notes what came of leaseFor.
+func (d *drain) take(leased *pg.LeasedBatch, share int64, asked time.Time, err error) {
 	d.holdMemory(share, leased.Due)
 	switch {
 	case err != nil:
@@ -34,7 +49,6 @@ func (d *drain) lease(r *run, mode pg.LeaseMode) (pg.LeasedBatch, error) {
 		d.Log.Error("secrets unreadable, deliveries wait", "key", d.key.String(), "error", e.Unreadable.Error())
 		e.MaxInFlight = 1 // one attempt tells it for all
 	}
-	return leased, err
 }
 
 // leaseSeen is when Postgres was last asked about the lease and said that it is ours.

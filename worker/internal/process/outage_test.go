@@ -75,7 +75,9 @@ func TestRedisAwayAtTheEnd(t *testing.T) {
 	e := b.mustEndpoint(rec.URL)
 	ended := make(heard, 100)
 	b.worker(options{log: ended})
-	b.mustWake(b.mustLeads(1)...)
+	if err := b.waker.WakeDrains(t.Context(), b.mustLeads(1)); err != nil {
+		t.Fatal(err)
+	}
 	rec.mustNext(t)
 	server.Kill()
 	close(hold)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	batcher "leadgate/shared/batch"
 	"leadgate/shared/id"
 	"leadgate/shared/limit"
 	"leadgate/shared/pg"
@@ -73,6 +74,8 @@ type Processor struct {
 	inspector *asynq.Inspector
 	sockets   *limit.Semaphore[id.UUID] // of workspaces with their sandboxes
 	payers    payers
+	woken     woken
+	records   *batcher.Batcher[pg.RecordRequest, recorded]
 
 	softStop, hardStop context.Context // end when runs must not begin anything, and when they must end
 
@@ -87,6 +90,8 @@ func New(d Deps) *Processor {
 	p := &Processor{Deps: d, metrics: newMetrics(d.Metrics), random: rand.Float64,
 		inspector: asynq.NewInspectorFromRedisClient(d.Redis),
 		sockets:   limit.NewSemaphore[id.UUID](workspaceSockets, math.MaxInt, 0)}
+	p.records = batcher.New(batcher.Options{Queue: math.MaxInt, Max: recordMax, Calls: recordCalls, Pace: recordPace},
+		batcher.Recover(d.Log, "record", p.recordAll, func(err error) recorded { return recorded{err: err} }))
 	p.softStop, p.stopSoftly = context.WithCancel(context.Background())
 	p.hardStop, p.stopHard = context.WithCancel(context.Background())
 	return p
@@ -102,7 +107,8 @@ func (p *Processor) Stop(grace time.Duration) {
 // Handler routes tasks by type; sweep is upkeep's.
 func (p *Processor) Handler(sweep asynq.HandlerFunc) asynq.Handler {
 	mux := asynq.NewServeMux()
-	mux.Handle(task.TypeDrain, p.handleRun("drain", p.newDrain))
+	mux.Handle(task.TypeDrain, p.handleRun("drain", func(key task.Key) work { return p.newDrain(key) }))
+	mux.Handle(task.TypeWoken, p.handleRun("drain", p.newWokenDrains))
 	mux.Handle(task.TypeProbe, p.handle("probe", p.probe))
 	mux.Handle(task.TypeTest, p.handle("test", p.test))
 	mux.Handle(task.TypeReplay, p.handleRun("run", whileActive(p.newReplay)))

@@ -1,9 +1,12 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"leadgate/shared/pg"
 	"leadgate/shared/webhook"
@@ -60,7 +63,7 @@ func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease ti
 		rec.Health = &h
 	}
 	asked := time.Now()
-	held, err := d.DB.RecordOutcomes(ctx, rec)
+	held, err := d.recordWithOthers(ctx, rec)
 	if err != nil {
 		return err
 	}
@@ -75,4 +78,55 @@ func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease ti
 		}
 	}
 	return nil
+}
+
+// Of records that share a statement.
+const (
+	recordPace  = 10 * time.Millisecond // from the begin of one to that of the next, which many drains share
+	recordMax   = 64                    // drains in one
+	recordCalls = 4
+	patience    = 50 * time.Millisecond // of a statement of several endpoints with locks, before each gets its own
+)
+
+// recorded is what came of a record.
+type recorded struct {
+	held bool
+	err  error
+}
+
+// recordWithOthers stores what one drain has together with what others have at the same time. What is much has a
+// statement of its own.
+func (p *Processor) recordWithOthers(ctx context.Context, r pg.RecordRequest) (held bool, err error) {
+	if len(r.Outcomes) > leaseLimit {
+		return p.DB.RecordOutcomes(ctx, r)
+	}
+	out, err := p.records.Do(ctx, r)
+	return out.held, cmp.Or(err, out.err)
+}
+
+// recordAll stores what several drains have. Where that fails it may be because of one of them: each gets a statement of
+// its own.
+func (p *Processor) recordAll(all []pg.RecordRequest) []recorded {
+	ctx, cancel := context.WithTimeout(context.Background(), closingTime)
+	defer cancel()
+	out := make([]recorded, len(all))
+	if len(all) > 1 {
+		held, err := p.DB.RecordAllOutcomes(ctx, all, patience)
+		if err == nil {
+			for i := range out {
+				out[i].held = held[i]
+			}
+			return out
+		}
+	}
+	var each errgroup.Group
+	each.SetLimit(recordCalls)
+	for i, r := range all {
+		each.Go(func() error {
+			out[i].held, out[i].err = p.DB.RecordOutcomes(ctx, r)
+			return nil
+		})
+	}
+	_ = each.Wait()
+	return out
 }

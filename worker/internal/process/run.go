@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -27,6 +28,7 @@ type run struct {
 
 	resumeAt time.Time // when nothing is left but what waits until then; zero: nothing is
 
+	task      context.Context // of the asynq task, which is longer than the run
 	accepting context.Context // once it has ended, nothing further begins
 	abort     context.Context // once it has ended, what is under way is cancelled
 
@@ -94,7 +96,7 @@ func (p *Processor) run(ctx context.Context, key task.Key, taskID string, w work
 
 // newRun returns a run that ends with ctx and with the process, and has no wake-up's state yet.
 func (p *Processor) newRun(ctx context.Context, key task.Key) *run {
-	r := &run{Processor: p, key: key}
+	r := &run{Processor: p, key: key, task: ctx}
 	r.abort, r.cancelAbort = joined(ctx, p.hardStop)
 	r.accepting, r.stopAccepting = joined(r.abort, p.softStop)
 	return r
@@ -178,7 +180,7 @@ func (r *run) requeue(ctx context.Context) {
 // renew keeps the wake-up's state from expiring.
 func (r *run) renew() {
 	now := r.Now()
-	if r.taskID == "" || now.Sub(r.renewed) < renewEvery {
+	if r.taskID == "" || now.Sub(r.renewed) < min(renewEvery, cmp.Or(r.state.Running, rdb.RunningTTL)/4) {
 		return
 	}
 	r.renewed = now

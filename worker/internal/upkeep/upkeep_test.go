@@ -177,7 +177,7 @@ func TestSweepReplacesALostTaskInABusyQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := task.Drain(ws, endpoint)
-	if _, err := rdb.Announce(t.Context(), c, nil, []rdb.WakeKey{lost.Wake()}); err != nil {
+	if _, err := rdb.Announce(t.Context(), c, nil, []rdb.WakeKey{lost.Wake()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := c.Keys(t.Context(), "lg:*:wake:*"+id.Endpoint.Format(endpoint)+"*").Result()

@@ -42,7 +42,7 @@ func (u *Upkeep) endpoints(ctx context.Context) (n int, more bool, err error) {
 		}
 		notEnabled = notEnabled || w.NotEnabled
 	}
-	err = errors.Join(u.repair(ctx, kindEndpoint, due),
+	err = errors.Join(u.repair(ctx, kindEndpoint, due), u.Waker.RepairWoken(ctx),
 		u.ensureProbeTasks(ctx, probeNow, true), u.ensureProbeTasks(ctx, probe, false))
 	if notEnabled {
 		ended, failed := u.DB.HoldOrCancelPending(ctx, pendingLimit)
