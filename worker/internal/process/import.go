@@ -41,8 +41,8 @@ type importer struct {
 	read       chan readBatch // nil: nothing is being read
 	cancel     context.CancelFunc
 	span       *trace.Span // of what this run does of it; ended with release
-	deletedTo  int64     // the position before which the file is deleted
-	quietUntil time.Time // Redis is told nothing until then
+	deletedTo  int64       // the position before which the file is deleted
+	quietUntil time.Time   // Redis is told nothing until then
 }
 
 func (p *Processor) newImport(key task.Key) work {
