@@ -104,13 +104,17 @@ func encode(fields any) []byte {
 
 type migrate struct {
 	output
-	GrantTo string `name:"grant-to" placeholder:"ROLE" help:"A role of Postgres that gateways and workers run as; it gets what they need and no more."`
+	GrantTo    string `name:"grant-to" placeholder:"ROLE" help:"A role of Postgres that gateways and workers run as; it gets what they need and no more."`
+	Distribute bool   `name:"distribute" help:"Spread the tables over the nodes of the Citus cluster whose coordinator DATABASE_URL names."`
 }
 
 // Run applies the migrations. For whom they wait is said beside the answer.
 func (m *migrate) Run(o *operator) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	n, err := o.db.Migrate(o.ctx, log)
+	if err == nil && m.Distribute {
+		_, err = o.db.Distribute(o.ctx, log)
+	}
 	if err == nil && m.GrantTo != "" {
 		err = o.db.Grant(o.ctx, log, m.GrantTo)
 	}

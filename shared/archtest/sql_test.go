@@ -14,7 +14,7 @@ var (
 	// parameter, by rows that name theirs, or because they are about one row of workspaces.
 	readsRows = regexp.MustCompile(`(?is)\bselect\b.*\bfrom\s+[a-z]|\binsert into\b|\bdelete from\b|` +
 		`\bupdate\s+\w+(\s+\w+)?\s+set\b`)
-	ofWorkspace = regexp.MustCompile(`workspace_id (=|is not distinct from) (\(select )?\$|workspace_id in \(|` +
+	ofWorkspace = regexp.MustCompile(`workspace_id (=|is not distinct from) \(?(select )?\$|workspace_id in \(|` +
 		`(as|into) \w+ \(workspace_id|workspaces[^;]*\bid = \$|into workspaces`)
 	// ofNoTenant finds statements that read only what Postgres has of its own.
 	ofNoTenant = regexp.MustCompile(`from pg_\w+|current_setting\(|ensure_partitions`)

@@ -1,6 +1,7 @@
 package devstack
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -120,4 +122,15 @@ func WriteFile(path string, text []byte) error {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// migrate has the gateway that was built make the schema.
+func (s *System) migrate(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, s.Program("gateway"), "migrate")
+	cmd.Dir = s.opt.Dir
+	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+s.DatabaseURL, "DATABASE_URL_FILE=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("gateway migrate: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }

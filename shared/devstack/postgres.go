@@ -4,6 +4,7 @@ package devstack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,10 +32,13 @@ type PostgresOptions struct {
 	PowerCuts bool                // its power can be cut (CutPower); ErrNoPowerCuts where that is not possible
 	MaxConns  int                 // 0: 200
 	Settings  []string            // name=value, over ours
+	Citus     bool                // can be a node of a Citus cluster; ErrNoCitus where its programs have none
 	StandbyOf *Postgres           // follows it; Dir holds a copy of what that had in its Dir before it was started
 	Log       io.Writer           // the server's log; nil: nowhere
 	Getenv    func(string) string // PG_BINDIR; nil: looks in the usual places only
 	OnExit    func(error)         // an end nobody asked for; nil: nobody is notified
+
+	password string // of the superuser of a new cluster; "": a random one
 }
 
 // Postgres is a private cluster on 127.0.0.1. Its superuser is "leadgate" with a random password.
@@ -63,6 +67,9 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 	bin, err := findPostgres(ctx, opt.Getenv, dataMajor(data))
 	if err != nil {
 		return nil, err
+	}
+	if opt.Citus && !bin.hasCitus() {
+		return nil, ErrNoCitus
 	}
 	if err := initCluster(ctx, bin, who, dir, opt); err != nil {
 		return nil, err
@@ -140,6 +147,11 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	if of := opt.StandbyOf; of != nil {
 		set("primary_conninfo", fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s", of.port, superuser, of.password))
 	}
+	if opt.Citus {
+		for _, setting := range citusSettings {
+			args = append(args, "-c", setting)
+		}
+	}
 	for _, setting := range opt.Settings {
 		args = append(args, "-c", setting)
 	}
@@ -209,13 +221,19 @@ func (p *Postgres) DropDatabase(ctx context.Context, name string) error {
 }
 
 func (p *Postgres) exec(ctx context.Context, stmt string) error {
-	db, err := pg.Open(p.URL("postgres"), pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
+	return p.execIn(ctx, "postgres", stmt)
+}
+
+func (p *Postgres) execIn(ctx context.Context, database string, stmts ...string) error {
+	db, err := pg.Open(p.URL(database), pg.Options{MaxConns: 1, StatementTimeout: time.Minute})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(ctx, stmt); err != nil {
-		return fmt.Errorf("%s: %w", stmt, err)
+	for _, stmt := range stmts {
+		if _, err := db.ExecContext(ctx, stmt); err != nil {
+			return fmt.Errorf("%s: %w", stmt, err)
+		}
 	}
 	return nil
 }
@@ -242,7 +260,7 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, o
 		return fmt.Errorf("postgres: %w", err)
 	}
 	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(rand.Text()), 0o600); err != nil {
+	if err := os.WriteFile(password, []byte(cmp.Or(opt.password, rand.Text())), 0o600); err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	if err := os.Mkdir(fresh, 0o700); err != nil {

@@ -1,7 +1,6 @@
 package devstack
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -36,6 +35,7 @@ type SystemOptions struct {
 	Workers     int                         // 0: 1
 	Durable     bool                        // stores that survive the machine's crash; else fast ones
 	PowerCuts   bool                        // the power of the private Postgres can be cut
+	CitusNodes  int                         // the private Postgres is a Citus cluster of so many nodes and a coordinator; 0: it is none
 	InProcess   bool                        // miniredis even where there is a redis-server
 	Other       bool                        // Root is another version's: its own gateway migrates the database
 	DatabaseURL string                      // used instead of a private Postgres
@@ -59,6 +59,7 @@ type System struct {
 	DatabaseURL, RedisURL       string
 
 	Postgres *Postgres // nil: not ours
+	Citus    *Citus    // whose coordinator Postgres is; nil: there is none
 	Redis    *Redis    // nil: not ours
 
 	opt       SystemOptions
@@ -166,9 +167,12 @@ func (s *System) startPostgres(ctx context.Context) (err error) {
 		return nil
 	}
 	s.say("starting Postgres")
-	s.Postgres, err = StartPostgres(ctx, PostgresOptions{Dir: filepath.Join(s.opt.Dir, "postgres"), Durable: s.opt.Durable,
-		PowerCuts: s.opt.PowerCuts, Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.onExit})
-	if err != nil {
+	opt := PostgresOptions{Dir: filepath.Join(s.opt.Dir, "postgres"), Durable: s.opt.Durable,
+		PowerCuts: s.opt.PowerCuts, Log: s.output("postgres"), Getenv: s.opt.Getenv, OnExit: s.onExit}
+	if s.opt.CitusNodes > 0 {
+		return s.startCitus(ctx, opt)
+	}
+	if s.Postgres, err = StartPostgres(ctx, opt); err != nil {
 		return err
 	}
 	s.DatabaseURL = s.Postgres.URL("leadgate")
@@ -214,23 +218,15 @@ func (s *System) makeTenant(ctx context.Context) error {
 		opt := pg.StartOptions{Migrate: true, AllowUnsafe: s.mayBeUnsafe(), Secrets: keys}
 		err = db.Start(ctx, slog.New(slog.DiscardHandler), opt)
 	}
+	if err == nil && s.Citus != nil {
+		_, err = db.Distribute(ctx, slog.New(slog.DiscardHandler))
+	}
 	if err != nil {
 		return err
 	}
 	d, err := openDemo(ctx, db, s.opt.Dir, time.Now())
 	s.AdminToken, s.WorkspaceID, s.ChatbotID, s.Key = d.AdminToken, d.WorkspaceID, d.ChatbotID, d.Key
 	return err
-}
-
-// migrate has the gateway that was built make the schema.
-func (s *System) migrate(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, s.Program("gateway"), "migrate")
-	cmd.Dir = s.opt.Dir
-	cmd.Env = append(cmd.Environ(), "DATABASE_URL="+s.DatabaseURL, "DATABASE_URL_FILE=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("gateway migrate: %w: %s", err, bytes.TrimSpace(out))
-	}
-	return nil
 }
 
 // startProcesses starts what Procfile names, last to first, so that the door opens when everything behind it is there.
@@ -331,6 +327,9 @@ func (s *System) Stop() error {
 		}
 		if s.Redis != nil {
 			errs = append(errs, s.Redis.Stop())
+		}
+		if s.Citus != nil {
+			errs = append(errs, s.Citus.stopNodes())
 		}
 		if s.Postgres != nil {
 			errs = append(errs, s.Postgres.Stop())

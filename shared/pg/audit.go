@@ -97,12 +97,7 @@ offset $4 - 1 limit 1`
 // DeleteOldAudit deletes entries older than AuditLife, in batches. What is too much for one call is left to the next.
 // It looks across workspaces.
 func (db *DB) DeleteOldAudit(ctx context.Context) (deleted int, err error) {
-	const q = `
-delete from audit where ctid = any(array(
-    select ctid from audit
-     where created_at < now() - cast($1 as interval)
-     order by created_at
-     limit $2))`
+	q := deleteFirst("audit", `created_at < now() - cast($1 as interval)`, "order by created_at")
 	return conn.DeleteInBatches(ctx, db, "delete old audit", q, interval(AuditLife))
 }
 

@@ -32,21 +32,22 @@ func (db *DB) Backlog(ctx context.Context) (b Backlog, err error) {
 select count(*) filter (where not enabled),
        count(*) filter (where enabled and probe_at is not null),
        count(*) filter (where enabled and probe_at is null and failures >= $1),
-       count(*) filter (where enabled and probe_at is null and failures < $1),
-       (select count(*) from replays where state = 'running')
+       count(*) filter (where enabled and probe_at is null and failures < $1)
   from endpoints
  where deleted_at is null`
+	const replays = `select count(*) from replays where state = 'running'`
 	deliveries := `
 with p as (
     select workspace_id, endpoint_id, count(*) as n, min(next_at) as oldest,
            count(*) filter (where next_at <= now()) as due
-      from (select workspace_id, endpoint_id, next_at from deliveries where state = 'pending' limit 1000000) as d
+      from (select workspace_id, endpoint_id, next_at from deliveries where state = 'pending'` + conn.Either(" limit 1000000", "") + `) as d
      group by workspace_id, endpoint_id
 ), q as (
     select p.n, p.oldest,
-           case when e.enabled and e.deleted_at is null and e.probe_at is null and ` + isActive("p.workspace_id") + `
+           case when e.enabled and e.deleted_at is null and e.probe_at is null and ` + conn.Either(isActive("p.workspace_id"), "w.suspended_at is null") + `
                 then p.due else 0 end as due
-      from p join endpoints e on e.workspace_id = p.workspace_id and e.id = p.endpoint_id
+      from p join endpoints e on e.workspace_id = p.workspace_id and e.id = p.endpoint_id` +
+		conn.Either("", " join workspaces w on w.id = p.workspace_id") + `
 )
 select coalesce(sum(due), 0), coalesce(sum(n - due), 0),
        coalesce(extract(epoch from now() - min(oldest) filter (where due > 0)), 0)
@@ -60,9 +61,11 @@ select coalesce(extract(epoch from max(clock_timestamp() - since)), 0)
         union all
         select prepared from pg_prepared_xacts where database = current_database()) as s (since)`
 	err = db.InTx(ctx, func(tx *sqlx.Tx) error {
-		err := tx.QueryRowContext(ctx, endpoints, webhook.FailingThreshold).Scan(&b.Disabled, &b.Open, &b.Failing, &b.Closed,
-			&b.Replays)
+		err := tx.QueryRowContext(ctx, endpoints, webhook.FailingThreshold).Scan(&b.Disabled, &b.Open, &b.Failing, &b.Closed)
 		if err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, replays).Scan(&b.Replays); err != nil {
 			return err
 		}
 		// Old statistics must not make it read whole weeks for a few rows.

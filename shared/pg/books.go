@@ -100,9 +100,9 @@ select i.workspace_id, i.day, i.way, i.form_id, i.outcome, i.n
 // sums before and after. Workers that fold at the same time take different entries and go through books in one order.
 // It returns how many entries it moved. It looks across workspaces.
 func (db *DB) FoldBooks(ctx context.Context, limit int) (folded int, err error) {
-	const q = `
+	q := `
 with taken as (
-    delete from book_entries where ctid = any(array(select ctid from book_entries limit $1 for update skip locked))
+    ` + deleteFirst("book_entries", "true", "", "for update skip locked") + `
     returning workspace_id, day, way, form_id, outcome, n
 ), added as (
     insert into books (workspace_id, day, way, form_id, outcome, n)
@@ -121,12 +121,8 @@ const flushKept = 7 * 24 * time.Hour
 // DeleteOldBooks deletes, in batches, days that are older than tenant.BooksKept, and processes that flush no more. It
 // looks across workspaces.
 func (db *DB) DeleteOldBooks(ctx context.Context) (deleted int, err error) {
-	const old = `
-delete from books where ctid = any(array(
-    select ctid from books where day < current_date - cast($1 as integer) order by day limit $2))`
-	const gone = `
-delete from book_flushes where ctid = any(array(
-    select ctid from book_flushes where flushed_at < now() - cast($1 as interval) limit $2))`
+	old := deleteFirst("books", `day < current_date - cast($1 as integer)`, "order by day")
+	gone := deleteFirst("book_flushes", `flushed_at < now() - cast($1 as interval)`, "")
 	deleted, err = conn.DeleteInBatches(ctx, db, "delete old books", old, tenant.BooksKept)
 	if err == nil {
 		_, err = conn.DeleteInBatches(ctx, db, "delete old flushes", gone, interval(flushKept))

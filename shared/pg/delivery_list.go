@@ -295,7 +295,7 @@ func (db *DB) HasEndpoint(ctx context.Context, workspace, endpoint id.UUID) (boo
 // that cannot be.
 func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
 	// What is due already keeps its place in the order.
-	const q = `
+	q := `
 with v as materialized (
     select d.workspace_id, d.endpoint_id, d.id, v.type, v.lead_id
       from ` + oneDelivery + ` d
@@ -307,7 +307,7 @@ update deliveries d
        tries = case when d.state = 'pending' then d.tries else 0 end,
        delivered_before = d.delivered_before or d.state = 'delivered'
   from endpoints e, v
- where d.workspace_id = v.workspace_id and d.endpoint_id = v.endpoint_id and d.id = v.id
+ where d.workspace_id = ` + conn.Either("v.workspace_id", "$1") + ` and d.endpoint_id = v.endpoint_id and d.id = v.id
    and e.workspace_id = $1 and e.id = v.endpoint_id and e.enabled and e.deleted_at is null
 returning ` + deliveryColumns
 	scan := func(row conn.Row) (webhook.Delivery, error) { return scanDelivery(row) }

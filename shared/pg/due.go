@@ -25,7 +25,7 @@ type WaitingEndpoint struct {
 func (db *DB) WaitingEndpoints(ctx context.Context, after EndpointRef, now time.Time, limit int) ([]WaitingEndpoint,
 	error) {
 	// $1 and $2 workspace and endpoint to begin after, $3 now, $4 limit, $5 failures from which an endpoint is failing
-	q := `
+	q := conn.Either(`
 with recursive skip (workspace_id, endpoint_id, next_at) as (
     select cast($1 as uuid), cast($2 as uuid), cast(null as timestamptz)
     union all
@@ -35,20 +35,30 @@ with recursive skip (workspace_id, endpoint_id, next_at) as (
         select workspace_id, endpoint_id, next_at from deliveries
          where state = 'pending' and (workspace_id, endpoint_id) > (skip.workspace_id, skip.endpoint_id)
          order by workspace_id, endpoint_id, next_at limit 1) d
-)
+)`, "") + `
 select s.workspace_id, s.endpoint_id,
        e.sent and e.free and e.probe_at is null and s.next_at <= coalesce($3, now()) - e.wait,
        e.sent and e.free and (e.probe_at is not null or e.failures >= $5),
        e.sent and e.free and e.probe_at is not null and greatest(e.probe_at, s.next_at) <= coalesce($3, now()),
        not e.usable
-  from (select * from skip where next_at is not null limit $4) s
+  from ` + conn.Either(`(select * from skip where next_at is not null limit $4) s
  cross join lateral (
     select enabled and deleted_at is null as usable,
-           enabled and deleted_at is null and ` + isActive("s.workspace_id") + ` as sent,
+           enabled and deleted_at is null and `+isActive("s.workspace_id")+` as sent,
            drain_until is null or drain_until <= coalesce($3, now()) as free,
            probe_at, failures, coalesce(batch_wait_ms, 0) * interval '1 ms' as wait
       from endpoints
-     where workspace_id = s.workspace_id and id = s.endpoint_id limit 1) e`
+     where workspace_id = s.workspace_id and id = s.endpoint_id limit 1) e`, `(
+    select workspace_id, endpoint_id, min(next_at) as next_at from deliveries
+     where state = 'pending' and (workspace_id, endpoint_id) > (cast($1 as uuid), cast($2 as uuid))
+     group by workspace_id, endpoint_id) s
+  join (
+    select e.workspace_id, e.id, enabled and deleted_at is null as usable,
+           enabled and deleted_at is null and w.suspended_at is null as sent,
+           drain_until is null or drain_until <= coalesce($3, now()) as free,
+           probe_at, failures, coalesce(batch_wait_ms, 0) * interval '1 ms' as wait
+      from endpoints e join workspaces w on w.id = e.workspace_id) e on e.workspace_id = s.workspace_id and e.id = s.endpoint_id
+ order by 1, 2 limit $4`)
 	scan := func(row conn.Row) (w WaitingEndpoint, err error) {
 		err = row.Scan(&w.Workspace, &w.Endpoint, &w.DrainDue, &w.NeedsProbeTask, &w.ProbeDue, &w.NotEnabled)
 		return w, err

@@ -49,6 +49,20 @@ const LookAgain = 200 * time.Millisecond
 // same leads one stores what it found, and the other finds nothing left to do. So events of a lead are made one after
 // the other, and each tells of the lead as it was when the event was made.
 func (db *DB) Enrich(ctx context.Context, workspaces []id.UUID, limit int, find Find) (out Enriched, err error) {
+	_, err = splitBatch(ctx, db, workspaces, func(w *id.UUID) id.UUID { return *w }, func(part []id.UUID) ([]struct{}, error) {
+		one, err := db.enrich(ctx, part, limit, find)
+		out.add(one)
+		return make([]struct{}, len(part)), err
+	})
+	return out, err
+}
+
+func (e *Enriched) add(one Enriched) {
+	e.Taken, e.More, e.Done, e.Missed = e.Taken+one.Taken, e.More || one.More, e.Done+one.Done, e.Missed+one.Missed
+	e.Wake = append(e.Wake, one.Wake...)
+}
+
+func (db *DB) enrich(ctx context.Context, workspaces []id.UUID, limit int, find Find) (out Enriched, err error) {
 	var b enrichBatch
 	err = b.read(ctx, db, workspaces, limit)
 	defer func() { b.endSpans(err) }()
@@ -127,20 +141,20 @@ select a.workspace_id, o.row_id, o.lead_id, o.due_at, case when o.nth = 1 then a
  cross join lateral (
     select row_number() over () as nth, due.*
       from ((select null::uuid as row_id, lead_id, due_at, facts, null::text as trace from enrichments cross join ` + dearToSort + `
-              where workspace_id = a.workspace_id and due_at <= now()
+              where workspace_id = ` + batchWorkspace("a.workspace_id") + ` and due_at <= now()
               order by workspace_id, due_at limit ` + n + `)
              union all
             select q.id, u.lead_id, q.due_at, null, u.trace
               from (select due_at, id, leads, traces, sum(cardinality(leads)) over (order by due_at, id) - cardinality(leads) as before
                       from (select due_at, id, leads, traces from enrichment_queue cross join ` + dearToSort + `
-                             where workspace_id = a.workspace_id and due_at <= now()
+                             where workspace_id = ` + batchWorkspace("a.workspace_id") + ` and due_at <= now()
                              order by workspace_id, due_at, id limit ` + n + `) q) q
              cross join lateral unnest(q.leads, q.traces) u (lead_id, trace)
              where q.before < ` + n + `) due
       limit ` + strconv.Itoa(2*limit+100) + `) o
   left join lateral (
     select * from leads
-     where workspace_id = a.workspace_id and id between o.lead_id and o.lead_id and deleted_at is null
+     where workspace_id = ` + batchWorkspace("a.workspace_id") + ` and id between o.lead_id and o.lead_id and deleted_at is null
      order by id limit 1) l on true`
 }
 

@@ -48,7 +48,7 @@ with given as materialized (
         as u (workspace_id, lead_id, facts, retry_s, event_id, data, chatbot_id, words, changed_at` + t.column + `)
      cross join lateral (
         select from leads
-         where workspace_id = u.workspace_id and id between u.lead_id and u.lead_id and deleted_at is null
+         where workspace_id = ` + batchWorkspace("u.workspace_id") + ` and id between u.lead_id and u.lead_id and deleted_at is null
            and updated_at is not distinct from u.changed_at -- or it would be looked for in the index of that
          order by id limit 1
            for no key update skip locked) l
@@ -61,7 +61,7 @@ with given as materialized (
     on conflict (workspace_id, lead_id) do update
        set attempts = e.attempts + 1, words = excluded.words,
            facts = case when excluded.facts is null and e.attempts + 1 < $7 then e.facts else excluded.facts end,
-           enriched_at = case when excluded.facts is not null then now()
+           enriched_at = case when excluded.facts is not null then excluded.enriched_at
                               when e.attempts + 1 < $7 then e.enriched_at end,
            due_at = case when e.attempts + 1 < $7 then excluded.due_at end
      where e.due_at is not null
@@ -78,8 +78,8 @@ with given as materialized (
       from given g
      cross join lateral unnest(g.row_workspaces, g.rows, g.due) as u (workspace_id, id, due_at)
      cross join lateral (
-        select e.ctid as at, e.workspace_id, e.leads` + t.ofRow + ` from enrichment_queue e cross join ` + dearToSort + `
-         where e.workspace_id = u.workspace_id and e.due_at = u.due_at and e.id between u.id and u.id
+        select ` + conn.Either("e.ctid as at, ", "") + `e.workspace_id, e.leads` + t.ofRow + ` from enrichment_queue e cross join ` + dearToSort + `
+         where e.workspace_id = ` + conn.Either("u.workspace_id", "($15::uuid[])[1]") + ` and e.due_at = u.due_at and e.id between u.id and u.id
          order by e.workspace_id, e.due_at, e.id limit 1
            for update of e) o
 ), rest as materialized (
@@ -91,13 +91,13 @@ with given as materialized (
 ), settled as materialized (
     select count(*) as n, count(*) < (select cardinality(leads) from given) as missed from f
 ), finished as (
-    delete from enrichment_queue where ctid = any(array(select at from q))
+    delete from enrichment_queue where ` + conn.Either(`ctid = any(array(select at from q))`, `workspace_id = ($15::uuid[])[1] and (due_at, id) in (select unnest($12::timestamptz[]), unnest($11::uuid[]))`) + `
 ), kept as (
     insert into enrichment_queue (workspace_id, due_at, id, leads` + t.list + `)
     select workspace_id, clock_timestamp() + case when s.missed then cast($14 as interval) else '0' end, leads[1], leads` + t.list + `
       from rest cross join settled s
      where leads <> '{}'
-), ` + fanOut + `
+), ` + fanOut(workspaceOfBatch) + `
 select workspace_id, endpoint_id, null from endpoints_to_wake
 union all
 select null, null, n from settled`
@@ -203,7 +203,7 @@ type DueEnrichment struct {
 // workspace to the first in the next one, and does not read what is due later. It looks across workspaces.
 func (db *DB) DueEnrichments(ctx context.Context, after id.UUID, limit, counted int) ([]DueEnrichment, error) {
 	n := strconv.Itoa(counted)
-	q := `
+	q := conn.Either(`
 with recursive again (workspace_id, due_at) as (
     (select workspace_id, due_at from enrichments
       where due_at is not null and workspace_id > $1 order by workspace_id, due_at limit 1)
@@ -228,20 +228,27 @@ with recursive again (workspace_id, due_at) as (
 ), due as (
     select workspace_id
       from (select * from again union all select * from fresh) each
-     where due_at <= now() and ` + isActive("workspace_id") + `
+     where due_at <= now() and `+isActive("workspace_id")+`
      group by workspace_id
      order by workspace_id
      limit $2
 )
 select d.workspace_id,
        (select count(*) from (
-            select from enrichments where workspace_id = d.workspace_id and due_at <= now() limit ` + n + `) again) +
+            select from enrichments where workspace_id = d.workspace_id and due_at <= now() limit `+n+`) again) +
        (select coalesce(sum(cardinality(leads)), 0) from (
-            select leads from enrichment_queue cross join ` + dearToSort + `
+            select leads from enrichment_queue cross join `+dearToSort+`
              where workspace_id = d.workspace_id and due_at <= now()
-             order by workspace_id, due_at, id limit ` + n + `) fresh)
+             order by workspace_id, due_at, id limit `+n+`) fresh)
   from due d
- order by d.workspace_id`
+ order by d.workspace_id`, `
+select workspace_id, least(sum(n), `+n+`)
+  from (select workspace_id, count(*) as n from enrichments where due_at <= now() and workspace_id > $1 group by 1
+        union all
+        select workspace_id, sum(cardinality(leads)) from enrichment_queue where due_at <= now() and workspace_id > $1
+         group by 1) each
+  join workspaces w on w.id = workspace_id and w.suspended_at is null
+ group by workspace_id order by workspace_id limit $2`)
 	return conn.Collect(ctx, db.Prepared(), "due enrichments", func(row conn.Row) (d DueEnrichment, err error) {
 		err = row.Scan(&d.Workspace, &d.Leads)
 		return d, err
@@ -251,8 +258,8 @@ select d.workspace_id,
 // ReindexSearch makes up to limit leads due for enrichment whose words are of before lead.WordsVersion, and returns how
 // many. It looks across workspaces.
 func (db *DB) ReindexSearch(ctx context.Context, limit int) (leads int, err error) {
-	const q = `
-update enrichments set due_at = now() where ctid = any(array(
-    select ctid from enrichments where ` + oldWords + ` limit $1 for update skip locked))`
+	q := `
+update enrichments set due_at = now() where ` + conn.Either(`ctid = any(array(
+    select ctid from enrichments where `+oldWords+` limit $1 for update skip locked))`, oldWords+` and $1 > 0`)
 	return conn.Exec(ctx, db, "reindex search", q, limit)
 }

@@ -33,7 +33,7 @@ const maxWaitingCounted = 1000
 // those that their owner has paused. It reads no endpoint that works. It looks across workspaces.
 func (db *DB) FailingEndpoints(ctx context.Context, limit int) (all []FailingEndpoint, err error) {
 	// $1 failures from which an endpoint is failing, $2 limit, $3 to how many what waits is counted
-	const q = `
+	q := `
 with failing as materialized (
     select workspace_id, id, url, description, failing_since, coalesce(failing_since, disabled_at, updated_at) as since,
            failures, coalesce(last_error, '') as last_error, probe_at, enabled, disabled_at,
@@ -44,14 +44,17 @@ with failing as materialized (
      order by failing_since desc nulls last, workspace_id, id limit $2
 )
 select f.workspace_id, f.id, w.name, f.url, f.description, f.since, f.failures, f.last_error, f.probe_at is not null,
-       f.enabled, f.disabled_at, f.disabled_reason, p.n, greatest(f.probe_at, p.next_at)
+       f.enabled, f.disabled_at, f.disabled_reason, coalesce(p.n, 0), greatest(f.probe_at, p.next_at)
   from failing f
  cross join lateral (select name from workspaces where id = f.workspace_id limit 1) w
- cross join lateral (
+ ` + conn.Either(`cross join lateral (
     select count(*) as n, min(next_at) as next_at
       from (select next_at from deliveries
              where workspace_id = f.workspace_id and endpoint_id = f.id and state = 'pending'
-             order by next_at limit $3) d) p
+             order by next_at limit $3) d) p`, `left join (
+    select d.workspace_id, d.endpoint_id, least(count(*), $3) as n, min(d.next_at) as next_at
+      from deliveries d join failing f on f.workspace_id = d.workspace_id and f.id = d.endpoint_id
+     where d.state = 'pending' group by 1, 2) p on p.workspace_id = f.workspace_id and p.endpoint_id = f.id`) + `
  order by f.failing_since desc nulls last, f.workspace_id, f.id`
 	scan := func(row conn.Row) (f FailingEndpoint, err error) {
 		var enabled bool

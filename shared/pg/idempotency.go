@@ -42,6 +42,11 @@ const acquiredFor = `interval '30 seconds'`
 // BeginIdempotent acquires keys, each for the first request that comes with it. It returns one entry for each request,
 // in order. A key whose answer was kept for KeyLife is free, whether it was deleted already or not.
 func (db *DB) BeginIdempotent(ctx context.Context, requests []IdempotentRequest) ([]IdempotencyEntry, error) {
+	return splitBatch(ctx, db, requests, func(r *IdempotentRequest) id.UUID { return r.Workspace },
+		func(part []IdempotentRequest) ([]IdempotencyEntry, error) { return db.beginIdempotent(ctx, part) })
+}
+
+func (db *DB) beginIdempotent(ctx context.Context, requests []IdempotentRequest) ([]IdempotencyEntry, error) {
 	const q = `
 insert into idempotency (workspace_id, key_hash, request_hash, meaning_hash, id, taken_at, created_at)
 select workspace_id, key_hash, request_hash, meaning_hash, id, now(), now()
@@ -117,14 +122,14 @@ returning taken_at`
 func (db *DB) readEntries(
 	ctx context.Context, requests []IdempotentRequest, others []int, out []IdempotencyEntry,
 ) (old []int, err error) {
-	const q = `
+	q := `
 select d.workspace_id, d.key_hash, d.request_hash, d.meaning_hash, d.id, d.taken_at,
        d.status is null and d.taken_at < now() - ` + acquiredFor + `, coalesce(d.status, 0), d.headers, d.body,
        d.created_at < now() - cast($3 as interval)
   from (select distinct workspace_id, key_hash from unnest($1::uuid[], $2::bytea[]) as u (workspace_id, key_hash)) i
  cross join lateral (
     select * from idempotency
-     where workspace_id = i.workspace_id and key_hash between i.key_hash and i.key_hash
+     where workspace_id = ` + batchWorkspace("i.workspace_id") + ` and key_hash between i.key_hash and i.key_hash
      order by key_hash limit 1) d`
 	type who struct {
 		workspace id.UUID
@@ -197,19 +202,26 @@ type IdempotentAnswer struct {
 // erased already: nobody would erase it later. kept reports for each answer, in order, whether it was kept, or, of one
 // without a Status, whether the key was given back.
 func (db *DB) CompleteIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
-	const q = `
+	return splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
+		func(part []IdempotentAnswer) ([]bool, error) { return db.completeIdempotent(ctx, part) })
+}
+
+func (a *IdempotentAnswer) workspace() id.UUID { return a.Workspace }
+
+func (db *DB) completeIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
+	q := `
 update idempotency d
    set status = i.status, headers = case when i.whole then i.headers end, body = case when i.whole then i.body end,
-       leads = i.leads::uuid[], taken_at = case when i.status is null then 'epoch' else d.taken_at end
-  from (select *, not exists (
+       leads = i.ids, taken_at = case when i.status is null then 'epoch' else d.taken_at end
+  from (select *, u.leads::uuid[] as ids, not exists (
             select from unnest(u.leads::uuid[]) n (id)
              where not exists (
-                select from leads l where l.workspace_id = u.workspace_id and l.id between n.id and n.id
+                select from leads l where l.workspace_id = ` + batchWorkspace("u.workspace_id") + ` and l.id between n.id and n.id
                  order by l.id offset 0)) as whole
           from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[],
                       $5::integer[], $6::json[], $7::bytea[], $8::text[])
             as u (workspace_id, key_hash, id, taken_at, status, headers, body, leads) offset 0) i
- where d.workspace_id = i.workspace_id and d.key_hash = i.key_hash and d.id = i.id and d.status is null
+ where d.workspace_id = ` + batchWorkspace("i.workspace_id") + ` and d.key_hash = i.key_hash and d.id = i.id and d.status is null
    and (i.status is not null or d.taken_at = i.taken_at)
 returning d.id`
 	n := len(all)
@@ -267,15 +279,25 @@ func idsText(ids []id.UUID) string {
 // ForgetIdempotent frees keys whose requests made nothing and are not answered by what is kept: any request may have
 // them then. One that somebody else has by now stays.
 func (db *DB) ForgetIdempotent(ctx context.Context, all []IdempotentAnswer) error {
-	const q = `
-delete from idempotency where ctid = any(array(
+	_, err := splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
+		func(part []IdempotentAnswer) ([]struct{}, error) {
+			return make([]struct{}, len(part)), db.forgetIdempotent(ctx, part)
+		})
+	return err
+}
+
+func (db *DB) forgetIdempotent(ctx context.Context, all []IdempotentAnswer) error {
+	q := `
+delete from idempotency where ` + conn.Either(`ctid = any(array(
     select d.ctid
       from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[]) as i (workspace_id, key_hash, id, taken_at)
      cross join lateral (
         select ctid, id, taken_at, status from idempotency
          where workspace_id = i.workspace_id and key_hash between i.key_hash and i.key_hash
          order by key_hash limit 1) d
-     where d.id = i.id and d.taken_at = i.taken_at and d.status is null))`
+     where d.id = i.id and d.taken_at = i.taken_at and d.status is null))`, `
+       workspace_id = ($1::uuid[])[1] and status is null and (key_hash, id, taken_at) in (
+    select * from unnest($2::bytea[], $3::uuid[], $4::timestamptz[]))`)
 	n := len(all)
 	workspaces, keys, ids, at := newColumn(uuids, n), newColumn(byteas, n), newColumn(uuids, n), newColumn(times, n)
 	for i := range all {
@@ -303,12 +325,6 @@ func (db *DB) ReadIdempotencyEntry(ctx context.Context, c IdempotentRequest) (Id
 // DeleteOldKeys deletes up to limit keys whose answers were kept for KeyLife. It looks across workspaces. What somebody
 // is about to use is left for the next time.
 func (db *DB) DeleteOldKeys(ctx context.Context, limit int) (deleted int, err error) {
-	const q = `
-delete from idempotency where ctid = any(array(
-    select ctid from idempotency
-     where created_at < now() - cast($1 as interval)
-     order by created_at
-     limit $2
-       for update skip locked))`
+	q := deleteFirst("idempotency", `created_at < now() - cast($1 as interval)`, "order by created_at", "for update skip locked")
 	return conn.Exec(ctx, db, "delete old idempotency keys", q, interval(KeyLife), limit)
 }

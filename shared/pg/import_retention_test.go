@@ -41,6 +41,7 @@ select $1, delivery_id(uuid_floor(at), gen_random_uuid()), $3, 'csv', '{}', at, 
 // However many pieces of a file were read: all go, and no statement deletes many.
 func TestReadPiecesGoInBatches(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	d := newDesk(t, pgtest.New(t))
 	i := d.mustImport("x")
 	d.mustExec(

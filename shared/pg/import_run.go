@@ -329,7 +329,8 @@ update imports
    set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7,
        rejected = rejected + $8, warnings = warnings + $11, state = coalesce(nullif($9, ''), state),
        reason = nullif($10, ''), updated_at = now(),
-       finished_at = case when $9 <> '' then now() end
+       finished_at = case when $9 <> '' then t.now end
+  from (select now() as now offset 0) t
  where workspace_id = $1 and id = $2`
 	t := &c.out.Tally
 	_, err := conn.Exec(ctx, tx, "move import", q, c.Workspace, c.Import, c.To, t.Rows, t.Created, t.Updated, t.Duplicates,

@@ -244,7 +244,7 @@ select k.workspace_id, k.id, k.kind, k.form, k.scopes, k.expires_at, k.revoked_a
 // TouchKeys records when keys were last used. A row that another gateway is touching is left to that one, so that
 // neither waits.
 func (db *DB) TouchKeys(ctx context.Context, uses []tenant.KeyUse) error {
-	const q = `
+	q := conn.Either(`
 with u as (
     select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as u (workspace_id, id, at)
 ), free as (
@@ -255,7 +255,10 @@ with u as (
 )
 update api_keys k set last_used_at = free.at
   from free
- where k.workspace_id = free.workspace_id and k.id = free.id`
+ where k.workspace_id = free.workspace_id and k.id = free.id`, `
+update api_keys k set last_used_at = u.at
+  from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as u (workspace_id, id, at)
+ where k.workspace_id = u.workspace_id and k.id = u.id and (k.last_used_at is null or k.last_used_at < u.at)`)
 	if len(uses) == 0 {
 		return nil
 	}

@@ -51,19 +51,24 @@ type LeadResult struct {
 // the chatbot. Those for a disabled endpoint are held. They are sent in the order of next_at. That is the time of this
 // statement, not of the transaction: whoever changes a lead has locked it by now, so its later events get later times.
 // "endpoints_to_wake" are the endpoints whose drain is to be woken: one whose breaker is open waits for its probe.
-const fanOut = `dl as (
+//
+// workspace is that of all the events, for Citus: workspaceOfBatch or $1.
+func fanOut(workspace string) string {
+	return `dl as (
     insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
     select ev.workspace_id, delivery_id(ev.id, ep.id), ep.id, ev.id, case when ep.enabled then 'pending' else 'held' end,
            case when ep.enabled then (select clock_timestamp()) end, ev.created_at, ev.created_at
       from ev
-      join endpoints ep on ep.workspace_id = ev.workspace_id and ep.deleted_at is null
+      join endpoints ep on ep.workspace_id = ` + conn.Either("ev.workspace_id", workspace) + ` and ep.deleted_at is null
        and ep.event_types && array[ev.type, split_part(ev.type, '.', 1) || '.*']
        and (ep.chatbot_ids is null or ev.chatbot_id = any(ep.chatbot_ids))
     returning workspace_id, endpoint_id
 ), endpoints_to_wake as (
     select workspace_id, id as endpoint_id from endpoints
-     where (workspace_id, id) in (select workspace_id, endpoint_id from dl) and enabled and probe_at is null
+     where ` + conn.Either("", "workspace_id = "+workspace+" and ") + `(workspace_id, id) in (select workspace_id, endpoint_id from dl)
+       and enabled and probe_at is null
 )`
+}
 
 // InsertLeads writes leads, one row that owes their enrichment, their events and their deliveries in one statement and one
 // commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
@@ -77,10 +82,17 @@ func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error
 func (db *DB) InsertLeadsWithin(
 	ctx context.Context, leads []NewLead, lockWait time.Duration,
 ) (out Inserted, err error) {
-	err = db.withPartitions(ctx, func() error {
-		out, err = runInsertLeads(ctx, db.Prepared(), leads, insertWaits{lock: lockWait})
-		return err
-	})
+	out.Leads, err = splitBatch(ctx, db, leads, func(l *NewLead) id.UUID { return l.WorkspaceID },
+		func(part []NewLead) (results []LeadResult, err error) {
+			err = db.withPartitions(ctx, func() error {
+				return db.within(ctx, lockWait, func(on conn.Queryer) error {
+					done, err := runInsertLeads(ctx, on, part, insertWaits{lock: lockWait})
+					results, out.Wake = done.Leads, append(out.Wake, done.Wake...)
+					return err
+				})
+			})
+			return results, err
+		})
 	return out, err
 }
 
@@ -121,11 +133,8 @@ func insertLeadsWith(rest string, traces int) string {
 	return `
 with patience as materialized (
     select set_config('lock_timeout', coalesce($15, current_setting('lock_timeout')), true), pg_current_xact_id()
-), input as (
-    select i.*,
-           (select true from suppressions s
-             where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
-             order by s.email_hash limit 1) as suppressed
+), ` + barredOnCitus("$16") + `input as (
+    select i.*, ` + suppressedNow + ` as suppressed
       from patience
      cross join unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                        $9::text[], $10::json[], $11::timestamptz[], $12::uuid[], $13::json[], $16::bytea[],
@@ -157,7 +166,7 @@ with patience as materialized (
       join input i using (workspace_id, id)
      where i.event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + rest + `, ` + fanOut + `
+), ` + rest + `, ` + fanOut(workspaceOfBatch) + `
 select case when i.suppressed then 'suppressed' when ins.id is null then 'taken' else 'late' end, i.workspace_id, i.id,
        ins.updated_at
   from input i left join ins using (workspace_id, id) where ins.id is null or ins.updated_at > i.created_at

@@ -151,7 +151,7 @@ with waiting as materialized (
          order by d.id offset 0) o
      where o.state = '` + string(webhook.Pending) + `'
 ), concerned as materialized (
-    select id, drain_until from endpoints
+    select id, drain_until > now() as alive from endpoints
      where workspace_id = $1 and id = any(array(select endpoint_id from waiting)) and drain_token is not null
      order by id
        for no key update
@@ -159,7 +159,7 @@ with waiting as materialized (
 update endpoints e set drain_token = null, drain_until = null
   from concerned c
  where e.workspace_id = $1 and e.id = c.id
-returning coalesce(c.drain_until > clock_timestamp(), false)`
+returning coalesce(c.alive, false)`
 
 	eraseDeliveries = `
 with owed as materialized (
@@ -245,12 +245,12 @@ func (e *Erased) Details(suppressed bool) map[string]any {
 // emitErased writes the last event of a lead.
 func emitErased(ctx context.Context, tx *sqlx.Tx, e *Erased) ([]EndpointRef, error) {
 	// $1 workspace, $2 lead, $3 event, $4 chatbot, $5 data, $6 when it happened, $7 its trace
-	const q = `
+	q := `
 with ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
     values ($1, $3, '` + webhook.LeadDeleted + `', $2, $4, $5, $6, nullif($7, ''))
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + fanOut + `
+), ` + fanOut("$1") + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &e.Lead
 	return conn.Collect(ctx, tx, "emit erased lead", scanRef, q, l.WorkspaceID, l.ID, id.New(),

@@ -10,6 +10,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 )
 
@@ -35,6 +36,7 @@ insert into attempts (workspace_id, delivery_id, id, number, response_head, late
 // all are counted.
 func TestEraseLeadOfManyEvents(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	b := newBook(t)
 	l := b.mustLead("secret@example.com")
 	const many = 1700
@@ -63,6 +65,7 @@ end $$`)
 // A lead with very many submissions, and as many in quarantine of its email, is erased part by part too.
 func TestEraseLeadOfManySubmissions(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	b := newBook(t)
 	l := b.mustLead("secret@example.com")
 	other := b.mustLead("other@example.com")
@@ -99,6 +102,7 @@ end $$`)
 // An erasure that broke off between two parts leaves the lead as it is, and the next one erases what is left.
 func TestEraseLeadGoesOn(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	b := newBook(t)
 	l := b.mustLead("secret@example.com")
 	b.mustTell(l, 1700)

@@ -18,21 +18,24 @@ func (l *NewLead) UniqueEmail() UniqueEmail { return UniqueEmail{l.WorkspaceID, 
 
 // FindHolders returns for each of emails, in order, the lead that has it; zero: none has. It looks across workspaces.
 func (db *DB) FindHolders(ctx context.Context, emails []UniqueEmail) ([]id.UUID, error) {
-	return findHolders(ctx, db.Prepared(), selectHolders, emails)
+	return splitBatch(ctx, db, emails, func(e *UniqueEmail) id.UUID { return e.Workspace },
+		func(part []UniqueEmail) ([]id.UUID, error) {
+			return findHolders(ctx, db.Prepared(), selectHolders, part)
+		})
 }
 
-const selectHolders = `
+var selectHolders = `
 select i.place, l.id
   from unnest($1::uuid[], $2::text[]) with ordinality as i (workspace_id, email_key, place)
  cross join lateral (
     select id from leads
-     where workspace_id = i.workspace_id and email_key between i.email_key and i.email_key
+     where workspace_id = ` + batchWorkspace("i.workspace_id") + ` and email_key between i.email_key and i.email_key
      order by email_key limit 1) l`
 
 // selectDurableHolders is selectHolders that writes something, where there are synchronous standbys, so that its
 // transaction waits for them: a lead whose own commit was given up while it waited can be seen, and no standby may have
 // it yet.
-const selectDurableHolders = selectHolders + `
+var selectDurableHolders = selectHolders + `
  where (select count(pg_logical_emit_message(true, 'leadgate', ''))
          where current_setting('synchronous_standby_names') <> '') >= 0`
 

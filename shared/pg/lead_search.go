@@ -26,22 +26,22 @@ type source struct {
 // table.
 //
 // Words of before lead.WordsVersion tell nothing about a query that needs it: then their leads are candidates too.
-const byWords = byIndex + byPending + `
+var byWords = byIndex + byPending + `
 union all
 (select 2, lead_id from enrichments where workspace_id = $1 and words is null and due_at is null order by lead_id limit $2)`
 
-const byNewWords = byIndex + byPending + `
+var byNewWords = byIndex + byPending + `
 union all
 (select 2, lead_id from enrichments where workspace_id = $1 and ` + oldWords + ` order by lead_id limit $2)`
 
 // oldWords are those of an enrichment that are to be made anew, as the index enrichments_reindex has it.
 const oldWords = `due_at is null and (words is null or not words @@ '` + lead.WordsVersion + `'::tsquery)`
 
-const byIndex = `
+var byIndex = `
 select 1 as kind, h.lead_id
   from (select cast($3 as tsquery) as words offset 0) s
  cross join lateral (
-    select e.workspace_id, e.lead_id from enrichments e where e.words is not null and e.words @@ s.words limit $2) h
+    select e.workspace_id, e.lead_id from enrichments e where ` + conn.Either("", "e.workspace_id = $1 and ") + `e.words is not null and e.words @@ s.words limit $2) h
  where h.workspace_id = $1`
 
 const byPending = `

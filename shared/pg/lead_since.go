@@ -78,11 +78,17 @@ func (db *DB) LeadsSince(ctx context.Context, workspace id.UUID, after LeadKey, 
 // settling; and of one that has none yet, later than now, less settling. A reader, such as a backup, has no id. It goes
 // by Postgres' clock, which may be set back by less than settling. When a transaction began is only shown to members of
 // its role: while one is hidden the horizon is zero.
+//
+// On Citus a transaction has no id where it was begun, on the coordinator, and what stands for it is its lock of a table,
+// which it has there before it locks or writes a row on a node, and until that is committed.
 func (db *DB) horizon(ctx context.Context) (time.Time, error) {
-	const q = `
+	q := `
 select least(now(), min(xact_start)) - ` + settling + `, count(*) > count(xact_start)
   from pg_stat_activity
- where datname = current_database() and backend_xid is not null and usesysid is not null`
+ where datname = current_database() and usesysid is not null and ` + conn.Either(`backend_xid is not null`, `pid in (
+    select pid from pg_locks
+     where locktype = 'relation' and database = (select oid from pg_database where datname = current_database())
+       and mode in ('RowShareLock', 'RowExclusiveLock'))`)
 	return conn.One(ctx, db, "read the horizon of updates", func(row conn.Row) (at time.Time, err error) {
 		var hidden bool
 		if err = row.Scan(&at, &hidden); hidden {

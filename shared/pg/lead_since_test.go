@@ -23,6 +23,7 @@ import (
 // that is wrong, and changes, deletions and restorations, of which some take longer to commit than anything settles.
 func TestPollerMissesNothing(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	url := pgtest.OwnerURL(t)
 	patient := pg.Options{MaxConns: 8, StatementTimeout: time.Minute} // what is slow waits for all who write
 	gateways := [2]*pg.DB{mustOpen(t, url, patient), mustOpen(t, url, patient)}

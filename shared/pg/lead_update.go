@@ -272,7 +272,8 @@ update leads
 
 // setLockTimeout bounds how long the next statements of tx wait for a lock; 0 is without end.
 func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error {
-	_, err := conn.Exec(ctx, tx, "set lock timeout", fmt.Sprintf(`set local lock_timeout = %d`, wait.Milliseconds()))
+	_, err := conn.Exec(ctx, tx, "set lock timeout", fmt.Sprintf(
+		conn.Either("", "set local citus.propagate_set_commands = 'local';")+`set local lock_timeout = %d`, wait.Milliseconds()))
 	return err
 }
 
@@ -281,7 +282,7 @@ func setLockTimeout(ctx context.Context, tx *sqlx.Tx, wait time.Duration) error 
 func emitLeadEvent(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, data []byte) ([]EndpointRef, error) {
 	// $1 workspace, $2 lead, $3 whether enrichment is pending, $4 event, $5 its type, $6 chatbot, $7 data, $8 when it
 	// happened, $9 its trace
-	const q = `
+	q := `
 with owed as (
     insert into enrichments (workspace_id, lead_id, due_at) values ($1, $2, case when $3 then now() end)
     on conflict (workspace_id, lead_id) do update set due_at = excluded.due_at, attempts = 0
@@ -289,7 +290,7 @@ with owed as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
     values ($1, $4, $5, $2, $6, $7, $8, nullif($9, ''))
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + fanOut + `
+), ` + fanOut("$1") + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
 	return conn.Collect(ctx, tx, "emit lead event", scanRef, q, l.WorkspaceID, l.ID, l.DeletedAt == nil, id.New(), event,

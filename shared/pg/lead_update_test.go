@@ -298,7 +298,7 @@ func TestRestoreWaitsForErasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(t.Context(), `select from leads where id = $1 for update`, l.ID); err != nil {
+	if _, err := tx.ExecContext(t.Context(), `select 1 from leads where workspace_id = $1 and id = $2 for update`, b.ws, l.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tx.ExecContext(t.Context(), `

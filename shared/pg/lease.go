@@ -81,8 +81,8 @@ type LeasedBatch struct {
 func leaseQuery(due, breaker string) string {
 	return `
 with asked as materialized (
-    select a.*
-      from (select set_config('lock_timeout', coalesce($10, current_setting('lock_timeout')), true) offset 0) as patience
+    select a.*, coalesce($9, now()) as now, coalesce($9, now()) + cast($8 as interval) as until
+      from (select ` + conn.Either(`set_config('lock_timeout', coalesce($10, current_setting('lock_timeout')), true)`, `$10::text`) + ` offset 0) as patience
      cross join unnest(` + hidden(1, `uuid uuid uuid int int timestamptz uuid`) + `)
         as a (workspace_id, endpoint_id, token, most, bytes, after_at, after_id)
 ), due as materialized (
@@ -98,9 +98,9 @@ with asked as materialized (
                     select d.id, d.event_id, d.attempts, d.tries, d.next_at, v.type, v.lead_id, v.created_at, v.data, v.trace
                       from deliveries d
                      cross join lateral (select * from events v
-                                          where v.workspace_id = a.workspace_id and v.id = d.event_id limit 1) v
+                                          where v.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and v.id = d.event_id limit 1) v
                      cross join ` + dearToSort + `
-                     where d.workspace_id = a.workspace_id and d.endpoint_id = a.endpoint_id
+                     where d.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and d.endpoint_id = a.endpoint_id
                        and d.state = 'pending' ` + due + `
                        and (d.next_at, d.id) > (least(a.after_at, coalesce($9, now()) - ` + lateBy + `), a.after_id)
                      order by d.next_at, d.id limit ` + strconv.Itoa(maxLease) + `) as line limit a.most) as first) as all_due
@@ -108,12 +108,12 @@ with asked as materialized (
      where t.before < a.bytes
 ), lease as (
     update endpoints e
-       set drain_token = a.token, drain_until = coalesce($9, now()) + cast($8 as interval)
+       set drain_token = a.token, drain_until = a.until
       from asked a, endpoints seen
-     where e.workspace_id = a.workspace_id and e.id = a.endpoint_id and e.enabled and e.deleted_at is null ` + breaker + `
-       and seen.workspace_id = a.workspace_id and seen.id = a.endpoint_id
+     where e.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and e.id = a.endpoint_id and e.enabled and e.deleted_at is null ` + breaker + `
+       and seen.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and seen.id = a.endpoint_id
        and (e.drain_token, e.drain_until) is not distinct from (seen.drain_token, seen.drain_until)
-       and (e.drain_token = a.token or e.drain_until is null or e.drain_until <= coalesce($9, now()))
+       and (e.drain_token = a.token or e.drain_until is null or e.drain_until <= a.now)
        and exists (select from due where due.workspace_id = a.workspace_id and due.endpoint_id = a.endpoint_id)
        and ` + isActive("a.workspace_id") + `
     returning e.*
@@ -144,7 +144,7 @@ var jobSize = `case when pg_column_compression(data) is null then pg_column_size
 var leaseQueries = map[LeaseMode]string{
 	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($9, now())`, `and e.probe_at is null`),
 	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($9, now())`,
-		`and (e.probe_at is null or e.probe_at <= coalesce($9, now()))`),
+		`and (e.probe_at is null or e.probe_at <= a.now)`),
 	LeaseNow: leaseQuery(``, ``),
 }
 
@@ -163,6 +163,11 @@ func (db *DB) LeaseDue(ctx context.Context, r LeaseRequest) (b LeasedBatch, err 
 // in the mode of the first. Where patience is not 0 it fails when it has to wait for a lock for longer.
 // It looks across workspaces.
 func (db *DB) LeaseAllDue(ctx context.Context, all []LeaseRequest, patience time.Duration) ([]LeasedBatch, error) {
+	return splitBatch(ctx, db, all, func(r *LeaseRequest) id.UUID { return r.Workspace },
+		func(part []LeaseRequest) ([]LeasedBatch, error) { return db.leaseAllDue(ctx, part, patience) })
+}
+
+func (db *DB) leaseAllDue(ctx context.Context, all []LeaseRequest, patience time.Duration) ([]LeasedBatch, error) {
 	out := make([]LeasedBatch, len(all))
 	places := make(map[EndpointRef]int, len(all))
 	c := newColumns(len(all), uuids, uuids, uuids, ints, ints, times, uuids)
@@ -178,10 +183,13 @@ func (db *DB) LeaseAllDue(ctx context.Context, all []LeaseRequest, patience time
 		c[6].uuid(r.After.ID)
 	}
 	due := make([]int, len(all))
-	err := conn.Each(ctx, db.Prepared(), "lease due deliveries", func(row conn.Row) error {
-		batchOf := func(e EndpointRef) (*LeasedBatch, *int) { return &out[places[e]], &due[places[e]] }
-		return scanLeased(row, batchOf, db.openEndpoint)
-	}, leaseQueries[all[0].Mode], append(arrays(c...), interval(all[0].Lease), clock(all[0].Now), lockWait(patience))...)
+	args := append(arrays(c...), interval(all[0].Lease), clock(all[0].Now), lockWait(patience))
+	err := db.within(ctx, patience, func(on conn.Queryer) error {
+		return conn.Each(ctx, on, "lease due deliveries", func(row conn.Row) error {
+			batchOf := func(e EndpointRef) (*LeasedBatch, *int) { return &out[places[e]], &due[places[e]] }
+			return scanLeased(row, batchOf, db.openEndpoint)
+		}, leaseQueries[all[0].Mode], args...)
+	})
 	for i := range out {
 		n := len(out[i].Due)
 		out[i].More = n > 0 && (n < due[i] || due[i] == all[i].Limit)

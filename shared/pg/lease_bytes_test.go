@@ -81,6 +81,7 @@ func TestLeaseIsBoundedInBytes(t *testing.T) {
 // The data of deliveries that are not leased is not read.
 func TestLeaseReadsOnlyWhatItTakes(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it is about plans of Postgres")
 	db, err := pg.Open(pgtest.URL(t), pg.Options{MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)

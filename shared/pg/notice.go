@@ -57,16 +57,13 @@ returning ` + noticeColumns
 //	$1 workspace, $2 endpoint, $3 event, $4 of the condition that follows, $5 reason
 const disableEndpoint = `
 update endpoints e
-   set enabled = false, disabled_at = clock_timestamp(), disabled_reason = $5, probe_at = null,
+   set enabled = false, disabled_at = now(), disabled_reason = $5, probe_at = null,
        drain_token = null, drain_until = null, updated_at = now(), notice_event = $3
  where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null
    and `
 
 const noticeColumns = `
-       e.url, e.description, e.failures, e.failing_since, coalesce(e.last_error, ''), e.disabled_at, clock_timestamp(),
-       (select count(*) from (
-            select from deliveries d
-             where d.workspace_id = $1 and d.endpoint_id = $2 and d.state = 'pending' limit 10000) as w)`
+       e.url, e.description, e.failures, e.failing_since, coalesce(e.last_error, ''), e.disabled_at`
 
 // notice is an event about an endpoint, before it is one.
 type notice struct {
@@ -80,15 +77,21 @@ type notice struct {
 func (db *DB) emitNotice(ctx context.Context, mark string, n notice, more ...any) (emitted bool, wake []EndpointRef,
 	err error) {
 	event, data := id.New(), webhook.EndpointNotice{Endpoint: n.endpoint, Reason: n.reason, Slow: n.slow}
-	scan := func(row conn.Row) (at time.Time, err error) {
-		err = row.Scan(&data.URL, &data.Description, &data.Failures, &data.FailingSince, &data.LastError, &data.DisabledAt,
-			&at, &data.Waiting)
-		return at, err
+	const waiting = `
+select clock_timestamp(), count(*)
+  from (select 1 from deliveries where workspace_id = $1 and endpoint_id = $2 and state = 'pending' limit 10000) w`
+	scan := func(row conn.Row) (any, error) {
+		return nil, row.Scan(&data.URL, &data.Description, &data.Failures, &data.FailingSince, &data.LastError, &data.DisabledAt)
 	}
 	emit := func(tx *sqlx.Tx) error {
-		var at time.Time
-		at, emitted, err = conn.Find(ctx, tx, n.kind, scan, mark, append([]any{n.workspace, n.endpoint, event}, more...)...)
+		_, emitted, err = conn.Find(ctx, tx, n.kind, scan, mark, append([]any{n.workspace, n.endpoint, event}, more...)...)
 		if err != nil || !emitted {
+			return err
+		}
+		at, err := conn.One(ctx, tx, n.kind, func(row conn.Row) (at time.Time, err error) {
+			return at, row.Scan(&at, &data.Waiting)
+		}, nil, waiting, n.workspace, n.endpoint)
+		if err != nil {
 			return err
 		}
 		text, err := data.Data()

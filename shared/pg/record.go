@@ -37,6 +37,12 @@ func (db *DB) RecordOutcomes(ctx context.Context, r RecordRequest) (leased bool,
 // first. Where patience is not 0 it fails when it has to wait for a lock for longer. It looks across workspaces.
 func (db *DB) RecordAllOutcomes(ctx context.Context, all []RecordRequest, patience time.Duration) (leased []bool,
 	err error) {
+	return splitBatch(ctx, db, all, func(r *RecordRequest) id.UUID { return r.Workspace },
+		func(part []RecordRequest) ([]bool, error) { return db.recordAllOutcomes(ctx, part, patience) })
+}
+
+func (db *DB) recordAllOutcomes(ctx context.Context, all []RecordRequest, patience time.Duration) (leased []bool,
+	err error) {
 	outcomes, batched := outcomesOf(all)
 	args := append(healthColumnsOf(all), outcomeColumns(outcomes)...)
 	args = append(args, clock(all[0].Now), lockWait(patience))
@@ -50,12 +56,14 @@ func (db *DB) RecordAllOutcomes(ctx context.Context, all []RecordRequest, patien
 	}
 	err = db.withPartitions(ctx, func() error {
 		leased = make([]bool, len(all))
-		return conn.Each(ctx, db.Prepared(), "record outcomes", func(row conn.Row) error {
-			var token id.UUID
-			err := row.Scan(&token)
-			leased[places[token]] = true
-			return err
-		}, query, args...)
+		return db.within(ctx, patience, func(on conn.Queryer) error {
+			return conn.Each(ctx, on, "record outcomes", func(row conn.Row) error {
+				var token id.UUID
+				err := row.Scan(&token)
+				leased[places[token]] = true
+				return err
+			}, query, args...)
+		})
 	})
 	return leased, err
 }
@@ -84,7 +92,7 @@ func recordQueryWith(batched bool) string {
 with patience as materialized (
     select set_config('lock_timeout', coalesce($29, current_setting('lock_timeout')), true)
 ), e as materialized (
-    select e.*
+    select e.*, coalesce($28, now()) + e.lease_ms * interval '1 millisecond' as until
       from patience
      cross join unnest(` + hidden(1, `uuid uuid uuid int timestamptz int int timestamptz uuid timestamptz int text timestamptz`) + `)
       as e (workspace_id, id, token, lease_ms, paced_until, judged, failures, failing_since, failing_delivery, probe_at,
@@ -103,14 +111,14 @@ with patience as materialized (
            state = case when d.state = 'held' and o.state = 'pending' then 'held' else o.state end,
            next_at = case when d.state = 'pending' then o.next_at end
       from o
-     where d.workspace_id = o.workspace_id and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
+     where d.workspace_id = ` + conn.Either("o.workspace_id", "($14::uuid[])[1]") + ` and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
        and (d.attempts < o.number or o.state = 'delivered') and d.id between $26 and $27
-    returning d.workspace_id, d.endpoint_id, d.id, o.at + o.latency_ms * interval '1 millisecond' as arrived,
+    returning d.workspace_id, d.endpoint_id, d.id, o.at, o.latency_ms,
               case when o.state = 'delivered' and not d.delivered_before then d.created_at end as accepted
 ), timed as (
     insert into delivery_times as t (workspace_id, endpoint_id, hour, bucket, n)
     select workspace_id, endpoint_id, date_trunc('hour', arrived, 'UTC'), ` + timesBucket + `, count(*)
-      from moved where accepted is not null
+      from (select *, at + latency_ms * interval '1 millisecond' as arrived from moved where accepted is not null) m
      group by 1, 2, 3, 4 order by 1, 2, 3, 4
     on conflict (workspace_id, endpoint_id, hour, bucket) do update set n = t.n + excluded.n
 ), made as (
@@ -123,7 +131,7 @@ with patience as materialized (
     on conflict do nothing
 )
 update endpoints x
-   set drain_until = coalesce($28, now()) + e.lease_ms * interval '1 millisecond',
+   set drain_until = e.until,
        paced_until = coalesce(e.paced_until, x.paced_until),
        failures = case when judged = 0 then x.failures else e.failures end,
        failing_since = case when judged = 0 then x.failing_since else e.failing_since end,
@@ -134,7 +142,7 @@ update endpoints x
        last_success_at = coalesce(e.last_success_at, x.last_success_at),
        told = x.told and (judged = 0 or e.failing_since is not null)
   from e
- where x.workspace_id = e.workspace_id and x.id = e.id and x.drain_token = e.token
+ where x.workspace_id = ` + batchWorkspace("e.workspace_id") + ` and x.id = e.id and x.drain_token = e.token
 returning e.token`
 }
 

@@ -14,8 +14,6 @@ const releaseLife = 24 * time.Hour
 // upgrade and before: reservations that they had still to give up in Redis, with emails in clear. Nobody reads it now.
 // It looks across workspaces.
 func (db *DB) DeleteOldReleases(ctx context.Context) (deleted int, err error) {
-	const q = `
-delete from releases where ctid = any(array(
-    select ctid from releases where created_at < now() - cast($1 as interval) limit $2))`
+	q := deleteFirst("releases", `created_at < now() - cast($1 as interval)`, "")
 	return conn.DeleteInBatches(ctx, db, "delete old releases", q, interval(releaseLife))
 }

@@ -160,7 +160,8 @@ func (r *replayRun) run(ctx context.Context, tx *sqlx.Tx, batch int, out *Replay
 	const q = `
 update replays
    set position = $3, resent = resent + $4, last_at = $5, updated_at = now(),
-       state = case when $6 then 'done' else state end, finished_at = case when $6 then now() end
+       state = case when $6 then 'done' else state end, finished_at = case when $6 then t.now end
+  from (select now() as now offset 0) t
  where workspace_id = $1 and id = $2`
 	last := from.Add(time.Duration(out.Resent) * time.Second / time.Duration(r.rate))
 	_, err = conn.Exec(ctx, tx, "move replay", q, r.workspace, r.id, r.position, out.Resent, last, out.Done)

@@ -81,15 +81,18 @@ var errElsewhere = errors.New("retention runs elsewhere")
 func (r *retention) inTx(ctx context.Context, limit time.Duration, fn func(tx *sqlx.Tx) error) error {
 	const q = `
 select pg_try_advisory_xact_lock(hashtext('leadgate.retention'))
-  from set_config('lock_timeout', $1, true) l, set_config('statement_timeout', $2, true) s`
+  from set_config('statement_timeout', $1, true)`
 	for try := 1; ; try++ {
 		err := r.pool.InTx(ctx, func(tx *sqlx.Tx) error {
 			locked, _, err := conn.Find(ctx, tx, "lock retention", conn.Value[bool], q,
-				milliseconds(stepLockTimeout), milliseconds(limit))
+				milliseconds(limit))
 			if err == nil && !locked {
 				err = errElsewhere
 			}
 			if err != nil {
+				return err
+			}
+			if err := setLockTimeout(ctx, tx, stepLockTimeout); err != nil {
 				return err
 			}
 			return fn(tx)
@@ -246,12 +249,14 @@ func (r *retention) pending(ctx context.Context, on conn.Queryer, p *partition) 
     (select d.workspace_id from ` + p.table + ` d where d.state = 'pending'` + condition + `
       order by d.workspace_id, d.endpoint_id, d.next_at, d.id limit 1)`
 	}
-	q := `
-with recursive hop (workspace_id) as (` + first("") + `
+	q := conn.Either(`
+with recursive hop (workspace_id) as (`+first("")+`
     union all
-    select n.workspace_id from hop cross join lateral` + first(" and d.workspace_id > hop.workspace_id") + ` n
+    select n.workspace_id from hop cross join lateral`+first(" and d.workspace_id > hop.workspace_id")+` n
 )
-select exists (select from hop where ` + isActive("workspace_id") + `)`
+select exists (select from hop where `+isActive("workspace_id")+`)`, `
+select exists (select from `+p.table+` d join workspaces w on w.id = d.workspace_id and w.suspended_at is null
+                where d.state = 'pending')`)
 	found, _, err = conn.Find(ctx, on, "look for pending deliveries", conn.Value[bool], q)
 	return found, err
 }

@@ -37,7 +37,14 @@ func (db *DB) migrate(ctx context.Context, log *slog.Logger, patience time.Durat
 		if err != nil {
 			return err
 		}
-		return m.rekeyEmails(ctx)
+		if err := m.rekeyEmails(ctx); err != nil {
+			return err
+		}
+		spread, err := m.distributed(ctx)
+		if err == nil && spread {
+			_, err = m.distribute(ctx) // what the migrations have made
+		}
+		return err
 	})
 	if err != nil {
 		return applied, fmt.Errorf("migrate: %w", err)

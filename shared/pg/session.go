@@ -202,12 +202,10 @@ update console_sessions set ended_at = $2, secret_hash = null, link_hash = null
 // DeleteOldSessions deletes sessions that expired 7 days ago, in batches, whether they were ended before or not. What is
 // too much for one call is left to the next. It looks across workspaces.
 func (db *DB) DeleteOldSessions(ctx context.Context) (deleted int, err error) {
-	const q = `
-delete from console_sessions where ctid = any(array(
-    select s.ctid from console_sessions s cross join ` + dearToSort + `
-     where s.expires_at < now() - cast($1 as interval)
-     order by s.expires_at
-     limit $2))`
+	const old = `expires_at < now() - cast($1 as interval)`
+	q := `delete from console_sessions where ` + conn.Either(`ctid = any(array(
+    select s.ctid from console_sessions s cross join `+dearToSort+` where `+old+` order by s.expires_at limit $2))`,
+		old+` and $2 > 0`)
 	return conn.DeleteInBatches(ctx, db, "delete old sessions", q, interval(sessionKept))
 }
 

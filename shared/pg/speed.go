@@ -54,22 +54,26 @@ type WatchedEndpoint struct {
 // WatchEndpoints returns up to limit endpoints after one of them, in the order of their ids, with how fast
 // those are whose workspace has a target. It looks across workspaces.
 func (db *DB) WatchEndpoints(ctx context.Context, after EndpointRef, limit int) (all []WatchedEndpoint, err error) {
-	const q = `
+	q := `
 with page as materialized (
     select e.workspace_id, e.id, e.slow_since is not null as slow,
-           (select cast(w.settings ->> 'deliveryTargetMs' as integer) from workspaces w where w.id = e.workspace_id) as target
-      from endpoints e
+           ` + conn.Either(`(select cast(w.settings ->> 'deliveryTargetMs' as integer) from workspaces w where w.id = e.workspace_id)`,
+		`cast(w.settings ->> 'deliveryTargetMs' as integer)`) + ` as target
+      from endpoints e` + conn.Either("", " join workspaces w on w.id = e.workspace_id") + `
      where (e.workspace_id, e.id) > ($1::uuid, $2::uuid) and e.deleted_at is null
      order by e.workspace_id, e.id limit $3
 )
 select p.workspace_id, p.id, p.slow, coalesce(p.target, 0),
        coalesce(t.hour = date_trunc('hour', now(), 'UTC'), false), coalesce(t.bucket, 0), coalesce(t.n, 0)
   from page p
-  left join lateral (
+  left join ` + conn.Either(`lateral (
     select hour, bucket, n from delivery_times
      where workspace_id = p.workspace_id and endpoint_id = p.id and p.target is not null
        and hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour'
-     order by hour, bucket offset 0) t on true
+     order by hour, bucket offset 0) t on true`, `(
+    select t.* from delivery_times t join page p on p.workspace_id = t.workspace_id and p.id = t.endpoint_id
+     where p.target is not null and t.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour') t
+    on t.workspace_id = p.workspace_id and t.endpoint_id = p.id`) + `
  order by p.workspace_id, p.id`
 	err = conn.Each(ctx, db, "watch endpoints", func(row conn.Row) error {
 		var w WatchedEndpoint
@@ -101,7 +105,7 @@ select p.workspace_id, p.id, p.slow, coalesce(p.target, 0),
 func (db *DB) NotifySlow(ctx context.Context, endpoint EndpointRef, slow webhook.Slow) (notified bool,
 	wake []EndpointRef, err error) {
 	const q = `
-update endpoints e set slow_since = clock_timestamp(), notice_event = $3
+update endpoints e set slow_since = now(), notice_event = $3
  where e.workspace_id = $1 and e.id = $2 and e.enabled and e.deleted_at is null and e.slow_since is null
    and exists (select from workspaces w
                 where w.id = $1 and cast(w.settings ->> 'deliveryTargetMs' as integer) = $4)
@@ -121,11 +125,6 @@ func (db *DB) EndSlow(ctx context.Context, endpoint EndpointRef) error {
 // DeleteOldTimes deletes how long deliveries took that arrived longer than TimesLife ago, in batches. What is too much
 // for one call is left to the next. It looks across workspaces.
 func (db *DB) DeleteOldTimes(ctx context.Context) (deleted int, err error) {
-	const q = `
-delete from delivery_times where ctid = any(array(
-    select ctid from delivery_times
-     where hour < now() - cast($1 as interval)
-     order by hour
-     limit $2))`
+	q := deleteFirst("delivery_times", `hour < now() - cast($1 as interval)`, "order by hour")
 	return conn.DeleteInBatches(ctx, db, "delete old delivery times", q, interval(TimesLife))
 }

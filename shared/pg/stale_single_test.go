@@ -16,6 +16,7 @@ import (
 // average, Postgres may well take any index that begins with the workspace.
 func TestOneIsFoundByItsKey(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it is about plans of Postgres")
 	s := newStale(t, func(s *stale) { s.fill(pgtest.Workspace(t, s.silent).ID, 20_000) })
 	for _, c := range s.singleCases() {
 		t.Run(c.name, func(t *testing.T) {

@@ -30,6 +30,7 @@ const (
 // reads all of it, or reads the list once for each of its rows.
 func TestListsBoundWork(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it is about plans of Postgres")
 	for name, known := range map[string]func(*stale){
 		"statistics know one other workspace": func(s *stale) { s.fill(pgtest.Workspace(t, s.silent).ID, 20_000) },
 		"statistics know as many as rows":     func(s *stale) { s.fill(id.UUID{}, 2000) },

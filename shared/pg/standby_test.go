@@ -17,6 +17,7 @@ import (
 // Postgres stops waiting for the standby and answers as if that had it.
 func TestCommitWaitsForTheStandby(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it is about a server and its standby")
 	primary, standby := mustStandby(t)
 	db := mustOpen(t, primary.URL(pgtest.SystemDB), pg.Options{MaxConns: 4})
 	ws := pgtest.Workspace(t, db).ID

@@ -16,9 +16,19 @@ import (
 // is there already, because a request came again, stays as it is. Rows go in one order, so that concurrent batches
 // cannot deadlock.
 func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) error {
+	outcomes, err := splitBatch(ctx, db, all, func(s *lead.Submission) id.UUID { return s.WorkspaceID },
+		func(part []lead.Submission) ([]lead.Outcome, error) { return db.insertSubmissions(ctx, part) })
+	for i := range outcomes {
+		all[i].Outcome = outcomes[i]
+	}
+	return err
+}
+
+// insertSubmissions returns the outcomes.
+func (db *DB) insertSubmissions(ctx context.Context, all []lead.Submission) ([]lead.Outcome, error) {
 	args, err := submissionArrays(all)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	hashes := newColumn(byteas, len(all))
 	for i := range all {
@@ -35,21 +45,22 @@ func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) erro
 			return err
 		}, insertSubmissions, args...)
 	})
+	if err != nil {
+		return nil, err
+	}
+	outcomes := make([]lead.Outcome, len(all))
 	for i := range all {
-		if err == nil && suppressed[all[i].ID] {
-			all[i].Outcome = lead.OutcomeSuppressed
+		if outcomes[i] = all[i].Outcome; suppressed[all[i].ID] {
+			outcomes[i] = lead.OutcomeSuppressed
 		}
 	}
-	return err
+	return outcomes, nil
 }
 
 // insertSubmissions has submissionArrays and lead.SuppressionHash of each.
 var insertSubmissions = `
-with came as materialized (
-    select i.*,
-           (select true from suppressions s
-             where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
-             order by s.email_hash limit 1) as suppressed
+with ` + barredOnCitus("$20") + `came as materialized (
+    select i.*, ` + suppressedNow + ` as suppressed
       from unnest(` + submissionParams + `, $20::bytea[]) as i (` + submissionColumns + `, email_hash)
 ), sub as (
     insert into submissions (` + submissionColumns + `)

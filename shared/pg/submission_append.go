@@ -44,6 +44,15 @@ type Append struct {
 // has them locked. The others are left for AppendSubmission: done says which are kept. wake are endpoints that got
 // deliveries.
 func (db *DB) AppendSubmissions(ctx context.Context, all []Append) (done []bool, wake []EndpointRef, err error) {
+	done, err = splitBatch(ctx, db, all, func(a *Append) id.UUID { return a.WorkspaceID }, func(part []Append) ([]bool, error) {
+		done, woken, err := db.appendSubmissions(ctx, part)
+		wake = append(wake, woken...)
+		return done, err
+	})
+	return done, wake, err
+}
+
+func (db *DB) appendSubmissions(ctx context.Context, all []Append) (done []bool, wake []EndpointRef, err error) {
 	err = db.withPartitions(ctx, func() error {
 		return db.InTx(ctx, func(tx *sqlx.Tx) error {
 			done = make([]bool, len(all))
@@ -80,22 +89,22 @@ func (db *DB) AppendSubmissions(ctx context.Context, all []Append) (done []bool,
 // lockFreeLeads locks those leads of submissions that nobody has locked, and returns them and what time it is then. What
 // enrichment has just found out is seen by a second statement. A key of the map is workspace and lead.
 func lockFreeLeads(ctx context.Context, tx *sqlx.Tx, all []Append) (map[[2]id.UUID]*lead.Lead, time.Time, error) {
-	const q = `
+	q := `
 with want as materialized (
     select distinct workspace_id, lead_id from unnest($1::uuid[], $2::uuid[]) as w (workspace_id, lead_id)
 ), l as materialized (
     select l.* from want w cross join lateral (
         select * from leads l
-         where l.workspace_id = w.workspace_id and l.id = w.lead_id and l.deleted_at is null
+         where l.workspace_id = ` + batchWorkspace("w.workspace_id") + ` and l.id = w.lead_id and l.deleted_at is null
          order by l.workspace_id, l.id limit 1 for update skip locked) l
 )
 select ` + leadColumns + `, null, clock_timestamp() from l`
-	const facts = `
+	facts := `
 select e.workspace_id, e.lead_id, e.facts
   from unnest($1::uuid[], $2::uuid[]) as w (workspace_id, lead_id)
  cross join lateral (
     select workspace_id, lead_id, facts from enrichments
-     where workspace_id = w.workspace_id and lead_id = w.lead_id
+     where workspace_id = ` + batchWorkspace("w.workspace_id") + ` and lead_id = w.lead_id
      order by workspace_id, lead_id limit 1) e`
 	workspaces, leads := newColumn(uuids, len(all)), newColumn(uuids, len(all))
 	for i := range all {
@@ -142,16 +151,12 @@ func keepSubmissions(ctx context.Context, tx *sqlx.Tx, all []keeping) (wake []En
 	// $20 events; null: there is none, $21 their chatbots, $22 data, $23 when they happened, $24 outcomes for books,
 	// $25 lead.SuppressionHash, $26 the events' traces, $27 their type
 	var q = `
-with given as materialized (
-    select i.*, s.hit is not null as suppressed
+with ` + barredOnCitus("$25") + `given as materialized (
+    select i.*, coalesce(` + suppressedNow + `, false) as suppressed
       from unnest(` + submissionParams + `, $20::uuid[], $21::uuid[], $22::json[], $23::timestamptz[], $24::text[], $25::bytea[],
                    $26::text[])
            as i (` + submissionColumns + `, event_id, event_chatbot, event_data, event_at, book, email_hash,
                  trace)
-      left join lateral (
-        select true as hit from suppressions s
-         where s.workspace_id = i.workspace_id and s.email_hash between i.email_hash and i.email_hash
-         order by s.email_hash limit 1) s on true
 ), came as materialized (
     select * from given where not suppressed
 ), sub as (
@@ -169,7 +174,7 @@ with given as materialized (
     select workspace_id, event_id, cast($27 as text), lead_id, event_chatbot, event_data, event_at, trace
       from kept where event_id is not null
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + fanOut + `
+), ` + fanOut(workspaceOfBatch) + `
 select workspace_id, endpoint_id, false from endpoints_to_wake
 union all
 select workspace_id, id, true from given where suppressed`

@@ -151,11 +151,11 @@ type decision struct {
 func decide(ctx context.Context, tx *sqlx.Tx, s lead.Submission, d decision, audit *tenant.AuditEntry) error {
 	const q = `
 with sub as (
-    update submissions set verdict = $3, outcome = $4, lead_id = $5, decided_at = clock_timestamp()
+    update submissions set verdict = $3, outcome = $4, lead_id = $5, decided_at = now()
      where workspace_id = (select $1::uuid) and id between $2 and $2 and verdict = $6 and lead_id is not distinct from $7
     returning id
 ), kept as (
-    update kept_submissions set verdict = $3, outcome = $4, lead_id = $5, decided_at = clock_timestamp()
+    update kept_submissions set verdict = $3, outcome = $4, lead_id = $5, decided_at = now()
      where workspace_id = (select $1::uuid) and id between $2 and $2 and verdict = $6 and lead_id is not distinct from $7
     returning id
 )
@@ -177,12 +177,12 @@ select exists (select from sub) or exists (select from kept)`
 
 // emitSubmission writes an event that tells of a submission of the lead u that is locked, and its deliveries.
 func emitSubmission(ctx context.Context, tx *sqlx.Tx, u *Updated, event string, s *lead.Submission, now time.Time) error {
-	const q = `
+	q := `
 with ev as (
     insert into events (workspace_id, id, type, lead_id, chatbot_id, data, created_at, trace)
     values ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''))
     returning workspace_id, id, type, chatbot_id, created_at
-), ` + fanOut + `
+), ` + fanOut("$1") + `
 select workspace_id, endpoint_id from endpoints_to_wake`
 	l := &u.Lead
 	if now.Before(l.UpdatedAt) {

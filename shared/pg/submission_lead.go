@@ -30,7 +30,7 @@ func briefOfLead(order string) string {
       where workspace_id = (select $1::uuid) and lead_id between $2 and $2
         and not exists (
             select from submissions s
-             where s.workspace_id = k.workspace_id and s.id between k.id and k.id order by s.id offset 0)` + ordered + `)) s` + ordered + `)`
+             where s.workspace_id = ` + conn.Either("k.workspace_id", "$1") + ` and s.id between k.id and k.id order by s.id offset 0)` + ordered + `)) s` + ordered + `)`
 }
 
 var (

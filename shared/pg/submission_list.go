@@ -31,7 +31,7 @@ const textStep = 250
 // Where the rows of a page come from, in their order. $1 workspace, $2 id before which the page begins, $3 and $4
 // times, $5 rows to scan, $6 lead, $7 verdicts. Verdicts that are few have an index of their own, with their names, so
 // that Postgres knows that it may use it.
-const (
+var (
 	submissionsInOrder = `
         select s.* from submissions s
          where s.workspace_id = $1 and s.id < $2 and s.id >= uuid_floor($3) and s.id < uuid_floor($4)
@@ -58,7 +58,7 @@ const (
                 and id < $2 and id >= uuid_floor($3) and id < uuid_floor($4)
                 and not exists (
                     select from submissions s
-                     where s.workspace_id = k.workspace_id and s.id between k.id and k.id order by s.id offset 0)
+                     where s.workspace_id = ` + conn.Either("k.workspace_id", "$1") + ` and s.id between k.id and k.id order by s.id offset 0)
               order by lead_id desc, id desc limit $5)) s
          order by s.lead_id desc, s.id desc limit $5`
 )

@@ -9,6 +9,7 @@ import (
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
+	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/testwait"
 )
 
@@ -36,6 +37,7 @@ end $$`)
 // insert that looked the address up a moment before is waited for. Of a lead that is erased it finds the email taken.
 func TestSuppressionWaitsForInserts(t *testing.T) {
 	t.Parallel()
+	pgtest.NotOnCitus(t, "it needs a trigger")
 	for name, tc := range map[string]struct {
 		suppress func(b *book, l lead.Lead) error
 		leads    int // of the email in the end

@@ -141,7 +141,7 @@ update workspace_deletions
 func (db *DB) EndWorkspace(ctx context.Context, workspace id.UUID) error {
 	const sandbox = `delete from workspaces where test_of = (select id from workspaces where id = $1)`
 	const live = `delete from workspaces where id = $1`
-	const note = `update workspace_deletions set erased_at = clock_timestamp() where id = $1`
+	note := `update workspace_deletions set erased_at = ` + conn.Either("clock_timestamp()", "now()") + ` where id = $1`
 	err := db.inDeletion(ctx, workspace, func(tx *sqlx.Tx) error {
 		rows := 0
 		for _, q := range []string{sandbox, live} {
@@ -171,7 +171,7 @@ func (db *DB) CountErasedKeys(ctx context.Context, workspace id.UUID, n int) err
 // FinishDeletion ends a deletion, once, and reports whether it did. It looks across workspaces. The workspace is no more.
 func (db *DB) FinishDeletion(ctx context.Context, workspace id.UUID) (ended bool, err error) {
 	const q = `
-update workspace_deletions set finished_at = clock_timestamp()
+update workspace_deletions set finished_at = now()
  where id = $1 and finished_at is null`
 	n, err := conn.Exec(ctx, db, "finish deletion", q, workspace)
 	return n == 1, err

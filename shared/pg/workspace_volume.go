@@ -33,7 +33,7 @@ type Volume struct {
 // leads. It looks across workspaces.
 func (db *DB) Volumes(ctx context.Context, workspaces []id.UUID, today time.Time) (map[id.UUID]Volume, error) {
 	// $1 workspaces, $2 today, $3 the first day
-	const q = `
+	q := `
 select v.id, b.today, b.month, b.refused, b.limited, l.created_at
   from unnest($1::uuid[]) as v (id)
  cross join lateral (
@@ -43,21 +43,24 @@ select v.id, b.today, b.month, b.refused, b.limited, l.created_at
                as refused,
            coalesce(cast(sum(n) filter (where outcome = 'limited') as bigint), 0) as limited
       from (select day, outcome, n from books
-             where workspace_id = v.id and day >= $3::date and day <= $2::date
+             where workspace_id = ` + batchWorkspace("v.id") + ` and day >= $3::date and day <= $2::date
              union all
             select day, outcome, n from book_entries
-             where workspace_id = v.id and day >= $3::date and day <= $2::date) c) b
-  left join lateral (select created_at from leads where workspace_id = v.id order by id desc limit 1) l on true`
+             where workspace_id = ` + batchWorkspace("v.id") + ` and day >= $3::date and day <= $2::date) c) b
+  left join lateral (select created_at from leads where workspace_id = ` + batchWorkspace("v.id") + ` order by id desc limit 1) l on true`
 	all := make(map[id.UUID]Volume, len(workspaces))
 	today = today.UTC()
-	err := db.inOrderOfIndex(ctx, func(tx *sqlx.Tx) error {
-		return conn.Each(ctx, tx, "read volumes", func(row conn.Row) error {
-			var workspace id.UUID
-			var v Volume
-			err := row.Scan(&workspace, &v.Today, &v.Month, &v.Refused, &v.Limited, &v.LastLeadAt)
-			all[workspace] = v
-			return err
-		}, q, optionalIDs(workspaces), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))
-	})
+	read := func(part []id.UUID) ([]struct{}, error) {
+		return make([]struct{}, len(part)), db.inOrderOfIndex(ctx, func(tx *sqlx.Tx) error {
+			return conn.Each(ctx, tx, "read volumes", func(row conn.Row) error {
+				var workspace id.UUID
+				var v Volume
+				err := row.Scan(&workspace, &v.Today, &v.Month, &v.Refused, &v.Limited, &v.LastLeadAt)
+				all[workspace] = v
+				return err
+			}, q, optionalIDs(part), today.Format(time.DateOnly), today.AddDate(0, 0, -29).Format(time.DateOnly))
+		})
+	}
+	_, err := splitBatch(ctx, db, workspaces, func(w *id.UUID) id.UUID { return *w }, read)
 	return all, err
 }

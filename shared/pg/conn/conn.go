@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -24,9 +25,10 @@ import (
 type Pool struct {
 	*sqlx.DB
 	cache         cache
-	host          string // host and port, for error messages; several have commas
-	unprepared    bool   // statements are not prepared
-	readOnly      bool   // transactions are: they would not go by the default of the session
+	host          string       // host and port, for error messages; several have commas
+	unprepared    bool         // statements are not prepared
+	kind          atomic.Int32 // of the server
+	readOnly      bool         // transactions are: they would not go by the default of the session
 	limits        []string
 	startTimeout  time.Duration
 	openAdminPool func() (*Pool, error)
@@ -92,7 +94,7 @@ func Open(dsn string, opt Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &connector{source: &source{opt: opt, text: dsn, made: hosts}}
+	c := &connector{source: &source{opt: opt, text: dsn, made: hosts}, kind: &p.kind}
 	if statementTimeout > 0 {
 		c.readTimeout = statementTimeout + timeoutMargin
 	}

@@ -29,6 +29,7 @@ type connector struct {
 	next        atomic.Int32 // which of the hosts is tried first, over and over again
 	silences    atomic.Int32 // how often a connection was waited for in vain
 	readTimeout time.Duration
+	kind        *atomic.Int32 // of the pool
 }
 
 // Connect connects to one of the hosts, beginning with the one that did last; the end of ctx holds for all of it, and
@@ -63,7 +64,16 @@ func (c *connector) connect(ctx context.Context, host *pq.Connector, at int32) (
 		}
 		return nil, err
 	}
-	return &driverConn{pqConn: made.(pqConn), net: d}, nil
+	dc := &driverConn{pqConn: made.(pqConn), net: d}
+	if err := dc.askWhetherCitus(ctx); err != nil {
+		dc.Close()
+		return nil, err
+	}
+	c.kind.Store(kindPostgres)
+	if dc.citus {
+		c.kind.Store(kindCitus)
+	}
+	return dc, nil
 }
 
 // limit is when to stop waiting for the answer to what ctx began, zero for never.
@@ -93,6 +103,7 @@ type driverConn struct {
 	pqConn
 	net    *deadlineConn
 	closed []driver.Stmt // statements that are to be closed
+	citus  bool          // the server is one of a Citus cluster
 }
 
 // ResetSession is called with the context of whoever takes the connection out of the pool. It closes the statements
@@ -116,7 +127,7 @@ func (c *driverConn) ResetSession(ctx context.Context) error {
 
 // PrepareContext returns a statement whose Close waits until the connection is used again.
 func (c *driverConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	s, err := c.pqConn.PrepareContext(ctx, query)
+	s, err := c.pqConn.PrepareContext(ctx, c.form(query))
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,10 @@ func cacheKey(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	kind := ""
+	if OnCitus() {
+		kind = "-citus"
+	}
 	sum := sha256.New()
 	err = fs.WalkDir(migrations.FS, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -58,7 +62,7 @@ func cacheKey(ctx context.Context) (string, error) {
 	})
 	now := time.Now().UTC()
 	monday := now.AddDate(0, 0, -(int(now.Weekday())+6)%7).Format("20060102")
-	return fmt.Sprintf("pg%d-%x-roles-%s", version, sum.Sum(nil)[:6], monday), err
+	return fmt.Sprintf("pg%d%s-%x-roles-%s", version, kind, sum.Sum(nil)[:6], monday), err
 }
 
 // startCluster takes a free slot and starts it.
@@ -107,7 +111,7 @@ func startSlot(ctx context.Context, home, slot string) (*devstack.Postgres, erro
 }
 
 func start(ctx context.Context, dir string, changes ...func(*devstack.PostgresOptions)) (*devstack.Postgres, error) {
-	opt := devstack.PostgresOptions{Dir: dir, MaxConns: maxConns, Getenv: os.Getenv}
+	opt := devstack.PostgresOptions{Dir: dir, MaxConns: maxConns, Getenv: os.Getenv, Citus: OnCitus()}
 	apply(&opt, changes)
 	return devstack.StartPostgres(ctx, opt)
 }
@@ -182,7 +186,7 @@ func makeTemplate(ctx context.Context, dir string) error {
 		return err
 	}
 	defer p.Kill()
-	if err := p.CreateDatabase(ctx, templateDB, ""); err != nil {
+	if err := ensureTemplate(ctx, p); err != nil {
 		return err
 	}
 	db, err := pg.Open(p.URL(templateDB), pg.Options{MaxConns: 2, StatementTimeout: time.Minute})
@@ -190,11 +194,17 @@ func makeTemplate(ctx context.Context, dir string) error {
 		return err
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	if _, err = db.Migrate(ctx, quiet); err == nil {
+	if _, err = db.Migrate(ctx, quiet); err == nil && OnCitus() {
+		_, err = db.Distribute(ctx, quiet)
+	}
+	if err == nil {
 		err = makeRunRole(ctx, db, quiet)
 	}
 	db.Close()
 	if err != nil {
+		return err
+	}
+	if err := p.Restart(ctx); err != nil { // with which nobody is connected to the template, as Citus is
 		return err
 	}
 	if err := p.CreateDatabase(ctx, SystemDB, templateDB); err != nil {

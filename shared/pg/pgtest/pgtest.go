@@ -55,6 +55,11 @@ func OwnerURL(t testing.TB) string {
 	if err := p.CreateDatabase(t.Context(), name, templateDB); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	if OnCitus() {
+		if err := settle(t.Context(), p, name); err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
@@ -86,6 +91,9 @@ func Start(t testing.TB, changes ...func(*devstack.PostgresOptions)) (p *devstac
 	})
 	if err = CopyCluster(t.Context(), dir); err == nil {
 		p, err = start(t.Context(), dir, changes...)
+	}
+	if err == nil && OnCitus() {
+		err = settle(t.Context(), p, templateDB)
 	}
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
