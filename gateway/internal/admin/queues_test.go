@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,7 +17,9 @@ func (b *bundle) wake() (drain, enrich task.Key) {
 	b.t.Helper()
 	ws := id.New()
 	drain, enrich = task.Drain(ws, id.New()), task.Enrich(ws)
-	if err := task.NewWaker(b.redis).Wake(b.t.Context(), []task.Key{drain, enrich}); err != nil {
+	w := task.NewWaker(b.redis)
+	err := errors.Join(w.Wake(b.t.Context(), []task.Key{enrich}), w.WakeDrains(b.t.Context(), []task.Key{drain}))
+	if err != nil {
 		b.t.Fatal(err)
 	}
 	return drain, enrich

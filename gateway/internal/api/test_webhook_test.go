@@ -42,7 +42,7 @@ func (b *bundle) work(t *testing.T, outcome func(webhook.Endpoint) webhook.Attem
 		_, err = b.db.RecordTestDelivery(ctx, key.Workspace, key.Endpoint, webhook.Outcome{Attempt: a, State: state})
 		return err
 	})
-	mux.HandleFunc(task.TypeDrain, func(context.Context, *asynq.Task) error { return nil })
+	mux.HandleFunc(task.TypeWoken, func(context.Context, *asynq.Task) error { return nil })
 	if err := server.Start(mux); err != nil {
 		t.Fatal(err)
 	}

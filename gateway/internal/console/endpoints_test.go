@@ -72,7 +72,7 @@ func (b *bundle) work(t *testing.T, a webhook.Attempt) {
 	server := asynq.NewServerFromRedisClient(b.redis, asynq.Config{Concurrency: 1,
 		Queues: map[string]int{task.QueueWebhook: 1}, TaskCheckInterval: 20 * time.Millisecond, LogLevel: asynq.FatalLevel})
 	mux := asynq.NewServeMux()
-	mux.HandleFunc(task.TypeDrain, func(context.Context, *asynq.Task) error { return nil })
+	mux.HandleFunc(task.TypeWoken, func(context.Context, *asynq.Task) error { return nil })
 	mux.HandleFunc(task.TypeTest, func(ctx context.Context, asked *asynq.Task) error {
 		key, err := task.ParseKey(asked.Payload())
 		if err != nil {
