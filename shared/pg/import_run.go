@@ -153,14 +153,14 @@ type importUpdate struct {
 
 func (c *importCommit) run(ctx context.Context, tx *sqlx.Tx) error {
 	const lock = `
-select from imports
+select true from imports
  where workspace_id = $1 and id = $2 and state = 'running' and position = $3
    for no key update`
-	locked, err := conn.Exec(ctx, tx, "lock import", lock, c.Workspace, c.Import, c.From)
+	_, locked, err := conn.Find(ctx, tx, "lock import", conn.Value[bool], lock, c.Workspace, c.Import, c.From)
 	if err != nil {
 		return err
 	}
-	if locked == 0 {
+	if !locked {
 		c.out.Lost = true
 		return nil
 	}
@@ -321,16 +321,18 @@ func (c *importCommit) update(ctx context.Context, tx *sqlx.Tx) error {
 // move counts the rows and moves the import's position behind them.
 // move moves the position on. At the end nothing keeps the import's leads from their enrichment any more.
 func (c *importCommit) move(ctx context.Context, tx *sqlx.Tx) error {
-	const q = `
+	// Citus would leave out the whole statement where it finds that a condition is never true.
+	q := `
 with hurried as (
-    update enrichment_queue set due_at = now() where workspace_id = $1 and due_at > now() and $9 <> ''
+    update enrichment_queue set due_at = now()
+     where workspace_id = $1 and ` + conn.Either("due_at > now() and $9 <> ''",
+		"due_at > greatest(now(), case when $9 = '' then timestamptz 'infinity' end)") + `
 )
 update imports
    set position = $3, rows = rows + $4, created = created + $5, updated = updated + $6, duplicates = duplicates + $7,
        rejected = rejected + $8, warnings = warnings + $11, state = coalesce(nullif($9, ''), state),
        reason = nullif($10, ''), updated_at = now(),
-       finished_at = case when $9 <> '' then t.now end
-  from (select now() as now offset 0) t
+       finished_at = now() + case when $9 <> '' then interval '0' end
  where workspace_id = $1 and id = $2`
 	t := &c.out.Tally
 	_, err := conn.Exec(ctx, tx, "move import", q, c.Workspace, c.Import, c.To, t.Rows, t.Created, t.Updated, t.Duplicates,

@@ -160,8 +160,7 @@ func (r *replayRun) run(ctx context.Context, tx *sqlx.Tx, batch int, out *Replay
 	const q = `
 update replays
    set position = $3, resent = resent + $4, last_at = $5, updated_at = now(),
-       state = case when $6 then 'done' else state end, finished_at = case when $6 then t.now end
-  from (select now() as now offset 0) t
+       state = case when $6 then 'done' else state end, finished_at = now() + case when $6 then interval '0' end
  where workspace_id = $1 and id = $2`
 	last := from.Add(time.Duration(out.Resent) * time.Second / time.Duration(r.rate))
 	_, err = conn.Exec(ctx, tx, "move replay", q, r.workspace, r.id, r.position, out.Resent, last, out.Done)

@@ -110,10 +110,10 @@ var ErrElsewhere = errors.New("another worker is at the deletion")
 // that of one.
 func (db *DB) inDeletion(ctx context.Context, workspace id.UUID, do func(tx *sqlx.Tx) error) error {
 	const lock = `
-select from workspace_deletions where id = $1 and finished_at is null for update skip locked`
+select true from workspace_deletions where id = $1 and finished_at is null for update skip locked`
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		n, err := conn.Exec(ctx, tx, "lock deletion", lock, workspace)
-		if err == nil && n == 0 {
+		_, locked, err := conn.Find(ctx, tx, "lock deletion", conn.Value[bool], lock, workspace)
+		if err == nil && !locked {
 			err = ErrElsewhere
 		}
 		if err != nil {
