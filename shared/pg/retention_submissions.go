@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jmoiron/sqlx"
@@ -20,38 +21,40 @@ func (r *retention) keepSubmissions(ctx context.Context, p *partition) error {
 	// Newer and older ones are looked for one by one, by the index of a lead's submissions. The lead is locked, so that
 	// an erasure either comes before, and nothing is kept, or after, and deletes what is.
 	// $1 workspace, $2 lead and $3 submission after which the batch begins, $4 rows
+	of := func(workspace string) string { return conn.Either(workspace, `$1`) }
 	q := `
 with batch as materialized (
     select workspace_id, lead_id, id from ` + p.table + `
-     where lead_id is not null and (workspace_id, lead_id, id) > ($1, $2, $3)
+     where lead_id is not null and ` + conn.Either(`(workspace_id, lead_id, id) > ($1, $2, $3)`,
+		`workspace_id = $1 and (lead_id, id) > ($2, $3)`) + `
      order by workspace_id, lead_id, id limit $4
 ), ends as materialized (
     select b.* from batch b
      where not exists (
                select from ` + p.table + ` s
-                where s.workspace_id = b.workspace_id and s.lead_id between b.lead_id and b.lead_id and s.id < b.id
+                where s.workspace_id = ` + of(`b.workspace_id`) + ` and s.lead_id between b.lead_id and b.lead_id and s.id < b.id
                 order by s.lead_id, s.id offset 0)
        and not exists (
                select from kept_submissions k
-                where k.workspace_id = b.workspace_id and k.lead_id between b.lead_id and b.lead_id and k.id < b.id
+                where k.workspace_id = ` + of(`b.workspace_id`) + ` and k.lead_id between b.lead_id and b.lead_id and k.id < b.id
                 order by k.lead_id, k.id offset 0)
         or not exists (
                select from submissions s
-                where s.workspace_id = b.workspace_id and s.lead_id between b.lead_id and b.lead_id and s.id > b.id
+                where s.workspace_id = ` + of(`b.workspace_id`) + ` and s.lead_id between b.lead_id and b.lead_id and s.id > b.id
                 order by s.lead_id, s.id offset 0)
      order by workspace_id, lead_id, id
 ), there as materialized (
     select e.workspace_id, e.id
       from ends e
      cross join lateral (
-           select from leads l where l.workspace_id = e.workspace_id and l.id between e.lead_id and e.lead_id
+           select from leads l where l.workspace_id = ` + of(`e.workspace_id`) + ` and l.id between e.lead_id and e.lead_id
             order by l.id limit 1 for key share) l
 ), kept as (
     insert into kept_submissions (` + submissionColumns + `)
     select s.* from there t
      cross join lateral (
            select ` + submissionColumns + ` from ` + p.table + ` s
-            where s.workspace_id = t.workspace_id and s.id between t.id and t.id order by s.id limit 1) s
+            where s.workspace_id = ` + of(`t.workspace_id`) + ` and s.id between t.id and t.id order by s.id limit 1) s
     on conflict (workspace_id, id) do nothing
     returning workspace_id, lead_id, id
 ), gone as (
@@ -60,12 +63,31 @@ with batch as materialized (
               from kept n
              cross join lateral (
                    select workspace_id, id from kept_submissions k
-                    where k.workspace_id = n.workspace_id and k.lead_id between n.lead_id and n.lead_id and k.id < n.id
+                    where k.workspace_id = ` + of(`n.workspace_id`) + ` and k.lead_id between n.lead_id and n.lead_id and k.id < n.id
                     order by k.lead_id, k.id offset 1) o) o -- the oldest stays: it is the first
-     where k.workspace_id = o.workspace_id and k.id = o.id
+     where k.workspace_id = ` + of(`o.workspace_id`) + ` and k.id = o.id
 )
 select workspace_id, lead_id, id from batch order by workspace_id desc, lead_id desc, id desc limit 1`
-	var last [3]id.UUID
+	each, err := r.workspacesOf(ctx, p)
+	for _, workspace := range each {
+		err = cmp.Or(err, r.keepSubmissionsOf(ctx, q, workspace))
+	}
+	return err
+}
+
+// workspacesOf returns the workspaces of a week on Citus, which keeps submissions of one after the other. Postgres does
+// that of all together: there it is the zero id. It looks across workspaces.
+func (r *retention) workspacesOf(ctx context.Context, p *partition) ([]id.UUID, error) {
+	if citus, err := r.pool.OnCitus(ctx); err != nil || !citus {
+		return []id.UUID{{}}, err
+	}
+	return conn.Collect(ctx, r.pool, "find workspaces of a week", conn.Value[id.UUID],
+		`select distinct workspace_id from `+p.table+` where lead_id is not null`)
+}
+
+// keepSubmissionsOf runs the statement of keepSubmissions from the first submission of a workspace on.
+func (r *retention) keepSubmissionsOf(ctx context.Context, q string, workspace id.UUID) error {
+	last := [3]id.UUID{workspace}
 	for more := true; more; {
 		err := r.inTx(ctx, 0, func(tx *sqlx.Tx) error {
 			more = false

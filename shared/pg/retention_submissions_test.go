@@ -97,7 +97,7 @@ func TestFirstAndLastSubmissionsStay(t *testing.T) {
 	}
 	reader.Rollback()
 	if n := d.count(`select from kept_submissions`); n != 3 {
-		t.Fatalf("kept when the run was cut off = %d, want the first of each lead", n)
+		t.Errorf("kept when the run was cut off = %d, want the first of each lead", n)
 	}
 	same(t, "dropped first", drop(time.Since(monday(8))-time.Second), []string{part("submissions", 9)})
 	expect("a week is gone", slices.Concat(a9[:1], a8, a1), slices.Concat(b9[:1], b8), e9, 3)
