@@ -238,8 +238,11 @@ func (c *tenant) checkImport(t *testing.T, got *collected, heard <-chan http.Hea
 			}
 		}
 	}
-	if header := <-heard; header.Get("Traceparent") != "00-"+traceID+"-"+hex.EncodeToString(parent.SpanId)+"-01" {
-		t.Errorf("the receiver got traceparent %s with %s, want that of its attempt", header.Get("Traceparent"), header.Get("Type"))
+	for _, name := range []string{"deliver lead.created", "deliver lead.enriched"} {
+		span, header := got.mustSpan(t, traceID, name, ""), <-heard
+		if header.Get("Traceparent") != "00-"+traceID+"-"+hex.EncodeToString(span.SpanId)+"-01" {
+			t.Errorf("the receiver got traceparent %s with %s, want that of its attempt", header.Get("Traceparent"), header.Get("Type"))
+		}
 	}
 }
 
