@@ -8,6 +8,7 @@ import (
 
 	"leadgate/shared/id"
 	"leadgate/shared/pg/conn"
+	"leadgate/shared/webhook"
 )
 
 // splitBatch runs a batch and returns what became of each of all, in order. On Citus it runs the rows of one workspace
@@ -96,4 +97,44 @@ func deleteFirst(table, condition, order string, lock ...string) string {
 	}
 	return "delete from " + table + " where " +
 		conn.Either("ctid = any(array("+first+"))", condition+" and "+limit+" > 0")
+}
+
+// holdOrCancelOnCitus is HoldOrCancelPending on Citus, which locks rows of one workspace at a time. It looks across
+// workspaces.
+func (db *DB) holdOrCancelOnCitus(ctx context.Context, limit int, err error) (moved int, _ error) {
+	const ended = `
+select workspace_id, id, case when deleted_at is not null then 'cancelled' else 'held' end
+  from endpoints e
+ where (not enabled or deleted_at is not null)
+   and exists (select 1 from deliveries d where d.workspace_id = e.workspace_id and d.endpoint_id = e.id and d.state = 'pending')
+ limit $1`
+	const lock = `
+select 1 from endpoints
+ where workspace_id = $1 and id = $2 and (not enabled or deleted_at is not null)
+   for share skip locked`
+	type endpoint struct {
+		EndpointRef
+		next webhook.State
+	}
+	if err != nil {
+		return 0, err
+	}
+	all, err := conn.Collect(ctx, db, "find ended endpoints", func(row conn.Row) (e endpoint, err error) {
+		return e, row.Scan(&e.Workspace, &e.Endpoint, &e.next)
+	}, ended, limit)
+	for _, e := range all {
+		if err != nil || moved >= limit {
+			break
+		}
+		err = db.InTx(ctx, func(tx *sqlx.Tx) error {
+			locked, err := conn.Exec(ctx, tx, "lock endpoint", lock, e.Workspace, e.Endpoint)
+			if err != nil || locked == 0 {
+				return err
+			}
+			n, err := holdOrCancelPending(ctx, tx, e.Workspace, e.Endpoint, e.next, limit-moved)
+			moved += n
+			return err
+		})
+	}
+	return moved, err
 }

@@ -11,6 +11,7 @@ import (
 
 // A process whose pool may need more than Postgres has left is told so at its start, and any other is not.
 func TestTooFewConnectionsAreToldAtTheStart(t *testing.T) {
+	pgtest.NotOnCitus(t, "Citus makes connections of its own")
 	t.Parallel()
 	url := pgtest.OwnerURL(t) // a pooler has connections of its own, and the run role sets no limits
 	start := func() string {

@@ -51,7 +51,7 @@ select ` + endpointColumns + `
 			}
 		}
 		if before.Enabled && !e.Enabled {
-			if err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Held); err != nil {
+			if _, err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Held, maxHeldAtOnce); err != nil {
 				return err
 			}
 		}
@@ -111,7 +111,7 @@ update endpoints
 		if deleted == 0 {
 			return endpointNotFound()
 		}
-		if err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Cancelled); err != nil {
+		if _, err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Cancelled, maxHeldAtOnce); err != nil {
 			return err
 		}
 		return purgeDeletedEndpoints(ctx, tx, workspace)
@@ -165,17 +165,18 @@ select count(*), coalesce(min(deleted_at), now())
 			kept, first.UTC().Format(time.RFC3339)))
 }
 
-// holdOrCancelPending moves an endpoint's pending deliveries to state, maxHeldAtOnce at most; its row must be locked.
+// holdOrCancelPending moves an endpoint's pending deliveries to state, as many as most; its row must be locked.
 // Those that are being changed meanwhile are left to HoldOrCancelPending.
-func holdOrCancelPending(ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State) error {
+func holdOrCancelPending(
+	ctx context.Context, tx *sqlx.Tx, workspace, endpoint id.UUID, state webhook.State, most int,
+) (moved int, err error) {
 	const q = `
 with waiting as materialized (
     select workspace_id, id, endpoint_id, event_id, cast($3 as text) as next_state, created_at from deliveries
      where workspace_id = $1 and endpoint_id = $2 and state = 'pending'
      order by next_at, id limit $4 for update skip locked
 )` + endWaiting
-	_, err := conn.Exec(ctx, tx, "hold or cancel deliveries", q, workspace, endpoint, string(state), maxHeldAtOnce)
-	return err
+	return conn.Exec(ctx, tx, "hold or cancel deliveries", q, workspace, endpoint, string(state), most)
 }
 
 // endWaiting gives the deliveries that the CTE "waiting" has locked their next_state. Each is found by its key, as
@@ -190,6 +191,9 @@ on conflict (workspace_id, id) do update set state = excluded.state, next_at = n
 // same moment. It looks across workspaces. An endpoint or delivery that somebody else is changing is left for the next
 // time.
 func (db *DB) HoldOrCancelPending(ctx context.Context, limit int) (moved int, err error) {
+	if onCitus, err := db.OnCitus(ctx); err != nil || onCitus {
+		return db.holdOrCancelOnCitus(ctx, limit, err)
+	}
 	const q = `
 with waiting as materialized (
     select e.workspace_id, d.id, e.id as endpoint_id, d.event_id, d.created_at,

@@ -41,6 +41,7 @@ func mustStandby(t *testing.T) (primary, standby *devstack.Postgres) {
 // When the primary dies and its standby is promoted, the next connection goes there, and every lead that was
 // acknowledged is there.
 func TestFailover(t *testing.T) {
+	pgtest.NotOnCitus(t, "its servers are no cluster")
 	t.Parallel()
 	primary, standby := mustStandby(t)
 	one, err := url.Parse(primary.URL(pgtest.SystemDB))
@@ -110,6 +111,7 @@ func TestFailover(t *testing.T) {
 // When the primary's machine is lost without a word, nobody refuses connections to it: they wait. That holds up what is
 // under way, and nothing that comes later.
 func TestFailoverFromASilentPrimary(t *testing.T) {
+	pgtest.NotOnCitus(t, "its servers are no cluster")
 	t.Parallel()
 	primary, standby := mustStandby(t)
 	one, err := url.Parse(primary.URL(pgtest.SystemDB))
@@ -179,6 +181,7 @@ func pause(t *testing.T, p *devstack.Postgres, db *pg.DB) {
 
 // While none of several hosts can be written to, as in the middle of a failover, Postgres is unavailable.
 func TestNoneOfTheHostsIsPrimary(t *testing.T) {
+	pgtest.NotOnCitus(t, "its servers are no cluster")
 	t.Parallel()
 	_, standby := mustStandby(t)
 	u, err := url.Parse(standby.URL(pgtest.SystemDB))

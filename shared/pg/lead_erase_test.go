@@ -70,7 +70,7 @@ select workspace_id, id, id, 1, 'secret-answer', 1, now() from deliveries`)
 			t.Errorf("%s: events %s, the last %v, want deleted with erased", name, types, data)
 		}
 		if n := b.count(
-			`select count(*) from deliveries d join events v on v.id = d.event_id where v.lead_id = $1 and d.state = 'pending'`,
+			`select count(*) from deliveries d join events v on v.workspace_id = d.workspace_id and v.id = d.event_id where v.lead_id = $1 and d.state = 'pending'`,
 			l.ID); n != 1 {
 			t.Errorf("%s: %d deliveries are pending, want the one that tells of the erasure", name, n)
 		}
