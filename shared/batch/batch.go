@@ -23,13 +23,13 @@ type Options struct {
 	Max   int // items in one call
 	Calls int // calls at the same time
 
-	// How long what waits for a call under way waits at most, unless there are already so many calls; 0: 10 ms. Most end
-	// sooner, and two small calls cost nearly twice as much as one.
+	// How long what waits for a call under way waits at most, unless there are already so many calls; 0: 10 ms. Most
+	// end sooner, and two small calls cost nearly twice as much as one.
 	Patience time.Duration
 
-	// How long after a call began the next one begins at the earliest, unless it is full; 0: at once. Where items come so
-	// often that each would find the last call just ended, they share calls, and wait less for processors than they wait
-	// here. An item that comes alone waits for nothing.
+	// How long after a call began the next one begins at the earliest, unless it is full; 0: at once. Where items come
+	// so often that each would find the last call just ended, they share calls, and wait less for processors than they
+	// wait here. An item that comes alone waits for nothing.
 	Pace time.Duration
 }
 

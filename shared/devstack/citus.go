@@ -83,8 +83,8 @@ func (c *Citus) stopNodes() error {
 	return errors.Join(errs...)
 }
 
-// EnsureDatabase makes a database on each node, where there is none of that name, and joins the nodes. Their ports may be
-// others than before.
+// EnsureDatabase makes a database on each node, where there is none of that name, and joins the nodes. Their ports may
+// be others than before.
 func (c *Citus) EnsureDatabase(ctx context.Context, name string) error {
 	all := append([]*Postgres{c.Postgres}, c.Nodes...)
 	var join []string

@@ -47,8 +47,8 @@ func splitBatch[T, R any](ctx context.Context, db *DB, all []T, workspace func(*
 	return out, nil
 }
 
-// within runs a hot statement that sets itself how long it waits for a lock; 0: it sets nothing. On Citus what it sets is
-// the coordinator's, and it waits on a node, whose transaction gets what is set in one that was begun.
+// within runs a hot statement that sets itself how long it waits for a lock; 0: it sets nothing. On Citus what it sets
+// is the coordinator's, and it waits on a node, whose transaction gets what is set in one that was begun.
 func (db *DB) within(ctx context.Context, lockWait time.Duration, run func(conn.Queryer) error) error {
 	onCitus, err := db.OnCitus(ctx)
 	if err != nil {
@@ -71,8 +71,8 @@ func batchWorkspace(column string) string { return conn.Either(column, workspace
 
 const workspaceOfBatch = "($1::uuid[])[1]"
 
-// barredOnCitus and suppressedNow tell of each row of the list i, whose email_hash is the parameter hashes, whether it is
-// suppressed now; null: it is not.
+// barredOnCitus and suppressedNow tell of each row of the list i, whose email_hash is the parameter hashes, whether it
+// is suppressed now; null: it is not.
 func barredOnCitus(hashes string) string {
 	return conn.Either("", `barred as materialized (
     select email_hash from suppressions where workspace_id = ($1::uuid[])[1] and email_hash = any(`+hashes+`::bytea[])
@@ -101,7 +101,7 @@ func deleteFirst(table, condition, order string, lock ...string) string {
 
 // holdOrCancelOnCitus is HoldOrCancelPending on Citus, which locks rows of one workspace at a time. It looks across
 // workspaces.
-func (db *DB) holdOrCancelOnCitus(ctx context.Context, limit int, err error) (moved int, _ error) {
+func (db *DB) holdOrCancelOnCitus(ctx context.Context, limit int) (moved int, err error) {
 	const ended = `
 select workspace_id, id, case when deleted_at is not null then 'cancelled' else 'held' end
   from endpoints e
@@ -115,9 +115,6 @@ select 1 from endpoints
 	type endpoint struct {
 		EndpointRef
 		next webhook.State
-	}
-	if err != nil {
-		return 0, err
 	}
 	all, err := conn.Collect(ctx, db, "find ended endpoints", func(row conn.Row) (e endpoint, err error) {
 		return e, row.Scan(&e.Workspace, &e.Endpoint, &e.next)

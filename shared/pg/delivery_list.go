@@ -89,8 +89,8 @@ with scanned as (
      order by d.id desc limit $8
 )` + pageRows
 
-	// leadPage goes by the events of a lead, and for each by its deliveries, until it has as many of these. The marker is
-	// at the delivery, or else the event, that was the last.
+	// leadPage goes by the events of a lead, and for each by its deliveries, until it has as many of these. The marker
+	// is at the delivery, or else the event, that was the last.
 	leadPage = `
 with scanned as materialized (
     select d.* from (` + leadEvents + ` limit $5) v

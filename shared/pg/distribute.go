@@ -20,8 +20,8 @@ var replicated = []string{"workspaces", "workspace_deletions", "api_keys", "cons
 	"book_flushes"}
 
 // Distribute spreads the tables over the nodes of the Citus cluster whose coordinator db connects to, by workspace, and
-// returns how many it had to. It is one commit, and those who write wait for it. What later migrations make is spread by
-// Migrate. It looks across workspaces.
+// returns how many it had to. It is one commit, and those who write wait for it. What later migrations make is spread
+// by Migrate. It looks across workspaces.
 func (db *DB) Distribute(ctx context.Context, log *slog.Logger) (tables int, err error) {
 	admin, err := db.OpenAdminPool()
 	if err != nil {
@@ -82,8 +82,8 @@ func (m *migrator) distributed(ctx context.Context) (yes bool, err error) {
 	return yes, err
 }
 
-// undistributed are the tables that are not spread yet, but for weeks, which go with their table: in the order of $1 those
-// that are kept on each node, which have a place in it, then those of workspaces.
+// undistributed are the tables that are not spread yet, but for weeks, which go with their table: in the order of $1
+// those that are kept on each node, which have a place in it, then those of workspaces.
 const undistributed = `
 select c.relname, r.place is not null,
        c.relkind = 'r' and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)

@@ -11,8 +11,8 @@ import (
 // WaitingEndpoint is an endpoint that has pending deliveries.
 type WaitingEndpoint struct {
 	EndpointRef
-	// DrainDue is that a drain would send now, also what waits for a batch, and there is none. As the next two it is never
-	// of a suspended workspace.
+	// DrainDue is that a drain would send now, also what waits for a batch, and there is none. As the next two it is
+	// never of a suspended workspace.
 	DrainDue       bool
 	NeedsProbeTask bool // its breaker is open or it fails, and nobody has its lease
 	ProbeDue       bool // its breaker is open and lets one through, and one is due: its probe task should run now
@@ -83,8 +83,8 @@ func (db *DB) DueEndpoints(ctx context.Context, now time.Time, limit int) (due [
 // Unfinished tells what there is of the work that a sweep goes on with and that most of the time there is none of.
 type Unfinished struct{ Deliveries, Enrichments, Replays, Imports, Erasures, Deletions, BookEntries bool }
 
-// FindUnfinished asks for all of it in one statement, because a sweep comes every few seconds also where nothing happens.
-// In exists Postgres would drop the order, and with it the index. It looks across workspaces.
+// FindUnfinished asks for all of it in one statement, because a sweep comes every few seconds also where nothing
+// happens. In exists Postgres would drop the order, and with it the index. It looks across workspaces.
 func (db *DB) FindUnfinished(ctx context.Context) (Unfinished, error) {
 	const q = `
 select (select true from deliveries where state = 'pending' order by workspace_id, endpoint_id, next_at limit 1) is true,

@@ -191,8 +191,12 @@ on conflict (workspace_id, id) do update set state = excluded.state, next_at = n
 // same moment. It looks across workspaces. An endpoint or delivery that somebody else is changing is left for the next
 // time.
 func (db *DB) HoldOrCancelPending(ctx context.Context, limit int) (moved int, err error) {
-	if onCitus, err := db.OnCitus(ctx); err != nil || onCitus {
-		return db.holdOrCancelOnCitus(ctx, limit, err)
+	onCitus, err := db.OnCitus(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case onCitus:
+		return db.holdOrCancelOnCitus(ctx, limit)
 	}
 	const q = `
 with waiting as materialized (

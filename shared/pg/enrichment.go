@@ -49,7 +49,8 @@ const LookAgain = 200 * time.Millisecond
 // same leads one stores what it found, and the other finds nothing left to do. So events of a lead are made one after
 // the other, and each tells of the lead as it was when the event was made.
 func (db *DB) Enrich(ctx context.Context, workspaces []id.UUID, limit int, find Find) (out Enriched, err error) {
-	_, err = splitBatch(ctx, db, workspaces, func(w *id.UUID) id.UUID { return *w }, func(part []id.UUID) ([]struct{}, error) {
+	own := func(w *id.UUID) id.UUID { return *w }
+	_, err = splitBatch(ctx, db, workspaces, own, func(part []id.UUID) ([]struct{}, error) {
 		one, err := db.enrich(ctx, part, limit, find)
 		out.add(one)
 		return make([]struct{}, len(part)), err
@@ -121,8 +122,8 @@ const enrichBytes = 1 << 20
 // see README.md. One that is deleted has no columns.
 func readPending(limit int) string {
 	n := strconv.Itoa(limit)
-	// A row of the queue has 100 leads at most, so the limit of both together cuts nothing off. Without it Postgres would
-	// expect ten leads of each row, and compile the statement.
+	// A row of the queue has 100 leads at most, so the limit of both together cuts nothing off. Without it Postgres
+	// would expect ten leads of each row, and compile the statement.
 	return `
 with active as materialized (
     select w.*

@@ -18,11 +18,11 @@ import (
 //
 // The arrays are behind a subquery, or Postgres would plan it anew each time for their lengths.
 //
-// $1 workspaces of leads, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts at
-// most, $8 chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them that are
-// gone, $14 when those are due that were passed over, $15 workspaces of the rows. storeTraced is for a batch of which some
-// have a trace, which is also in what is left of a row; $16 are their events'. Changes are at whole milliseconds, each
-// later than the last: the event is half of one after the last and before the next.
+// $1 workspaces of leads, $2 leads, $3 facts, $4 seconds until the next attempt, $5 events, $6 their data, $7 attempts
+// at most, $8 chatbots, $9 words, $10 when the leads were changed, $11 and $12 rows of the queue, $13 leads of them
+// that are gone, $14 when those are due that were passed over, $15 workspaces of the rows. storeTraced is for a batch
+// of which some have a trace, which is also in what is left of a row; $16 are their events'. Changes are at whole
+// milliseconds, each later than the last: the event is half of one after the last and before the next.
 var storeFindings, storeTraced = storeFindingsWith(false), storeFindingsWith(true)
 
 const notSettled = `u.id not in (select lead_id from f union all select unnest(gone) from given)`

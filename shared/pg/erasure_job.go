@@ -122,7 +122,8 @@ func endErasing(span *trace.Span, j *ErasureJob, err error) {
 	if !span.Recording() {
 		return
 	}
-	span.Add(trace.String(trace.WorkspaceID, id.Workspace.Format(j.Workspace)), trace.String(trace.LeadID, id.Lead.Format(j.Lead)))
+	span.Add(trace.String(trace.WorkspaceID, id.Workspace.Format(j.Workspace)),
+		trace.String(trace.LeadID, id.Lead.Format(j.Lead)))
 	failure := ""
 	if err != nil {
 		failure = "store"

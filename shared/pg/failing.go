@@ -29,8 +29,8 @@ type FailingEndpoint struct {
 // maxWaitingCounted is to how many FailingEndpoints counts what waits for one endpoint.
 const maxWaitingCounted = 1000
 
-// FailingEndpoints returns up to limit endpoints that fail or were disabled for it, those that began last first, and not
-// those that their owner has paused. It reads no endpoint that works. It looks across workspaces.
+// FailingEndpoints returns up to limit endpoints that fail or were disabled for it, those that began last first, and
+// not those that their owner has paused. It reads no endpoint that works. It looks across workspaces.
 func (db *DB) FailingEndpoints(ctx context.Context, limit int) (all []FailingEndpoint, err error) {
 	// $1 failures from which an endpoint is failing, $2 limit, $3 to how many what waits is counted
 	q := `

@@ -325,6 +325,7 @@ func (db *DB) ReadIdempotencyEntry(ctx context.Context, c IdempotentRequest) (Id
 // DeleteOldKeys deletes up to limit keys whose answers were kept for KeyLife. It looks across workspaces. What somebody
 // is about to use is left for the next time.
 func (db *DB) DeleteOldKeys(ctx context.Context, limit int) (deleted int, err error) {
-	q := deleteFirst("idempotency", `created_at < now() - cast($1 as interval)`, "order by created_at", "for update skip locked")
+	q := deleteFirst("idempotency", `created_at < now() - cast($1 as interval)`,
+		"order by created_at", "for update skip locked")
 	return conn.Exec(ctx, db, "delete old idempotency keys", q, interval(KeyLife), limit)
 }

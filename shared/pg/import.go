@@ -34,8 +34,8 @@ func scanImport(row conn.Row) (i leadfile.Import, err error) {
 	return i, json.Unmarshal(options, &i.Options)
 }
 
-// CreateImport stores an import whose file is still to come, with the trace of ctx. Where MaxImports of its workspace have not ended it is a
-// CONFLICT, where HourlyImports were made within the hour it is RATE_LIMITED.
+// CreateImport stores an import whose file is still to come, with the trace of ctx. Where MaxImports of its workspace
+// have not ended it is a CONFLICT, where HourlyImports were made within the hour it is RATE_LIMITED.
 func (db *DB) CreateImport(ctx context.Context, i leadfile.Import) error {
 	const hourly = `
 select extract(epoch from created_at + interval '1 hour' - now())

@@ -112,8 +112,8 @@ var errLeadDeleted = fmt.Errorf("a lead was deleted: %w", conn.ErrRetry)
 
 // ImportRows makes leads of rows, with everything that InsertLeads and UpdateLead write, records what was wrong with
 // rows, counts them, and moves the position, all in one commit: whoever is killed, and however many work on it, each
-// row counts once. Its events are in the trace of ctx. Where Postgres refuses a row for its content, nothing is done and the error is ErrRejected; where
-// another transaction keeps an email, ErrLockTimeout.
+// row counts once. Its events are in the trace of ctx. Where Postgres refuses a row for its content, nothing is done
+// and the error is ErrRejected; where another transaction keeps an email, ErrLockTimeout.
 func (db *DB) ImportRows(ctx context.Context, b *ImportBatch) (out ImportResult, err error) {
 	stmts, err := db.Prepare(ctx, insertFor(ctx), selectDurableHolders)
 	if err != nil {

@@ -70,9 +70,9 @@ func fanOut(workspace string) string {
 )`
 }
 
-// InsertLeads writes leads, one row that owes their enrichment, their events and their deliveries in one statement and one
-// commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches cannot
-// deadlock.
+// InsertLeads writes leads, one row that owes their enrichment, their events and their deliveries in one statement and
+// one commit. A lead whose unique key is taken is left out whole. Rows go in one order, so that concurrent batches
+// cannot deadlock.
 func (db *DB) InsertLeads(ctx context.Context, leads []NewLead) (Inserted, error) {
 	return db.InsertLeadsWithin(ctx, leads, 0)
 }
@@ -96,17 +96,16 @@ func (db *DB) InsertLeadsWithin(
 	return out, err
 }
 
-// insertLeads inserts leads of which none came by a form, insertSubmitters those of which some did, and the others those
-// of which some have a trace: what one statement does costs a lone lead even where there is nothing to do.
+// insertLeads inserts leads of which none came by a form, insertSubmitters those of which some did, and the others
+// those of which some have a trace: what one statement does costs a lone lead even where there is nothing to do.
 //
 // Both have arrays of the leads' columns, $12 the events' ids, $13 their data, $14 when enrichment is due, $15 how long
 // to wait for a lock; null: as long as before, $16 lead.SuppressionHash of each, $17 when they were updated, of those
 // that are older than lateAfter, $18 and $19 their ways and forms, for books, and insertSubmitters from $20 on
-// submissionArrays. The traces come last. A suppression is looked up by its key for each lead, whatever the planner thinks
-// of their number.
-// "patience" is read before the first row is, and so before any lock is waited for; what it sets ends with the
-// transaction, which is the statement where there is no other. It takes the transaction's id, for LeadsSince:
-// clock_timestamp() is later.
+// submissionArrays. The traces come last. A suppression is looked up by its key for each lead, whatever the planner
+// thinks of their number. "patience" is read before the first row is, and so before any lock is waited for; what it
+// sets ends with the transaction, which is the statement where there is no other. It takes the transaction's id, for
+// LeadsSince: clock_timestamp() is later.
 var (
 	insertLeads            = insertLeadsWith(bookLeads, 0)
 	insertSubmitters       = insertLeadsWith(bookLeads+`, `+submitLeads, 0)

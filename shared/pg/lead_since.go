@@ -42,7 +42,8 @@ func updateLate(leads []NewLead, now time.Time) any {
 	return late.done()
 }
 
-// errNoHorizon is the error of LeadsSince where nothing is written: a standby does not know which transactions are open.
+// errNoHorizon is the error of LeadsSince where nothing is written: a standby does not know which transactions are
+// open.
 var errNoHorizon = &fault.Error{Kind: fault.Unavailable, RetryAfter: time.Minute,
 	Public: "This gateway only reads, and could miss something that has changed since: ask one that writes"}
 
@@ -79,8 +80,8 @@ func (db *DB) LeadsSince(ctx context.Context, workspace id.UUID, after LeadKey, 
 // by Postgres' clock, which may be set back by less than settling. When a transaction began is only shown to members of
 // its role: while one is hidden the horizon is zero.
 //
-// On Citus a transaction has no id where it was begun, on the coordinator, and what stands for it is its lock of a table,
-// which it has there before it locks or writes a row on a node, and until that is committed.
+// On Citus a transaction has no id where it was begun, on the coordinator, and what stands for it is its lock of a
+// table, which it has there before it locks or writes a row on a node, and until that is committed.
 func (db *DB) horizon(ctx context.Context) (time.Time, error) {
 	q := `
 select least(now(), min(xact_start)) - ` + settling + `, count(*) > count(xact_start)

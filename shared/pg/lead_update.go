@@ -222,9 +222,9 @@ func reservedKey(l *lead.Lead) string {
 	return l.UniqueKey
 }
 
-// lockLead returns a lead that nobody else can change until tx ends, and what time it is once that is so. Enrichment locks
-// the lead too, so that events of a lead are made one after the other; what it has just found out is seen by a second
-// statement.
+// lockLead returns a lead that nobody else can change until tx ends, and what time it is once that is so. Enrichment
+// locks the lead too, so that events of a lead are made one after the other; what it has just found out is seen by a
+// second statement.
 func lockLead(ctx context.Context, tx *sqlx.Tx, workspace, leadID id.UUID, which string) (l lead.Lead, now time.Time,
 	err error) {
 	q := `

@@ -72,9 +72,9 @@ type LeasedBatch struct {
 // While an old transaction is open, such as a backup, whatever was delivered since stays in the index, and each lease
 // reads all of that which comes after its begin.
 //
-// "due" are the first deliveries of an endpoint, as many as have its bytes together, and always the first one. Large data
-// is in pieces beside its row and perhaps compressed. What it takes where it is stored can be told without reading it,
-// and is all its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
+// "due" are the first deliveries of an endpoint, as many as have its bytes together, and always the first one. Large
+// data is in pieces beside its row and perhaps compressed. What it takes where it is stored can be told without reading
+// it, and is all its bytes unless it is compressed; only what may be taken by that is read to tell the rest.
 //
 //	$1 to $7 workspaces, endpoints, tokens, limits, bytes, where to begin, in two columns, $8 length of the leases,
 //	$9 now; null: the database's clock, $10 how long a lock is waited for; null: as long as ever

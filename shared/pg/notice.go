@@ -81,7 +81,8 @@ func (db *DB) emitNotice(ctx context.Context, mark string, n notice, more ...any
 select clock_timestamp(), count(*)
   from (select 1 from deliveries where workspace_id = $1 and endpoint_id = $2 and state = 'pending' limit 10000) w`
 	scan := func(row conn.Row) (any, error) {
-		return nil, row.Scan(&data.URL, &data.Description, &data.Failures, &data.FailingSince, &data.LastError, &data.DisabledAt)
+		return nil, row.Scan(&data.URL, &data.Description, &data.Failures, &data.FailingSince,
+			&data.LastError, &data.DisabledAt)
 	}
 	emit := func(tx *sqlx.Tx) error {
 		_, emitted, err = conn.Find(ctx, tx, n.kind, scan, mark, append([]any{n.workspace, n.endpoint, event}, more...)...)

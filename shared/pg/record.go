@@ -70,11 +70,11 @@ func (db *DB) recordAllOutcomes(ctx context.Context, all []RecordRequest, patien
 
 var recordQuery, recordBatchedQuery = recordQueryWith(false), recordQueryWith(true)
 
-// recordQueryWith makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile, what
-// arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery of
-// the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded before,
-// and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once. That the
-// workspace was told of a failure belongs to whoever notifies, but a success ends it.
+// recordQueryWith makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
+// what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery
+// of the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded
+// before, and the answer was lost. "timed" counts what arrived for the first time, once, because "moved" has it once.
+// That the workspace was told of a failure belongs to whoever notifies, but a success ends it.
 //
 //	$1 to $13 the endpoints, with their health where $6 is not 0, $14 to $25 the attempts, $26 and $27 ids between which
 //	the deliveries are, which lets Postgres leave out partitions, $28 now, $29 how long a lock is waited for; null: as

@@ -49,8 +49,8 @@ type HeldCount struct {
 // submissions that ended longer than keepSubmissions ago, of which each lead's first and last are kept. A week of
 // deliveries of which one is still pending, and its workspace not suspended, is kept, and so are its events.
 //
-// A partition is dropped in a transaction that locks its table. It waits for that for a moment, lets those go on who had
-// to wait behind it, and tries again, a few times; what is locked for longer is for the next run. What somebody has
+// A partition is dropped in a transaction that locks its table. It waits for that for a moment, lets those go on who
+// had to wait behind it, and tries again, a few times; what is locked for longer is for the next run. What somebody has
 // detached is his, and stays. Of several workers at once one does this, and the others return.
 func (db *DB) DropOldPartitions(ctx context.Context, keep, keepSubmissions time.Duration) (out Dropped, err error) {
 	admin, err := db.OpenAdminPool() // to count a week takes a while

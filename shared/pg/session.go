@@ -199,8 +199,8 @@ update console_sessions set ended_at = $2, secret_hash = null, link_hash = null
 	return ended, err
 }
 
-// DeleteOldSessions deletes sessions that expired 7 days ago, in batches, whether they were ended before or not. What is
-// too much for one call is left to the next. It looks across workspaces.
+// DeleteOldSessions deletes sessions that expired 7 days ago, in batches, whether they were ended before or not. What
+// is too much for one call is left to the next. It looks across workspaces.
 func (db *DB) DeleteOldSessions(ctx context.Context) (deleted int, err error) {
 	const old = `expires_at < now() - cast($1 as interval)`
 	q := `delete from console_sessions where ` + conn.Either(`ctid = any(array(

@@ -11,10 +11,10 @@ import (
 	"leadgate/shared/tenant"
 )
 
-// InsertSubmissions writes submissions that change no lead, held and ignored ones, and counts them in books. Those whose
-// address may not come back get the outcome suppressed, also in all, and nothing of the person is kept of them. One that
-// is there already, because a request came again, stays as it is. Rows go in one order, so that concurrent batches
-// cannot deadlock.
+// InsertSubmissions writes submissions that change no lead, held and ignored ones, and counts them in books. Those
+// whose address may not come back get the outcome suppressed, also in all, and nothing of the person is kept of them.
+// One that is there already, because a request came again, stays as it is. Rows go in one order, so that concurrent
+// batches cannot deadlock.
 func (db *DB) InsertSubmissions(ctx context.Context, all []lead.Submission) error {
 	outcomes, err := splitBatch(ctx, db, all, func(s *lead.Submission) id.UUID { return s.WorkspaceID },
 		func(part []lead.Submission) ([]lead.Outcome, error) { return db.insertSubmissions(ctx, part) })

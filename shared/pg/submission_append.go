@@ -44,7 +44,8 @@ type Append struct {
 // has them locked. The others are left for AppendSubmission: done says which are kept. wake are endpoints that got
 // deliveries.
 func (db *DB) AppendSubmissions(ctx context.Context, all []Append) (done []bool, wake []EndpointRef, err error) {
-	done, err = splitBatch(ctx, db, all, func(a *Append) id.UUID { return a.WorkspaceID }, func(part []Append) ([]bool, error) {
+	workspace := func(a *Append) id.UUID { return a.WorkspaceID }
+	done, err = splitBatch(ctx, db, all, workspace, func(part []Append) ([]bool, error) {
 		done, woken, err := db.appendSubmissions(ctx, part)
 		wake = append(wake, woken...)
 		return done, err
@@ -86,8 +87,8 @@ func (db *DB) appendSubmissions(ctx context.Context, all []Append) (done []bool,
 	return done, wake, err
 }
 
-// lockFreeLeads locks those leads of submissions that nobody has locked, and returns them and what time it is then. What
-// enrichment has just found out is seen by a second statement. A key of the map is workspace and lead.
+// lockFreeLeads locks those leads of submissions that nobody has locked, and returns them and what time it is then.
+// What enrichment has just found out is seen by a second statement. A key of the map is workspace and lead.
 func lockFreeLeads(ctx context.Context, tx *sqlx.Tx, all []Append) (map[[2]id.UUID]*lead.Lead, time.Time, error) {
 	q := `
 with want as materialized (

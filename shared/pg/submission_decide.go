@@ -95,9 +95,9 @@ func releaseTx(ctx context.Context, tx *sqlx.Tx, prepared conn.Queryer, s lead.S
 	return out, err
 }
 
-// MarkSpam marks a submission as spam and returns it. Where it has a lead that is not deleted, lead.marked_spam
-// is in the commit, and so is the audit entry, whose details are filled in. A submission that is marked already stays as
-// it is.
+// MarkSpam marks a submission as spam and returns it. Where it has a lead that is not deleted, lead.marked_spam is in
+// the commit, and so is the audit entry, whose details are filled in. A submission that is marked already stays as it
+// is.
 func (db *DB) MarkSpam(ctx context.Context, workspace, submission id.UUID, audit *tenant.AuditEntry) (s lead.Submission,
 	u Updated, err error) {
 	err = conn.Retry(ctx, func() error {

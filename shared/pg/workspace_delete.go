@@ -33,8 +33,8 @@ func scanDeletionAnd(row conn.Row, others ...any) (d tenant.Deletion, err error)
 }
 
 // DeleteWorkspace makes a job of deleting a workspace with its sandbox, which upkeep does. check looks at the workspace
-// first. Asked again it returns the job that there is. NOT_FOUND when there is no such workspace, CONFLICT for a sandbox
-// and for one that is not suspended.
+// first. Asked again it returns the job that there is. NOT_FOUND when there is no such workspace, CONFLICT for a
+// sandbox and for one that is not suspended.
 func (db *DB) DeleteWorkspace(ctx context.Context, d tenant.Deletion, check func(*tenant.Workspace) error) (
 	made tenant.Deletion, err error) {
 	const read = `select ` + workspaceColumns + ` from workspaces w where w.id = $1 for no key update of w`
@@ -69,15 +69,15 @@ returning ` + deletionColumns
 
 const getDeletion = `select ` + deletionColumns + ` from workspace_deletions d where d.id = $1`
 
-// GetDeletion returns the deletion of a workspace, which is there when the workspace is no more; NOT_FOUND when there is
-// none. It looks across workspaces. The deletion is the administrator's.
+// GetDeletion returns the deletion of a workspace, which is there when the workspace is no more; NOT_FOUND when there
+// is none. It looks across workspaces. The deletion is the administrator's.
 func (db *DB) GetDeletion(ctx context.Context, workspace id.UUID) (tenant.Deletion, error) {
 	return conn.One(ctx, db, "get deletion", scanDeletion, fault.New(fault.NotFound, "Nobody has deleted this workspace"),
 		getDeletion, workspace)
 }
 
-// ListDeletions returns deletions of workspaces before one of them, the newest workspace first; a zero before means from
-// the newest. At most 1000. It looks across workspaces.
+// ListDeletions returns deletions of workspaces before one of them, the newest workspace first; a zero before means
+// from the newest. At most 1000. It looks across workspaces.
 func (db *DB) ListDeletions(ctx context.Context, before id.UUID, limit int) ([]tenant.Deletion, error) {
 	const q = `select ` + deletionColumns + ` from workspace_deletions d where d.id < $1 order by d.id desc limit $2`
 	return conn.Collect(ctx, db, "list deletions", scanDeletion, q, orNewest(before), page(limit))
@@ -89,8 +89,8 @@ type RunningDeletion struct {
 	Settled bool // the workspace's row has been gone for long enough: nobody can write for it any more
 }
 
-// RunningDeletions returns up to limit deletions that have not ended, in any order, so that those that fail keep no others
-// waiting. It looks across workspaces.
+// RunningDeletions returns up to limit deletions that have not ended, in any order, so that those that fail keep no
+// others waiting. It looks across workspaces.
 func (db *DB) RunningDeletions(ctx context.Context, settle time.Duration, limit int) ([]RunningDeletion, error) {
 	const q = `
 select ` + deletionColumns + `, coalesce(d.erased_at <= now() - cast($1 as interval), false)
@@ -168,7 +168,8 @@ func (db *DB) CountErasedKeys(ctx context.Context, workspace id.UUID, n int) err
 	return db.inDeletion(ctx, workspace, func(tx *sqlx.Tx) error { return countErased(ctx, tx, workspace, "redis", n) })
 }
 
-// FinishDeletion ends a deletion, once, and reports whether it did. It looks across workspaces. The workspace is no more.
+// FinishDeletion ends a deletion, once, and reports whether it did. It looks across workspaces. The workspace is no
+// more.
 func (db *DB) FinishDeletion(ctx context.Context, workspace id.UUID) (ended bool, err error) {
 	const q = `
 update workspace_deletions set finished_at = now()

@@ -122,9 +122,9 @@ if s and string.sub(s, 2) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]
 return 0
 `)
 
-// Announce marks reservations committed, and wakes keys and the task of woken endpoints, in one pipeline. It returns the
-// keys that were idle: the caller enqueues a task for each. When it fails the hints expire and the sweep wakes the keys;
-// nothing depends on it.
+// Announce marks reservations committed, and wakes keys and the task of woken endpoints, in one pipeline. It returns
+// the keys that were idle: the caller enqueues a task for each. When it fails the hints expire and the sweep wakes the
+// keys; nothing depends on it.
 func Announce(
 	ctx context.Context, c redis.UniversalClient, held []Reservation, keys []WakeKey, endpoints []WokenEndpoint,
 ) (idle []WakeKey, err error) {

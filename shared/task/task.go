@@ -60,7 +60,8 @@ func Enrich(workspace id.UUID) Key { return Key{Workspace: workspace} }
 // EnrichDue is the key of enrichment in all workspaces: of those with few leads waiting at once, by one task.
 func EnrichDue() Key { return Key{} }
 
-// DrainWoken is the key of the first deliveries that wait at each woken endpoint, of all workspaces: one task sends them.
+// DrainWoken is the key of the first deliveries that wait at each woken endpoint, of all workspaces: one task sends
+// them.
 func DrainWoken() Key { return Key{Woken: true} }
 
 // Replay is the key of a replay.

@@ -71,8 +71,8 @@ const maxState = 512
 // maxParent is how long a traceparent of a later version may be.
 const maxParent = 128
 
-// Serve begins the span of a request that came with h. It is nil where no trace came and none is exported. What came and
-// is not valid counts as nothing.
+// Serve begins the span of a request that came with h. It is nil where no trace came and none is exported. What came
+// and is not valid counts as nothing.
 func (t *Tracer) Serve(h http.Header, name string) *Span {
 	parents := h["Traceparent"]
 	if t == nil && len(parents) == 0 {

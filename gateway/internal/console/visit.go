@@ -52,8 +52,8 @@ func (v *visit) show(name, title string, page any) error {
 	return v.render(v.w, status, name, view, v.session)
 }
 
-// asksAgain reports whether an open page that shows this version asks for a newer one. It is answered that there is none
-// then, and stays as it is: somebody may be reading there.
+// asksAgain reports whether an open page that shows this version asks for a newer one. It is answered that there is
+// none then, and stays as it is: somebody may be reading there.
 func (v *visit) asksAgain(version string) bool {
 	if v.r.URL.Query().Get("seen") != version {
 		return false
@@ -93,7 +93,8 @@ func (v *visit) explain(view *webui.View, err error) int {
 	return f.Kind.Status()
 }
 
-// internal reports whether err is a fault of the console's own, which the edge must log; those of the API it has logged.
+// internal reports whether err is a fault of the console's own, which the edge must log; those of the API it has
+// logged.
 func internal(err error) bool {
 	return !errors.As(err, new(*apiError)) && fault.From(err).Kind.Status() == http.StatusInternalServerError
 }

@@ -86,7 +86,8 @@ func (s *Submission) roles() (roles map[*node]verdict.Role, home *node) {
 	return roles, home
 }
 
-// isOfForm reports whether a field of this name says something of the form, or of the campaign that brought the visitor.
+// isOfForm reports whether a field of this name says something of the form, or of the campaign that brought the
+// visitor.
 func isOfForm(name string) bool {
 	if campaignName(name) != "" {
 		return true

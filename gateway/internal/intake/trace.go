@@ -6,8 +6,8 @@ import (
 	"leadgate/shared/trace"
 )
 
-// traceCommit tells of a commit of n leads or submissions in the trace of each request that has some in it, which spanOf
-// returns. Those of one request stand together.
+// traceCommit tells of a commit of n leads or submissions in the trace of each request that has some in it, which
+// spanOf returns. Those of one request stand together.
 func traceCommit(n int, spanOf func(int) *trace.Span, from time.Time, err error) {
 	for i := range n {
 		span := spanOf(i)

@@ -6,11 +6,12 @@ import (
 	"regexp"
 )
 
-// Where Citus spreads the tables over the nodes of a cluster, a few statements need another form: see CITUS.md of package
-// pg. Each connection asks at its start whether it is one to such a cluster.
+// Where Citus spreads the tables over the nodes of a cluster, a few statements need another form: see CITUS.md of
+// package pg. Each connection asks at its start whether it is one to such a cluster.
 const askCitus = `select to_regclass('pg_catalog.pg_dist_partition') is not null`
 
-// Either is a part of a statement that is one text on Postgres and another on Citus: the latter is a comment to Postgres.
+// Either is a part of a statement that is one text on Postgres and another on Citus: the latter is a comment to
+// Postgres.
 func Either(postgres, citus string) string { return `/*!*/` + postgres + `/*!citus ` + citus + `*/` }
 
 var (

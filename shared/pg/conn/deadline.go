@@ -142,8 +142,8 @@ type pqStmt interface {
 }
 
 // driverStmt is a statement of lib/pq. database/sql closes statements under the mutex of its pool, and lib/pq waits for
-// the server's answer. Behind a pooler whose connections are all in transactions there is none before one of those ends,
-// and for that their programs need the mutex.
+// the server's answer. Behind a pooler whose connections are all in transactions there is none before one of those
+// ends, and for that their programs need the mutex.
 type driverStmt struct {
 	pqStmt
 	conn *driverConn

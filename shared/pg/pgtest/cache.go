@@ -17,8 +17,8 @@ import (
 	"leadgate/shared/pg"
 )
 
-// The cache directory holds, for each version of Postgres, each history of migrations and each week, because of the weeks
-// that its tables have (the key),
+// The cache directory holds, for each version of Postgres, each history of migrations and each week, because of the
+// weeks that its tables have (the key),
 //
 //	KEY/template    a stopped cluster with the migrated databases templateDB and SystemDB
 //	KEY/slot-N      copies of it; a test process uses one, under the lock KEY/slot-N.lock, and leaves it to the next

@@ -1,5 +1,5 @@
-// Package pgtest gives each test a migrated Postgres database of its own. PG_BINDIR names the programs to run, where not
-// the newest installed ones are meant: `go run ./shared/devstack/matrix` runs the tests on all supported versions.
+// Package pgtest gives each test a migrated Postgres database of its own. PG_BINDIR names the programs to run, where
+// not the newest installed ones are meant: `go run ./shared/devstack/matrix` runs the tests on all supported versions.
 package pgtest
 
 import (

@@ -104,8 +104,8 @@ func (p *Processor) recordWithOthers(ctx context.Context, r pg.RecordRequest) (h
 	return out.held, cmp.Or(err, out.err)
 }
 
-// recordAll stores what several drains have. Where that fails it may be because of one of them: each gets a statement of
-// its own.
+// recordAll stores what several drains have. Where that fails it may be because of one of them: each gets a statement
+// of its own.
 func (p *Processor) recordAll(all []pg.RecordRequest) []recorded {
 	ctx, cancel := context.WithTimeout(context.Background(), closingTime)
 	defer cancel()

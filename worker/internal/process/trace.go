@@ -8,8 +8,8 @@ import (
 	"leadgate/shared/webhook"
 )
 
-// startSpan begins the span of a request. One of several events is in the trace of the first that has one, and linked to
-// those of the others.
+// startSpan begins the span of a request. One of several events is in the trace of the first that has one, and linked
+// to those of the others.
 func (p *Processor) startSpan(due []webhook.DueDelivery) *trace.Span {
 	first := 0
 	for first < len(due) && due[first].Trace == "" {

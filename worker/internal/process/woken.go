@@ -19,7 +19,7 @@ import (
 const (
 	wokenAtOnce  = 256                  // endpoints drained at the same time; the next ones get tasks of their own
 	wokenPace    = 5 * time.Millisecond // from one look to the next, so that endpoints share looks
-	wokenHanging = time.Second          // a drain that took longer looks again: another process may have been told meanwhile
+	wokenHanging = time.Second          // a drain that took longer looks again: another process may have been told
 )
 
 // woken is what a process knows of the endpoints that its wokenDrains have to do with.
@@ -29,9 +29,9 @@ type woken struct {
 	busy     map[task.Key]time.Time // that have tasks of their own, until when these are expected to last
 }
 
-// wokenDrains drains endpoints that were just woken, all at the same time, where few deliveries wait. So deliveries that
-// come one at a time cost no task each, and an endpoint that hangs holds no other up. An endpoint gets a task of its own
-// when more is left than one lease has, or when too many are drained here.
+// wokenDrains drains endpoints that were just woken, all at the same time, where few deliveries wait. So deliveries
+// that come one at a time cost no task each, and an endpoint that hangs holds no other up. An endpoint gets a task of
+// its own when more is left than one lease has, or when too many are drained here.
 //
 //	take woken endpoints --> drain each, beside the others --more is left, or an error--> its own task
 //	   ^                          |
@@ -89,10 +89,10 @@ func (j *wokenDrains) lease(r *run, drains []*drain) {
 		requests[i], shares[i] = d.leaseFor(r.abort, pg.LeaseForDrain)
 	}
 	leased, err := r.DB.LeaseAllDue(r.abort, requests, patience)
+	if err != nil {
+		leased = make([]pg.LeasedBatch, len(drains))
+	}
 	for i, d := range drains {
-		if err != nil {
-			leased[i] = pg.LeasedBatch{}
-		}
 		d.take(&leased[i], shares[i], asked, err)
 		if err != nil {
 			d.releaseMemory()
