@@ -90,13 +90,13 @@ func (w *Waker) Repair(ctx context.Context, keys []Key) (stranded int, err error
 	return len(idle), errors.Join(err, w.enqueueAll(ctx, idle, byState))
 }
 
-// RepairWoken is Repair of the task of DrainWoken, if endpoints wait for it.
-func (w *Waker) RepairWoken(ctx context.Context) error {
+// Woken returns the key of the task of woken endpoints, if some wait for it.
+func (w *Waker) Woken(ctx context.Context) ([]Key, error) {
 	any, err := rdb.AnyWoken(ctx, w.redis)
-	if err == nil && any {
-		_, err = w.Repair(ctx, []Key{DrainWoken()})
+	if err != nil || !any {
+		return nil, err
 	}
-	return err
+	return []Key{DrainWoken()}, nil
 }
 
 // statesOf returns the distinct states of keys, and whose they are.
