@@ -42,7 +42,8 @@ func (u *Upkeep) endpoints(ctx context.Context) (n int, more bool, err error) {
 		}
 		notEnabled = notEnabled || w.NotEnabled
 	}
-	woken, err := u.Waker.Woken(ctx) // with the others, as these fill the queue whose being empty says that its task was lost
+	// Together with the others, which fill the queue whose being empty says that their task was lost.
+	woken, err := u.Waker.Woken(ctx)
 	err = errors.Join(err, u.repair(ctx, kindEndpoint, append(woken, due...)),
 		u.ensureProbeTasks(ctx, probeNow, true), u.ensureProbeTasks(ctx, probe, false))
 	if notEnabled {
