@@ -18,11 +18,12 @@ func (b *bench) capacity(ctx context.Context) error {
 	if b.quick {
 		most = 400
 	}
-	fitted := []load{{}, {50, 0}, {500, 0}, {float64(most), 0}, {20, 20}, {300, 300}, {float64(most) * .6, float64(most) * .6}}
+	fitted := []load{{}, {50, 0}, {500, 0}, {float64(most), 0}, {flatOut, 0},
+		{20, 20}, {300, 300}, {float64(most) * .6, float64(most) * .6}, {flatOut, flatOut}}
 	checked := []load{{200, 0}, {float64(most) * .4, 0}, {float64(most) * .25, float64(most) * .25}}
 	samples := map[string][]sample{}
 	for _, l := range fitted {
-		used, err := b.useAt(ctx, l)
+		used, l, err := b.useAt(ctx, l)
 		if err != nil {
 			return fmt.Errorf("%v: %w", l, err)
 		}
@@ -38,7 +39,7 @@ func (b *bench) capacity(ctx context.Context) error {
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  leads/s\twebhooks/s\t"+resourceNames()+"\t")
 	for _, l := range checked {
-		used, err := b.useAt(ctx, l)
+		used, _, err := b.useAt(ctx, l)
 		if err != nil {
 			return fmt.Errorf("%v: %w", l, err)
 		}
@@ -56,7 +57,15 @@ func (b *bench) capacity(ctx context.Context) error {
 	return b.sizes(ctx)
 }
 
-func (l load) name() string { return fmt.Sprintf("%.0f leads %.0f webhooks", l.leads, l.deliveries) }
+func (l load) name() string {
+	switch {
+	case l.deliveries == flatOut:
+		return "most leads and webhooks"
+	case l.leads == flatOut:
+		return "most leads"
+	}
+	return fmt.Sprintf("%.0f leads %.0f webhooks", l.leads, l.deliveries)
+}
 
 // extrapolate prints what larger loads would use.
 func (b *bench) extrapolate(models map[string]model) {
@@ -107,63 +116,95 @@ func resourceNames() string {
 	return strings.Join(heads, "\t")
 }
 
-// useAt is how much of each resource a load uses in a second; never nothing, by which nothing can be divided.
-func (b *bench) useAt(ctx context.Context, l load) (map[string]float64, error) {
+// flatOut is a load of as many leads a second as a closed loop of openConns gets accepted.
+const flatOut = -1
+
+// useAt is how much of each resource a load uses in a second, and what load it was; never nothing, by which nothing can
+// be divided.
+func (b *bench) useAt(ctx context.Context, l load) (map[string]float64, load, error) {
 	s, err := b.newRunningFixture(ctx)
 	if err != nil {
-		return nil, err
+		return nil, l, err
 	}
 	defer s.close()
 	t, err := loadgen.NewTenant(ctx, s.db, "capacity")
 	if err != nil {
-		return nil, err
+		return nil, l, err
 	}
 	sink, err := loadgen.NewSink(0, nil)
 	if err != nil {
-		return nil, err
+		return nil, l, err
 	}
 	defer sink.Close()
-	if l.deliveries > 0 {
+	if l.deliveries != 0 {
 		if _, err := sink.Subscribe(ctx, s.db, t.Workspace, "/hook", webhook.Endpoint{}); err != nil {
-			return nil, err
+			return nil, l, err
 		}
 	}
 	sent := 0
-	post := func(perSecond int, d time.Duration) error {
-		if l.leads == 0 {
-			return wait(ctx, d)
+	post := func(perSecond float64, d time.Duration) (accepted int, err error) {
+		if perSecond == 0 {
+			return 0, wait(ctx, d)
 		}
-		res, err := s.postAt(ctx, t, s.nextRun(), perSecond, d)
+		res, err := s.postLoad(ctx, t, perSecond, d)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if res.accepted < perSecond*int(d.Seconds())*95/100 {
-			return fmt.Errorf("%d/s are too many for this machine: accepted %v", perSecond, res)
-		}
-		if sent += res.accepted; l.deliveries > 0 {
+		if sent += res.accepted; l.deliveries != 0 {
 			if err := sink.Await(ctx, sent); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		return s.awaitAllIdle(ctx)
+		return res.accepted, s.awaitAllIdle(ctx)
 	}
-	if err := post(max(1, int(l.leads)), s.warmUp()); err != nil {
-		return nil, err
+	warm := l.leads
+	if warm == 0 {
+		warm = 1
+	}
+	if _, err := post(warm, s.warmUp()); err != nil {
+		return nil, l, err
 	}
 	length := max(s.duration, s.steady)
 	s.step("%s: %v", l.name(), length)
-	u, err := s.metered(ctx, func() error { return post(int(l.leads), length) })
+	accepted := 0
+	u, err := s.metered(ctx, func() (err error) {
+		accepted, err = post(l.leads, length)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, l, err
 	}
 	used := map[string]float64{}
 	for _, r := range resources() {
 		used[r.name] = max(1e-6, r.of(&u)/length.Seconds())
 	}
-	if l.leads > 0 {
-		s.used(l.name(), u, per{int(l.leads * length.Seconds()), "lead"})
+	if l.leads != 0 {
+		s.used(l.name(), u, per{accepted, "lead"})
 	}
-	return used, nil
+	if l.leads == flatOut {
+		l.leads = float64(accepted) / length.Seconds()
+	}
+	if l.deliveries == flatOut {
+		l.deliveries = l.leads
+	}
+	return used, l, nil
+}
+
+// postLoad posts so many leads a second, or as many as are accepted.
+func (s *fixture) postLoad(ctx context.Context, t loadgen.Tenant, perSecond float64, d time.Duration) (*result, error) {
+	if perSecond != flatOut {
+		res, err := s.postAt(ctx, t, s.nextRun(), int(perSecond), d)
+		if err == nil && float64(res.accepted) < perSecond*d.Seconds()*.95 {
+			err = fmt.Errorf("%.0f/s are too many for this machine: accepted %v", perSecond, res)
+		}
+		return res, err
+	}
+	do, done, err := postsOf(s.nextRun(), s.addr(), "/api/v1/leads", t.Key, openConns)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return closedLoop(ctx, openConns, d, do)
 }
 
 // sizes prints how much a lead takes in the stores, of what the last load has left there: leads with one webhook each.

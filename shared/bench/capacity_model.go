@@ -5,12 +5,15 @@ import "math"
 // load is what a system is asked for each second.
 type load struct{ leads, deliveries float64 }
 
+// batching is how long a lead and a delivery wait for the others that they share work with, in seconds.
+type batching struct{ leads, deliveries float64 }
+
 // features are what the use of a resource grows with: being there, leads, deliveries, and for each of these how often
 // there is something to do at all. That grows like the rate while things come one at a time, and hardly any more once
-// they come together: batching is how long one waits for the others, in seconds.
-func (l load) features(batching float64) [5]float64 {
-	occasions := func(perSecond float64) float64 { return perSecond / (1 + perSecond*batching) }
-	return [5]float64{1, l.leads, l.deliveries, occasions(l.leads), occasions(l.deliveries)}
+// they come together.
+func (l load) features(w batching) [5]float64 {
+	occasions := func(perSecond, wait float64) float64 { return perSecond / (1 + perSecond*wait) }
+	return [5]float64{1, l.leads, l.deliveries, occasions(l.leads, w.leads), occasions(l.deliveries, w.deliveries)}
 }
 
 // sample is what was used of one resource each second under a load.
@@ -21,7 +24,7 @@ type sample struct {
 
 // model predicts how much of one resource a load uses.
 type model struct {
-	batching float64
+	batching batching
 	weights  [5]float64 // of the features
 }
 
@@ -32,16 +35,18 @@ func (m *model) predict(l load) (used float64) {
 	return used
 }
 
-// batchings are the waits that are tried.
-var batchings = []float64{.002, .005, .01, .02, .05, .1, .2}
+// waits are those that are tried.
+var waits = []float64{.002, .005, .01, .02, .05, .1, .2}
 
 // fitModel returns the model that is least off, relative to what was used.
 func fitModel(samples []sample) (best model) {
 	least := math.Inf(1)
-	for _, batching := range batchings {
-		m := model{batching: batching}
-		if off := m.fit(samples); off < least {
-			best, least = m, off
+	for _, leads := range waits {
+		for _, deliveries := range waits {
+			m := model{batching: batching{leads, deliveries}}
+			if off := m.fit(samples); off < least {
+				best, least = m, off
+			}
 		}
 	}
 	return best

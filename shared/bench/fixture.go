@@ -125,7 +125,10 @@ func (s *fixture) unenriched(ctx context.Context, fill func() error) error {
 			return err
 		}
 	}
-	return s.exec(ctx, `analyze leads, events, deliveries`) // a backlog that grew by and by was seen by autovacuum
+	if err := s.exec(ctx, `analyze leads, events, deliveries`); err != nil { // a backlog that grew by and by was seen by autovacuum
+		return err
+	}
+	return s.exec(ctx, `checkpoint`) // and is on the disk, which would otherwise write it while commits are to be synced
 }
 
 // fillTries is how often a batch of a backlog is posted at most.

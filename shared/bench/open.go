@@ -48,6 +48,11 @@ func (b *bench) open(ctx context.Context) error {
 		b.printf("%5d/s offered, %-16s %v", perSecond, rates[perSecond], res)
 		b.figures(name, res)
 		b.used(name, u, per{res.accepted, "lead"})
+		if name == "50 % of the peak" {
+			if err := b.bareAt(ctx, perSecond); err != nil {
+				return err
+			}
+		}
 		points = append(points, point{perSecond, res.percentile(.50), res.percentile(.99)})
 	}
 	if b.svg == "" || len(points) == 0 {
@@ -55,6 +60,18 @@ func (b *bench) open(ctx context.Context) error {
 	}
 	title := fmt.Sprintf("Latency of POST /api/v1/leads, leadgate %.12s", b.report.Version)
 	return writeFile(b.svg, plot(title, points))
+}
+
+// bareAt offers bare INSERTs at the same rate, whose latencies are those of the disk and of the machine.
+func (b *bench) bareAt(ctx context.Context, perSecond int) error {
+	b.step("%d/s, bare", perSecond)
+	res, err := openLoop(ctx, offered(openConns, perSecond, b.duration), b.base.inserts(ctx, b.nextRun()))
+	if err != nil {
+		return err
+	}
+	b.printf("%5d/s offered, %-16s %v", perSecond, "as bare INSERTs", res)
+	b.figures("bare INSERTs", res)
+	return nil
 }
 
 func sortedRates(rates map[int]string) (all []int) {

@@ -167,6 +167,7 @@ func makeRunRole(ctx context.Context, owner, password string) error {
 		"alter role " + runRole + " set statement_timeout = '10s'",
 		"alter role " + runRole + " set lock_timeout = '500ms'",
 		"alter role " + runRole + " set idle_in_transaction_session_timeout = '5min'",
+		"alter role " + runRole + " set jit = off",
 		"revoke create on schema public from public",
 	} {
 		if _, err := db.ExecContext(ctx, q); err != nil {

@@ -35,7 +35,7 @@ type Pooler struct {
 }
 
 // ignored is OPERATIONS.md's ignore_startup_parameters.
-const ignored = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout,default_transaction_isolation"
+const ignored = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout,default_transaction_isolation,jit"
 
 // StartPooler starts a pooler, and returns when Postgres answers through it.
 func StartPooler(ctx context.Context, opt PoolerOptions) (*Pooler, error) {

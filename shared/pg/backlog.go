@@ -69,7 +69,7 @@ select coalesce(extract(epoch from max(clock_timestamp() - since)), 0)
 			return err
 		}
 		// Old statistics must not make it read whole weeks for a few rows.
-		if _, err := tx.ExecContext(ctx, `set local enable_seqscan = off; set local jit = off`); err != nil {
+		if _, err := tx.ExecContext(ctx, `set local enable_seqscan = off`); err != nil {
 			return err
 		}
 		var oldest float64

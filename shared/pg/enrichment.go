@@ -117,13 +117,12 @@ const enrichBytes = 1 << 20
 
 // readPending reads what is due in each workspace of $1, first what changed and then what is new, that in whole rows of
 // the queue, about limit of each. The array is behind a subquery, or Postgres would plan it anew each time, which costs
-// more than running it. The limit is a constant, or Postgres would expect a tenth of everything, and compile the
-// statement each time (JIT). A lead is looked up by its primary key, whatever the planner thinks of the tables' sizes:
-// see README.md. One that is deleted has no columns.
+// more than running it. The limit is a constant, or Postgres would expect a tenth of everything. A lead is looked up by
+// its primary key, whatever the planner thinks of the tables' sizes: see README.md. One that is deleted has no columns.
 func readPending(limit int) string {
 	n := strconv.Itoa(limit)
 	// A row of the queue has 100 leads at most, so the limit of both together cuts nothing off. Without it Postgres
-	// would expect ten leads of each row, and compile the statement.
+	// would expect ten leads of each row.
 	return `
 with active as materialized (
     select w.*

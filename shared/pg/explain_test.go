@@ -117,8 +117,8 @@ func (x *explainer) notice(n *pq.Error) {
 	x.plans, x.texts = append(x.plans, p.Plan), append(x.texts, text)
 }
 
-// mostCost is the cost that Postgres may expect here. In large tables it expects several times as much, and from 100,000
-// on (jit_above_cost) it compiles a statement each time it runs, which takes longer than ours do.
+// mostCost is the cost that Postgres may expect here: one that expects more rows than there can be takes ways for many
+// rows, and behind a pooler that leaves jit=off out it compiles the statement each time.
 const mostCost = 15_000
 
 // shape reduces the plans to what reads a growing table, one a line, without costs: how an index is read is up to

@@ -100,9 +100,6 @@ func (e *erasing) step(ctx context.Context, tx *sqlx.Tx) (more bool, err error) 
 		return false, err
 	}
 	e.Lead, e.At = l, lead.NextUpdate(l.UpdatedAt, now)
-	if err := noJIT(ctx, tx); err != nil {
-		return false, conn.Fail(ctx, "erase lead", err)
-	}
 	if more, err = e.batch(ctx, tx); err != nil {
 		return false, err
 	}

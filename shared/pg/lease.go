@@ -39,7 +39,7 @@ type DueKey struct {
 const lateBy = `interval '5 s'`
 
 // maxLease is how many deliveries one lease has of an endpoint at most. It is in the statement beside the limit that is
-// asked for, of which Postgres expects a tenth of all that waits: it would compile the statement each time (JIT).
+// asked for, of which Postgres expects a tenth of all that waits.
 const maxLease = 1000
 
 // DueOverhead is how many bytes a leased delivery counts beside the data of its event.

@@ -88,11 +88,12 @@ select format('alter role %I in database %I set statement_timeout = 200', $1::te
 	direct.MustExecContext(t.Context(), set)
 	db := mustOpen(t, through(pgtest.RunURL(t, owner)), pg.Options{MaxConns: 2})
 	direct.MustExecContext(t.Context(), strings.Replace(set, "statement_timeout = 200", "lock_timeout = 0", 1))
+	direct.MustExecContext(t.Context(), strings.Replace(set, "statement_timeout = 200", "jit = on", 1))
 	var logged bytes.Buffer
 	asks := mustOpen(t, through(pgtest.RunURL(t, owner)), pg.Options{MaxConns: 2, LockTimeout: time.Second})
 	err = asks.Start(t.Context(), slog.New(slog.NewTextHandler(&logged, nil)), pg.StartOptions{AllowUnsafe: true})
-	if err != nil || !strings.Contains(logged.String(), "unlimited=lock_timeout") {
-		t.Errorf("Start() without a limit = %v, log %s, want that it is named", err, &logged)
+	if err != nil || !strings.Contains(logged.String(), "unlimited=lock_timeout") || !strings.Contains(logged.String(), "jit = off") {
+		t.Errorf("Start() without a limit, with jit = %v, log %s, want that both are named", err, &logged)
 	}
 	_, err = conn.Exec(t.Context(), db, "sleep", `select pg_sleep(60)`)
 	if !errors.Is(err, conn.ErrStatementTimeout) {

@@ -286,9 +286,6 @@ select (select count(*) from scanned), (select count(*) from matched), (select c
        array(
         select id from endpoints
          where workspace_id = $1 and id in (select endpoint_id from sent) and enabled and probe_at is null)`
-	if err := noJIT(ctx, tx); err != nil {
-		return 0, err
-	}
 	var scanned, last uuid.NullUUID
 	var wake []string
 	err = tx.QueryRowContext(ctx, q, append(r.replayFilter(until), n, replayScan)...).
@@ -310,13 +307,6 @@ select (select count(*) from scanned), (select count(*) from matched), (select c
 		out.Wake = append(out.Wake, EndpointRef{r.workspace, endpoint})
 	}
 	return matched, nil
-}
-
-// noJIT keeps Postgres from compiling what the rest of a transaction runs, which is dear, and worth it only for as many
-// rows as it expects by mistake.
-func noJIT(ctx context.Context, tx *sqlx.Tx) error {
-	_, err := tx.ExecContext(ctx, `set local jit = off`)
-	return err
 }
 
 // endsBefore reports whether the filter takes nothing that happened at a moment or later.

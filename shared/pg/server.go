@@ -38,6 +38,7 @@ type server struct {
 	isolation string
 	off       []string // settings without which a commit can be lost
 	unlimited []string // limits of time that our connections ask for, and that are not set
+	compiles  bool     // statements of which it expects many rows (JIT), though our connections ask it not to
 }
 
 // readServer looks across workspaces.
@@ -48,9 +49,11 @@ select current_setting('server_version_num')::int / 10000,
        current_setting('transaction_read_only') = 'on', current_setting('default_transaction_isolation'),
        array(select name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
               where current_setting(name) = 'off'),
-       array(select name from unnest($1::text[]) as s (name) where current_setting(name) = '0')`
+       array(select name from unnest($1::text[]) as s (name) where current_setting(name) = '0'),
+       current_setting('jit') = 'on'`
 	s, _, err = conn.Find(ctx, db, "check Postgres", func(row conn.Row) (s server, err error) {
-		err = row.Scan(&s.version, &s.readOnly, &s.isolation, pqStrings(&s.off), pqStrings(&s.unlimited))
+		err = row.Scan(&s.version, &s.readOnly, &s.isolation, pqStrings(&s.off), pqStrings(&s.unlimited),
+			&s.compiles)
 		return s, err
 	}, q, pqStrings(&limits))
 	return s, err
@@ -81,6 +84,10 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 	if len(s.unlimited) > 0 {
 		log.Warn("postgres has no limits of time: set them for the role, a pooler leaves out those of its clients",
 			"unlimited", strings.Join(s.unlimited, ", "))
+	}
+	if s.compiles {
+		log.Warn("postgres compiles statements, which takes longer than they run: a pooler leaves out jit=off of its clients, " +
+			"so set it for the role: alter role NAME set jit = off")
 	}
 	err = s.check(db.readOnly)
 	if errors.Is(err, ErrUnsafe) && db.allowUnsafe {

@@ -279,3 +279,18 @@ func TestReady(t *testing.T) {
 		t.Errorf("Ready() without partitions = %v, want that", err)
 	}
 }
+
+// Compiling a statement takes Postgres longer than any of ours runs, and it does so as soon as it expects many rows.
+func TestStatementsAreNotCompiled(t *testing.T) {
+	t.Parallel()
+	db := mustOpen(t, pgtest.OwnerURL(t)+"&jit_above_cost=0", pg.Options{})
+	for how, on := range map[string]conn.Queryer{"a statement": db, "a prepared statement": db.Prepared()} {
+		lines, err := conn.Collect(t.Context(), on, "explain", conn.Value[string], `explain analyze select count(*) from leads`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plan := strings.Join(lines, "\n"); strings.Contains(plan, "JIT") || !strings.Contains(plan, "Execution Time") {
+			t.Errorf("%s was compiled:\n%s", how, plan)
+		}
+	}
+}

@@ -67,11 +67,10 @@ func (db *DB) briefSubmissions(ctx context.Context, q string, workspace, leadID 
 }
 
 // inOrderOfIndex runs statements of lists that have the order of an index. Where Postgres believes that there are few
-// rows, such as none of the workspace in a week, it would read all that are there and sort them. A plan that may not
-// sort looks dear, so that Postgres would compile all of it.
+// rows, such as none of the workspace in a week, it would read all that are there and sort them.
 func (db *DB) inOrderOfIndex(ctx context.Context, do func(tx *sqlx.Tx) error) error {
 	return db.InTx(ctx, func(tx *sqlx.Tx) error {
-		if _, err := conn.Exec(ctx, tx, "list in order", `set local enable_sort = off; set local jit = off`); err != nil {
+		if _, err := conn.Exec(ctx, tx, "list in order", `set local enable_sort = off`); err != nil {
 			return err
 		}
 		return do(tx)

@@ -111,7 +111,7 @@ func (db *DB) EraseWorkspace(ctx context.Context, workspace, sandbox id.UUID, p 
 	}
 	err = db.inDeletion(ctx, workspace, func(tx *sqlx.Tx) error {
 		// Statistics may be of before there was much to read.
-		for _, set := range []string{`set local enable_seqscan = off`, `set local enable_sort = off`, `set local jit = off`} {
+		for _, set := range []string{`set local enable_seqscan = off`, `set local enable_sort = off`} {
 			if _, err := conn.Exec(ctx, tx, "erase workspace", set); err != nil {
 				return err
 			}

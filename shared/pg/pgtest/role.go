@@ -34,6 +34,7 @@ func makeRunRole(ctx context.Context, db *pg.DB, log *slog.Logger) error {
 		"alter role " + RunRole + " set statement_timeout = '1min'",
 		"alter role " + RunRole + " set lock_timeout = '10s'",
 		"alter role " + RunRole + " set idle_in_transaction_session_timeout = '5min'",
+		"alter role " + RunRole + " set jit = off",
 		"revoke create on schema public from public",
 	} {
 		if _, err := db.ExecContext(ctx, q); err != nil {
