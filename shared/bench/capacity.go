@@ -194,7 +194,7 @@ func (b *bench) useAt(ctx context.Context, l load) (map[string]float64, load, er
 func (s *fixture) postLoad(ctx context.Context, t loadgen.Tenant, perSecond float64, d time.Duration) (*result, error) {
 	if perSecond != flatOut {
 		res, err := s.postAt(ctx, t, s.nextRun(), int(perSecond), d)
-		if err == nil && float64(res.accepted) < perSecond*d.Seconds()*.95 {
+		if err == nil && res.accepted < int(perSecond*d.Seconds())*95/100 {
 			err = fmt.Errorf("%.0f/s are too many for this machine: accepted %v", perSecond, res)
 		}
 		return res, err
