@@ -44,7 +44,7 @@ func TestScenarios(t *testing.T) {
 		`batches of 500 +[1-9]\d*/s .*\n +leadgate : INSERT`,
 		`2000 rows with events +[1-9]\d* rows/s .*\n(.*\n)? +2000 rows without events +[1-9]\d* rows/s`,
 		`1000 deliveries to 1 endpoint: [1-9]\d*/s\n +in 1000 requests; .* came again; 1\d signatures were verified, 0 refused\n`,
-		`1000 deliveries to 1 endpoint, 100 in a request: [1-9]\d*/s\n +in \d\d requests; 0 came again`,
+		`1000 deliveries to 1 endpoint, 100 in a request: [1-9]\d*/s\n +in \d{1,3} requests; .* came again`,
 		`1000 deliveries to 1000 endpoints: [1-9]\d*/s`,
 		`100/s offered for 500ms to an endpoint for lead.created, lead.enriched: accepted +\d+/s .*\n +lead.created +\d+/s delivered, .*p99 [1-9].*\n +lead.enriched +\d+/s delivered.*kept up with`,
 		`[1-9]\d*/s is the peak.*\n +\d+/s offered, `,
