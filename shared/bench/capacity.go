@@ -22,11 +22,13 @@ func (b *bench) capacity(ctx context.Context) error {
 		{20, 20}, {300, 300}, {float64(most) * .6, float64(most) * .6}, {flatOut, flatOut}}
 	checked := []load{{200, 0}, {float64(most) * .4, 0}, {float64(most) * .25, float64(most) * .25}}
 	samples := map[string][]sample{}
+	var measured load // the most of each kind
 	for _, l := range fitted {
 		used, l, err := b.useAt(ctx, l)
 		if err != nil {
 			return fmt.Errorf("%v: %w", l, err)
 		}
+		measured = load{max(measured.leads, l.leads), max(measured.deliveries, l.deliveries)}
 		for _, r := range resources() {
 			samples[r.name] = append(samples[r.name], sample{l, used[r.name]})
 		}
@@ -53,7 +55,7 @@ func (b *bench) capacity(ctx context.Context) error {
 		fmt.Fprintln(t, line+"\t")
 	}
 	t.Flush()
-	b.extrapolate(models)
+	b.extrapolate(models, measured)
 	return b.sizes(ctx)
 }
 
@@ -67,18 +69,31 @@ func (l load) name() string {
 	return fmt.Sprintf("%.0f leads %.0f webhooks", l.leads, l.deliveries)
 }
 
-// extrapolate prints what larger loads would use.
-func (b *bench) extrapolate(models map[string]model) {
-	b.printf("what larger loads would use a second, by the same model")
+// systems is how many that do what was measured at most carry the load together.
+func (l load) systems(measured load) float64 {
+	if l.deliveries > 0 {
+		return max(1, l.leads/measured.deliveries)
+	}
+	return max(1, l.leads/measured.leads)
+}
+
+// of is the part that one of n has.
+func (l load) of(n float64) load { return load{l.leads / n, l.deliveries / n} }
+
+// extrapolate prints what other loads would use. One beyond what was measured is that of several such systems: what more
+// a single one would share is not known.
+func (b *bench) extrapolate(models map[string]model, measured load) {
+	b.printf("what other loads would use a second, by the same model; beyond %.0f leads/s as that many times, with webhooks beyond %.0f/s",
+		measured.leads, measured.deliveries)
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  leads/s\twebhooks/s\t"+resourceNames()+"\t")
 	for _, leads := range []float64{100, 1000, 10_000, 100_000, 1_000_000} {
 		for _, l := range []load{{leads, 0}, {leads, leads}} {
 			line := fmt.Sprintf("  %.0f\t%.0f", l.leads, l.deliveries)
 			for _, r := range resources() {
-				m := models[r.name]
-				line += fmt.Sprintf("\t%.3g", m.predict(l)/r.scale)
-				b.figure(l.name(), "needs."+slug(r.name), m.predict(l), r.unit)
+				needs := l.systems(measured) * models[r.name].predict(l.of(l.systems(measured)))
+				line += fmt.Sprintf("\t%.3g", needs/r.scale)
+				b.figure(l.name(), "needs."+slug(r.name), needs, r.unit)
 			}
 			fmt.Fprintln(t, line+"\t")
 		}

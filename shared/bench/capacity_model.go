@@ -28,7 +28,7 @@ type model struct {
 	weights  [5]float64 // of the features
 }
 
-func (m *model) predict(l load) (used float64) {
+func (m model) predict(l load) (used float64) {
 	for i, f := range l.features(m.batching) {
 		used += m.weights[i] * f
 	}
