@@ -83,8 +83,8 @@ func (l load) of(n float64) load { return load{l.leads / n, l.deliveries / n} }
 // extrapolate prints what other loads would use. One beyond what was measured is that of several such systems: what more
 // a single one would share is not known.
 func (b *bench) extrapolate(models map[string]model, measured load) {
-	b.printf("what other loads would use a second, by the same model; beyond %.0f leads/s as that many times, with webhooks beyond %.0f/s",
-		measured.leads, measured.deliveries)
+	b.printf("what other loads would use a second, by the same model; beyond %.0f leads/s, with webhooks %.0f, as several "+
+		"such systems", measured.leads, measured.deliveries)
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  leads/s\twebhooks/s\t"+resourceNames()+"\t")
 	for _, leads := range []float64{100, 1000, 10_000, 100_000, 1_000_000} {

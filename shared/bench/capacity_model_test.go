@@ -10,7 +10,8 @@ func TestModelPredicts(t *testing.T) {
 	t.Parallel()
 	truth := model{batching: batching{.02, .005}, weights: [5]float64{900, 110, 60, 1400, 2500}}
 	var samples []sample
-	for _, l := range []load{{}, {50, 0}, {500, 0}, {4000, 0}, {8000, 0}, {20, 20}, {300, 300}, {2400, 2400}, {5000, 5000}} {
+	for _, l := range []load{{}, {50, 0}, {500, 0}, {4000, 0}, {8000, 0},
+		{20, 20}, {300, 300}, {2400, 2400}, {5000, 5000}} {
 		samples = append(samples, sample{l, truth.predict(l)})
 	}
 	m := fitModel(samples)

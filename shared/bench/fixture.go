@@ -125,10 +125,12 @@ func (s *fixture) unenriched(ctx context.Context, fill func() error) error {
 			return err
 		}
 	}
-	if err := s.exec(ctx, `analyze leads, events, deliveries`); err != nil { // a backlog that grew by and by was seen by autovacuum
+	// A backlog that grew by and by was seen by autovacuum, and is on the disk, which would otherwise write it while commits
+	// are to be synced.
+	if err := s.exec(ctx, `analyze leads, events, deliveries`); err != nil {
 		return err
 	}
-	return s.exec(ctx, `checkpoint`) // and is on the disk, which would otherwise write it while commits are to be synced
+	return s.exec(ctx, `checkpoint`)
 }
 
 // fillTries is how often a batch of a backlog is posted at most.

@@ -86,8 +86,8 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 			"unlimited", strings.Join(s.unlimited, ", "))
 	}
 	if s.compiles {
-		log.Warn("postgres compiles statements, which takes longer than they run: a pooler leaves out jit=off of its clients, " +
-			"so set it for the role: alter role NAME set jit = off")
+		log.Warn("postgres compiles statements, which takes longer than they run: " +
+			"set it off for the role, a pooler leaves out what its clients ask for: alter role NAME set jit = off")
 	}
 	err = s.check(db.readOnly)
 	if errors.Is(err, ErrUnsafe) && db.allowUnsafe {

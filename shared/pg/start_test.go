@@ -285,7 +285,8 @@ func TestStatementsAreNotCompiled(t *testing.T) {
 	t.Parallel()
 	db := mustOpen(t, pgtest.OwnerURL(t)+"&jit_above_cost=0", pg.Options{})
 	for how, on := range map[string]conn.Queryer{"a statement": db, "a prepared statement": db.Prepared()} {
-		lines, err := conn.Collect(t.Context(), on, "explain", conn.Value[string], `explain analyze select count(*) from leads`)
+		const q = `explain analyze select count(*) from leads`
+		lines, err := conn.Collect(t.Context(), on, "explain", conn.Value[string], q)
 		if err != nil {
 			t.Fatal(err)
 		}
