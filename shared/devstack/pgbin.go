@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
@@ -109,6 +110,24 @@ func inspect(ctx context.Context, dir string) (pgBinaries, error) {
 	}
 	major, err := strconv.Atoi(number.FindString(string(output)))
 	return pgBinaries{dir, major}, err
+}
+
+// command returns one of the programs, run by who in dir.
+func (b pgBinaries) command(ctx context.Context, who account, dir, program string, args ...string) (*exec.Cmd, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(b.dir, program), args...)
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
+	return cmd, who.setCredential(cmd.SysProcAttr)
+}
+
+// logCompression returns the value of wal_compression that takes the least time: LZ4, unless this Postgres was built
+// without it or is older than 15.
+func (b pgBinaries) logCompression(ctx context.Context, who account, data string) string {
+	const quick = "lz4"
+	cmd, err := b.command(ctx, who, data, "postgres", "-D", data, "-c", "wal_compression="+quick, "-C", "wal_compression")
+	if err != nil || cmd.Run() != nil {
+		return "on"
+	}
+	return quick
 }
 
 // download fetches Postgres once, checked against its published SHA-256, into the user's cache directory.

@@ -38,7 +38,8 @@ type PostgresOptions struct {
 	Getenv    func(string) string // PG_BINDIR; nil: looks in the usual places only
 	OnExit    func(error)         // an end nobody asked for; nil: nobody is notified
 
-	password string // of the superuser of a new cluster; "": a random one
+	password    string // of the superuser of a new cluster; "": a random one
+	compression string // of images of pages in its log
 }
 
 // Postgres is a private cluster on 127.0.0.1. Its superuser is "leadgate" with a random password.
@@ -85,6 +86,9 @@ func StartPostgres(ctx context.Context, opt PostgresOptions) (*Postgres, error) 
 	password, err := os.ReadFile(filepath.Join(dir, "password"))
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
+	}
+	if opt.Durable {
+		opt.compression = bin.logCompression(ctx, who, data)
 	}
 	p := &Postgres{dir: dir, password: string(password), port: opt.Port, major: bin.major}
 	if opt.PowerCuts {
@@ -135,7 +139,7 @@ func (p *Postgres) command(bin pgBinaries, data string, opt PostgresOptions) *ex
 	if opt.Durable {
 		set("shared_buffers", "256MB")
 		set("max_wal_size", "4GB")
-		set("wal_compression", "on")
+		set("wal_compression", opt.compression)
 	} else {
 		set("fsync", "off")
 		set("synchronous_commit", "off")
@@ -279,9 +283,8 @@ func initCluster(ctx context.Context, bin pgBinaries, who account, dir string, o
 	if opt.PowerCuts {
 		args = append(args, "--wal-segsize=1") // MiB; a segment is copied at each commit
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.dir, "initdb"), args...)
-	cmd.Dir, cmd.SysProcAttr = fresh, &syscall.SysProcAttr{Setpgid: true}
-	if err := who.setCredential(cmd.SysProcAttr); err != nil {
+	cmd, err := bin.command(ctx, who, fresh, "initdb", args...)
+	if err != nil {
 		return err
 	}
 	if output, err := cmd.CombinedOutput(); err != nil {
