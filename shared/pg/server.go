@@ -39,6 +39,7 @@ type server struct {
 	off       []string // settings without which a commit can be lost
 	unlimited []string // limits of time that our connections ask for, and that are not set
 	compiles  bool     // statements of which it expects many rows (JIT), though our connections ask it not to
+	pglz      bool     // compresses images of pages in its log, which is what takes the time after a checkpoint
 }
 
 // readServer looks across workspaces.
@@ -50,10 +51,10 @@ select current_setting('server_version_num')::int / 10000,
        array(select name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) as s (name)
               where current_setting(name) = 'off'),
        array(select name from unnest($1::text[]) as s (name) where current_setting(name) = '0'),
-       current_setting('jit') = 'on'`
+       current_setting('jit') = 'on', current_setting('wal_compression') = 'pglz'`
 	s, _, err = conn.Find(ctx, db, "check Postgres", func(row conn.Row) (s server, err error) {
 		err = row.Scan(&s.version, &s.readOnly, &s.isolation, pqStrings(&s.off), pqStrings(&s.unlimited),
-			&s.compiles)
+			&s.compiles, &s.pglz)
 		return s, err
 	}, q, pqStrings(&limits))
 	return s, err
@@ -88,6 +89,9 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 	if s.compiles {
 		log.Warn("postgres compiles statements, which takes longer than they run: " +
 			"set it off for the role, a pooler leaves out what its clients ask for: alter role NAME set jit = off")
+	}
+	if s.pglz {
+		log.Warn("postgres compresses its log by pglz, which takes longer than what it logs: set wal_compression to lz4")
 	}
 	err = s.check(db.readOnly)
 	if errors.Is(err, ErrUnsafe) && db.allowUnsafe {

@@ -295,3 +295,25 @@ func TestStatementsAreNotCompiled(t *testing.T) {
 		}
 	}
 }
+
+// An operator who had wal_compression on, which is pglz, learns that it is dear.
+func TestPglzIsToldOf(t *testing.T) {
+	t.Parallel()
+	for setting, told := range map[string]bool{"on": true, "off": false} {
+		db := mustOpen(t, pgtest.OwnerURL(t)+"&options=-cwal_compression%3D"+setting, pg.Options{})
+		version, err := conn.One(t.Context(), db, "version", conn.Value[int], nil, `show server_version_num`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if version < 150000 {
+			t.Skip("Postgres before version 15 has no LZ4 for its log")
+		}
+		log := &lines{}
+		if err := db.Start(t.Context(), slog.New(slog.NewTextHandler(log, nil)), pg.StartOptions{AllowUnsafe: true}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(log.String(), "set wal_compression to lz4"); got != told {
+			t.Errorf("Start() with wal_compression=%s tells of it: %v, want %v", setting, got, told)
+		}
+	}
+}
