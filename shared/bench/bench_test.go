@@ -57,6 +57,7 @@ func TestScenarios(t *testing.T) {
 		`alone +drains [1-9].*\n +beside an open transaction +drains [1-9].*\n +beside that and four readers +drains [1-9]`,
 		`1000 leads generated in .*\n.*empty +[1-9].*\n.*beside +1000 +[1-9].*\n +full : empty`,
 		` 0 wait, 0 attempts made: Redis uses \d\.\d\d MB for .*\n +\d{3,4} wait, .*\n +\d{4,5} wait, `,
+		`large leads +[1-9].*\n +the gateway had [1-9]\d* MB at most, the worker [1-9].*\n +uploads .* not accepted: .*\n +the gateway had [1-9]`,
 		`alone +p50 .*\n +beside 1000 leads/s .* times that alone .*, [1-9]\d* requests hung\n +beside a backlog .*drained beside it: [1-9]\d*/s`,
 		`1000 leads filled in .*\n +first page +p50 .*, 50 leads\n +deep page .*, 50 leads\n(.*\n)* +created in an empty table [1-9]`,
 		`/admin/workspaces/ID +p50 .* p95 .* KB\n(.*\n)* +(/admin/failing +first paint .*|not painted: .*)\n`,

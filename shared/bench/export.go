@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -81,15 +79,4 @@ func (w *watched) Read(b []byte) (int, error) {
 		w.looked, w.most = time.Now(), max(w.most, resident(w.pid))
 	}
 	return n, err
-}
-
-// resident is how much memory a process has, in bytes; 0 where /proc does not say.
-func resident(pid int) int64 {
-	text, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
-	f := strings.Fields(string(text))
-	if len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(f[1], 10, 64)
-	return pages * int64(os.Getpagesize())
 }

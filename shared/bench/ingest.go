@@ -34,6 +34,7 @@ func (b *bench) ingest(ctx context.Context) error {
 			{name: "handler, row by row", do: b.posts(rows, "/facts", "none")},
 			{name: "leadgate", do: b.posts(b.addr(), "/api/v1/chatbots/"+b.ChatbotID+"/leads", b.Key)},
 		}
+		memory := watchMemory(ctx, b.Gateway().PID(), b.Workers()[0].PID())
 		for round := range b.rounds {
 			for _, c := range all {
 				b.step("%d connections, round %d of %d: %s", conns, round+1, b.rounds, c.name)
@@ -43,7 +44,9 @@ func (b *bench) ingest(ctx context.Context) error {
 			}
 		}
 		b.printf("%d connections, median of %d rounds of %v", conns, b.rounds, b.duration)
-		b.compared(fmt.Sprintf("%d connections", conns), all)
+		name := fmt.Sprintf("%d connections", conns)
+		b.compared(name, all)
+		b.memoryFigures(name, memory())
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ func scenarios() []scenario {
 		{"sustained", (*bench).sustained, usual},
 		{"pairs", (*bench).pairs, usual},
 		{"memory", (*bench).memory, usual},
+		{"heavy", (*bench).heavy, usual},
 		{"neighbour", (*bench).neighbour, time.Hour},
 		{"horizon", (*bench).horizon, usual},
 		{"million", (*bench).million, time.Hour},

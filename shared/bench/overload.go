@@ -66,13 +66,11 @@ func (b *bench) overload(ctx context.Context) error {
 		o.perSecond, conns, res, res.unsent)
 	b.printf("as fast as before %v after the end, all work done after %v", recovered.Round(time.Millisecond),
 		drained.Round(time.Millisecond))
-	b.printf("the gateway had %.0f MB at most, the worker %.0f MB", float64(most[0])/1e6, float64(most[1])/1e6)
 	b.figures("", res)
 	b.figure("", "unsent", float64(res.unsent), "requests")
 	b.figure("", "recovered", recovered.Seconds(), "s")
 	b.figure("", "drained", drained.Seconds(), "s")
-	b.figure("", "gateway_memory", float64(most[0]), "bytes")
-	b.figure("", "worker_memory", float64(most[1]), "bytes")
+	b.memoryFigures("", most)
 	answers := res.accepted
 	for _, n := range res.other {
 		answers += n
@@ -131,28 +129,5 @@ func (b *bench) probeUntil(ctx context.Context, enough func(time.Duration, int) 
 		if wait(ctx, probePause) != nil {
 			return n, context.Cause(ctx)
 		}
-	}
-}
-
-// watchMemory looks at processes until the function that it returns is called, which returns the most each had.
-func watchMemory(ctx context.Context, pids ...int) func() []int64 {
-	ctx, cancel := context.WithCancel(ctx)
-	most := make([]int64, len(pids))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			for i, pid := range pids {
-				most[i] = max(most[i], resident(pid))
-			}
-			if wait(ctx, 50*time.Millisecond) != nil {
-				return
-			}
-		}
-	}()
-	return func() []int64 {
-		cancel()
-		<-ended
-		return most
 	}
 }
