@@ -65,12 +65,13 @@ func (s *fixture) heavyLeads(ctx context.Context, t loadgen.Tenant, sink *loadge
 	}
 	defer done()
 	run, metadata := s.nextRun(), strings.Repeat("m", heavyMetadata)
+	post := func(worker int, n int64) (int, error) {
+		body := fmt.Appendf(nil, `{"email":"%s%d@example.com","metadata":{"page":"%s"}}`, emailOf(run), n, metadata)
+		got, err := conns[worker].Post("/api/v1/leads", t.Key, body)
+		return got.Status, err
+	}
 	return s.mostMemory(ctx, "large leads", func() (*result, error) {
-		res, err := openLoop(ctx, offer{workers: heavyConns, perSecond: 1_000_000, total: leads}, func(worker int, n int64) (int, error) {
-			body := fmt.Appendf(nil, `{"email":"%s%d@example.com","metadata":{"page":"%s"}}`, emailOf(run), n, metadata)
-			got, err := conns[worker].Post("/api/v1/leads", t.Key, body)
-			return got.Status, err
-		})
+		res, err := openLoop(ctx, offer{workers: heavyConns, perSecond: 1_000_000, total: leads}, post)
 		if err != nil {
 			return res, err
 		}

@@ -309,7 +309,8 @@ func TestPglzIsToldOf(t *testing.T) {
 			t.Skip("Postgres before version 15 has no LZ4 for its log")
 		}
 		log := &lines{}
-		if err := db.Start(t.Context(), slog.New(slog.NewTextHandler(log, nil)), pg.StartOptions{AllowUnsafe: true}); err != nil {
+		logger := slog.New(slog.NewTextHandler(log, nil))
+		if err := db.Start(t.Context(), logger, pg.StartOptions{AllowUnsafe: true}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(log.String(), "set wal_compression to lz4"); got != told {
