@@ -57,7 +57,7 @@ func (b *bench) heavy(ctx context.Context) error {
 func (s *fixture) heavyLeads(ctx context.Context, t loadgen.Tenant, sink *loadgen.Sink) error {
 	leads := heavyLeads
 	if s.quick {
-		leads = heavyConns
+		leads = 16
 	}
 	conns, done, err := dial(s.addr(), heavyConns)
 	if err != nil {
@@ -90,14 +90,18 @@ func (s *fixture) heavyUploads(ctx context.Context) error {
 		}
 		keys = append(keys, t.Key)
 	}
-	conns, done, err := dial(s.addr(), heavyConns)
+	uploaders := heavyConns
+	if s.quick {
+		uploaders = batchSlots
+	}
+	conns, done, err := dial(s.addr(), uploaders)
 	if err != nil {
 		return err
 	}
 	defer done()
 	body := heavyBatch()
 	return s.mostMemory(ctx, "uploads", func() (*result, error) {
-		return closedLoop(ctx, heavyConns, s.duration, func(worker int, _ int64) (int, error) {
+		return closedLoop(ctx, uploaders, s.duration, func(worker int, _ int64) (int, error) {
 			got, err := conns[worker].Post("/api/v1/leads/batch", keys[worker/batchSlots], body)
 			if err == nil {
 				return got.Status, nil
