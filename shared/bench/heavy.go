@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"leadgate/shared/loadgen"
 	"leadgate/shared/webhook"
@@ -103,8 +105,8 @@ func (s *fixture) heavyUploads(ctx context.Context) error {
 	return s.mostMemory(ctx, "uploads", func() (*result, error) {
 		return closedLoop(ctx, uploaders, s.duration, func(worker int, _ int64) (int, error) {
 			got, err := conns[worker].Post("/api/v1/leads/batch", keys[worker/batchSlots], body)
-			if err == nil {
-				return got.Status, nil
+			if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+				return got.Status, err
 			}
 			conns[worker].Close() // the gateway has no room for it, and reads no further
 			again, err := loadgen.Dial(s.addr())
@@ -116,7 +118,7 @@ func (s *fixture) heavyUploads(ctx context.Context) error {
 	})
 }
 
-// brokenOff stands for the status of a request whose connection was closed before it was sent.
+// brokenOff stands for the status of a request that the gateway refused before all of it was sent.
 const brokenOff = 0
 
 // heavyBatch is a batch of leads without an email, as large as one may be.

@@ -91,7 +91,7 @@ func (db *DB) checkServer(ctx context.Context, log *slog.Logger) error {
 			"set it off for the role, a pooler leaves out what its clients ask for: alter role NAME set jit = off")
 	}
 	if s.pglz {
-		log.Warn("postgres compresses its log by pglz, which takes longer than what it logs: set wal_compression to lz4")
+		log.Warn("postgres compresses its log with pglz, which is slow after each checkpoint: set wal_compression to lz4")
 	}
 	err = s.check(db.readOnly)
 	if errors.Is(err, ErrUnsafe) && db.allowUnsafe {
