@@ -14,8 +14,8 @@ var (
 )
 
 // Semaphore bounds how many slots each key has in use, and all keys together. Callers that wait get a slot first come,
-// first served; only those whose key has all its own slots are passed over meanwhile, so that no key's burst keeps
-// another waiting. A free slot is never left to a newcomer while a waiting caller may have it.
+// first served; only those whose key has all its own slots are passed over meanwhile, and no key has more than half of
+// the places to wait, so that no key's burst keeps another waiting. A free slot is never left to a newcomer while a waiting caller may have it.
 type Semaphore[K comparable] struct {
 	perKey, total, maxWaiting int
 
@@ -32,7 +32,7 @@ type waiter[K comparable] struct {
 }
 
 // NewSemaphore returns a semaphore of perKey slots for each key and total slots in all, for which maxWaiting callers
-// may wait.
+// may wait, half of them of one key.
 func NewSemaphore[K comparable](perKey, total, maxWaiting int) *Semaphore[K] {
 	return &Semaphore[K]{perKey: perKey, total: total, maxWaiting: maxWaiting, used: map[K]int{}}
 }
@@ -49,7 +49,7 @@ func (s *Semaphore[K]) TryAcquire(key K) (release func(), err error) {
 	return s.releaser(key), nil
 }
 
-// Acquire is TryAcquire that waits for a slot until ctx ends, unless maxWaiting callers wait already. The error says
+// Acquire is TryAcquire that waits for a slot until ctx ends, unless as many wait already as may. The error says
 // which slots were in use in the end.
 func (s *Semaphore[K]) Acquire(ctx context.Context, key K) (release func(), err error) {
 	s.mu.Lock()
@@ -59,7 +59,7 @@ func (s *Semaphore[K]) Acquire(ctx context.Context, key K) (release func(), err 
 		s.take(key, 1)
 		return s.releaser(key), nil
 	}
-	if len(s.waiting) >= s.maxWaiting {
+	if len(s.waiting) >= s.maxWaiting || s.waitingOf(key) >= (s.maxWaiting+1)/2 {
 		return nil, err
 	}
 	granted := make(chan struct{})
@@ -105,6 +105,15 @@ func (s *Semaphore[K]) Release(key K, n int) {
 		close(w.granted)
 		s.waiting = slices.Delete(s.waiting, i, i+1)
 	}
+}
+
+func (s *Semaphore[K]) waitingOf(key K) (n int) {
+	for i := range s.waiting {
+		if s.waiting[i].key == key {
+			n++
+		}
+	}
+	return n
 }
 
 // full returns why the key has no slot; nil: it has one.

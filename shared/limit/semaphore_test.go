@@ -110,6 +110,36 @@ func TestSemaphoreIsFair(t *testing.T) {
 	})
 }
 
+// However many callers of one key wait, there is a place for one of another.
+func TestSemaphoreLeavesPlacesToWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSemaphore[string](2, 4, 64)
+		for _, key := range []string{"burst", "burst", "other"} {
+			must(t, s, key)
+		}
+		release, err := s.TryAcquire("other")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 64 {
+			go func() { _, _ = s.Acquire(ctx, "burst") }()
+		}
+		synctest.Wait()
+		if len(s.waiting) != 32 {
+			t.Errorf("%d callers of one key wait, want half of 64", len(s.waiting))
+		}
+		time.AfterFunc(time.Millisecond, release)
+		if _, err := s.Acquire(ctx, "other"); err != nil {
+			t.Errorf("Acquire() beside a burst of another key = %v, want the slot that becomes free", err)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 // A newcomer takes no slot that a waiting caller may have, and those who wait for the same are served in their order.
 func TestSemaphoreServesFirstComeFirst(t *testing.T) {
 	t.Parallel()

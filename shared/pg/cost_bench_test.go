@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"leadgate/shared/id"
 	"leadgate/shared/lead"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
+	"leadgate/shared/webhook"
 )
 
 // BenchmarkLead is what a lead costs the processes of Postgres that serve connections: the statement that inserts it, and
@@ -58,6 +60,60 @@ func BenchmarkLead(b *testing.B) {
 			slices.Sort(enrich)
 			b.ReportMetric(insert[len(insert)/5], "insert-µs/lead")
 			b.ReportMetric(enrich[len(enrich)/5], "enrich-µs/lead")
+		})
+	}
+}
+
+// BenchmarkDelivery is what a delivery costs the process of Postgres that serves the worker: its share of the lease that
+// has it, and of the record that it arrived. It is measured as that of BenchmarkLead is.
+func BenchmarkDelivery(b *testing.B) {
+	for _, size := range []int{1, 100, 500} {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			db, err := pg.Open(pgtest.URL(b), pg.Options{MaxConns: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			ws := pgtest.Workspace(b, db).ID
+			e := webhook.Endpoint{WorkspaceID: ws, ID: id.New(), URL: "https://hooks.example.com/in",
+				EventTypes: []string{webhook.LeadCreated}, Secret: webhook.NewSecret(), Enabled: true, CreatedAt: time.Now()}
+			if err := db.CreateEndpoint(b.Context(), e); err != nil {
+				b.Fatal(err)
+			}
+			n, token := 0, id.New()
+			var lease, record []float64
+			for b.Loop() {
+				leads := make([]pg.NewLead, size)
+				for i := range leads {
+					n++
+					leads[i] = visitor(ws, n)
+				}
+				if _, err := db.InsertLeads(b.Context(), leads); err != nil {
+					b.Fatal(err)
+				}
+				before := backendTime(b, db)
+				leased, err := db.LeaseDue(b.Context(), pg.LeaseRequest{Workspace: ws, Endpoint: e.ID, Token: token,
+					Lease: time.Minute, Limit: size})
+				if err != nil || len(leased.Due) != size {
+					b.Fatalf("LeaseDue = %d deliveries, %v, want %d", len(leased.Due), err, size)
+				}
+				between := backendTime(b, db)
+				r := pg.RecordRequest{Workspace: ws, Endpoint: e.ID, Token: token, Lease: time.Minute}
+				for i := range leased.Due {
+					r.Outcomes = append(r.Outcomes, webhook.Outcome{State: webhook.Delivered, Attempt: webhook.Attempt{
+						DeliveryID: leased.Due[i].DeliveryID, ID: id.New(), Number: 1, Status: 200, ResponseHead: "ok",
+						Latency: 12 * time.Millisecond, At: time.Now()}})
+				}
+				if ok, err := db.RecordOutcomes(b.Context(), r); !ok || err != nil {
+					b.Fatalf("RecordOutcomes = %t, %v", ok, err)
+				}
+				lease = append(lease, (between-before)/float64(size))
+				record = append(record, (backendTime(b, db)-between)/float64(size))
+			}
+			slices.Sort(lease)
+			slices.Sort(record)
+			b.ReportMetric(lease[len(lease)/5], "lease-µs/delivery")
+			b.ReportMetric(record[len(record)/5], "record-µs/delivery")
 		})
 	}
 }

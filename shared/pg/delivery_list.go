@@ -294,12 +294,14 @@ func (db *DB) HasEndpoint(ctx context.Context, workspace, endpoint id.UUID) (boo
 // ResendDelivery makes a delivery due now; one that is not pending begins its attempts anew. It is a CONFLICT where
 // that cannot be.
 func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (webhook.Delivery, error) {
-	// What is due already keeps its place in the order.
+	// What is due already keeps its place in the order. The event is locked before the delivery: one that is being
+	// erased is sent as what is left of it.
 	q := `
 with v as materialized (
     select d.workspace_id, d.endpoint_id, d.id, v.type, v.lead_id
       from ` + oneDelivery + ` d
-     cross join lateral (select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1) v
+     cross join lateral (select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1
+                            for share) v
      where d.workspace_id = $1 and v.type <> '` + webhook.WebhookTest + `'
 )
 update deliveries d

@@ -382,3 +382,20 @@ func TestDeliveriesFollowEventTypes(t *testing.T) {
 		})
 	}
 }
+
+// A record that comes again, because its answer was lost, takes back nothing of what was done with the delivery since.
+func TestRecordAgainAfterAResend(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(1)
+	token := id.New()
+	o := d.outcome(d.take(token, 0, 10)[0], 200, nil)
+	d.record(token, 0, 10*time.Second, o)
+	if _, err := d.db.ResendDelivery(t.Context(), d.ws, o.Attempt.DeliveryID); err != nil {
+		t.Fatal(err)
+	}
+	d.record(token, 0, 0, o)
+	if got := d.states(d.endpoint); got[webhook.Pending] != 1 {
+		t.Errorf("deliveries are %v, want one that is pending: it is to be sent again", got)
+	}
+}

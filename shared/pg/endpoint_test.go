@@ -1,6 +1,8 @@
 package pg_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -351,5 +353,35 @@ select ep.id from ev join endpoints ep on ep.workspace_id = ev.workspace_id and 
 	}
 	if text := strings.Join(plan, "\n"); !strings.Contains(text, "endpoints_live") {
 		t.Errorf("plan =\n%s\nwant the index of live endpoints", text)
+	}
+}
+
+// What waits for another try is due at once where the endpoint gets another URL, in its order where that matters.
+func TestAnotherURLIsTriedAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, inFlight := range map[string]int{"in order": 1, "side by side": 8} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, pgtest.New(t))
+			d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.MaxInFlight = inFlight })
+			events := d.mustLeads(3)
+			token, later := id.New(), d.now.Add(5*time.Hour)
+			var failed []webhook.Outcome
+			for _, j := range d.take(token, 0, 2) {
+				failed = append(failed, d.outcome(j, 500, &later))
+			}
+			d.record(token, 0, 0, failed...)
+			d.endpoint = d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.URL = "https://hooks.example.com/right" })
+			var due []id.UUID
+			for _, j := range d.take(id.New(), 0, 10) {
+				due = append(due, j.EventID)
+			}
+			if inFlight > 1 { // what is due already keeps its place
+				slices.SortFunc(due, func(a, b id.UUID) int { return bytes.Compare(a[:], b[:]) })
+			}
+			if diff := cmp.Diff(events, due); diff != "" {
+				t.Errorf("due (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -19,8 +19,8 @@ import (
 const maxHeldAtOnce = 10_000
 
 // UpdateEndpoint lets change alter an endpoint, one caller at a time, and returns what it is now; NOT_FOUND when there
-// is none. Where that disables it, what waits for it is held; another URL begins with a clean record. replay, if not
-// nil, begins in the same commit; see CreateReplay for why it may not.
+// is none. Where that disables it, what waits for it is held; another URL begins with a clean record, and what waits for
+// another try is due at once. replay, if not nil, begins in the same commit; see CreateReplay for why it may not.
 func (db *DB) UpdateEndpoint(ctx context.Context, workspace, endpoint id.UUID, now time.Time,
 	change func(*webhook.Endpoint) error, replay *webhook.Replay) (e webhook.Endpoint, err error) {
 	const read = `
@@ -52,6 +52,11 @@ select ` + endpointColumns + `
 		}
 		if before.Enabled && !e.Enabled {
 			if _, err := holdOrCancelPending(ctx, tx, workspace, endpoint, webhook.Held, maxHeldAtOnce); err != nil {
+				return err
+			}
+		}
+		if moved && e.Enabled {
+			if err := retryAtOnce(ctx, tx, &e); err != nil {
 				return err
 			}
 		}
@@ -185,6 +190,23 @@ const endWaiting = `
 insert into deliveries (workspace_id, id, endpoint_id, event_id, state, created_at, updated_at)
 select workspace_id, id, endpoint_id, event_id, next_state, created_at, now() from waiting
 on conflict (workspace_id, id) do update set state = excluded.state, next_at = null, updated_at = excluded.updated_at`
+
+// retryAtOnce makes an endpoint's deliveries that wait for another try due, the first ones where they are very many; its
+// row must be locked. Where their order matters they come before what happened later. It is an update: see README.md.
+func retryAtOnce(ctx context.Context, tx *sqlx.Tx, e *webhook.Endpoint) error {
+	const q = `
+with waiting as materialized (
+    select id, endpoint_id, event_id, state, created_at from deliveries
+     where workspace_id = $1 and endpoint_id = $2 and state = 'pending' and next_at > now()
+     order by next_at, id limit $4 for update skip locked
+)
+insert into deliveries (workspace_id, id, endpoint_id, event_id, state, next_at, created_at, updated_at)
+select $1, id, endpoint_id, event_id, state, case when $3 then least(created_at, now()) else now() end, created_at, now()
+  from waiting
+    on conflict (workspace_id, id) do update set next_at = excluded.next_at, updated_at = excluded.updated_at`
+	_, err := conn.Exec(ctx, tx, "retry at once", q, e.WorkspaceID, e.ID, e.MaxInFlight == 1, maxHeldAtOnce)
+	return err
+}
 
 // HoldOrCancelPending ends the waiting of up to limit pending deliveries whose endpoint is disabled (they become held)
 // or deleted (cancelled). Disabling and deleting do it for most; this is for the many, and for those written at the

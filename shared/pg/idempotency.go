@@ -199,7 +199,7 @@ type IdempotentAnswer struct {
 }
 
 // CompleteIdempotent keeps the first answer of each key. One that names a lead that is gone is kept as if it were
-// erased already: nobody would erase it later. kept reports for each answer, in order, whether it was kept, or, of one
+// erased already: nobody would erase it later. So is one that names a lead that is being erased. kept reports for each answer, in order, whether it was kept, or, of one
 // without a Status, whether the key was given back.
 func (db *DB) CompleteIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
 	return splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
@@ -217,7 +217,7 @@ update idempotency d
             select from unnest(u.leads::uuid[]) n (id)
              where not exists (
                 select from leads l where l.workspace_id = ` + batchWorkspace("u.workspace_id") + ` and l.id between n.id and n.id
-                 order by l.id offset 0)) as whole
+                 order by l.id offset 0 for key share)) as whole
           from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[],
                       $5::integer[], $6::json[], $7::bytea[], $8::text[])
             as u (workspace_id, key_hash, id, taken_at, status, headers, body, leads) offset 0) i

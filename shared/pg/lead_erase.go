@@ -109,12 +109,12 @@ select id from events
 		return false, nil
 	}
 	events := idArray(batch)
-	halted, err := conn.Collect(ctx, tx, "halt drains", conn.Value[bool], haltDrains, e.workspace, events)
-	e.halted = e.halted || slices.Contains(halted, true)
-	n := 0
+	n, err := conn.Exec(ctx, tx, "erase events", eraseEvents, e.workspace, events, erased)
+	e.Events += n
 	if err == nil {
-		n, err = conn.Exec(ctx, tx, "erase events", eraseEvents, e.workspace, events, erased)
-		e.Events += n
+		var halted []bool
+		halted, err = conn.Collect(ctx, tx, "halt drains", conn.Value[bool], haltDrains, e.workspace, events, id.New())
+		e.halted = e.halted || slices.Contains(halted, true)
 	}
 	if err == nil {
 		n, err = conn.Exec(ctx, tx, "erase deliveries", eraseDeliveries, e.workspace, events)
@@ -140,7 +140,9 @@ select $1, v.id, v.type, cast($3 as json), v.created_at
     on conflict (workspace_id, id) do update set data = excluded.data, trace = null`
 
 	// haltDrains takes the leases of the endpoints away that the deliveries wait for: a drain may have leased them
-	// before. A row says whether the lease was alive. Endpoints are locked before deliveries, as drains lock them.
+	// before, or be about to, with what it read before. So the token, $3, is another one than any lease has seen, also
+	// where there was none. A row says whether the lease was alive. Events are locked before, as what sends a delivery
+	// again locks them, and deliveries after, as drains lock them.
 	haltDrains = `
 with waiting as materialized (
     select o.endpoint_id
@@ -152,11 +154,11 @@ with waiting as materialized (
      where o.state = '` + string(webhook.Pending) + `'
 ), concerned as materialized (
     select id, drain_until > now() as alive from endpoints
-     where workspace_id = $1 and id = any(array(select endpoint_id from waiting)) and drain_token is not null
+     where workspace_id = $1 and id = any(array(select endpoint_id from waiting))
      order by id
        for no key update
 )
-update endpoints e set drain_token = null, drain_until = null
+update endpoints e set drain_token = $3, drain_until = null
   from concerned c
  where e.workspace_id = $1 and e.id = c.id
 returning coalesce(c.alive, false)`

@@ -253,7 +253,8 @@ func (r *replayRun) scan() string {
 // returns how many matched.
 func (r *replayRun) resend(ctx context.Context, tx *sqlx.Tx, until time.Time, n int, out *ReplayBatch) (matched int,
 	err error) {
-	// "locked" has one order, so that replays cannot deadlock. Where the order of deliveries matters, in "sent", they
+	// "locked" has one order, so that replays cannot deadlock, and has events before their deliveries: one that is being
+	// erased is sent as what is left of it. Where the order of deliveries matters, in "sent", they
 	// come before what happened later. "sent" is an update: see README.md.
 	q := `
 with scanned as materialized (
@@ -266,6 +267,10 @@ with scanned as materialized (
 ), locked as materialized (
     select m.*
       from matched m
+     cross join lateral (
+        select from events
+         where workspace_id = $1 and id between m.event_id and m.event_id
+         order by id limit 1 for share) v
      cross join lateral (
         select state from deliveries
          where workspace_id = $1 and id between m.id and m.id

@@ -123,3 +123,28 @@ func TestFirstAndLastSubmissionsStay(t *testing.T) {
 	drop(month)
 	expect("a newer last is kept", slices.Concat(a9[:1], a1), nil, slices.Concat(e9, e6), 3)
 }
+
+// A submission that is released while those that are as old are deleted stays.
+func TestReleaseBesideExpiry(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.exec(`select ensure_partitions(now() - interval '31 days', now())`)
+	d.exec(`
+insert into submissions (workspace_id, id, form_id, outcome, verdict, points, reasons, email, email_key, name, fields, created_at)
+select $1, uuid_floor(at), $2, 'held', 'held', 5, '[]', 'a@example.com', 'a@example.com', 'A', '{}', at
+  from (values (now() - interval '31 days')) v (at)`, d.ws, id.New())
+	commit := mustHold(t, d.db, `
+update submissions set verdict = 'released', outcome = 'new', lead_id = $2, decided_at = now() where workspace_id = $1`,
+		d.ws, id.New())
+	deleted := make(chan error, 1)
+	go func() {
+		_, err := d.db.DeleteExpiredSubmissions(t.Context())
+		deleted <- err
+	}()
+	mustWaitForLocks(t, d.db, 1)
+	commit()
+	d.mustFinish(deleted)
+	if n := d.number(`select count(*) from submissions where workspace_id = $1`, d.ws); n != 1 {
+		t.Errorf("%d submissions, want the one that was released", n)
+	}
+}

@@ -48,7 +48,7 @@ const DefaultMinResponseTime = 250 * time.Millisecond
 const (
 	maxVerifying    = 64   // at a time
 	maxVerifyingOf  = 16   // of a workspace
-	maxWaitToVerify = 1024 // submissions that wait for their turn
+	maxWaitToVerify = 1024 // submissions that wait for their turn, half of them of one workspace
 )
 
 // Service is what the forms of a gateway share.

@@ -23,8 +23,8 @@ const (
 	contendedFor = time.Second             // a workspace's leads stay out of the group commit after one had to wait
 )
 
-// How many leads may queue for a slot of a lane; one more is a 503.
-const maxAlone, maxBlocked = 1024, 64
+// How many leads may queue for a slot of a lane, half of them of one workspace; one more is a 503.
+const maxAlone, maxBlocked = 1024, 128
 
 // lanes are where a lead goes whose workspace has emails in other transactions, so that it holds nobody else up. Their
 // slots are a part of the connections, and no workspace can have all of them.

@@ -49,11 +49,19 @@ func (s *Service) submitAlone(ctx context.Context, r *Request, sub lead.Submissi
 	return nil
 }
 
-// appendAll keeps submissions with leads that stay as they are, in one commit, and tells which are kept. The others,
-// and all where that fails, are written alone.
-func (s *Service) appendAll(all []pg.Append) []bool {
+// appendAll keeps submissions with leads that stay as they are, at most commitBytes in a commit, and tells which are
+// kept. The others, and all of a commit that fails, are written alone.
+func (s *Service) appendAll(all []pg.Append) (kept []bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
+	for len(all) > 0 {
+		n := inOneCommit(all, func(a *pg.Append) int { return a.Size() })
+		kept, all = append(kept, s.appendSome(ctx, all[:n])...), all[n:]
+	}
+	return kept
+}
+
+func (s *Service) appendSome(ctx context.Context, all []pg.Append) []bool {
 	start := time.Now()
 	done, wake, err := s.DB.AppendSubmissions(ctx, all)
 	traceCommit(len(all), func(i int) *trace.Span { return all[i].Trace }, start, err)
@@ -104,16 +112,24 @@ func (s *Service) Keep(ctx context.Context, sub lead.Submission) (lead.Outcome, 
 	return res.outcome, res.err
 }
 
+// inOneCommit returns how many of all, which are not none, one commit has: the first ones until they have commitBytes.
+func inOneCommit[T any](all []T, bytes func(*T) int) (n int) {
+	for size := 0; n < len(all) && size < commitBytes; n++ {
+		size += bytes(&all[n])
+	}
+	return n
+}
+
 // keepAll writes submissions, at most commitBytes in a statement.
 func (s *Service) keepAll(all []queuedSubmission) []keepResult {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	out := make([]keepResult, len(all))
 	for from, to := 0, 0; from < len(all); from = to {
+		to += inOneCommit(all[from:], func(q *queuedSubmission) int { return q.Size() })
 		var part []lead.Submission
-		for size := 0; to < len(all) && (size < commitBytes || to == from); to++ {
-			part = append(part, all[to].Submission)
-			size += all[to].Size()
+		for i := from; i < to; i++ {
+			part = append(part, all[i].Submission)
 		}
 		if s.Now().Sub(all[from].at) > maxWait {
 			for i := from; i < to; i++ {

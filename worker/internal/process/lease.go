@@ -31,7 +31,7 @@ func (d *drain) leaseFor(ctx context.Context, mode pg.LeaseMode) (r pg.LeaseRequ
 	}
 	share = d.acquireMemory()
 	return pg.LeaseRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token, Lease: leaseTime,
-		Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode, After: d.after}, share
+		Limit: d.limit, Bytes: int(max(1, share/dataCopies)), Mode: mode, After: d.after, Patience: patienceAlone}, share
 }
 
 // take notes what came of leaseFor.
@@ -41,7 +41,7 @@ func (d *drain) take(leased *pg.LeasedBatch, share int64, asked time.Time, err e
 	case err != nil:
 		d.leased = true // perhaps: the answer was lost
 	case len(leased.Due) > 0:
-		d.leased, d.renewed = true, d.Now()
+		d.leased, d.renewed = true, d.Now().Add(-time.Since(asked)) // the lease counts from before its lock was waited for
 		d.seen.at(asked)
 		d.health.begin(&leased.Endpoint)
 	}

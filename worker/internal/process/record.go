@@ -57,7 +57,7 @@ func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Durati
 // limited is until when the endpoint's rate allows nothing.
 func (d *drain) record(ctx context.Context, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
 	rec := pg.RecordRequest{Workspace: d.key.Workspace, Endpoint: d.key.Endpoint, Token: d.token, Lease: lease,
-		Outcomes: outcomes, PacedUntil: limited}
+		Outcomes: outcomes, PacedUntil: limited, Patience: patienceAlone}
 	if len(outcomes) > 0 {
 		h := d.health.now()
 		rec.Health = &h
@@ -86,6 +86,9 @@ const (
 	recordMax   = 64                    // drains in one
 	recordCalls = 4
 	patience    = 50 * time.Millisecond // of a statement of several endpoints with locks, before each gets its own
+
+	// Of a statement of one endpoint, before it is tried again later: it has a connection meanwhile.
+	patienceAlone = 250 * time.Millisecond
 )
 
 // recorded is what came of a record.

@@ -15,7 +15,7 @@ import (
 
 // Bounds of what one sweep deletes; the next one goes on.
 const (
-	purgeTime    = 3 * time.Second  // of deleting leads, and of deleting keys
+	purgeTime    = 3 * time.Second  // of deleting leads, of erasing some, and of deleting keys
 	purgeBatch   = 100              // leads read at a time; each is erased in commits of its own
 	eraseTimeout = 20 * time.Second // of one lead; what was erased of it by then stays so
 	keyBatch     = 10_000
@@ -66,11 +66,12 @@ func (u *Upkeep) dropPartitions(ctx context.Context) (n int, more bool, err erro
 	return len(out.Partitions), false, err
 }
 
-// untilNext makes a chore of a method that deletes what is old; what it cannot delete now waits for the next time.
+// untilNext makes a chore of a method that deletes what is old; what it cannot delete now waits for the next time,
+// unless the sweep ended before.
 func untilNext(del func(context.Context) (int, error)) func(context.Context) (int, bool, error) {
 	return func(ctx context.Context) (int, bool, error) {
 		n, err := del(ctx)
-		return n, false, err
+		return n, ctx.Err() != nil, err
 	}
 }
 
@@ -152,7 +153,7 @@ func (u *Upkeep) erasures(ctx context.Context) (n int, more bool, err error) {
 	running, err := u.DB.RunningErasures(ctx, erasureBatch)
 	errs := []error{err}
 	woken := map[pg.EndpointRef]bool{}
-	for i := range running {
+	for i, end := 0, time.Now().Add(u.purgeTime); i < len(running) && (i == 0 || time.Now().Before(end)); i++ {
 		ok, err := u.eraseLead(ctx, running[i].LeadRef, pg.Erasure{Job: &running[i]}, woken)
 		if ok {
 			n++
