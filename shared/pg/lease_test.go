@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -126,5 +127,26 @@ func TestOutcomeOfWhatIsHeld(t *testing.T) {
 	if err != nil || len(all) != 2 || all[1].State != webhook.Delivered || all[0].State != webhook.Held ||
 		all[0].NextAt != nil || all[0].Attempts != 1 {
 		t.Errorf("deliveries = %+v, %v, want the second delivered and the first held after one attempt", all, err)
+	}
+}
+
+// Where somebody else has the endpoint's row, a lease and a record fail as soon as their patience ends: they have a
+// connection meanwhile.
+func TestLeaseIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	d.mustLeads(2)
+	token := id.New()
+	j := d.take(token, 0, 1)[0]
+	defer mustHold(t, d.db, `select from endpoints where workspace_id = $1 and id = $2 for no key update`, d.ws, d.endpoint.ID)()
+	_, err := d.db.LeaseDue(t.Context(), pg.LeaseRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+		Lease: time.Minute, Limit: 1, Now: d.now, Patience: 10 * time.Millisecond})
+	if !errors.Is(err, pg.ErrLockTimeout) {
+		t.Errorf("LeaseDue = %v, want %v", err, pg.ErrLockTimeout)
+	}
+	_, err = d.db.RecordOutcomes(t.Context(), pg.RecordRequest{Workspace: d.ws, Endpoint: d.endpoint.ID, Token: token,
+		Now: d.now, Patience: 10 * time.Millisecond, Outcomes: []webhook.Outcome{d.outcome(j, 200, nil)}})
+	if !errors.Is(err, pg.ErrLockTimeout) {
+		t.Errorf("RecordOutcomes = %v, want %v", err, pg.ErrLockTimeout)
 	}
 }

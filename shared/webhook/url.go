@@ -157,6 +157,22 @@ func (a Allow) CheckDial(network, address string) error {
 	return internet.Safe(network, address, nil)
 }
 
+// EscapeQuery returns the query of a URL as it stands in a request: what may not stand there, such as a space, is
+// percent-encoded, as browsers do it (WHATWG URL, 1.3, the query percent-encode set). What is encoded already stays, and
+// net/http writes host and path so by itself.
+func EscapeQuery(query string) string {
+	escaped := func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '#' || c == '<' || c == '>' }
+	var b strings.Builder
+	for i := range len(query) {
+		if c := query[i]; escaped(c) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
 // Host is the host raw names, for people to read; "" if there is none.
 func Host(raw string) string {
 	u, err := url.Parse(raw)

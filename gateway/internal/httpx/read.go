@@ -41,7 +41,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 		return read.data, nil
 	}
 	if r.ContentLength > maxBytes {
-		w.Header().Set("Connection", "close") // its body stays unread
+		w.Header().Set("Connection", "close") // its body may stay unread
+		discard(r)
 		return nil, tooLarge(maxBytes)
 	}
 	if x := of(r); x != nil {
@@ -51,6 +52,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
+			discard(r)
 			return nil, tooLarge(maxBytes)
 		}
 		w.Header().Set("Connection", "close") // what may still come of the body is no request
@@ -61,6 +63,18 @@ func ReadBody(w http.ResponseWriter, r *http.Request, maxBytes int64) ([]byte, e
 	}
 	r.Body = &readBody{r.Body, b}
 	return b, nil
+}
+
+// maxDiscarded is how many bytes of a body that is too large are read all the same.
+const maxDiscarded = 16 << 20
+
+// discard reads what is left of a body that is too large: many clients read no answer before they have sent everything,
+// and find the connection broken instead. It reads nothing where the client waits to be told to send its body (RFC 9110,
+// 10.1.1), or says that it is larger still. The server's ReadTimeout bounds how long it takes.
+func discard(r *http.Request) {
+	if r.Header.Get("Expect") == "" && r.ContentLength <= maxDiscarded {
+		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded) // a failed read means the client has left
+	}
 }
 
 // readBody is a body that was read to its end, and what it was.

@@ -125,6 +125,7 @@ func (s *Sender) request(ctx context.Context, e *webhook.Endpoint, message strin
 	if err != nil {
 		return nil, "the URL is not valid"
 	}
+	req.URL.RawQuery = webhook.EscapeQuery(req.URL.RawQuery)
 	req.Header = header
 	trace.From(ctx).SetHeader(req.Header)
 	return req, ""

@@ -62,6 +62,28 @@ func TestSendIsStandard(t *testing.T) {
 	}
 }
 
+// A URL that may not stand in a request as it was typed goes out as browsers write it.
+func TestURLIsEscaped(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	srv := mustServe(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r.RequestURI })
+	s := mustSender(t, sender.Deps{Allow: loopback()})
+	for typed, want := range map[string]string{
+		"/a b?x=a b":             "/a%20b?x=a%20b",
+		"/ä?x=ä&y=\"<>\"":        "/%C3%A4?x=%C3%A4&y=%22%3C%3E%22",
+		"/?x=%20+%zz&y={a[0]|b}": "/?x=%20+%zz&y={a[0]|b}",
+	} {
+		a, made := s.Send(t.Context(), endpoint(srv.URL+typed), job())
+		if !made || a.Status != 200 {
+			t.Errorf("Send to %s = %+v, %t, want 200", typed, a, made)
+			continue
+		}
+		if got := <-asked; got != want {
+			t.Errorf("%s was sent as %s, want %s", typed, got, want)
+		}
+	}
+}
+
 // Every way to fail has its class, and no class tells more than it must.
 func TestFailuresHaveAClass(t *testing.T) {
 	t.Parallel()
