@@ -53,8 +53,8 @@ func (s Settings) Check() []fault.Field {
 		case n == 0 || n > MaxStatus || !utf8.ValidString(status) || strings.ContainsFunc(status, unicode.IsControl):
 			refuse("statuses", pointer, fault.Truncate(status), "Must be 1 to %d characters without control characters",
 				MaxStatus)
-		case slices.Contains(s.Statuses[:i], status):
-			refuse("statuses", pointer, status, "Must be listed once")
+		case slices.ContainsFunc(s.Statuses[:i], func(other string) bool { return strings.EqualFold(other, status) }):
+			refuse("statuses", pointer, status, "Must be listed once, in whatever case: a lead's status is taken in any")
 		}
 	}
 	return wrong

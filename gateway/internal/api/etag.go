@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"leadgate/shared/fault"
@@ -16,6 +17,7 @@ type match struct {
 	given bool
 	any   bool
 	tags  []string // strong ones, with their quotes
+	weak  []string // likewise; they match nothing
 }
 
 const (
@@ -50,7 +52,9 @@ func readMatch(r *http.Request) (m match, err error) {
 		if found++; found > maxTags {
 			return m, malformed
 		}
-		if !weak {
+		if weak {
+			m.weak = append(m.weak, tag)
+		} else {
 			m.tags = append(m.tags, tag)
 		}
 	}
@@ -82,10 +86,12 @@ func (m *match) check(l *lead.Lead) error {
 	if !m.given || m.any {
 		return nil
 	}
-	for _, tag := range m.tags {
-		if tag == etag(l) {
-			return nil
-		}
+	switch tag := etag(l); {
+	case slices.Contains(m.tags, tag):
+		return nil
+	case slices.Contains(m.weak, tag):
+		return fault.New(fault.Precondition, "If-Match must have the strong tag "+tag+", without W/, which a proxy that "+
+			"compresses answers puts before it")
 	}
 	return fault.New(fault.Precondition, "The lead was changed since the version in If-Match; its ETag is now "+etag(l))
 }

@@ -153,14 +153,15 @@ func (q *params) leadFilter(p *tenant.Principal) (l pg.LeadQuery) {
 	return l
 }
 
-// statuses reads one status or several with commas between. known are those the workspace has now.
+// statuses reads one status or several with commas between. known are those the workspace has now, which are found in
+// any case, as where a lead is written.
 func (q *params) statuses(known []string) []string {
 	text := q.text("status", tenant.MaxStatuses*(tenant.MaxStatus+1))
 	switch {
 	case text == "":
 		return nil
-	case slices.Contains(known, text): // it may have a comma itself
-		return []string{text}
+	case slices.ContainsFunc(known, isStatus(text)): // it may have a comma itself
+		return []string{asKnown(text, known)}
 	}
 	all := strings.Split(text, ",")
 	if len(all) > tenant.MaxStatuses {
@@ -168,9 +169,24 @@ func (q *params) statuses(known []string) []string {
 		return nil
 	}
 	for i := range all {
-		all[i] = strings.TrimSpace(all[i])
+		all[i] = asKnown(strings.TrimSpace(all[i]), known)
 	}
 	return all
+}
+
+// asKnown returns a status as known has it, or else as it is: a lead may have one that the workspace has no longer.
+func asKnown(status string, known []string) string {
+	if slices.Contains(known, status) {
+		return status
+	}
+	if i := slices.IndexFunc(known, isStatus(status)); i >= 0 {
+		return known[i]
+	}
+	return status
+}
+
+func isStatus(text string) func(string) bool {
+	return func(status string) bool { return strings.EqualFold(status, text) }
 }
 
 // knowsStatuses refuses a status that neither the workspace nor any of its leads has: an empty answer would look like

@@ -153,6 +153,9 @@ func TestIfMatch(t *testing.T) {
 			if !strings.Contains(got.body.Error, tag) {
 				t.Errorf("412 says %q, want the ETag %s in it", got.body.Error, tag)
 			}
+			if weak := strings.HasPrefix(match, "W/"); strings.Contains(got.body.Error, "was changed") == weak {
+				t.Errorf("412 says %q of the lead as it is: %t", got.body.Error, weak)
+			}
 			b.ask(t, b.secret, "DELETE", path, "", "If-Match: "+match).wantError(t, "DELETE with "+match, 412,
 				"PRECONDITION_FAILED")
 		})

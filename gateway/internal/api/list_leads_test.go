@@ -122,7 +122,7 @@ func TestLeadsByFilter(t *testing.T) {
 				"domain=example.com&status=new&q=person%200":           {"lead15@example.com", "lead0@example.com"},
 				"domain=mail.example.com":                              nil,
 				"createdUntil=2021-01-01T00:00:00Z":                    {"lead0@example.com"},
-				"createdFrom=2021-01-01T00:00:00Z&status=new&q=person": all(func(i int) bool { return i%3 == 0 && i > 0 }),
+				"createdFrom=2021-01-01t00:00:00z&status=NEW&q=person": all(func(i int) bool { return i%3 == 0 && i > 0 }),
 				"sort=-updatedAt&status=converted": append([]string{"lead2@example.com"},
 					all(func(i int) bool { return i%3 == 2 && i != 2 })...),
 			} {

@@ -43,7 +43,7 @@ func TestWorkspaceSettings(t *testing.T) {
 		t.Errorf("GET workspace = %+v, want it with its defaults, for a key without scopes too", first)
 	}
 	changed := b.patchWorkspace(t, b.secret,
-		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot","cold"],"dedupe":"chatbot","defaultRegion":"se","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60],"deliveryTargetMs":5000}`)
+		`{"name":"Acme","rate":5,"burst":7,"statuses":["hot"," cold "],"dedupe":"chatbot","defaultRegion":"se","allowedOrigins":["https://www.example.com","http://localhost:3000"],"retrySchedule":[0,60],"deliveryTargetMs":5000}`)
 	if changed.Name != "Acme" || changed.Rate != 5 || changed.Burst != 7 || changed.RateCeiling != tenant.DefaultRate ||
 		!slices.Equal(changed.Statuses, []string{"hot", "cold"}) || changed.Dedupe != "chatbot" ||
 		changed.DefaultRegion == nil || *changed.DefaultRegion != "SE" ||
@@ -107,7 +107,7 @@ func TestWorkspaceMistakes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	got := b.send(t, b.secret, "PATCH", "/api/v1/workspace",
-		`{"name":"","rate":1000000000,"dedupe":"x","allowedOrigins":["https://www.example.com/","www.example.com","https://WWW.example.com"],"retrySchedule":[1],"statuses":["a","a"]}`)
+		`{"name":"","rate":1000000000,"dedupe":"x","allowedOrigins":["https://www.example.com/","www.example.com","https://WWW.example.com"],"retrySchedule":[1],"statuses":["a","A "]}`)
 	got.wantError(t, "many mistakes", 400, "VALIDATION_ERROR")
 	var pointers []string
 	for _, e := range got.body.Details.Errors {

@@ -89,6 +89,9 @@ func refuseInSandbox(in *strictjson.Reader, w *tenant.Workspace) {
 
 func readStatuses(in *strictjson.Reader) []string {
 	statuses := in.Texts(tenant.MaxStatuses, tenant.MaxStatus)
+	for i := range statuses {
+		statuses[i] = strings.TrimSpace(statuses[i])
+	}
 	in.Add(tenant.Settings{Statuses: statuses}.Check()...)
 	return statuses
 }
