@@ -14,13 +14,13 @@ import (
 // capacity fits what the system uses to its load, checks that against loads it was not fitted to, and says what larger
 // ones would use: leads without a webhook, and leads with one each.
 func (b *bench) capacity(ctx context.Context) error {
-	most := 4000
+	const most = 4000
+	fitted := []load{{}, {50, 0}, {500, 0}, {most, 0}, {flatOut, 0},
+		{20, 20}, {300, 300}, {most * .6, most * .6}, {flatOut, flatOut}}
+	checked := []load{{200, 0}, {most * .4, 0}, {most * .25, most * .25}}
 	if b.quick {
-		most = 400
+		fitted, checked = []load{{}, {200, 0}, {flatOut, flatOut}}, []load{{100, 100}}
 	}
-	fitted := []load{{}, {50, 0}, {500, 0}, {float64(most), 0}, {flatOut, 0},
-		{20, 20}, {300, 300}, {float64(most) * .6, float64(most) * .6}, {flatOut, flatOut}}
-	checked := []load{{200, 0}, {float64(most) * .4, 0}, {float64(most) * .25, float64(most) * .25}}
 	samples := map[string][]sample{}
 	var measured load // the most of each kind
 	for _, l := range fitted {

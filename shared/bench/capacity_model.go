@@ -53,24 +53,35 @@ func fitModel(samples []sample) (best model) {
 }
 
 // fit finds the weights for which the squares of the relative errors are least, one weight after the other, again and
-// again. Nothing costs less than nothing.
+// again. Nothing costs less than nothing. It returns the sum of these squares.
 func (m *model) fit(samples []sample) (off float64) {
 	const rounds = 20_000
+	shares := make([][5]float64, len(samples)) // of a feature in what was used, for each unit of its weight
+	missing := make([]float64, len(samples))   // the relative errors
+	var squares [5]float64
+	for n, s := range samples {
+		missing[n] = 1
+		for i, f := range s.features(m.batching) {
+			shares[n][i] = f / s.used
+			squares[i] += shares[n][i] * shares[n][i]
+		}
+	}
 	for range rounds {
-		for i := range m.weights {
-			var up, down float64
-			for _, s := range samples {
-				f := s.features(m.batching)
-				up += f[i] * (s.used - m.predict(s.load)) / (s.used * s.used)
-				down += f[i] * f[i] / (s.used * s.used)
+		for i, w := range m.weights {
+			if squares[i] == 0 {
+				continue
 			}
-			if down > 0 {
-				m.weights[i] = max(0, m.weights[i]+up/down)
+			up := 0.0
+			for n := range shares {
+				up += shares[n][i] * missing[n]
+			}
+			m.weights[i] = max(0, w+up/squares[i])
+			for n := range shares {
+				missing[n] -= shares[n][i] * (m.weights[i] - w)
 			}
 		}
 	}
-	for _, s := range samples {
-		e := (m.predict(s.load) - s.used) / s.used
+	for _, e := range missing {
 		off += e * e
 	}
 	return off

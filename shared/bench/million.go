@@ -16,7 +16,7 @@ import (
 // queries returns how often each list is read.
 func (o options) queries() int {
 	if o.quick {
-		return 10
+		return 4
 	}
 	return 200
 }

@@ -11,8 +11,8 @@ import (
 	"leadgate/shared/testbrowser"
 )
 
-// paints is how often each page is loaded at most: a browser takes long.
-const paints = 20
+// paints returns how often each page is loaded: less often than it is read, as a browser takes long.
+func (o options) paints() int { return max(1, o.queries()/10) }
 
 // mainPages are those that people have open.
 func mainPages() []string {
@@ -54,7 +54,7 @@ func (v *visitor) measurePaint(ctx context.Context, pages []string) error {
 func (v *visitor) paint(ctx context.Context, m *testbrowser.Meter, page string) error {
 	var took []time.Duration
 	weight := 0
-	for range min(v.bench.queries(), paints) {
+	for range v.bench.paints() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
