@@ -38,7 +38,7 @@ func (s *Submission) checked() []verdict.Field {
 			case c.gone || c.hidden || isSecret(name):
 			case said.holds() && deep > 0:
 				walk(said, deep-1)
-			case said.empty() || !utf8.ValidString(name):
+			case said.empty() || !utf8.ValidString(name) || c.answer != nil && c.asked != nil && isOfLinks(c.asked.kind):
 			case !isLeads && (isOfForm(name) || home != nil && c.parent != home && isAside(c, roles)):
 			default:
 				all = append(all, verdict.Field{Name: name, Text: said.string(), Role: role})
@@ -86,10 +86,20 @@ func (s *Submission) roles() (roles map[*node]verdict.Role, home *node) {
 	return roles, home
 }
 
-// isOfForm reports whether a field of this name says something of the form, or of the campaign that brought the
-// visitor.
+// isOfLinks reports whether answers of this kind are addresses of pages and files: "file_url", "FILE_UPLOAD".
+func isOfLinks(kind string) bool {
+	return slices.ContainsFunc(nameWords(kind), func(word string) bool {
+		return slices.Contains([]string{"url", "uri", "link", "website", "file", "files", "upload", "fileupload", "image",
+			"signature"}, word)
+	})
+}
+
+// isOfForm reports whether a field of this name says something of the form, of its page, or of the page or the campaign
+// that brought the visitor.
 func isOfForm(name string) bool {
-	if campaignName(name) != "" {
+	plain := normalizeFieldName(name)
+	if campaignName(name) != "" || strings.HasPrefix(plain, "utm") || slices.Contains(pageFields, plain) ||
+		slices.Contains(beforeFields, plain) || strings.HasPrefix(plain, "landing") {
 		return true
 	}
 	words := nameWords(name)

@@ -23,7 +23,8 @@ func checkContact(s *submission) {
 	}
 }
 
-// checkLinks is about links in free text. One to the visitor's own site, or to the page of the form, is none.
+// checkLinks is about links in free text. One to the visitor's own site, or to the page of the form, is none. Only a
+// message can be nothing but a link: what else has one asks for it, or is written by a service.
 func checkLinks(s *submission) {
 	foreign := s.foreign
 	switch n := foreign; {
@@ -42,11 +43,11 @@ func checkLinks(s *submission) {
 		}
 	}
 	switch words := s.said.count + s.said.of[han]/2; {
-	case foreign > 0 && words < 3:
+	case s.told > 0 && words < 3:
 		s.add("link_ratio", 60, "the text is nothing but a link")
-	case foreign > 0 && words < 8:
+	case s.told > 0 && words < 8:
 		s.add("link_ratio", 45, "the text is little more than a link")
-	case foreign > 2 && s.links.bytes*2 > len(s.said.words):
+	case s.told > 2 && s.links.bytes*2 > len(s.said.words):
 		s.add("link_ratio", 20, "the text is mostly links")
 	}
 	if s.links.markup {

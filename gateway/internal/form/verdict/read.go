@@ -28,6 +28,7 @@ type submission struct {
 	said    text // the free text, without its links
 	links   links
 	foreign int // links to other sites than the visitor's and the page's
+	told    int // those of them that are in messages
 	offer   offer
 	speech  speech
 	seen    seen
@@ -46,11 +47,12 @@ func (c *Checker) read(in *Input) *submission {
 	s.fields = append(s.fields, in.Fields[:min(len(in.Fields), maxFields)]...)
 	left, message := maxLooked, false
 	names := make([]uint32, 0, maxFields)
+	var told []string // hosts of the links in messages
 	for i := range s.fields {
 		f := &s.fields[i]
 		names = append(names, uint32(maphash.String(c.seed, f.Name)))
 		f.Text = strings.TrimSpace(f.Text)
-		if f.Role == Other && asksForWebsite(f.Name) {
+		if f.Role == Other && (asksForWebsite(f.Name) || !asksForMessage(f.Name) && isLinks(f.Text, c.ends)) {
 			f.Role = website
 		}
 		switch f.Role {
@@ -68,12 +70,21 @@ func (c *Checker) read(in *Input) *submission {
 			message = message || f.Role == Message
 			look := cut(f.Text, max(left, minLookedEach))
 			left -= len(look)
-			s.said.add(&c.letters, s.links.find(look, c.ends))
+			ends, before := c.ends, len(s.links.hosts)
+			isMessage := f.Role == Message || asksForMessage(f.Name) || isProse(look)
+			if !isMessage { // ASP.net and Booking.com are names there
+				ends = nil
+			}
+			s.said.add(&c.letters, s.links.find(look, ends))
 			s.links.far += farLinks(f.Text, len(look))
+			if isMessage {
+				told = append(told, s.links.hosts[before:]...)
+			}
 		}
 	}
 	s.wordless = message && s.said.count < 3 && s.said.of[han] < 4
-	s.foreign = s.foreignLinks()
+	s.foreign = s.links.far + s.foreignLinks(s.links.hosts)
+	s.told = s.links.far + s.foreignLinks(told)
 	s.offer = c.offers.read(s.said.words)
 	signs := s.signs()
 	s.speech = c.wording.read(s.said.words, &signs)
@@ -82,9 +93,8 @@ func (c *Checker) read(in *Input) *submission {
 }
 
 // foreignLinks counts the links that are not to the visitor's own site, or to the page of the form.
-func (s *submission) foreignLinks() int {
-	foreign := s.links.far
-	for _, host := range s.links.hosts {
+func (s *submission) foreignLinks(hosts []string) (foreign int) {
+	for _, host := range hosts {
 		if !isAt(host, s.site) && !isAt(s.page, host) && !isAt(host, s.page) && !s.ownName(host) {
 			foreign++
 		}
@@ -150,17 +160,4 @@ func (t *text) mostly() alphabet {
 		}
 	}
 	return noAlphabet
-}
-
-// asksForWebsite reports whether a field of this name asks for the visitor's own address in the web.
-func asksForWebsite(name string) bool {
-	name = strings.ToLower(name[strings.LastIndexAny(name, "[.")+1:])
-	for _, word := range [...]string{"website", "webseite", "homepage", "url", "site", "domain", "strona", "sitio", "сайт",
-		"linkedin",
-		"portfolio", "page", "instagram", "facebook", "web"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }

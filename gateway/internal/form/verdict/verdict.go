@@ -54,12 +54,12 @@ type Role int
 
 // The roles.
 const (
-	Other   Role = iota // it is read like a message, but for its name
+	Other   Role = iota // its name and its text say whether it is read like a message
 	Name                // of the person, or a part of it
 	Email               // the lead's
 	Phone               // the lead's
 	Message             // free text
-	website             // the visitor's own address in the web is asked for
+	website             // the address of a page is asked for, or is all that was answered
 )
 
 // TokenState is what became of the signed token that a page asks for when it is shown.
