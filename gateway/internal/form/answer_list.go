@@ -75,7 +75,9 @@ func readAnswer(n *node) *answer {
 		}
 		byName[name] = m
 	}
-	if of := byName[plainName(a.kind)]; a.kind != "" && of != nil && of != byName["type"] { // {"type":"email","email":…}
+	// {"type":"email","email":…}, but not {"type":"name","name":"Your name",…}
+	kind := plainName(a.kind)
+	if of := byName[kind]; a.value == nil && kind != "" && kind != "type" && of != nil && !slices.Contains(labelNames, kind) {
 		a.value = of
 	}
 	if n.reaches(a.value) || a.value != nil && len(a.value.all) > 1 && a.value.reaches(nil) {
