@@ -18,6 +18,7 @@ const charsetField = "_charset_"
 type decoder struct {
 	named   encoding.Encoding // nil: none was named, or UTF-8
 	latin   bool              // named has one byte for a character
+	seven   bool              // named has only bytes below 0x80
 	guessed bool              // something was read as windows-1252 that did not say so
 }
 
@@ -28,17 +29,30 @@ func newDecoder(label string) *decoder {
 	if err != nil {
 		return &decoder{}
 	}
-	if name, err := htmlindex.Name(named); err != nil || name == "utf-8" {
+	name, err := htmlindex.Name(named)
+	if err != nil || name == "utf-8" {
 		return &decoder{}
 	}
 	_, latin := named.(*charmap.Charmap)
-	return &decoder{named: named, latin: latin}
+	return &decoder{named: named, latin: latin, seven: name == "iso-2022-jp"}
+}
+
+// forFields drops an encoding in which no browser sends the fields of a form, whatever the page says: they are UTF-8
+// then (HTML, 4.10.22.5; WHATWG Encoding, 4.3).
+func (d *decoder) forFields() {
+	if d.named == nil {
+		return
+	}
+	switch name, _ := htmlindex.Name(d.named); name {
+	case "utf-16be", "utf-16le", "replacement":
+		d.named, d.latin = nil, false
+	}
 }
 
 // text decodes one text. What is UTF-8 although a one-byte encoding was named is left: pages name one and send the
-// other, and no text of letters in such an encoding looks like UTF-8.
+// other, and no text of letters in such an encoding looks like UTF-8. Nor is one in an encoding of seven bits.
 func (d *decoder) text(raw string) string {
-	if plain(raw) && (d.named == nil || d.latin) || (d.named == nil || d.latin) && utf8.ValidString(raw) {
+	if (d.named == nil || d.latin || d.seven && !plain(raw)) && utf8.ValidString(raw) {
 		return raw
 	}
 	if d.named != nil {

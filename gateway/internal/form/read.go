@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/url"
 	"strings"
 
@@ -38,19 +35,20 @@ func (b *body) warn(field, message string) {
 // read reads the fields of a body, in their order. JSON is read whatever it is called: browsers send it as text/plain
 // (sendBeacon, no-cors), and command lines as a form. Errors: UNSUPPORTED_MEDIA_TYPE, VALIDATION_ERROR.
 func read(contentType string, raw []byte) (*body, error) {
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		media = ""
-	}
+	var err error
+	media, params := mediaType(contentType)
 	b := &body{root: &node{kind: objectKind}}
 	d := newDecoder(params["charset"])
+	if boundary := boundaryOf(raw); boundary != "" {
+		media, params["boundary"] = multipartType, boundary
+	}
 	if media == urlencodedType && bytes.HasPrefix(bytes.ToUpper(raw[:min(3, len(raw))]), []byte("%7B")) { // JSON as a name
 		raw = []byte(unescape(strings.TrimSuffix(string(raw), "=")))
 	}
 	switch {
 	case media == jsonType || media == "text/json" || strings.HasSuffix(media, "+json"):
 		err = b.readJSON(d.body(raw))
-	case media == multipartType:
+	case media == multipartType && !looksLikeJSON(raw):
 		err = b.readMultipart(raw, params["boundary"], d)
 	case looksLikeJSON(raw):
 		if err = b.readJSON(d.body(raw)); err != nil && media == urlencodedType {
@@ -59,7 +57,7 @@ func read(contentType string, raw []byte) (*body, error) {
 	case media == urlencodedType:
 		err = b.readURLEncoded(string(raw), d)
 	case (media == textType || contentType == "") && bytes.IndexByte(firstLine(raw), '=') > 0:
-		err = b.readPlain(string(raw), d)
+		err = b.readPlain(strings.TrimLeft(string(raw), "\r\n"), d)
 	default:
 		return nil, fault.New(fault.MediaType, "Content-Type must be "+urlencodedType+", "+multipartType+" or "+jsonType+
 			"; "+textType+" is taken where the body is a JSON object, or lines of name=value")
@@ -79,7 +77,15 @@ func looksLikeJSON(raw []byte) bool {
 	return len(raw) > 0 && (raw[0] == '{' || raw[0] == '[')
 }
 
-func unreadable(message string) error { return fault.InvalidField("body", nil, message) }
+// brokenBody is the error of a body that did not arrive whole: to send it again can help.
+func brokenBody(message string) error { return fault.InvalidField("body", nil, message) }
+
+// unreadable is the error of what can be sent as often as one likes: whoever made the form has to mend it.
+func unreadable(field, message string) error {
+	wrong := fault.InvalidField(field, nil, message)
+	wrong.Cause = errMisconfigured
+	return wrong
+}
 
 // pair is a field of a form that is no JSON, not decoded.
 type pair struct{ name, text string }
@@ -99,6 +105,7 @@ func (b *body) putAll(pairs []pair, d *decoder) {
 			}
 		}
 	}
+	d.forFields()
 	for _, p := range pairs {
 		b.root.put(d.text(p.name), d.text(p.text))
 	}
@@ -144,8 +151,9 @@ func (b *body) readPlain(raw string, d *decoder) error {
 	return nil
 }
 
+// firstLine returns the first line that is not empty.
 func firstLine(raw []byte) []byte {
-	line, _, _ := bytes.Cut(raw, []byte("\n"))
+	line, _, _ := bytes.Cut(bytes.TrimLeft(raw, "\r\n"), []byte("\n"))
 	return line
 }
 
@@ -186,38 +194,6 @@ func unescape(raw string) string {
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-func (b *body) readMultipart(raw []byte, boundary string, d *decoder) error {
-	const broken = "Must be complete multipart/form-data"
-	// Without the check of the end, a body that broke off would look complete.
-	if boundary == "" || !bytes.Contains(raw, []byte("--"+boundary+"--")) {
-		return unreadable(broken)
-	}
-	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
-	var pairs []pair
-	for len(pairs) <= maxFields {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return unreadable(broken)
-		}
-		text, err := io.ReadAll(part)
-		if err != nil {
-			return unreadable(broken)
-		}
-		name := part.FormName()
-		isJSON := strings.HasPrefix(part.Header.Get("Content-Type"), jsonType) // a Blob of a script, which is called a file
-		if file := part.FileName(); file != "" && !isJSON {
-			b.warn(strings.ToValidUTF8(name, "\uFFFD"), "Is a file, of which only the name is kept: this form accepts none")
-			text = []byte(file)
-		}
-		pairs = append(pairs, pair{name, string(text)})
-	}
-	b.putAll(pairs, d)
-	return nil
-}
-
 var errTrailing = errors.New("something follows")
 
 // readJSON reads a JSON object, or a list of one, or of answers; some tools send that as a text of JSON.
@@ -234,11 +210,11 @@ func (b *body) readJSON(raw []byte) error {
 	}
 	switch {
 	case errors.Is(err, errTrailing):
-		return unreadable("Must be one JSON object and nothing after it")
+		return unreadable("body", "Must be one JSON object and nothing after it")
 	case err != nil && looksLikeJSON(raw):
-		return unreadable("Must be one complete JSON object in UTF-8")
+		return unreadable("body", "Must be one complete JSON object in UTF-8")
 	case err != nil || !root.holds():
-		return unreadable("Must be a JSON object")
+		return unreadable("body", "Must be a JSON object")
 	}
 	if root.cut {
 		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxNodes))

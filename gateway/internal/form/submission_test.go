@@ -166,7 +166,7 @@ func TestMistakes(t *testing.T) {
 		{jsonBody, `"a"`, "body"}, {jsonBody, `{"email":"a@example.com"`, "body"}, {jsonBody, `{"email":"a@example.com"} 1`,
 			"body"}, {jsonBody, "", "body"},
 		{jsonBody, `{"email":5}`, "email"}, {jsonBody, "[]", "email"},
-		{"multipart/form-data", "", "body"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
+		{"multipart/form-data", "", "Content-Type"}, {"multipart/form-data; boundary=x", "--x\r\n", "body"},
 	} {
 		t.Run(fmt.Sprintf("%.30s %.60s", tc.contentType, tc.body), func(t *testing.T) {
 			s, err := form.Read(tc.contentType, []byte(tc.body), tenant.Form{}.WithDefaults())
