@@ -29,6 +29,8 @@ func FuzzForm(f *testing.F) {
 			"--x\r\nContent-Transfer-Encoding: quoted-printable\r\nContent-Disposition: form-data; name=a\r\n\r\n=FF=00\r\n--x--"},
 		{urlencoded, "a=%FF&%00=%00&email=\xff"}, {"text/plain;;", "x"},
 		{"text/plain", "a=b\nc\n=d\r\nemail=a@example.com\n"}, {jsonBody, "{\"a\":\"\n\\\"\",}"},
+		{jsonBody, `{'email':'a@example.com',x:"a "b" c\d",n:NaN,/* c */,"y":,"z":1 "w":http://x // y`},
+		{"", "--x\r\nContent-Disposition: form-data; name=email\r\n\r\na@example.com\r\n--x--"},
 	} {
 		f.Add(seed[0], []byte(seed[1]), "https://www.example.com/page")
 	}

@@ -60,38 +60,6 @@ func (m member) json() []byte {
 	return append(b, ']')
 }
 
-// mendJSON writes what templates get wrong, who put texts between quotation marks as they are, and a comma after every
-// member: control characters in texts, and commas before the end of an object or list.
-func mendJSON(raw []byte) []byte {
-	b := make([]byte, 0, len(raw)+len(raw)/8)
-	text, comma := false, -1
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case text && c == '\\' && i+1 < len(raw) && raw[i+1] >= ' ':
-			b = append(b, c, raw[i+1])
-			i++
-			continue
-		case text && c < ' ':
-			b = append(b, quote(string(c))[1:]...)
-			b = b[:len(b)-1]
-			continue
-		case c == '"':
-			text = !text
-			comma = -1
-		case text:
-		case c == ',':
-			comma = len(b)
-		case (c == '}' || c == ']') && comma >= 0:
-			b[comma] = ' '
-			comma = -1
-		case c > ' ':
-			comma = -1
-		}
-		b = append(b, raw[i])
-	}
-	return b
-}
-
 func quote(text string) []byte {
 	b, _ := jsontext.AppendQuote(nil, text) // what is not UTF-8 becomes U+FFFD
 	return b

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"leadgate/shared/fault"
 	"leadgate/shared/lead"
@@ -194,32 +197,34 @@ func unescape(raw string) string {
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
-var errTrailing = errors.New("something follows")
-
 // readJSON reads a JSON object, or a list of one, or of answers; some tools send that as a text of JSON.
 func (b *body) readJSON(raw []byte) error {
 	root, err := readJSON(raw)
 	if err != nil && looksLikeJSON(raw) {
-		if mended, e := readJSON(mendJSON(raw)); e == nil {
-			root, err = mended, nil
-			b.warn("body", "Is no JSON as it stands: in a text a line break is written \\n, and no comma stands before } or ]")
+		mended, notes := mendJSON(raw)
+		if found, e := readJSON(mended); e == nil {
+			root, err = found, nil
+			b.warn("body", "Is no JSON as it stands: "+strings.Join(notes, "; "))
+		} else if errors.Is(e, io.ErrUnexpectedEOF) && !endsLikeJSON(raw) {
+			err = e
 		}
 	}
 	if err == nil && root.kind == textKind && looksLikeJSON([]byte(root.text)) {
 		root, err = readJSON([]byte(root.text))
 	}
-	switch {
-	case errors.Is(err, errTrailing):
-		return unreadable("body", "Must be one JSON object and nothing after it")
-	case err != nil && looksLikeJSON(raw):
-		return unreadable("body", "Must be one complete JSON object in UTF-8")
-	case err != nil || !root.holds():
-		return unreadable("body", "Must be a JSON object")
+	if err == nil && !root.holds() {
+		err = errNoObject
+	}
+	if err != nil {
+		return jsonError(err)
 	}
 	if root.cut {
 		b.warn("body", fmt.Sprintf("Has more than %d fields: the others are left out", maxNodes))
 	}
 	if first := root.person(); first != nil {
+		if first.another() {
+			return severalError("body")
+		}
 		first.cut = first.cut || root.cut || len(root.all) > 1
 		if len(root.all) > 1 {
 			b.warn("body", fmt.Sprintf("Is a list of %d: only the first can be a lead", len(root.all)))
@@ -229,6 +234,33 @@ func (b *body) readJSON(raw []byte) error {
 	root.name, root.parent, root.raw = "", nil, nil
 	b.root = root
 	return nil
+}
+
+var (
+	errTrailing = errors.New("something follows")
+	errNoObject = errors.New("no object")
+)
+
+// endsLikeJSON reports whether a body ends as an object or a list does.
+func endsLikeJSON(raw []byte) bool {
+	raw = bytes.TrimRight(raw, " \t\r\n")
+	return len(raw) > 0 && (raw[len(raw)-1] == '}' || raw[len(raw)-1] == ']')
+}
+
+// jsonError says why a body is no JSON object, and where.
+func jsonError(err error) error {
+	where := ""
+	var wrong *jsontext.SyntacticError
+	if errors.As(err, &wrong) {
+		where = fmt.Sprintf(": after %d bytes, %s", wrong.ByteOffset, fault.Truncate(wrong.Err.Error()))
+	}
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return brokenBody("Must be one complete JSON object: it broke off" + strings.TrimSuffix(where, ", unexpected EOF"))
+	case errors.Is(err, errTrailing):
+		return unreadable("body", "Must be one JSON object and nothing after it")
+	}
+	return unreadable("body", "Must be a JSON object"+where)
 }
 
 // person returns the first item of a list, where that is one thing and no answer among others.

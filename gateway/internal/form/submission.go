@@ -56,6 +56,9 @@ func Read(contentType string, raw []byte, f tenant.Form) (*Submission, error) {
 			Message: "Was given twice, with two different addresses: please give the right one only"}},
 			mistakes{{p.name, emailTwice}})
 	}
+	if list := s.severalPeople(f); list != "" {
+		return nil, severalError(list)
+	}
 	s.collect(b.root)
 	return s, nil
 }

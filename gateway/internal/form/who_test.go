@@ -28,7 +28,7 @@ func TestTheVisitorAmongOthers(t *testing.T) {
 		{"a second applicant", `{"applicant":{"firstName":"Kim","email":"kim@example.com"},
 			"coApplicant":{"firstName":"Pat","lastName":"Ray","email":"pat@example.com"}}`, "Kim", "",
 			`{"coApplicant":{"firstName":"Pat","lastName":"Ray","email":"pat@example.com"}}`},
-		{"the first of several people", `{"contacts":[{"name":"Kim Lee","email":"kim@example.com"},
+		{"the first of several people", `{"attendees":[{"name":"Kim Lee","email":"kim@example.com"},
 			{"name":"Pat Ray","email":"pat@example.com"}]}`, "Kim Lee", "", `{"1":{"name":"Pat Ray","email":"pat@example.com"}}`},
 		{"addresses whose names tell whose they are", `{"notification_email":"ops@example.com","recipient":"pat@example.com",
 			"from":"kim@example.com","full_name":"Kim Lee"}`, "Kim Lee", "",
