@@ -104,7 +104,7 @@ func (d *finder) look(n *node, depth int, other bool) {
 		child.label = q.title
 		p := pick{value: child, name: cmp.Or(q.title, child.name), in: in, depth: depth, sure: q.title != "", other: other}
 		switch {
-		case d.means(&p, []string{q.title, child.name}, q.kind):
+		case d.means(&p, []string{q.title, child.name, ownName(child.name)}, q.kind):
 			d.picks = append(d.picks, p)
 		case child.holds():
 			d.look(child, depth+1, isOther(child.name) || other && !isPerson(child.name) && !isAnswers(child.name))

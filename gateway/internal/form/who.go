@@ -104,3 +104,21 @@ func (n *node) inAny(nodes map[*node]bool) bool {
 	}
 	return false
 }
+
+// ownName returns what a field is called in the names that frameworks make of where it is: ctl00$Main$txtName of
+// ASP.NET, form:name of JSF, data__name. "": a name has no such place in it, or one that is another thing's.
+func ownName(name string) string {
+	at, own := strings.LastIndexAny(name, "$:"), 1
+	if at < 0 {
+		at, own = strings.LastIndex(name, "__"), 2
+	}
+	if at <= 0 || strings.Contains(name, " ") {
+		return ""
+	}
+	place := nameWords(name[:at])
+	if own == 1 && (endsIn(place, []string{"form"}) || !isOther(name[:at])) || isAnswers(name[:at]) ||
+		endsIn(place, persons) || endsIn(place, []string{"data", "form", "payload", "field", "input"}) {
+		return name[at+own:]
+	}
+	return ""
+}
