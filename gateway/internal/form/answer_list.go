@@ -77,7 +77,8 @@ func readAnswer(n *node) *answer {
 	}
 	// {"type":"email","email":…}, but not {"type":"name","name":"Your name",…}
 	kind := plainName(a.kind)
-	if of := byName[kind]; a.value == nil && kind != "" && kind != "type" && of != nil && !slices.Contains(labelNames, kind) {
+	isLabel := kind == "type" || slices.Contains(labelNames, kind)
+	if of := byName[kind]; a.value == nil && kind != "" && of != nil && !isLabel {
 		a.value = of
 	}
 	if n.reaches(a.value) || a.value != nil && len(a.value.all) > 1 && a.value.reaches(nil) {

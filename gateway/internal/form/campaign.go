@@ -67,8 +67,8 @@ func (s *Submission) campaign(referer string) (all []member) {
 var pageFields = []string{"pageurl", "pageuri", "sourceurl", "landingpage", "landingurl", "referer"}
 
 // beforeFields are what pages call the URL from which their visitor came, as normalizeFieldName has it.
-var beforeFields = []string{"referrer", "httpreferer", "httpreferrer", "initialreferrer", "initialreferer", "refererurl",
-	"referrerurl", "firsttouch", "lasttouch", "firstpage", "previouspage", "previousurl"}
+var beforeFields = []string{"referrer", "httpreferer", "httpreferrer", "initialreferrer", "initialreferer",
+	"refererurl", "referrerurl", "firsttouch", "lasttouch", "firstpage", "previouspage", "previousurl"}
 
 // normalizeFieldName returns a name as the enrichment compares it.
 func normalizeFieldName(name string) string {

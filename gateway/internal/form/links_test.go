@@ -13,10 +13,11 @@ import (
 // wantVerdict fails the test unless what is sent has that verdict, and at most so many points.
 func wantVerdict(t *testing.T, contentType, body string, want lead.Verdict, most int) {
 	t.Helper()
-	got, err := form.Show(contentType, []byte(body), tenant.Form{}.WithDefaults(), tenant.Settings{}.WithDefaults().Rules())
+	f := tenant.Form{}.WithDefaults()
+	got, err := form.Show(contentType, []byte(body), f, tenant.Settings{}.WithDefaults().Rules())
 	if err != nil || !got.Accepted || got.Verdict != want || got.Points > most {
-		t.Errorf("%s: %s, %d points for %v, %v; want %s with at most %d", body, got.Verdict, got.Points, got.Reasons, err, want,
-			most)
+		t.Errorf("%s: %s, %d points for %v, %v; want %s with at most %d", body, got.Verdict, got.Points, got.Reasons, err,
+			want, most)
 	}
 }
 
@@ -30,6 +31,7 @@ func TestLinkFieldsAreNotSpam(t *testing.T) {
 		{"source", "https://www.facebook.com/"}, {"landing_page", "https://lp.example.net/a b"},
 		{"company", "monday.com"}, {"company", "Amazon.de"}, {"organization", "Booking.com B.V."},
 		{"employer", "Salesforce.com Germany GmbH"}, {"interest", "ASP.net"}, {"skills", "ASP.net, Node.js, Vue.js"},
+		{"question_3", "monday.com"},
 		{"twitter", "https://x.com/kim"}, {"github", "https://github.com/kimlee"}, {"tiktok", "https://tiktok.com/@k"},
 		{"video", "https://youtu.be/abc"}, {"photo", "https://cdn.example.net/a.jpg"},
 		{"attachment", "https://files.example.net/a.pdf, https://files.example.net/b.pdf"},
@@ -39,7 +41,8 @@ func TestLinkFieldsAreNotSpam(t *testing.T) {
 	} {
 		body := url.Values{"name": {"Kim Lee"}, "email": {"kim@example.com"}, pair[0]: {pair[1]}}.Encode()
 		wantVerdict(t, urlencoded, body, lead.Clean, 30)
-		wantVerdict(t, jsonBody, fmt.Sprintf(`{"name":"Kim Lee","email":"kim@example.com",%q:%q}`, pair[0], pair[1]), lead.Clean, 30)
+		body = fmt.Sprintf(`{"name":"Kim Lee","email":"kim@example.com",%q:%q}`, pair[0], pair[1])
+		wantVerdict(t, jsonBody, body, lead.Clean, 30)
 	}
 }
 
@@ -69,7 +72,8 @@ func TestLinksOfServicesAreNotSpam(t *testing.T) {
 // A message that is nothing but a link is held, however the form calls the message.
 func TestLinkInAMessageIsSpam(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"message", "your-message", "comments", "Nachricht", "mensaje", "сообщение", "How can we help? Details"} {
+	for _, name := range []string{"message", "your-message", "comments", "Nachricht", "mensaje", "сообщение",
+		"How can we help? Details", "body", "Your question?"} {
 		for _, text := range []string{"https://cheap.example.net/offer", "visit cheap.example.net", "cheap.example.net"} {
 			body := url.Values{"name": {"Kim Lee"}, "email": {"kim@example.com"}, name: {text}}.Encode()
 			wantVerdict(t, urlencoded, body, lead.Held, 200)

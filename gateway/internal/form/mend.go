@@ -10,8 +10,8 @@ import (
 )
 
 // mender writes JSON as it is meant, from what templates and scripts make by hand: nobody reads the error that they
-// would get. It mends what can be meant in one way only, and leaves everything else to be refused. It looks at each byte
-// a bounded number of times.
+// would get. It mends what can be meant in one way only, and leaves everything else to be refused. It looks at each
+// byte a bounded number of times.
 type mender struct {
 	raw   []byte
 	at    int
@@ -217,7 +217,7 @@ func (m *mender) nameAt(at int) bool {
 }
 
 func isBareName(c byte) bool {
-	return c >= 0x80 || c == '_' || c == '$' || c == '-' || c == '.' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+	return c >= 0x80 || strings.IndexByte("_$-.", c) >= 0 || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
 
 // skip returns where after at there is something else than space and comments.

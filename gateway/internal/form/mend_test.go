@@ -91,8 +91,8 @@ func TestRefusedJSON(t *testing.T) {
 // However a body is made to be hard to mend, that takes little time and no more space than a few times its own.
 func TestMendingIsLinear(t *testing.T) {
 	t.Parallel()
-	for _, part := range []string{`"`, `"//`, `" `, `",`, `"}`, `",a`, `"," `, `\`, `'`, `"/*`, `,`, `a:`, `[`, `{`, `"a":{`, "\x01", `":"`,
-		`","a":`, `"a" `, ` //`, `a //`, "\"\n"} {
+	for _, part := range []string{`"`, `"//`, `" `, `",`, `"}`, `",a`, `"," `, `\`, `'`, `"/*`, `,`, `a:`, `[`, `{`,
+		`"a":{`, "\x01", `":"`, `a /**/`, `","a":`, `"a" `, ` //`, `a //`, "\"\n"} {
 		for _, head := range []string{`{`, `{"a":"`, `{"a":`, `["`, `{'a':'`} {
 			body := head + strings.Repeat(part, (form.MaxBody-10)/len(part))
 			began := time.Now()

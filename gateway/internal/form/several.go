@@ -9,8 +9,8 @@ import (
 )
 
 // people are what lists of people are called, each of whom is a lead.
-var people = append(slices.Clone(persons), "people", "user", "record", "row", "item", "entry", "entries", "data", "result",
-	"submission", "batch")
+var people = append(slices.Clone(persons), "people", "user", "record", "row", "item", "entry", "entries", "data",
+	"result", "submission", "batch")
 
 // alongside are those of persons who come in lists of which one is the lead and the others come along.
 var alongside = []string{"attendee", "invitee", "guest"}
@@ -25,9 +25,11 @@ func (s *Submission) severalPeople(f tenant.Form) string {
 		return ""
 	}
 	for at := s.home; at != nil && at.parent != nil; at = at.parent {
-		words := nameWords(at.parent.called())
-		if at.parent.kind == listKind && endsIn(words, people) && !endsIn(words, alongside) && answerOf(at) == nil && at.another() {
-			return at.parent.path()
+		list := at.parent
+		words := nameWords(list.called())
+		isPeople := list.kind == listKind && endsIn(words, people) && !endsIn(words, alongside)
+		if isPeople && answerOf(at) == nil && at.another() {
+			return list.path()
 		}
 	}
 	return ""

@@ -77,15 +77,16 @@ func TestTheVisitorAmongOthers(t *testing.T) {
 // Frameworks put where a field is into its name.
 func TestNamesWithAPlace(t *testing.T) {
 	t.Parallel()
-	for _, place := range []string{"ctl00$Main$txt", "ctl00$ContentPlaceHolder1$FormView1$txt", "form:", "j_idt12:contactForm:", "data__",
-		"form__", "contact__", "form-data:"} {
+	for _, place := range []string{"ctl00$Main$txt", "ctl00$ContentPlaceHolder1$FormView1$txt", "form:",
+		"j_idt12:contactForm:", "data__", "form__", "contact__", "form-data:"} {
 		d := mustLead(t, urlencoded, encoded(place+"Name", "Kim Lee", place+"Email", email, place+"Phone", "+1-555-0150"),
 			tenant.Form{}, "")
 		if d.Name != "Kim Lee" || d.Email != email || d.Phone != "+1-555-0150" {
 			t.Errorf("fields of %s: %q, %q, %q, want all three", place, d.Name, d.Email, d.Phone)
 		}
 	}
-	for _, name := range []string{"company__name", "company:name", "ctl00$Product$name", "plan__name", "event__name", "Company: name"} {
+	for _, name := range []string{"company__name", "company:name", "ctl00$Product$name", "plan__name", "event__name",
+		"Company: name"} {
 		if d := mustLead(t, urlencoded, encoded("email", email, name, "Acme"), tenant.Form{}, ""); d.Name != "" {
 			t.Errorf("%s = %q as the person's name, want none", name, d.Name)
 		}

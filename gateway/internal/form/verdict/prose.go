@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // asksForWebsite reports whether a field of this name asks for the visitor's own address in the web.
@@ -19,14 +20,15 @@ func asksForWebsite(name string) bool {
 	return false
 }
 
-// messageWords begin, end or are in the names of fields for free text; messageNames are the whole name.
+// messageWords are in the names of fields for free text, and messageNames end them. With a number behind it, a name of
+// the latter says nothing: text_3.
 var (
 	messageWords = strings.Fields(`messag mensaj mensag messagg nachricht mitteilung meddel besked melding viesti wiadom
 		zprav zpráv sprav správ üzenet uzenet mesaj comment kommentar coment commento opmerking
 		komentar komentář bemerkung enquir inquir anfrage demande richiesta solicitud pesan μήνυμα μηνυμα сообщен повідомл коммент
-		вопрос メッセージ 問い合わせ 問合せ 内容 留言 消息 咨询 諮詢 메시지 문의 내용 رسالة הודעה ข้อความ संदेश feedback describ description beschreibung
-		remark question frage tinnhan`)
-	messageNames = strings.Fields("text body content contents note notes details msg textarea help bericht")
+		メッセージ 問い合わせ 問合せ 内容 留言 消息 咨询 諮詢 메시지 문의 내용 رسالة הודעה ข้อความ संदेश feedback describ description beschreibung
+		remark tinnhan`)
+	messageNames = strings.Fields("text body content contents note notes details msg textarea help bericht question questions frage вопрос")
 )
 
 // asksForMessage reports whether a field of this name asks for free text.
@@ -35,8 +37,15 @@ func asksForMessage(name string) bool {
 	if slices.ContainsFunc(messageWords, func(word string) bool { return strings.Contains(name, word) }) {
 		return true
 	}
-	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) })
-	return len(words) > 0 && slices.Contains(messageNames, words[len(words)-1])
+	name = strings.TrimRight(name, " ]?:*")
+	for i := len(name); i > 0; { // the first byte of the last word
+		r, size := utf8.DecodeLastRuneInString(name[:i])
+		if !unicode.IsLetter(r) {
+			return slices.Contains(messageNames, name[i:])
+		}
+		i -= size
+	}
+	return slices.Contains(messageNames, name)
 }
 
 // How long a text is that nobody writes as a company, a topic or a choice.
