@@ -13,7 +13,7 @@ import (
 // an object the member is taken that has the value. What cannot be read so is in metadata under its name.
 func (g *Gatherer) SetJSON(field, name string, rank int, raw []byte) {
 	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || raw[0] == 'n' {
+	if saysNothing(raw) {
 		return
 	}
 	text, whole := textOf(field, raw, maxUnwrap)
@@ -42,7 +42,7 @@ func textOf(field string, raw []byte, depth int) (text string, whole bool) {
 	switch c := raw[0]; {
 	case isString(raw):
 		return unquoted(raw), true
-	case c == 'n':
+	case string(raw) == "null":
 		return "", true
 	case c == '-' || c >= '0' && c <= '9':
 		return plainNumber(string(raw)), true

@@ -92,10 +92,7 @@ func (m *metadata) object() []byte {
 // Member gives a member of metadata: a text, of which an empty one is absent. Where another has the name already, a
 // number follows it.
 func (g *Gatherer) Member(name, text string) {
-	if strings.IndexByte(text, 0) >= 0 {
-		text = strings.ReplaceAll(text, "\x00", " ")
-	}
-	if text = trim(text); text == "" {
+	if text = memberText(text); text == "" {
 		return
 	}
 	if !utf8.ValidString(text) {
@@ -111,6 +108,22 @@ func (g *Gatherer) Member(name, text string) {
 	if over := -g.meta.room() + g.reserved; over > 0 {
 		g.shorten(name, text, start, value, over)
 	}
+}
+
+// memberText returns a text as metadata have it; "": there is nothing to see in it.
+func memberText(text string) string {
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", " ")
+	}
+	return trim(text)
+}
+
+// saysNothing reports whether raw, which may be JSON, is absent: null, or a text with nothing to see in it.
+func saysNothing(raw []byte) bool {
+	if isString(raw) {
+		return memberText(unquoted(raw)) == ""
+	}
+	return string(raw) == "null" || memberText(string(raw)) == ""
 }
 
 // shorten keeps of a text that is over bytes too long as much as fits, or leaves it out.
@@ -170,7 +183,7 @@ func (g *Gatherer) begin(name string) (start int) {
 func (g *Gatherer) MemberJSON(name string, raw []byte) {
 	raw = bytes.TrimSpace(raw)
 	switch {
-	case len(raw) == 0 || raw[0] == 'n':
+	case saysNothing(raw):
 		return
 	case isString(raw):
 		g.Member(name, unquoted(raw))
@@ -219,13 +232,20 @@ func (g *Gatherer) tell() {
 	}
 }
 
-// Object gives members of metadata as one JSON object. Where nothing else is in metadata, it stays as it came.
+// Object gives members of metadata as one JSON object. Where nothing else is in metadata, it stays as it came. A cell
+// of a file need not be JSON: then it is a text.
 func (g *Gatherer) Object(name string, raw []byte) {
 	raw = bytes.TrimSpace(raw)
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-	case raw[0] != '{' || !jsontext.Value(raw).IsValid() || g.meta.whole != nil:
+	switch valid := jsontext.Value(raw).IsValid(); {
+	case !valid && memberText(string(raw)) != "":
+		g.Warn(name, "Is kept as text: it is no JSON, or has a name twice")
+		g.Member(name, string(raw))
+	case saysNothing(raw):
+	case raw[0] != '{':
 		g.Warn(name, "Is kept as it is: it is no JSON object")
+		g.MemberJSON(name, raw)
+	case g.meta.whole != nil:
+		g.Warn(name, "Is kept under its name: another object has the members of metadata")
 		g.MemberJSON(name, raw)
 	case len(raw) > MaxMetadata || len(g.meta.reserved) > 0 || strictjson.CheckValue(raw, MaxDepth) != "":
 		for _, m := range members(raw) {
@@ -249,11 +269,14 @@ func (g *Gatherer) unfold() {
 // isString reports whether raw, if it is JSON at all, is a string.
 func isString(raw []byte) bool { return len(raw) > 1 && raw[0] == '"' && raw[len(raw)-1] == '"' }
 
-// unquoted returns the text of a JSON string.
+// unquoted returns the text of a JSON string, and what is none as it is.
 func unquoted(raw []byte) string {
 	if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	text, _ := jsontext.AppendUnquote(nil, raw) // what is no string comes as far as it can be read
+	text, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil && !jsontext.Value(raw).IsValid(jsontext.AllowInvalidUTF8(true)) {
+		return string(raw)
+	}
 	return string(text)
 }

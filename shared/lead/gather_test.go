@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -85,6 +86,10 @@ func TestGatherer(t *testing.T) {
 		{"email=a@example.com;a=1;a=2;*={ \"b\" : 1 }", `|a@example.com||api|new|{"a":"1","a 2":"2","b":1}`, ""},
 		{"email=a@example.com;*={ \"b\" : 1 }", `|a@example.com||api|new|{ "b" : 1 }`, ""},
 		{"email=a@example.com;*=[1]", `|a@example.com||api|new|{"metadata":[1]}`, "metadata"},
+		{"email=a@example.com;*=needs a call;x:=none;*=null", `|a@example.com||api|new|{"metadata":"needs a call","x":"none"}`,
+			"metadata x"},
+		{"email=a@example.com;phone:=none;*=\u200b;*=\"\"", `|a@example.com||api|new|{"phone":"none"}`, "phone phone"},
+		{`email=a@example.com;*="a\q" or "b"`, `|a@example.com||api|new|{"metadata":"\"a\\q\" or \"b\""}`, "metadata"},
 	} {
 		t.Run(tc.given[:min(60, len(tc.given))], func(t *testing.T) {
 			g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
@@ -149,6 +154,32 @@ func TestGathererKeepsToLimits(t *testing.T) {
 	if n := len(g.Warnings()); n != lead.MaxWarnings+1 {
 		t.Errorf("%d warnings, want %d", n, lead.MaxWarnings+1)
 	}
+}
+
+// FuzzGathererKeeps: what comes as a text, as JSON or as metadata is there, where its warning does not say otherwise.
+func FuzzGathererKeeps(f *testing.F) {
+	for _, text := range []string{"nvidia", "none", "null", "nul", `"a\q" or "b"`, `"\ud800"`, "\u200b", "\x00n", `""`, "{}", "[n]", "-",
+		"true story", `{"a":1,"a":2}`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if nothing := strings.TrimFunc(text, func(r rune) bool { return !unicode.In(r, unicode.L, unicode.N) }); nothing == "" ||
+			strings.TrimSpace(text) == "null" || text[0] == '{' || len(text) > 1000 {
+			return
+		}
+		for _, give := range []func(g *lead.Gatherer){
+			func(g *lead.Gatherer) { g.Object("metadata", []byte(text)) },
+			func(g *lead.Gatherer) { g.MemberJSON("metadata", []byte(text)) },
+			func(g *lead.Gatherer) { g.Member("metadata", text) },
+		} {
+			g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
+			gather(g, "email=a@example.com")
+			give(g)
+			if d, err := g.Draft(); err != nil || !strings.Contains(string(d.Metadata), `"metadata":`) {
+				t.Errorf("metadata of %q = %s, %v, warned of %+v, want it there", text, d.Metadata, err, g.Warnings())
+			}
+		}
+	})
 }
 
 // FuzzGatherer: whatever comes, the draft is one that POST takes too.

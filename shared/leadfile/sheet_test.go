@@ -93,6 +93,11 @@ func TestRowsBecomeLeads(t *testing.T) {
 			"\nb@example.com,{},,\nc@example.com,{},pro,\n", nil,
 			[]string{`1  <a@example.com>  api/new {"plan":"pro","a":[1]} ` + bot, `2  <b@example.com>  api/new {}`,
 				`3  <c@example.com>  api/new {"plan":"pro"}`}},
+		{"a metadata that is a text", "email,metadata\na@example.com,needs a call back\nb@example.com,none\n" +
+			"c@example.com,wants a call\nd@example.com,null\n", nil, []string{
+			`1  <a@example.com>  api/new {"metadata":"needs a call back"} ?metadata`,
+			`2  <b@example.com>  api/new {"metadata":"none"} ?metadata`,
+			`3  <c@example.com>  api/new {"metadata":"wants a call"} ?metadata`, `4  <d@example.com>  api/new {}`}},
 		{"too few cells are empty ones", "email,name,phone\na@example.com\n", nil,
 			[]string{`1  <a@example.com>  api/new {}`}},
 		{"mistakes",
