@@ -3,6 +3,7 @@ package lead
 import (
 	"bytes"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,4 +36,21 @@ func Members(object []byte) iter.Seq2[string, jsontext.Value] {
 			}
 		}
 	}
+}
+
+// MemberOf returns the member of metadata that a name means, as tools write it that make columns of a JSON object:
+// "metadata.company", "metadata_company", "metadata[company]"; "": none. What is in members of members has dots.
+func MemberOf(name string) string {
+	name = strings.TrimSpace(name)
+	if len(name) <= len(FieldMetadata) || !strings.EqualFold(name[:len(FieldMetadata)], FieldMetadata) {
+		return ""
+	}
+	rest := name[len(FieldMetadata):]
+	if inner, ok := strings.CutSuffix(rest, "]"); ok && rest[0] == '[' {
+		return strings.Trim(strings.ReplaceAll(inner[1:], "][", "."), `"' `)
+	}
+	if member := strings.TrimLeft(rest, "._/:"); member != rest {
+		return strings.TrimSpace(member)
+	}
+	return ""
 }

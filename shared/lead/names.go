@@ -103,7 +103,10 @@ func fieldOf(parts []string) (field string, rank int) {
 	if !ok {
 		w, ok = twice(kept)
 	}
-	if !ok || parts[0] == "is" { // is_mobile: a question about it
+	switch {
+	case !ok || parts[0] == "is": // is_mobile: a question about it
+		return "", 0
+	case w.field == FieldMetadata && !strings.HasSuffix(strings.Join(parts, ""), FieldMetadata): // metadata.company: a part of it
 		return "", 0
 	}
 	rank = w.rank + max(0, 2*number-2)

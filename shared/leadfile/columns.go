@@ -260,6 +260,11 @@ func (h *header) named(exported bool) {
 		case exported && slices.Contains(own, c.Name):
 			continue
 		}
+		if member := lead.MemberOf(c.Name); member != "" {
+			c.To = h.member(member)
+			h.taken[c.To] = c.Name
+			continue
+		}
 		c.To, c.Rank = lead.FieldOf(h.typed[i])
 		if c.To == "" || h.taken[c.To] != "" && (c.To == toChatbot || c.To == toMetadata) {
 			c.To, c.Rank = h.member(c.Name), 0

@@ -105,6 +105,10 @@ func unwrapped(all []member) []member {
 
 // member gives the lead what a member of an object is for it.
 func (r *Reader) member(row *Row, m member) {
+	if of := lead.MemberOf(m.name); of != "" {
+		r.lead.MemberJSON(of, m.raw)
+		return
+	}
 	switch field, rank := lead.FieldOf(m.name); field {
 	case "":
 		r.lead.MemberJSON(m.name, m.raw)

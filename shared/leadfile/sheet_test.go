@@ -98,6 +98,11 @@ func TestRowsBecomeLeads(t *testing.T) {
 			`1  <a@example.com>  api/new {"metadata":"needs a call back"} ?metadata`,
 			`2  <b@example.com>  api/new {"metadata":"none"} ?metadata`,
 			`3  <c@example.com>  api/new {"metadata":"wants a call"} ?metadata`, `4  <d@example.com>  api/new {}`}},
+		{"members of metadata, as tools flatten them", "email,metadata.company,metadata_plan,Metadata[size],metadata[a][b],company," +
+			"metadata\na@example.com,nvidia,pro,5,x,Acme,\"{\"\"tier\"\":1}\"\n", nil,
+			[]string{`1  <a@example.com>  api/new {"company":"nvidia","plan":"pro","size":"5","a.b":"x","company 2":"Acme","tier":1}`}},
+		{"a member called like a field", "email,metadata.your name,metadata_email\na@example.com,Ann,b@example.com\n", nil,
+			[]string{`1  <a@example.com>  api/new {"your name":"Ann","email":"b@example.com"}`}},
 		{"too few cells are empty ones", "email,name,phone\na@example.com\n", nil,
 			[]string{`1  <a@example.com>  api/new {}`}},
 		{"mistakes",
