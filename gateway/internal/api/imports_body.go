@@ -32,6 +32,7 @@ type upload struct {
 	*api
 	r        *http.Request
 	control  *http.ResponseController
+	file     io.Reader         // as it comes
 	text     io.Reader         // the file as UTF-8 text
 	form     *multipart.Reader // whose part the file is; nil: the body is the file
 	buf      []byte
@@ -42,23 +43,20 @@ type upload struct {
 	transfer *transfer
 }
 
-func (a *api) newUpload(w http.ResponseWriter, r *http.Request, imp *importRequest, t *transfer) (u *upload,
-	f decode.Found, err error) {
+func (a *api) newUpload(w http.ResponseWriter, r *http.Request, t *transfer) (*upload, error) {
 	if r.ContentLength > leadfile.MaxBytes {
-		return nil, f, fileTooLarge()
+		return nil, fileTooLarge()
 	}
-	u = &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, decode.Sample),
-		transfer: t}
-	file := io.Reader(body{u})
-	if imp.multipart != "" {
-		u.form = multipart.NewReader(body{u}, imp.multipart)
-		if file, err = u.part(); err != nil {
-			return nil, f, err
-		}
-	}
-	imp.decode.Grow = func(bytes int) error { return httpx.Charge(r, bytes) }
-	u.text, f, err = decode.Open(file, imp.decode)
-	return u, f, err
+	u := &upload{api: a, r: r, control: http.NewResponseController(w), buf: make([]byte, decode.Sample), transfer: t}
+	u.file = body{u}
+	return u, nil
+}
+
+// open makes text of the file.
+func (u *upload) open(o decode.Options) (f decode.Found, err error) {
+	o.Grow = func(bytes int) error { return httpx.Charge(u.r, bytes) }
+	u.text, f, err = decode.Open(u.file, o)
+	return f, err
 }
 
 func fileTooLarge() error {
@@ -86,40 +84,6 @@ func (u body) Read(b []byte) (int, error) {
 	return n, u.failed
 }
 
-// part returns the part of a form that is the file, and io.EOF where there is none more.
-func (u *upload) part() (io.Reader, error) {
-	for {
-		part, err := u.form.NextRawPart()
-		switch {
-		case u.failed != nil:
-			return nil, u.failed
-		case err == io.EOF:
-			return nil, fault.InvalidField("body", nil, "Must have a file: a part of the form with a filename, or with the "+
-				"name file")
-		case err != nil:
-			return nil, fault.InvalidField("body", nil, "Must be a form as multipart/form-data that is whole")
-		case part.FileName() != "" || part.FormName() == "file":
-			return formPart{part, u}, nil
-		}
-	}
-}
-
-// formPart is a file in a form.
-type formPart struct {
-	*multipart.Part
-	up *upload
-}
-
-func (p formPart) Read(b []byte) (int, error) {
-	n, err := p.Part.Read(b)
-	if err != nil && err != io.EOF {
-		if err = p.up.failed; err == nil {
-			err = fault.InvalidField("body", nil, "The file broke off before its end")
-		}
-	}
-	return n, err
-}
-
 // piece reads the next piece of the text, which is valid until the one after it.
 func (u *upload) piece() ([]byte, error) {
 	n := 0
@@ -136,11 +100,9 @@ func (u *upload) piece() ([]byte, error) {
 	if u.size += int64(n); u.size > leadfile.MaxBytes {
 		return nil, fault.New(fault.TooLarge, fmt.Sprintf("The text of the file is larger than %d MiB", leadfile.MaxBytes>>20))
 	}
-	if u.ended && u.form != nil {
-		if _, err := u.part(); err == nil {
-			return nil, fault.InvalidField("body", nil, "Must have one file: this form has several")
-		} else if u.failed != nil {
-			return nil, u.failed
+	if u.ended {
+		if err := u.endForm(); err != nil {
+			return nil, err
 		}
 	}
 	// unpacking may have taken a while
@@ -180,6 +142,8 @@ func (u *upload) store(imp *leadfile.Import, first []byte) (made leadfile.Import
 	reason := leadfile.UploadBrokeOff
 	if fault.Is(err, fault.TooLarge) || u.transfer.gaveWay.Load() != nil {
 		reason = fault.From(err).Public
+	} else if wrong := fault.From(err).Fields(); u.ended && len(wrong) > 0 {
+		reason = wrong[0].Field + ": " + wrong[0].Message
 	}
 	ctx, cancel = context.WithTimeout(u.r.Context(), storeTime)
 	defer cancel()

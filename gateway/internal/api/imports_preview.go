@@ -92,6 +92,11 @@ func (u *upload) preview(w http.ResponseWriter, imp *importRequest, rules lead.R
 		}
 		v.Rows = append(v.Rows, showRow(&row))
 	}
+	if !u.ended {
+		if err := u.endForm(); err != nil {
+			return err
+		}
+	}
 	if _, err := io.Copy(io.Discard, body{u}); err != nil {
 		return err
 	}

@@ -40,17 +40,9 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := refuseKey(r); err != nil {
 		return err
 	}
-	imp, err := readImport(r, p)
+	imp, err := a.readImport(r, p, readParams(r))
 	if err != nil {
 		return err
-	}
-	if name := imp.Options.ChatbotID; name != "" {
-		chatbot, _ := id.Chatbot.Parse(name) // it was checked
-		ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
-		defer cancel()
-		if err := a.Auth.Chatbot(ctx, p.WorkspaceID, chatbot); err != nil {
-			return err
-		}
 	}
 	transfer, done, err := a.uploads.take(p.Payer(), interruptRead(w))
 	if err != nil {
@@ -60,7 +52,16 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 	if err := httpx.Charge(r, uploadSize); err != nil {
 		return err
 	}
-	up, found, err := a.newUpload(w, r, &imp, transfer)
+	up, err := a.newUpload(w, r, transfer)
+	if err != nil {
+		return err
+	}
+	if imp.multipart != "" {
+		if imp, err = up.openForm(p, imp.multipart); err != nil {
+			return err
+		}
+	}
+	found, err := up.open(imp.decode)
 	if err != nil {
 		return err
 	}
@@ -102,14 +103,13 @@ func refuseKey(r *http.Request) error {
 			"importing a row twice is safe, because onDuplicate decides what happens to it")
 }
 
-// readImport reads what the head of the request says about the file.
-func readImport(r *http.Request, p *tenant.Principal) (imp importRequest, err error) {
+// readImport reads what the head of the request says about the file, and q, which may have fields of a form too.
+func (a *api) readImport(r *http.Request, p *tenant.Principal, q *params) (imp importRequest, err error) {
 	switch enc := strings.ToLower(r.Header.Get("Content-Encoding")); enc {
 	case "", "identity", "gzip", "x-gzip": // the file itself tells
 	default:
 		return imp, fault.New(fault.MediaType, "Content-Encoding is not supported; send the file as it is, or with gzip")
 	}
-	q := readParams(r)
 	if err := imp.readType(q, r.Header.Get("Content-Type")); err != nil {
 		return imp, err
 	}
@@ -133,7 +133,13 @@ func readImport(r *http.Request, p *tenant.Principal) (imp importRequest, err er
 	imp.said = leadfile.Said{Mapping: q.mapping(), Delimiter: q.Get("delimiter"), Quote: q.Get("quote"),
 		Header: q.Get("header"), Phones: p.Settings.Rules().Phones}
 	q.invalid = append(q.invalid, imp.said.Check()...)
-	return imp, q.err()
+	if err := q.err(); err != nil || o.ChatbotID == "" {
+		return imp, err
+	}
+	chatbot, _ := id.Chatbot.Parse(o.ChatbotID) // it was made just now
+	ctx, cancel := context.WithTimeout(r.Context(), readTimeout)
+	defer cancel()
+	return imp, a.Auth.Chatbot(ctx, p.WorkspaceID, chatbot)
 }
 
 const maxSheetName = 200

@@ -213,10 +213,12 @@ func checkQuery(raw string, known []string) error {
 	if err != nil { // dropping what cannot be read would be ignoring it
 		return fault.InvalidField("query", fault.Truncate(raw), "Must be a URL-encoded query")
 	}
-	rule := "Unknown parameter: this route takes none"
-	if len(known) > 0 {
-		rule = "Unknown parameter: must be one of " + strings.Join(known, ", ")
-	}
+	return checkValues(q, known)
+}
+
+// checkValues is checkQuery for parameters that were read.
+func checkValues(q url.Values, known []string) error {
+	rule := unknownRule(known)
 	var invalid []fault.Field
 	for name, values := range q {
 		switch {
@@ -236,6 +238,14 @@ func checkQuery(raw string, known []string) error {
 	}
 	slices.SortFunc(invalid, func(x, y fault.Field) int { return strings.Compare(x.Field, y.Field) })
 	return fault.Invalid(invalid)
+}
+
+// unknownRule is for a parameter that a route does not know.
+func unknownRule(known []string) string {
+	if len(known) == 0 {
+		return "Unknown parameter: this route takes none"
+	}
+	return "Unknown parameter: must be one of " + strings.Join(known, ", ")
 }
 
 // isText reports whether Postgres can hold s.
