@@ -278,6 +278,7 @@ func (g *Gatherer) phone(text string) string {
 	}
 	g.Member(FieldPhone, text)
 	g.Warn(FieldPhone, "Is longer than %d characters: all of it is in metadata", MaxPhone)
+	text = asciiDigits(text)
 	end, digits := 0, 0
 	for end < len(text) && strings.IndexByte("+0123456789 ()-./", text[end]) >= 0 {
 		if text[end] >= '0' && text[end] <= '9' {

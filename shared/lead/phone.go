@@ -59,12 +59,12 @@ var extension = regexp.MustCompile(
 // splitPhone returns the first number in text, up to the first letter or + after it, and what begins with that. Where
 // there is a + before a digit, the number begins with it.
 func splitPhone(text string) (number, rest string) {
-	text = strings.Map(func(r rune) rune {
+	text = asciiDigits(strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Cf, r) { // directions, which phones' address books put around numbers
 			return -1
 		}
 		return r
-	}, norm.NFKC.String(text))
+	}, norm.NFKC.String(text)))
 	start := -1
 	for i, r := range text {
 		plus := r == '+' && unicode.IsDigit(firstRune(text[i+1:]))

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -34,6 +35,16 @@ func PhoneDigits(text string) (numbers []string) {
 	}
 	end()
 	return numbers
+}
+
+// asciiDigits returns text with its digits, of any script, as those of ASCII.
+func asciiDigits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf && unicode.IsDigit(r) {
+			return rune('0' + digit(r))
+		}
+		return r
+	}, text)
 }
 
 // digit is the value of a decimal digit: in Unicode those of a script are ten in a row.

@@ -15,6 +15,7 @@ func TestParsePhone(t *testing.T) {
 	london := lead.Phone{E164: "+442079460018", Country: "GB", Valid: true}
 	axel := lead.Phone{E164: "+46701234567", Country: "SE", Valid: true}
 	berlin := lead.Phone{E164: "+4930901820", Country: "DE", Valid: true}
+	indian := lead.Phone{E164: "+919876543210", Country: "IN", Valid: true}
 	for _, tc := range []struct {
 		typed, region string
 		want          lead.Phone // zero: none
@@ -35,7 +36,9 @@ func TestParsePhone(t *testing.T) {
 		{"+44 (0)20 7946 0018", "", london}, {"0044 20 7946 0018", "GB", london}, {"020 7946 0018", "GB", london},
 		{"0044 20 7946 0018", "", lead.Phone{}},
 		{"+٩٦٦ ٥٠ ١٢٣ ٤٥٦٧", "", lead.Phone{E164: "+966501234567", Country: "SA", Valid: true}},
-		{"+91 98765 43210 WhatsApp", "", lead.Phone{E164: "+919876543210", Country: "IN", Valid: true}},
+		{"+९१ ९८७६५ ४३२१०", "", indian}, {"९८७६५ ४३२१०", "IN", indian}, {"+৯১ ৯৮৭৬৫ ৪৩২১০", "", indian},
+		{"+௯௧ ௯௮௭௬௫ ௪௩௨௧௦", "", indian}, {"+๙๑ ๙๘๗๖๕ ๔๓๒๑๐ ext. ๑๒", "", ext(indian, "12")}, {"+۹۱ ۹۸۷۶۵ ۴۳۲۱۰", "", indian},
+		{"+91 98765 43210 WhatsApp", "", indian},
 		{"+1 555 010 0131", "", lead.Phone{E164: "+15550100131"}},
 		{"+800 1234 5678", "", lead.Phone{E164: "+80012345678", Valid: true}},
 		{"+1 800 FLOWERS", "", lead.Phone{}}, {"1-800-FLOWERS", "US", lead.Phone{}}, {"FLOWERS", "US", lead.Phone{}},
