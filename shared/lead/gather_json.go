@@ -19,7 +19,11 @@ func (g *Gatherer) SetJSON(field, name string, rank int, raw []byte) {
 	text, whole := textOf(field, raw, maxUnwrap)
 	g.Set(field, name, rank, text)
 	if !whole {
-		g.Warn(name, "Is not a text: what came is in metadata")
+		if text == "" {
+			g.Warn(name, "Is not a text: what came is in metadata")
+		} else {
+			g.Warn(name, "Is more than one text: all that came is in metadata")
+		}
 		g.MemberJSON(name, raw)
 	}
 }
@@ -89,12 +93,28 @@ func textOfList(field string, raw []byte, depth int) (text string, whole bool) {
 var (
 	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer", "raw_value"}
 	nameOrder  = []string{"first", "given", "middle", "last", "family"}
-	phoneOrder = []string{"country", "countrycode", "area", "areacode", "phone", "number"}
 )
 
 // textOfObject returns the value of an object such as {"first":"Ann","last":"Baker"}, {"value":"ann@example.com"} or
-// {"area":"555","phone":"0100"}.
+// {"area":"555","phone":"0100"}. It is whole where no member was left out that says something else.
 func textOfObject(field string, all []jsonMember, depth int) (text string, whole bool) {
+	if field == FieldPhone {
+		if text, whole = textOfPhone(all, depth); text != "" {
+			return text, whole
+		}
+	}
+	text = valueOf(field, all, depth)
+	for _, m := range all {
+		t, ok := textOf(field, m.raw, depth-1)
+		if t = tidy(t); !ok || t != "" && !strings.Contains(" "+text+" ", " "+t+" ") {
+			return text, false
+		}
+	}
+	return text, true
+}
+
+// valueOf returns the text of those members of an object that are its value.
+func valueOf(field string, all []jsonMember, depth int) string {
 	member := func(fits func(name string) bool) string {
 		for _, m := range all {
 			if fits(m.name) {
@@ -108,43 +128,32 @@ func textOfObject(field string, all []jsonMember, depth int) (text string, whole
 	named := func(wanted string) string {
 		return member(func(name string) bool { return strings.EqualFold(name, wanted) })
 	}
+	means := func(field string) string {
+		return member(func(name string) bool { f, _ := FieldOf(name); return f == field })
+	}
 	var parts []string
 	add := func(part string) {
 		if part != "" && !slices.Contains(parts, part) {
 			parts = append(parts, part)
 		}
 	}
-	switch field {
-	case FieldName:
-		add(member(func(name string) bool { f, _ := FieldOf(name); return f == FieldFirstName }))
+	if field == FieldName {
+		add(means(FieldFirstName))
 		for _, n := range nameOrder {
 			add(named(n))
 		}
-		add(member(func(name string) bool { f, _ := FieldOf(name); return f == FieldLastName }))
-	case FieldPhone:
-		for _, n := range phoneOrder {
-			part := named(n)
-			if strings.HasPrefix(part, "+") && len(part) > len("+1-268") { // it is whole
-				return part, true
-			}
-			if strings.ContainsAny(part, "0123456789") { // no country's name
-				add(part)
-			}
-		}
+		add(means(FieldLastName))
 	}
 	if len(parts) > 1 || len(parts) == 1 && len(all) == 1 {
-		return strings.Join(parts, " "), true
+		return strings.Join(parts, " ")
 	}
-	if t := member(func(name string) bool { f, _ := FieldOf(name); return f == field }); t != "" {
-		return t, true
+	if t := means(field); t != "" {
+		return t
 	}
 	for _, n := range valueNames {
 		if t := named(n); t != "" {
-			return t, true
+			return t
 		}
 	}
-	if len(parts) == 1 {
-		return parts[0], true
-	}
-	return "", len(all) == 0
+	return strings.Join(parts, " ") // one, or none
 }

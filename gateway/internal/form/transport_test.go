@@ -115,7 +115,7 @@ func TestOddValuesKeepThePerson(t *testing.T) {
 		{urlencoded, "email=a@example.com&name=Ann%0D%0ABaker%00", "Ann Baker||"},
 		{urlencoded, "email=&email=a@example.com", "||"},
 		{urlencoded, "email=a@example.com&phone=yes&sms=no", "|yes|"},
-		{jsonBody, `{"email":"a@example.com","phone":{"countryCode":"US","number":"+15550150","formatted":"x"}}`, "|+15550150|"},
+		{jsonBody, `{"email":"a@example.com","phone":{"countryCode":"US","number":"+15550150","formatted":"x"}}`, "|+15550150|phone"},
 		{urlencoded, "email=a@example.com&email=A@Example.com", "||"},
 		{urlencoded, "email=a@example.com&name=Eve&name=Eve+Fox", "Eve||"},
 		{urlencoded, "email=a@example.com&email2=not", "||email2"},
