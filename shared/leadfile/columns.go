@@ -47,7 +47,8 @@ func plain(name string) string {
 }
 
 // Mapping is where the columns of a CSV file go that go elsewhere than their names say; nil: nowhere. Their names
-// match whatever their case, spaces and hyphens.
+// match whatever their case, spaces and hyphens. Of several for one field a row takes the first in the file that has
+// something.
 type Mapping map[string]*string
 
 // own are the columns of an export that an import has no use for.
@@ -204,7 +205,7 @@ func (h *header) mapped() {
 		case !slices.Contains(targets, *to) && (!strings.HasPrefix(*to, memberOf) || len(*to) == len(memberOf) ||
 			utf8.RuneCountInString(*to) > MaxName+len(memberOf) || strings.ContainsFunc(*to, unicode.IsControl)):
 			h.refuse("mapping", *to, targetRule)
-		case h.taken[*to] != "":
+		case h.taken[*to] != "" && !several(*to):
 			h.refuse("mapping", *to, "Must be assigned to only one column: "+fault.Truncate(h.taken[*to])+" has it too")
 		default:
 			h.columns[at[0]].To, h.columns[at[0]].Rank, h.taken[*to] = *to, saidRank, name
@@ -214,6 +215,11 @@ func (h *header) mapped() {
 			h.said[i] = true
 		}
 	}
+}
+
+// several reports whether more than one column can go to a field: what is not taken has a place in metadata then.
+func several(to string) bool {
+	return to != toChatbot && to != toMetadata && !strings.HasPrefix(to, memberOf)
 }
 
 // target is a field as the mapping names it, in any case.
