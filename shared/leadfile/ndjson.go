@@ -180,22 +180,6 @@ func first(err error) *Mistake {
 	return mistake(told.Field, value, told.Message)
 }
 
-// CheckLines is a VALIDATION_ERROR where a file that begins so is no NDJSON.
-func CheckLines(first []byte) error {
-	text := bytes.TrimSpace(bytes.TrimPrefix(first, mark))
-	switch {
-	case len(text) == 0:
-		return fault.InvalidField("body", nil, "Must be a file with a JSON object on each line: it is empty")
-	case text[0] == '[':
-		return fault.InvalidField("body", nil,
-			"Must be a file with a JSON object on each line: it is one JSON array. jq -c '.[]' makes lines of it")
-	case text[0] != '{':
-		return fault.InvalidField("body", nil,
-			"Must be a file with a JSON object on each line: it begins with something else")
-	}
-	return nil
-}
-
 // LooksLikeLines reports whether a file that begins so is NDJSON, or a list as JSON, of which CheckLines says so: no
 // header of a CSV file begins with a brace.
 func LooksLikeLines(first []byte) bool {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 
 	"leadgate/shared/leadfile"
 	"leadgate/shared/leadfile/decode"
@@ -76,6 +77,10 @@ func TestShapes(t *testing.T) {
 			decode.Options{}, leadfile.Said{}, []string{plainAnn}},
 		{"UTF-16 without a mark", in(unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM),
 			"email,name\nann@example.com,Ann\n"), decode.Options{}, leadfile.Said{}, []string{plainAnn}},
+		{"UTF-32", in(utf32.UTF32(utf32.LittleEndian, utf32.UseBOM), "email,name\nann@example.com,Ann\n"), decode.Options{},
+			leadfile.Said{}, []string{plainAnn}},
+		{"UTF-32, big end first", in(utf32.UTF32(utf32.BigEndian, utf32.UseBOM), "email,name\nann@example.com,Ann\n"),
+			decode.Options{}, leadfile.Said{}, []string{plainAnn}},
 		{"windows-1252", in(charmap.Windows1252, "E-Mail;Name;Ort\r\njoerg@example.com;Jörg Müller;Köln – Süd\r\n"+
 			"rene@example.com;René Fougère;Besançon\r\n"), decode.Options{}, leadfile.Said{},
 			[]string{`1 Jörg Müller <joerg@example.com>  api/new {"Ort":"Köln – Süd"}`,

@@ -156,6 +156,10 @@ func TestImportMistakes(t *testing.T) {
 	}{
 		{"a picture", "", "image/png", "email\n", 415, "UNSUPPORTED_MEDIA_TYPE", "text/csv, application/x-ndjson"},
 		{"an array as JSON", "", "application/json", `[{"email":"a@example.com"}]`, 400, "VALIDATION_ERROR", "it is one JSON array"},
+		{"a batch as JSON", "", "application/json", `{"leads":[{"email":"a@example.com"}]}`, 400, "VALIDATION_ERROR",
+			"jq -c '.leads[]' makes lines of it"},
+		{"JSON for people to read", "", lines, "{\n  \"email\": \"a@example.com\"\n}\n", 400, "VALIDATION_ERROR",
+			"its objects have several lines"},
 		{"every parameter", "?format=xls&mapping=[]&chatbotId=x&source=&onDuplicate=merge&events=no", csvType, "email\n", 400,
 			"VALIDATION_ERROR", `"format"|"chatbotId"|"source"|"onDuplicate"|"events"|"mapping"`},
 		{"a mapping of lines", "?mapping={}", lines, `{"email":"a@example.com"}`, 400, "VALIDATION_ERROR",

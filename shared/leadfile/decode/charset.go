@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 	"golang.org/x/text/transform"
 
 	"leadgate/shared/fault"
@@ -26,6 +27,9 @@ var more = map[string]encoding.Encoding{
 	"cp852":    charmap.CodePage852,
 	"macroman": charmap.Macintosh,
 	"utf-16":   unicode.UTF16(unicode.LittleEndian, unicode.UseBOM),
+	"utf-32":   utf32.UTF32(utf32.LittleEndian, utf32.UseBOM),
+	"utf-32le": utf32.UTF32(utf32.LittleEndian, utf32.UseBOM), // takes the mark off
+	"utf-32be": utf32.UTF32(utf32.BigEndian, utf32.UseBOM),
 }
 
 // lookUp returns a charset by its name.
@@ -80,7 +84,7 @@ func (d *decoder) text(raw io.Reader) (io.Reader, error) {
 	if !ok {
 		return nil, fault.InvalidField("charset", fault.Truncate(name), CharsetRule)
 	}
-	if bytes.HasPrefix(sample, bom16LE) || bytes.HasPrefix(sample, bom16BE) {
+	if name == "utf-16le" && bytes.HasPrefix(sample, bom16LE) || bytes.HasPrefix(sample, bom16BE) {
 		e = unicode.UTF16(unicode.LittleEndian, unicode.UseBOM) // takes the mark off
 	}
 	return transform.NewReader(in, transform.Chain(e.NewDecoder(), marker{})), nil
@@ -90,6 +94,8 @@ var (
 	bom8    = []byte("\xEF\xBB\xBF")
 	bom16LE = []byte{0xFF, 0xFE}
 	bom16BE = []byte{0xFE, 0xFF}
+	bom32LE = []byte{0xFF, 0xFE, 0, 0}
+	bom32BE = []byte{0, 0, 0xFE, 0xFF}
 )
 
 // charset returns the charset of a file that begins so: what its byte order mark says, then what its sender says, then
@@ -98,6 +104,10 @@ func (d *decoder) charset(sample []byte) string {
 	switch {
 	case bytes.HasPrefix(sample, bom8):
 		return utf8Name
+	case bytes.HasPrefix(sample, bom32LE): // before that of UTF-16, which it begins with
+		return "utf-32le"
+	case bytes.HasPrefix(sample, bom32BE):
+		return "utf-32be"
 	case bytes.HasPrefix(sample, bom16LE):
 		return "utf-16le"
 	case bytes.HasPrefix(sample, bom16BE):
