@@ -52,6 +52,9 @@ func TestGatherer(t *testing.T) {
 		{"email=mailto:a@example.com?subject=x;name= ", "|a@example.com||api|new|{}", ""},
 		{"email=\"Ann B\" <a@example.com>", "Ann B|a@example.com||api|new|{}", ""},
 		{"name=Eve;email=Ann <a@example.com>", `Eve|a@example.com||api|new|{"email":"Ann"}`, ""},
+		{"email='a@example.com", "|a@example.com||api|new|{}", ""}, {"email=`a@example.com`", "|a@example.com||api|new|{}", ""},
+		{"email=SMTP:a@example.com", "|a@example.com||api|new|{}", ""}, {"email=E-mail: a@example.com", "|a@example.com||api|new|{}", ""},
+		{"email=o'a@example.com", "|o'a@example.com||api|new|{}", ""},
 		{"email=a @ example.com", "|a@example.com||api|new|{}", ""},
 		{"email=a@example.com, b@example.com", `|a@example.com||api|new|{"email":"a@example.com, b@example.com"}`, "email"},
 		{"email=a@example.com (at work)", `|a@example.com||api|new|{"email":"a@example.com (at work)"}`, "email"},
@@ -111,6 +114,21 @@ func TestGatherer(t *testing.T) {
 				g.Reset()
 			}
 		})
+	}
+}
+
+// An address that went through HTML is one still.
+func TestAddressesInHTML(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"&lt;a@example.com&gt;": "|a@example.com", "Ann &lt;a@example.com&gt;": "Ann|a@example.com", "a&#64;example.com": "|a@example.com",
+		"a&amp;b@example.com": "|a&b@example.com", "a&b@example.com": "|a&b@example.com", "&nbsp;a@example.com": "|a@example.com",
+	} {
+		g := lead.NewGatherer(tenant.Settings{}.WithDefaults().Rules())
+		g.Set(lead.FieldEmail, "email", 0, text)
+		if d, err := g.Draft(); err != nil || d.Name+"|"+d.Email != want {
+			t.Errorf("lead of %s = %s|%s, %v, want %s", text, d.Name, d.Email, err, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package lead
 
 import (
+	"html"
 	"strings"
 	"unicode"
 )
@@ -67,22 +68,23 @@ const maxAddresses = 2000
 
 // readAddress reads an email as ParseEmail does, and also as links, mail programs, lists and people write one:
 // "mailto:ann@example.com", "Ann <ann@example.com>", "ann@example.com; bob@example.com", "ann @ example.com",
-// "ann@example.com (at work)". It does not look for an address after other words: "ann smith@example.com" is not
+// "ann@example.com (at work)", "SMTP:ann@example.com", "'ann@example.com", "ann&#64;example.com". It does not look for an address after other words: "ann smith@example.com" is not
 // Smith's.
 func readAddress(text string) (email, key string, rest beside, ok bool) {
+	text = bareAddress(text)
 	if email, key, ok = ParseEmail(text); ok || len(text) > maxAddresses || !strings.ContainsAny(text, "@＠") {
 		return email, key, rest, ok
 	}
 	open := strings.LastIndexByte(text, '<')
 	if open >= 0 && strings.HasSuffix(text, ">") && !strings.ContainsAny(text[:open], "@<") {
-		if email, key, ok = ParseEmail(withoutMailto(text[open+1 : len(text)-1])); ok {
+		if email, key, ok = ParseEmail(withoutPrefix(text[open+1 : len(text)-1])); ok {
 			rest.name = strings.Trim(trim(text[:open]), `"'`)
 			return email, key, rest, true
 		}
 	}
 	found := 0
 	for part := range strings.FieldsFuncSeq(aroundAt.Replace(text), betweenAddresses) {
-		e, k, is := ParseEmail(strings.Trim(withoutMailto(part), `<>()[]"'.“”„‘’«»`))
+		e, k, is := ParseEmail(strings.Trim(withoutPrefix(part), "<>()[]\"'`.“”„‘’«»"))
 		switch {
 		case !is && (found == 0 || strings.Contains(part, "@")):
 			return "", "", rest, false
@@ -103,7 +105,7 @@ func addressWithin(text string) (email, key string, ok bool) {
 		return "", "", false
 	}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(`()[]<>"`, r) }) {
-		e, k, is := ParseEmail(withoutMailto(trim(part)))
+		e, k, is := ParseEmail(withoutPrefix(trim(part)))
 		switch {
 		case is && key != "" && k != key:
 			return "", "", false
@@ -125,10 +127,26 @@ var aroundAt = strings.NewReplacer(" @ ", "@", " @", "@", "@ ", "@")
 
 func betweenAddresses(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) }
 
-func withoutMailto(text string) string {
-	const scheme = "mailto:"
-	if len(text) > len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
-		text, _, _ = strings.Cut(text[len(scheme):], "?")
+// bareAddress returns a text without what spreadsheets, web pages and directories put around an address: the mark of a
+// text, quotes of code, entities of HTML, and a prefix.
+func bareAddress(text string) string {
+	if strings.Contains(text, "&") && strings.Contains(text, ";") {
+		text = html.UnescapeString(text)
+	}
+	text = strings.TrimLeft(text, "'`")
+	return strings.TrimSpace(withoutPrefix(text))
+}
+
+// prefixes are what stands before an address in links, directories and lists.
+var prefixes = []string{"mailto:", "smtp:", "email:", "e-mail:", "mail:"}
+
+// withoutPrefix returns an address without what stands before it, and without what follows it in a link.
+func withoutPrefix(text string) string {
+	for _, prefix := range prefixes {
+		if len(text) > len(prefix) && strings.EqualFold(text[:len(prefix)], prefix) {
+			text, _, _ = strings.Cut(text[len(prefix):], "?")
+			return text
+		}
 	}
 	return text
 }
