@@ -92,6 +92,11 @@ func (r *Reader) IsObject() bool { return !r.scalar }
 
 // enter goes to the start of the array; false: it was there already, or it is none.
 func (t *Items) enter() bool {
+	if !t.all.opened && t.all.dec.PeekKind() == '[' {
+		t.all.opened = true
+		return t.all.breaks(fault.Field{Field: "body", Message: fmt.Sprintf("Must be a JSON object with the array in it: {%q: [...]}",
+			t.member)})
+	}
 	if !t.all.open() {
 		return false
 	}
