@@ -110,6 +110,10 @@ func (l *layout) name(said *Said) error {
 		if h.taken[lead.FieldPhone] != "" {
 			message += ". Leads with a phone alone are taken where the workspace's identify is email_or_phone"
 		}
+		if len(said.OtherSheets) > 0 {
+			message += ". The workbook has other sheets, which sheet= names: " +
+				fault.Truncate(strings.Join(said.OtherSheets, ", "))
+		}
 		h.refuse(toEmail, "", message)
 	}
 	if len(h.wrong) > 0 {

@@ -18,6 +18,8 @@ type Said struct {
 	Quote     string // one character, or "none"
 	Header    string // which row names the columns, from 1 on, or "none"
 	Phones    bool   // a phone will do where there is no email
+
+	OtherSheets []string // of a workbook, which may have the leads
 }
 
 // noQuote says that a file has no quotes, or that none of its rows names the columns.
@@ -40,8 +42,9 @@ func (s *Said) Check() (wrong []fault.Field) {
 	refuse := func(field, value, message string) {
 		wrong = append(wrong, fault.Field{Field: field, Value: fault.Truncate(value), Message: message})
 	}
-	if s.Delimiter != "" && !separates(s.Delimiter) {
-		refuse("delimiter", s.Delimiter, "Must be one character that separates cells, such as , ; | or a tab (%09)")
+	if s.Delimiter != "" && !separates(s.Delimiter) || s.Delimiter == `"` && s.Quote == "" {
+		refuse("delimiter", s.Delimiter, "Must be one character that separates cells, such as , ; | or a tab (%09), and not "+
+			"the quote around them")
 	}
 	if s.Quote != "" && s.Quote != noQuote && (!separates(s.Quote) || s.Quote == s.Delimiter) {
 		refuse("quote", s.Quote, `Must be one character, such as ' or ", that is not the delimiter, or none`)

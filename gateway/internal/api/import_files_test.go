@@ -38,7 +38,7 @@ func workbook(rows string) string {
 	z := zip.NewWriter(&b)
 	for name, text := range map[string]string{
 		"xl/workbook.xml": `<workbook` + ns + ` xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
-			`<sheets><sheet name="People" r:id="a"/></sheets></workbook>`,
+			`<sheets><sheet name="People" r:id="a"/><sheet name="More" r:id="b"/></sheets></workbook>`,
 		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="a" Target="worksheets/sheet1.xml"/></Relationships>`,
 		"xl/worksheets/sheet1.xml":   `<worksheet` + ns + `><sheetData>` + rows + `</sheetData></worksheet>`,
 	} {
@@ -96,6 +96,11 @@ func TestImportsOfFilesAsTheyAre(t *testing.T) {
 	if page := b.send(t, b.secret, "GET", "/api/v1/imports", ""); !strings.Contains(page.text, `"columns":null`) ||
 		strings.Contains(page.text, `"columns":[`) {
 		t.Errorf("list = %s, want it without columns", page.text)
+	}
+	empty := b.upload(t, b.secret, "", "", strings.NewReader(workbook(`<row r="1"><c r="A1" t="str"><v>Notes</v></c></row>`)))
+	empty.wantError(t, "a sheet without emails", 400, "VALIDATION_ERROR")
+	if !strings.Contains(empty.text, "The workbook has other sheets, which sheet= names: More") {
+		t.Errorf("a sheet without emails = %s, want the other one named", empty.text)
 	}
 	b.upload(t, b.secret, "", "multipart/form-data; boundary=B", strings.NewReader(formOf(`name="a"; filename="a"`, text,
 		`name="b"; filename="b"`, text))).wantError(t, "a form of two files", 400, "VALIDATION_ERROR")

@@ -168,6 +168,7 @@ func TestImportMistakes(t *testing.T) {
 			"VALIDATION_ERROR", "Must be a JSON object of column names"},
 		{"how it is written", "?charset=x&delimiter=ab&quote=ab&header=0&dryRun=1", csvType, "email\n", 400, "VALIDATION_ERROR",
 			`"charset"|"delimiter"|"quote"|"header"|"dryRun"`},
+		{"the quote as delimiter", "?delimiter=%22", csvType, "email\n", 400, "VALIDATION_ERROR", `"delimiter"|not the quote`},
 		{"unknown parameter", "?separator=x", csvType, "email\n", 400, "VALIDATION_ERROR", "Unknown parameter"},
 		{"unknown chatbot", "?chatbotId=" + id.Chatbot.Format(id.New()), csvType, "email\n", 404, "CHATBOT_NOT_FOUND", ""},
 		{"no email", "", csvType, "name,phone\nAnn,1\n", 400, "VALIDATION_ERROR", "row 1 was read as the header, and has name, phone"},

@@ -61,6 +61,7 @@ func (a *api) createImport(w http.ResponseWriter, r *http.Request, p *tenant.Pri
 			return err
 		}
 	}
+	imp.decode.Others = func(names []string) { imp.said.OtherSheets = names }
 	found, err := up.open(imp.decode)
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ type Options struct {
 	Charset string          // as WHATWG names it; "": it is found out. What a byte order mark says counts more.
 	Sheet   string          // of a workbook; "": the first
 	Grow    func(int) error // is asked before so many more bytes are held; nil: all are granted
+	Others  func([]string)  // is told the names of the sheets that are not read; nil: nobody is
 }
 
 // Found is what a file was.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"leadgate/shared/fault"
@@ -92,14 +93,28 @@ func (b *book) find() (part string, err error) {
 		b.epoch = 1904
 	}
 	var names []string
+	exact := false // one is called as is wanted to the letter
 	for _, s := range book.Sheets {
-		names = append(names, s.Name)
-		if b.Sheet == "" && s.State != "" && s.State != "visible" || b.Sheet != "" && b.Sheet != s.Name {
+		names, exact = append(names, s.Name), exact || s.Name == b.Sheet
+	}
+	wanted := func(name, state string) bool {
+		switch {
+		case b.Sheet == "":
+			return state == "" || state == "visible"
+		case exact:
+			return name == b.Sheet
+		}
+		return strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(b.Sheet))
+	}
+	for i, s := range book.Sheets {
+		if !wanted(s.Name, s.State) {
 			continue
 		}
 		for _, l := range links.Links {
 			if l.ID == s.ID+s.Loose {
-				b.found.Sheet = s.Name
+				if b.found.Sheet = s.Name; b.Others != nil {
+					b.Others(slices.Delete(names, i, i+1))
+				}
 				if strings.HasPrefix(l.Target, "/") {
 					return l.Target[1:], nil
 				}

@@ -50,6 +50,11 @@ func TestWorkbooks(t *testing.T) {
 	if err != nil || text != want || f != (decode.Found{Packed: "xlsx", Sheet: "People", Charset: "utf-8"}) {
 		t.Errorf("= %q, %+v, %v, want %q", text, f, err, want)
 	}
+	for _, name := range []string{"people", " PEOPLE"} {
+		if _, f, err := read(workbook(sheet), decode.Options{Sheet: name}); err != nil || f.Sheet != "People" {
+			t.Errorf("sheet %q = %+v, %v, want People", name, f, err)
+		}
+	}
 	if text, f, err := read(workbook(sheet), decode.Options{Sheet: "Other & more"}); err != nil || text != "other\n" ||
 		f.Sheet != "Other & more" {
 		t.Errorf("another sheet = %q, %+v, %v", text, f, err)
