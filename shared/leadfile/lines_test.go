@@ -45,3 +45,10 @@ func TestCheckLines(t *testing.T) {
 		})
 	}
 }
+
+// FuzzCheckLines: it ends, whatever comes.
+func FuzzCheckLines(f *testing.F) {
+	f.Add(`{"leads":[{"email":"ann@example.com"},tru`)
+	f.Add("{\"a\":[}\n{\"b\":[{\"email\":1}]}")
+	f.Fuzz(func(t *testing.T, text string) { leadfile.CheckLines([]byte(text)) })
+}
