@@ -62,7 +62,7 @@ func TestBatchThatCannotBeRead(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		``:               `"field":"body"`,
-		`[]`:             `Must be a JSON object with the array in it: {\"leads\": [...]}`,
+		`[]`:             `Must be a JSON object`,
 		`{}`:             `"pointer":"/leads","value":null,"message":"Must be an array of 1 to 500 objects"`,
 		`{"leads":[]}`:   `"pointer":"/leads","value":null,"message":"Must be an array of 1 to 500 objects"`,
 		`{"leads":null}`: `Must be an array of 1 to 500 objects`,

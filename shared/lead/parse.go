@@ -24,7 +24,6 @@ const DefaultSource = "api"
 // What an email must be, and a phone where it stands for one, as every route words it.
 const (
 	EmailRule        = "Must be a valid email address"
-	EmailNeededRule  = "Must be a valid email address; a lead needs one"
 	EmailOrPhoneRule = "Must be a valid email address; a lead without one needs a phone"
 	PhoneRule        = "Must be a phone number with + and its country code, such as +1 650 253 0000, or one of the " +
 		"workspace's defaultRegion: a lead without an email is known by it"
@@ -128,7 +127,7 @@ func (d *Draft) email(r *strictjson.Reader) {
 // identify sees to it that the lead can be known: by its email or, where the workspace takes that, by its phone.
 func (d *Draft) identify(r *strictjson.Reader, rules Rules) {
 	if !rules.Phones {
-		r.Require("email", EmailNeededRule)
+		r.Require("email", EmailRule)
 		return
 	}
 	if d.AddressKey != "" {
