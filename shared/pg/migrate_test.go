@@ -252,7 +252,7 @@ func TestMigrateLetsLeadsIn(t *testing.T) {
 	var wg sync.WaitGroup
 	began, once := make(chan struct{}), sync.Once{}
 	wg.Go(func() {
-		takes := 1500 * time.Millisecond
+		takes := 3 * time.Second
 		hold := func() {
 			once.Do(func() { close(began) })
 			select {
@@ -261,7 +261,7 @@ func TestMigrateLetsLeadsIn(t *testing.T) {
 			}
 		}
 		for n := 1; background.Err() == nil; n++ {
-			if n > 4 {
+			if n > 2 {
 				takes = 100 * time.Millisecond
 			}
 			if err := readAll(background, db, hold); err != nil && background.Err() == nil {
@@ -291,7 +291,7 @@ func TestMigrateLetsLeadsIn(t *testing.T) {
 		t.Errorf("Migrate() = %d, %v, want %d applied", n, err, want)
 	}
 	t.Logf("of %d leads the slowest waited %v", inserted, slowest)
-	if slowest > time.Second {
-		t.Errorf("a lead waited %v, want a second at most", slowest)
+	if slowest > 2*time.Second {
+		t.Errorf("a lead waited %v, want much less than the first backups took", slowest)
 	}
 }
