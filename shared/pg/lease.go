@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -122,14 +121,15 @@ with asked as materialized (
        and ` + isActive("a.workspace_id") + `
     returning e.*
 )
-select d.workspace_id, d.endpoint_id, d.n, d.total, d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
-       coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data, coalesce(d.trace, ''),
-       e.url, e.headers, e.payload, coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0),
-       coalesce(e.batch_wait_ms, 0), e.secret, e.former_secrets, e.paced_until,
-       case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = e.workspace_id) end, ` + healthColumns + `
-  from due d
-  join lease on lease.workspace_id = d.workspace_id and lease.id = d.endpoint_id
-  left join lease e on e.workspace_id = d.workspace_id and e.id = d.endpoint_id and d.n = 1
+select e.workspace_id, e.id, case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload,
+       coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0),
+       case when d.n = 1 then e.secret else '' end,
+       case when d.n = 1 then e.former_secrets end, e.paced_until,
+       case when d.n = 1 then (select w.settings -> 'retrySchedule' from workspaces w where w.id = e.workspace_id) end,
+       d.id, d.event_id, d.attempts, d.tries, d.next_at, d.type,
+       coalesce(d.lead_id, '00000000-0000-0000-0000-000000000000'), d.created_at, d.data,
+       coalesce(d.trace, ''), d.total, ` + healthColumns + `
+  from lease e join due d on d.workspace_id = e.workspace_id and d.endpoint_id = e.id
  order by d.workspace_id, d.endpoint_id, d.n`
 }
 
@@ -207,55 +207,36 @@ select exists (select from endpoints where workspace_id = $1 and id = $2 and dra
 	return conn.One(ctx, db.Prepared(), "find lease", conn.Value[bool], nil, q, workspace, endpoint, token)
 }
 
-// ignored is where a column goes that is not read.
-type ignored struct{}
-
-func (ignored) Scan(any) error { return nil }
-
-var (
-	leasedDelivery = slices.Repeat([]any{ignored{}}, 14) // columns of a row of leaseQuery that each row has
-	leasedEndpoint = slices.Repeat([]any{ignored{}}, 20) // and those after them, which only an endpoint's first row has
-)
-
-// scanLeased reads one row into the batch of its endpoint. The first has the endpoint too, which open reads the secrets
-// of. due is how many are due, as far as the limit goes.
+// scanLeased reads one row into the batch of its endpoint; the first has the endpoint, which open reads the secrets of.
+// due is how many are due, as far as the limit goes.
 func scanLeased(row conn.Row, batchOf func(EndpointRef) (b *LeasedBatch, due *int),
 	open func(*webhook.Endpoint, sealedEndpoint) error) error {
 	var of EndpointRef
+	var e webhook.Endpoint
 	var j webhook.DueDelivery
-	var n, total int
-	err := row.Scan(append([]any{&of.Workspace, &of.Endpoint, &n, &total,
-		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data, &j.Trace},
-		leasedEndpoint...)...)
-	if err != nil {
+	var total, seconds, waitMs int
+	var sealed sealedEndpoint
+	var paced *time.Time
+	var schedule []byte
+	targets := []any{&of.Workspace, &of.Endpoint, &e.URL, &sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
+		&e.Batch.Max, &waitMs, &sealed.secret, &sealed.former, &paced, &schedule,
+		&j.DeliveryID, &j.EventID, &j.Attempts, &j.Tries, &j.NextAt, &j.EventType, &j.LeadID, &j.EventAt, &j.Data,
+		&j.Trace, &total}
+	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
 		return err
 	}
 	b, due := batchOf(of)
 	b.Due = append(b.Due, j)
-	if n > 1 {
+	if len(b.Due) > 1 {
 		return nil
 	}
-	*due = total
-	b.Endpoint = webhook.Endpoint{WorkspaceID: of.Workspace, ID: of.Endpoint, Enabled: true}
-	return scanLeasedEndpoint(row, b, open)
-}
-
-func scanLeasedEndpoint(row conn.Row, b *LeasedBatch, open func(*webhook.Endpoint, sealedEndpoint) error) error {
-	e := &b.Endpoint
-	var seconds, waitMs int
-	var sealed sealedEndpoint
-	var paced *time.Time
-	var schedule []byte
-	targets := append(slices.Clone(leasedDelivery), &e.URL, &sealed.headers, &e.Payload, &e.Rate, &e.MaxInFlight, &seconds,
-		&e.Batch.Max, &waitMs, &sealed.secret, &sealed.former, &paced, &schedule)
-	if err := row.Scan(append(targets, healthTargets(&e.Health)...)...); err != nil {
-		return err
-	}
+	e.WorkspaceID, e.ID, e.Enabled = of.Workspace, of.Endpoint, true
 	e.Timeout, e.Batch.Wait = time.Duration(seconds)*time.Second, time.Duration(waitMs)*time.Millisecond
+	b.Endpoint, *due = e, total
 	if paced != nil {
 		b.PacedUntil = *paced
 	}
-	if err := open(e, sealed); err != nil {
+	if err := open(&b.Endpoint, sealed); err != nil {
 		return err
 	}
 	if schedule == nil {
