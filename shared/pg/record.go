@@ -74,9 +74,9 @@ var recordQuery, recordBatchedQuery = recordQueryWith(false), recordQueryWith(tr
 // recordQueryWith makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
 // what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery
 // of the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded
-// before, and the answer was lost: it moves nothing either, as the delivery may have been sent again since. "timed" counts
-// what arrived for the first time, once, because "moved" has it once. That the workspace was told of a failure belongs to
-// whoever notifies, but a success ends it.
+// before, and the answer was lost. It takes nothing back of a delivery that was delivered, and is to be sent again since.
+// "timed" counts what arrived for the first time, once, because "moved" has it once. That the workspace was told of a
+// failure belongs to whoever notifies, but a success ends it.
 //
 //	$1 to $13 the endpoints, with their health where $6 is not 0, $14 to $25 the attempts, $26 and $27 ids between which
 //	the deliveries are, which lets Postgres leave out partitions, $28 now, $29 how long a lock is waited for; null: as
@@ -115,10 +115,7 @@ with patience as materialized (
       from o
      where d.workspace_id = ` + conn.Either("o.workspace_id", "($14::uuid[])[1]") + ` and d.endpoint_id = o.endpoint_id and d.id = o.delivery_id and d.state in ('pending', 'held')
        and d.id between $26 and $27
-       and (d.attempts < o.number or o.state = 'delivered' and not exists (
-            select from attempts a
-             where a.workspace_id = ` + conn.Either("d.workspace_id", "($14::uuid[])[1]") + ` and a.delivery_id = d.id and a.id between o.id and o.id
-             order by a.id offset 0))
+       and (d.attempts < o.number or o.state = 'delivered' and not d.delivered_before)
     returning d.workspace_id, d.endpoint_id, d.id, o.at, o.latency_ms,
               case when o.state = 'delivered' and not d.delivered_before then d.created_at end as accepted
 ), timed as (
