@@ -68,8 +68,8 @@ const maxAddresses = 2000
 
 // readAddress reads an email as ParseEmail does, and also as links, mail programs, lists and people write one:
 // "mailto:ann@example.com", "Ann <ann@example.com>", "ann@example.com; bob@example.com", "ann @ example.com",
-// "ann@example.com (at work)", "SMTP:ann@example.com", "'ann@example.com", "ann&#64;example.com". It does not look for an address after other words: "ann smith@example.com" is not
-// Smith's.
+// "ann@example.com (at work)", "SMTP:ann@example.com", "'ann@example.com", "ann&#64;example.com". It does not look for an
+// address after other words: "ann smith@example.com" is not Smith's.
 func readAddress(text string) (email, key string, rest beside, ok bool) {
 	text = bareAddress(text)
 	if email, key, ok = ParseEmail(text); ok || len(text) > maxAddresses || !strings.ContainsAny(text, "@＠") {

@@ -15,7 +15,8 @@ var (
 
 // Semaphore bounds how many slots each key has in use, and all keys together. Callers that wait get a slot first come,
 // first served; only those whose key has all its own slots are passed over meanwhile, and no key has more than half of
-// the places to wait, so that no key's burst keeps another waiting. A free slot is never left to a newcomer while a waiting caller may have it.
+// the places to wait, so that no key's burst keeps another waiting. A free slot is never left to a newcomer while a
+// waiting caller may have it.
 type Semaphore[K comparable] struct {
 	perKey, total, maxWaiting int
 

@@ -300,8 +300,8 @@ func (db *DB) ResendDelivery(ctx context.Context, workspace, delivery id.UUID) (
 with v as materialized (
     select d.workspace_id, d.endpoint_id, d.id, v.type, v.lead_id
       from ` + oneDelivery + ` d
-     cross join lateral (select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1
-                            for share) v
+     cross join lateral (
+        select * from events where workspace_id = $1 and id between d.event_id and d.event_id order by id limit 1 for share) v
      where d.workspace_id = $1 and v.type <> '` + webhook.WebhookTest + `'
 )
 update deliveries d

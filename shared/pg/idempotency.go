@@ -199,8 +199,8 @@ type IdempotentAnswer struct {
 }
 
 // CompleteIdempotent keeps the first answer of each key. One that names a lead that is gone is kept as if it were
-// erased already: nobody would erase it later. So is one that names a lead that is being erased. kept reports for each answer, in order, whether it was kept, or, of one
-// without a Status, whether the key was given back.
+// erased already: nobody would erase it later. So is one that names a lead that is being erased. kept reports for each
+// answer, in order, whether it was kept, or, of one without a Status, whether the key was given back.
 func (db *DB) CompleteIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
 	return splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
 		func(part []IdempotentAnswer) ([]bool, error) { return db.completeIdempotent(ctx, part) })

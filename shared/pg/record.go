@@ -74,7 +74,7 @@ var recordQuery, recordBatchedQuery = recordQueryWith(false), recordQueryWith(tr
 // recordQueryWith makes the statement. "moved" goes by what is recorded: where the endpoint was disabled meanwhile,
 // what arrived has arrived and what failed stays held. "made" keeps nothing that the receiver answered where a delivery
 // of the request ended meanwhile, because its lead may have been erased; a conflict is an attempt that was recorded
-// before, and the answer was lost. It takes nothing back of a delivery that was delivered, and is to be sent again since.
+// before, and the answer was lost. It takes nothing back where what was delivered is to be sent again since.
 // "timed" counts what arrived for the first time, once, because "moved" has it once. That the workspace was told of a
 // failure belongs to whoever notifies, but a success ends it.
 //

@@ -141,8 +141,8 @@ func (q *params) timeOrDay(name string) (at time.Time, isDay bool) {
 	return at, ok
 }
 
-// parseTime reads a time that ids and answers can hold; zero where that cannot be. T and Z may be small letters (RFC 3339,
-// 5.6).
+// parseTime reads a time that ids and answers can hold; zero where that cannot be. T and Z may be small letters (RFC
+// 3339, 5.6).
 func parseTime(text string) (at time.Time, ok bool) {
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 	if at = at.UTC(); err != nil || at.Year() < 1970 || at.Year() > 9999 {
