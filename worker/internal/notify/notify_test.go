@@ -253,7 +253,7 @@ func TestStopGivesUp(t *testing.T) {
 	}
 	begin := time.Now()
 	n.Stop()
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 8*time.Second { // a request may take 10
 		t.Errorf("Stop took %v, want it not to wait for the hook", took)
 	}
 	n.Stop() // again does nothing
