@@ -77,8 +77,8 @@ func start(t *testing.T, database, redis string, more ...string) *worker {
 	case w.ops = <-ops:
 	case err := <-w.ended:
 		t.Fatalf("run() = %v before it worked", err)
-	case <-time.After(time.Minute):
-		t.Fatal("run() does not work after a minute")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("run() does not work within two minutes")
 	}
 	return w
 }
@@ -92,8 +92,8 @@ func (w *worker) mustStop(t *testing.T) {
 		if err != nil {
 			t.Errorf("run() = %v after a stop, want nil", err)
 		}
-	case <-time.After(time.Minute):
-		t.Fatal("run() goes on a minute after it was asked to stop")
+	case <-time.After(2 * time.Minute):
+		t.Fatal("run() goes on two minutes after it was asked to stop")
 	}
 }
 
@@ -148,7 +148,7 @@ func TestRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			got[e.Type] = body
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("events = %v, want lead.created and lead.enriched", got)
 		}
 	}
@@ -296,7 +296,7 @@ func TestRedisAwayAtStart(t *testing.T) {
 	}
 	select {
 	case <-arrived:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("nothing was delivered after Redis came")
 	}
 	w.mustStop(t)

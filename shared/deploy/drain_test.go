@@ -61,7 +61,7 @@ func (p *process) mustEnd(t *testing.T) error {
 	select {
 	case err := <-p.ended:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the gateway goes on")
 		return nil
 	}

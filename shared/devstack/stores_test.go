@@ -126,7 +126,7 @@ func TestPostgresSaysWhenItEndsByItself(t *testing.T) {
 		if !strings.Contains(err.Error(), "postgres ended") {
 			t.Errorf("OnExit(%v), want it to say that postgres ended", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("OnExit was not called")
 	}
 }

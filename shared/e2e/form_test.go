@@ -67,7 +67,7 @@ func (p *page) said(t *testing.T, name, query string) string {
 	select {
 	case said := <-p.arrived:
 		return said
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("nothing came back to the site; problems: %q; the browser shows %.2000s", b.Problems(), b.Text("body"))
 		return ""
 	}

@@ -67,7 +67,7 @@ func TestImportAFile(t *testing.T) {
 		!strings.HasPrefix(lines[2], "5002,DUPLICATE_EMAIL,email,P1@example.com,") {
 		t.Errorf("report = %q, %v, want the two rows", report, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if !r.WaitFor(ctx, n) {
 		_, came := r.Count()

@@ -25,7 +25,7 @@ type told struct {
 // awaitEvent waits for an event that fits.
 func (w *witness) awaitEvent(t *testing.T, what string, fits func(told) bool) told {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(2 * time.Minute)
 	for {
 		w.mu.Lock()
 		seen := slices.Clone(w.seen)

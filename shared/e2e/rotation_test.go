@@ -69,7 +69,7 @@ func mustWitness(t *testing.T) *witness {
 // await waits until deliveries of so many leads have arrived, and returns all.
 func (w *witness) await(t *testing.T, what string, leads int) []signed {
 	t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(2 * time.Minute)
 	for {
 		w.mu.Lock()
 		seen, different := slices.Clone(w.seen), map[string]bool{}

@@ -74,7 +74,7 @@ func TestStoresHaveNoSecretInClear(t *testing.T) {
 					verified++
 				}
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("no webhook came")
 		}
 	}

@@ -155,7 +155,7 @@ func (c *tenant) mustReceive(t testing.TB, events ...string) *loadgen.Receiver {
 // mustWait waits for an event of a lead, as long as a busy test machine may take.
 func mustWait(t testing.TB, r *loadgen.Receiver, event, lead string) loadgen.Arrival {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	a, err := r.Wait(ctx, event, lead)
 	if err != nil {

@@ -143,7 +143,7 @@ func (s *stale) measure(t *testing.T, c *staleCase, db *pg.DB, bound float64) {
 		c.prepare()
 	}
 	s.plans, s.texts = nil, nil
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := c.run(ctx, db); err != nil {
 		t.Errorf("%v", err)

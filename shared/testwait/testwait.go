@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	timeout = 30 * time.Second // a busy test machine may take long; only a failure waits it out
+	timeout = 90 * time.Second // a busy test machine may take long; only a failure waits it out
 	// Between two looks, which are often statements, and keep the machine from what is waited for.
 	longest = 50 * time.Millisecond
 )
 
-// Until returns when holds reports true; after 30 seconds of false it fails the test, naming what was waited for.
+// Until returns when holds reports true; after 90 seconds of false it fails the test, naming what was waited for.
 func Until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	UntilWithin(t, timeout, what, holds)

@@ -118,7 +118,7 @@ func TestNewsEnd(t *testing.T) {
 	stopping := make(chan struct{})
 	b := setup(t, func(d *console.Deps) { d.Stopping = stopping })
 	v := b.mustSignIn(t, b.secret)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "GET", b.url+"/console/live", http.NoBody)
 	if err != nil {

@@ -90,7 +90,7 @@ func (b *bundle) line(t *testing.T) map[string]any {
 			t.Fatal(err)
 		}
 		return m
-	case <-time.After(10 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("no log line")
 		return nil
 	}

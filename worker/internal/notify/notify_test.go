@@ -25,7 +25,7 @@ import (
 	"leadgate/worker/internal/sender"
 )
 
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // request is what the operator's hook got.
 type request struct {

@@ -36,7 +36,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // bundle is a workspace in stores of its own.
 type bundle struct {
