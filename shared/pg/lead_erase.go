@@ -44,6 +44,9 @@ type Erased struct {
 	Running id.UUID // the receipt of the job as which it goes on; zero: it is done
 }
 
+// momentAgo is webhook.BeginWithin and, generously, what the commit takes that takes a lease away.
+const momentAgo = `interval '5 s'`
+
 // eraseBatch is how many events of a lead one commit erases, with their deliveries and attempts.
 const eraseBatch = 500
 
@@ -54,7 +57,7 @@ const eraseBatch = 500
 // done, and the next one goes on. Where it becomes a job, the lead is deleted, and a worker erases what is left.
 //
 // It returns when no worker begins to send any more what it has of the lead in memory: webhook.BeginWithin later where
-// one was at it. An attempt that is under way by then arrives all the same.
+// one was at it. An attempt that is under way by then arrives all the same. A purge returns at once: nobody is told.
 func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Erasure) (_ Erased, err error) {
 	if how.Job != nil {
 		span := db.tracer.Continue(how.Job.Trace, "erase lead", trace.Consumer)
@@ -72,7 +75,7 @@ func (db *DB) EraseLead(ctx context.Context, workspace, leadID id.UUID, how Eras
 			return Erased{}, err
 		}
 	}
-	if e.halted {
+	if e.halted && !e.OnlyPurgeable {
 		select {
 		case <-time.After(webhook.BeginWithin):
 		case <-ctx.Done(): // it is erased all the same
@@ -141,19 +144,23 @@ select $1, v.id, v.type, cast($3 as json), v.created_at
 
 	// haltDrains takes the leases of the endpoints away that the deliveries wait for: a drain may have leased them
 	// before, or be about to, with what it read before. So the token, $3, is another one than any lease has seen, also
-	// where there was none. A row says whether the lease was alive. Events are locked before, as what sends a delivery
-	// again locks them, and deliveries after, as drains lock them.
+	// where there was none. A row says whether the lease was alive, or was taken away a moment ago, as another erasure and
+	// a change of the endpoint do: its drain may begin until then all the same. Events are locked before, as what sends a
+	// delivery again locks them, and deliveries after, as drains lock them.
 	haltDrains = `
 with waiting as materialized (
     select o.endpoint_id
       from unnest($2::uuid[]) v (id)
      cross join lateral (
-        select d.endpoint_id, d.state from deliveries d
+        select d.endpoint_id, d.state, d.updated_at from deliveries d
          where d.workspace_id = $1 and d.event_id = v.id and d.id between ` + floorOf("v.id") + ` and ` + ceilOf("v.id") + `
          order by d.id offset 0) o
      where o.state = '` + string(webhook.Pending) + `'
+        or o.state in ('` + string(webhook.Held) + `', '` + string(webhook.Cancelled) + `') and o.updated_at > now() - ` + momentAgo + `
 ), concerned as materialized (
-    select id, drain_until > now() as alive from endpoints
+    select id, coalesce(drain_until > now(),
+                        greatest(drain_token, uuid_floor(updated_at)) > uuid_floor(now() - ` + momentAgo + `)) as alive
+      from endpoints
      where workspace_id = $1 and id = any(array(select endpoint_id from waiting))
      order by id
        for no key update
@@ -161,7 +168,7 @@ with waiting as materialized (
 update endpoints e set drain_token = $3, drain_until = null
   from concerned c
  where e.workspace_id = $1 and e.id = c.id
-returning coalesce(c.alive, false)`
+returning c.alive`
 
 	eraseDeliveries = `
 with owed as materialized (

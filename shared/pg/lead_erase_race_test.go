@@ -5,11 +5,13 @@ import (
 	"testing"
 	"time"
 
+	"leadgate/shared/fault"
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/pg/pgtest"
 	"leadgate/shared/tenant"
 	"leadgate/shared/testwait"
+	"leadgate/shared/webhook"
 )
 
 // mustWaitForLocks waits until so many statements wait for a lock.
@@ -136,5 +138,50 @@ func TestAnswerBesideAnErasure(t *testing.T) {
 	d.mustFinish(completed)
 	if got := mustBegin(t, d.db, request)[0]; got.Status != 200 || got.Body != nil {
 		t.Errorf("kept after the erasure: %d %q, want the status alone", got.Status, got.Body)
+	}
+}
+
+// An erasure is answered when no drain begins to send any more what it has in memory, also where somebody else has taken
+// its lease away a moment before.
+func TestEraseLeadAfterTheLeaseWasTaken(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(*desk, id.UUID) error{
+		"by another erasure": func(d *desk, other id.UUID) error {
+			first := d.erase(other)
+			d.Cleanup(func() { <-first })
+			testwait.Until(d, "the first erasure to commit", func() bool {
+				_, err := d.db.GetLead(d.Context(), d.ws, other)
+				return fault.Is(err, fault.NotFound)
+			})
+			return nil
+		},
+		"with the URL": func(d *desk, _ id.UUID) error {
+			d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.URL = "https://hooks.example.com/other" })
+			return nil
+		},
+		"by who disabled it": func(d *desk, _ id.UUID) error {
+			d.mustUpdate(d.endpoint, func(e *webhook.Endpoint) { e.Enabled = false })
+			return nil
+		},
+		"by who deleted it": func(d *desk, _ id.UUID) error { return d.db.DeleteEndpoint(d.Context(), d.ws, d.endpoint.ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, pgtest.New(t))
+			leads := pgtest.Leads(t, d.db, d.ws, 2)
+			if n := len(d.take(id.New(), 0, 10)); n != 2 {
+				t.Fatalf("%d deliveries are leased, want 2", n)
+			}
+			begin := time.Now()
+			if err := take(d, leads[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.db.EraseLead(t.Context(), d.ws, leads[1].ID, pg.Erasure{}); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); took < webhook.BeginWithin {
+				t.Errorf("answered after %s, want %s at least: the drain may begin until then", took, webhook.BeginWithin)
+			}
+		})
 	}
 }
