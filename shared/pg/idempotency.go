@@ -203,13 +203,25 @@ type IdempotentAnswer struct {
 // answer, in order, whether it was kept, or, of one without a Status, whether the key was given back.
 func (db *DB) CompleteIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
 	return splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
-		func(part []IdempotentAnswer) ([]bool, error) { return db.completeIdempotent(ctx, part) })
+		func(part []IdempotentAnswer) ([]bool, error) { return db.completeIdempotent(ctx, part, completeQuery) })
+}
+
+// CompleteIdempotentNow is CompleteIdempotent that waits for no lead: an answer that names one which is gone, or which
+// somebody has locked, is not kept.
+func (db *DB) CompleteIdempotentNow(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
+	return splitBatch(ctx, db, all, (*IdempotentAnswer).workspace,
+		func(part []IdempotentAnswer) ([]bool, error) {
+			return db.completeIdempotent(ctx, part, completeNowQuery)
+		})
 }
 
 func (a *IdempotentAnswer) workspace() id.UUID { return a.Workspace }
 
-func (db *DB) completeIdempotent(ctx context.Context, all []IdempotentAnswer) (kept []bool, err error) {
-	q := `
+var completeQuery, completeNowQuery = completeQueryWith("", ""), completeQueryWith(" skip locked", " and i.whole")
+
+// completeQueryWith makes the statement, with how leads are locked and a condition of what is kept.
+func completeQueryWith(lock, kept string) string {
+	return `
 update idempotency d
    set status = i.status, headers = case when i.whole then i.headers end, body = case when i.whole then i.body end,
        leads = i.ids, taken_at = case when i.status is null then 'epoch' else d.taken_at end
@@ -217,13 +229,16 @@ update idempotency d
             select from unnest(u.leads::uuid[]) n (id)
              where not exists (
                 select from leads l where l.workspace_id = ` + batchWorkspace("u.workspace_id") + ` and l.id between n.id and n.id
-                 order by l.id offset 0 for key share)) as whole
+                 order by l.id offset 0 for key share` + lock + `)) as whole
           from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[],
                       $5::integer[], $6::json[], $7::bytea[], $8::text[])
             as u (workspace_id, key_hash, id, taken_at, status, headers, body, leads) offset 0) i
  where d.workspace_id = ` + batchWorkspace("i.workspace_id") + ` and d.key_hash = i.key_hash and d.id = i.id and d.status is null
-   and (i.status is not null or d.taken_at = i.taken_at)
+   and (i.status is not null or d.taken_at = i.taken_at)` + kept + `
 returning d.id`
+}
+
+func (db *DB) completeIdempotent(ctx context.Context, all []IdempotentAnswer, query string) (kept []bool, err error) {
 	n := len(all)
 	c := newColumns(n, uuids, byteas, uuids, times, ints, jsons, byteas, texts)
 	first := make(map[id.UUID]int, n)
@@ -262,7 +277,7 @@ returning d.id`
 			err := row.Scan(&request)
 			kept[first[request]] = err == nil
 			return err
-		}, q, args...)
+		}, query, args...)
 	})
 	return kept, err
 }

@@ -185,3 +185,26 @@ func TestEraseLeadAfterTheLeaseWasTaken(t *testing.T) {
 		})
 	}
 }
+
+// Answers that name a lead which somebody has locked keep no others waiting.
+func TestAnswersWaitForNoLead(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, pgtest.New(t))
+	l, other := pgtest.Leads(t, d.db, d.ws, 1)[0], pgtest.Workspace(t, d.db).ID
+	requests := []pg.IdempotentRequest{requestOf(d.ws, "k", "r"), requestOf(other, "k", "r")}
+	var answers []pg.IdempotentAnswer
+	for i, entry := range mustBegin(t, d.db, requests...) {
+		answers = append(answers, answerOf(requests[i], entry.AcquiredAt, 200, "x"))
+	}
+	answers[0].Leads = []id.UUID{l.ID}
+	commit := mustHold(t, d.db, `select from leads where workspace_id = $1 and id = $2 for update`, d.ws, l.ID)
+	kept, err := d.db.CompleteIdempotentNow(t.Context(), answers)
+	if err != nil || kept[0] || !kept[1] {
+		t.Errorf("CompleteIdempotentNow = %v, %v, want the second kept", kept, err)
+	}
+	commit()
+	kept, err = d.db.CompleteIdempotentNow(t.Context(), answers)
+	if err != nil || !kept[0] || kept[1] {
+		t.Errorf("CompleteIdempotentNow = %v, %v, want the first kept", kept, err)
+	}
+}

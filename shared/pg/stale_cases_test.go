@@ -346,7 +346,7 @@ update idempotency set status = null, body = null, headers = null, leads = null 
 				all = append(all, pg.IdempotentAnswer{Workspace: s.ws, Key: r.Key, ID: e.ID, AcquiredAt: e.AcquiredAt,
 					Status: 201, Header: []byte(`{}`), Body: []byte(`{}`), Leads: leads[i : i+1]})
 			}
-			kept, err := db.CompleteIdempotent(ctx, all)
+			kept, err := db.CompleteIdempotentNow(ctx, all)
 			if err == nil && slices.Contains(kept, false) {
 				err = errors.New("some answers were not kept")
 			}

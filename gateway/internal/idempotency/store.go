@@ -26,6 +26,7 @@ type Service struct {
 	log   *slog.Logger
 	begin *batch.Batcher[pg.IdempotentRequest, beginResult]
 	end   *batch.Batcher[pg.IdempotentAnswer, endResult]
+	late  *batch.Batcher[pg.IdempotentAnswer, endResult] // what end did not keep
 	gone  *batch.Batcher[pg.IdempotentAnswer, error]
 }
 
@@ -45,8 +46,9 @@ func New(db *pg.DB, log *slog.Logger) *Service {
 	limits := batch.Options{Queue: batchQueue, Max: batchMax, Calls: batchCalls}
 	s.begin = batch.New(limits, batch.Recover(log, "begin idempotent", s.beginAll,
 		func(err error) beginResult { return beginResult{err: err} }))
-	s.end = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeAll,
-		func(err error) endResult { return endResult{err: err} }))
+	failed := func(err error) endResult { return endResult{err: err} }
+	s.end = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeAll, failed))
+	s.late = batch.New(limits, batch.Recover(log, "complete idempotent", s.completeLate, failed))
 	s.gone = batch.New(limits, batch.Recover(log, "forget idempotent", s.forgetAll, func(err error) error { return err }))
 	return s
 }
@@ -55,6 +57,7 @@ func New(db *pg.DB, log *slog.Logger) *Service {
 func (s *Service) Stop() {
 	s.begin.Stop()
 	s.end.Stop()
+	s.late.Stop()
 	s.gone.Stop()
 }
 
@@ -73,9 +76,13 @@ func (s *Service) acquire(ctx context.Context, r pg.IdempotentRequest) (pg.Idemp
 	return res.IdempotencyEntry, err
 }
 
-// complete keeps an answer; kept is false when another was kept before.
+// complete keeps an answer; kept is false when another was kept before. One that names a lead which somebody has locked,
+// perhaps to erase it, waits for that, beside others of its kind.
 func (s *Service) complete(ctx context.Context, answer pg.IdempotentAnswer) (kept bool, err error) {
 	res, err := s.end.Do(ctx, answer)
+	if err == nil && res.err == nil && !res.kept && len(answer.Leads) > 0 {
+		res, err = s.late.Do(ctx, answer)
+	}
 	return res.kept, either(err, res.err)
 }
 
@@ -108,9 +115,18 @@ func (s *Service) beginAll(requests []pg.IdempotentRequest) []beginResult {
 }
 
 func (s *Service) completeAll(answers []pg.IdempotentAnswer) []endResult {
+	return s.completeBy(s.db.CompleteIdempotentNow, answers)
+}
+
+func (s *Service) completeLate(answers []pg.IdempotentAnswer) []endResult {
+	return s.completeBy(s.db.CompleteIdempotent, answers)
+}
+
+func (s *Service) completeBy(complete func(context.Context, []pg.IdempotentAnswer) ([]bool, error),
+	answers []pg.IdempotentAnswer) []endResult {
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 	defer cancel()
-	kept, err := s.db.CompleteIdempotent(ctx, answers)
+	kept, err := complete(ctx, answers)
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		s.log.Error("complete idempotent failed", "keys", len(answers), "error", err.Error())
 	}
