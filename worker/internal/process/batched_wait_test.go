@@ -18,7 +18,7 @@ func TestEventsWaitForABatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	quick, patient := mustReceive(t, nil), mustReceive(t, nil)
-	soon := b.mustEndpointWith(webhook.Endpoint{URL: quick.URL, Batch: webhook.Batch{Max: 100, Wait: 3 * time.Second}})
+	soon := b.mustEndpointWith(webhook.Endpoint{URL: quick.URL, Batch: webhook.Batch{Max: 100, Wait: 8 * time.Second}})
 	never := b.mustEndpointWith(webhook.Endpoint{URL: patient.URL, Batch: webhook.Batch{Max: 5, Wait: time.Minute}})
 	stop := b.worker(options{sweep: 100 * time.Millisecond})
 	begin := time.Now()
@@ -28,8 +28,8 @@ func TestEventsWaitForABatch(t *testing.T) {
 	b.mustWake(b.mustLeads(1)...)
 	b.worker(options{sweep: 100 * time.Millisecond})
 	got := mustReadBatch(t, soon, quick.mustNext(t))
-	if waited := time.Since(begin); len(got.events) != 3 || waited < 3*time.Second {
-		t.Errorf("%d events came after %v, want 3 once the first has waited for 3 s", len(got.events), waited)
+	if waited := time.Since(begin); len(got.events) != 3 || waited < 8*time.Second {
+		t.Errorf("%d events came after %v, want 3 once the first has waited for 8 s", len(got.events), waited)
 	}
 	if len(patient.got) > 0 {
 		t.Error("three of five events came before a minute was over")

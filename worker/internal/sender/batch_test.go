@@ -44,7 +44,7 @@ func TestAnswerToABatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := endpoint(mustServe(t, c.answer).URL)
-			e.Timeout, e.Batch.Max = time.Second, 3
+			e.Timeout, e.Batch.Max = 3*time.Second, 3
 			attempts, made := mustSender(t, sender.Deps{Allow: loopback()}).SendDue(t.Context(), e, due)
 			if !made || len(attempts) != 3 {
 				t.Fatalf("SendDue = %+v, %v, want three attempts", attempts, made)
