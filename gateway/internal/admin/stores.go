@@ -175,7 +175,8 @@ func redisFacts(s rdb.Stats) []factView {
 	}
 	spares := strings.HasPrefix(s.Policy, "volatile-") // what has no TTL, such as tasks
 	return []factView{
-		{"Memory", s.Memory, "bytes", level(share, 0.8, 0.95), most + " It grows with busy webhooks and a day's emails, some 215 bytes each."},
+		{"Memory", s.Memory, "bytes", level(share, 0.8, 0.95),
+			most + " It grows with busy webhooks and a day's emails, some 215 bytes each."},
 		{"When full", s.Policy, "", worseIf(s.Max > 0 && !spares, "warn"),
 			"Set volatile-lru, or no limit: it throws only hints away. With noeviction a full Redis takes no tasks, and " +
 				"webhooks wait; others throw tasks away."},
