@@ -40,3 +40,18 @@ func TestOverviewTellsOfFailingWebhooks(t *testing.T) {
 	}
 	b.mustSignIn(t, b.secret).get(t, "/console").wantPage(t, 200, "1 more webhook fails.", "503; 1 delivery waits.")
 }
+
+// What was received is all that became of it, on the overview too: what was suppressed is named where there is some.
+func TestOverviewTellsAllThatBecameOfIt(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	v := b.mustSignIn(t, b.secret)
+	b.mustLead(t, `{"email":"ada@example.com"}`)
+	v.get(t, "/console").wantPage(t, 200, "<b>1</b><span>received", "!<span>suppressed", "!too many for the rate")
+	b.call(t, "POST", "/suppressions", `{"email":"grace@example.com"}`, nil)
+	b.call(t, "POST", "/leads/batch", `{"leads":[{"email":"grace@example.com"}]}`, nil)
+	if err := b.books.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v.get(t, "/console").wantPage(t, 200, "<b>2</b><span>received", "<b>1</b><span>suppressed", "!too many for the rate")
+}
