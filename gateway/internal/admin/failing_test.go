@@ -101,3 +101,18 @@ func TestProbeSaysWhyNot(t *testing.T) {
 		}
 	}
 }
+
+// What a stopped webhook has not got is held, which is not nothing.
+func TestStoppedWebhookHoldsWhatComes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.failing("Acme", "https://hooks.example.com/x", "status: 410")
+	const q = `
+update endpoints set enabled = false, disabled_reason = 'gone', disabled_at = now() where workspace_id is not null`
+	if _, err := b.db.ExecContext(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.look("/admin/failing"); !strings.Contains(a.body, "Stopped") || !strings.Contains(a.body, `<td class="n">held</td>`) {
+		t.Errorf("GET failing = %s, want that it is stopped, and that what comes is held", a.body)
+	}
+}

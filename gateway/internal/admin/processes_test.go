@@ -44,7 +44,13 @@ func TestProcessesAreToldWithTheirVersions(t *testing.T) {
 	}
 	want("bad", "No worker runs", 0)
 	b.beat("gateway", "1.0.0", "a", now)
+	if a := b.look("/admin/"); !strings.Contains(a.body, "No worker runs") {
+		t.Errorf("GET /admin/ = %s, want that no worker runs", a.body)
+	}
 	b.beat("worker", "1.0.0", "a", now)
+	if a := b.look("/admin/"); strings.Contains(a.body, "No worker runs") {
+		t.Errorf("GET /admin/ = %s, want nothing of a worker that runs", a.body)
+	}
 	want("good", "one version: 1.0.0 on 1 gateway and 1 worker", 2)
 	b.beat("gateway", "1.1.0", "b", now)
 	b.beat("gateway", "1.1.0", "c", now)

@@ -7,11 +7,13 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 
+	"leadgate/gateway/internal/httpx"
 	"leadgate/shared/fault"
 	"leadgate/shared/task"
 )
@@ -45,19 +47,37 @@ func (s *server) queues(writable bool) http.Handler {
 		if static {
 			h.Set("Cache-Control", "private, max-age=31536000, immutable") // their names hold a hash
 		}
-		if static || strings.HasPrefix(r.URL.Path, queuesPath+"/api/") || path.Ext(r.URL.Path) != "" {
+		asked := strings.HasPrefix(r.URL.Path, queuesPath+"/api/")
+		if static || !asked && path.Ext(r.URL.Path) != "" {
 			mon.ServeHTTP(w, r)
 			return
 		}
 		page := &kept{ResponseWriter: w, status: http.StatusOK}
 		mon.ServeHTTP(page, r)
+		if err := s.withoutRedis(page.status); err != nil {
+			httpx.Fail(w, r, err)
+			return
+		}
 		text := page.text.Bytes()
-		if page.status == http.StatusOK {
+		if page.status == http.StatusOK && !asked {
 			text = s.framed(text, administrator(r))
 		}
 		w.WriteHeader(page.status)
 		_, _ = w.Write(text) // a failed write means the client has left
 	})
+}
+
+// withoutRedis returns UNAVAILABLE where the dashboard fails because Redis does: it answers 500 to that, which would be
+// among the server errors as a mistake of ours.
+func (s *server) withoutRedis(status int) error {
+	if status < http.StatusInternalServerError {
+		return nil
+	}
+	because := problem(redisState(s.redis))
+	if because == "" {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Unavailable, Public: because, RetryAfter: time.Second}
 }
 
 // kept keeps an answer instead of sending it.

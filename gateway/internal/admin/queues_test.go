@@ -45,6 +45,18 @@ func TestDashboardIsServed(t *testing.T) {
 	}
 }
 
+// The dashboard without Redis is no mistake of ours.
+func TestDashboardWithoutRedis(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	b.redis.Close()
+	a := b.dashboard("GET", "/api/queues")
+	if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "Redis does not answer in time.") ||
+		a.header.Get("Retry-After") == "" {
+		t.Errorf("GET queues without Redis = %d %s, want 503 that says so", a.status, a.body)
+	}
+}
+
 func TestTasksReadWell(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

@@ -9,6 +9,7 @@ type startPage struct {
 	API      string      // its address
 	Postgres bool        // whether it answers
 	Redis    string      // what is wrong with it
+	Workers  string      // the same; "" also where Redis does not answer, so that nobody knows
 	Backlog  *pg.Backlog // nil: it could not be counted in time
 	Failing  []failingEndpoint
 	More     bool // than Failing has
@@ -21,6 +22,9 @@ func start(v *visit) error {
 	p := startPage{
 		API: v.apiOrigin(v.r), Postgres: answers(v.ready),
 		Redis: problem(redisState(v.redis)),
+	}
+	if all := v.processes(v.r.Context()); p.Redis == "" && all.Known && all.State == "bad" {
+		p.Workers = all.Summary
 	}
 	if p.Postgres {
 		all, err := v.failing(v.r, startFailing+1)

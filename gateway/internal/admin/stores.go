@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"leadgate/gateway/internal/httpx"
@@ -172,12 +173,16 @@ func redisFacts(s rdb.Stats) []factView {
 	if s.Append {
 		persistence = "every write (AOF)"
 	}
+	spares := strings.HasPrefix(s.Policy, "volatile-") // what has no TTL, such as tasks
 	return []factView{
-		{"Memory", s.Memory, "bytes", level(share, 0.8, 0.95), most + " It grows with busy webhooks, not with leads."},
-		{"When full", s.Policy, "", worseIf(s.Policy != "noeviction" && s.Max > 0, "warn"),
-			"noeviction is right: others throw tasks away, and the sweep has to make them again."},
-		{"Keys thrown away", s.Evicted, "", worseIf(s.Evicted > 0, "warn"),
-			"0 is right, since it started. Tasks among them are made again within seconds, so webhooks come later; no lead is lost."},
+		{"Memory", s.Memory, "bytes", level(share, 0.8, 0.95),
+			most + " It grows with busy webhooks and a day's emails, some 215 bytes each."},
+		{"When full", s.Policy, "", worseIf(s.Max > 0 && !spares, "warn"),
+			"Set volatile-lru, or no limit: it throws only hints away. With noeviction a full Redis takes no tasks, and " +
+				"webhooks wait; others throw tasks away."},
+		{"Keys thrown away", s.Evicted, "", worseIf(s.Evicted > 0 && !spares, "warn"),
+			"Since it started. Hints among them cost a look at Postgres each. Tasks, which only allkeys-… throws away, " +
+				"are made again within seconds, so webhooks come later. No lead is lost."},
 		{"Role", s.Role, "", worseIf(s.Role != "master", "bad"), "Gateways and workers write, so it must be a master."},
 		{"Kept on disk", persistence, "", worseIf(s.SaveFailed, "warn"),
 			"Nothing is lost without: what waits is in Postgres. A write to the disk that failed says that the disk is full."},

@@ -47,6 +47,27 @@ func TestStoresAreShown(t *testing.T) {
 	}
 }
 
+// What is right of a Redis that has a limit is what OPERATIONS.md and compose.yaml set.
+func TestRedisThrowsHintsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil)
+	if err := b.redis.ConfigSet(t.Context(), "maxmemory", "1gb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for policy, want := range map[string]string{"volatile-lru": "good", "noeviction": "warn", "allkeys-lru": "warn"} {
+		if err := b.redis.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
+			t.Fatal(err)
+		}
+		var s storesAnswer
+		b.call("GET", "/admin/api/v1/stores", "", http.StatusOK, &s)
+		for _, f := range s.Redis.Facts {
+			if f.Name == "When full" && (f.Value != policy || f.State != want) {
+				t.Errorf("%s of a Redis with %s = %v, %s, want %s", f.Name, policy, f.Value, f.State, want)
+			}
+		}
+	}
+}
+
 // A store that is away does not keep the other from being shown.
 func TestStoresFailSoft(t *testing.T) {
 	t.Parallel()

@@ -156,7 +156,7 @@ func (a *api) getLead(w http.ResponseWriter, r *http.Request, p *tenant.Principa
 	return a.answerLead(w, http.StatusOK, &l, true)
 }
 
-// readOneLead returns the lead that the path names.
+// readOneLead returns the lead that the path names. Where that was deleted, the error says how it can be read.
 func (a *api) readOneLead(r *http.Request, p *tenant.Principal) (lead.Lead, error) {
 	q := readParams(r)
 	find := a.DB.GetLead
@@ -166,7 +166,13 @@ func (a *api) readOneLead(r *http.Request, p *tenant.Principal) (lead.Lead, erro
 	if err := q.err(); err != nil {
 		return lead.Lead{}, err
 	}
-	return pathRecord(r, p, id.Lead, find)
+	l, err := pathRecord(r, p, id.Lead, find)
+	if fault.Is(err, fault.NotFound) && !q.bool("deleted") {
+		if _, gone := pathRecord(r, p, id.Lead, a.DB.GetLeadOrDeleted); gone == nil {
+			err = lead.DeletedError()
+		}
+	}
+	return l, err
 }
 
 // updateLead changes the fields that are given, as a JSON merge patch (RFC 7396), and answers the lead as it is then.

@@ -30,7 +30,11 @@ func TestDeleteAndRestoreLead(t *testing.T) {
 		b.send(t, b.secret, method, path, body).wantError(t, method+" of a deleted lead", 404, "NOT_FOUND")
 	}
 	for _, read := range []string{"", "/timeline", "/submissions"} {
-		b.send(t, b.secret, "GET", path+read+"?deleted=false", "").wantError(t, "deleted=false", 404, "NOT_FOUND")
+		gone := b.send(t, b.secret, "GET", path+read+"?deleted=false", "")
+		gone.wantError(t, "deleted=false", 404, "NOT_FOUND")
+		if !strings.Contains(gone.text, "?deleted=true reads it") {
+			t.Errorf("GET %s of a deleted lead = %s, want how to read it", read, gone.text)
+		}
 		b.send(t, b.secret, "GET", path+read+"?deleted=yes", "").wantError(t, "deleted=yes", 400, "VALIDATION_ERROR")
 		if got := b.send(t, b.secret, "GET", path+read+"?deleted=true", ""); got.status != 200 ||
 			read == "" && !strings.Contains(got.text, `"deletedAt":"`) {

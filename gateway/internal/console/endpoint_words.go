@@ -42,7 +42,7 @@ var deliveryTags = map[string]tag{
 // Tag is the state of a delivery in a word.
 func (d delivery) Tag() tag {
 	if d.State == string(webhook.Pending) && d.LastError != "" {
-		return tag{"bad", "Failed, tried again"}
+		return tag{"bad", "Failed, will be tried again"}
 	}
 	return deliveryTags[d.State]
 }

@@ -68,7 +68,7 @@ func TestOwnerMendsAWebhook(t *testing.T) {
 	p.Click(`form[action$="/resend"] button`)
 	p.WaitText("It is sent again now")
 	p.Open(b.url + "/console/deliveries")
-	p.WaitText("Failed, tried again")
+	p.WaitText("Failed, will be tried again")
 	wantWell(t, p, "deliveries")
 	p.Fill("#state", "Delivered")
 	p.WaitText("webhook.test")

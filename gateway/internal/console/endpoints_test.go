@@ -197,7 +197,7 @@ func TestEndpointSaysWhyItFails(t *testing.T) {
 			t.Errorf("%s has the receiver's markup", page.path)
 		}
 	}
-	v.get(t, "/console/deliveries?state=pending&endpointId="+hook).want(t, "lead.created", "Failed, tried again")
+	v.get(t, "/console/deliveries?state=pending&endpointId="+hook).want(t, "lead.created", "Failed, will be tried again")
 	v.get(t, "/console/deliveries?state=delivered").want(t, "No delivery is like this.")
 	if bad := v.get(t, "/console/deliveries?state=odd"); bad.status != 400 || !strings.Contains(bad.text, "<b>state</b>") {
 		t.Errorf("a wrong state = %d", bad.status)

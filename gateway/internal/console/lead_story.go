@@ -36,6 +36,7 @@ type story struct {
 	Truncated     bool
 	Made, Arrived int        // deliveries
 	Waiting       []*sending // the first that has not arrived of each endpoint, maxWaiting at most
+	Others        int        // more endpoints of which something has not arrived
 	Submissions   int
 	Moves         bool // something of it is to happen soon
 	Events        bool // there are any
@@ -83,9 +84,13 @@ func tell(t timeline) story {
 		next := stepOf(&e, asked[e.EventID] || t.Truncated)
 		if d := next.Delivery; d != nil {
 			deliveries[e.DeliveryID] = d
-			if d.Undelivered != nil && !waits[d.EndpointID] && len(s.Waiting) < maxWaiting {
+			if d.Undelivered != nil && !waits[d.EndpointID] {
 				waits[d.EndpointID] = true
-				s.Waiting = append(s.Waiting, d)
+				if len(s.Waiting) < maxWaiting {
+					s.Waiting = append(s.Waiting, d)
+				} else {
+					s.Others++
+				}
 			}
 		}
 		s.count(&e)

@@ -146,6 +146,29 @@ func TestLeadTimeline(t *testing.T) {
 	v.get(t, "/console/deliveries/"+delivery).wantPage(t, 200, "It was not tried yet")
 }
 
+// Above the timeline, what has not arrived leads to its webhook, for whoever may see it; beyond three webhooks they are
+// counted.
+func TestLeadTellsWhichWebhooksWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hooks := make([]string, 5)
+	for i := range hooks {
+		hooks[i] = b.mustEndpoint(t, `,"eventTypes":["lead.created"]`)
+	}
+	page := "/console/leads/" + b.mustLead(t, `{"email":"ada@example.com"}`)
+	got := b.mustSignIn(t, b.secret).get(t, page)
+	got.wantPage(t, 200, "0 of 5 webhooks about it arrived", "2 more webhooks have not got all of it")
+	linked := 0
+	for _, hook := range hooks {
+		linked += strings.Count(got.text, `href="/console/endpoints/`+hook+`">See the webhook</a>`)
+	}
+	if linked != 3 {
+		t.Errorf("links to webhooks = %d, want those of three", linked)
+	}
+	few := b.mustSignIn(t, b.mustKey(t, b.workspace, tenant.LeadsRead))
+	few.get(t, page).wantPage(t, 200, "2 more webhooks have not got all of it", "!/console/endpoints/")
+}
+
 // What was found out is said in sentences; where there is nothing, nothing is said.
 func TestEnrichmentInWords(t *testing.T) {
 	t.Parallel()

@@ -97,6 +97,14 @@ func (p *overviewPage) readBooks(v *visit) error {
 	return nil
 }
 
+// counted is a number and what it counts, one or more of them.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return plainNumber(n) + " " + more
+}
+
 func (p *overviewPage) concern(tone, text, link, label string) {
 	p.Attention = append(p.Attention, concern{tone, text, link, label})
 }
@@ -124,14 +132,15 @@ func (p *overviewPage) addEndpoints(v *visit) error {
 	if err := v.get("/api/v1/webhooks", nil, &all); err != nil {
 		return err
 	}
-	told, failing := 0, 0
+	told, more := 0, 0
 	for i := range all {
 		e := &all[i]
 		tag := e.Tag()
 		if tag.Class != "bad" {
 			continue
 		}
-		if failing++; told == maxConcerns {
+		if told == maxConcerns {
+			more++
 			continue
 		}
 		told++
@@ -143,12 +152,12 @@ func (p *overviewPage) addEndpoints(v *visit) error {
 			text += ", because " + why
 		}
 		if n := e.Waiting(); n > 0 {
-			text += "; " + plainNumber(n) + " wait"
+			text += "; " + counted(n, "delivery waits", "deliveries wait")
 		}
 		p.concern("bad", text+".", endpointPage(*e), "See why")
 	}
-	if failing > told {
-		p.concern("bad", plainNumber(failing-told)+" more webhooks fail.", endpointsPath, "See all")
+	if more > 0 {
+		p.concern("bad", counted(more, "more webhook fails.", "more webhooks fail."), endpointsPath, "See all")
 	}
 	return nil
 }
@@ -160,12 +169,12 @@ func (p *overviewPage) addBooks() {
 			"Open the books")
 	}
 	if n := p.Month.HeldNotKept; n > 0 {
-		p.concern("warn", plainNumber(n)+" submissions were counted and not kept, because the quarantine was full.",
-			booksPath, "Open the books")
+		p.concern("warn", counted(n, "submission was", "submissions were")+
+			" counted and not kept, because the quarantine was full.", booksPath, "Open the books")
 	}
 	if n := p.Today.Limited; n > 0 {
-		p.concern("warn", plainNumber(n)+" requests of today came faster than your rate allows, and were told to try again.",
-			booksPath, "Open the books")
+		p.concern("warn", counted(n, "request of today came faster than your rate allows, and was told to try again.",
+			"requests of today came faster than your rate allows, and were told to try again."), booksPath, "Open the books")
 	}
 }
 

@@ -24,7 +24,8 @@ func (a *Admission) Err() error {
 		return nil
 	}
 	wait := max(a.RetryAfter, time.Millisecond)
-	return &fault.Error{Kind: fault.RateLimited, Public: "Too many requests", RetryAfter: wait}
+	return &fault.Error{Kind: fault.RateLimited, RetryAfter: wait,
+		Public: "Too many requests: your workspace has used up its rate; wait as long as Retry-After says"}
 }
 
 // Admit takes one request from the rate limit of its workspace and, in the same round trip to Redis, reserves the email
