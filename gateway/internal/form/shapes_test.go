@@ -160,6 +160,8 @@ func serviceShapes() []shape {
 			"phoneNumber":"+15550150","topic":"chairs"}}}`, "Kim Lee", "+15550150", `{"topic":"chairs"}`, ""},
 		{"company that is told of", "", jsonBody, `{"company":{"name":"Acme","email":"kim@example.com","phone":"+15550150"}}`, "", "",
 			`{"company.name":"Acme","company.phone":"+15550150"}`, ""},
+		{"systeme.io", "", jsonBody, `{"data":{"contact":{"email":"kim@example.com","fields":[{"slug":"first_name","value":"Kim"},
+			{"slug":"surname","value":"Lee"},{"slug":"phone_number","value":"+15550150"}]}}}`, "Kim Lee", "+15550150", `{}`, ""},
 		{"German page", "", urlencoded, encoded("Vorname", "Kim", "Name", "Lee", "E-Mail-Adresse", email, "Telefonnummer",
 			"+49 30 555", "Nachricht", "Hallo"), "Kim Lee", "+49 30 555", `{"Nachricht":"Hallo"}`, ""},
 		{"Japanese page", "", urlencoded, encoded("姓", "Lee", "名", "Kim", "メールアドレス", email, "電話番号", "+81 3 555"), "Kim Lee",
