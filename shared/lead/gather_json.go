@@ -91,7 +91,7 @@ func textOfList(field string, raw []byte, depth int) (text string, whole bool) {
 
 // The members of an object that are its value, in the order in which they are looked for.
 var (
-	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer", "raw_value"}
+	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer", "raw_value", "plain_text"}
 	nameOrder  = []string{"first", "given", "middle", "last", "family"}
 )
 
@@ -148,6 +148,9 @@ func valueOf(field string, all []jsonMember, depth int) string {
 		return strings.Join(parts, " ")
 	}
 	if t := means(field); t != "" {
+		return t
+	}
+	if t := named(named("type")); t != "" { // {"type":"title","title":…}
 		return t
 	}
 	for _, n := range valueNames {

@@ -19,24 +19,27 @@ func TestFieldOf(t *testing.T) {
 			`et_pb_contact_email_0|mf-email|ctl00$MainContent$txtEmail|contactForm:email|EmailInput|billing_email|Ihre E-Mail|` +
 			`Votre adresse e-mail|Il tuo indirizzo email|Seu e-mail|Ваш email|メールアドレス（確認用）|您的邮箱|emailaddress1|` +
 			`Your best email|field:email_cfe1|email-3f2a9c|Email / Courriel|data__email|payload.data.email|properties.email|account_email|Jaki jest twój adres e-mail?|` +
-			`Quelle est votre adresse e-mail ?|البريد الإلكتروني|Alamat email|อีเมล|ईमेल`,
+			`Quelle est votre adresse e-mail ?|البريد الإلكتروني|Alamat email|อีเมล|ईमेल|` +
+			`E-pasts|El. paštas|Netfang|Correu electrònic|E-poštni naslov|ایمیل|Имејл|Рабочий email|Pracovní e-mail`,
 		lead.FieldPhone: `phone|Phone Number|phone_number|PHONE|mobile|mobilephone|mobile_phone|Mobile Phone|tel|Tel.|` +
 			`telephone|your-tel|cell|Cell Phone|contact_number|phone_mobile|phone_work|mobile_no|Phone 1 - Value|` +
 			`Business Phone|Primary Phone|SMS|whatsapp|Telefon|Telefonnummer|Handy|Téléphone|N° de téléphone|` +
 			`Numéro de téléphone|Teléfono|Móvil|Telefone|Celular|Cellulare|Telefoonnummer|GSM|Telefon komórkowy|` +
 			`Numer telefonu|Cep Telefonu|Телефон|Номер телефона|電話番号|手机号|휴대폰|q5_phoneNumber|User Phone|Home Phone|full_phone|Telefon / Handy|Mobile/WhatsApp|Evening phone|` +
-			`Số điện thoại|เบอร์โทรศัพท์|Nomor Telepon|رقم الهاتف`,
+			`Số điện thoại|เบอร์โทรศัพท์|Nomor Telepon|رقم الهاتف|Tālrunis|Telefonas|Sími|Telèfon|Telefonska številka|` +
+			`تلفن همراه|Рабочий телефон|Домашній телефон|Telefon służbowy`,
 		lead.FieldName: `name|Name|full_name|Full Name|FULL_NAME|your-name|lead_name|contact_name|Display Name|Your name?|` +
 			`No Label name|q3_name|Nombre completo|Nom complet|Nome|Imię i nazwisko|Ad Soyad|ФИО|Имя|お名前|氏名|姓名|이름|` +
 			`Vor- und Nachname|What's your name?|Customer name|Nom et prénom|et_pb_contact_name_0|Ihr Name|` +
 			`Name (First and Last)|name-1|Contact person|Ansprechpartner|Hi there! What's your name?|` +
 			`Before we start, please tell us your full name|Quel est votre nom ?|¿Cuál es su nombre?|realname|` +
-			`Requester name|Name / Nom`,
+			`Requester name|Name / Nom|Vārds, uzvārds|Vardas|Nafn|Nom i cognoms|Ime in priimek|نام|نام و نام خانوادگی`,
 		lead.FieldFirstName: `first_name|First Name|firstname|firstName|fname|FNAME|f_name|given_name|forename|Vorname|` +
 			`Prénom|Voornaam|Förnamn|First|Name (First)|first-name|What is your first name?|First name / Prénom|field:first_name_8f5c|payload.data.first_name|` +
-			`user_first_name|billing_first_name`,
+			`user_first_name|billing_first_name|Eesnimi|Eiginnafn`,
 		lead.FieldLastName: `last_name|Last Name|lastname|lname|LNAME|surname|Family Name|Nachname|Apellidos|Sobrenome|` +
-			`Cognome|Achternaam|Efternamn|Nazwisko|Soyadı|Фамилия|姓|Last|Name (Last)|Nom de famille`,
+			`Cognome|Achternaam|Efternamn|Nazwisko|Soyadı|Фамилия|姓|Last|Name (Last)|Nom de famille|` +
+			`Uzvārds|Pavardė|Priimek|Cognoms|Perekonnanimi|نام خانوادگی|Презиме`,
 		lead.FieldSource: "source|Lead Source", lead.FieldStatus: "Status|lead_status", lead.FieldChatbot: "chatbotId",
 		lead.FieldMetadata: "metadata",
 		"": `|company|Company Name|company_name|form_name|formName|page name|Product name|middle name|Middle Name|nickname|` +
@@ -60,7 +63,7 @@ func TestFieldOf(t *testing.T) {
 func TestFieldOfRanks(t *testing.T) {
 	t.Parallel()
 	for _, names := range []string{
-		"phone,mobile", "Mobile Phone,Business Phone", "phone_mobile,phone_work", "Home Phone,Business Phone",
+		"phone,mobile", "Mobile Phone,Business Phone", "phone_mobile,phone_work", "Home Phone,Business Phone", "Мобильный телефон,Рабочий телефон",
 		"Phone 1 - Value,Phone 2 - Value", "email,email2", "email,email_confirm", "email,Work Email", "email1,email2",
 		"contact_name,name", "lead_name,name", "full_name,name", "first_name,First", "phone,whatsapp", "full_phone,phone", "email,email_from",
 	} {

@@ -29,12 +29,14 @@ func (d *finder) settle() []pick {
 	d.strangers(email)
 	d.number()
 	d.numbered(home)
+	human := slices.ContainsFunc(d.picks, func(p pick) bool { return p.in == home && p.ofHuman() })
 	kept := d.picks[:0]
 	for _, p := range d.picks {
 		stray := p.to == lead.FieldName && p.rank > 0 && !p.sure && p.in != home && !p.value.holds() &&
 			!isPerson(p.in.called()) && !isAnswers(p.in.called())
-		// beside the email also another thing has a first name that is the person's, and a form the whole name
-		other := p.other && !(p.in == home && (p.to == lead.FieldFirstName || p.to == lead.FieldLastName ||
+		// what has a name that only people have beside the email is the person, whatever it is called: an event that is
+		// told of. What a thing is called is no person's name, but in a form, which some call after what it is for.
+		other := p.other && !(p.in == home && (p.ofHuman() || human && p.to != lead.FieldName ||
 			p.to == lead.FieldName && p.in.isForm()))
 		if p.rank > mapped/2 && p.value != address && (other || stray) {
 			continue
@@ -58,6 +60,11 @@ func (d *finder) settle() []pick {
 		of[kept[i].to]++
 	}
 	return kept
+}
+
+// ofHuman reports whether p is called what only people have: a first, last or full name.
+func (p *pick) ofHuman() bool {
+	return p.to == lead.FieldFirstName || p.to == lead.FieldLastName || p.to == lead.FieldName && p.rank <= 0
 }
 
 // strangers marks what stands beside another's email: an object that has an email which is not the lead's is another

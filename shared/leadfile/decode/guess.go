@@ -14,7 +14,7 @@ import (
 //   - Whichever other charset its characters beyond ASCII look most like, if they look much like it: letters of a word
 //     in windows-1252 stand among ASCII letters, those of windows-1251 among each other, and of the pairs of bytes in
 //     Shift_JIS, EUC-JP, GB18030, EUC-KR and Big5 nearly all are those of common characters. What looks like none of them may be
-//     the text of a Mac, if its lines end with CR alone, or of DOS.
+//     the text of a Mac, or of DOS: one of them has a capital where the other has a small letter.
 //   - Charsets that have their letters in the same places are told apart by refine.
 func guess(sample []byte) string {
 	if name := guess16(sample); name != "" {
@@ -104,16 +104,31 @@ var charsets = []struct {
 	{"euc-jp", japanese},
 	{"gb18030", pairs{gb18030, nil}.look},
 	{"big5", pairs{big5, nil}.look},
-	{"macintosh", func(sample []byte) looks {
-		if bytes.IndexByte(sample, '\n') >= 0 {
+	{"cp850", func(sample []byte) looks {
+		if onlyCR(sample) {
 			return looks{}
 		}
-		return macRoman.look(sample)
+		return dos.look(sample)
 	}},
-	{"cp850", dos.look},
+	{"macintosh", func(sample []byte) looks {
+		l := macRoman.look(sample)
+		if 5*l.rare > l.good && !onlyCR(sample) { // of Central Europe
+			return looks{}
+		}
+		return l
+	}},
+}
+
+// onlyCR reports whether lines end as those of old Macs do.
+func onlyCR(sample []byte) bool {
+	return bytes.IndexByte(sample, '\r') >= 0 && bytes.IndexByte(sample, '\n') < 0
 }
 
 func letter(b byte) bool { b |= 0x20; return b >= 'a' && b <= 'z' }
+
+func lower(b byte) bool { return b >= 'a' && b <= 'z' }
+
+func upper(b byte) bool { return b >= 'A' && b <= 'Z' }
 
 // at returns the byte there, or a space beyond the ends.
 func at(sample []byte, i int) byte {
@@ -130,6 +145,7 @@ type latin struct {
 	other  func(b byte) bool // letters that are rare
 	sign   func(b byte) bool // signs that do not stand within a word
 	none   func(b byte) bool // no characters
+	upper  string            // capitals, which follow no small letter; "": those tell nothing
 }
 
 func (c latin) look(sample []byte) (l looks) {
@@ -157,6 +173,8 @@ func (c latin) look(sample []byte) (l looks) {
 			end++
 		}
 		switch n := end - i; {
+		case strings.IndexByte(c.upper, b) >= 0 && (lower(before) || upper(before) && lower(after)):
+			l.bad += n
 		case n <= 2 && (letter(before) || letter(at(sample, end))):
 			l.good += n
 		case n <= 2:
@@ -181,19 +199,21 @@ var western = latin{
 }
 
 // What Macs had before they had Unicode, and what DOS had: a spreadsheet still offers both. Their letters are the same
-// bytes; lines of a Mac's files end with CR alone.
+// bytes. A file whose lines end as those of old Macs do is a Mac's.
 var (
 	macRoman = latin{
 		letter: func(b byte) bool { return b <= 0x9F || b == 0xA7 || b >= 0xE7 && b <= 0xEF || b == 0xCB || b == 0xE5 },
 		other:  oneOf("\xAE\xAF\xBE\xBF\xCC\xCD\xCE\xCF\xD8\xD9\xE6\xF1\xF2\xF3\xF4"),
 		sign:   func(b byte) bool { return b != 0xD5 },
 		none:   func(byte) bool { return false },
+		upper:  "\x80\x81\x82\x83\x84\x85\x86\xCB\xE5\xE7\xE8\xE9\xEA\xEB\xEC\xED\xEE\xEF",
 	}
 	dos = latin{
 		letter: func(b byte) bool { return b <= 0x9A || b >= 0xA0 && b <= 0xA5 || b == 0xE1 },
 		other:  oneOf("\x9B\x9D\xB5\xB6\xB7\xC6\xC7\xD2\xD3\xD4\xD6\xD7\xD8\xDE\xE0\xE2\xE3\xE4\xE5\xE9\xEA\xEB"),
 		sign:   func(byte) bool { return true },
 		none:   func(b byte) bool { return b >= 0xB0 && b <= 0xDF },
+		upper:  "\x80\x8E\x8F\x90\x92\x99\x9A",
 	}
 )
 

@@ -34,6 +34,21 @@ func TestNamesOfAllLanguagesAreNames(t *testing.T) {
 	}
 }
 
+// TestCodesAreNoRandomLetters has what people copy into a form, and what a page's scripts put there.
+func TestCodesAreNoRandomLetters(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{
+		"WVWZZZ1JZXW000001", "ORD-2024-XK7PQ9", "C02XK0ZNJHD3", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822c",
+		"550e8400-e29b-41d4-a716-446655440000", "GB29NWBK60161331926819", "1Z999AA10123456784", "SKU BX-4471-QZR",
+	} {
+		in := person()
+		in.Fields = append(in.Fields, verdict.Field{Name: "reference", Text: code})
+		if r := verdict.New().Check(in); points(r, "gibberish_text") > 0 {
+			t.Errorf("%q is taken for random letters", code)
+		}
+	}
+}
+
 // TestEachCheck changes one thing of a person's submission.
 func TestEachCheck(t *testing.T) {
 	t.Parallel()

@@ -90,10 +90,14 @@ func apartPairs() (pairs [26][26]bool) {
 	return pairs
 }
 
+// maxDigits is how many digits a word may have that is judged. With more it is a code: the number of a car, an order or
+// a session.
+const maxDigits = 1
+
 // noise judges a word by pairs of letters, runs of consonants, and capitals within it.
 func (s *submission) noise(word string) int {
 	var b [32]byte
-	n, rises, vowels := 0, 0, 0
+	n, rises, vowels, digits := 0, 0, 0, 0
 	lower := false
 	if strings.ContainsAny(strings.TrimRight(word, ".,:;!?"), "./:@") { // a link, an email, initials
 		return unknownWord
@@ -116,9 +120,11 @@ func (s *submission) noise(word string) int {
 			return unknownWord
 		case r == '-' || r == '\'' || r == '.' || r == '’':
 			lower = false
+		case isDigit(r):
+			digits++
 		}
 	}
-	if n < 7 {
+	if n < 7 || digits > maxDigits {
 		return unknownWord
 	}
 	odd, run := 2*max(rises-1, 0), 0
