@@ -21,6 +21,7 @@ type Gatherer struct {
 	told     string // the member of metadata that has the warnings; "": none
 	slots    [slots]slot
 	email    address
+	ad       slot // what only a surname beside it makes a first name
 	meta     metadata
 	warnings []Warning
 }
@@ -85,7 +86,7 @@ func NewGatherer(rules Rules) *Gatherer { return &Gatherer{rules: rules} }
 // Reset forgets everything that was given.
 func (g *Gatherer) Reset() {
 	g.slots = [slots]slot{}
-	g.email = address{}
+	g.email, g.ad = address{}, slot{}
 	g.meta.reset()
 	g.warnings = nil
 }
@@ -227,6 +228,13 @@ func (g *Gatherer) Draft() (Draft, error) {
 // contain it: people who are asked for a Vorname and a Name give their surname as Name.
 func (g *Gatherer) name() string {
 	whole, first, last := g.slots[slotName], g.slots[slotFirst], g.slots[slotLast]
+	if ad := g.ad; ad.text != "" {
+		if first.text == "" && last.text != "" && IsFirstNameBeside(ad.name, last.name) {
+			first.text = tidy(ad.text)
+		} else {
+			g.member(ad.name, ad.text)
+		}
+	}
 	text := whole.text
 	switch {
 	case text == "":

@@ -92,6 +92,14 @@ func (m *metadata) object() []byte {
 // Member gives a member of metadata: a text, of which an empty one is absent. Where another has the name already, a
 // number follows it.
 func (g *Gatherer) Member(name, text string) {
+	if g.ad.text == "" && strings.EqualFold(name, turkishName) {
+		g.ad = slot{name: name, text: text}
+		return
+	}
+	g.member(name, text)
+}
+
+func (g *Gatherer) member(name, text string) {
 	if text = memberText(text); text == "" {
 		return
 	}

@@ -64,6 +64,8 @@ func TestGatherer(t *testing.T) {
 		{"email=a@example.com;Business Phone=2;Mobile=1;Home Phone=1", `|a@example.com|1|api|new|{"Business Phone":"2"}`, ""},
 		{"email=a@example.com;SMS=yes;whatsapp=+1 555 0100", `|a@example.com|+1 555 0100|api|new|{"SMS":"yes"}`, ""},
 		{"email=a@example.com;Vorname=Ann;Name=Baker", "Ann Baker|a@example.com||api|new|{}", ""},
+		{"email=a@example.com;Ad=Ayşe;Soyad=Kaya", "Ayşe Kaya|a@example.com||api|new|{}", ""},
+		{"email=a@example.com;ad=spring;last_name=Kaya", `Kaya|a@example.com||api|new|{"ad":"spring"}`, ""},
 		{"email=a@example.com;nombre=Ana;apellidos=Ruiz", "Ana Ruiz|a@example.com||api|new|{}", ""},
 		{"email=a@example.com;name=Ann Baker;first_name=ann", `Ann Baker|a@example.com||api|new|{"first_name":"ann"}`, ""},
 		{"email=a@example.com;name=" + long, long[:200] + `|a@example.com||api|new|{"name":"` + long + `"}`, "name"},

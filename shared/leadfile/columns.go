@@ -276,6 +276,9 @@ func (h *header) named(exported bool) {
 			continue
 		}
 		c.To, c.Rank = lead.FieldOf(h.typed[i])
+		if c.To == "" && slices.ContainsFunc(h.typed, func(last string) bool { return lead.IsFirstNameBeside(h.typed[i], last) }) {
+			c.To = lead.FieldFirstName
+		}
 		if c.To == "" || h.taken[c.To] != "" && (c.To == toChatbot || c.To == toMetadata) {
 			c.To, c.Rank = h.member(c.Name), 0
 		}

@@ -57,6 +57,8 @@ func TestExportsOfOthers(t *testing.T) {
 			`1 Ann; Lee <ann@example.com>  api/new {}`, `2 O'Neil <bob@example.com>  api/new {}`}},
 		{"typographic quotes, and phones that were numbers", "“Email”,“Phone”\n“ann@example.com”,5550100.0\n",
 			[]string{`1  <ann@example.com> 5550100 api/new {}`}},
+		{"a first name in Turkish", "AD;SOYAD;E-posta\nAyşe;Kaya;ann@example.com\n", []string{`1 Ayşe Kaya <ann@example.com>  api/new {}`}},
+		{"an advert", "Email;Name;Ad\nann@example.com;Ann;spring\n", []string{`1 Ann <ann@example.com>  api/new {"Ad":"spring"}`}},
 		{"lines of a list as JSON", `{"email":"ann@example.com","name":"Ann"},` + "\n" + `{"email":"bob@example.com"}`, []string{
 			plainAnn, `2  <bob@example.com>  api/new {}`}},
 		{"records in a wrapper, and one whose owner alone has an email",

@@ -167,6 +167,7 @@ func serviceShapes() []shape {
 			`{}`, ""},
 		{"German page", "", urlencoded, encoded("Vorname", "Kim", "Name", "Lee", "E-Mail-Adresse", email, "Telefonnummer",
 			"+49 30 555", "Nachricht", "Hallo"), "Kim Lee", "+49 30 555", `{"Nachricht":"Hallo"}`, ""},
+		{"Turkish page", "", urlencoded, encoded("ad", "Kim", "soyad", "Lee", "eposta", email), "Kim Lee", "", `{}`, ""},
 		{"Japanese page", "", urlencoded, encoded("姓", "Lee", "名", "Kim", "メールアドレス", email, "電話番号", "+81 3 555"), "Kim Lee",
 			"+81 3 555", `{}`, ""},
 	}
