@@ -66,8 +66,13 @@ func (b *batch) sendAll() {
 // left returns how many deliveries were not attempted, once all attempts have ended.
 func (b *batch) left() int { return len(b.due) - int(b.attempted.Load()) }
 
-// collect waits for all attempts, records their outcomes now and then, and returns those that are not recorded yet.
+// collect records what the batch before left, waits for all attempts, records their outcomes now and then, and returns
+// those that are not recorded yet.
 func (b *batch) collect() (outcomes []webhook.Outcome) {
+	outcomes, b.unrecorded = b.unrecorded, nil
+	if len(outcomes) > 0 {
+		outcomes = b.recordSome(outcomes)
+	}
 	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
 	for {

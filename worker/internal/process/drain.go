@@ -1,12 +1,15 @@
 package process
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"leadgate/shared/id"
 	"leadgate/shared/pg"
 	"leadgate/shared/task"
+	"leadgate/shared/webhook"
 )
 
 // drain is what one task does for one endpoint, batch by batch:
@@ -22,7 +25,7 @@ import (
 //	 |  +--> send    rate limit, one attempt, next state, endpoint's health          send.go, rate.go, health.go
 //	 v
 //	record   every 200 ms and at the end, one statement: outcomes, health, lease     record.go
-//	 |
+//	 |       of a backlog while the next batch is sent
 //	 +-- more is left, and time --> lease
 //	 v
 //	finish   lease and state are given up; probe task, health policy, report         finish.go
@@ -43,6 +46,8 @@ type drain struct {
 	after   pg.DueKey       // where the next lease begins; zero: with the oldest
 	held    int64           // bytes of memory, of the batch that is under way
 
+	unrecorded []webhook.Outcome // of the batch before, which are recorded while the next one is sent
+
 	health            endpointHealth
 	delivered, failed int // attempts that were recorded
 }
@@ -61,12 +66,10 @@ func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	leased, err := d.leaseRequest(r, mode)
 	defer d.releaseMemory()
 	d.after = pg.DueKey{}
-	if err != nil || len(leased.Due) == 0 {
-		return err == nil && partial, err
-	}
+	d.leaveSent(&leased)
 	requests := d.requests(r, &leased, mode)
 	if len(requests) == 0 {
-		return partial, nil
+		return err == nil && partial, errors.Join(err, d.recordUnrecorded(r.abort))
 	}
 	b := d.startBatch(r, &leased, requests)
 	outcomes := b.collect()
@@ -79,8 +82,37 @@ func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	if !more || r.accepting.Err() != nil || mode != pg.LeaseForDrain {
 		lease = 0
 	}
-	err = d.recordLast(r, outcomes, lease, b.limiter.until())
+	if lease > 0 && d.canWait(&leased, outcomes) {
+		d.unrecorded = outcomes
+		return true, nil
+	}
+	err = d.recordLast(r.abort, outcomes, lease, b.limiter.until())
 	return more || partial && !d.health.halted(), err
+}
+
+// canWaitAfter is for how long a delivery must have been due so that the next lease begins after it, whatever the clocks
+// say: three times of what pg allows for what is committed late.
+const canWaitAfter = 15 * time.Second
+
+// canWait reports whether outcomes can be recorded while the next batch is sent. All of them must have arrived, so that
+// the next lease need not know of them, and that must begin after them.
+func (d *drain) canWait(leased *pg.LeasedBatch, outcomes []webhook.Outcome) bool {
+	e := &leased.Endpoint
+	return d.after != pg.DueKey{} && d.Now().Sub(d.after.NextAt) > canWaitAfter && e.Rate == 0 && e.Health.Failures == 0 &&
+		!e.Health.Open() && len(outcomes) <= len(leased.Due) &&
+		!slices.ContainsFunc(outcomes, func(o webhook.Outcome) bool { return o.State != webhook.Delivered })
+}
+
+// leaveSent takes out of a lease what was sent and is not recorded: the clocks may differ.
+func (d *drain) leaveSent(leased *pg.LeasedBatch) {
+	if len(d.unrecorded) == 0 {
+		return
+	}
+	sent := make(map[id.UUID]bool, len(d.unrecorded))
+	for i := range d.unrecorded {
+		sent[d.unrecorded[i].Attempt.DeliveryID] = true
+	}
+	leased.Due = slices.DeleteFunc(leased.Due, func(j webhook.DueDelivery) bool { return sent[j.DeliveryID] })
 }
 
 // nextAfter returns where the next lease begins: after this one, once there is a backlog. An endpoint that keeps the

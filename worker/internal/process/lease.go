@@ -87,6 +87,9 @@ func (b *batch) mayBegin() bool {
 // release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease
 // expires.
 func (d *drain) release() {
+	if err := d.recordUnrecorded(context.Background()); err != nil {
+		d.Log.Warn("record outcomes failed", "key", d.key.String(), "error", err.Error())
+	}
 	if !d.leased {
 		return
 	}

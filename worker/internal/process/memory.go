@@ -26,10 +26,12 @@ func (d *drain) acquireMemory() (share int64) {
 
 // holdMemory makes of the share what the leased deliveries do take.
 func (d *drain) holdMemory(share int64, due []webhook.DueDelivery) {
+	need := int64(0)
 	for i := range due {
-		d.held += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
+		need += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
 	}
-	d.Memory.Charge(d.payer, d.held-share)
+	d.held += need
+	d.Memory.Charge(d.payer, need-share)
 }
 
 // holdAnswer adds what is kept of a receiver's answer.
@@ -38,10 +40,14 @@ func (d *drain) holdAnswer(bytes int) {
 	d.Memory.Charge(d.payer, int64(bytes))
 }
 
-// releaseMemory follows the end of a batch.
+// releaseMemory follows the end of a batch. The answers of what is not recorded are held on.
 func (d *drain) releaseMemory() {
-	d.Memory.Release(d.payer, d.held)
-	d.held = 0
+	kept := int64(0)
+	for i := range d.unrecorded {
+		kept += int64(len(d.unrecorded[i].Attempt.ResponseHead))
+	}
+	d.Memory.Release(d.payer, d.held-kept)
+	d.held = kept
 }
 
 // acquireSockets takes sockets, and memory for the attempts on them, n at most and perhaps none.

@@ -33,12 +33,12 @@ func (b *batch) recordSome(outcomes []webhook.Outcome) []webhook.Outcome {
 
 // recordLast records the rest of a batch, and tries again while the lease lasts. It has a deadline of its own, because
 // what was sent must be recorded also when the process stops; what cannot be is sent again.
-func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
+func (d *drain) recordLast(ctx context.Context, outcomes []webhook.Outcome, lease time.Duration, limited time.Time) error {
 	timeout := leaseTime - renewEvery
 	if d.softStop.Err() != nil {
 		timeout = closingTime
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.abort), timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	for {
 		err := d.record(ctx, outcomes, lease, limited)
@@ -51,6 +51,15 @@ func (d *drain) recordLast(r *run, outcomes []webhook.Outcome, lease time.Durati
 			return fmt.Errorf("%d attempts are not recorded: %w", len(outcomes), err)
 		}
 	}
+}
+
+// recordUnrecorded records what no next batch does, and gives the lease up with it.
+func (d *drain) recordUnrecorded(ctx context.Context) error {
+	outcomes := d.unrecorded
+	if d.unrecorded = nil; len(outcomes) == 0 {
+		return nil
+	}
+	return d.recordLast(ctx, outcomes, 0, time.Time{})
 }
 
 // record stores outcomes and the endpoint's health after them, and renews the lease, or gives it up where lease is 0.
