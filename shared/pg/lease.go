@@ -1,6 +1,7 @@
 package pg
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -38,6 +39,11 @@ type DueKey struct {
 	ID     id.UUID
 }
 
+// After reports whether a place comes behind another.
+func (k DueKey) After(other DueKey) bool {
+	return cmp.Or(k.NextAt.Compare(other.NextAt), bytes.Compare(k.ID[:], other.ID[:])) > 0
+}
+
 // lateBy is how much later than it becomes due a new delivery is usually committed, at most.
 const lateBy = `interval '5 s'`
 
@@ -56,6 +62,7 @@ const (
 	LeaseForDrain LeaseMode = iota // what is due, while the breaker is closed
 	LeaseForProbe                  // what is due, though the breaker may be open: its pause must be over
 	LeaseNow                       // whatever waits, breaker or not, because somebody asked
+	LeaseAhead                     // what follows After in a lease that Token has, and that is not renewed
 )
 
 // LeasedBatch is what was leased: an endpoint as it is now and some of its due deliveries, oldest first.
@@ -81,7 +88,7 @@ type LeasedBatch struct {
 //
 //	$1 to $7 workspaces, endpoints, tokens, limits, bytes, where to begin, in two columns, $8 length of the leases,
 //	$9 now; null: the database's clock, $10 how long a lock is waited for; null: as long as ever
-func leaseQuery(due, breaker string) string {
+func leaseQuery(due, lease string) string {
 	return `
 with asked as materialized (
     select a.*, coalesce($9, now()) as now, coalesce($9, now()) + cast($8 as interval) as until
@@ -110,16 +117,7 @@ with asked as materialized (
          where stored_before < a.bytes) t
      where t.before < a.bytes
 ), lease as (
-    update endpoints e
-       set drain_token = a.token, drain_until = a.until
-      from asked a, endpoints seen
-     where e.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and e.id = a.endpoint_id and e.enabled and e.deleted_at is null ` + breaker + `
-       and seen.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and seen.id = a.endpoint_id
-       and (e.drain_token, e.drain_until) is not distinct from (seen.drain_token, seen.drain_until)
-       and (e.drain_token = a.token or e.drain_until is null or e.drain_until <= a.now)
-       and exists (select from due where due.workspace_id = a.workspace_id and due.endpoint_id = a.endpoint_id)
-       and ` + isActive("a.workspace_id") + `
-    returning e.*
+    ` + lease + `
 )
 select e.workspace_id, e.id, case when d.n = 1 then e.url else '' end, case when d.n = 1 then e.headers end, e.payload,
        coalesce(e.rate, 0), e.max_in_flight, e.timeout_s, coalesce(e.batch_max, 0), coalesce(e.batch_wait_ms, 0),
@@ -144,12 +142,38 @@ const rowsBefore = `rows between unbounded preceding and 1 preceding`
 var jobSize = `case when pg_column_compression(data) is null then pg_column_size(data)
                                  else octet_length(cast(data as text)) end + ` + strconv.Itoa(DueOverhead)
 
+const (
+	isDue         = `and d.next_at <= coalesce($9, now())`
+	breakerClosed = `and e.probe_at is null`
+)
+
 var leaseQueries = map[LeaseMode]string{
-	LeaseForDrain: leaseQuery(`and d.next_at <= coalesce($9, now())`, `and e.probe_at is null`),
-	LeaseForProbe: leaseQuery(`and d.next_at <= coalesce($9, now())`,
-		`and (e.probe_at is null or e.probe_at <= a.now)`),
-	LeaseNow: leaseQuery(``, ``),
+	LeaseForDrain: leaseQuery(isDue, takeLease(breakerClosed)),
+	LeaseForProbe: leaseQuery(isDue, takeLease(`and (e.probe_at is null or e.probe_at <= a.now)`)),
+	LeaseNow:      leaseQuery(``, takeLease(``)),
+	LeaseAhead:    leaseQuery(isDue, haveLease),
 }
+
+// takeLease takes leases of endpoints whose breakers are as asked for.
+func takeLease(breaker string) string {
+	return `update endpoints e
+       set drain_token = a.token, drain_until = a.until
+      from asked a, endpoints seen
+     where ` + mayLease + breaker + `
+       and seen.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and seen.id = a.endpoint_id
+       and (e.drain_token, e.drain_until) is not distinct from (seen.drain_token, seen.drain_until)
+       and (e.drain_token = a.token or e.drain_until is null or e.drain_until <= a.now)
+    returning e.*`
+}
+
+// haveLease finds leases that are not renewed, so that it waits for nobody who writes to the endpoint.
+var haveLease = `select e.* from asked a, endpoints e
+     where ` + mayLease + breakerClosed + ` and e.drain_token = a.token and e.drain_until > a.now`
+
+// mayLease is what is so of each endpoint with a lease.
+var mayLease = `e.workspace_id = ` + batchWorkspace("a.workspace_id") + ` and e.id = a.endpoint_id and e.enabled and e.deleted_at is null
+       and exists (select from due where due.workspace_id = a.workspace_id and due.endpoint_id = a.endpoint_id)
+       and ` + isActive("a.workspace_id") + ` `
 
 // LeaseDue decides the order of deliveries to an endpoint. A lease is what queues call a visibility timeout. LeaseDue
 // leases an enabled endpoint to Token and returns its due deliveries. The batch is empty, and there is no

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,4 +89,9 @@ func (b *batch) collect() (outcomes []webhook.Outcome) {
 			b.run.renew()
 		}
 	}
+}
+
+// allArrived reports whether nothing failed.
+func allArrived(outcomes []webhook.Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o webhook.Outcome) bool { return o.State != webhook.Delivered })
 }

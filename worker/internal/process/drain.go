@@ -42,7 +42,7 @@ type drain struct {
 	renewed time.Time // when the lease was last taken or renewed
 	seen    leaseSeen
 	limit   int             // deliveries in the next lease
-	ahead   *pg.LeasedBatch // the first lease, where it was taken together with others'
+	ahead   *pg.LeasedBatch // the next lease, where there is one already: taken with other endpoints', or while the last was sent
 	after   pg.DueKey       // where the next lease begins; zero: with the oldest
 	held    int64           // bytes of memory, of the batch that is under way
 
@@ -62,16 +62,20 @@ func (d *drain) batch(r *run) (more bool, err error) { return d.deliver(r, pg.Le
 // record unless another batch follows; release sees to it where that fails. Where a lease did not begin with the oldest
 // and nothing is left, more is true once again, for what was committed late.
 func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
-	partial := d.after != pg.DueKey{}
+	after := d.after
+	partial := after != pg.DueKey{}
 	leased, err := d.leaseRequest(r, mode)
 	defer d.releaseMemory()
 	d.after = pg.DueKey{}
-	d.leaveSent(&leased)
+	if len(d.unrecorded) > 0 { // it has what was not recorded when the clocks differ
+		leased.Due = slices.DeleteFunc(leased.Due, func(j webhook.DueDelivery) bool { return !keyOf(&j).After(after) })
+	}
 	requests := d.requests(r, &leased, mode)
 	if len(requests) == 0 {
 		return err == nil && partial, errors.Join(err, d.recordUnrecorded(r.abort))
 	}
 	b := d.startBatch(r, &leased, requests)
+	next := d.leaseAhead(r, &leased, mode)
 	outcomes := b.collect()
 	more = !d.health.halted() && (b.left() > 0 || leased.More)
 	if more && b.left() == 0 {
@@ -82,37 +86,15 @@ func (d *drain) deliver(r *run, mode pg.LeaseMode) (more bool, err error) {
 	if !more || r.accepting.Err() != nil || mode != pg.LeaseForDrain {
 		lease = 0
 	}
-	if lease > 0 && d.canWait(&leased, outcomes) {
-		d.unrecorded = outcomes
-		return true, nil
+	if next != nil {
+		goOn := lease > 0 && d.after != pg.DueKey{} && allArrived(outcomes) && len(outcomes) <= len(leased.Due)
+		if d.takeAhead(<-next, goOn); goOn {
+			d.unrecorded = outcomes
+			return true, nil
+		}
 	}
 	err = d.recordLast(r.abort, outcomes, lease, b.limiter.until())
 	return more || partial && !d.health.halted(), err
-}
-
-// canWaitAfter is for how long a delivery must have been due so that the next lease begins after it, whatever the clocks
-// say: three times of what pg allows for what is committed late.
-const canWaitAfter = 15 * time.Second
-
-// canWait reports whether outcomes can be recorded while the next batch is sent. All of them must have arrived, so that
-// the next lease need not know of them, and that must begin after them.
-func (d *drain) canWait(leased *pg.LeasedBatch, outcomes []webhook.Outcome) bool {
-	e := &leased.Endpoint
-	return d.after != pg.DueKey{} && d.Now().Sub(d.after.NextAt) > canWaitAfter && e.Rate == 0 && e.Health.Failures == 0 &&
-		!e.Health.Open() && len(outcomes) <= len(leased.Due) &&
-		!slices.ContainsFunc(outcomes, func(o webhook.Outcome) bool { return o.State != webhook.Delivered })
-}
-
-// leaveSent takes out of a lease what was sent and is not recorded: the clocks may differ.
-func (d *drain) leaveSent(leased *pg.LeasedBatch) {
-	if len(d.unrecorded) == 0 {
-		return
-	}
-	sent := make(map[id.UUID]bool, len(d.unrecorded))
-	for i := range d.unrecorded {
-		sent[d.unrecorded[i].Attempt.DeliveryID] = true
-	}
-	leased.Due = slices.DeleteFunc(leased.Due, func(j webhook.DueDelivery) bool { return sent[j.DeliveryID] })
 }
 
 // nextAfter returns where the next lease begins: after this one, once there is a backlog. An endpoint that keeps the
@@ -122,9 +104,10 @@ func (d *drain) nextAfter(leased *pg.LeasedBatch) pg.DueKey {
 	if d.limit < leaseMax || leased.Endpoint.Ordered() {
 		return pg.DueKey{}
 	}
-	last := &leased.Due[len(leased.Due)-1]
-	return pg.DueKey{NextAt: last.NextAt, ID: last.DeliveryID}
+	return keyOf(&leased.Due[len(leased.Due)-1])
 }
+
+func keyOf(j *webhook.DueDelivery) pg.DueKey { return pg.DueKey{NextAt: j.NextAt, ID: j.DeliveryID} }
 
 func (d *drain) report() string {
 	text := fmt.Sprintf("delivered %d, failed %d", d.delivered, d.failed)

@@ -51,6 +51,53 @@ func (d *drain) take(leased *pg.LeasedBatch, share int64, asked time.Time, err e
 	}
 }
 
+// readAhead is a lease that was read while the one before was sent.
+type readAhead struct {
+	leased pg.LeasedBatch
+	share  int64
+	asked  time.Time
+	err    error
+}
+
+// aheadAfter is for how long a delivery must have been due so that the next lease begins after it, whatever the clocks
+// say: three times of what pg allows for what is committed late.
+const aheadAfter = 15 * time.Second
+
+// leaseAhead reads what follows a lease of a long backlog while that is sent, of an endpoint that has had no trouble and
+// lets deliveries come at any rate. The channel is nil where that is not so, or memory is short.
+func (d *drain) leaseAhead(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) <-chan readAhead {
+	e, after := &leased.Endpoint, d.nextAfter(leased)
+	if mode != pg.LeaseForDrain || !leased.More || after == (pg.DueKey{}) || d.Now().Sub(after.NextAt) < aheadAfter ||
+		e.Rate > 0 || e.Health.Failures > 0 || r.accepting.Err() != nil {
+		return nil
+	}
+	req, share := d.leaseFor(r.abort, pg.LeaseAhead)
+	if share < leaseBytes/2 {
+		d.Memory.Release(d.payer, share)
+		return nil
+	}
+	req.After = after
+	next := make(chan readAhead, 1)
+	go func() {
+		asked := time.Now()
+		ahead, err := d.DB.LeaseDue(r.abort, req)
+		next <- readAhead{ahead, share, asked, err}
+	}()
+	return next
+}
+
+// takeAhead makes what was read the next lease, or drops it. It had no lease to give up.
+func (d *drain) takeAhead(next readAhead, keep bool) {
+	if !keep || next.err != nil || len(next.leased.Due) == 0 || !d.leased {
+		d.Memory.Release(d.payer, next.share)
+		return
+	}
+	d.holdMemory(next.share, next.leased.Due)
+	d.seen.at(next.asked)
+	d.health.begin(&next.leased.Endpoint)
+	d.ahead = &next.leased
+}
+
 // leaseSeen is when Postgres was last asked about the lease and said that it is ours.
 type leaseSeen struct {
 	mu    sync.Mutex
@@ -60,7 +107,9 @@ type leaseSeen struct {
 func (s *leaseSeen) at(asked time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = asked
+	if asked.After(s.asked) {
+		s.asked = asked
+	}
 }
 
 // mayBegin reports whether an attempt may begin: not longer than webhook.BeginWithin after the lease was seen to be
@@ -87,9 +136,11 @@ func (b *batch) mayBegin() bool {
 // release gives up the lease if we may have it. A run must not end with it: the endpoint would rest until the lease
 // expires.
 func (d *drain) release() {
+	d.ahead = nil
 	if err := d.recordUnrecorded(context.Background()); err != nil {
 		d.Log.Warn("record outcomes failed", "key", d.key.String(), "error", err.Error())
 	}
+	d.releaseMemory()
 	if !d.leased {
 		return
 	}

@@ -26,12 +26,16 @@ func (d *drain) acquireMemory() (share int64) {
 
 // holdMemory makes of the share what the leased deliveries do take.
 func (d *drain) holdMemory(share int64, due []webhook.DueDelivery) {
-	need := int64(0)
-	for i := range due {
-		need += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
-	}
+	need := memoryOf(due)
 	d.held += need
 	d.Memory.Charge(d.payer, need-share)
+}
+
+func memoryOf(due []webhook.DueDelivery) (bytes int64) {
+	for i := range due {
+		bytes += dataCopies * int64(len(due[i].Data)+pg.DueOverhead)
+	}
+	return bytes
 }
 
 // holdAnswer adds what is kept of a receiver's answer.
@@ -40,9 +44,12 @@ func (d *drain) holdAnswer(bytes int) {
 	d.Memory.Charge(d.payer, int64(bytes))
 }
 
-// releaseMemory follows the end of a batch. The answers of what is not recorded are held on.
+// releaseMemory follows the end of a batch. What is not recorded, and the next lease, are held on.
 func (d *drain) releaseMemory() {
 	kept := int64(0)
+	if d.ahead != nil {
+		kept = memoryOf(d.ahead.Due)
+	}
 	for i := range d.unrecorded {
 		kept += int64(len(d.unrecorded[i].Attempt.ResponseHead))
 	}
