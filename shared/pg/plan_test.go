@@ -225,8 +225,10 @@ func (f *filled) findHolders(t *testing.T, x *explainer) {
 
 func (f *filled) leaseDue(t *testing.T, x *explainer) {
 	r := pg.LeaseRequest{Workspace: f.ws, Endpoint: f.endpoint.ID, Token: id.New(), Lease: time.Minute, Limit: 100}
-	if got, err := x.generic.LeaseDue(t.Context(), r); err != nil || len(got.Due) != r.Limit {
-		t.Fatalf("LeaseDue() = %d deliveries, %v, want %d", len(got.Due), err, r.Limit)
+	for _, r.Mode = range []pg.LeaseMode{pg.LeaseForDrain, pg.LeaseAhead} {
+		if got, err := x.generic.LeaseDue(t.Context(), r); err != nil || len(got.Due) != r.Limit {
+			t.Fatalf("LeaseDue() in mode %d = %d deliveries, %v, want %d", r.Mode, len(got.Due), err, r.Limit)
+		}
 	}
 }
 

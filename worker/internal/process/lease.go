@@ -86,9 +86,10 @@ func (d *drain) leaseAhead(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) <-
 	return next
 }
 
-// takeAhead makes what was read the next lease, or drops it. It had no lease to give up.
+// takeAhead makes what was read the next lease, or drops it, for which nothing is to be given up. It is dropped where it
+// was read a while ago, too, as its owner may have changed the endpoint since.
 func (d *drain) takeAhead(next readAhead, keep bool) {
-	if !keep || next.err != nil || len(next.leased.Due) == 0 || !d.leased {
+	if !keep || next.err != nil || len(next.leased.Due) == 0 || !d.leased || time.Since(next.asked) > webhook.BeginWithin {
 		d.Memory.Release(d.payer, next.share)
 		return
 	}
