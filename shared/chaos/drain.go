@@ -65,6 +65,11 @@ func (run *runner) drainBacklog(ctx context.Context) (*drained, error) {
 	if err := (loadgen.Fill{Workspace: run.workspace, Run: run.name, Leads: run.backlog}).Into(ctx, run.db); err != nil {
 		return nil, err
 	}
+	// A backlog is what has waited for a while: a worker reads such a one ahead.
+	const waited = "update deliveries set next_at = next_at - interval '1 minute' where state = 'pending'"
+	if _, err := run.db.ExecContext(ctx, waited); err != nil {
+		return nil, err
+	}
 	d := &drained{backlog: run.backlog}
 	if err := worker.Start(ctx); err != nil {
 		return d, err
