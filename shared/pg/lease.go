@@ -154,7 +154,7 @@ var leaseQueries = map[LeaseMode]string{
 	LeaseAhead:    leaseQuery(isDue, haveLease),
 }
 
-// takeLease takes leases of endpoints whose breakers are as asked for.
+// takeLease takes leases of endpoints whose breakers are as asked for, each of its workspace. It looks across workspaces.
 func takeLease(breaker string) string {
 	return `update endpoints e
        set drain_token = a.token, drain_until = a.until

@@ -87,15 +87,16 @@ func (d *drain) leaseAhead(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) <-
 }
 
 // takeAhead makes what was read the next lease, or drops it, for which nothing is to be given up. It is dropped where it
-// was read a while ago, too, as its owner may have changed the endpoint since.
+// was read a while ago, too, as its owner may have changed the endpoint since. Its health is as we know it: whoever else
+// changes that takes the lease away.
 func (d *drain) takeAhead(next readAhead, keep bool) {
-	if !keep || next.err != nil || len(next.leased.Due) == 0 || !d.leased || time.Since(next.asked) > webhook.BeginWithin {
+	late := time.Since(next.asked) > webhook.BeginWithin
+	if !keep || !d.leased || late || next.err != nil || len(next.leased.Due) == 0 || next.leased.Endpoint.Unreadable != nil {
 		d.Memory.Release(d.payer, next.share)
 		return
 	}
 	d.holdMemory(next.share, next.leased.Due)
 	d.seen.at(next.asked)
-	d.health.begin(&next.leased.Endpoint)
 	d.ahead = &next.leased
 }
 
