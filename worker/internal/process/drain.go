@@ -46,6 +46,7 @@ type drain struct {
 	after   pg.DueKey       // where the next lease begins; zero: with the oldest
 	held    int64           // bytes of memory, of the batch that is under way
 
+	slow       bool              // what was read ahead was too old when its turn came
 	unrecorded []webhook.Outcome // of the batch before, which are recorded while the next one is sent
 
 	health            endpointHealth

@@ -63,12 +63,12 @@ type readAhead struct {
 // say: three times of what pg allows for what is committed late.
 const aheadAfter = 15 * time.Second
 
-// leaseAhead reads what follows a lease of a long backlog while that is sent, of an endpoint that has had no trouble and
-// lets deliveries come at any rate. The channel is nil where that is not so, or memory is short.
+// leaseAhead reads what follows a lease of a long backlog while that is sent, of an endpoint that is quick, has had no
+// trouble and lets deliveries come at any rate. The channel is nil where that is not so, or memory is short.
 func (d *drain) leaseAhead(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) <-chan readAhead {
 	e, after := &leased.Endpoint, d.nextAfter(leased)
 	if mode != pg.LeaseForDrain || !leased.More || after == (pg.DueKey{}) || d.Now().Sub(after.NextAt) < aheadAfter ||
-		e.Rate > 0 || e.Health.Failures > 0 || r.accepting.Err() != nil {
+		e.Rate > 0 || e.Health.Failures > 0 || d.slow || r.accepting.Err() != nil {
 		return nil
 	}
 	req, share := d.leaseFor(r.abort, pg.LeaseAhead)
@@ -90,8 +90,8 @@ func (d *drain) leaseAhead(r *run, leased *pg.LeasedBatch, mode pg.LeaseMode) <-
 // was read a while ago, too, as its owner may have changed the endpoint since. Its health is as we know it: whoever else
 // changes that takes the lease away.
 func (d *drain) takeAhead(next readAhead, keep bool) {
-	late := time.Since(next.asked) > webhook.BeginWithin
-	if !keep || !d.leased || late || next.err != nil || len(next.leased.Due) == 0 || next.leased.Endpoint.Unreadable != nil {
+	d.slow = time.Since(next.asked) > webhook.BeginWithin
+	if !keep || !d.leased || d.slow || next.err != nil || len(next.leased.Due) == 0 || next.leased.Endpoint.Unreadable != nil {
 		d.Memory.Release(d.payer, next.share)
 		return
 	}
