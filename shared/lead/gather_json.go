@@ -91,8 +91,9 @@ func textOfList(field string, raw []byte, depth int) (text string, whole bool) {
 
 // The members of an object that are its value, in the order in which they are looked for.
 var (
-	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer", "raw_value", "plain_text"}
-	nameOrder  = []string{"first", "given", "middle", "last", "family"}
+	valueNames = []string{"value", "full", "text", "formatted", "international", "number", "address", "answer",
+		"raw_value", "plain_text"}
+	nameOrder = []string{"first", "given", "middle", "last", "family"}
 )
 
 // textOfObject returns the value of an object such as {"first":"Ann","last":"Baker"}, {"value":"ann@example.com"} or

@@ -19,7 +19,8 @@ var (
 	valueNames = []string{"answer", "value", "values", "stringvalue", "rawvalue", "response", "fieldvalue",
 		"answertext", "responsetext", "text", "content", "val"}
 	labelNames = []string{"label", "title", "question", "questiontitle", "questiontext", "columnname", "fieldlabel",
-		"fieldtitle", "fieldname", "caption", "heading", "attribute", "property", "variable", "name", "key", "slug", "alias", "ref", "columnid", "fieldkey", "field", "id"}
+		"fieldtitle", "fieldname", "caption", "heading", "attribute", "property", "variable", "name", "key",
+		"slug", "alias", "ref", "columnid", "fieldkey", "field", "id"}
 )
 
 // maxAnswer is how many members an object may have that is an answer.

@@ -42,7 +42,7 @@ type drain struct {
 	renewed time.Time // when the lease was last taken or renewed
 	seen    leaseSeen
 	limit   int             // deliveries in the next lease
-	ahead   *pg.LeasedBatch // the next lease, where there is one already: taken with other endpoints', or while the last was sent
+	ahead   *pg.LeasedBatch // the next lease, where there is one: taken with others', or read while the last was sent
 	after   pg.DueKey       // where the next lease begins; zero: with the oldest
 	held    int64           // bytes of memory, of the batch that is under way
 

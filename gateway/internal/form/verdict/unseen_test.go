@@ -17,7 +17,8 @@ import (
 // after each set, and after the first three other texts like those people's were added to the corpus: what is printed of
 // them flatters by as much. An older set of 69 spam, worded in no usual way on purpose, had 20 held; it was added to the
 // corpus. The fifth, of buyers and of people whose trade is what mass mail offers, was written after texts of such people
-// and spam beside them were learned: 1 of 20 was held, and 2 before. Write new texts before you tune again, and move these to the corpus.
+// and spam beside them were learned: 1 of 20 was held, and 2 before. Write new texts before
+// you tune again, and move these to the corpus.
 func TestUnseen(t *testing.T) {
 	t.Parallel()
 	c := verdict.New()
