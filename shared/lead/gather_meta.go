@@ -92,7 +92,7 @@ func (m *metadata) object() []byte {
 // Member gives a member of metadata: a text, of which an empty one is absent. Where another has the name already, a
 // number follows it.
 func (g *Gatherer) Member(name, text string) {
-	if g.ad.text == "" && strings.EqualFold(name, turkishName) {
+	if g.ad.text == "" && strings.EqualFold(name, TurkishName) {
 		g.ad = slot{name: name, text: text}
 		return
 	}

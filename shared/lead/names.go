@@ -55,14 +55,16 @@ func FieldOf(name string) (field string, rank int) {
 	return "", 0
 }
 
-// turkishName is "first name" in Turkish, and an advert in English.
-const turkishName = "ad"
+// TurkishName is "first name" in Turkish, and an advert in English.
+const TurkishName = "ad"
 
 // IsFirstNameBeside reports whether name means a first name because last means a surname: "Ad" beside "Soyad".
 func IsFirstNameBeside(name, last string) bool {
+	if !strings.EqualFold(strings.TrimSpace(name), TurkishName) {
+		return false
+	}
 	field, _ := FieldOf(last)
-	return strings.EqualFold(strings.TrimSpace(name), turkishName) && field == FieldLastName &&
-		strings.HasPrefix(strings.ToLower(strings.TrimSpace(last)), "soy")
+	return field == FieldLastName && strings.HasPrefix(strings.ToLower(strings.TrimSpace(last)), "soy")
 }
 
 // yours is "your" in the questions of several languages.

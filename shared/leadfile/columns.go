@@ -259,6 +259,7 @@ func (h *header) find(name string) (at []int) {
 
 // named gives the columns of which the mapping says nothing what their names say, or a member of metadata.
 func (h *header) named(exported bool) {
+	surname := slices.IndexFunc(h.typed, func(name string) bool { return lead.IsFirstNameBeside(lead.TurkishName, name) })
 	for i := range h.columns {
 		c := &h.columns[i]
 		switch {
@@ -276,7 +277,7 @@ func (h *header) named(exported bool) {
 			continue
 		}
 		c.To, c.Rank = lead.FieldOf(h.typed[i])
-		if c.To == "" && slices.ContainsFunc(h.typed, func(last string) bool { return lead.IsFirstNameBeside(h.typed[i], last) }) {
+		if c.To == "" && surname >= 0 && lead.IsFirstNameBeside(h.typed[i], h.typed[surname]) {
 			c.To = lead.FieldFirstName
 		}
 		if c.To == "" || h.taken[c.To] != "" && (c.To == toChatbot || c.To == toMetadata) {

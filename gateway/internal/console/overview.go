@@ -97,14 +97,6 @@ func (p *overviewPage) readBooks(v *visit) error {
 	return nil
 }
 
-// counted is a number and what it counts, one or more of them.
-func counted(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return plainNumber(n) + " " + more
-}
-
 func (p *overviewPage) concern(tone, text, link, label string) {
 	p.Attention = append(p.Attention, concern{tone, text, link, label})
 }
@@ -152,12 +144,12 @@ func (p *overviewPage) addEndpoints(v *visit) error {
 			text += ", because " + why
 		}
 		if n := e.Waiting(); n > 0 {
-			text += "; " + counted(n, "delivery waits", "deliveries wait")
+			text += "; " + webui.Plural(n, "delivery waits", "deliveries wait")
 		}
 		p.concern("bad", text+".", endpointPage(*e), "See why")
 	}
 	if more > 0 {
-		p.concern("bad", counted(more, "more webhook fails.", "more webhooks fail."), endpointsPath, "See all")
+		p.concern("bad", webui.Plural(more, "more webhook fails.", "more webhooks fail."), endpointsPath, "See all")
 	}
 	return nil
 }
@@ -169,11 +161,11 @@ func (p *overviewPage) addBooks() {
 			"Open the books")
 	}
 	if n := p.Month.HeldNotKept; n > 0 {
-		p.concern("warn", counted(n, "submission was", "submissions were")+
+		p.concern("warn", webui.Plural(n, "submission was", "submissions were")+
 			" counted and not kept, because the quarantine was full.", booksPath, "Open the books")
 	}
 	if n := p.Today.Limited; n > 0 {
-		p.concern("warn", counted(n, "request of today came faster than your rate allows, and was told to try again.",
+		p.concern("warn", webui.Plural(n, "request of today came faster than your rate allows, and was told to try again.",
 			"requests of today came faster than your rate allows, and were told to try again."), booksPath, "Open the books")
 	}
 }

@@ -46,7 +46,7 @@ func funcs() template.FuncMap {
 	return template.FuncMap{
 		"asset": assetPath, "when": when, "now": func() string { return time.Now().UTC().Format(time.RFC3339Nano) },
 		"number": number, "percent": percent, "millis": millis, "bytes": Bytes,
-		"pretty": pretty, "sparkline": sparkline, "bars": bars, "dict": dict, "join": strings.Join, "plural": plural,
+		"pretty": pretty, "sparkline": sparkline, "bars": bars, "dict": dict, "join": strings.Join, "plural": Plural,
 		"has": func(all []string, one string) bool {
 			for _, s := range all {
 				if s == one {
@@ -158,7 +158,8 @@ func pretty(v any) string {
 	return string(text)
 }
 
-func plural(n int, one, many string) string {
+// Plural is a number and what it counts: one, or many of them.
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return number(n) + " " + one
 	}
