@@ -206,16 +206,25 @@ func (p *Page) do(what string, action chromedp.Action[chromedp.Void]) {
 	run(p, what, action)
 }
 
+// run does action. What news of the page replace between its being found and being used is looked for again: nothing was
+// done to it then.
 func run[T any](p *Page, what string, action chromedp.Action[T]) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	got, err := chromedp.Run(ctx, action)
+	for err != nil && strings.Contains(err.Error(), replaced) && ctx.Err() == nil {
+		got, err = chromedp.Run(ctx, action)
+	}
 	if err != nil {
 		p.fail(what, err)
 	}
 	return got
 }
+
+// replaced is in what Chromium says of an element that is in the page no longer: "Could not find node with given id" and
+// the like.
+const replaced = "ode with given id"
 
 // fail ends the test with what the page shows and what is wrong with it.
 func (p *Page) fail(what string, err error) {

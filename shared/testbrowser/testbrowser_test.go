@@ -214,3 +214,20 @@ func TestAxe(t *testing.T) {
 		t.Errorf("Axe() = %q, want none", got)
 	}
 }
+
+// What is replaced all the time, as by news, is clicked all the same, each time once.
+func TestClickOnWhatIsReplaced(t *testing.T) {
+	t.Parallel()
+	p := testbrowser.New(t)
+	p.Open(mustSite(t, "", `<div id=news></div><script>
+		let clicks = 0
+		setInterval(() => { news.innerHTML = '<button onpointerdown="clicks++">Go</button>' }, 1)</script>`))
+	const n = 30
+	for range n {
+		p.Click("#news button")
+	}
+	var clicks int
+	if p.Eval("clicks", &clicks); clicks != n {
+		t.Errorf("%d clicks came, want %d", clicks, n)
+	}
+}
